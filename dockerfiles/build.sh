@@ -1,0 +1,125 @@
+#!/bin/sh
+# Runs inside the app build: /ctx holds the sources as sent, /build the private mount (target, src, tree).
+set -eu
+export LC_ALL=C
+. /control/sync.sh
+
+# Bring in what the deps image has and this mount, seeded from an earlier one, lacks. After an interrupted copy, copy all.
+merge_deps() {
+  mkdir -p /build/merged
+  if [ -e /build/merged/seeded ] && ! [ -e "/build/merged/$DEPS_KEY" ]; then
+    if [ -e /build/merging ]; then
+      cp -a /deps-target/. /build/target/
+    else
+      : >/build/merging
+      cp -a --update=none /deps-target/. /build/target/ 2>/dev/null || cp -an /deps-target/. /build/target/
+    fi
+    rm -f /build/merging
+  fi
+  : >"/build/merged/$DEPS_KEY"
+  : >/build/merged/seeded
+}
+
+# A build script or macro may read files that cargo is not told of. Where such a file changed, its package compiles again.
+distrust_untracked() {
+  sort -u /tmp/gone /tmp/new \
+    | grep -vE '(\.rs|\.md|(^|/)(Cargo\.toml|Cargo\.lock|LICENSE[^/]*|\.gitignore|\.gitattributes|rust-toolchain(\.toml)?))$|(^|/)(tests|benches|examples|docs|\.github|\.cargo)/' >/tmp/suspects || return 0
+  find /build/target -path '*/deps/*.d' -exec cat {} + 2>/dev/null | sed -n 's/^[^#]*: //p' | tr ' ' '\n' | grep -v '\.rs$' | sort -u \
+    | (cd "/build/src/$WORKDIR" && xargs -r -d '\n' realpath -m --) 2>/dev/null | sed -n 's#^/build/src/##p' | sort -u >/tmp/tracked || true
+  comm -23 /tmp/suspects /tmp/tracked | while read -r path; do
+    dir=$(dirname "/build/src/$path")
+    while ! [ -e "$dir/Cargo.toml" ] && [ "$dir" != /build/src ]; do dir=$(dirname "$dir"); done
+    [ ! -e "$dir/Cargo.toml" ] || echo "$dir"
+  done | sort -u | while read -r dir; do
+    find "$dir" -name '*.rs' -exec touch {} +
+  done
+}
+
+# cargo cannot see that a file is gone where a build script named none: its package's manifest gets a new time.
+announce_gone() {
+  comm -23 /tmp/gone /tmp/new | while read -r path; do
+    dir=$(dirname "/build/src/$path")
+    while ! [ -e "$dir/Cargo.toml" ] && [ "$dir" != /build/src ]; do dir=$(dirname "$dir"); done
+    [ ! -e "$dir/Cargo.toml" ] || touch "$dir/Cargo.toml"
+  done
+}
+
+compile() {
+  : >/build/stamp
+  set -a
+  . /control/env
+  set +a
+  cd "/build/src/$WORKDIR"
+  status=0
+  eval "cargo build --locked --offline --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
+  : >/build/stamp
+  grep '"reason":"compiler-artifact".*"fresh":false' /tmp/messages >/tmp/compiled || true
+  grep -oE '"package_id":"(registry|git|sparse)\+[^"]*"' /tmp/compiled | sed 's/.*[#/]\([^#/"]*\)"$/\1/' | sort -u >/tmp/external || true
+  echo "layerdoit: compiled=$(wc -l </tmp/compiled) units=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true) external=$(wc -l </tmp/external)" >&2
+  sed 's/^/layerdoit: not-fresh /' /tmp/external | head -n 40 >&2
+  return "$status"
+}
+
+runtime_libraries() {
+  for d in /runtime/usr/local/lib /runtime/lib/*-linux-gnu* /runtime/usr/lib/*-linux-gnu* /runtime/lib /runtime/usr/lib; do
+    [ ! -d "$d" ] || printf '%s:' "$d"
+  done
+}
+
+loader_of() { readelf -l "$1" 2>/dev/null | sed -n 's/.*program interpreter: \(.*\)\]/\1/p'; }
+
+on_runtime() {
+  loader=$(loader_of "$1")
+  if [ -n "$loader" ]; then "/runtime$loader" --inhibit-cache --library-path "$(runtime_libraries)" "$@"; else "$@"; fi
+}
+
+# The libraries and symbol versions that a binary needs must be in the runtime image: its own loader says.
+check_runtime() {
+  loader=$(loader_of "$1")
+  [ -n "$loader" ] || return 0
+  if ! [ -e "/runtime$loader" ]; then
+    echo "layerdoit: missing binary=$(basename "$1") library=$loader package=libc6" >&2
+    return 1
+  fi
+  "/runtime$loader" --inhibit-cache --library-path "$(runtime_libraries)" --list "$1" >/tmp/libraries 2>&1 || true
+  bad=0
+  while read -r line; do
+    case "$line" in
+      *"version \`"*"not found"*) echo "layerdoit: too-new binary=$(basename "$1") $line" >&2; bad=1 ;;
+      *"=> /runtime/"* | linux-vdso* | /runtime/*) ;;
+      *"=>"* | *"cannot open shared object file"*)
+        library=$(echo "$line" | grep -oE '[^ /:]+\.so[^ :]*' | head -n 1)
+        where=$(ldconfig -p | sed -n "s#^[[:space:]]*$library .*=> ##p" | head -n 1)
+        package=$([ -z "$where" ] || dpkg -S "$(realpath "$where")" "$where" 2>/dev/null | head -n 1 | cut -d: -f1)
+        echo "layerdoit: missing binary=$(basename "$1") library=$library package=${package:-?}" >&2; bad=1 ;;
+    esac
+  done </tmp/libraries
+  return "$bad"
+}
+
+merge_deps
+sync /ctx /control/tree
+distrust_untracked
+announce_gone
+compile || exit $?
+
+mkdir -p /out
+sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u | while read -r path; do
+  cp --reflink=auto "$path" /out/
+done
+wrong=0
+for bin in $BINS; do
+  if ! [ -e "/out/$bin" ]; then echo "layerdoit: cargo made no binary '$bin'" >&2; exit 88; fi
+  check_runtime "/out/$bin" || wrong=87
+done
+[ "$wrong" -eq 0 ] || exit "$wrong"
+
+# The entry point must succeed with each line of arguments, on the runtime image's own libraries.
+while read -r arguments; do
+  # shellcheck disable=SC2086 # a line of arguments is words
+  on_runtime "/out/$ENTRYPOINT" $arguments >/tmp/smoke 2>&1 </dev/null || {
+    echo "layerdoit: smoke-failed $ENTRYPOINT $arguments" >&2
+    tail -n 20 /tmp/smoke >&2
+    exit 89
+  }
+done </control/smoke

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Runs inside the deps build: compiles the external crates of the stub workspace /ctx/src into /build/target.
+set -eu
+export LC_ALL=C
+. /ctx/control/sync.sh
+sync /ctx/src /ctx/control/tree
+
+if [ -s /run/secrets/ca ]; then
+  export CARGO_HTTP_CAINFO=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca GIT_SSL_CAINFO=/run/secrets/ca
+fi
+set -a
+. /ctx/control/env
+set +a
+cd "/build/src/$WORKDIR"
+status=0
+eval "cargo build --locked --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
+compiled=$(grep -c '"reason":"compiler-artifact".*"fresh":false' /tmp/messages || true)
+total=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
+echo "layerdoit: compiled=$compiled units=$total external=$compiled" >&2
+[ "$status" -eq 0 ] || exit "$status"
+
+# Only packages that an external crate depends on stay, with the times at which they were compiled; the stubs go.
+cut -c69- /ctx/control/kept >/tmp/kept
+mkdir /build/kept
+if [ -s /tmp/kept ]; then (cd /build/src && xargs -d '\n' cp -a --parents -t /build/kept -- </tmp/kept); fi
+rm -rf /build/src
+mv /build/kept /build/src
+sort /ctx/control/kept >/build/tree
+rm -f /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/gone /tmp/now /tmp/wanted

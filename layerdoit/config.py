@@ -1,0 +1,191 @@
+"""layerdoit.yaml and the command line's variables -> `Config`: typed, frozen, validated. Nothing else reads YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from layerdoit import config_load
+from layerdoit.config_kinds import Kind, Node, boolean, repository_name, suggestion, text
+from layerdoit.config_schema import (
+    LAYERS,
+    Base,
+    Config,
+    Deploy,
+    Deps,
+    Dockerfiles,
+    Health,
+    Image,
+    Registry,
+    Sources,
+    secret_looking,
+)
+from layerdoit.errors import ConfigError
+
+__all__ = [
+    "FILE",
+    "LAYERS",
+    "VARIABLES",
+    "Base",
+    "Config",
+    "Deploy",
+    "Deps",
+    "Dockerfiles",
+    "Health",
+    "Image",
+    "Registry",
+    "Sources",
+    "Variable",
+    "check_choices",
+    "check_variables",
+    "confirmed",
+    "load",
+    "repository_name",
+    "secret_looking",
+    "variable_value",
+]
+
+FILE = "layerdoit.yaml"
+
+# --- command line variables ------------------------------------------------------------------------------------------
+
+
+class Variable(NamedTuple):
+    """A `NAME=value` of doit's command line; `path` is the setting it stands in for."""
+
+    name: str
+    path: str | None
+    kind: Kind
+    doc: str
+
+
+_FIELDS = dict(config_load.flat(Config))
+
+
+def _standing_in(name: str, path: str, doc: str) -> Variable:
+    return Variable(name, path, _FIELDS[path].metadata["kind"], doc)
+
+
+VARIABLES = (
+    Variable("CONFIG", None, text("a path"), "A file of the same form as layerdoit.yaml, laid over it."),
+    Variable("YES", None, boolean(), "Answer every question with yes."),
+    _standing_in("PROFILE", "profile", "Cargo profile."),
+    _standing_in("TARGET", "target", "Target triple."),
+    _standing_in("FEATURES", "features", "Features to switch on, separated by commas."),
+    _standing_in("TOOLCHAIN", "toolchain", "Rust toolchain where no rust-toolchain.toml names one."),
+    _standing_in("BUILDER", "builder", "buildx builder to build on."),
+    _standing_in("REGISTRY", "registry.repository", "Repository that keyed layers are pulled from and pushed to."),
+    _standing_in("ON_MISSING", "base.on_missing", "`pull,build`, `pull`, `build` or `fail`."),
+    _standing_in("PORT", "deploy.port", "Port that the service listens on, in the container."),
+    _standing_in("PUBLISH", "deploy.publish", "Port on this machine; 0: a free one."),
+)
+SWITCHES = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
+
+
+def check_variables(given: Iterable[str], extra_known: Collection[str] = ()) -> None:
+    """Refuse a variable that nobody reads: a misspelt `PROFLIE=release` would build the wrong thing."""
+    valid = [*(variable.name for variable in VARIABLES), *extra_known]
+    for name in given:
+        if name not in valid:
+            raise ConfigError(f'unknown variable "{name}"', hint=suggestion(name, valid, "valid variables"))
+
+
+def variable_value(name: str, written: str) -> Any:
+    """A variable's typed value; a ConfigError that lists what is valid if it is none."""
+    variable = next(variable for variable in VARIABLES if variable.name == name)
+    return config_load.value(
+        variable.kind, _variable_node(variable.kind, written), variable.path or name, f"{name}={written}"
+    )
+
+
+def confirmed(variables: Mapping[str, str]) -> bool:
+    """Whether YES was given on the command line."""
+    return bool(variable_value("YES", variables["YES"])) if "YES" in variables else False
+
+
+def _variable_node(kind: Kind, written: str) -> Node:
+    """What YAML would make of a variable's text, without YAML."""
+    if kind.many and written != "fail":
+        parts = [part.strip() for part in written.split(",")] if written.strip() else []
+        return Node(0, tuple(Node(0, part, part) for part in parts), written)
+    if not written:
+        return Node(0, None)
+    if kind.expected == boolean().expected and written.lower() in SWITCHES:
+        return Node(0, SWITCHES[written.lower()], written)
+    if re.fullmatch(r"-?\d+", written):
+        return Node(0, int(written), written)
+    return Node(0, written, written)
+
+
+# --- loading ---------------------------------------------------------------------------------------------------------
+
+
+def load(root: Path, *, overlay: Path | None, variables: Mapping[str, str], state_dir: Path) -> Config:
+    """layerdoit.yaml of `root`, the overlay (`CONFIG=path`) over it, the variables over both. No file is fine."""
+    values: dict[str, Any] = {}
+    where: dict[str, str] = {}
+    files: list[Path] = []
+    main = root / FILE
+    if overlay is not None and not overlay.is_file():
+        raise ConfigError(
+            f'CONFIG names "{overlay}", which is no file',
+            hint="usage: doit cycle_fast CONFIG=path/to/overrides.yaml, a file of the same form as layerdoit.yaml",
+        )
+    for path in (main, overlay):
+        if path is None or not path.is_file():
+            continue
+        file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        checked = config_load.check(Config, config_load.read(path, file, state_dir), file)
+        values = config_load.merged(values, checked.values)
+        where |= checked.where
+        files.append(path)
+    for variable in VARIABLES:
+        if variable.path is None or variable.name not in variables:
+            continue
+        *sections, last = variable.path.split(".")
+        inner: dict[str, Any] = {last: variable_value(variable.name, variables[variable.name])}
+        for name in reversed(sections):
+            inner = {name: inner}
+        values = config_load.merged(values, inner)
+        where[variable.path] = f"{variable.name}={variables[variable.name]}"
+    config = Config(**config_load.built(Config, values), source=tuple(files), where=where)
+    _cross_check(config, root)
+    return config
+
+
+def _cross_check(config: Config, root: Path) -> None:
+    """What one setting alone cannot know."""
+    if config.registry.push and config.registry.repository is None:
+        raise ConfigError(
+            "registry.push names layers, but registry.repository says nowhere to push them",
+            where=config.where.get("registry.push"),
+            hint="set registry.repository, or give REGISTRY=<repository>",
+        )
+    if config.deploy.publish is not None and config.deploy.port is None:
+        raise ConfigError(
+            "deploy.publish needs deploy.port, the port that the service listens on",
+            where=config.where.get("deploy.publish"),
+            hint="set deploy.port",
+        )
+    for layer in LAYERS:
+        path = getattr(config.dockerfiles, layer)
+        if path is not None and not (root / path).is_file():
+            raise ConfigError(
+                f'dockerfiles.{layer}: there is no file "{path}"',
+                where=config.where.get(f"dockerfiles.{layer}"),
+                hint="give its path relative to the project's root",
+            )
+
+
+def check_choices(config: Config, path: str, given: Iterable[str], valid: Collection[str]) -> None:
+    """For callers that know what a setting may name (profiles, binaries): refuse the rest, with its file and line."""
+    known = sorted(valid)
+    for word in given:
+        if word not in valid:
+            raise ConfigError(
+                f'{path}: there is no "{word}"',
+                where=config.where.get(path),
+                hint=suggestion(word, known, "valid values"),
+            )

@@ -1,0 +1,260 @@
+"""The kinds of value a setting can have: each turns one YAML node into a typed value, or says what is wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
+
+T = TypeVar("T")
+Scalar = str | int | float | bool | None
+
+
+class Node(NamedTuple):
+    """A YAML value and the line of its key. `text` is a scalar as it was written: `1.80` is a toolchain, not 1.8."""
+
+    line: int
+    value: Scalar | tuple[Node, ...] | Mapping[str, Node]
+    text: str = ""
+
+
+class Invalid(Exception):
+    """A value is not of its kind. `inside` is where within the value (`[1]`, `.RUSTFLAGS`)."""
+
+    def __init__(self, node: Node, problem: str, *, inside: str = "", hint: str | None = None) -> None:
+        super().__init__(problem)
+        self.node = node
+        self.problem = problem
+        self.inside = inside
+        self.hint = hint
+
+    def within(self, part: str) -> Invalid:
+        return Invalid(self.node, self.problem, inside=part + self.inside, hint=self.hint)
+
+
+class Kind(NamedTuple):
+    """What a setting accepts, in words and as a function."""
+
+    expected: str
+    parse: Callable[[Node], Any]
+    many: bool = False  # a list: a command line variable gives it separated by commas
+    optional: bool = False
+
+
+def described(node: Node) -> str:
+    """A value in the words of an error message."""
+    value = node.value
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the switch {node.text}"
+    if isinstance(value, int | float):
+        return f"the number {node.text}"
+    if isinstance(value, str):
+        return f'"{value}"' if len(value) <= 60 else f'"{value[:57]}..."'
+    return "a mapping" if isinstance(value, Mapping) else "a list"
+
+
+def wrong(node: Node, expected: str, *, hint: str | None = None) -> Invalid:
+    return Invalid(node, f"expected {expected}, got {described(node)}", hint=hint)
+
+
+def nearest(word: str, valid: Sequence[str]) -> str | None:
+    """The valid word that was probably meant."""
+    import difflib
+
+    folded = {known.lower(): known for known in valid}
+    found = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def suggestion(word: str, valid: Sequence[str], label: str) -> str:
+    """Next step for a misspelt word: the nearest valid one, and all of them."""
+    near = nearest(word, valid)
+    return (f'did you mean "{near}"? ' if near else "") + f"{label}: {', '.join(valid)}"
+
+
+def text(
+    expected: str = "text", pattern: str | None = None, *, switches: bool = False, hint: str | None = None
+) -> Kind:
+    """Text that matches `pattern` as a whole. Numbers count, as written; with `switches` so do `true` and `no`."""
+
+    def parse(node: Node) -> str:
+        value = node.value
+        if value is None or isinstance(value, tuple | Mapping) or (isinstance(value, bool) and not switches):
+            raise wrong(node, expected, hint=hint)
+        written = value if isinstance(value, str) else node.text
+        if pattern and not re.fullmatch(pattern, written):
+            raise wrong(node, expected, hint=hint)
+        return written
+
+    return Kind(expected, parse)
+
+
+def boolean() -> Kind:
+    def parse(node: Node) -> bool:
+        if not isinstance(node.value, bool):
+            raise wrong(node, "true or false")
+        return node.value
+
+    return Kind("true or false", parse)
+
+
+def integer(expected: str, low: int, high: int) -> Kind:
+    def parse(node: Node) -> int:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise wrong(node, expected)
+        return value
+
+    return Kind(expected, parse)
+
+
+def seconds(low: float) -> Kind:
+    expected = f"a number of seconds from {low:g} to 86400"
+
+    def parse(node: Node) -> float:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= 86400:
+            raise wrong(node, expected)
+        return float(value)
+
+    return Kind(expected, parse)
+
+
+def choice(*words: str) -> Kind:
+    expected = f"one of {', '.join(words)}"
+
+    def parse(node: Node) -> str:
+        if node.value not in words:
+            hint = suggestion(node.value, words, "valid values") if isinstance(node.value, str) else None
+            raise wrong(node, expected, hint=hint)
+        return str(node.value)
+
+    return Kind(expected, parse)
+
+
+def optional(kind: Kind) -> Kind:
+    """null, or a value of `kind`."""
+    return Kind(kind.expected, lambda node: None if node.value is None else kind.parse(node), kind.many, optional=True)
+
+
+def many(kind: Kind, plural: str, *, unique: bool = True, at_least: int = 0) -> Kind:
+    """A list. `unique` refuses an item given twice."""
+    expected = f"a list of {plural}"
+
+    def parse(node: Node) -> tuple[Any, ...]:
+        if not isinstance(node.value, tuple):
+            raise wrong(node, expected, hint=f"write it as a list: [{node.text}]" if node.text else None)
+        items: list[Any] = []
+        for index, item in enumerate(node.value):
+            try:
+                parsed = kind.parse(item)
+            except Invalid as invalid:
+                raise invalid.within(f"[{index}]") from None
+            if unique and parsed in items:
+                raise Invalid(item, f"{described(item)} is listed twice", inside=f"[{index}]")
+            items.append(parsed)
+        if len(items) < at_least:
+            raise Invalid(node, f"expected {expected} with at least {at_least}, got an empty one")
+        return tuple(items)
+
+    return Kind(expected, parse, many=True)
+
+
+def table(key: Kind, value: Kind, expected: str) -> Kind:
+    """A mapping; `key` sees the key as a text node."""
+
+    def parse(node: Node) -> dict[str, Any]:
+        if node.value is None:
+            return {}
+        if not isinstance(node.value, Mapping):
+            raise wrong(node, expected)
+        parsed: dict[str, Any] = {}
+        for name, item in node.value.items():
+            try:
+                parsed[key.parse(Node(item.line, name, name))] = value.parse(item)
+            except Invalid as invalid:
+                raise invalid.within(f".{name}") from None
+        return parsed
+
+    return Kind(expected, parse)
+
+
+class Settings:
+    """Base of the sections: frozen, compared and shown by field.
+
+    It does once what `@dataclass(frozen=True)` generates and compiles for each class: 8 ms of every no-op.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def __init__(self, **given: Any) -> None:
+        values = vars(self)
+        for field in dataclasses.fields(self):
+            if field.name in given:
+                values[field.name] = given.pop(field.name)
+            elif field.default_factory is not dataclasses.MISSING:
+                values[field.name] = field.default_factory()
+            else:
+                values[field.name] = field.default
+        if given:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(given)}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and type(self) is type(other) and self._compared() == other._compared()
+
+    __hash__ = None  # type: ignore[assignment] # sections hold mappings
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._compared().items())})"
+
+    def _compared(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.compare}
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))
+def settings_class(cls: type[T]) -> type[T]:
+    """A frozen dataclass on `Settings`."""
+    return dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+
+
+def setting(kind: Kind, default: T, doc: str) -> T:
+    """A dataclass field that carries its kind and its line of documentation."""
+    metadata = {"kind": kind, "doc": doc}
+    field: T
+    if isinstance(default, dict):
+        field = dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)  # type: ignore[assignment]
+    else:
+        field = dataclasses.field(default=default, metadata=metadata)
+    return field
+
+
+def section(kind: type[T], doc: str) -> T:
+    """A dataclass field that is a section of its own."""
+    field: T = dataclasses.field(default_factory=kind, metadata={"section": kind, "doc": doc})
+    return field
+
+
+def repository_name(name: str) -> str:
+    """Any folder or package name as one component of a Docker repository name, the same on every machine."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9._]+", "-", plain)
+    single = re.sub(
+        r"[._-]{2,}", lambda run: "-" if "-" in run[0] or "." in run[0] or len(run[0]) > 2 else run[0], words
+    )
+    short = single.strip("._-")[:100].rstrip("._-")
+    if short:
+        return short
+    import hashlib
+
+    return f"project-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,273 @@
+"""Configuration files to checked values: YAML with line numbers, a cache of what was parsed, validation by the table.
+
+The table is the metadata of dataclass fields (`config_kinds.setting`); this module knows no setting by name.
+PyYAML costs 10-20 ms to import, so a file whose content was parsed before comes from the state folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from layerdoit.config_kinds import Invalid, Kind, Node, described, nearest, suggestion
+from layerdoit.errors import ConfigError
+
+if TYPE_CHECKING:
+    import yaml
+
+CACHE_FORMAT = 1
+CACHED_FILES = 16
+DEEPEST = 6
+PLAIN_TAGS = ("null", "bool", "int", "float", "str")
+
+
+class Checked(NamedTuple):
+    """Values by name, nested as the sections are, and the file:line that each dotted name was given at."""
+
+    values: dict[str, Any]
+    where: dict[str, str]
+
+
+# --- text -> nodes ---------------------------------------------------------------------------------------------------
+
+
+def parse(data: bytes, file: str) -> Node:
+    """YAML to nodes with line numbers; broken YAML is a ConfigError with its line."""
+    import yaml
+
+    try:
+        source = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError("the file is not UTF-8 text", where=f"{file}:{line}", hint="save it as UTF-8") from None
+    loader = (getattr(yaml, "CSafeLoader", None) or yaml.SafeLoader)(source)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return Node(1, {})
+        return _converted(loader, root, root.start_mark.line + 1, file, depth=0)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = ", ".join(filter(None, (error.context, error.problem)))
+        last = len(source.splitlines()) or 1  # what ends too early is missed behind the last line
+        where = f"{file}:{min(mark.line + 1, last)}" if mark else file
+        raise ConfigError(f"broken YAML: {problem}", where=where, hint=_yaml_hint(source, mark)) from None
+    except yaml.reader.ReaderError as error:
+        line = source.count("\n", 0, error.position) + 1
+        raise ConfigError(f"broken YAML: {error.reason}", where=f"{file}:{line}") from None
+    finally:
+        loader.dispose()
+
+
+def _yaml_hint(source: str, mark: Any) -> str | None:
+    lines = source.splitlines()
+    if mark is not None and mark.line < len(lines) and "\t" in lines[mark.line]:
+        return "YAML is indented with spaces, never with tabs"
+    return None
+
+
+def _converted(loader: Any, node: yaml.Node, line: int, file: str, depth: int) -> Node:
+    import yaml
+
+    if depth > DEEPEST:
+        raise ConfigError("nested too deeply", where=f"{file}:{line}")
+    if isinstance(node, yaml.MappingNode):
+        return Node(line, dict(_entries(loader, node, file, depth)))
+    if isinstance(node, yaml.SequenceNode):
+        items = (_converted(loader, item, item.start_mark.line + 1, file, depth + 1) for item in node.value)
+        return Node(line, tuple(items))
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind == "timestamp":
+        return Node(line, node.value, node.value)
+    if kind not in PLAIN_TAGS:
+        raise ConfigError(f'the YAML tag "{node.tag}" is not used here', where=f"{file}:{line}", hint="leave it out")
+    try:
+        value = loader.construct_object(node)
+    except ValueError:
+        value = node.value
+    return Node(line, value, node.value)
+
+
+def _entries(loader: Any, node: yaml.MappingNode, file: str, depth: int) -> Iterator[tuple[str, Node]]:
+    """A mapping's entries: own ones first come, those of `<<` only where there is no own one."""
+    import yaml
+
+    seen: dict[str, int] = {}
+    merged: list[yaml.Node] = []
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if key.tag.endswith(":merge"):
+            merged.extend(value.value if isinstance(value, yaml.SequenceNode) else [value])
+            continue
+        if not isinstance(key, yaml.ScalarNode):
+            raise ConfigError("a key must be text", where=f"{file}:{line}")
+        if key.value in seen:
+            raise ConfigError(
+                f'duplicate key "{key.value}"', where=f"{file}:{line}", hint=f"line {seen[key.value]} has it already"
+            )
+        seen[key.value] = line
+        yield key.value, _converted(loader, value, line, file, depth + 1)
+    for other in merged:
+        if not isinstance(other, yaml.MappingNode):
+            raise ConfigError("<< needs a mapping", where=f"{file}:{other.start_mark.line + 1}")
+        for name, item in _entries(loader, other, file, depth + 1):
+            if name not in seen:
+                seen[name] = item.line
+                yield name, item
+
+
+# --- the cache -------------------------------------------------------------------------------------------------------
+
+
+def read(path: Path, file: str, state_dir: Path) -> Node:
+    """The nodes of a file; parsed only if no file of this content was parsed before."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=file) from None
+    digest = hashlib.sha256(data).hexdigest()
+    store = state_dir / "config.json"
+    entries = _cache(store)
+    cached = _decoded(entries[digest]) if digest in entries else None
+    if cached is not None:
+        return cached
+    node = parse(data, file)
+    kept = dict(list(entries.items())[-(CACHED_FILES - 1) :]) | {digest: _encoded(node)}
+    with contextlib.suppress(OSError):  # a read-only state folder costs time, nothing else
+        _write(store, json.dumps({"format": CACHE_FORMAT, "files": kept}))
+    return node
+
+
+def _cache(store: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(store.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(stored, dict) or stored.get("format") != CACHE_FORMAT:
+        return {}
+    files = stored.get("files")
+    return files if isinstance(files, dict) else {}
+
+
+def _write(path: Path, content: str) -> None:
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True)
+        (path.parent / ".gitignore").write_text("*\n")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(content, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _encoded(node: Node) -> list[Any]:
+    value = node.value
+    if isinstance(value, tuple):
+        return [node.line, [_encoded(item) for item in value]]
+    if isinstance(value, Mapping):
+        return [node.line, {name: _encoded(item) for name, item in value.items()}]
+    return [node.line, value, node.text]
+
+
+def _decoded(raw: Any) -> Node | None:
+    try:
+        return _decode(raw)
+    except (AttributeError, TypeError, ValueError, LookupError, RecursionError):
+        return None  # not what `_encoded` wrote: as good as no cache
+
+
+def _decode(raw: list[Any]) -> Node:
+    line, value, *rest = raw
+    if isinstance(value, list):
+        return Node(int(line), tuple(map(_decode, value)))
+    if isinstance(value, dict):
+        return Node(int(line), {name: _decode(item) for name, item in value.items()})
+    return Node(int(line), value, str(rest[0]))
+
+
+# --- nodes -> values -------------------------------------------------------------------------------------------------
+
+
+def check(schema: type[Any], node: Node, file: str, prefix: str = "", root: type[Any] | None = None) -> Checked:
+    """The values that a file gives, by the schema's table. The first wrong one is a ConfigError with its line."""
+    root = root or schema
+    if node.value is None:
+        return Checked({}, {})
+    if not isinstance(node.value, Mapping):
+        name = prefix.rstrip(".") or "the file"
+        raise ConfigError(f"{name}: expected a mapping, got {described(node)}", where=f"{file}:{node.line}")
+    fields = settings(schema)
+    values: dict[str, Any] = {}
+    where: dict[str, str] = {}
+    for name, item in node.value.items():
+        if name not in fields:
+            raise _unknown(schema, root, prefix + name, f"{file}:{item.line}")
+        inner = fields[name].metadata.get("section")
+        if inner is not None:
+            below = check(inner, item, file, f"{prefix}{name}.", root)
+            values[name] = below.values
+            where |= below.where
+        else:
+            values[name] = value(fields[name].metadata["kind"], item, prefix + name, file)
+        where[prefix + name] = f"{file}:{item.line}"
+    return Checked(values, where)
+
+
+def value(kind: Kind, node: Node, name: str, file: str) -> Any:
+    """One value of its kind; `file` without a line where `node` has none (a variable)."""
+    try:
+        return kind.parse(node)
+    except Invalid as invalid:
+        line = f":{invalid.node.line}" if invalid.node.line else ""
+        raise ConfigError(
+            f"{name}{invalid.inside}: {invalid.problem}", where=f"{file}{line}", hint=invalid.hint
+        ) from None
+
+
+def settings(schema: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    """The fields of a section that a file may give, in the order they are documented."""
+    return {field.name: field for field in dataclasses.fields(schema) if field.metadata}
+
+
+def _unknown(schema: type[Any], root: type[Any], dotted: str, where: str) -> ConfigError:
+    prefix, _, name = dotted.rpartition(".")
+    valid = list(settings(schema))
+    label = f"valid keys of {prefix}" if prefix else "valid keys"
+    hint = suggestion(name, valid, label)
+    if nearest(name, valid) is None:  # perhaps the right key in the wrong section
+        elsewhere = [other for other, _ in flat(root) if other.rpartition(".")[2] == name]
+        hint = f'did you mean "{elsewhere[0]}"? {hint}' if elsewhere else hint
+    return ConfigError(f'unknown key "{dotted}"', where=where, hint=hint)
+
+
+def flat(schema: type[Any], prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any]]]:
+    """Every setting with its dotted name, sections flattened."""
+    for name, field in settings(schema).items():
+        inner = field.metadata.get("section")
+        if inner is None:
+            yield prefix + name, field
+        else:
+            yield from flat(inner, f"{prefix}{name}.")
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`: mappings entry by entry, everything else as a whole."""
+    result = dict(below)
+    for name, given in above.items():
+        old = result.get(name)
+        result[name] = merged(old, given) if isinstance(old, Mapping) and isinstance(given, Mapping) else given
+    return result
+
+
+def built(schema: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Constructor arguments for `schema`: sections become their dataclasses."""
+    arguments = dict(values)
+    for name, field in settings(schema).items():
+        inner = field.metadata.get("section")
+        if inner is not None:
+            arguments[name] = inner(**built(inner, values.get(name, {})))
+    return arguments

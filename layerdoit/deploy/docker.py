@@ -1,0 +1,428 @@
+"""One container on a Docker engine, replaced only by a healthy one, at the same address.
+
+Labels say that a container is ours; its name says how far it has come: `<name>` serves, `<name>-next` is to serve,
+`<name>-old` has served, `<name>-try` only proves that a release becomes healthy. A rename is atomic, so that at any
+moment, also after `kill -9`, the names tell what is to be done (`recover`).
+
+A published port belongs to a container from its creation on, but the engine binds it only while the container is
+attached to a network with a way out. So there are three ways to start beside:
+
+plain  nothing holds the port: the new container starts as it will serve;
+moved  it starts on an internal network, where no port is bound, and changes networks when it is healthy: one start;
+again  a throw-away container without a published port proves that the release becomes healthy, then the real one
+       starts: for services that need other containers, or the way out, while they start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Literal
+
+from layerdoit.deploy.base import (
+    PROBE_TIMEOUT,
+    DeployConfig,
+    Release,
+    Service,
+    Status,
+    absolute,
+    can_bind,
+    first_free,
+    port_taken,
+    probe_http,
+    probe_tcp,
+)
+from layerdoit.engine.containers import Container, Containers, PortTaken, Spec, name_taken
+from layerdoit.errors import ConfigError, DeployError
+
+POLL: Final = 0.05
+"""Seconds between two probes."""
+SETTLE: Final = 1.0
+"""Seconds that a container without any known probe must run to count as healthy."""
+LOG_LINES: Final = 20
+
+Way = Literal["plain", "moved", "again"]
+
+
+class _Unhealthy(DeployError):
+    """A candidate that did not become healthy. `ended`: it stopped by itself."""
+
+    def __init__(self, what: str, *, ended: bool, hint: str | None = None) -> None:
+        super().__init__(what, hint=hint)
+        self.ended = ended
+
+
+class DockerDeployment:
+    """`Deployment` on the engine that `docker` itself would use."""
+
+    def __init__(self, project: str, config: DeployConfig, *, root: Path | None = None) -> None:
+        if config.network == "host":
+            raise ConfigError(
+                "deploy.network: host leaves no room to start a new container beside the old one",
+                hint="leave deploy.network out and publish the port with deploy.port",
+            )
+        self._config = config
+        self._project = project
+        self._root = root or Path.cwd()
+        self._containers = Containers(project, config.name)
+        self._direct: bool | None = None
+        self._way: Way = "plain"
+        self._old: Container | None = None
+        self._spec: Spec | None = None
+
+    # --- the cycle's side --------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """See `Deployment`."""
+        import fcntl
+
+        folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+        path = Path(folder) / f"layerdoit-{os.getuid()}-{self._project}-{self._config.name}.lock"
+        with path.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def recover(self) -> tuple[str, ...]:
+        """See `Deployment`."""
+        done: list[str] = []
+        there = self._containers.mine()
+        serving, coming, old, tried = (there.get(self._name(part)) for part in ("", "-next", "-old", "-try"))
+        if old and coming and not serving:
+            # Between the two renames: the new one was healthy and had the port.
+            self._containers.rename(coming, self._name())
+            serving, coming = coming, None
+            done.append(f"completed the swap of {self._name()}")
+        if old and not serving:
+            self._containers.rename(old, self._name())
+            serving, old = old, None
+            done.append(f"made {self._name()} serve again")
+        for left in (tried, coming, old):
+            if left:
+                self._containers.remove(left)
+                done.append(f"removed {left.name}, left by an interrupted cycle")
+        if serving and not self._attached(serving):
+            self._attach(serving)
+            done.append(f"put {self._name()} back on its network")
+        return tuple(done)
+
+    def current(self) -> Service | None:
+        """See `Deployment`."""
+        container = self._containers.inspect_mine(self._name())
+        return self._service(container) if container else None
+
+    def serves(self, release: Release) -> bool:
+        """See `Deployment`."""
+        found = self._containers.inspect_mine(self._name())
+        return (
+            found is not None
+            and found.running
+            and self._attached(found)
+            and (found.label("key"), found.label("config")) == (release.key, self._config.digest())
+            and self._probe(found, PROBE_TIMEOUT) is None
+        )
+
+    def start_beside(self, release: Release) -> Service:
+        """See `Deployment`."""
+        self._old = self._containers.inspect_mine(self._name())
+        if self._old is None and self._containers.inspect(self._name()) is not None:
+            raise name_taken(self._name())
+        publish = self._choose_port(self._old)
+        self._way = self._choose_way(self._old, publish)
+        self._spec = self._make_spec(release, publish)
+        if self._config.network is None:
+            self._containers.ensure_network(self._network(), internal=False)
+        return self._service(self._start_candidate())
+
+    def wait_healthy(self, candidate: Service) -> Service:
+        """See `Deployment`."""
+        try:
+            return self._service(self._await_healthy(candidate.id))
+        except _Unhealthy as failure:
+            # On an internal network, what a service needs at its start may be out of reach.
+            proven = self._old is not None and self._old.label("way") == "moved"
+            if self._way != "moved" or (proven and not failure.ended):
+                raise
+        self._remove_named("-next")
+        self._way = "again"
+        return self._service(self._await_healthy(self._start_candidate().id))
+
+    def swap(self, candidate: Service) -> Service:
+        """See `Deployment`."""
+        assert self._spec is not None
+        identity = candidate.id
+        if self._way == "again":
+            created = self._containers.create(self._spec_for("again"))
+            self._detach_old()
+            identity = self._containers.start(created, self._spec).id
+        elif self._way == "moved":
+            self._detach_old()
+            coming = self._inspect(identity)
+            self._attach(coming)
+            self._containers.detach(coming, self._check_network())
+        if self._way != "plain":
+            self._await_healthy(identity, published=True)
+        if self._old is not None:
+            self._containers.rename(self._old, self._name("-old"))
+        self._containers.rename(self._inspect(identity), self._name())
+        return self._service(self._inspect(identity))
+
+    def rollback(self) -> None:
+        """See `Deployment`."""
+        self.recover()
+
+    def remove_old(self) -> None:
+        """See `Deployment`."""
+        self._remove_named("-try")
+        self._remove_named("-old", grace=self._config.stop_grace)
+
+    # --- the user's side ---------------------------------------------------------------------------------------------
+
+    def destroy(self) -> bool:
+        """See `Deployment`."""
+        there = self._containers.mine()
+        for container in there.values():
+            self._containers.stop(container, self._config.stop_grace)
+            self._containers.remove(container)
+        self._containers.remove_networks()
+        return bool(there)
+
+    def status(self) -> Status:
+        """See `Deployment`."""
+        found = self._containers.inspect_mine(self._name())
+        if found is None:
+            return Status(None, "not deployed")
+        if not found.running:
+            return Status(self._service(found), f"{found.state}, exit code {found.exit_code}")
+        return Status(self._service(found), self._probe(found, PROBE_TIMEOUT) or "healthy")
+
+    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        """See `Deployment`."""
+        return self._containers.log_lines(self._deployed(), follow=follow, tail=tail)
+
+    def connect(self) -> int:
+        """See `Deployment`."""
+        from layerdoit import process
+
+        found = self._deployed()
+        if not found.running:
+            raise DeployError(f"{found.name} does not run ({found.state})", hint="doit cycle_fast")
+        terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
+        shell = "command -v bash >/dev/null && exec bash; exec sh"
+        return process.interactive(["docker", "exec", *terminal, found.id, "sh", "-c", shell])
+
+    # --- starting ----------------------------------------------------------------------------------------------------
+
+    def _start_candidate(self) -> Container:
+        assert self._spec is not None
+        if self._way == "moved":
+            self._containers.ensure_network(self._check_network(), internal=True)
+        spec = self._spec_for("try" if self._way == "again" else self._way)
+        while True:
+            container = self._containers.create(spec)
+            try:
+                return self._containers.start(container, spec)
+            except PortTaken as error:
+                self._containers.remove(container)
+                if self._config.publish or spec.publish is None:
+                    raise self._port_taken(spec.publish or 0) from error
+                # Somebody was faster between the search and the start.
+                publish = self._free_port(spec.publish + 1)
+                labels = {**spec.labels, "publish": str(publish)}
+                self._spec = replace(self._spec, publish=publish, labels=labels)
+                spec = replace(spec, publish=publish, labels=labels)
+
+    def _make_spec(self, release: Release, publish: int | None) -> Spec:
+        config = self._config
+        labels = {
+            "key": release.key,
+            "config": self._config.digest(),
+            "role": "serving",
+            "network": self._network(),
+            "publish": str(publish or ""),
+        }
+        return Spec(
+            name=self._name("-next"),
+            image=release.image,
+            network=self._network(),
+            labels=labels,
+            aliases=(config.name,),
+            port=config.port,
+            publish=publish,
+            bind=config.bind,
+            env=config.env,
+            volumes=tuple(absolute(volume, self._root) for volume in config.volumes),
+            args=config.args,
+            stop_grace=config.stop_grace,
+        )
+
+    def _spec_for(self, way: Literal["plain", "moved", "again", "try"]) -> Spec:
+        assert self._spec is not None
+        spec = replace(self._spec, labels={**self._spec.labels, "way": way})
+        if way == "moved":
+            return replace(spec, network=self._check_network(), aliases=())
+        if way == "try":
+            labels = {**spec.labels, "role": "candidate"}
+            publish = None if self._is_direct() else 0
+            return replace(spec, name=self._name("-try"), labels=labels, aliases=(), publish=publish)
+        return spec
+
+    def _choose_way(self, old: Container | None, publish: int | None) -> Way:
+        if old is None or not old.running or publish not in {port for _, port in old.ports.values()}:
+            return "plain"
+        needs_network = old.label("way") == "again" and old.label("config") == self._config.digest()
+        if self._config.network is not None or needs_network or not self._is_direct():
+            return "again"
+        return "moved"
+
+    def _choose_port(self, old: Container | None) -> int | None:
+        if self._config.port is None:
+            return None
+        held = {port for _, port in old.ports.values()} if old and old.running else set()
+        wanted = self._config.publish or int((old.label("publish") if old else "") or 0)
+        if wanted and (wanted in held or self._is_free(wanted, self._containers.published())):
+            return wanted
+        if self._config.publish:
+            raise self._port_taken(wanted)
+        return self._free_port(self._config.port)
+
+    def _free_port(self, first: int) -> int:
+        taken = self._containers.published()
+        return first_free(first, lambda port: self._is_free(port, taken))
+
+    def _is_free(self, port: int, taken: Mapping[int, str]) -> bool:
+        local = self._containers.host.startswith("unix://")
+        return port not in taken and (not local or can_bind(self._config.bind, port))
+
+    def _port_taken(self, port: int) -> DeployError:
+        return port_taken(port, self._containers.published().get(port))
+
+    # --- health ------------------------------------------------------------------------------------------------------
+
+    def _await_healthy(self, identity: str, *, published: bool = False) -> Container:
+        started = time.monotonic()
+        while True:
+            now = self._containers.inspect(identity)
+            if now is None:
+                raise _Unhealthy("the new container was removed by somebody else while it started", ended=True)
+            if now.state in ("exited", "dead"):
+                raise self._unhealthy(now, f"ended with exit code {now.exit_code} before it was healthy", ended=True)
+            elapsed = time.monotonic() - started
+            left = self._config.health_timeout - elapsed
+            reason = self._probe(now, min(PROBE_TIMEOUT, max(left, POLL)), elapsed)
+            if reason is None and published:
+                reason = self._probe_published(now)
+            if reason is None:
+                return now
+            if left <= 0:
+                waited = f"was not healthy within {self._config.health_timeout:g} s ({reason})"
+                raise self._unhealthy(now, waited, ended=False)
+            time.sleep(POLL)
+
+    def _probe(self, container: Container, timeout: float, running_for: float = SETTLE) -> str | None:
+        """None when healthy, else why not. A command beats a path beats a port beats patience."""
+        config = self._config
+        if config.health_command is not None:
+            code = self._containers.exec_code(container, config.health_command, timeout)
+            return None if code == 0 else f"{' '.join(config.health_command)}: {_outcome(code)}"
+        if config.port is None:
+            return None if running_for >= SETTLE else "it has only just started"
+        host, port = self._target(container)
+        if not host:
+            return "it has no network address"
+        if config.health_path is not None:
+            return probe_http(host, port, config.health_path, timeout)
+        return probe_tcp(host, port, timeout)
+
+    def _probe_published(self, container: Container) -> str | None:
+        bound = container.ports.get(self._config.port or 0)
+        if bound is None or self._config.health_command is not None:
+            return None
+        host = self._published_host()
+        if self._config.health_path is not None:
+            return probe_http(host, bound[1], self._config.health_path)
+        return probe_tcp(host, bound[1])
+
+    def _target(self, container: Container) -> tuple[str, int]:
+        port = self._config.port or 0
+        if self._is_direct():
+            return next((address for address in container.networks.values() if address), ""), port
+        bound = container.ports.get(port)
+        return (self._published_host(), bound[1]) if bound else ("", port)
+
+    def _unhealthy(self, container: Container, what: str, *, ended: bool) -> _Unhealthy:
+        lines = self._containers.log_tail(container, LOG_LINES)
+        tail = (
+            [f"its last {len(lines)} log lines:", *(f"  {line}" for line in lines)] if lines else ["it logged nothing"]
+        )
+        hint = None if ended else "make the service answer, or set deploy.health (path, command, timeout)"
+        return _Unhealthy("\n".join([f"the new container of {self._name()} {what}", *tail]), ended=ended, hint=hint)
+
+    # --- small things ------------------------------------------------------------------------------------------------
+
+    def _name(self, part: str = "") -> str:
+        return self._config.name + part
+
+    def _network(self) -> str:
+        return self._config.network or f"layerdoit-{self._project}"
+
+    def _check_network(self) -> str:
+        return f"layerdoit-{self._project}-check"
+
+    def _is_direct(self) -> bool:
+        if self._direct is None:
+            self._direct = self._containers.reachable_directly()
+        return self._direct
+
+    def _published_host(self) -> str:
+        if not self._containers.host.startswith("unix://"):
+            return self._containers.engine_address()
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._config.bind, self._config.bind)
+
+    def _attached(self, container: Container) -> bool:
+        return container.label("network") in container.networks
+
+    def _attach(self, container: Container) -> None:
+        publish = int(container.label("publish") or 0) or None
+        self._containers.attach(container, container.label("network"), (self._config.name,), publish)
+
+    def _detach_old(self) -> None:
+        if self._old is not None and self._attached(self._old):
+            self._containers.detach(self._old, self._old.label("network"))
+
+    def _remove_named(self, part: str, grace: float = 0) -> None:
+        container = self._containers.inspect_mine(self._name(part))
+        if container is not None:
+            if grace and container.running:
+                self._containers.stop(container, grace)
+            self._containers.remove(container)
+
+    def _inspect(self, identity: str) -> Container:
+        container = self._containers.inspect(identity)
+        if container is None:
+            raise DeployError(f"the new container of {self._name()} was removed by somebody else")
+        return container
+
+    def _deployed(self) -> Container:
+        found = self._containers.inspect_mine(self._name())
+        if found is None:
+            raise DeployError(f"{self._name()} is not deployed", hint="doit cycle_fast")
+        return found
+
+    def _service(self, container: Container) -> Service:
+        bound = container.ports.get(self._config.port or 0)
+        serving = bound and container.label("role") == "serving"
+        address = f"{self._published_host()}:{bound[1]}" if bound and serving else None
+        return Service(
+            container.id, container.name, container.label("key"), container.running, address, container.started_at
+        )
+
+
+def _outcome(code: int | None) -> str:
+    return "did not end in time" if code is None else f"exit code {code}"

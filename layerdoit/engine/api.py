@@ -1,0 +1,186 @@
+"""Questions to the engine over its socket, with the standard library only: the path that a no-op takes.
+
+Anything beyond a local socket (another host, a context) goes through the Docker SDK, which costs 60-80 ms to import.
+API: https://docs.docker.com/reference/api/engine/ (v1.41, engine 20.10 and later).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from layerdoit.errors import EngineError
+
+API = "/v1.41"
+TIMEOUT = 30.0
+
+
+class Api(Protocol):
+    """The engine's API. `get`: the decoded answer, or None for "no such thing"; `post`: for what answers nothing."""
+
+    def get(self, path: str, query: dict[str, Any] | None = None) -> Any: ...
+
+    def post(self, path: str, query: dict[str, Any]) -> None: ...
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def endpoint() -> str:
+    """The engine's address: DOCKER_HOST, else the current context's, else the local socket."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    config = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
+    context = os.environ.get("DOCKER_CONTEXT")
+    if context is None:
+        try:
+            context = json.loads((config / "config.json").read_text()).get("currentContext")
+        except (OSError, ValueError):
+            context = None
+    if context in (None, "", "default"):
+        return "unix:///var/run/docker.sock"
+    for meta in (config / "contexts" / "meta").glob("*/meta.json"):
+        described = json.loads(meta.read_text())
+        if described.get("Name") == context:
+            return str(described["Endpoints"]["docker"]["Host"])
+    raise EngineError(f"docker context '{context}' does not exist", hint="docker context ls")
+
+
+def builder_name() -> str:
+    """The buildx builder of the engine itself carries the name of its context."""
+    if os.environ.get("DOCKER_HOST"):
+        return "default"
+    context = os.environ.get("DOCKER_CONTEXT")
+    if context is None:
+        config = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "config.json"
+        try:
+            context = json.loads(config.read_text()).get("currentContext")
+        except (OSError, ValueError):
+            context = None
+    return context or "default"
+
+
+class SocketApi:
+    """The engine behind a local socket; one connection, kept open."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._connection: _UnixConnection | None = None
+
+    def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
+        """See `Api.get`."""
+        return _answer(path, *self._request("GET", path + _encoded(query)))
+
+    def post(self, path: str, query: dict[str, Any]) -> None:
+        """See `Api.post`."""
+        _answer(path, *self._request("POST", path + _encoded(query)))
+
+    def _request(self, method: str, url: str) -> tuple[int, bytes]:
+        for attempt in (1, 2):
+            connection = self._connection or _UnixConnection(self._path)
+            try:
+                connection.request(method, API + url)
+                response = connection.getresponse()
+                body = response.read()
+            except (http.client.HTTPException, ConnectionResetError, BrokenPipeError) as error:
+                self._connection = None
+                connection.close()
+                if attempt == 2:
+                    raise EngineError(f"the engine broke off: {error}", hint="docker info") from error
+                continue
+            except OSError as error:
+                raise unreachable(f"unix://{self._path}", error) from error
+            self._connection = connection
+            return response.status, body
+        raise AssertionError("unreachable")
+
+
+class SdkApi:
+    """The engine through the Docker SDK: contexts, TCP, TLS, ssh."""
+
+    def __init__(self, host: str) -> None:
+        import docker
+        from docker.errors import DockerException
+
+        try:
+            if host.startswith("tcp://") and os.environ.get("DOCKER_HOST"):
+                self._client = docker.APIClient(**docker.utils.kwargs_from_env(), version="1.41")
+            else:
+                self._client = docker.APIClient(base_url=host, version="1.41", use_ssh_client=host.startswith("ssh"))
+        except DockerException as error:
+            raise unreachable(host, error) from error
+
+    def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
+        """See `Api.get`."""
+        return _answer(path, *self._request("GET", path + _encoded(query)))
+
+    def post(self, path: str, query: dict[str, Any]) -> None:
+        """See `Api.post`."""
+        _answer(path, *self._request("POST", path + _encoded(query)))
+
+    def _request(self, method: str, url: str) -> tuple[int, bytes]:
+        import requests
+
+        try:
+            response = self._client.request(method, self._client.base_url + API + url, timeout=TIMEOUT)
+        except requests.RequestException as error:
+            raise unreachable(self._client.base_url, error) from error
+        return response.status_code, response.content
+
+
+def connect() -> Api:
+    """The API of the engine that `docker` itself would use."""
+    host = endpoint()
+    parts = urlsplit(host)
+    if parts.scheme == "unix":
+        return SocketApi(parts.path)
+    return SdkApi(host)
+
+
+def unreachable(host: str, error: Exception) -> EngineError:
+    """The engine cannot be used: say why, and what to do."""
+    if isinstance(error, PermissionError):
+        return EngineError(
+            f"no permission to use the Docker engine at {host}",
+            hint="add your user to the group 'docker' (sudo usermod -aG docker $USER), log in again, or use a rootless engine",
+        )
+    return EngineError(
+        f"no Docker engine answers at {host}",
+        hint="start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST",
+    )
+
+
+def _answer(path: str, status: int, body: bytes) -> Any:
+    if status == 404:
+        return None
+    if status >= 400:
+        raise EngineError(f"the engine answered {status} to {path}: {_message(body)}")
+    return json.loads(body) if body.strip() else None
+
+
+def _encoded(query: dict[str, Any] | None) -> str:
+    if not query:
+        return ""
+    return "?" + "&".join(
+        f"{name}={quote(value if isinstance(value, str) else json.dumps(value))}" for name, value in query.items()
+    )
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace")[:200]

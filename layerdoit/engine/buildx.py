@@ -1,0 +1,133 @@
+"""`docker buildx build`: the argument list, the run, and errors in plain words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from layerdoit import process
+from layerdoit.engine.api import builder_name, endpoint, unreachable
+from layerdoit.engine.progress import Display, Reader, Report
+from layerdoit.errors import BuildError, EngineError
+
+# The app build's script ends with these.
+RESEND = 86
+RUNTIME_MISMATCH = 87
+NO_BINARY = 88
+
+
+@dataclass(frozen=True)
+class Build:
+    """One call of `docker buildx build`. `secrets` maps ids to files; `contexts` names to folders."""
+
+    layer: str
+    dockerfile: Path
+    context: Path
+    tags: Sequence[str]
+    labels: Mapping[str, str]
+    args: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+    ssh: bool = False
+    builder: str | None = None
+
+    def argv(self) -> list[str]:
+        """The command, as it could be typed."""
+        command = ["docker", "buildx", "build", "--progress", "rawjson", "--provenance", "false", "--load"]
+        command += ["--builder", self.builder or builder_name()]
+        command += ["--file", str(self.dockerfile)]
+        for flag, pairs in (
+            ("--build-arg", self.args),
+            ("--build-context", self.contexts),
+            ("--label", self.labels),
+        ):
+            for name, value in pairs.items():
+                command += [flag, f"{name}={value}"]
+        for name, path in self.secrets.items():
+            command += ["--secret", f"id={name},src={path}"]
+        for tag in self.tags:
+            command += ["--tag", tag]
+        if self.target:
+            command += ["--target", self.target]
+        if self.ssh:
+            command += ["--ssh", "default"]
+        return [*command, str(self.context)]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did: seconds on the wall, and what it said."""
+
+    seconds: float
+    report: Report
+
+
+class ContextDiffers(BuildError):
+    """The sources that reached the build are not those that were keyed: they must be sent again."""
+
+
+def run(build: Build, log: TextIO, expected_crates: int | None = None) -> Built:
+    """Build; raises `BuildError` with the failing step's own words, `EngineError` when there is no engine or buildx."""
+    display = Display(build.layer, expected_crates)
+    reader = Reader(display, lambda line: print(process.redact(line), file=log))
+    argv = build.argv()
+    print("$", process.redact(" ".join(argv)), file=log)
+    begun = time.monotonic()
+    try:
+        code = process.stream(argv, on_line=lambda _, line: reader.feed(line))
+    finally:
+        display.clear()
+        log.flush()
+    seconds = time.monotonic() - begun
+    if code != 0:
+        raise _failure(build, reader.report, Path(log.name))
+    return Built(seconds, reader.report)
+
+
+def _failure(build: Build, report: Report, log: Path) -> Exception:
+    error = next((line for line in reversed(report.errors) if line.startswith("ERROR")), "")
+    text = process.redact(error.removeprefix("ERROR: ") or " ".join(report.errors[-3:]))
+    if "is not a docker command" in text or "unknown command: docker buildx" in text or "unknown flag: --progress" in text:
+        return EngineError("docker buildx is not installed", hint="install the buildx plugin (package docker-buildx or docker-buildx-plugin)")
+    if "permission denied" in text and ".sock" in text:
+        return unreachable(endpoint(), PermissionError())
+    if "Cannot connect to the Docker daemon" in text or "error during connect" in text:
+        return unreachable(endpoint(), ConnectionError())
+    if "no space left on device" in text or any("o space left on device" in line for line in report.tail):
+        return BuildError(
+            f"{build.layer}: the disk is full", hint="doit cache_status shows what this project holds; docker system df the rest"
+        )
+    code = text.rsplit("exit code: ", 1)[-1].strip() if "exit code: " in text else ""
+    if code == str(RESEND):
+        return ContextDiffers(f"{build.layer}: the sources changed on their way to the build")
+    if code == str(RUNTIME_MISMATCH):
+        return _mismatch(report)
+    if report.failed_step is None or not report.tail:
+        return BuildError(f"{build.layer} did not build: {text}", hint=f"the whole log: {log}")
+    words = process.redact("\n".join(_relevant(report.tail)))
+    return BuildError(f"{build.layer} did not build\n{words}", hint=f"correct it and run again; the whole log: {log}")
+
+
+def _relevant(tail: Sequence[str]) -> Sequence[str]:
+    """The compiler's errors in full: from the first of them on; otherwise the last lines."""
+    first = next((index for index, line in enumerate(tail) if line.startswith(("error", "warning: unused", "error["))), None)
+    lines = tail[first:] if first is not None else tail[-40:]
+    return [line for line in lines if not line.lstrip().startswith(("Compiling ", "Downloaded ", "Downloading "))]
+
+
+def _mismatch(report: Report) -> BuildError:
+    lines = []
+    packages = []
+    for note in report.noted("missing"):
+        fields = dict(word.split("=", 1) for word in note.split() if "=" in word)
+        lines.append(f"{fields.get('binary')} needs {fields.get('library')}, which the runtime image lacks (package {fields.get('package')})")
+        packages.append(fields.get("package", "?"))
+    lines += [f"{note.split(' ', 1)[-1]} (the builder's libraries are newer than the runtime's)" for note in report.noted("too-new")]
+    hint = "use one suite for builder and runtime image (base.suite, base.image, base.runtime_image)"
+    if packages:
+        hint = f"add to layerdoit.yaml: base: {{runtime_packages: [{', '.join(sorted(set(packages)))}]}}"
+    return BuildError("the binaries would not start on the runtime image:\n" + "\n".join(lines), hint=hint)

@@ -1,0 +1,355 @@
+"""Containers and their networks. Only what carries this project's and this deployment's labels is ever changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
+
+from layerdoit.engine.api import endpoint, unreachable
+from layerdoit.errors import DeployError, EngineError
+
+PREFIX: Final = "io.layerdoit."
+SDK_TIMEOUT: Final = 60
+EXEC_POLL: Final = 0.01
+_BUILT_IN_NETWORKS: Final = ("bridge", "default", "host", "none")
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container as the engine describes it. `networks`: name -> address; `ports`: container -> host side."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    state: str
+    exit_code: int
+    networks: Mapping[str, str]
+    ports: Mapping[int, tuple[str, int]]
+    started_at: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    def label(self, name: str) -> str:
+        """The value of `io.layerdoit.<name>`, or ''."""
+        return self.labels.get(PREFIX + name, "")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to create. `publish`: host port, 0 for any free one, None for none."""
+
+    name: str
+    image: str
+    network: str
+    labels: Mapping[str, str]
+    aliases: tuple[str, ...] = ()
+    port: int | None = None
+    publish: int | None = None
+    bind: str = "127.0.0.1"
+    env: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    stop_grace: float = 3
+
+
+class PortTaken(DeployError):
+    """The engine cannot bind a published port."""
+
+
+class NameTaken(DeployError):
+    """A container that is not of this deployment has the name."""
+
+
+class Containers:
+    """The containers of one deployment of one project."""
+
+    def __init__(self, project: str, deployment: str) -> None:
+        self.project = project
+        self.deployment = deployment
+        self.host = endpoint()
+        self._sdk: Any = None
+        self._init = True
+
+    # --- questions ---------------------------------------------------------------------------------------------------
+
+    def mine(self) -> dict[str, Container]:
+        """This deployment's containers by name, stopped ones too."""
+        labels = [f"{PREFIX}project={self.project}", f"{PREFIX}deployment={self.deployment}"]
+        with self._asking():
+            found = self._api.containers(all=True, filters={"label": labels})
+        described = [self.inspect(item["Id"]) for item in found]
+        return {container.name: container for container in described if container is not None}
+
+    def inspect(self, identity: str) -> Container | None:
+        """One container; None when it is gone."""
+        from docker.errors import NotFound
+
+        with self._asking():
+            try:
+                return _container(self._api.inspect_container(identity))
+            except NotFound:
+                return None
+
+    def inspect_mine(self, name: str) -> Container | None:
+        """One container by name; None when it is gone, or somebody else's."""
+        found = self.inspect(name)
+        owner = (self.project, self.deployment)
+        return (
+            found
+            if found and found.name == name and (found.label("project"), found.label("deployment")) == owner
+            else None
+        )
+
+    def reachable_directly(self) -> bool:
+        """Whether this process can reach container addresses: an engine on this Linux machine, not rootless."""
+        if os.uname().sysname != "Linux" or not self.host.startswith("unix://"):
+            return False
+        with self._asking():
+            info = self._api.info()
+        rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
+        return not rootless and "Docker Desktop" not in info.get("OperatingSystem", "")
+
+    def engine_address(self) -> str:
+        """Where published ports are found."""
+        return urlsplit(self.host).hostname or "127.0.0.1"
+
+    def published(self) -> dict[int, str]:
+        """Host ports that running containers hold, anybody's -> the container's name."""
+        with self._asking():
+            found = self._api.containers()
+        return {
+            int(port["PublicPort"]): item["Names"][0].lstrip("/")
+            for item in found
+            for port in item.get("Ports") or ()
+            if port.get("PublicPort")
+        }
+
+    def log_tail(self, container: Container, lines: int) -> list[str]:
+        """The last lines of both streams."""
+        with self._asking():
+            raw = self._api.logs(container.id, stdout=True, stderr=True, tail=lines)
+        return str(raw.decode("utf-8", errors="replace")).splitlines()[-lines:]
+
+    def log_lines(self, container: Container, *, follow: bool, tail: int | None) -> Iterator[str]:
+        """Both streams, line by line; with `follow` until the container ends."""
+        with self._asking():
+            parts = self._api.logs(
+                container.id, stdout=True, stderr=True, stream=True, follow=follow, tail="all" if tail is None else tail
+            )
+            rest = b""
+            for part in parts:
+                *lines, rest = (rest + part).split(b"\n")
+                yield from (line.decode("utf-8", errors="replace").rstrip("\r") for line in lines)
+            if rest:
+                yield rest.decode("utf-8", errors="replace")
+
+    def exec_code(self, container: Container, command: Sequence[str], timeout: float) -> int | None:
+        """Run a command in the container; its exit code, None when it did not run, or not to its end in time."""
+        from docker.errors import APIError
+
+        deadline = time.monotonic() + timeout
+        with self._asking():
+            try:
+                made = self._api.exec_create(container.id, list(command))["Id"]
+                self._api.exec_start(made, detach=True)
+                while (seen := self._api.exec_inspect(made))["ExitCode"] is None or seen["Running"]:
+                    if time.monotonic() > deadline:
+                        return None
+                    time.sleep(EXEC_POLL)
+            except APIError:
+                return None
+        return int(seen["ExitCode"])
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def create(self, spec: Spec) -> Container:
+        """Create, not start. PREFIX labels of project and deployment are added."""
+        from docker.errors import APIError, ImageNotFound
+
+        bindings = {} if spec.port is None or spec.publish is None else {spec.port: (spec.bind, spec.publish or None)}
+        labels = {PREFIX + name: value for name, value in spec.labels.items()}
+        labels |= {PREFIX + "project": self.project, PREFIX + "deployment": self.deployment, PREFIX + "layer": "app"}
+        with self._asking():
+            host_config = self._api.create_host_config(
+                port_bindings=bindings, binds=list(spec.volumes), init=self._init, network_mode=spec.network
+            )
+            aliases = list(spec.aliases) if spec.network not in _BUILT_IN_NETWORKS else None
+            attached = self._api.create_endpoint_config(aliases=aliases)
+            try:
+                made = self._api.create_container(
+                    spec.image,
+                    list(spec.args) or None,
+                    name=spec.name,
+                    ports=[] if spec.port is None else [spec.port],
+                    environment=dict(spec.env),
+                    labels=labels,
+                    stop_timeout=max(1, round(spec.stop_grace)),
+                    host_config=host_config,
+                    networking_config=self._api.create_networking_config({spec.network: attached}),
+                )
+            except ImageNotFound as error:
+                raise DeployError(f"the image {spec.image} is not there", hint="doit image") from error
+            except APIError as error:
+                if error.status_code == 409:
+                    raise name_taken(spec.name) from error
+                raise
+        return self._known(made["Id"])
+
+    def start(self, container: Container, spec: Spec) -> Container:
+        """Start; made anew without an init process where the engine lacks `docker-init`."""
+        from docker.errors import APIError
+
+        with self._asking():
+            try:
+                self._api.start(container.id)
+            except APIError as error:
+                text = str(error.explanation)
+                if self._init and "docker-init" in text:
+                    self._init = False
+                    self.remove(container)
+                    return self.start(self.create(spec), spec)
+                self._refuse(text, spec.publish, error)
+        return self._known(container.id)
+
+    def stop(self, container: Container, grace: float) -> None:
+        """SIGTERM, `grace` seconds, SIGKILL."""
+        from docker.errors import NotFound
+
+        with self._asking(), contextlib.suppress(NotFound):
+            self._api.stop(container.id, timeout=max(0, round(grace)))
+
+    def remove(self, container: Container) -> None:
+        """Remove, running or not; one that is gone, or just going, is no error. Named volumes stay."""
+        from docker.errors import APIError
+
+        with self._asking():
+            try:
+                self._api.remove_container(container.id, force=True, v=True)
+            except APIError as error:
+                if error.status_code not in (404, 409):
+                    raise
+
+    def rename(self, container: Container, name: str) -> None:
+        from docker.errors import APIError
+
+        with self._asking():
+            try:
+                self._api.rename(container.id, name)
+            except APIError as error:
+                if error.status_code == 409:
+                    raise name_taken(name) from error
+                raise
+
+    def attach(self, container: Container, network: str, aliases: Sequence[str], publish: int | None) -> None:
+        """Connect to a network; the container's published ports are bound there."""
+        from docker.errors import APIError
+
+        names = list(aliases) if network not in _BUILT_IN_NETWORKS else None
+        with self._asking():
+            try:
+                self._api.connect_container_to_network(container.id, network, aliases=names)
+            except APIError as error:
+                self._refuse(str(error.explanation), publish, error)
+
+    def detach(self, container: Container, network: str) -> None:
+        """Disconnect from a network; published ports are let go."""
+        with self._asking():
+            self._api.disconnect_container_from_network(container.id, network, force=True)
+
+    def ensure_network(self, name: str, *, internal: bool) -> None:
+        """Make the project's network unless it is there."""
+        from docker.errors import APIError, NotFound
+
+        with self._asking():
+            try:
+                self._api.inspect_network(name)
+            except NotFound:
+                # A concurrent run may have been faster.
+                with contextlib.suppress(APIError):
+                    self._api.create_network(
+                        name, driver="bridge", internal=internal, labels={PREFIX + "project": self.project}
+                    )
+                self._api.inspect_network(name)
+
+    def remove_networks(self) -> None:
+        """Remove this project's networks that nobody uses any more."""
+        from docker.errors import APIError
+
+        with self._asking():
+            for network in self._api.networks(filters={"label": f"{PREFIX}project={self.project}"}):
+                with contextlib.suppress(APIError):
+                    self._api.remove_network(network["Id"])
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _api(self) -> Any:
+        if self._sdk is None:
+            import docker
+
+            options = docker.utils.kwargs_from_env() if os.environ.get("DOCKER_HOST") else {"base_url": self.host}
+            ssh = self.host.startswith("ssh://")
+            self._sdk = docker.APIClient(**options, version="1.41", timeout=SDK_TIMEOUT, use_ssh_client=ssh)
+        return self._sdk
+
+    def _known(self, identity: str) -> Container:
+        container = self.inspect(identity)
+        if container is None:
+            raise DeployError(f"the container {identity[:12]} was removed by somebody else while it was being started")
+        return container
+
+    def _refuse(self, text: str, publish: int | None, error: Exception) -> NoReturn:
+        if "port is already allocated" in text or "address already in use" in text:
+            raise PortTaken(f"port {publish} is taken") from error
+        raise DeployError(f"the engine could not start the container: {text}") from error
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """The SDK's errors as ours; imported only when one comes."""
+        try:
+            yield
+        except OSError as error:
+            from requests import ConnectionError as NoConnection
+            from requests import RequestException
+
+            if isinstance(error, (NoConnection, PermissionError, FileNotFoundError)):
+                raise unreachable(self.host, error) from error
+            if isinstance(error, RequestException):
+                raise EngineError(
+                    f"the engine did not answer the request: {getattr(error, 'explanation', error)}"
+                ) from error
+            raise
+
+
+def name_taken(name: str) -> NameTaken:
+    """The message for a name that somebody else's container has."""
+    return NameTaken(
+        f"the container name {name} is taken by a container that is not of this deployment",
+        hint=f"set deploy.name to another name, or remove that container (docker rm -f {name})",
+    )
+
+
+def _container(raw: Mapping[str, Any]) -> Container:
+    settings = raw["NetworkSettings"]
+    ports = {
+        int(port.partition("/")[0]): (bound[0]["HostIp"], int(bound[0]["HostPort"]))
+        for port, bound in (settings.get("Ports") or {}).items()
+        if bound
+    }
+    return Container(
+        id=raw["Id"],
+        name=raw["Name"].lstrip("/"),
+        labels=raw["Config"].get("Labels") or {},
+        state=raw["State"]["Status"],
+        exit_code=int(raw["State"]["ExitCode"]),
+        networks={name: attached.get("IPAddress", "") for name, attached in (settings.get("Networks") or {}).items()},
+        ports=ports,
+        started_at=raw["State"].get("StartedAt", ""),
+    )

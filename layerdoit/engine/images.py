@@ -1,0 +1,112 @@
+"""Images: which are there, and what their labels say. Every image query goes through here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from layerdoit.engine.api import Api
+from layerdoit.layers.deps import Cooked, packages
+from layerdoit.layers.plan import Previous
+
+PREFIX = "io.layerdoit."
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of ours. `created`: seconds since 1970. `size`: bytes, shared layers included."""
+
+    id: str
+    tags: tuple[str, ...]
+    labels: Mapping[str, str]
+    created: int
+    size: int
+
+    def label(self, name: str) -> str:
+        """The value of `io.layerdoit.<name>`, or ''."""
+        return self.labels.get(PREFIX + name, "")
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """The inputs that the image's label lists; empty when there are none."""
+        try:
+            return dict(json.loads(self.label("inputs") or "{}"))
+        except ValueError:
+            return {}
+
+
+class Images:
+    """Images of one engine."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def inspect(self, reference: str) -> Mapping[str, Any] | None:
+        """What the engine knows of an image; None when it is not there."""
+        answer = self._api.get(f"/images/{quote(reference, safe='/:@')}/json")
+        return answer if isinstance(answer, dict) else None
+
+    def labels(self, tags: Iterable[str]) -> dict[str, Mapping[str, str]]:
+        """The labels of those of the tags that are there."""
+        found = {}
+        for tag in tags:
+            described = self.inspect(tag)
+            if described is not None:
+                found[tag] = (described.get("Config") or {}).get("Labels") or {}
+        return found
+
+    def of_project(self, project: str) -> list[Image]:
+        """Every image that carries this project's label, newest first."""
+        answer = self._api.get("/images/json", {"filters": {"label": [f"{PREFIX}project={project}"]}})
+        images = [
+            Image(
+                item["Id"],
+                tuple(tag for tag in item.get("RepoTags") or () if tag != "<none>:<none>"),
+                item.get("Labels") or {},
+                int(item["Created"]),
+                int(item["Size"]),
+            )
+            for item in answer or ()
+        ]
+        return sorted(images, key=lambda image: (image.label("built") or "", image.created), reverse=True)
+
+    def tag(self, reference: str, repository: str, names: Iterable[str]) -> None:
+        """Give an image more tags."""
+        for name in names:
+            self._api.post(f"/images/{quote(reference, safe='/:@')}/tag", {"repo": repository, "tag": name})
+
+
+def previous(images: Iterable[Image], variant: str) -> dict[str, Previous]:
+    """The newest image per layer of the same variant (profile and target), for differences in words. `images`: newest first."""
+    found: dict[str, Previous] = {}
+    for image in images:
+        layer = image.label("layer")
+        if layer in ("deps", "app") and image.label("variant") != variant:
+            continue
+        found.setdefault(layer, Previous(image.label("key"), image.inputs))
+    return found
+
+
+def locked(labels: Mapping[str, str]) -> frozenset[str]:
+    """The `name version` of every package that the lockfile named when a deps image was cooked."""
+    return frozenset(filter(None, labels.get(PREFIX + "locked", "").split(";")))
+
+
+def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
+    """The deps images that others can be cooked from."""
+    return tuple(
+        Cooked(
+            key=image.label("key"),
+            tag=next((tag for tag in image.tags if ":deps-" in tag), image.id),
+            compat=image.label("compat"),
+            seed=image.label("seed"),
+            depth=int(image.label("depth") or 0),
+            packages=packages(image.inputs),
+            created=image.label("built"),
+        )
+        for image in images
+        if image.label("layer") == "deps" and image.tags
+    )

@@ -1,0 +1,172 @@
+"""What buildx reports while it builds, as events; and how a person sees them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+# Lines that the scripts of a build say to us.
+NOTE = re.compile(r"^layerdoit: (.*)$")
+_COMPILING = re.compile(r"^\s*(?:Compiling|Checking) (\S+) v")
+_DOWNLOADED = re.compile(r"^\s*(Downloaded|Downloading|Updating|Finished)\b")
+# A transfer that takes long is said; a terminal is refreshed this often, in seconds.
+REFRESH = 0.1
+PLAIN_EVERY = 15.0
+
+
+@dataclass
+class Report:
+    """What a build said. `notes`: our scripts' lines; `output`: the failing step's last lines; `error`: BuildKit's reason."""
+
+    notes: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    failed_step: str | None = None
+    tail: list[str] = field(default_factory=list)
+    crates: int = 0
+    exporting: float = 0.0
+
+    def counts(self) -> dict[str, int]:
+        """The numbers of the last `name=number` note, such as `compiled`, `units`, `external`."""
+        found: dict[str, int] = {}
+        for note in self.notes:
+            found.update({name: int(value) for name, value in re.findall(r"(\w+)=(\d+)\b", note)})
+        return found
+
+    def noted(self, word: str) -> list[str]:
+        """What follows `word` in our scripts' lines."""
+        return [note.removeprefix(f"{word} ") for note in self.notes if note.startswith(f"{word} ")]
+
+
+class Display:
+    """Live progress: one line that moves on a terminal, plain lines elsewhere."""
+
+    def __init__(self, layer: str, expected: int | None, stream: TextIO | None = None) -> None:
+        self._layer = layer
+        self._expected = expected
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._begun = time.monotonic()
+        self._shown = 0.0
+        self._width = 0
+
+    def update(self, step: str, crates: int, crate: str) -> None:
+        """Show where the build is."""
+        now = time.monotonic()
+        if now - self._shown < (REFRESH if self._live else PLAIN_EVERY) and (self._live or crates or self._shown):
+            return
+        self._shown = now
+        of = f"/{self._expected}" if self._expected and self._expected >= crates else ""
+        where = f"crate {crates}{of} · {crate}" if crates else step
+        self._print(f"{self._layer}: {where} · {now - self._begun:.1f} s")
+
+    def line(self, text: str) -> None:
+        """Show a line that stays, such as a compiler's warning."""
+        self.clear()
+        print(text, file=self._stream, flush=True)
+
+    def clear(self) -> None:
+        """Take the moving line away."""
+        if self._live and self._width:
+            self._stream.write("\r\x1b[2K")
+            self._stream.flush()
+            self._width = 0
+
+    def _print(self, text: str) -> None:
+        if not self._live:
+            print(text, file=self._stream, flush=True)
+            return
+        import shutil
+
+        text = text[: max(20, shutil.get_terminal_size().columns - 1)]
+        self._stream.write("\r\x1b[2K" + text)
+        self._stream.flush()
+        self._width = len(text)
+
+
+class Reader:
+    """Reads `--progress=rawjson`: collects a `Report`, feeds a display, and writes every line of output to a log."""
+
+    def __init__(self, display: Display, log: Callable[[str], None]) -> None:
+        self.report = Report()
+        self._display = display
+        self._log = log
+        self._names: dict[str, str] = {}
+        self._tails: dict[str, list[str]] = {}
+        self._partial: dict[str, str] = {}
+        self._object: list[str] = []
+        self._step = "starting"
+        self._crate = ""
+
+    def feed(self, line: str) -> None:
+        """One line of buildx's standard error."""
+        # One event is one line, or, before buildx 0.14, an indented object over many.
+        if self._object or line == "{":
+            self._object.append(line)
+            if line != "}":
+                return
+            line = "\n".join(self._object)
+            self._object = []
+        if not line.startswith("{"):
+            if line.strip():
+                self._log(line)
+                self.report.errors.append(line.strip())
+            return
+        try:
+            event = json.loads(line)
+        except ValueError:
+            self.report.errors.append(line)
+            return
+        for vertex in event.get("vertexes") or ():
+            self._vertex(vertex)
+        for status in event.get("statuses") or ():
+            self._status(status)
+        for log in event.get("logs") or ():
+            self._output(log["vertex"], base64.b64decode(log["data"]).decode(errors="replace"))
+        self._display.update(self._step, self.report.crates, self._crate)
+
+    def _vertex(self, vertex: dict[str, Any]) -> None:
+        digest, name = vertex["digest"], vertex.get("name", "")
+        if digest not in self._names:
+            self._names[digest] = name
+            self._log(f"# {name}")
+        if vertex.get("started") and not vertex.get("completed"):
+            self._step = _short(name)
+        if vertex.get("cached"):
+            self._log(f"# cached: {name}")
+        if vertex.get("error"):
+            self.report.failed_step = name
+            self.report.tail = self._tails.get(digest, [])
+            self._log(f"# failed: {name}: {vertex['error']}")
+
+    def _status(self, status: dict[str, Any]) -> None:
+        if status.get("started") and not status.get("completed"):
+            self._step = _short(str(status.get("id", "")))
+
+    def _output(self, vertex: str, data: str) -> None:
+        text = self._partial.pop(vertex, "") + data
+        *lines, rest = text.split("\n")
+        if rest:
+            self._partial[vertex] = rest
+        tail = self._tails.setdefault(vertex, [])
+        for line in lines:
+            self._log(line)
+            if note := NOTE.match(line):
+                self.report.notes.append(note[1])
+                continue
+            tail.append(line.rstrip("\r"))
+            if found := _COMPILING.match(line):
+                self.report.crates += 1
+                self._crate = found[1]
+            elif _DOWNLOADED.match(line):
+                self._step = line.strip()
+        del tail[:-400]
+
+
+def _short(name: str) -> str:
+    return re.sub(r"\s+", " ", name)[:70]

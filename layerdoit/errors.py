@@ -1,0 +1,65 @@
+"""One exception tree: what happened, where, and what to do next.
+
+Every error that a user can cause or meet is a `LayerdoitError`. It is printed as one message, never as a traceback.
+Exit codes follow the shell's conventions: 1 failed, 2 usage or configuration, 130 / 143 ended by a signal.
+"""
+
+from __future__ import annotations
+
+
+class LayerdoitError(Exception):
+    """Something went wrong that a user can act on.
+
+    `what` is one sentence, `where` a `file:line` or the like, `hint` the next step.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.what}" if self.where else self.what]
+        if self.hint:
+            lines.append(f"next: {self.hint}")
+        return "\n".join(lines)
+
+
+class ConfigError(LayerdoitError):
+    """layerdoit.yaml, a variable or an option is wrong."""
+
+    exit_code = 2
+
+
+class WorkspaceError(LayerdoitError):
+    """The Rust workspace cannot be read: a manifest, the lockfile, the toolchain file."""
+
+    exit_code = 2
+
+
+class ProcessError(LayerdoitError):
+    """An external command failed or could not be started."""
+
+
+class EngineError(LayerdoitError):
+    """The Docker engine, buildx or a registry does not answer, or refuses."""
+
+
+class BuildError(LayerdoitError):
+    """A layer did not build."""
+
+
+class DeployError(LayerdoitError):
+    """A container did not start, or did not become healthy."""
+
+
+class Interrupted(LayerdoitError):
+    """A signal ended the work; `exit_code` is 128 + the signal's number."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"interrupted by signal {signum}; nothing half-made was kept")
+        self.signum = signum
+        self.exit_code = 128 + signum

@@ -1,0 +1,58 @@
+"""The app layer's inputs: the workspace's own sources, assets, and what the image says of itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from layerdoit.layers.key import Spec, digest
+
+# More files than this are listed by folder in the image's label.
+LISTED_FILES = 300
+SHORT = 8
+
+
+@dataclass(frozen=True)
+class AppFacts:
+    """What the app image is made of.
+
+    `sources` and `assets` are content digests; `files` lists both (path -> digest), called only where a listing is needed.
+    `settings` is everything that the image's configuration holds.
+    """
+
+    dockerfile: str
+    sources: str
+    assets: str
+    bins: str
+    settings: Mapping[str, str]
+    files: Callable[[], tuple[Mapping[str, str], Mapping[str, str]]]
+
+
+def spec(facts: AppFacts, deps_key: str, runtime_key: str, repository: str) -> Spec:
+    """The app layer over a deps and a runtime image."""
+    common = {
+        "deps": deps_key,
+        "runtime": runtime_key,
+        "Dockerfile.app": facts.dockerfile,
+        "binaries": facts.bins,
+        **{f"image {name}": value for name, value in facts.settings.items()},
+    }
+
+    def listed() -> Mapping[str, str]:
+        sources, assets = facts.files()
+        return {**common, **_listed("file", sources), **_listed("asset", assets)}
+
+    return Spec("app", {**common, "sources": facts.sources, "assets": facts.assets}, repository, listed)
+
+
+def _listed(kind: str, files: Mapping[str, str]) -> dict[str, str]:
+    if len(files) <= LISTED_FILES:
+        return {f"{kind} {path}": content[:SHORT] for path, content in files.items()}
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
+    for path, content in files.items():
+        folders["/".join(path.split("/")[:-1][:2]) or "."][path] = content
+    return {
+        f"{kind}s in {folder}/": digest(word for path in sorted(inside) for word in (path, inside[path]))[:SHORT]
+        for folder, inside in folders.items()
+    }

@@ -1,0 +1,75 @@
+"""The deps layer: its inputs, and the earlier image it can be cooked from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from layerdoit.layers.key import Spec, key
+
+# Inputs that name single crates: they decide what compiles, not whether what was compiled still counts.
+PER_CRATE = (
+    "package ",
+    "dependency ",
+    "build-dependency ",
+    "dev-dependency ",
+    "feature ",
+    "kind ",
+    "edition ",
+    "build script ",
+    "selection",
+    "option features",
+    "option all-features",
+    "option default-features",
+)
+
+# A parent that shares less than this part of its packages saves little and carries much that is dead.
+MIN_OVERLAP = 0.3
+
+
+def spec(crates: Mapping[str, str], base_key: str, dockerfile: str, kept: str, repository: str) -> Spec:
+    """The deps layer of a stub workspace.
+
+    `crates`: inputs of the stub workspace; `dockerfile`: digest of Dockerfile.deps and its scripts;
+    `kept`: digest of local packages that external crates depend on.
+    """
+    inputs = {**crates, "base": base_key, "Dockerfile.deps": dockerfile, "local packages under external ones": kept}
+    return Spec("deps", inputs, repository)
+
+
+def compatibility(inputs: Mapping[str, str]) -> str:
+    """The key of all that must be equal for compiled crates to be of use: base, profile, target, flags, configuration."""
+    return key({name: value for name, value in inputs.items() if not name.startswith(PER_CRATE)})
+
+
+@dataclass(frozen=True)
+class Cooked:
+    """An existing deps image, as its labels tell. `depth` counts the images below it in its chain."""
+
+    key: str
+    tag: str
+    compat: str
+    seed: str
+    depth: int
+    packages: frozenset[str]
+    created: str
+
+
+def packages(inputs: Mapping[str, str]) -> frozenset[str]:
+    """The set of `name version` that an inputs listing names."""
+    return frozenset(f"{name} {value}" for name, value in inputs.items() if name.startswith("package "))
+
+
+def parent(inputs: Mapping[str, str], cooked: Iterable[Cooked], max_chain: int) -> Cooked | None:
+    """The image to cook from: compatible, its chain not full, and with the most packages in common."""
+    wanted = packages(inputs)
+    compat = compatibility(inputs)
+    candidates = [
+        (len(image.packages & wanted), image.created, image)
+        for image in cooked
+        if image.compat == compat and image.depth < max_chain
+    ]
+    if not candidates:
+        return None
+    common, _, best = max(candidates, key=lambda candidate: candidate[:2])
+    return best if common >= MIN_OVERLAP * max(1, len(wanted)) else None

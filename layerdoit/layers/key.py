@@ -1,0 +1,62 @@
+"""Keys: a layer is named by what went into it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Layer = Literal["base", "runtime", "deps", "app"]
+
+# Twelve hexadecimal digits in a tag; the full key stands in a label.
+TAG_DIGITS = 12
+
+
+def digest(parts: Iterable[str]) -> str:
+    """sha256 (64 hexadecimal digits) over the parts, each preceded by its length in bytes, so that no two listings collide."""
+    state = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        state.update(len(data).to_bytes(8, "big"))
+        state.update(data)
+    return state.hexdigest()
+
+
+def key(inputs: Mapping[str, str]) -> str:
+    """The key of a layer: the digest of its inputs, sorted by name."""
+    return digest(word for name in sorted(inputs) for word in (name, inputs[name]))
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a layer is to be: its name, its inputs (readable, they key it), and where its image is found.
+
+    `listed` gives the form of the inputs that goes into the image's label when the inputs themselves are too many.
+    """
+
+    layer: Layer
+    inputs: Mapping[str, str]
+    repository: str
+    listed: Callable[[], Mapping[str, str]] | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """64 hexadecimal digits."""
+        return key(self.inputs)
+
+    @property
+    def tag(self) -> str:
+        """`<repository>:<layer>-<first 12 digits of the key>`."""
+        return tag(self.repository, self.layer, self.key)
+
+    @property
+    def label_inputs(self) -> Mapping[str, str]:
+        """The inputs as the image's label shows them."""
+        return self.inputs if self.listed is None else self.listed()
+
+
+def tag(repository: str, layer: str, full_key: str) -> str:
+    """The tag of a layer's image, from its full key."""
+    return f"{repository}:{layer}-{full_key[:TAG_DIGITS]}"

@@ -1,0 +1,289 @@
+"""The facts of one project, gathered once per run: configuration, workspace, toolchain, sources; and the plan they give."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from layerdoit import config as configuration
+from layerdoit import state
+from layerdoit.engine import api, images
+from layerdoit.errors import WorkspaceError
+from layerdoit.layers import app, base, deps, plan
+from layerdoit.layers.key import Spec, digest
+from layerdoit.resources import dockerfile_dir
+from layerdoit.workspace import deps_inputs, lock, manifest, selection, sources, stub, stub_closure, toolchain
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class Project:
+    """One Rust project. Every fact is read when it is first asked for, and then kept: `reread` forgets them."""
+
+    def __init__(self, root: Path, variables: Mapping[str, str]) -> None:
+        self.root = root.resolve()
+        self.variables = dict(variables)
+
+    # --- configuration -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def state(self) -> Path:
+        """The folder `.layerdoit/`."""
+        return state.open_state(self.root)
+
+    @cached_property
+    def config(self) -> configuration.Config:
+        """layerdoit.yaml, the file that CONFIG names, and the variables."""
+        overlay = self.variables.get("CONFIG")
+        return configuration.load(
+            self.root, overlay=Path(overlay) if overlay else None, variables=self.variables, state_dir=self.state
+        )
+
+    @cached_property
+    def name(self) -> str:
+        """The project's name: configured, else the root package's, else the only built package's, else the folder's."""
+        if self.config.project:
+            return self.config.project
+        only = self.selection.packages[0] if len(self.selection.packages) == 1 else self.root.name
+        return configuration.repository_name(self.workspace.root_package or only)
+
+    @cached_property
+    def worktree(self) -> str | None:
+        """The name of a linked git worktree, None in a main checkout: two features side by side keep apart."""
+        for folder in (self.root, *self.root.parents):
+            link = folder / ".git"
+            if link.is_dir():
+                return None
+            if link.is_file():
+                target = link.read_text(encoding="utf-8").strip()
+                parts = Path(target.removeprefix("gitdir:").strip()).parts
+                return configuration.repository_name(parts[-1]) if "worktrees" in parts else None
+        return None
+
+    @cached_property
+    def repository(self) -> str:
+        """The repository of this project's images on the engine."""
+        return self.config.image.repository or self.name
+
+    @cached_property
+    def variant(self) -> str:
+        """Profile and target: images of different variants are not compared with each other."""
+        return f"{self.config.profile}/{self.config.target or 'host'}"
+
+    # --- the tree ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def workspace(self) -> manifest.Workspace:
+        """Manifests and cargo configuration."""
+        return manifest.load(self.root)
+
+    @cached_property
+    def lock(self) -> lock.Lock:
+        """Cargo.lock."""
+        return lock.load(self.root)
+
+    @cached_property
+    def options(self) -> selection.BuildOptions:
+        """How cargo is called."""
+        config = self.config
+        return selection.BuildOptions(
+            profile=config.profile,
+            features=tuple(config.features),
+            all_features=config.all_features,
+            default_features=config.default_features,
+            target=config.target,
+            env=tuple(sorted(config.env.items())),
+        )
+
+    @cached_property
+    def selection(self) -> selection.Selection:
+        """Packages and binaries that are built."""
+        return selection.select(self.workspace, self.config.packages, self.config.bins, self.options)
+
+    @cached_property
+    def toolchain(self) -> toolchain.Toolchain:
+        """The compiler."""
+        return toolchain.detect(self.root, self.config.toolchain, self.state)
+
+    @cached_property
+    def all_sources(self) -> sources.Sources:
+        """Every file that git, or the configuration, counts to the project."""
+        config = self.config
+        return sources.scan(
+            self.root,
+            ups=self.workspace.ups,
+            outside=self.workspace.outside,
+            exclude=config.sources.exclude,
+            include=(*config.sources.include, *config.image.assets),
+            index_file=self.state / "index",
+        )
+
+    @cached_property
+    def asset_paths(self) -> Mapping[str, str]:
+        """Assets as context path -> absolute path in the image; each exists."""
+        found = {}
+        for path, place in self.config.image.assets.items():
+            if not (self.root / path).exists():
+                raise WorkspaceError(
+                    f'image.assets: there is no "{path}"',
+                    where=self.config.where.get("image.assets"),
+                    hint="give paths relative to the project's root",
+                )
+            found[self.workspace.context_path(path)] = place
+        return found
+
+    @cached_property
+    def assets(self) -> sources.Sources:
+        """Files that are copied into the image after compilation."""
+        if not self.asset_paths:
+            return sources.Sources(self.root, self.workspace.ups, {})
+        return self.all_sources.under(tuple(self.asset_paths))
+
+    @cached_property
+    def sources(self) -> sources.Sources:
+        """Files that the compiler may see: assets are none of them, unless `sources.include` says so."""
+        if not self.asset_paths:
+            return self.all_sources
+        again = self.all_sources.under([self.workspace.context_path(path) for path in self.config.sources.include])
+        dropped = set(self.assets.entries) - (set(again.entries) if self.config.sources.include else set())
+        kept = {path: entry for path, entry in self.all_sources.entries.items() if path not in dropped}
+        return sources.Sources(self.root, self.workspace.ups, kept)
+
+    def reread(self) -> None:
+        """Forget what was read of the tree, for it moved."""
+        for name in ("workspace", "lock", "selection", "all_sources", "assets", "asset_paths", "sources", "stub", "kept", "specs"):
+            self.__dict__.pop(name, None)
+
+    # --- layers ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def stub(self) -> stub.Stub:
+        """The workspace of stubs that the deps layer is cooked from."""
+        return stub.make(self.workspace, self.lock, self.selection)
+
+    @cached_property
+    def kept(self) -> sources.Sources:
+        """Local packages that external crates depend on: real, in the deps layer too."""
+        copies = stub.copies(self.workspace, stub_closure.closure(self.workspace, self.lock, self.selection))
+        if not copies:
+            return sources.Sources(self.root, self.workspace.ups, {})
+        return self.all_sources.under([destination for _, destination in copies])
+
+    def dockerfile(self, layer: str) -> Path:
+        """The project's own Dockerfile of a layer, else ours."""
+        own = getattr(self.config.dockerfiles, layer)
+        return self.root / own if own else dockerfile_dir() / f"Dockerfile.{layer}"
+
+    def scripts(self, *names: str) -> dict[str, bytes]:
+        """Scripts that run inside a build."""
+        return {name: (dockerfile_dir() / name).read_bytes() for name in names}
+
+    def _digest_of(self, layer: str, *scripts: str) -> str:
+        parts = [self.dockerfile(layer).read_bytes(), *self.scripts(*scripts).values()]
+        return digest(hashlib.sha256(part).hexdigest() for part in parts)[:16]
+
+    @cached_property
+    def specs(self) -> tuple[Spec, ...]:
+        """Base, runtime, deps, app, each with its key."""
+        config, repository = self.config, self.repository
+        facts = base.BaseFacts(
+            dockerfile=self._digest_of("base"),
+            suite=config.base.suite,
+            platform=f"linux/{_ARCHITECTURES.get(platform.machine(), platform.machine())}",
+            toolchain=self.toolchain.identity,
+            targets=(*self.toolchain.targets, *([config.target] if config.target else [])),
+            packages=config.base.packages,
+            runtime_packages=config.base.runtime_packages,
+            image=config.base.image or "",
+            runtime_image=config.base.runtime_image or "",
+            user=config.image.user,
+        )
+        builder, runtime = base.builder(facts, repository), base.runtime(facts, repository)
+        crates = deps_inputs.inputs(self.workspace, self.lock, self.selection, self.options)
+        cooked = deps.spec(
+            crates, builder.key, self._digest_of("deps", "cook.sh", "sync.sh"), self.kept.digest(), repository
+        )
+        contents = app.AppFacts(
+            dockerfile=self._digest_of("app", "build.sh", "sync.sh"),
+            sources=self.sources.digest(),
+            assets=self.assets.digest(),
+            bins=" ".join(f"{package}/{name}" for package, name in self.selection.bins),
+            settings=self.settings,
+            files=lambda: (_digests(self.sources), _digests(self.assets)),
+        )
+        return (builder, runtime, cooked, app.spec(contents, cooked.key, runtime.key, repository))
+
+    @cached_property
+    def settings(self) -> Mapping[str, str]:
+        """What the app image's configuration holds, as text."""
+        image = self.config.image
+        values = {
+            "entrypoint": self.entrypoint,
+            "cmd": list(image.cmd),
+            "env": dict(sorted(image.env.items())),
+            "labels": dict(sorted(image.labels.items())),
+            "user": image.user,
+            "workdir": image.workdir,
+            "expose": list(image.expose),
+            "assets": dict(sorted(image.assets.items())),
+            "smoke": list(image.smoke),
+        }
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+
+    @cached_property
+    def entrypoint(self) -> str:
+        """The binary that the image runs."""
+        names = [name for _, name in self.selection.bins]
+        wanted = self.config.image.entrypoint
+        if wanted is not None:
+            configuration.check_choices(self.config, "image.entrypoint", [wanted], names)
+            return wanted
+        return self.name if self.name in names else names[0]
+
+    # --- the plan ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def images(self) -> images.Images:
+        """The engine's images."""
+        return images.Images(api.connect())
+
+    def present(self) -> plan.Present:
+        """What the engine and the registry hold of what is wanted. The registry is asked only for what the engine lacks."""
+        tags = [spec.tag for spec in self.specs]
+        found = self.images.labels(tags)
+        local = frozenset(found)
+        cooked = next(spec.tag for spec in self.specs if spec.layer == "deps")
+        lacking = tuple(deps_inputs.missing_from(self.lock, images.locked(found[cooked]))) if cooked in found else ()
+        if len(local) == len(tags) and not lacking:
+            return plan.Present(local)
+        ours = self.images.of_project(self.name)
+        remote: frozenset[str] = frozenset()
+        if self.config.registry.repository is not None:
+            from layerdoit.engine import registry
+
+            missing = [spec for spec in self.specs if spec.tag not in local and self._may_pull(spec)]
+            remote = registry.available(missing, self.config.registry.repository)
+        return plan.Present(
+            local,
+            remote,
+            images.previous(ours, self.variant),
+            state.remembered(self.state, self.variant),
+            images.cooked(ours),
+            lacking,
+        )
+
+    def _may_pull(self, spec: Spec) -> bool:
+        return spec.layer not in ("base", "runtime") or "pull" in self.config.base.on_missing
+
+    def plan(self) -> plan.Plan:
+        """What would be done to each layer, and why."""
+        max_chain = self.config.deps.max_chain if self.config.deps.delta else 0
+        return plan.make(self.specs, self.present(), max_chain)
+
+
+def _digests(found: sources.Sources) -> dict[str, str]:
+    return {path: entry.kind + entry.digest for path, entry in found.entries.items()}

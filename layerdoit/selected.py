@@ -1,0 +1,42 @@
+"""What `doit` without task names runs: not the tasks that replace containers or delete caches.
+
+doit runs every task of a dodo where neither the command line nor `default_tasks` names any. Ours that have effects beyond
+building carry `meta={"on_request": True}`; while doit loads the dodo, its selection is replaced by one that leaves them out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+
+class AllButOnRequest(list[str]):
+    """The names of all tasks of a command that run by default, known once the command has loaded them."""
+
+    def __init__(self, command: Any) -> None:
+        super().__init__()
+        self._command = command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(
+            [
+                task.name
+                for task in self._command.task_list
+                if task.subtask_of is None and not (task.meta or {}).get("on_request")
+            ]
+        )
+
+
+def leave_out_on_request() -> None:
+    """Called by a task creator: find the doit command that loads it and correct its default selection."""
+    from doit.cmd_base import DoitCmdBase
+
+    frame = sys._getframe(1)
+    while frame is not None:
+        command = frame.f_locals.get("self")
+        if isinstance(command, DoitCmdBase):
+            if command.sel_tasks is None:
+                command.sel_tasks = AllButOnRequest(command)
+            return
+        frame = frame.f_back  # type: ignore[assignment]

@@ -1,0 +1,104 @@
+"""The state folder `.layerdoit/`: lock, logs, last keys, staged build contexts. Deleting it costs only time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from layerdoit.errors import LayerdoitError
+
+FOLDER = ".layerdoit"
+KEPT_LOGS = 30
+
+
+def open_state(root: Path) -> Path:
+    """The state folder of a project, made if it is not there; git does not see it."""
+    folder = root / FOLDER
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write(ignore, "*\n")
+        except OSError as error:
+            raise LayerdoitError(
+                f"cannot write the state folder {folder}: {error.strerror}", hint="make the project folder writable"
+            ) from error
+    return folder
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def read_json(path: Path) -> dict[str, str]:
+    """A JSON object of strings; empty when the file is missing or broken."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+def remember(folder: Path, variant: str, keys: Mapping[str, str]) -> None:
+    """Note the keys that this checkout built or found last, by layer, for "image was removed"."""
+    path = folder / "last.json"
+    old = read_json(path)
+    new = {**old, **{f"{variant} {layer}": key for layer, key in keys.items()}}
+    if new != old:
+        write(path, json.dumps(new, indent=1, sort_keys=True))
+
+
+def remembered(folder: Path, variant: str) -> dict[str, str]:
+    """What `remember` noted for a variant."""
+    prefix = f"{variant} "
+    noted = read_json(folder / "last.json")
+    return {name.removeprefix(prefix): key for name, key in noted.items() if name.startswith(prefix)}
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One build at a time in a checkout. Released by the kernel if the process dies."""
+    with open(folder / "lock", "a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            print(f"layerdoit: waiting for another run in this checkout (process {stream.read().strip() or '?'})", file=sys.stderr, flush=True)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.seek(0)
+        stream.truncate()
+        stream.write(str(os.getpid()))
+        stream.flush()
+        try:
+            yield
+        finally:
+            stream.seek(0)
+            stream.truncate()
+
+
+def open_log(folder: Path, layer: str) -> TextIO:
+    """A new log file for one build; the oldest beyond `KEPT_LOGS` go."""
+    logs = folder / "logs"
+    logs.mkdir(exist_ok=True)
+    for old in sorted(logs.glob("*.log"))[:-KEPT_LOGS]:
+        with contextlib.suppress(OSError):
+            old.unlink()
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return open(logs / f"{stamp}-{os.getpid()}-{layer}.log", "a", encoding="utf-8", buffering=1)

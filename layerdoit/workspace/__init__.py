@@ -1,0 +1,1 @@
+"""Facts from the user's tree, without Docker."""

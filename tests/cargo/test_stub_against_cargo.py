@@ -1,0 +1,590 @@
+"""The stub workspace judged by cargo itself: same lock, same external packages with the same features, same units.
+
+External packages are git repositories on the local disk, so that most of this needs no network. Real checkouts are
+added with LAYERDOIT_REAL_PROJECTS=<folder of checkouts>; those and the example need crates.io.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from layerdoit.workspace import lock as lockfile
+from layerdoit.workspace import manifest, stub
+from layerdoit.workspace.selection import BuildOptions, Selection, select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+CARGO = shutil.which("cargo")
+GIT = shutil.which("git")
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLE = REPOSITORY / "examples" / "bookshelf"
+REAL = os.environ.get("LAYERDOIT_REAL_PROJECTS")
+BUILDS = os.environ.get("LAYERDOIT_REAL_BUILDS", "").split()  # which of them to compile: takes minutes
+
+pytestmark = pytest.mark.skipif(CARGO is None or GIT is None, reason="no cargo or no git on this machine")
+
+# Only what cargo and rustc need: settings of the machine must not decide what these tests see.
+_PASSED = ("PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CARGO_HTTP_CAINFO")
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in (*_PASSED, *_PROXIES) if name in os.environ}
+    return {**kept, "CARGO_TERM_COLOR": "never", **more}
+
+
+def run(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> str:
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def write(root: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@dataclass(frozen=True)
+class World:
+    """A CARGO_HOME of its own and two git repositories with external crates."""
+
+    env: dict[str, str]
+    ext: str
+    user: str
+
+
+EXT = {
+    "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["*"]\nexclude = [".git"]\n',
+    "alpha/Cargo.toml": """
+[package]
+name = "alpha"
+version = "1.2.0"
+edition = "2021"
+[dependencies]
+beta = { path = "../beta", optional = true }
+[features]
+default = ["std"]
+std = []
+extra = ["dep:beta"]
+more = ["extra", "beta/b"]
+""",
+    "alpha/src/lib.rs": "",
+    "beta/Cargo.toml": """
+[package]
+name = "beta"
+version = "0.3.0"
+edition = "2021"
+build = "build.rs"
+[features]
+a = []
+b = []
+c = ["a"]
+""",
+    "beta/src/lib.rs": "",
+    "beta/build.rs": "fn main() {}",
+    "delta/Cargo.toml": '[package]\nname = "delta"\nversion = "0.5.1"\nedition = "2021"\n[features]\nf = []\n',
+    "delta/src/lib.rs": "pub fn word() -> &'static str { \"external\" }",
+    "epsilon/Cargo.toml": '[package]\nname = "epsilon"\nversion = "2.0.0"\nedition = "2021"\n[features]\nx = []\ny = []\n',
+    "epsilon/src/lib.rs": "",
+}
+
+
+def user_repository(ext: str) -> dict[str, str]:
+    return {
+        "Cargo.toml": f"""
+[package]
+name = "gamma"
+version = "0.9.0"
+edition = "2021"
+[dependencies]
+delta = {{ git = "{ext}", features = ["f"] }}
+""",
+        "src/lib.rs": "pub fn word() -> &'static str { delta::word() }",
+    }
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    top = tmp_path_factory.mktemp("world")
+    git = environment(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_SYSTEM=os.devnull)
+
+    def repository(name: str, files: Mapping[str, str]) -> str:
+        root = top / name
+        write(root, files)
+        run(["git", "init", "-q", "-b", "main"], root, git)
+        run(["git", "add", "-A"], root, git)
+        who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+        run(["git", *who, "commit", "-q", "-m", "all"], root, git)
+        return root.as_uri()
+
+    ext = repository("ext", EXT)
+    return World(environment(CARGO_HOME=str(top / "cargo-home")), ext, repository("user", user_repository(ext)))
+
+
+Files = dict[str, str]
+
+
+def package(name: str, body: str = "", head: str = "", version: str = "0.7.3") -> str:
+    return f'[package]\nname = "{name}"\nversion = "{version}"\nedition = "2021"\n{head}\n{body}\n'
+
+
+def virtual(world: World) -> Files:
+    """Everything a virtual workspace with resolver 2 can have."""
+    git = f'git = "{world.ext}"'
+    return {
+        "Cargo.toml": f"""
+[workspace]
+resolver = "2"
+members = ["crates/*", "tools/gen"]
+exclude = ["crates/old"]
+default-members = ["crates/app"]
+[workspace.package]
+version = "3.1.4"
+edition = "2021"
+description = "shared"
+[workspace.dependencies]
+alpha = {{ {git}, default-features = false }}
+renamed = {{ {git}, package = "beta", features = ["b"] }}
+util = {{ path = "crates/util", version = "0.7" }}
+[workspace.lints.rust]
+unused = "deny"
+[profile.dev.package."*"]
+opt-level = 1
+[profile.dev.package.util]
+opt-level = 2
+[profile.custom]
+inherits = "release"
+lto = "fat"
+""",
+        "crates/app/Cargo.toml": f"""
+[package]
+name = "app"
+version.workspace = true
+edition.workspace = true
+description.workspace = true
+[features]
+default = ["fast", "native"]
+fast = ["alpha/extra"]
+hidden = ["dep:delta", "native?/turbo"]
+[dependencies]
+alpha = {{ workspace = true, features = ["more"] }}
+renamed = {{ workspace = true, features = ["c"] }}
+delta = {{ {git}, optional = true }}
+util.workspace = true
+derive = {{ path = "../derive" }}
+implicit = {{ path = "../../libs/implicit" }}
+shared = {{ path = "../../../shared" }}
+native = {{ path = "../native", optional = true }}
+[target.'cfg(unix)'.dependencies]
+epsilon = {{ {git}, features = ["x"] }}
+[target.'cfg(windows)'.dependencies]
+epsilon = {{ {git}, features = ["y"] }}
+[dev-dependencies]
+delta = {{ {git}, features = ["f"] }}
+testkit = {{ path = "../testkit" }}
+[lints]
+workspace = true
+""",
+        "crates/app/src/main.rs": 'fn main() { println!("{}", util::one() + implicit::one() + shared::one()); }',
+        "crates/app/src/bin/second.rs": "fn main() {}",
+        "crates/app/sub/Cargo.toml": package("nested-but-not-a-member"),
+        "crates/app/sub/src/lib.rs": "",
+        "crates/util/Cargo.toml": package("util", f'[dependencies]\nalpha = {{ {git} }}\n[features]\nturbo = []'),
+        "crates/util/src/lib.rs": "pub fn one() -> u32 { 1 }",
+        "crates/derive/Cargo.toml": package(
+            "derive", f'[lib]\nproc-macro = true\n[dependencies]\nbeta = {{ {git}, features = ["a"] }}'
+        ),
+        "crates/derive/src/lib.rs": "",
+        "crates/native/Cargo.toml": package(
+            "native",
+            f'[features]\nturbo = ["epsilon/x"]\n[build-dependencies]\nepsilon = {{ {git}, features = ["y"] }}',
+            head='build = "build/main.rs"\nlinks = "native"',
+        ),
+        "crates/native/build/main.rs": "fn main() {}",
+        "crates/native/src/lib.rs": "",
+        "crates/testkit/Cargo.toml": package("testkit", f'[dependencies]\ndelta = {{ {git} }}\napp = {{ path = "../app" }}'),
+        "crates/testkit/src/lib.rs": "",
+        "crates/old/Cargo.toml": package("old", '[dependencies]\nno-such-crate = { path = "nowhere" }'),
+        "crates/notes.txt": "a file among the members",
+        "tools/gen/Cargo.toml": package("gen", f'[dependencies]\nbeta = {{ {git}, features = ["c"] }}\nutil.workspace = true'),
+        "tools/gen/src/main.rs": "fn main() { let _ = util::one(); }",
+        "libs/implicit/Cargo.toml": package("implicit", "[dependencies]\n[dev-dependencies]\nutil.workspace = true"),
+        "libs/implicit/src/lib.rs": "pub fn one() -> u32 { 1 }",
+        "../shared/Cargo.toml": package(
+            "shared", f'[dependencies]\nalpha = {{ {git} }}\n[dev-dependencies]\nnot-there = {{ path = "../nowhere" }}'
+        ),
+        "../shared/src/lib.rs": "pub fn one() -> u32 { 1 }",
+    }
+
+
+def single(world: World) -> Files:
+    """One package without [workspace]; its path dependency is no member, so that dev-dependencies there do not count."""
+    git = f'git = "{world.ext}"'
+    return {
+        "Cargo.toml": package("app", f'[dependencies]\nhelper = {{ path = "helper", features = ["on"] }}\nalpha = {{ {git} }}'),
+        "src/main.rs": "fn main() {}",
+        "build.rs": "fn main() {}",
+        "helper/Cargo.toml": package(
+            "helper",
+            f'[features]\non = ["beta"]\n[dependencies]\nbeta = {{ {git}, optional = true }}\n'
+            f'[dev-dependencies]\ndelta = {{ {git} }}',
+        ),
+        "helper/src/lib.rs": "",
+    }
+
+
+def old_resolver(world: World) -> Files:
+    """Resolver 1 unifies dev-, build- and root-package features with everything."""
+    git = f'git = "{world.ext}"'
+    return {
+        "Cargo.toml": f"""
+[package]
+name = "rooted"
+version = "0.1.0"
+edition = "2018"
+[workspace]
+members = ["member"]
+[dependencies]
+epsilon = {{ {git}, features = ["x"] }}
+[dev-dependencies]
+beta = {{ {git}, features = ["a"] }}
+""",
+        "src/main.rs": "fn main() {}",
+        "member/Cargo.toml": package(
+            "member",
+            f'[dependencies]\nbeta = {{ {git} }}\nepsilon = {{ {git} }}\n'
+            f'[build-dependencies]\nbeta = {{ {git}, features = ["b"] }}\n'
+            f'[dev-dependencies]\nepsilon = {{ {git}, features = ["y"] }}',
+        ),
+        "member/src/main.rs": "fn main() {}",
+        "member/build.rs": "fn main() {}",
+    }
+
+
+def patched(world: World) -> Files:
+    """A patch that external crates are compiled against, one only local crates use, one unused."""
+    patches = 'delta = { path = "patches/delta" }\nepsilon = { path = "patches/epsilon" }\nbeta = { path = "../beta" }\n'
+    return {
+        "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["app", "low"]\nexclude = ["patches"]\n'
+        '[workspace.package]\nversion = "0.5.9"\nedition = "2021"\n[workspace.lints.rust]\nunused = "warn"\n'
+        f'[patch."{world.ext}"]\n{patches}',
+        "app/Cargo.toml": package(
+            "app",
+            f'[dependencies]\ngamma = {{ git = "{world.user}" }}\nepsilon = {{ git = "{world.ext}", features = ["x"] }}',
+        ),
+        "app/src/main.rs": 'fn main() { println!("{}", gamma::word()); }',
+        "low/Cargo.toml": package("low", f'[dependencies]\nalpha = {{ git = "{world.ext}" }}', version="0.2.0"),
+        "low/src/lib.rs": "pub fn word() -> &'static str { \"patched\" }",
+        "patches/delta/Cargo.toml": package(
+            "delta",
+            '[features]\nf = []\n[dependencies]\nlow = { path = "../../low", version = "0.2" }',
+            version="0.5.9",
+        ),
+        "patches/delta/src/lib.rs": "pub fn word() -> &'static str { low::word() }",
+        "patches/epsilon/Cargo.toml": package(
+            "epsilon", f'[features]\nx = ["alpha/extra"]\n[dependencies]\nalpha = {{ git = "{world.ext}" }}', version="2.4.0"
+        ),
+        "patches/epsilon/src/lib.rs": "",
+        "../beta/Cargo.toml": package("beta", "[features]\na = []\nb = []\nc = []", version="0.3.7"),
+        "../beta/src/lib.rs": "",
+    }
+
+
+def root_patched(world: World) -> Files:
+    """The root package itself replaces an external one that another external package uses."""
+    return {
+        "Cargo.toml": package("delta", "[features]\nf = []", version="0.5.8")
+        + f'[workspace]\nmembers = ["app"]\nresolver = "2"\n[patch."{world.ext}"]\ndelta = {{ path = "." }}\n',
+        "src/lib.rs": "pub fn word() -> &'static str { \"root\" }",
+        "app/Cargo.toml": package("app", f'[dependencies]\ngamma = {{ git = "{world.user}" }}'),
+        "app/src/main.rs": 'fn main() { println!("{}", gamma::word()); }',
+    }
+
+
+def namesakes(world: World) -> Files:
+    """A member called like an external package, with the same version, both used."""
+    return {
+        "Cargo.toml": '[workspace]\nresolver = "3"\nmembers = ["app", "delta"]\n',
+        "app/Cargo.toml": package(
+            "app", f'[dependencies]\ngamma = {{ git = "{world.user}" }}\nmine = {{ package = "delta", path = "../delta" }}'
+        ),
+        "app/src/main.rs": "fn main() { assert_ne!(gamma::word(), mine::word()); }",
+        "delta/Cargo.toml": package("delta", version="0.5.1"),
+        "delta/src/lib.rs": "pub fn word() -> &'static str { \"mine\" }",
+    }
+
+
+def lto(world: World) -> Files:
+    """With LTO the crate types of local libraries decide what dependencies are compiled to."""
+    git = f'git = "{world.ext}"'
+    return {
+        "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["*"]\nexclude = ["target"]\n[profile.dev]\nlto = true\n',
+        "app/Cargo.toml": package("app", f'[dependencies]\nplug = {{ path = "../plug" }}\nalpha = {{ {git} }}'),
+        "app/src/main.rs": "fn main() {}",
+        "plug/Cargo.toml": package(
+            "plug", f'[lib]\ncrate-type = ["cdylib", "rlib"]\n[dependencies]\nbeta = {{ {git} }}'
+        ),
+        "plug/src/lib.rs": "",
+    }
+
+
+def foreign(world: World) -> Files:
+    """A path dependency that inherits from a workspace of its own, next to this one."""
+    git = f'git = "{world.ext}"'
+    return {
+        "Cargo.toml": package("app", f'[dependencies]\npart = {{ path = "../other/part", features = ["p"] }}'),
+        "src/main.rs": "fn main() {}",
+        "../other/Cargo.toml": f'[workspace]\nmembers = ["part"]\n[workspace.package]\nversion = "9.0.0"\n'
+        f'[workspace.dependencies]\nbeta = {{ {git}, features = ["b"] }}\nlow = {{ path = "low" }}\n',
+        "../other/part/Cargo.toml": '[package]\nname = "part"\nversion.workspace = true\nedition = "2024"\n'
+        '[features]\np = ["beta/a"]\n[dependencies]\nbeta.workspace = true\nlow.workspace = true\n',
+        "../other/part/src/lib.rs": "",
+        "../other/low/Cargo.toml": package("low", f'[dependencies]\nalpha = {{ {git}, features = ["extra"] }}'),
+        "../other/low/src/lib.rs": "",
+    }
+
+
+def replaced(world: World) -> Files:
+    """The old [replace] table."""
+    return {
+        "Cargo.toml": package("app", f'[dependencies]\ngamma = {{ git = "{world.user}" }}')
+        + f'[workspace]\nexclude = ["patches"]\n[replace]\n"{world.ext}#delta@0.5.1" = {{ path = "patches/delta" }}\n',
+        "src/main.rs": 'fn main() { println!("{}", gamma::word()); }',
+        "patches/delta/Cargo.toml": package("delta", "[features]\nf = []", version="0.5.1"),
+        "patches/delta/src/lib.rs": "pub fn word() -> &'static str { \"replaced\" }",
+    }
+
+
+def configured(world: World) -> Files:
+    """.cargo/config.toml with a patch, a profile, flags, and what does not matter."""
+    return {
+        **single(world),
+        ".cargo/config.toml": f"""
+[alias]
+b = "build"
+[build]
+target-dir = "elsewhere"
+rustflags = ["--cfg", "seen"]
+[profile.dev]
+opt-level = 1
+[env]
+LOCATION = {{ value = "here", relative = true }}
+[patch."{world.ext}"]
+beta = {{ path = "patched-beta" }}
+""",
+        "patched-beta/Cargo.toml": package("beta", "[features]\na = []", version="0.3.3"),
+        "patched-beta/src/lib.rs": "",
+    }
+
+
+def many_binaries(world: World) -> Files:
+    """Old spellings, autodiscovery switched off, [project]."""
+    git = f'git = "{world.ext}"'
+    return {
+        "Cargo.toml": '[project]\nname = "app"\nversion = "0.1.0"\nedition = "2018"\nautobins = false\n'
+        '[[bin]]\nname = "tool"\npath = "tool.rs"\n'
+        f'[dependencies.alpha]\n{git}\ndefault-features = false\n'
+        f'[target."cfg(unix)".dependencies.beta]\n{git}\nfeatures = ["a"]\n',
+        "tool.rs": "fn main() {}",
+        "src/main.rs": "not compiled",
+    }
+
+
+CASES: dict[str, tuple[Callable[[World], Files], list[Selection | None]]] = {
+    "virtual": (virtual, [None, Selection(("gen",), ()), Selection(("app", "gen"), ()), Selection(("util",), ())]),
+    "single": (single, [None]),
+    "old_resolver": (old_resolver, [None, Selection(("member",), ()), Selection(("member", "rooted"), ())]),
+    "patched": (patched, [None, Selection(("low",), ())]),
+    "root_patched": (root_patched, [Selection(("app",), ())]),
+    "namesakes": (namesakes, [None]),
+    "lto": (lto, [None, Selection(("plug",), ())]),
+    "foreign": (foreign, [None]),
+    "replaced": (replaced, [None]),
+    "configured": (configured, [None]),
+    "many_binaries": (many_binaries, [None]),
+}
+
+
+def make_real(case: str, world: World, top: Path) -> Path:
+    root = top / "checkout" / "_"  # so that the checkout and the build context have one layout
+    write(root, CASES[case][0](world))
+    run(["cargo", "generate-lockfile", "-q"], root, world.env)
+    return root
+
+
+def write_stub(root: Path, top: Path, selection: Selection | None) -> tuple[Path, Selection]:
+    """The stub workspace of `root` below `top`, as the deps layer sees it; returns its workspace root."""
+    ws = manifest.load(root)
+    chosen = selection or select(ws)
+    made = stub.make(ws, lockfile.load(root), chosen)
+    for source, destination in made.copies:
+        copy = shutil.copytree if (root / source).is_dir() else shutil.copy2
+        (top / destination).parent.mkdir(parents=True, exist_ok=True)
+        if destination == ws.context_path("."):
+            shutil.copytree(root, top / destination, dirs_exist_ok=True)
+        else:
+            copy(root / source, top / destination)
+    for name, content in made.files.items():
+        path = top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return top / ws.context_path("."), chosen
+
+
+def _packages(selection: Selection) -> list[str]:
+    return [part for name in selection.packages for part in ("-p", name)]
+
+
+def tree(root: Path, selection: Selection, env: Mapping[str, str], *more: str) -> set[str]:
+    """External packages with the features that are switched on, as `cargo tree` says."""
+    command = ["cargo", "tree", "--locked", *_packages(selection), *more]
+    text = run([*command, "-e", "normal,build", "--prefix", "none", "-f", "{p}|{f}"], root, env)
+    lines = {line.removesuffix(" (*)") for line in text.splitlines() if line}
+    return {line for line in lines if f"({root.parent}" not in line and f"({root}" not in line}
+
+
+def units(root: Path, selection: Selection, env: Mapping[str, str], *more: str) -> set[str]:
+    """What cargo would compile of external packages: target, mode, platform, features, profile."""
+    # The unit graph is unstable output of a stable cargo; it compiles nothing.
+    command = ["cargo", "build", "--locked", *_packages(selection), *more, "--unit-graph", "-Zunstable-options"]
+    graph = json.loads(run(command, root, {**env, "RUSTC_BOOTSTRAP": "1"}))
+    return {
+        json.dumps({**unit, "dependencies": sorted(item["extern_crate_name"] for item in unit["dependencies"])})
+        for unit in graph["units"]
+        if not unit["pkg_id"].startswith("path+")
+    }
+
+
+def not_fresh(root: Path, packages: Sequence[str], target: Path, env: Mapping[str, str], *more: str) -> list[str]:
+    """Build; the external packages that cargo compiled."""
+    command = ["cargo", "build", "--locked", *packages, *more, "--target-dir", str(target), "--message-format=json"]
+    messages = map(json.loads, run(command, root, env).splitlines())
+    artifacts = [item for item in messages if item["reason"] == "compiler-artifact" and not item["fresh"]]
+    return sorted({item["package_id"] for item in artifacts if item["package_id"].startswith(("registry+", "git+"))})
+
+
+def replace_by_real(real: Path, place: Path) -> None:
+    """Put the sources where the stub was. Unchanged files keep their time, as the app layer does it."""
+    kept = {path.relative_to(real) for path in _sources(real)}
+    for path in [path for path in _sources(place) if path.relative_to(place) not in kept]:
+        path.unlink()
+    shutil.rmtree(place / stub.FOLDER, ignore_errors=True)  # else `members = ["*"]` would see it
+    shutil.rmtree(place / "_" / stub.FOLDER, ignore_errors=True)
+    for relative in kept:
+        target = place / relative
+        if not target.is_file() or target.read_bytes() != (real / relative).read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(real / relative, target)
+
+
+def _sources(top: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(top):
+        names[:] = [name for name in names if name not in (".git", "target")]
+        yield from (Path(folder, name) for name in files)
+
+
+@pytest.mark.parametrize(
+    ("case", "selection"), [(name, item) for name, (_, chosen) in CASES.items() for item in chosen], ids=str
+)
+def test_same_resolution(case: str, selection: Selection | None, world: World, tmp_path: Path) -> None:
+    root = make_real(case, world, tmp_path)
+    place, chosen = write_stub(root, tmp_path / "stub", selection)
+    run(["cargo", "metadata", "--locked", "--format-version=1"], place, world.env)
+    for more in ((), ("--target", "all")):
+        assert tree(place, chosen, world.env, *more) == tree(root, chosen, world.env, *more)
+    found = units(place, chosen, world.env)
+    assert found == units(root, chosen, world.env)
+    assert found
+
+
+@pytest.mark.parametrize("features", [["--no-default-features"], ["--features", "hidden"], ["--all-features"]], ids=str)
+def test_same_units_with_features(features: list[str], world: World, tmp_path: Path) -> None:
+    root = make_real("virtual", world, tmp_path)
+    place, chosen = write_stub(root, tmp_path / "stub", None)
+    assert units(place, chosen, world.env, *features) == units(root, chosen, world.env, *features)
+
+
+@pytest.mark.parametrize(
+    ("case", "prints"),
+    [("virtual", "3"), ("patched", "patched"), ("root_patched", "root"), ("lto", ""), ("replaced", "replaced")],
+)
+def test_nothing_external_is_compiled_again(case: str, prints: str, world: World, tmp_path: Path) -> None:
+    root = make_real(case, world, tmp_path)
+    place, chosen = write_stub(root, tmp_path / "stub", Selection(("app",), ()))
+    target = tmp_path / "target"
+    assert not_fresh(place, _packages(chosen), target, world.env)
+    whole = place.name == "_"
+    replace_by_real(root.parent if whole else root, place.parent if whole else place)
+    assert not_fresh(place, _packages(chosen), target, world.env) == []
+    binary = subprocess.run([target / "debug" / "app"], capture_output=True, text=True, check=True)
+    assert binary.stdout.strip() == prints
+
+
+def _real_environment() -> dict[str, str]:
+    """The machine's own CARGO_HOME, because real projects have many packages to download."""
+    return environment(**{name: os.environ[name] for name in ("CARGO_HOME",) if name in os.environ})
+
+
+def _crates_io(root: Path, tmp_path: Path, *more: str) -> None:
+    place, chosen = write_stub(root, tmp_path / "stub", None)
+    env = _real_environment()
+    run(["cargo", "metadata", "--locked", "--format-version=1"], place, env)
+    for options in ((), ("--target", "all")):
+        assert tree(place, chosen, env, *options) == tree(root, chosen, env, *options)
+    assert units(place, chosen, env, *more) == units(root, chosen, env, *more)
+
+
+def _online() -> bool:
+    """Can cargo reach crates.io? Asked once, only for the tests that need it."""
+    command = [str(CARGO), "info", "--registry", "crates-io", "cfg-if"]
+    return subprocess.run(command, capture_output=True, env=environment(), check=False, cwd="/").returncode == 0
+
+
+@pytest.fixture(scope="session")
+def crates_io() -> None:
+    if not _online():
+        pytest.skip("crates.io cannot be reached")
+
+
+@pytest.mark.parametrize("profile", ["dev", "release"])
+def test_example(profile: str, crates_io: None, tmp_path: Path) -> None:
+    if not (EXAMPLE / "Cargo.lock").is_file():
+        pytest.skip("the example is not there")
+    _crates_io(EXAMPLE, tmp_path, "--profile", profile)
+
+
+def _checkouts() -> list[Path]:
+    return sorted(path.parent for path in Path(REAL).glob("*/Cargo.toml")) if REAL else []
+
+
+@pytest.mark.skipif(not REAL, reason="LAYERDOIT_REAL_PROJECTS names no folder of checkouts")
+@pytest.mark.parametrize("profile", ["dev", "release"])
+@pytest.mark.parametrize("root", _checkouts(), ids=lambda path: path.name)
+def test_real_project(root: Path, profile: str, crates_io: None, tmp_path: Path) -> None:
+    _crates_io(root, tmp_path, "--profile", profile)
+
+
+@pytest.mark.parametrize("root", [root for root in (EXAMPLE, *_checkouts()) if root.name in BUILDS], ids=lambda p: p.name)
+def test_real_build(root: Path, crates_io: None, tmp_path: Path) -> None:
+    """Cook the stub, put the sources in its place, build: no external crate may be compiled the second time."""
+    ws = manifest.load(root)
+    top, target, env = tmp_path / "context", tmp_path / "target", _real_environment()
+    place, chosen = write_stub(root, top, None)
+    assert not_fresh(place, _packages(chosen), target, env)
+    real = tmp_path / "real"
+    for folder in (".", *ws.outside):
+        ignored = shutil.ignore_patterns(".git", "target")
+        shutil.copytree(root / folder, real / ws.context_path(folder), ignore=ignored, dirs_exist_ok=True)
+    replace_by_real(real, top)
+    assert not_fresh(place, _packages(chosen), target, env) == []
