@@ -20,28 +20,31 @@ merge_deps() {
   : >/build/merged/seeded
 }
 
-# A build script or macro may read files that cargo is not told of. Where such a file changed, its package compiles again.
-distrust_untracked() {
-  sort -u /tmp/gone /tmp/new \
-    | grep -vE '(\.rs|\.md|(^|/)(Cargo\.toml|Cargo\.lock|LICENSE[^/]*|\.gitignore|\.gitattributes|rust-toolchain(\.toml)?))$|(^|/)(tests|benches|examples|docs|\.github|\.cargo)/' >/tmp/suspects || return 0
-  find /build/target -path '*/deps/*.d' -exec cat {} + 2>/dev/null | sed -n 's/^[^#]*: //p' | tr ' ' '\n' | grep -v '\.rs$' | sort -u \
-    | (cd "/build/src/$WORKDIR" && xargs -r -d '\n' realpath -m --) 2>/dev/null | sed -n 's#^/build/src/##p' | sort -u >/tmp/tracked || true
-  comm -23 /tmp/suspects /tmp/tracked | while read -r path; do
+# The folders of the packages that the paths on standard input belong to.
+packages_of() {
+  while read -r path; do
     dir=$(dirname "/build/src/$path")
     while ! [ -e "$dir/Cargo.toml" ] && [ "$dir" != /build/src ]; do dir=$(dirname "$dir"); done
-    [ ! -e "$dir/Cargo.toml" ] || echo "$dir"
-  done | sort -u | while read -r dir; do
-    find "$dir" -name '*.rs' -exec touch {} +
+    if [ -e "$dir/Cargo.toml" ]; then echo "$dir"; fi
+  done | sort -u
+}
+
+# A macro or build script may read files that cargo is not told of. Where such a file changed, its package compiles again.
+distrust_untracked() {
+  sort -u /tmp/gone /tmp/new \
+    | grep -vE '(\.rs|\.md|(^|/)(Cargo\.toml|Cargo\.lock|LICENSE[^/]*|\.git[a-z]*|rust-toolchain(\.toml)?))$|(^|/)(tests|benches|examples|docs|\.github|\.cargo)/' >/tmp/suspects || return 0
+  find /build/target -path '*/deps/*.d' -exec cat {} + 2>/dev/null | sed -n 's/^[^#]*: //p' | tr ' ' '\n' | grep -v '\.rs$' | sort -u \
+    | (cd "/build/src/$WORKDIR" && xargs -r -d '\n' realpath -m --) 2>/dev/null | sed -n 's#^/build/src/##p' | sort -u >/tmp/tracked || true
+  comm -23 /tmp/suspects /tmp/tracked | packages_of | while read -r dir; do
+    if grep -q '^\[package\]' "$dir/Cargo.toml"; then
+      find "$dir" -mindepth 1 -type d -exec test -e '{}/Cargo.toml' ';' -prune -o -name '*.rs' -exec touch '{}' +
+    fi
   done
 }
 
 # cargo cannot see that a file is gone where a build script named none: its package's manifest gets a new time.
 announce_gone() {
-  comm -23 /tmp/gone /tmp/new | while read -r path; do
-    dir=$(dirname "/build/src/$path")
-    while ! [ -e "$dir/Cargo.toml" ] && [ "$dir" != /build/src ]; do dir=$(dirname "$dir"); done
-    [ ! -e "$dir/Cargo.toml" ] || touch "$dir/Cargo.toml"
-  done
+  comm -23 /tmp/gone /tmp/new | packages_of | while read -r dir; do touch "$dir/Cargo.toml"; done
 }
 
 compile() {

@@ -90,8 +90,7 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
 
     leave_out_on_request()
     try:
-        variables = _variables(root)
-        project = Project(root, variables)
+        project = Project(root, variables())
         _ = project.config
     except LayerdoitError as error:
         raise InvalidTask(str(error)) from None
@@ -193,7 +192,7 @@ def _file_deps(project: Project) -> Mapping[str, Sequence[str]]:
 # --- variables -------------------------------------------------------------------------------------------------------
 
 
-def _variables(root: Path) -> dict[str, str]:
+def variables() -> dict[str, str]:
     """`NAME=value` words of the command line that are ours. One that neither we nor the dodo know is an error."""
     from doit import doit_cmd
 

@@ -344,7 +344,7 @@ class DockerDeployment:
         bound = container.ports.get(self._config.port or 0)
         if bound is None or self._config.health_command is not None:
             return None
-        host = self._published_host()
+        host = self._containers.published_host(self._config.bind)
         if self._config.health_path is not None:
             return probe_http(host, bound[1], self._config.health_path)
         return probe_tcp(host, bound[1])
@@ -354,7 +354,7 @@ class DockerDeployment:
         if self._is_direct():
             return next((address for address in container.networks.values() if address), ""), port
         bound = container.ports.get(port)
-        return (self._published_host(), bound[1]) if bound else ("", port)
+        return (self._containers.published_host(self._config.bind), bound[1]) if bound else ("", port)
 
     def _unhealthy(self, container: Container, what: str, *, ended: bool) -> _Unhealthy:
         lines = self._containers.log_tail(container, LOG_LINES)
@@ -379,11 +379,6 @@ class DockerDeployment:
         if self._direct is None:
             self._direct = self._containers.reachable_directly()
         return self._direct
-
-    def _published_host(self) -> str:
-        if not self._containers.host.startswith("unix://"):
-            return self._containers.engine_address()
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._config.bind, self._config.bind)
 
     def _attached(self, container: Container) -> bool:
         return container.label("network") in container.networks
@@ -418,7 +413,7 @@ class DockerDeployment:
     def _service(self, container: Container) -> Service:
         bound = container.ports.get(self._config.port or 0)
         serving = bound and container.label("role") == "serving"
-        address = f"{self._published_host()}:{bound[1]}" if bound and serving else None
+        address = f"{self._containers.published_host(self._config.bind)}:{bound[1]}" if bound and serving else None
         return Service(
             container.id, container.name, container.label("key"), container.running, address, container.started_at
         )

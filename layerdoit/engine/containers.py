@@ -116,9 +116,11 @@ class Containers:
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
         return not rootless and "Docker Desktop" not in info.get("OperatingSystem", "")
 
-    def engine_address(self) -> str:
-        """Where published ports are found."""
-        return urlsplit(self.host).hostname or "127.0.0.1"
+    def published_host(self, bind: str) -> str:
+        """Where a port that is published on `bind` is found from here."""
+        if not self.host.startswith("unix://"):
+            return urlsplit(self.host).hostname or bind
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)
 
     def published(self) -> dict[int, str]:
         """Host ports that running containers hold, anybody's -> the container's name."""

@@ -99,5 +99,8 @@ def pull_parent(reference: str) -> str | None:
 
 
 def _reason(error: Any) -> str:
-    text = str(getattr(error, "explanation", None) or error)
-    return text.strip().splitlines()[0][:300]
+    text = str(getattr(error, "explanation", None) or error).strip().splitlines()[0]
+    # Go wraps errors from the outside in: `Get "https://…": dial tcp: lookup …: no such host`.
+    if "dial tcp" in text:
+        return f"the registry cannot be reached ({text.rsplit(': ', 1)[-1]})"
+    return text[:300]

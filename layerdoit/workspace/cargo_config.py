@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -146,7 +147,8 @@ def redact(text: str) -> str:
 
 def referenced(config: Table, root: Path) -> tuple[str, ...]:
     """Existing files and folders, relative to the root, that cargo opens because the configuration names them."""
-    found = {name for name in _path_values(config) if not name.startswith("/") and (root / name).exists()}
+    named = {posixpath.normpath(name) for name in _path_values(config) if not name.startswith("/")}
+    found = {name for name in named if (root / name).is_dir() or (not name.startswith("..") and (root / name).is_file())}
     return tuple(sorted(found))
 
 

@@ -3,6 +3,7 @@
     load(root) -> Lock; parse(text, where) -> Lock
     Lock.find(reference) -> LockPackage | None      # "name", "name version", "name version (source)"
     Lock.local(name, version) -> LockPackage | None # the entry of a path package
+    check(ws, lock)                                 # WorkspaceError when `--locked` would refuse the lockfile
     render(lock, masked) -> str                     # `masked`: (name, version) of local packages that become 0.0.0
 """
 
@@ -20,6 +21,8 @@ from layerdoit.workspace import cargo_config
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
+
+    from layerdoit.workspace.manifest import Package, Workspace
 
 MASKED = "0.0.0"
 # Formats 1 and 2 have no version line; the first keeps checksums in `[metadata]` and writes references in full.
@@ -156,6 +159,29 @@ def _entry(table: Mapping[str, Any], sums: Mapping[str, str]) -> LockPackage:
     name, version, source = str(table["name"]), str(table["version"]), table.get("source")
     checksum = table.get("checksum") or sums.get(f"checksum {name} {version} ({source})")
     return LockPackage(name, version, source, checksum, tuple(table.get("dependencies", ())), table.get("replace"))
+
+
+def check(ws: Workspace, lock: Lock) -> None:
+    """Say early, and in one sentence, what `cargo build --locked` would say late: the lockfile lags behind a manifest."""
+    for package in ws.packages.values():
+        entry = lock.local(package.name, package.version)
+        if entry is None:
+            if package.member:
+                raise _stale(ws, package, f"Cargo.lock does not have the package `{package.name}`")
+            continue
+        if entry.version != package.version:
+            what = f"Cargo.lock has {package.name} {entry.version}, but the manifest says {package.version}"
+            raise _stale(ws, package, what)
+        locked = {reference.partition(" ")[0] for reference in entry.dependencies}
+        for dependency in package.dependencies:
+            if package.member and dependency.path is None and dependency.package not in locked:
+                what = f"Cargo.lock does not have the dependency `{dependency.package}` of `{package.name}`"
+                raise _stale(ws, package, what)
+
+
+def _stale(ws: Workspace, package: Package, what: str) -> WorkspaceError:
+    hint = "run `cargo update --workspace` and commit Cargo.lock"
+    return WorkspaceError(what, where=str(ws.root / package.dir / "Cargo.toml"), hint=hint)
 
 
 def render(lock: Lock, masked: Collection[tuple[str, str]]) -> str:

@@ -12,20 +12,22 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.errors import WorkspaceError
 from layerdoit.workspace import cargo_config
+from layerdoit.workspace.discovery import binaries, expand, is_excluded, package_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from layerdoit.workspace.cargo_config import Table
 
+_NAME = re.compile(r"[\w-]+")
 _KINDS = (("normal", "dependencies"), ("build", "build-dependencies"), ("dev", "dev-dependencies"))
 
 
@@ -99,8 +101,10 @@ class Workspace:
 
     @property
     def outside(self) -> tuple[str, ...]:
-        """Folders of local packages outside the root, sorted: "../shared"."""
-        return tuple(sorted(package.dir for package in self.packages.values() if package.dir.startswith("../")))
+        """Folders outside the root that builds read, sorted: local packages ("../shared"), vendored sources."""
+        folders = {package.dir for package in self.packages.values()}
+        folders.update(name for name in cargo_config.referenced(self.config, self.root) if (self.root / name).is_dir())
+        return tuple(sorted(folder for folder in folders if folder.startswith("../")))
 
     def context_path(self, relative: str) -> str:
         """A path relative to the workspace root as a path relative to the context root."""
@@ -116,7 +120,19 @@ def load(root: Path) -> Workspace:
     if not (root / "Cargo.lock").is_file():
         hint = "run `cargo generate-lockfile` and commit Cargo.lock"
         raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
-    return _Loader(root, cargo_config.read_toml(path)).workspace()
+    try:
+        return _Loader(root, cargo_config.read_toml(path)).workspace()
+    except _WRONG_TYPE:
+        raise _wrong_type(str(path)) from None
+
+
+# What reading a table, a list or a string from a value of another type raises.
+_WRONG_TYPE = (AttributeError, KeyError, TypeError, ValueError)
+
+
+def _wrong_type(where: str) -> WorkspaceError:
+    hint = "run `cargo metadata`, it says which one"
+    return WorkspaceError("a value in this manifest has the wrong type", where=where, hint=hint)
 
 
 def find_root(start: Path) -> Path:
@@ -129,61 +145,16 @@ def find_root(start: Path) -> Path:
         if not path.is_file():
             continue
         manifest = cargo_config.read_toml(path)
-        pointer = _package_table(manifest).get("workspace")
+        pointer = package_table(manifest).get("workspace")
         if nearest is None and isinstance(pointer, str):
             return Path(os.path.normpath(folder / pointer))
         nearest = nearest or folder
-        if "workspace" in manifest and not _excluded(manifest["workspace"], start.relative_to(folder).as_posix()):
+        if "workspace" in manifest and not is_excluded(manifest["workspace"], start.relative_to(folder).as_posix()):
             return folder
     if nearest is None:
         hint = "run this in a Rust project"
         raise WorkspaceError("there is no Cargo.toml in this folder or above", where=str(start), hint=hint)
     return nearest
-
-
-def _package_table(manifest: Table) -> Table:
-    table: Table = manifest.get("package") or manifest.get("project") or {}
-    return table
-
-
-def _below(relative: str, folder: str) -> bool:
-    folder = posixpath.normpath(folder)
-    return folder in (".", relative) or relative.startswith(folder + "/")
-
-
-def _excluded(workspace: Table, relative: str) -> bool:
-    if any(_below(relative, name) for name in workspace.get("members", []) if not _is_glob(name)):
-        return False
-    return any(_below(relative, name) for name in workspace.get("exclude", []))
-
-
-def _is_glob(pattern: str) -> bool:
-    return any(char in pattern for char in "*?[")
-
-
-def _expand(root: Path, pattern: str) -> Iterator[str]:
-    """Folders that match a member pattern, relative to the root; those of a glob need a manifest."""
-    if not _is_glob(pattern):
-        yield posixpath.normpath(pattern)
-        return
-    folders = ["."]
-    for part in posixpath.normpath(pattern).split("/"):
-        folders = list(_step(root, folders, part))
-    yield from (name for name in folders if (root / name / "Cargo.toml").is_file())
-
-
-def _step(root: Path, folders: list[str], part: str) -> Iterator[str]:
-    for folder in folders:
-        if part == "**":
-            for top, names, _ in os.walk(root / folder):
-                names.sort()
-                yield posixpath.normpath(os.path.relpath(top, root).replace(os.sep, "/"))
-        elif not _is_glob(part):
-            yield posixpath.normpath(f"{folder}/{part}")
-        elif (root / folder).is_dir():
-            with os.scandir(root / folder) as entries:
-                names = sorted(entry.name for entry in entries if entry.is_dir() and fnmatchcase(entry.name, part))
-            yield from (posixpath.normpath(f"{folder}/{name}") for name in names)
 
 
 def dependency_tables(manifest: Table) -> Iterator[tuple[str, str | None, Table]]:
@@ -211,18 +182,17 @@ class _Loader:
 
     def workspace(self) -> Workspace:
         self._check_lists()
-        if _package_table(self.manifest):
+        if package_table(self.manifest):
             self._visit(".", member=True, origin=".")
         for pattern in self.table.get("members", []):
-            for folder in _expand(self.root, pattern):
-                if not _excluded(self.table, folder):
+            for folder in expand(self.root, pattern):
+                if not is_excluded(self.table, folder):
                     self._visit(folder, member=True, origin=".")
         patched = {self._visit(folder, member=False, origin=".") for folder in self._patch_paths()}
         packages, keys = self._named()
         members = [package.dir for package in packages.values() if package.member]
         if not members:
             raise WorkspaceError("this manifest has neither a [package] nor workspace members", where=self._file("."))
-        ups = max((package.dir.split("/").count("..") for package in packages.values()), default=0)
         default = self._default_members(members)
         return Workspace(
             root=self.root,
@@ -230,18 +200,27 @@ class _Loader:
             packages=packages,
             default_members=tuple(sorted(keys[folder] for folder in default)),
             resolver=self._resolver(),
-            ups=ups,
+            ups=self._ups(packages),
             config=self.config,
             patched=frozenset(keys[folder] for folder in patched),
         )
+
+    def _ups(self, packages: Mapping[str, Package]) -> int:
+        folders = [folder for package in packages.values() for folder in (package.dir, package.workspace_dir or ".")]
+        folders += cargo_config.referenced(self.config, self.root)
+        return max(folder.split("/").count("..") for folder in folders)
 
     def _file(self, folder: str) -> str:
         return str(self.root / folder / "Cargo.toml")
 
     def _check_lists(self) -> None:
+        for tables in (self.manifest, self.config):
+            for name in ("profile", "patch"):
+                if not all(isinstance(table, dict) for table in tables.get(name, {}).values()):
+                    raise TypeError(name)
         for name in ("members", "exclude", "default-members"):
             value = self.table.get(name, [])
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            if not _strings(value):
                 raise WorkspaceError(f"workspace.{name} is not a list of strings", where=self._file("."))
 
     def _patch_paths(self) -> Iterator[str]:
@@ -252,7 +231,7 @@ class _Loader:
                     yield posixpath.normpath(spec["path"])
 
     def _resolver(self) -> str:
-        package = _package_table(self.manifest)
+        package = package_table(self.manifest)
         named = self.table.get("resolver", package.get("resolver"))
         if named is not None:
             return str(named)
@@ -263,7 +242,7 @@ class _Loader:
         patterns = self.table.get("default-members")
         if patterns is None:
             return ["."] if "." in members else members
-        named = {folder for pattern in patterns for folder in _expand(self.root, pattern)}
+        named = {folder for pattern in patterns for folder in expand(self.root, pattern)}
         unknown = sorted(named - set(members))
         if unknown:
             raise WorkspaceError(f"default member `{unknown[0]}` is not a member", where=self._file("."))
@@ -298,7 +277,7 @@ class _Loader:
             return folder
         if member:
             self.members.add(folder)
-        package = self._package(folder, self._read(folder, origin), member)
+        package = self._checked(folder, self._read(folder, origin), member)
         self.found[folder] = package
         for dependency in package.dependencies:
             if dependency.path is not None and (member or dependency.kind != "dev"):
@@ -307,18 +286,18 @@ class _Loader:
 
     def _joins(self, folder: str, origin: str) -> bool:
         """Does a member's path dependency in `folder` become a member too?"""
-        if "workspace" not in self.manifest or _excluded(self.table, folder):
+        if "workspace" not in self.manifest or is_excluded(self.table, folder):
             return False
         if not folder.startswith(".."):
             return True
-        pointer = _package_table(self._read(folder, origin)).get("workspace")
+        pointer = package_table(self._read(folder, origin)).get("workspace")
         return isinstance(pointer, str) and posixpath.normpath(f"{folder}/{pointer}") == "."
 
     def _home(self, folder: str, manifest: Table) -> tuple[str | None, Table]:
         """The folder and `[workspace]` table that a package inherits from."""
         if "workspace" in manifest:
             return folder, manifest["workspace"]
-        pointer = _package_table(manifest).get("workspace")
+        pointer = package_table(manifest).get("workspace")
         if isinstance(pointer, str):
             place = posixpath.normpath(f"{folder}/{pointer}")
             return place, self._read(place, folder).get("workspace", {})
@@ -327,7 +306,7 @@ class _Loader:
             place = posixpath.normpath(os.path.relpath(parent, self.top).replace(os.sep, "/"))
             if place in self.manifests or (parent / "Cargo.toml").is_file():
                 table = self._read(place, folder).get("workspace")
-                if table is not None and not _excluded(table, absolute.relative_to(parent).as_posix()):
+                if table is not None and not is_excluded(table, absolute.relative_to(parent).as_posix()):
                     return place, table
         return None, {}
 
@@ -336,18 +315,27 @@ class _Loader:
             return table.get("package", {}).get(name)
         return value
 
+    def _checked(self, folder: str, manifest: Table, member: bool) -> Package:
+        """The package in `folder`; values of a wrong type are the user's mistake, not ours."""
+        try:
+            name = package_table(manifest).get("name")
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise WorkspaceError("this manifest has no valid package.name", where=self._file(folder))
+            return self._package(folder, manifest, member)
+        except _WRONG_TYPE:
+            raise _wrong_type(self._file(folder)) from None
+
     def _package(self, folder: str, manifest: Table, member: bool) -> Package:
-        section = _package_table(manifest)
-        if not isinstance(section.get("name"), str):
-            raise WorkspaceError("this manifest has no package.name", where=self._file(folder))
-        needs_home = member or _inherits(manifest)
-        home, table = self._home(folder, manifest) if needs_home else (None, {})
+        section = package_table(manifest)
+        home, table = self._home(folder, manifest) if _inherits(manifest) else (None, {})
         edition = str(self._inherit(section.get("edition"), "edition", table) or "2015")
         library: Table = manifest.get("lib", {})
         kinds = library.get("crate-type", library.get("crate_type", []))
+        if not all(_strings(enables) for enables in manifest.get("features", {}).values()) or not _strings(kinds):
+            raise TypeError(folder)
         place = self.root / folder
         build = section.get("build")
-        bins, required = _binaries(place, manifest, section["name"], edition)
+        bins, required = binaries(place, manifest, section["name"], edition)
         return Package(
             name=section["name"],
             version=str(self._inherit(section.get("version"), "version", table) or "0.0.0"),
@@ -376,13 +364,19 @@ class _Loader:
                         what = f"dependency `{name}` is inherited, but workspace.dependencies has no `{name}`"
                         raise WorkspaceError(what, where=self._file(folder), hint="add it there")
                     spec, base = _merged({"version": shared} if isinstance(shared, str) else shared, spec), home or "."
+                if not _strings(spec.get("features", [])):
+                    raise TypeError(name)
                 path = spec.pop("path", None)
                 where = posixpath.normpath(f"{base}/{path}") if isinstance(path, str) else None
                 yield Dependency(name, str(spec.get("package", name)), kind, target, spec, where)
 
 
+def _strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
 def _inherits(manifest: Table) -> bool:
-    tables = [_package_table(manifest), *(table for _, _, table in dependency_tables(manifest))]
+    tables = [package_table(manifest), *(table for _, _, table in dependency_tables(manifest))]
     values = (value for table in tables for value in table.values())
     return any(isinstance(value, dict) and value.get("workspace") is True for value in values)
 
@@ -403,27 +397,3 @@ def _merged(shared: Table, own: Table) -> dict[str, Any]:
         out.pop("default-features", None)
     out.update({name: own[name] for name in ("optional", "public") if name in own})
     return out
-
-
-def _binaries(
-    place: Path, manifest: Table, package: str, edition: str
-) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Binaries as cargo finds them: `[[bin]]` tables, src/main.rs, src/bin/*.rs, src/bin/*/main.rs."""
-    tables = [table for table in manifest.get("bin", []) if isinstance(table.get("name"), str)]
-    found: dict[str, str] = {}
-    if (place / "src/main.rs").is_file():
-        found[package] = "src/main.rs"
-    if (place / "src/bin").is_dir():
-        with os.scandir(place / "src/bin") as entries:
-            for entry in sorted(entries, key=lambda item: item.name):
-                if entry.name.endswith(".rs") and entry.is_file():
-                    found[entry.name.removesuffix(".rs")] = f"src/bin/{entry.name}"
-                elif entry.is_dir() and Path(entry.path, "main.rs").is_file():
-                    found[entry.name] = f"src/bin/{entry.name}/main.rs"
-    names = [str(table["name"]) for table in tables]
-    paths = {posixpath.normpath(table["path"]) for table in tables if isinstance(table.get("path"), str)}
-    discover = _package_table(manifest).get("autobins", not (tables and edition == "2015"))
-    if discover:
-        names += [name for name, path in found.items() if name not in names and path not in paths]
-    required = {str(t["name"]): tuple(t["required-features"]) for t in tables if t.get("required-features")}
-    return tuple(sorted(names)), required

@@ -18,7 +18,7 @@ import pytest
 
 from layerdoit.workspace import lock as lockfile
 from layerdoit.workspace import manifest, stub
-from layerdoit.workspace.selection import BuildOptions, Selection, select
+from layerdoit.workspace.selection import Selection, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,7 +95,7 @@ c = ["a"]
     "beta/build.rs": "fn main() {}",
     "delta/Cargo.toml": '[package]\nname = "delta"\nversion = "0.5.1"\nedition = "2021"\n[features]\nf = []\n',
     "delta/src/lib.rs": "pub fn word() -> &'static str { \"external\" }",
-    "epsilon/Cargo.toml": '[package]\nname = "epsilon"\nversion = "2.0.0"\nedition = "2021"\n[features]\nx = []\ny = []\n',
+    "epsilon/Cargo.toml": '[package]\nname = "epsilon"\nversion = "2.0.0"\n[features]\nx = []\ny = []\n',
     "epsilon/src/lib.rs": "",
 }
 
@@ -200,7 +200,7 @@ workspace = true
         "crates/app/src/bin/second.rs": "fn main() {}",
         "crates/app/sub/Cargo.toml": package("nested-but-not-a-member"),
         "crates/app/sub/src/lib.rs": "",
-        "crates/util/Cargo.toml": package("util", f'[dependencies]\nalpha = {{ {git} }}\n[features]\nturbo = []'),
+        "crates/util/Cargo.toml": package("util", f"[dependencies]\nalpha = {{ {git} }}\n[features]\nturbo = []"),
         "crates/util/src/lib.rs": "pub fn one() -> u32 { 1 }",
         "crates/derive/Cargo.toml": package(
             "derive", f'[lib]\nproc-macro = true\n[dependencies]\nbeta = {{ {git}, features = ["a"] }}'
@@ -213,11 +213,15 @@ workspace = true
         ),
         "crates/native/build/main.rs": "fn main() {}",
         "crates/native/src/lib.rs": "",
-        "crates/testkit/Cargo.toml": package("testkit", f'[dependencies]\ndelta = {{ {git} }}\napp = {{ path = "../app" }}'),
+        "crates/testkit/Cargo.toml": package(
+            "testkit", f'[dependencies]\ndelta = {{ {git} }}\napp = {{ path = "../app" }}'
+        ),
         "crates/testkit/src/lib.rs": "",
         "crates/old/Cargo.toml": package("old", '[dependencies]\nno-such-crate = { path = "nowhere" }'),
         "crates/notes.txt": "a file among the members",
-        "tools/gen/Cargo.toml": package("gen", f'[dependencies]\nbeta = {{ {git}, features = ["c"] }}\nutil.workspace = true'),
+        "tools/gen/Cargo.toml": package(
+            "gen", f'[dependencies]\nbeta = {{ {git}, features = ["c"] }}\nutil.workspace = true'
+        ),
         "tools/gen/src/main.rs": "fn main() { let _ = util::one(); }",
         "libs/implicit/Cargo.toml": package("implicit", "[dependencies]\n[dev-dependencies]\nutil.workspace = true"),
         "libs/implicit/src/lib.rs": "pub fn one() -> u32 { 1 }",
@@ -229,10 +233,12 @@ workspace = true
 
 
 def single(world: World) -> Files:
-    """One package without [workspace]; its path dependency is no member, so that dev-dependencies there do not count."""
+    """One package without [workspace]; its path dependency is no member, so its dev-dependencies do not count."""
     git = f'git = "{world.ext}"'
     return {
-        "Cargo.toml": package("app", f'[dependencies]\nhelper = {{ path = "helper", features = ["on"] }}\nalpha = {{ {git} }}'),
+        "Cargo.toml": package(
+            "app", f'[dependencies]\nhelper = {{ path = "helper", features = ["on"] }}\nalpha = {{ {git} }}'
+        ),
         "src/main.rs": "fn main() {}",
         "build.rs": "fn main() {}",
         "helper/Cargo.toml": package(
@@ -274,14 +280,14 @@ beta = {{ {git}, features = ["a"] }}
 
 def patched(world: World) -> Files:
     """A patch that external crates are compiled against, one only local crates use, one unused."""
-    patches = 'delta = { path = "patches/delta" }\nepsilon = { path = "patches/epsilon" }\nbeta = { path = "../beta" }\n'
+    patches = 'delta.path = "patches/delta"\nepsilon.path = "patches/epsilon"\nbeta.path = "../beta"\n'
     return {
         "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["app", "low"]\nexclude = ["patches"]\n'
         '[workspace.package]\nversion = "0.5.9"\nedition = "2021"\n[workspace.lints.rust]\nunused = "warn"\n'
         f'[patch."{world.ext}"]\n{patches}',
         "app/Cargo.toml": package(
             "app",
-            f'[dependencies]\ngamma = {{ git = "{world.user}" }}\nepsilon = {{ git = "{world.ext}", features = ["x"] }}',
+            f'[dependencies]\ngamma.git = "{world.user}"\nepsilon = {{ git = "{world.ext}", features = ["x"] }}',
         ),
         "app/src/main.rs": 'fn main() { println!("{}", gamma::word()); }',
         "low/Cargo.toml": package("low", f'[dependencies]\nalpha = {{ git = "{world.ext}" }}', version="0.2.0"),
@@ -293,7 +299,7 @@ def patched(world: World) -> Files:
         ),
         "patches/delta/src/lib.rs": "pub fn word() -> &'static str { low::word() }",
         "patches/epsilon/Cargo.toml": package(
-            "epsilon", f'[features]\nx = ["alpha/extra"]\n[dependencies]\nalpha = {{ git = "{world.ext}" }}', version="2.4.0"
+            "epsilon", f'[features]\nx = ["alpha/extra"]\n[dependencies]\nalpha.git = "{world.ext}"', version="2.4.0"
         ),
         "patches/epsilon/src/lib.rs": "",
         "../beta/Cargo.toml": package("beta", "[features]\na = []\nb = []\nc = []", version="0.3.7"),
@@ -317,7 +323,7 @@ def namesakes(world: World) -> Files:
     return {
         "Cargo.toml": '[workspace]\nresolver = "3"\nmembers = ["app", "delta"]\n',
         "app/Cargo.toml": package(
-            "app", f'[dependencies]\ngamma = {{ git = "{world.user}" }}\nmine = {{ package = "delta", path = "../delta" }}'
+            "app", f'[dependencies]\ngamma.git = "{world.user}"\nmine = {{ package = "delta", path = "../delta" }}'
         ),
         "app/src/main.rs": "fn main() { assert_ne!(gamma::word(), mine::word()); }",
         "delta/Cargo.toml": package("delta", version="0.5.1"),
@@ -343,7 +349,7 @@ def foreign(world: World) -> Files:
     """A path dependency that inherits from a workspace of its own, next to this one."""
     git = f'git = "{world.ext}"'
     return {
-        "Cargo.toml": package("app", f'[dependencies]\npart = {{ path = "../other/part", features = ["p"] }}'),
+        "Cargo.toml": package("app", '[dependencies]\npart = { path = "../other/part", features = ["p"] }'),
         "src/main.rs": "fn main() {}",
         "../other/Cargo.toml": f'[workspace]\nmembers = ["part"]\n[workspace.package]\nversion = "9.0.0"\n'
         f'[workspace.dependencies]\nbeta = {{ {git}, features = ["b"] }}\nlow = {{ path = "low" }}\n',
@@ -575,7 +581,10 @@ def test_real_project(root: Path, profile: str, crates_io: None, tmp_path: Path)
     _crates_io(root, tmp_path, "--profile", profile)
 
 
-@pytest.mark.parametrize("root", [root for root in (EXAMPLE, *_checkouts()) if root.name in BUILDS], ids=lambda p: p.name)
+TO_BUILD = [root for root in (EXAMPLE, *_checkouts()) if root.name in BUILDS]
+
+
+@pytest.mark.parametrize("root", TO_BUILD, ids=lambda path: path.name)
 def test_real_build(root: Path, crates_io: None, tmp_path: Path) -> None:
     """Cook the stub, put the sources in its place, build: no external crate may be compiled the second time."""
     ws = manifest.load(root)

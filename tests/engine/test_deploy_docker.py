@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import io
+import itertools
 import os
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -26,8 +27,6 @@ from layerdoit.deploy import docker as deploy_docker
 from layerdoit.deploy.base import DeployConfig, Release
 from layerdoit.deploy.docker import DockerDeployment
 from layerdoit.errors import ConfigError, DeployError
-
-pytestmark = pytest.mark.engine
 
 SERVER = r"""
 use std::{env, io::{Read, Write}, net::{TcpListener, TcpStream}, process::exit, thread, time::Duration};
@@ -53,7 +52,9 @@ fn main() {
         let _ = stream.read(&mut buffer);
         let body = arg("VERSION").unwrap_or_default();
         let status = if sick { "503 Sick" } else { "200 OK" };
-        let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
+        let _ = write!(stream, "{head}\r\n\r\n{body}");
     }
 }
 """
@@ -167,7 +168,7 @@ class Poller:
     @property
     def gap(self) -> float:
         answered = [when for when, body in self.seen if body is not None]
-        return max(after - before for before, after in zip(answered, answered[1:], strict=False))
+        return max(after - before for before, after in itertools.pairwise(answered))
 
 
 # --- the way it should go --------------------------------------------------------------------------------------------
@@ -311,11 +312,21 @@ def test_a_final_container_that_fails_puts_the_old_one_back(
         assert client.containers.get(project).attrs["State"]["StartedAt"] == before, "the old one was never stopped"
 
 
-def test_a_service_that_needs_the_way_out_at_its_start(client: Any, make: Make, image: str, project: str) -> None:
+def counted(function: Callable[..., Any], calls: list[object]) -> Callable[..., Any]:
+    def wrapped(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        return function(*args, **options)
+
+    return wrapped
+
+
+def test_a_service_that_needs_the_way_out_at_its_start(
+    client: Any, make: Make, image: str, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On the internal network it ends at once; the second way serves it, and is remembered."""
     go(make("1"), image)
     gateway = client.networks.get(f"layerdoit-{project}").attrs["IPAM"]["Config"][0]["Gateway"]
-    with contextlib.closing(http.server_socket()) as peer:
+    with socket.create_server(("0.0.0.0", 0)) as peer:
         env = {"NEEDS": f"{gateway}:{peer.getsockname()[1]}"}
         deployment = make("2", env=env)
         result = go(deployment, image, "k2")
@@ -324,6 +335,256 @@ def test_a_service_that_needs_the_way_out_at_its_start(client: Any, make: Make, 
         assert result.service is not None
         assert ask(result.service.address) == "2"
         straight = make("2", env=env)
+        waits: list[object] = []
+        monkeypatch.setattr(straight, "_await_healthy", counted(straight._await_healthy, waits))
         assert go(straight, image, "k3").error is None
-        assert straight._choose_way(straight._old, 8080) == "again" or straight._way == "again"
+        assert len(waits) == 2, "the throw-away container and the final one, no attempt on the internal network"
     assert names(client, project) == [project]
+
+
+def test_a_moved_service_has_the_way_out_after_the_swap(client: Any, make: Make, image: str, project: str) -> None:
+    """It started on an internal network; afterwards it must be as well connected as one that started normally."""
+    go(make("1"), image)
+    deployment = make("2")
+    go(deployment, image, "k2")
+    assert deployment._way == "moved"
+    gateway = client.networks.get(f"layerdoit-{project}").attrs["IPAM"]["Config"][0]["Gateway"]
+    pid = client.containers.get(project).attrs["State"]["Pid"]
+    assert list(client.containers.get(project).attrs["NetworkSettings"]["Networks"]) == [f"layerdoit-{project}"]
+    routes = Path(f"/proc/{pid}/net/route")
+    if not os.access(routes, os.R_OK):
+        pytest.skip("may not look into the container")
+    default = [line.split() for line in routes.read_text().splitlines()[1:] if line.split()[1] == "00000000"]
+    assert [socket.inet_ntoa(int(line[2], 16).to_bytes(4, "little")) for line in default] == [gateway]
+
+
+# --- ports and names -------------------------------------------------------------------------------------------------
+
+
+def test_the_first_free_port_is_leased_and_kept(make: Make, image: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as blocker:
+        taken = blocker.getsockname()[1]
+        first = go(make("1", port=8080), image)
+        assert first.service is not None
+        lease = int((first.service.address or "").rpartition(":")[2])
+        assert 8080 <= lease != taken
+    beside = socket.socket()
+    with beside:
+        second = go(make("2"), image, "k2")
+        assert second.service is not None
+        assert second.service.address == first.service.address
+
+
+def test_two_deployments_lease_two_ports(make: Make, image: str, project: str) -> None:
+    first = go(make("1"), image)
+    other = go(make("2", name=f"{project}-other"), image)
+    assert first.service is not None
+    assert other.service is not None
+    assert first.service.address != other.service.address
+    assert (ask(first.service.address), ask(other.service.address)) == ("1", "2")
+
+
+def test_port_taken_by_a_process_names_the_port_and_what_to_set(
+    client: Any, make: Make, image: str, project: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as blocker:
+        port = blocker.getsockname()[1]
+        failed = go(make("1", publish=port), image)
+    assert f"port {port} is taken by another process" in str(failed.error)
+    assert "deploy.publish" in str(failed.error)
+    assert names(client, project) == []
+
+
+def test_port_taken_by_a_container_names_it(client: Any, make: Make, image: str, project: str) -> None:
+    first = go(make("1"), image)
+    assert first.service is not None
+    port = int((first.service.address or "").rpartition(":")[2])
+    failed = go(make("2", name=f"{project}-other", publish=port), image)
+    assert f"port {port} is taken by the container {project}" in str(failed.error)
+    assert names(client, project) == [project]
+
+
+def test_a_port_lost_between_search_and_start_is_searched_again(
+    make: Make, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = go(make("1"), image)
+    assert first.service is not None
+    held = int((first.service.address or "").rpartition(":")[2])
+    racing = make("2", name=f"{first.service.name}-other")
+    monkeypatch.setattr(racing, "_choose_port", lambda _old: held)
+    second = go(racing, image)
+    assert second.error is None
+    assert second.service is not None
+    assert ask(second.service.address) == "2"
+    assert second.service.address != first.service.address
+
+
+def test_the_name_of_somebody_elses_container_is_respected(client: Any, make: Make, image: str, project: str) -> None:
+    foreign = client.containers.create(image, name=project)
+    try:
+        failed = go(make("1"), image)
+        assert "is taken by a container that is not of this deployment" in str(failed.error)
+        assert "deploy.name" in str(failed.error)
+        assert make("1").destroy() is False
+        foreign.reload()
+        assert names(client, project) == []
+    finally:
+        foreign.remove(force=True)
+
+
+def test_the_host_network_is_refused(make: Make) -> None:
+    with pytest.raises(ConfigError, match="network: host"):
+        make("1", network="host")
+
+
+def test_a_missing_image_is_one_message(make: Make) -> None:
+    failed = go(make("1"), "layerdoit-test-none:none")
+    assert isinstance(failed.error, DeployError)
+    assert "layerdoit-test-none:none is not there" in str(failed.error)
+
+
+# --- interrupted -----------------------------------------------------------------------------------------------------
+
+DRIVER = """
+import os, signal, sys
+from layerdoit import cycle
+from layerdoit.deploy.base import DeployConfig, Release
+from layerdoit.deploy.docker import DockerDeployment
+from layerdoit.engine.containers import Containers
+project, image, way, limit, env = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:]
+changes = 0
+def lethal(function):
+    def wrapped(*args, **options):
+        global changes
+        result = function(*args, **options)
+        changes += 1
+        if changes == limit:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return wrapped
+for name in ("create", "start", "attach", "detach", "rename", "stop", "remove"):
+    setattr(Containers, name, lethal(getattr(Containers, name)))
+config = DeployConfig(project, 8080, health_path="/", env=dict(item.split("=") for item in env))
+deployment = DockerDeployment(project, config)
+if way == "again":
+    deployment._choose_way = lambda *_: "again"
+result = cycle.run(deployment, lambda: Release(image, "k2"), on_phase=lambda phase: print(phase, flush=True))
+print(result.error, file=sys.stderr)
+sys.exit(result.exit_code)
+"""
+
+
+def drive(project: str, image: str, way: str, limit: int, *env: str) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-c", DRIVER, project, image, way, str(limit), *env]
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(argv, env=path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("way", "points"), [("moved", 9), ("again", 10)])
+def test_kill_9_after_each_single_change_is_recovered(
+    client: Any, make: Make, image: str, project: str, way: str, points: int
+) -> None:
+    seen = set()
+    for point in range(1, points + 2):
+        deployment = make("1")
+        assert go(deployment, image, f"first {point}").error is None
+        child = drive(project, image, way, point, "VERSION=2")
+        child.communicate(timeout=60)
+        assert child.returncode == (0 if point > points else -signal.SIGKILL), "the number of changes is known"
+        next_run = make("1")
+        with next_run.lock():
+            next_run.recover()
+        assert names(client, project) == [project]
+        now = next_run.current()
+        assert now is not None
+        body = ask(now.address)
+        assert body in ("1", "2")
+        seen.add(body)
+        assert next_run.recover() == (), "nothing is left to do"
+    assert seen == {"1", "2"}
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_waiting_for_health(
+    client: Any, make: Make, image: str, project: str, signum: signal.Signals
+) -> None:
+    first = go(make("1"), image)
+    assert first.service is not None
+    child = drive(project, image, "moved", 0, "VERSION=2", "SICK=1")
+    assert child.stdout is not None
+    assert [child.stdout.readline().strip() for _ in range(3)] == ["build", "start", "healthy"]
+    child.send_signal(signum)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == 128 + signum
+    assert "Traceback" not in said
+    assert names(client, project) == [project]
+    assert ask(first.service.address) == "1"
+
+
+def test_two_cycles_at_once_take_turns(client: Any, image: str, project: str) -> None:
+    children = [drive(project, image, "", 0, f"VERSION={number}") for number in range(3)]
+    for child in children:
+        _, said = child.communicate(timeout=60)
+        assert child.returncode == 0, said
+    assert names(client, project) == [project]
+
+
+# --- the user's side -------------------------------------------------------------------------------------------------
+
+
+def test_status_logs_and_destroy(client: Any, make: Make, image: str, project: str) -> None:
+    deployment = make("1")
+    assert deployment.status().health == "not deployed"
+    with pytest.raises(DeployError, match="is not deployed"):
+        deployment.logs()
+    assert go(deployment, image).error is None
+    assert deployment.status().health == "healthy"
+    assert list(deployment.logs()) == ["starting 1", "listening"]
+    assert list(deployment.logs(tail=1)) == ["listening"]
+    client.containers.get(project).kill()
+    assert "exit code 137" in deployment.status().health
+    assert deployment.destroy() is True
+    assert names(client, project) == []
+    assert client.networks.list(filters={"label": f"io.layerdoit.project={project}"}) == []
+    assert deployment.destroy() is False
+
+
+def test_a_stopped_service_is_replaced(client: Any, make: Make, image: str, project: str) -> None:
+    first = go(make("1"), image)
+    client.containers.get(project).kill()
+    second = go(make("1"), image)
+    assert first.service is not None
+    assert second.service is not None
+    assert second.service.id != first.service.id
+    assert second.service.address == first.service.address
+    assert ask(second.service.address) == "1"
+
+
+def test_relative_volumes_are_the_projects(client: Any, image: str, project: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    config = DeployConfig(project, 8080, health_path="/", volumes=("./data:/data:ro",))
+    assert go(DockerDeployment(project, config, root=tmp_path), image).error is None
+    mounts = client.containers.get(project).attrs["Mounts"]
+    assert [(mount["Source"], mount["Destination"], mount["RW"]) for mount in mounts] == [
+        (str(tmp_path / "data"), "/data", False)
+    ]
+
+
+def test_an_engine_without_docker_init(make: Make, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from docker.errors import APIError
+
+    deployment = make("1")
+    api = deployment._containers._api
+    starts: list[str] = []
+    original = api.start
+
+    def start(identity: str) -> None:
+        starts.append(identity)
+        if api.inspect_container(identity)["HostConfig"]["Init"]:
+            raise APIError("500", explanation='exec: "docker-init": executable file not found in $PATH')
+        original(identity)
+
+    monkeypatch.setattr(api, "start", start)
+    result = go(deployment, image)
+    assert result.error is None
+    assert len(set(starts)) == 2

@@ -96,13 +96,25 @@ def test_backdated_and_swapped_files_are_seen(root: Path, monkeypatch: pytest.Mo
     assert look(root).digest() not in (before.digest(), after.digest())
 
 
-def test_a_change_within_one_tick_of_the_clock_is_seen(root: Path) -> None:
-    path = write(root / "src/a.rs", "0")
-    seen = set()
-    for i in range(50):
-        path.write_text(str(i % 10))
-        seen.add((i % 10, look(root).entries["src/a.rs"].digest))
-    assert len(seen) == 10
+@pytest.mark.parametrize(("later_ns", "again"), [(0, True), (sources.RACY_NS, True), (sources.RACY_NS + 1, False)])
+def test_a_file_hashed_too_soon_after_its_change_is_hashed_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch, later_ns: int, again: bool
+) -> None:
+    # A second change within one tick of the kernel's clock would leave all stat data as they are.
+    path = write(root / "src/a.rs", "one")
+    changed = os.lstat(path).st_ctime_ns
+    monkeypatch.setattr(sources, "_filesystem_time", lambda _index: changed + later_ns)
+    look(root)
+    hashed: list[str] = []
+    real = sources.read_entry
+
+    def noted(host: str, now: int) -> object:
+        hashed.append(host)
+        return real(host, now)
+
+    monkeypatch.setattr(sources, "read_entry", noted)
+    look(root)
+    assert (str(path) in hashed) is again
 
 
 def test_kinds(root: Path) -> None:

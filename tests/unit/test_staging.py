@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ edits = st.one_of(
     st.tuples(st.just("delete"), names, st.none()),
     st.tuples(st.just("folder"), names, st.none()),
     st.tuples(st.just("chmod"), names, st.none()),
+    st.tuples(st.just("git add"), names, st.none()),
 )
 
 
@@ -80,6 +82,8 @@ def apply(root: Path, edit: tuple[str, str, Any]) -> None:
         path.mkdir(parents=True, exist_ok=True)
     elif kind == "chmod" and real_file:
         path.chmod(path.stat().st_mode ^ 0o100)
+    elif kind == "git add" and (root / ".git").exists():
+        subprocess.run(["git", "add", "-A"], cwd=root, check=True, capture_output=True)
 
 
 def content(root: Path) -> dict[str, tuple[str, bytes]]:
@@ -89,7 +93,7 @@ def content(root: Path) -> dict[str, tuple[str, bytes]]:
         for name in [*files, *(d for d in dirs if (Path(folder) / d).is_symlink())]:
             path = Path(folder) / name
             rel = path.relative_to(root).as_posix()
-            if rel.startswith(".layerdoit/"):
+            if rel.startswith((".layerdoit/", ".git/")):
                 continue
             if path.is_symlink():
                 found[rel] = ("l", os.fsencode(os.readlink(path)))
@@ -166,10 +170,13 @@ def remember(dest: Path, before: dict[str, tuple[tuple[str, bytes], int]]) -> No
 COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@settings(COMMON, max_examples=150)
+@pytest.mark.parametrize("git", [False, True])
+@settings(COMMON, max_examples=100)
 @given(rounds=st.lists(st.lists(edits, max_size=6), min_size=1, max_size=5))
-def test_any_edits_are_mirrored(place: Path, rounds: list[list[tuple[str, str, Any]]]) -> None:
+def test_any_edits_are_mirrored(place: Path, git: bool, rounds: list[list[tuple[str, str, Any]]]) -> None:
     root, dest, tree = fresh(place)
+    if git:
+        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     before: dict[str, tuple[tuple[str, bytes], int]] = {}
     for round_ in rounds:
         for edit in round_:
@@ -271,7 +278,7 @@ def test_a_clock_set_back_still_gives_a_new_time(place: Path, monkeypatch: pytes
     (root / "a").write_bytes(b"one")
     stage(look(root), dest, tree=tree)
     before = os.lstat(dest / "a").st_mtime_ns
-    monkeypatch.setattr(staging.time, "time_ns", lambda: 1)
+    monkeypatch.setattr("time.time_ns", lambda: 1)
     (root / "a").write_bytes(b"two")
     stage(look(root), dest, tree=tree)
     assert os.lstat(dest / "a").st_mtime_ns > before

@@ -1,0 +1,1 @@
+"""What this project's caches hold, and how to clear exactly them."""

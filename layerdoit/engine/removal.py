@@ -1,0 +1,64 @@
+"""Taking tags off images: never by force, never by image id. An image goes when its last tag does; the engine sees to that."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from layerdoit.engine import registry
+from layerdoit.engine.images import PREFIX
+
+How = Literal["running", "deployed", "stopped"]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A container that was made from an image. `deployed`: by us, whether it runs or not."""
+
+    name: str
+    how: How
+
+
+@dataclass(frozen=True)
+class Untagged:
+    """What became of one tag. `refused`: why it is still there, '' when it is not."""
+
+    tag: str
+    refused: str = ""
+
+
+def holders() -> Mapping[str, tuple[Holder, ...]]:
+    """Whose containers keep which image: everybody's, by image id."""
+    found: dict[str, tuple[Holder, ...]] = {}
+    with contextlib.closing(registry.client()) as engine:
+        for item in engine.api.containers(all=True):
+            deployed = PREFIX + "deployment" in (item.get("Labels") or {})
+            how: How = "deployed" if deployed else "running" if item.get("State") == "running" else "stopped"
+            name = ((item.get("Names") or [item["Id"][:12]])[0]).lstrip("/")
+            found[item["ImageID"]] = (*found.get(item["ImageID"], ()), Holder(name, how))
+    return found
+
+
+def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
+    """Remove tags, each given with the image id that it was seen on. One that moved, or is another project's, stays."""
+    from docker.errors import APIError, ImageNotFound
+
+    done = []
+    with contextlib.closing(registry.client()) as engine:
+        for tag, image_id in wanted:
+            try:
+                image = engine.images.get(tag)
+                if image.id != image_id or image.labels.get(PREFIX + "project") != project:
+                    done.append(Untagged(tag, "it names another image by now"))
+                    continue
+                # `noprune`: parents without a tag are not ours to judge.
+                engine.images.remove(tag, force=False, noprune=True)
+            except ImageNotFound:
+                pass
+            except APIError as error:
+                done.append(Untagged(tag, str(error.explanation or error)))
+                continue
+            done.append(Untagged(tag))
+    return done
