@@ -126,7 +126,7 @@ def _base(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
     from layerdoit.engine import broker
 
     config = project.config
-    origin = broker.origin(config.base, project.toolchain, step.spec.layer, project.name)
+    origin = broker.origin(config.base, project.toolchain, step.spec.layer, project.root)
     context = project.state / "context" / "base"
     context.mkdir(parents=True, exist_ok=True)
     args = {

@@ -74,7 +74,7 @@ VARIABLES = (
     _standing_in("PROFILE", "profile", "Cargo profile."),
     _standing_in("TARGET", "target", "Target triple."),
     _standing_in("FEATURES", "features", "Features to switch on, separated by commas."),
-    _standing_in("TOOLCHAIN", "toolchain", "Rust toolchain where no rust-toolchain.toml names one."),
+    _standing_in("TOOLCHAIN", "toolchain", "Rust toolchain, in place of what rust-toolchain.toml names."),
     _standing_in("BUILDER", "builder", "buildx builder to build on."),
     _standing_in("REGISTRY", "registry.repository", "Repository that keyed layers are pulled from and pushed to."),
     _standing_in("ON_MISSING", "base.on_missing", "`pull,build`, `pull`, `build` or `fail`."),

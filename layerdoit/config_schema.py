@@ -328,7 +328,7 @@ class Config(Settings):
     default_features: bool = setting(boolean(), True, "Leave the default features on.")
     target: str | None = setting(optional(_TARGET), None, "Target triple; default: the builder's own.")
     toolchain: str | None = setting(
-        optional(text("a Rust toolchain", r"[\w.-]+")), None, "Rust toolchain where no rust-toolchain.toml names one."
+        optional(text("a Rust toolchain", r"[\w.-]+")), None, "Rust toolchain, in place of what rust-toolchain.toml names."
     )
     env: Mapping[str, str] = setting(_BUILD_ENV, NO_ENV, "Environment of cargo, such as RUSTFLAGS; not for secrets.")
     sources: Sources = section(Sources, "Which files the build sees; default: what git sees.")

@@ -130,7 +130,7 @@ def capture(
     cwd: str | Path | None = None,
     env: Mapping[str, str] | None = None,
     check: bool = True,
-    input: str | bytes | None = None,
+    input: str | bytes | None = None,  # noqa: A002 - as subprocess calls it
 ) -> Completed:
     """Run to the end and return all output. `env` is added to the present environment."""
     fed = input.encode() if isinstance(input, str) else input

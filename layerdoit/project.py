@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import posixpath
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -213,9 +214,14 @@ class Project:
             assets=self.assets.digest(),
             bins=" ".join(f"{package}/{name}" for package, name in self.selection.bins),
             settings=self.settings,
-            files=lambda: (_digests(self.sources), _digests(self.assets)),
+            files=lambda: (self._listing(self.sources), self._listing(self.assets)),
         )
         return (builder, runtime, cooked, app.spec(contents, cooked.key, runtime.key, repository))
+
+    def _listing(self, found: sources.Sources) -> dict[str, str]:
+        """Path as a user knows it, relative to the workspace root -> kind and digest."""
+        top = self.workspace.context_path(".")
+        return {posixpath.relpath(path, top): entry.kind + entry.digest for path, entry in found.entries.items()}
 
     @cached_property
     def settings(self) -> Mapping[str, str]:
@@ -283,7 +289,3 @@ class Project:
         """What would be done to each layer, and why."""
         max_chain = self.config.deps.max_chain if self.config.deps.delta else 0
         return plan.make(self.specs, self.present(), max_chain)
-
-
-def _digests(found: sources.Sources) -> dict[str, str]:
-    return {path: entry.kind + entry.digest for path, entry in found.entries.items()}

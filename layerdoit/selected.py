@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 
@@ -18,25 +19,29 @@ class AllButOnRequest(list[str]):
         super().__init__()
         self._command = command
 
+    def _names(self) -> list[str]:
+        tasks = self._command.task_list
+        return [task.name for task in tasks if task.subtask_of is None and not (task.meta or {}).get("on_request")]
+
     def __iter__(self) -> Iterator[str]:
-        return iter(
-            [
-                task.name
-                for task in self._command.task_list
-                if task.subtask_of is None and not (task.meta or {}).get("on_request")
-            ]
-        )
+        return iter(self._names())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._names()[index]
+
+    def __len__(self) -> int:
+        return len(self._names())
 
 
 def leave_out_on_request() -> None:
     """Called by a task creator: find the doit command that loads it and correct its default selection."""
     from doit.cmd_base import DoitCmdBase
 
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         command = frame.f_locals.get("self")
         if isinstance(command, DoitCmdBase):
             if command.sel_tasks is None:
                 command.sel_tasks = AllButOnRequest(command)
             return
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from layerdoit import config as configuration
@@ -207,12 +208,12 @@ def variables() -> dict[str, str]:
 def _dodo_words() -> set[str]:
     """Names that the dodo itself may ask for with `get_var`."""
     found: set[str] = set()
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         command = frame.f_locals.get("self")
         namespace = getattr(getattr(command, "loader", None), "namespace", None)
         if isinstance(namespace, dict) and namespace.get("__file__"):
             text = Path(namespace["__file__"]).read_text(encoding="utf-8")
             found |= set(re.findall(r"""get_var\(\s*['"](\w+)['"]""", text))
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return found

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from layerdoit.errors import DeployError
 
-PROBE_TIMEOUT: Final = 1.0
+PROBE_TIMEOUT: Final = 2.0
 """Seconds one probe may take."""
 
 PORTS_TRIED: Final = 200

@@ -46,6 +46,8 @@ POLL: Final = 0.05
 SETTLE: Final = 1.0
 """Seconds that a container without any known probe must run to count as healthy."""
 LOG_LINES: Final = 20
+COMMAND_TIMEOUT: Final = 5.0
+"""Seconds a health command may take when somebody asks for the status."""
 
 Way = Literal["plain", "moved", "again"]
 
@@ -74,7 +76,7 @@ class DockerDeployment:
         self._direct: bool | None = None
         self._way: Way = "plain"
         self._old: Container | None = None
-        self._spec: Spec | None = None
+        self._spec = Spec(name="", image="", network="", labels={})
 
     # --- the cycle's side --------------------------------------------------------------------------------------------
 
@@ -125,7 +127,7 @@ class DockerDeployment:
             and found.running
             and self._attached(found)
             and (found.label("key"), found.label("config")) == (release.key, self._config.digest())
-            and self._probe(found, PROBE_TIMEOUT) is None
+            and self._probe(found, COMMAND_TIMEOUT) is None
         )
 
     def start_beside(self, release: Release) -> Service:
@@ -155,7 +157,6 @@ class DockerDeployment:
 
     def swap(self, candidate: Service) -> Service:
         """See `Deployment`."""
-        assert self._spec is not None
         identity = candidate.id
         if self._way == "again":
             created = self._containers.create(self._spec_for("again"))
@@ -200,7 +201,7 @@ class DockerDeployment:
             return Status(None, "not deployed")
         if not found.running:
             return Status(self._service(found), f"{found.state}, exit code {found.exit_code}")
-        return Status(self._service(found), self._probe(found, PROBE_TIMEOUT) or "healthy")
+        return Status(self._service(found), self._probe(found, COMMAND_TIMEOUT) or "healthy")
 
     def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """See `Deployment`."""
@@ -220,7 +221,6 @@ class DockerDeployment:
     # --- starting ----------------------------------------------------------------------------------------------------
 
     def _start_candidate(self) -> Container:
-        assert self._spec is not None
         if self._way == "moved":
             self._containers.ensure_network(self._check_network(), internal=True)
         spec = self._spec_for("try" if self._way == "again" else self._way)
@@ -263,7 +263,6 @@ class DockerDeployment:
         )
 
     def _spec_for(self, way: Literal["plain", "moved", "again", "try"]) -> Spec:
-        assert self._spec is not None
         spec = replace(self._spec, labels={**self._spec.labels, "way": way})
         if way == "moved":
             return replace(spec, network=self._check_network(), aliases=())
@@ -315,7 +314,7 @@ class DockerDeployment:
                 raise self._unhealthy(now, f"ended with exit code {now.exit_code} before it was healthy", ended=True)
             elapsed = time.monotonic() - started
             left = self._config.health_timeout - elapsed
-            reason = self._probe(now, min(PROBE_TIMEOUT, max(left, POLL)), elapsed)
+            reason = self._probe(now, max(left, PROBE_TIMEOUT), elapsed)
             if reason is None and published:
                 reason = self._probe_published(now)
             if reason is None:
@@ -325,11 +324,11 @@ class DockerDeployment:
                 raise self._unhealthy(now, waited, ended=False)
             time.sleep(POLL)
 
-    def _probe(self, container: Container, timeout: float, running_for: float = SETTLE) -> str | None:
+    def _probe(self, container: Container, command_timeout: float, running_for: float = SETTLE) -> str | None:
         """None when healthy, else why not. A command beats a path beats a port beats patience."""
         config = self._config
         if config.health_command is not None:
-            code = self._containers.exec_code(container, config.health_command, timeout)
+            code = self._containers.exec_code(container, config.health_command, command_timeout)
             return None if code == 0 else f"{' '.join(config.health_command)}: {_outcome(code)}"
         if config.port is None:
             return None if running_for >= SETTLE else "it has only just started"
@@ -337,8 +336,8 @@ class DockerDeployment:
         if not host:
             return "it has no network address"
         if config.health_path is not None:
-            return probe_http(host, port, config.health_path, timeout)
-        return probe_tcp(host, port, timeout)
+            return probe_http(host, port, config.health_path)
+        return probe_tcp(host, port)
 
     def _probe_published(self, container: Container) -> str | None:
         bound = container.ports.get(self._config.port or 0)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from layerdoit import process
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import EngineError
+from layerdoit.workspace.toolchain import Toolchain, installed
 
 if TYPE_CHECKING:
     from layerdoit.config import Base
-    from layerdoit.workspace.toolchain import Toolchain
 
 OS_REPOSITORY = "layerdoit-os"
 # Part of an OS image's key: what mmdebstrap is asked for.
@@ -33,7 +33,7 @@ class Origin:
     words: str
 
 
-def origin(base: Base, toolchain: Toolchain, layer: str, project: str) -> Origin:
+def origin(base: Base, toolchain: Toolchain, layer: str, root: Path) -> Origin:
     """Decide, and have ready, what a builder (`base`) or a `runtime` image is built from."""
     version = toolchain.release or toolchain.channel
     rust_image = base.image or f"rust:{version}-slim-{base.suite}"
@@ -55,13 +55,14 @@ def origin(base: Base, toolchain: Toolchain, layer: str, project: str) -> Origin
     own_os = bootstrap_os(base.suite)
     if layer == "runtime":
         return Origin("bootstrap", own_os, None, None, version, f"bootstrapped with mmdebstrap{why}")
-    if toolchain.sysroot is None:
+    sysroot = installed(toolchain, root)
+    if sysroot is None:
         raise EngineError(
             f"Rust {version} is not installed on this machine, and {wanted} cannot be had",
             hint=f"rustup toolchain install {toolchain.channel}, or name another one: TOOLCHAIN=… or `toolchain:` in layerdoit.yaml",
         )
     words = f"bootstrapped with mmdebstrap and this machine's Rust {version}{why}"
-    return Origin("bootstrap", own_os, None, toolchain.sysroot, version, words)
+    return Origin("bootstrap", own_os, None, sysroot, version, words)
 
 
 def bootstrap_os(suite: str) -> str:

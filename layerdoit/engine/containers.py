@@ -120,7 +120,7 @@ class Containers:
         """Where a port that is published on `bind` is found from here."""
         if not self.host.startswith("unix://"):
             return urlsplit(self.host).hostname or bind
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - compared, not bound
 
     def published(self) -> dict[int, str]:
         """Host ports that running containers hold, anybody's -> the container's name."""

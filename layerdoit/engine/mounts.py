@@ -1,6 +1,6 @@
 """A project's cache mounts in BuildKit: found by their exact mount id, cleared by the id of their record.
 
-`docker buildx prune` knows no filter for mount ids (one for descriptions came with buildx 0.15); the listing shows them.
+`docker buildx prune` has no filter for mount ids (one for descriptions came with buildx 0.15); the listing shows them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNITS: Final = "kMGTP"
 
 @dataclass(frozen=True)
 class Mount:
-    """One record of one mount. A mount has as many records as it had seeds. `size`: bytes; `last_used`: in buildx's words."""
+    """One record of a mount, which has one for each of its seeds. `size`: bytes; `last_used`: in buildx's words."""
 
     record: str
     id: str
@@ -42,7 +42,7 @@ def of_project(project: str, builder: str | None = None) -> tuple[Mount, ...]:
 
 
 def prune(record: str, builder: str | None = None) -> bool:
-    """Clear one record; False when it is in use, or gone. A filter of a whole record id, never less: it matches prefixes."""
+    """Clear one record; False when it is in use, or gone. The filter matches prefixes, so `record` is a whole id."""
     command = ["docker", "buildx", "prune", "--force", "--filter", f"id={record}", *_on(builder)]
     return record in process.capture(command).stdout
 
@@ -50,7 +50,7 @@ def prune(record: str, builder: str | None = None) -> bool:
 def parsed(listing: str, project: str) -> Iterator[Mount]:
     """This project's mounts in the output of `docker buildx du --verbose`.
 
-    An id is `layerdoit/<project>/<checkout>/<profile>/<target>` as a whole, so that neither `app2` nor `app/api` is taken for `app`.
+    The whole id must be `layerdoit/<project>/<checkout>/<profile>/<target>`: `app2` or `app/api` is not `app`.
     """
     ours = re.compile(rf"layerdoit/{re.escape(project)}/([0-9a-f]{{8}})/([^/]+/[^/]+)")
     for record, text in _records(listing):
@@ -70,9 +70,9 @@ def bytes_of(text: str) -> int:
     found = _SIZE.fullmatch(text)
     if found is None:
         return 0
-    unit, base = found[2], 1024 if found[2].endswith("i") else 1000
-    power = _UNITS.index(unit[0].replace("K", "k")) + 1 if unit else 0
-    return round(float(found[1]) * base**power)
+    base = 1024 if found[2].endswith("i") else 1000
+    power: int = _UNITS.index(found[2][0].replace("K", "k")) + 1 if found[2] else 0
+    return round(float(found[1]) * float(base**power))
 
 
 def _records(listing: str) -> Iterator[tuple[str, str]]:

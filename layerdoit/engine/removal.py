@@ -1,4 +1,4 @@
-"""Taking tags off images: never by force, never by image id. An image goes when its last tag does; the engine sees to that."""
+"""Taking tags off images: never by force, never by image id. The engine removes an image with its last tag."""
 
 from __future__ import annotations
 

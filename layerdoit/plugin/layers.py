@@ -38,7 +38,10 @@ Variables such as PROFILE=release work as for the tasks."""
         from layerdoit.errors import LayerdoitError
 
         verbs: dict[str, Callable[[Any], int]] = {"plan": _plan, "version": _version}
-        if len(args) != 1 or args[0] not in verbs:
+        # doit stops at the first word that is no option; ours may follow the verb.
+        after, words = self.cmdparser.parse(list(args[1:]))
+        params.update({name: after[name] for name in after._non_default_keys})
+        if words or not args or args[0] not in verbs:
             given = f'there is no verb "{" ".join(args)}"' if args else "a verb is missing"
             raise InvalidCommand(f"doit layers: {given}; verbs: {', '.join(verbs)}")
         try:

@@ -148,8 +148,9 @@ def redact(text: str) -> str:
 def referenced(config: Table, root: Path) -> tuple[str, ...]:
     """Existing files and folders, relative to the root, that cargo opens because the configuration names them."""
     named = {posixpath.normpath(name) for name in _path_values(config) if not name.startswith("/")}
-    found = {name for name in named if (root / name).is_dir() or (not name.startswith("..") and (root / name).is_file())}
-    return tuple(sorted(found))
+    folders = {name for name in named if (root / name).is_dir()}
+    files = {name for name in named if not name.startswith("..") and (root / name).is_file()}
+    return tuple(sorted(folders | files))
 
 
 def _path_values(config: Table) -> Iterator[str]:

@@ -157,12 +157,12 @@ def _from_toml(data: Mapping[str, Any], where: str) -> Lock:
 
 def _entry(table: Mapping[str, Any], sums: Mapping[str, str]) -> LockPackage:
     name, version, source = str(table["name"]), str(table["version"]), table.get("source")
-    checksum = table.get("checksum") or sums.get(f"checksum {name} {version} ({source})")
+    checksum = table.get("checksum", sums.get(f"checksum {name} {version} ({source})"))
     return LockPackage(name, version, source, checksum, tuple(table.get("dependencies", ())), table.get("replace"))
 
 
 def check(ws: Workspace, lock: Lock) -> None:
-    """Say early, and in one sentence, what `cargo build --locked` would say late: the lockfile lags behind a manifest."""
+    """Say early and in one sentence what `cargo build --locked` would say late: the lockfile lags behind."""
     for package in ws.packages.values():
         entry = lock.local(package.name, package.version)
         if entry is None:

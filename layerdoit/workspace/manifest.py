@@ -228,7 +228,7 @@ class _Loader:
         for table in (*tables, self.manifest.get("replace", {})):
             for spec in table.values():
                 if isinstance(spec, dict) and "path" in spec:
-                    yield posixpath.normpath(spec["path"])
+                    yield self._relative(spec["path"])
 
     def _resolver(self) -> str:
         package = package_table(self.manifest)
@@ -291,7 +291,11 @@ class _Loader:
         if not folder.startswith(".."):
             return True
         pointer = package_table(self._read(folder, origin)).get("workspace")
-        return isinstance(pointer, str) and posixpath.normpath(f"{folder}/{pointer}") == "."
+        return isinstance(pointer, str) and self._relative(f"{folder}/{pointer}") == "."
+
+    def _relative(self, path: Path | str) -> str:
+        """`path`, which may leave the root and come back into it, as the shortest one relative to the root."""
+        return os.path.relpath(os.path.normpath(self.top / path), self.top).replace(os.sep, "/")
 
     def _home(self, folder: str, manifest: Table) -> tuple[str | None, Table]:
         """The folder and `[workspace]` table that a package inherits from."""
@@ -299,11 +303,11 @@ class _Loader:
             return folder, manifest["workspace"]
         pointer = package_table(manifest).get("workspace")
         if isinstance(pointer, str):
-            place = posixpath.normpath(f"{folder}/{pointer}")
+            place = self._relative(f"{folder}/{pointer}")
             return place, self._read(place, folder).get("workspace", {})
         absolute = Path(os.path.normpath(self.top / folder))
         for parent in absolute.parents:
-            place = posixpath.normpath(os.path.relpath(parent, self.top).replace(os.sep, "/"))
+            place = self._relative(parent)
             if place in self.manifests or (parent / "Cargo.toml").is_file():
                 table = self._read(place, folder).get("workspace")
                 if table is not None and not is_excluded(table, absolute.relative_to(parent).as_posix()):
@@ -367,7 +371,7 @@ class _Loader:
                 if not _strings(spec.get("features", [])):
                     raise TypeError(name)
                 path = spec.pop("path", None)
-                where = posixpath.normpath(f"{base}/{path}") if isinstance(path, str) else None
+                where = self._relative(f"{base}/{path}") if isinstance(path, str) else None
                 yield Dependency(name, str(spec.get("package", name)), kind, target, spec, where)
 
 

@@ -203,9 +203,12 @@ class _Scan:
 
     def _dockerignore(self) -> str:
         try:
-            return (self.root / ".dockerignore").read_text(encoding="utf-8", errors="surrogateescape")
+            text = (self.root / ".dockerignore").read_text(encoding="utf-8", errors="surrogateescape")
         except (FileNotFoundError, IsADirectoryError):
             return ""
+        # A list that starts from nothing (`*`, then `!target/app`) is written for another Dockerfile: it hides the sources.
+        whole = ("*", "**", "/*", "/**", "**/*", "./*")
+        return "" if any(line.strip() in whole for line in text.splitlines()) else text
 
     def _list(self, places: Sequence[Place]) -> dict[str, bytes]:
         raws = {p.prefix: listing.raw_listing(p, self.run) for p in places if os.path.isdir(p.host)}

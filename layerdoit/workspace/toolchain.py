@@ -17,8 +17,8 @@ from layerdoit.errors import ProcessError, WorkspaceError
 
 Run = Callable[[list[str], Path], str]
 
-# The same compiler for everybody, so that nobody needs to be asked: 1.95.0, 1.96.0-beta.2, nightly-2026-04-14.
-_EXACT = re.compile(r"\d+\.\d+\.\d+(?:-beta(?:\.\d+)?)?$|(?:nightly|beta|stable)-\d{4}-\d{2}-\d{2}$")
+# The same compiler for everybody, so that nobody needs to be asked: 1.95.0, 1.95, 1.96.0-beta.2, nightly-2026-04-14.
+_EXACT = re.compile(r"\d+\.\d+(?:\.\d+)?(?:-beta(?:\.\d+)?)?$|(?:nightly|beta|stable)-\d{4}-\d{2}-\d{2}$")
 _HOST = re.compile(r"-((?:x86_64|aarch64|i[3-6]86|arm\w*|riscv64\w*|powerpc\w*|s390x|loongarch64|mips\w*)-[\w-]+)$")
 _HINT = 'write a rust-toolchain.toml with [toolchain] channel = "<version>", or set `toolchain:` in layerdoit.yaml'
 
@@ -65,6 +65,20 @@ def detect(root: Path, override: str | None, state_dir: Path, *, run: Run | None
         answers = _ask(argv, root, run or _default_run)
         _store(cache, key, answers)
     return _from_answers(named, answers)
+
+
+def installed(toolchain: Toolchain, root: Path, *, run: Run | None = None) -> Path | None:
+    """Where this machine has the toolchain, None when it has not. Only a bootstrap needs to know: this starts rustc."""
+    if toolchain.sysroot is not None:
+        return toolchain.sysroot
+    rustc = shutil.which("rustc")
+    if rustc is None:
+        return None
+    try:
+        answers = _ask(_question(rustc, toolchain.channel), root, run or _default_run)
+        return _from_answers(_Named(toolchain.channel, toolchain.source), answers).sysroot
+    except WorkspaceError:
+        return None
 
 
 @dataclass(frozen=True)

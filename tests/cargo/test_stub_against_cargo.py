@@ -431,9 +431,10 @@ def make_real(case: str, world: World, top: Path) -> Path:
 
 def write_stub(root: Path, top: Path, selection: Selection | None) -> tuple[Path, Selection]:
     """The stub workspace of `root` below `top`, as the deps layer sees it; returns its workspace root."""
-    ws = manifest.load(root)
+    ws, lock = manifest.load(root), lockfile.load(root)
+    lockfile.check(ws, lock)
     chosen = selection or select(ws)
-    made = stub.make(ws, lockfile.load(root), chosen)
+    made = stub.make(ws, lock, chosen)
     for source, destination in made.copies:
         copy = shutil.copytree if (root / source).is_dir() else shutil.copy2
         (top / destination).parent.mkdir(parents=True, exist_ok=True)
