@@ -46,6 +46,7 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
     """
     with state.locked(project.state):
         for attempt in range(TRIES):
+            project.forget_plan()
             plan = project.plan()
             names = ("base", "runtime") if layer == "base" else (layer,)
             try:
@@ -55,6 +56,7 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
                     raise
                 _resend(project)
                 continue
+            project.forget_plan()
             state.remember(project.state, project.variant, {name: plan.step(name).spec.key for name in names})
             if layer == "app":
                 _tag(project, plan)
@@ -210,7 +212,7 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
         "compat": compat,
         "seed": parent.seed if parent else step.spec.key,
         "depth": str(0 if parent is None else parent.depth + (parent.key != step.spec.key)),
-        "locked": ";".join(sorted({f"{package.name} {package.version}" for package in project.lock.external})),
+        "locked": project.locked,
     }
     build = buildx.Build(
         "deps",

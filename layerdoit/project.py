@@ -1,4 +1,4 @@
-"""The facts of one project, gathered once per run: configuration, workspace, toolchain, sources; and the plan they give."""
+"""The facts of one project, each read once per run: configuration, workspace, toolchain, sources; their specs, the plan."""
 
 from __future__ import annotations
 
@@ -6,19 +6,34 @@ import hashlib
 import json
 import platform
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerdoit import config as configuration
-from layerdoit import state
-from layerdoit.engine import api, images
+from layerdoit import known, planner, state
+from layerdoit.engine.api import connect
+from layerdoit.engine.images import Images, locked_text
 from layerdoit.errors import WorkspaceError
-from layerdoit.layers import app, base, deps, plan
-from layerdoit.layers.key import Spec, digest
 from layerdoit.resources import dockerfile_dir
-from layerdoit.workspace import deps_inputs, lock, manifest, selection, sources, stub, stub_closure, toolchain
+from layerdoit.workspace.sources import Sources, scan
+from layerdoit.workspace.toolchain import Toolchain, detect
 
+if TYPE_CHECKING:
+    # What a run with nothing to do does not need is imported where it is used.
+    from layerdoit.layers.key import Spec
+    from layerdoit.layers.plan import Plan
+    from layerdoit.workspace.lock import Lock
+    from layerdoit.workspace.manifest import Workspace
+    from layerdoit.workspace.selection import BuildOptions, Selection
+    from layerdoit.workspace.stub import Stub
+
+# Facts that an edit can change.
+_OF_THE_TREE = (
+    *("workspace", "lock", "selection", "all_sources", "assets", "asset_paths", "sources"),
+    *("stub", "kept", "specs", "known", "locked"),
+)
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -28,6 +43,8 @@ class Project:
     def __init__(self, root: Path, variables: Mapping[str, str]) -> None:
         self.root = root.resolve()
         self.variables = dict(variables)
+        self._plan: Plan | None = None
+        self._scanned: tuple[tuple[int, Sequence[str]], Sources] | None = None
 
     # --- configuration -----------------------------------------------------------------------------------------------
 
@@ -78,18 +95,24 @@ class Project:
     # --- the tree ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def workspace(self) -> manifest.Workspace:
+    def workspace(self) -> Workspace:
         """Manifests and cargo configuration."""
+        from layerdoit.workspace import manifest
+
         return manifest.load(self.root)
 
     @cached_property
-    def lock(self) -> lock.Lock:
+    def lock(self) -> Lock:
         """Cargo.lock."""
+        from layerdoit.workspace import lock
+
         return lock.load(self.root)
 
     @cached_property
-    def options(self) -> selection.BuildOptions:
+    def options(self) -> BuildOptions:
         """How cargo is called."""
+        from layerdoit.workspace import selection
+
         config = self.config
         return selection.BuildOptions(
             profile=config.profile,
@@ -101,27 +124,41 @@ class Project:
         )
 
     @cached_property
-    def selection(self) -> selection.Selection:
+    def selection(self) -> Selection:
         """Packages and binaries that are built."""
+        from layerdoit.workspace import selection
+
         return selection.select(self.workspace, self.config.packages, self.config.bins, self.options)
 
     @cached_property
-    def toolchain(self) -> toolchain.Toolchain:
+    def toolchain(self) -> Toolchain:
         """The compiler."""
-        return toolchain.detect(self.root, self.config.toolchain, self.state)
+        return detect(self.root, self.config.toolchain, self.state)
 
     @cached_property
-    def all_sources(self) -> sources.Sources:
+    def all_sources(self) -> Sources:
         """Every file that git, or the configuration, counts to the project."""
+        if self.known is not None:
+            ups, outside = self.known.ups, self.known.outside
+        else:
+            ups, outside = self.workspace.ups, self.workspace.outside
+        return self.scan(ups, outside)
+
+    def scan(self, ups: int, outside: Sequence[str]) -> Sources:
+        """Hash the tree, `ups` and `outside` being those of the workspace; once for the same question."""
+        if self._scanned is not None and self._scanned[0] == (ups, outside):
+            return self._scanned[1]
         config = self.config
-        return sources.scan(
+        found = scan(
             self.root,
-            ups=self.workspace.ups,
-            outside=self.workspace.outside,
+            ups=ups,
+            outside=outside,
             exclude=config.sources.exclude,
             include=(*config.sources.include, *config.image.assets),
             index_file=self.state / "index",
         )
+        self._scanned = ((ups, outside), found)
+        return found
 
     @cached_property
     def asset_paths(self) -> Mapping[str, str]:
@@ -138,40 +175,46 @@ class Project:
         return found
 
     @cached_property
-    def assets(self) -> sources.Sources:
+    def assets(self) -> Sources:
         """Files that are copied into the image after compilation."""
         if not self.asset_paths:
-            return sources.Sources(self.root, self.workspace.ups, {})
+            return Sources(self.root, self.workspace.ups, {})
         return self.all_sources.under(tuple(self.asset_paths))
 
     @cached_property
-    def sources(self) -> sources.Sources:
+    def sources(self) -> Sources:
         """Files that the compiler may see: assets are none of them, unless `sources.include` says so."""
         if not self.asset_paths:
             return self.all_sources
         again = self.all_sources.under([self.workspace.context_path(path) for path in self.config.sources.include])
         dropped = set(self.assets.entries) - (set(again.entries) if self.config.sources.include else set())
         kept = {path: entry for path, entry in self.all_sources.entries.items() if path not in dropped}
-        return sources.Sources(self.root, self.workspace.ups, kept)
+        return Sources(self.root, self.workspace.ups, kept)
 
     def reread(self) -> None:
         """Forget what was read of the tree, for it moved."""
-        for name in ("workspace", "lock", "selection", "all_sources", "assets", "asset_paths", "sources", "stub", "kept", "specs"):
+        self.forget_plan()
+        self._scanned = None
+        for name in _OF_THE_TREE:
             self.__dict__.pop(name, None)
 
     # --- layers ------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def stub(self) -> stub.Stub:
+    def stub(self) -> Stub:
         """The workspace of stubs that the deps layer is cooked from."""
+        from layerdoit.workspace import stub
+
         return stub.make(self.workspace, self.lock, self.selection)
 
     @cached_property
-    def kept(self) -> sources.Sources:
+    def kept(self) -> Sources:
         """Local packages that external crates depend on: real, in the deps layer too."""
+        from layerdoit.workspace import stub, stub_closure
+
         copies = stub.copies(self.workspace, stub_closure.closure(self.workspace, self.lock, self.selection))
         if not copies:
-            return sources.Sources(self.root, self.workspace.ups, {})
+            return Sources(self.root, self.workspace.ups, {})
         return self.all_sources.under([destination for _, destination in copies])
 
     def dockerfile(self, layer: str) -> Path:
@@ -184,12 +227,17 @@ class Project:
         return {name: (dockerfile_dir() / name).read_bytes() for name in names}
 
     def _digest_of(self, layer: str, *scripts: str) -> str:
+        from layerdoit.layers.key import digest
+
         parts = [self.dockerfile(layer).read_bytes(), *self.scripts(*scripts).values()]
         return digest(hashlib.sha256(part).hexdigest() for part in parts)[:16]
 
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """Base, runtime, deps, app, each with its key."""
+        from layerdoit.layers import app, base, deps
+        from layerdoit.workspace import deps_inputs
+
         config, repository = self.config, self.repository
         facts = base.BaseFacts(
             dockerfile=self._digest_of("base"),
@@ -218,7 +266,7 @@ class Project:
         )
         return (builder, runtime, cooked, app.spec(contents, cooked.key, runtime.key, repository))
 
-    def _listing(self, found: sources.Sources) -> dict[str, str]:
+    def _listing(self, found: Sources) -> dict[str, str]:
         """Path as a user knows it, relative to the workspace root -> kind and digest."""
         top = self.workspace.context_path(".")
         return {posixpath.relpath(path, top): entry.kind + entry.digest for path, entry in found.entries.items()}
@@ -253,39 +301,26 @@ class Project:
     # --- the plan ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def images(self) -> images.Images:
+    def images(self) -> Images:
         """The engine's images."""
-        return images.Images(api.connect())
+        return Images(connect())
 
-    def present(self) -> plan.Present:
-        """What the engine and the registry hold of what is wanted. The registry is asked only for what the engine lacks."""
-        tags = [spec.tag for spec in self.specs]
-        found = self.images.labels(tags)
-        local = frozenset(found)
-        cooked = next(spec.tag for spec in self.specs if spec.layer == "deps")
-        lacking = tuple(deps_inputs.missing_from(self.lock, images.locked(found[cooked]))) if cooked in found else ()
-        if len(local) == len(tags) and not lacking:
-            return plan.Present(local)
-        ours = self.images.of_project(self.name)
-        remote: frozenset[str] = frozenset()
-        if self.config.registry.repository is not None:
-            from layerdoit.engine import registry
+    def plan(self) -> Plan:
+        """What would be done to each layer, and why. Kept until something is built or the tree is read again."""
+        if self._plan is None:
+            self._plan = planner.make(self)
+        return self._plan
 
-            missing = [spec for spec in self.specs if spec.tag not in local and self._may_pull(spec)]
-            remote = registry.available(missing, self.config.registry.repository)
-        return plan.Present(
-            local,
-            remote,
-            images.previous(ours, self.variant),
-            state.remembered(self.state, self.variant),
-            images.cooked(ours),
-            lacking,
-        )
+    def forget_plan(self) -> None:
+        """Images were made or removed: the next plan asks the engine again."""
+        self._plan = None
 
-    def _may_pull(self, spec: Spec) -> bool:
-        return spec.layer not in ("base", "runtime") or "pull" in self.config.base.on_missing
+    @cached_property
+    def known(self) -> known.Known | None:
+        """What the last run found out, if the tree is still the same."""
+        return planner.known_of(self)
 
-    def plan(self) -> plan.Plan:
-        """What would be done to each layer, and why."""
-        max_chain = self.config.deps.max_chain if self.config.deps.delta else 0
-        return plan.make(self.specs, self.present(), max_chain)
+    @cached_property
+    def locked(self) -> str:
+        """`name version` of every external package of Cargo.lock, as a deps image's label holds it."""
+        return locked_text(f"{package.name} {package.version}" for package in self.lock.external)

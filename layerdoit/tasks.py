@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from layerdoit import config as configuration
-from layerdoit.errors import Interrupted, LayerdoitError, WorkspaceError
+from layerdoit.errors import Interrupted, LayerdoitError
 from layerdoit.project import Project
 from layerdoit.selected import leave_out_on_request
 
@@ -168,25 +168,21 @@ def guarded(action: Action) -> Action:
     return run
 
 
+_TOOLCHAIN_FILES = ("rust-toolchain.toml", "rust-toolchain")
+_MANIFESTS = ("/Cargo.toml", "/Cargo.lock", "/.cargo/config.toml", "/.cargo/config")
+
+
 def _file_deps(project: Project) -> Mapping[str, Sequence[str]]:
     """What each layer is made from, for `doit info` and `doit list -s`. A tree that cannot be read has none: the action says why."""
     try:
-        root = str(project.root)
-        entries = project.all_sources.entries
-        workspace = project.workspace
-        paths = {path: str(project.all_sources.host_path(path)) for path, entry in entries.items() if entry.kind != "l"}
-    except WorkspaceError:
+        files = project.all_sources.host_files()
+    except LayerdoitError:
         return {}
-    del root
-    configured = [str(path) for path in project.config.source]
-    where = workspace.context_path(".").strip("/.")
-    top = f"{where}/" if where else ""
-    of_toolchain = [top + "rust-toolchain.toml", top + "rust-toolchain"]
-    of_deps = [path for path in paths if re.search(r"(^|/)(Cargo\.toml|Cargo\.lock|\.cargo/config(\.toml)?)$", path)]
+    toolchain = [str(path) for name in _TOOLCHAIN_FILES if (path := project.root / name).is_file()]
     return {
-        "base": [str(project.dockerfile("base")), *(paths[path] for path in of_toolchain if path in paths), *configured],
-        "deps": [str(project.dockerfile("deps")), *(paths[path] for path in of_deps)],
-        "app": [str(project.dockerfile("app")), *paths.values()],
+        "base": [str(project.dockerfile("base")), *toolchain, *map(str, project.config.source)],
+        "deps": [str(project.dockerfile("deps")), *(path for path in files if path.endswith(_MANIFESTS))],
+        "app": [str(project.dockerfile("app")), *files],
     }
 
 

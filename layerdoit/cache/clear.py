@@ -48,10 +48,12 @@ def preview(usage: Usage, chosen: Level, wanted: Going) -> str:
         stays = f" (the image stays as {', '.join(image.others)})" if image.others else ""
         own = size_text(image.size - image.shared)
         lines.append(f"  {image.layer:<7}{own:>8}  {', '.join(image.tags)}{stays}")
+    if any(not image.others for image in wanted.images):
+        lines.append("  Layers that BuildKit's own cache holds, too, come free when it collects them.")
+    kept = levels.protected(usage)
     for image in usage.images:
-        reason = levels.protected(usage).get(image.id)
-        if reason:
-            lines.append(f"  keeps  {(image.tags or image.others or (image.id,))[-1]}: {reason}")
+        if image.layer in levels.LAYERS[chosen] and image.tags and image.id in kept:
+            lines.append(f"  keeps  {image.tags[-1]}: {kept[image.id]}")
     lines += [f"  keeps  mount of checkout {mount.checkout}: a build uses it" for mount in usage.mounts if mount.in_use]
     return "\n".join(lines)
 

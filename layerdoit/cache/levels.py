@@ -17,7 +17,7 @@ Level = Literal["soft", "medium", "hard", "nuke"]
 LEVELS: Final[tuple[Level, ...]] = ("soft", "medium", "hard", "nuke")
 ASKED: Final[frozenset[Level]] = frozenset({"hard", "nuke"})
 """Levels that cost more than the workspace's own compilation."""
-_LAYERS: Final[Mapping[Level, frozenset[str]]] = {
+LAYERS: Final[Mapping[Level, frozenset[str]]] = {
     "soft": frozenset(),
     "medium": frozenset({"app"}),
     "hard": frozenset({"app", "deps"}),
@@ -44,21 +44,21 @@ def level(word: str) -> Level:
 def going(usage: Usage, chosen: Level) -> Going:
     """What the level clears: app mounts always, then images by layer, unless protected or without a tag of ours."""
     kept = protected(usage)
-    layers = _LAYERS[chosen]
+    layers = LAYERS[chosen]
     images = (image for image in usage.images if image.layer in layers and image.tags and image.id not in kept)
     return Going(tuple(mount for mount in usage.mounts if not mount.in_use), tuple(images))
 
 
 def protected(usage: Usage) -> Mapping[str, str]:
-    """Images that no level touches, by id, with the reason: a container was made from them, or from an app image on them.
+    """Images that no level touches, by id, with the reason: a container was made from it, or an app on it.
 
     The deps image of a deployed app image may go: nothing of it is in what runs.
     """
     held = {image.id: f"{image.holders[0].name} ({image.holders[0].how})" for image in usage.images if image.holders}
-    runtimes = {image.runtime: image.tags for image in usage.images if image.id in held and image.runtime}
+    runtimes = {image.runtime: image.holders[0].name for image in usage.images if image.id in held and image.runtime}
     for image in usage.images:
         if image.layer == "runtime" and image.key in runtimes and image.id not in held:
-            held[image.id] = f"parent of {(*runtimes[image.key], 'an image in use')[0]}"
+            held[image.id] = f"parent of the image of {runtimes[image.key]}"
     return held
 
 

@@ -25,7 +25,7 @@ LAYERS: Final = ("base", "runtime", "deps", "app")
 
 @dataclass(frozen=True)
 class ImageUse:
-    """An image whose labels name this project. `tags`: those that layerdoit gave it, keyed ones last; `others`: the rest.
+    """An image whose labels name this project. `tags`: those that we gave it, keyed ones last; `others`: the rest.
 
     An image without its keyed tag has no tags of ours: whatever is built FROM one of ours inherits the labels.
     `runtime`: key of the runtime image under an app image. `made`: seconds since 1970. `shared`: bytes of `size`.

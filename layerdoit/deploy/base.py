@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -69,6 +71,14 @@ class Status:
 
     service: Service | None
     health: str
+
+
+class Unhealthy(DeployError):
+    """A candidate that did not become healthy. `ended`: it stopped by itself."""
+
+    def __init__(self, what: str, *, ended: bool, hint: str | None = None) -> None:
+        super().__init__(what, hint=hint)
+        self.ended = ended
 
 
 class Deployment(Protocol):
@@ -182,3 +192,21 @@ def absolute(volume: str, root: Path) -> str:
     """A volume whose source is relative to the project, as the engine wants it."""
     source, colon, rest = volume.partition(":")
     return f"{(root / source).resolve()}{colon}{rest}" if source.startswith(".") else volume
+
+
+def quoted(lines: Sequence[str]) -> str:
+    """The last log lines below a message."""
+    if not lines:
+        return "it logged nothing"
+    return "\n".join([f"its last {len(lines)} log lines:", *(f"  {line}" for line in lines)])
+
+
+@contextmanager
+def machine_lock(name: str) -> Iterator[None]:
+    """One at a time on this machine, across checkouts; the kernel lets go when the process ends, however it ends."""
+    import fcntl
+
+    folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    with (Path(folder) / f"layerdoit-{os.getuid()}-{name}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

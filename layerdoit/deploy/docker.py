@@ -15,12 +15,10 @@ again  a throw-away container without a published port proves that the release b
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
@@ -31,33 +29,26 @@ from layerdoit.deploy.base import (
     Release,
     Service,
     Status,
+    Unhealthy,
     absolute,
     can_bind,
     first_free,
+    machine_lock,
     port_taken,
     probe_http,
     probe_tcp,
+    quoted,
 )
 from layerdoit.engine.containers import Container, Containers, PortTaken, Spec, name_taken
 from layerdoit.errors import ConfigError, DeployError
 
-POLL: Final = 0.05
-"""Seconds between two probes."""
+POLL: Final = 0.05  # seconds between two probes
 SETTLE: Final = 1.0
 """Seconds that a container without any known probe must run to count as healthy."""
 LOG_LINES: Final = 20
-COMMAND_TIMEOUT: Final = 5.0
-"""Seconds a health command may take when somebody asks for the status."""
+COMMAND_TIMEOUT: Final = 5.0  # seconds a health command may take when somebody asks for the status
 
 Way = Literal["plain", "moved", "again"]
-
-
-class _Unhealthy(DeployError):
-    """A candidate that did not become healthy. `ended`: it stopped by itself."""
-
-    def __init__(self, what: str, *, ended: bool, hint: str | None = None) -> None:
-        super().__init__(what, hint=hint)
-        self.ended = ended
 
 
 class DockerDeployment:
@@ -80,27 +71,15 @@ class DockerDeployment:
 
     # --- the cycle's side --------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """See `Deployment`."""
-        import fcntl
-
-        folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-        path = Path(folder) / f"layerdoit-{os.getuid()}-{self._project}-{self._config.name}.lock"
-        with path.open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        return machine_lock(f"{self._project}-{self._config.name}")
 
     def recover(self) -> tuple[str, ...]:
         """See `Deployment`."""
         done: list[str] = []
         there = self._containers.mine()
         serving, coming, old, tried = (there.get(self._name(part)) for part in ("", "-next", "-old", "-try"))
-        if old and coming and not serving:
-            # Between the two renames: the new one was healthy and had the port.
-            self._containers.rename(coming, self._name())
-            serving, coming = coming, None
-            done.append(f"completed the swap of {self._name()}")
         if old and not serving:
             self._containers.rename(old, self._name())
             serving, old = old, None
@@ -146,7 +125,7 @@ class DockerDeployment:
         """See `Deployment`."""
         try:
             return self._service(self._await_healthy(candidate.id))
-        except _Unhealthy as failure:
+        except Unhealthy as failure:
             # On an internal network, what a service needs at its start may be out of reach.
             proven = self._old is not None and self._old.label("way") == "moved"
             if self._way != "moved" or (proven and not failure.ended):
@@ -273,7 +252,7 @@ class DockerDeployment:
         return spec
 
     def _choose_way(self, old: Container | None, publish: int | None) -> Way:
-        if old is None or not old.running or publish not in {port for _, port in old.ports.values()}:
+        if old is None or publish not in {port for _, port in old.ports.values()}:
             return "plain"
         needs_network = old.label("way") == "again" and old.label("config") == self._config.digest()
         if self._config.network is not None or needs_network or not self._is_direct():
@@ -283,7 +262,7 @@ class DockerDeployment:
     def _choose_port(self, old: Container | None) -> int | None:
         if self._config.port is None:
             return None
-        held = {port for _, port in old.ports.values()} if old and old.running else set()
+        held = {port for _, port in old.ports.values()} if old else set()
         wanted = self._config.publish or int((old.label("publish") if old else "") or 0)
         if wanted and (wanted in held or self._is_free(wanted, self._containers.published())):
             return wanted
@@ -309,7 +288,7 @@ class DockerDeployment:
         while True:
             now = self._containers.inspect(identity)
             if now is None:
-                raise _Unhealthy("the new container was removed by somebody else while it started", ended=True)
+                raise Unhealthy("the new container was removed by somebody else while it started", ended=True)
             if now.state in ("exited", "dead"):
                 raise self._unhealthy(now, f"ended with exit code {now.exit_code} before it was healthy", ended=True)
             elapsed = time.monotonic() - started
@@ -329,7 +308,8 @@ class DockerDeployment:
         config = self._config
         if config.health_command is not None:
             code = self._containers.exec_code(container, config.health_command, command_timeout)
-            return None if code == 0 else f"{' '.join(config.health_command)}: {_outcome(code)}"
+            outcome = "did not end in time" if code is None else f"exit code {code}"
+            return None if code == 0 else f"{' '.join(config.health_command)}: {outcome}"
         if config.port is None:
             return None if running_for >= SETTLE else "it has only just started"
         host, port = self._target(container)
@@ -355,13 +335,10 @@ class DockerDeployment:
         bound = container.ports.get(port)
         return (self._containers.published_host(self._config.bind), bound[1]) if bound else ("", port)
 
-    def _unhealthy(self, container: Container, what: str, *, ended: bool) -> _Unhealthy:
+    def _unhealthy(self, container: Container, what: str, *, ended: bool) -> Unhealthy:
         lines = self._containers.log_tail(container, LOG_LINES)
-        tail = (
-            [f"its last {len(lines)} log lines:", *(f"  {line}" for line in lines)] if lines else ["it logged nothing"]
-        )
         hint = None if ended else "make the service answer, or set deploy.health (path, command, timeout)"
-        return _Unhealthy("\n".join([f"the new container of {self._name()} {what}", *tail]), ended=ended, hint=hint)
+        return Unhealthy(f"the new container of {self._name()} {what}\n{quoted(lines)}", ended=ended, hint=hint)
 
     # --- small things ------------------------------------------------------------------------------------------------
 
@@ -416,7 +393,3 @@ class DockerDeployment:
         return Service(
             container.id, container.name, container.label("key"), container.running, address, container.started_at
         )
-
-
-def _outcome(code: int | None) -> str:
-    return "did not end in time" if code is None else f"exit code {code}"

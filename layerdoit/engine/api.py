@@ -112,7 +112,7 @@ class SdkApi:
     """The engine through the Docker SDK: contexts, TCP, TLS, ssh."""
 
     def __init__(self, host: str) -> None:
-        import docker
+        import docker.utils
         from docker.errors import DockerException
 
         try:

@@ -322,7 +322,9 @@ class Containers:
             from requests import RequestException
 
             if isinstance(error, (NoConnection, PermissionError, FileNotFoundError)):
-                raise unreachable(self.host, error) from error
+                # The SDK hands the reason on as text.
+                cause = PermissionError() if "Permission denied" in str(error) else error
+                raise unreachable(self.host, cause) from error
             if isinstance(error, RequestException):
                 raise EngineError(
                     f"the engine did not answer the request: {getattr(error, 'explanation', error)}"

@@ -90,9 +90,15 @@ def previous(images: Iterable[Image], variant: str) -> dict[str, Previous]:
     return found
 
 
-def locked(labels: Mapping[str, str]) -> frozenset[str]:
-    """The `name version` of every package that the lockfile named when a deps image was cooked."""
-    return frozenset(filter(None, labels.get(PREFIX + "locked", "").split(";")))
+def locked_text(packages: Iterable[str]) -> str:
+    """The label of a deps image that names every package of its lockfile, as `name version`."""
+    return ";".join(sorted(set(packages)))
+
+
+def lacking(locked: str, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Packages of a lockfile that a deps image's registry index does not know: they came after it was cooked."""
+    had = labels.get(PREFIX + "locked", "")
+    return () if had == locked else tuple(sorted(set(filter(None, locked.split(";"))) - set(had.split(";"))))
 
 
 def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.workspace import cargo_config, stub
+from layerdoit.workspace.discovery import relative
 from layerdoit.workspace.stub_closure import Closure, closure
 
 if TYPE_CHECKING:
@@ -175,6 +175,6 @@ def _root_tables(ws: Workspace, lock: Lock, profile: str) -> Iterator[tuple[str,
 
 def _without_folder(ws: Workspace, spec: Any) -> Any:
     if isinstance(spec, dict) and "path" in spec:
-        folder = posixpath.normpath(spec["path"])
+        folder = relative(spec["path"], ws.root)
         return {**spec, "path": ws.by_dir.get(folder, folder)}
     return spec

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from layerdoit.workspace.cargo_config import Table
 
 
+def relative(path: Path | str, top: Path) -> str:
+    """`path`, seen from the folder `top` and maybe leaving and entering it again, as the shortest way from there."""
+    start = top.absolute()
+    return os.path.relpath(os.path.normpath(start / path), os.path.normpath(start)).replace(os.sep, "/")
+
+
 def package_table(manifest: Table) -> Table:
     table: Table = manifest.get("package") or manifest.get("project") or {}
     return table

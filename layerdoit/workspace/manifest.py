@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit.errors import WorkspaceError
 from layerdoit.workspace import cargo_config
-from layerdoit.workspace.discovery import binaries, expand, is_excluded, package_table
+from layerdoit.workspace.discovery import binaries, expand, is_excluded, package_table, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,9 +106,9 @@ class Workspace:
         folders.update(name for name in cargo_config.referenced(self.config, self.root) if (self.root / name).is_dir())
         return tuple(sorted(folder for folder in folders if folder.startswith("../")))
 
-    def context_path(self, relative: str) -> str:
+    def context_path(self, path: str) -> str:
         """A path relative to the workspace root as a path relative to the context root."""
-        return posixpath.normpath("_/" * self.ups + relative)
+        return posixpath.normpath("_/" * self.ups + path)
 
 
 def load(root: Path) -> Workspace:
@@ -172,7 +172,6 @@ class _Loader:
 
     def __init__(self, root: Path, manifest: Table) -> None:
         self.root = root
-        self.top = root.absolute()
         self.manifest = manifest
         self.table: Table = manifest.get("workspace", {})
         self.config = cargo_config.load(root)
@@ -228,7 +227,7 @@ class _Loader:
         for table in (*tables, self.manifest.get("replace", {})):
             for spec in table.values():
                 if isinstance(spec, dict) and "path" in spec:
-                    yield self._relative(spec["path"])
+                    yield relative(spec["path"], self.root)
 
     def _resolver(self) -> str:
         package = package_table(self.manifest)
@@ -291,11 +290,7 @@ class _Loader:
         if not folder.startswith(".."):
             return True
         pointer = package_table(self._read(folder, origin)).get("workspace")
-        return isinstance(pointer, str) and self._relative(f"{folder}/{pointer}") == "."
-
-    def _relative(self, path: Path | str) -> str:
-        """`path`, which may leave the root and come back into it, as the shortest one relative to the root."""
-        return os.path.relpath(os.path.normpath(self.top / path), self.top).replace(os.sep, "/")
+        return isinstance(pointer, str) and relative(f"{folder}/{pointer}", self.root) == "."
 
     def _home(self, folder: str, manifest: Table) -> tuple[str | None, Table]:
         """The folder and `[workspace]` table that a package inherits from."""
@@ -303,11 +298,11 @@ class _Loader:
             return folder, manifest["workspace"]
         pointer = package_table(manifest).get("workspace")
         if isinstance(pointer, str):
-            place = self._relative(f"{folder}/{pointer}")
+            place = relative(f"{folder}/{pointer}", self.root)
             return place, self._read(place, folder).get("workspace", {})
-        absolute = Path(os.path.normpath(self.top / folder))
+        absolute = Path(os.path.normpath(self.root.absolute() / folder))
         for parent in absolute.parents:
-            place = self._relative(parent)
+            place = relative(parent, self.root)
             if place in self.manifests or (parent / "Cargo.toml").is_file():
                 table = self._read(place, folder).get("workspace")
                 if table is not None and not is_excluded(table, absolute.relative_to(parent).as_posix()):
@@ -365,13 +360,14 @@ class _Loader:
                 if spec.get("workspace") is True:
                     shared = table.get("dependencies", {}).get(name)
                     if shared is None:
-                        what = f"dependency `{name}` is inherited, but workspace.dependencies has no `{name}`"
-                        raise WorkspaceError(what, where=self._file(folder), hint="add it there")
+                        lacks = "no workspace has this package" if home is None else "workspace.dependencies lacks it"
+                        what = f"dependency `{name}` is to be inherited, but {lacks}"
+                        raise WorkspaceError(what, where=self._file(folder), hint="add it there or name a version here")
                     spec, base = _merged({"version": shared} if isinstance(shared, str) else shared, spec), home or "."
                 if not _strings(spec.get("features", [])):
                     raise TypeError(name)
                 path = spec.pop("path", None)
-                where = self._relative(f"{base}/{path}") if isinstance(path, str) else None
+                where = relative(f"{base}/{path}", self.root) if isinstance(path, str) else None
                 yield Dependency(name, str(spec.get("package", name)), kind, target, spec, where)
 
 

@@ -62,6 +62,12 @@ class Sources:
             down += 1
         return Path(os.path.join(str(self.root), *[".."] * (self.ups - down), *parts[down:]))
 
+    def host_files(self) -> list[str]:
+        """Where all entries but links lie on the host; costs little for a large tree."""
+        if isinstance(self.entries, _Packed):
+            return self.entries.host_files()
+        return [str(self.host_path(path)) for path, entry in self.entries.items() if entry.kind != "l"]
+
     def under(self, prefixes: Sequence[str]) -> Sources:
         """The entries at or below some paths."""
         wanted = tuple(prefix.strip("/") for prefix in prefixes)
@@ -90,6 +96,10 @@ class _Packed(Mapping[str, Entry]):
     def __init__(self, index: _Index) -> None:
         self._index = index
         self._made: dict[str, Entry] | None = None
+
+    def host_files(self) -> list[str]:
+        index = self._index
+        return [host for host, kind in zip(_split(index.hosts), index.kinds, strict=True) if kind in "fx"]
 
     def _entries(self) -> dict[str, Entry]:
         if self._made is None:

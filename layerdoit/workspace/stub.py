@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.workspace import cargo_config
+from layerdoit.workspace.discovery import is_excluded, relative
 from layerdoit.workspace.lock import MASKED, Lock, render
 from layerdoit.workspace.stub_closure import Closure, closure
 
@@ -138,11 +139,10 @@ class _Maker:
 
     def _workspace_table(self) -> dict[str, Any]:
         places = {key: self._place(key) for key in self.ws.packages}
-        inside = {key: place for key, place in places.items() if not place.startswith("../") and place != "."}
         members = self.ws.packages
         table: dict[str, Any] = {
             "members": sorted(place for key, place in places.items() if members[key].member and place != "."),
-            "exclude": sorted(place for key, place in inside.items() if not members[key].member),
+            "exclude": sorted(place for key, place in places.items() if self._kept_out(key)),
             "resolver": self.ws.resolver,
         }
         real: Mapping[str, Any] = self.ws.manifest.get("workspace", {}) if self.real else {}
@@ -151,12 +151,21 @@ class _Maker:
             table["dependencies"] = self._patches(real["dependencies"])
         return table
 
+    def _kept_out(self, key: str) -> bool:
+        """A local package that is no member here has to be excluded there, or cargo would make it one."""
+        package = self.ws.packages[key]
+        if package.member or key not in self.real:
+            return not package.member
+        # A real one that is merely patched in may inherit from this workspace, which being excluded would forbid.
+        table = self.ws.manifest.get("workspace")
+        return not package.dir.startswith("../") and (table is None or is_excluded(table, package.dir))
+
     def _patches(self, table: Mapping[str, Any]) -> dict[str, Any]:
         """A table of dependencies written in the root, its local paths redirected; unknown folders drop out."""
         out: dict[str, Any] = {}
         for name, spec in table.items():
             if isinstance(spec, dict) and "path" in spec:
-                folder = posixpath.normpath(spec["path"])
+                folder = relative(spec["path"], self.ws.root)
                 if folder in self.ws.by_dir:
                     out[name] = {**spec, "path": self._path(folder, ".")}
             else:

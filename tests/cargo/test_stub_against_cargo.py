@@ -282,7 +282,7 @@ def patched(world: World) -> Files:
     """A patch that external crates are compiled against, one only local crates use, one unused."""
     patches = 'delta.path = "patches/delta"\nepsilon.path = "patches/epsilon"\nbeta.path = "../beta"\n'
     return {
-        "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["app", "low"]\nexclude = ["patches"]\n'
+        "Cargo.toml": '[workspace]\nresolver = "2"\nmembers = ["app", "low"]\n'
         '[workspace.package]\nversion = "0.5.9"\nedition = "2021"\n[workspace.lints.rust]\nunused = "warn"\n'
         f'[patch."{world.ext}"]\n{patches}',
         "app/Cargo.toml": package(
@@ -292,11 +292,9 @@ def patched(world: World) -> Files:
         "app/src/main.rs": 'fn main() { println!("{}", gamma::word()); }',
         "low/Cargo.toml": package("low", f'[dependencies]\nalpha = {{ git = "{world.ext}" }}', version="0.2.0"),
         "low/src/lib.rs": "pub fn word() -> &'static str { \"patched\" }",
-        "patches/delta/Cargo.toml": package(
-            "delta",
-            '[features]\nf = []\n[dependencies]\nlow = { path = "../../low", version = "0.2" }',
-            version="0.5.9",
-        ),
+        "patches/delta/Cargo.toml": '[package]\nname = "delta"\nversion.workspace = true\nedition.workspace = true\n'
+        '[features]\nf = []\n[dependencies]\nlow = { path = "../../low", version = "0.2" }\n'
+        "[lints]\nworkspace = true\n",
         "patches/delta/src/lib.rs": "pub fn word() -> &'static str { low::word() }",
         "patches/epsilon/Cargo.toml": package(
             "epsilon", f'[features]\nx = ["alpha/extra"]\n[dependencies]\nalpha.git = "{world.ext}"', version="2.4.0"

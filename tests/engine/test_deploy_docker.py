@@ -27,7 +27,7 @@ from layerdoit import cycle
 from layerdoit.deploy import docker as deploy_docker
 from layerdoit.deploy.base import DeployConfig, Release
 from layerdoit.deploy.docker import DockerDeployment
-from layerdoit.errors import ConfigError, DeployError
+from layerdoit.errors import ConfigError, DeployError, EngineError
 
 SERVER = r"""
 use std::{env, io::{Read, Write}, net::{TcpListener, TcpStream}, process::exit, thread, time::Duration};
@@ -104,6 +104,11 @@ def project(client: Any) -> Iterator[str]:
         container.remove(force=True)
     for network in client.networks.list(filters=filters):
         network.remove()
+
+
+@pytest.fixture(autouse=True)
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
 Make = Callable[..., DockerDeployment]
@@ -437,6 +442,28 @@ def test_the_name_of_somebody_elses_container_is_respected(client: Any, make: Ma
 def test_the_host_network_is_refused(make: Make) -> None:
     with pytest.raises(ConfigError, match="network: host"):
         make("1", network="host")
+
+
+def test_a_missing_network_is_one_message(client: Any, make: Make, image: str, project: str) -> None:
+    failed = go(make("1", network="layerdoit-test-none"), image)
+    assert "layerdoit-test-none" in str(failed.error)
+    assert names(client, project) == []
+
+
+@pytest.mark.parametrize("reason", ["nothing there", "no permission"])
+def test_an_engine_out_of_reach(
+    make: Make, image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    if reason == "no permission":
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+    failed = go(make("1"), image)
+    assert isinstance(failed.error, EngineError)
+    assert ("no permission" if reason == "no permission" else "no Docker engine answers") in str(failed.error)
 
 
 def test_a_missing_image_is_one_message(make: Make) -> None:

@@ -41,7 +41,8 @@ def test_members_globs_exclude_and_implicit(tmp_path: Path) -> None:
     root = write(
         tmp_path / "ws",
         {
-            "Cargo.toml": '[workspace]\nmembers = ["crates/*", "./one/", "deep/**"]\nexclude = ["crates/out", "libs/no"]\n',
+            "Cargo.toml": '[workspace]\nmembers = ["crates/*", "./one/", "deep/**"]\n'
+            'exclude = ["crates/out", "libs/no"]\n',
             "crates/a/Cargo.toml": package(
                 "a", '[dependencies]\nyes = { path = "../../libs/yes" }\nno = { path = "../../libs/no" }\n'
                 'far = { path = "../../../far" }\njoined = { path = "../../../joined" }'
@@ -99,7 +100,8 @@ def test_inherited_dependencies_are_literal(tmp_path: Path) -> None:
     root = write(
         tmp_path,
         {
-            "Cargo.toml": '[workspace]\nmembers = ["a"]\n[workspace.package]\nversion = "4.2.0"\n[workspace.dependencies]\n'
+            "Cargo.toml": '[workspace]\nmembers = ["a"]\n[workspace.package]\nversion = "4.2.0"\n'
+            "[workspace.dependencies]\n"
             'plain = "1"\nbare = { version = "2", default-features = false, features = ["x"] }\n'
             'on = { version = "3", default-features = false }\nb = { path = "libs/b", version = "0.1" }\n',
             "a/Cargo.toml": '[package]\nname = "a"\nversion.workspace = true\n[dependencies]\nplain.workspace = true\n'
@@ -199,7 +201,7 @@ def test_a_dependency_inherits_from_its_own_workspace(tmp_path: Path) -> None:
         ({"Cargo.toml": package("a"), "Cargo.lock": "version = 4\n<<<<<<< HEAD\n"}, "Cargo.lock:2", "not valid TOML"),
         ({"Cargo.toml": '[workspace]\nmembers = ["gone"]\n'}, "Cargo.toml", "there is no Cargo.toml"),
         ({"Cargo.toml": package("a", '[dependencies]\nb = { path = "b" }')}, "Cargo.toml", "in b"),
-        ({"Cargo.toml": package("a", "[dependencies]\nb.workspace = true")}, "Cargo.toml", "inherited"),
+        ({"Cargo.toml": package("a", "[dependencies]\nb.workspace = true")}, "Cargo.toml", "to be inherited"),
         ({"Cargo.toml": "[workspace]\n"}, "Cargo.toml", "neither"),
         ({"Cargo.toml": package("../../a")}, "Cargo.toml", "package.name"),
         ({"Cargo.toml": package("a", "[dependencies]\nb = 1")}, "Cargo.toml", "wrong type"),
@@ -210,8 +212,7 @@ def test_a_dependency_inherits_from_its_own_workspace(tmp_path: Path) -> None:
 def test_errors_name_file_and_line(files: dict[str, str], where: str, what: str, tmp_path: Path) -> None:
     root = write(tmp_path, files)
     with pytest.raises(WorkspaceError, match=what) as caught:
-        manifest.load(root)
-        lockfile.load(root)
+        _ = (manifest.load(root), lockfile.load(root))
     assert caught.value.where == str(root / where)
 
 
@@ -337,7 +338,8 @@ def test_nonsense_is_an_error_never_a_traceback(tmp_path: Path, data: dict[str, 
         ws = manifest.load(root)
         select(ws)
     except WorkspaceError as error:
-        assert error.where is not None
+        if error.where is None:
+            raise
         return
     inputs(ws, lockfile.load(root), Selection(ws.default_members, ()), BuildOptions())
 
