@@ -14,12 +14,19 @@ from layerdoit.project import Project
 
 if TYPE_CHECKING:
     from layerdoit.build import Outcome
-    from layerdoit.deploy.base import Release
+    from layerdoit.deploy.base import Release, Service
     from layerdoit.deploy.docker import DockerDeployment
+    from layerdoit.layers.plan import Plan
 
 
 def _say(text: str) -> None:
     print(text, flush=True)
+
+
+def _plan(project: Project) -> Plan:
+    """The plan as of now: with `doit -n`, other processes build."""
+    project.forget_plan()
+    return project.plan()
 
 
 def layer(name: str) -> Callable[[Project], None]:
@@ -60,12 +67,14 @@ def warnings(outcome: Outcome) -> list[str]:
 
 
 def image(project: Project) -> None:
-    """The image is there: say what it is called."""
-    plan = project.plan()
+    """The image is there: have its tags on it, and say what it is called."""
+    from layerdoit import build
+
+    plan = _plan(project)
+    build.give_tags(project, plan)
     for step in plan.layers():
         _say(f"{step.spec.layer:<5} {step.spec.tag}")
-    tags = [project.worktree] if project.worktree else project.config.image.tags
-    _say(f"image {', '.join(f'{project.repository}:{tag}' for tag in tags)}")
+    _say(f"image {', '.join(f'{project.repository}:{tag}' for tag in project.tags)}")
 
 
 # --- the deployment --------------------------------------------------------------------------------------------------
@@ -93,6 +102,7 @@ def deployment(project: Project) -> DockerDeployment:
             volumes=tuple(config.volumes),
             args=tuple(config.args),
             network=config.network,
+            isolated_start=config.isolated_start,
             stop_grace=config.stop_grace,
         ),
         root=project.root,
@@ -102,7 +112,7 @@ def deployment(project: Project) -> DockerDeployment:
 def _release(project: Project) -> Release:
     from layerdoit.deploy.base import Release
 
-    step = project.plan().step("app")
+    step = _plan(project).step("app")
     if step.action != "reuse":
         raise DeployError(
             f"there is no image of the tree as it stands ({step.spec.tag}): {'; '.join(step.reasons)}",
@@ -120,7 +130,7 @@ def replace(project: Project) -> bool:
         _say(f"recovered: {note}")
     if result.error is not None:
         if result.service is not None and result.service.running:
-            at = f" at {result.service.address}" if result.service.address else ""
+            at = f" at {url(result.service)}" if result.service.address else ""
             print(f"layerdoit: {result.service.name} still serves{at}", file=sys.stderr, flush=True)
         raise result.error
     service = result.service
@@ -129,8 +139,13 @@ def replace(project: Project) -> bool:
     how = "replaced the old one" if result.replaced else "started" if phases else "already serves this image"
     _say(f"deploy {service.name} {how}" + (f" ({phases})" if phases else ""))
     if service.address:
-        _say(f"healthy at {service.address}")
+        _say(f"healthy at {url(service)}")
     return True
+
+
+def url(service: Service) -> str:
+    """Where a user finds the service. What publishes a port is, as far as we know, an HTTP service."""
+    return f"http://{service.address}"
 
 
 def destroy(project: Project) -> None:
@@ -143,7 +158,7 @@ def status(project: Project, json: bool) -> None:
     """What runs, and what a build would do."""
     found = deployment(project).status()
     service = found.service
-    plan = project.plan()
+    plan = _plan(project)
     current = service is not None and service.key == plan.step("app").spec.key
     if json:
         running = None if service is None else {**asdict(service), "health": found.health, "current": current}
@@ -152,7 +167,7 @@ def status(project: Project, json: bool) -> None:
     if service is None:
         _say("nothing is deployed; doit cycle_fast does it")
     else:
-        _say(f"{service.name}  {found.health}  {service.address or '(no port published)'}  since {service.since}")
+        _say(f"{service.name}  {found.health}  {url(service) if service.address else '(no port published)'}  since {service.since}")
         _say("runs the image of the tree as it stands" if current else "runs an older image than the tree would give")
     for step in plan.layers():
         _say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {'; '.join(step.reasons)}")

@@ -59,7 +59,7 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
             project.forget_plan()
             state.remember(project.state, project.variant, {name: plan.step(name).spec.key for name in names})
             if layer == "app":
-                _tag(project, plan)
+                give_tags(project, plan)
             for outcome in outcomes:
                 history.record(project.state, project.variant, outcome)
             return outcomes
@@ -314,12 +314,7 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _tag(project: Project, plan: Plan) -> None:
+def give_tags(project: Project, plan: Plan) -> None:
     """Move the friendly tags to the image that the key names."""
-    spec = plan.step("app").spec
-    names = [project.worktree] if project.worktree else list(project.config.image.tags)
-    described = project.images.inspect(spec.tag) or {}
-    present = set(described.get("RepoTags") or ())
-    missing = [name for name in names if f"{project.repository}:{name}" not in present]
-    if missing:
-        project.images.tag(spec.tag, project.repository, missing)
+    tag = plan.step("app").spec.tag
+    project.images.tag(tag, project.repository, project.images.untagged(tag, project.repository, project.tags))

@@ -304,6 +304,12 @@ class Deploy(Settings):
         many(_TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point, in place of image.cmd."
     )
     network: str | None = setting(optional(text("a network name", r"[\w.:-]+")), None, "Docker network to join.")
+    isolated_start: bool = setting(
+        boolean(),
+        True,
+        "A replacement starts on a network without a way out and is connected when healthy: one start, the shortest gap. "
+        "`false`: for a service that needs others at start but does not fail without them.",
+    )
     stop_grace: float = setting(seconds(0), 3.0, "Seconds an old container has to stop before it is killed.")
 
 

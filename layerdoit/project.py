@@ -1,4 +1,4 @@
-"""The facts of one project, each read once per run: configuration, workspace, toolchain, sources; their specs, the plan."""
+"""The facts of a project, each read once per run: configuration, workspace, toolchain, sources; its specs and its plan."""
 
 from __future__ import annotations
 
@@ -87,6 +87,11 @@ class Project:
         """The repository of this project's images on the engine."""
         return self.config.image.repository or self.name
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The friendly tags of the image."""
+        return (self.worktree,) if self.worktree else tuple(self.config.image.tags)
+
     @cached_property
     def variant(self) -> str:
         """Profile and target: images of different variants are not compared with each other."""
@@ -111,9 +116,12 @@ class Project:
     @cached_property
     def options(self) -> BuildOptions:
         """How cargo is called."""
-        from layerdoit.workspace import selection
+        from layerdoit.workspace import choices, selection
 
         config = self.config
+        configuration.check_choices(config, "profile", [config.profile], choices.profiles(self.workspace))
+        plain = [name for name in config.features if "/" not in name]  # cargo itself judges `package/feature`
+        configuration.check_choices(config, "features", plain, choices.features(self.workspace))
         return selection.BuildOptions(
             profile=config.profile,
             features=tuple(config.features),

@@ -33,15 +33,28 @@ class AllButOnRequest(list[str]):
         return len(self._names())
 
 
-def leave_out_on_request() -> None:
-    """Called by a task creator: find the doit command that loads it and correct its default selection."""
+def loading_command() -> Any:
+    """The doit command that is loading the dodo, found on the stack of a task creator; None without doit."""
     from doit.cmd_base import DoitCmdBase
 
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         command = frame.f_locals.get("self")
         if isinstance(command, DoitCmdBase):
-            if command.sel_tasks is None:
-                command.sel_tasks = AllButOnRequest(command)
-            return
+            return command
         frame = frame.f_back
+    return None
+
+
+def leave_out_on_request(command: Any) -> None:
+    """Correct the default selection of the command that loads the dodo."""
+    if command is not None and command.sel_tasks is None:
+        command.sel_tasks = AllButOnRequest(command)
+
+
+def to_be_run(command: Any) -> list[str]:
+    """The words after `doit`, or the dodo's `default_tasks`; empty for commands that run nothing."""
+    words = getattr(command, "sel_tasks", None)
+    if getattr(command, "name", "") != "run" or words is None or isinstance(words, AllButOnRequest):
+        return []
+    return list(words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 import os
 import re
@@ -9,13 +11,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from layerdoit import config as configuration
-from layerdoit.errors import Interrupted, LayerdoitError
+from layerdoit.errors import ConfigError, Interrupted, LayerdoitError
 from layerdoit.project import Project
-from layerdoit.selected import leave_out_on_request
+from layerdoit.selected import leave_out_on_request, loading_command, to_be_run
 
 Params = tuple[dict[str, Any], ...]
 
@@ -89,8 +90,12 @@ def task_layerdoit() -> Iterator[dict[str, Any]]:
 def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
     from doit.exceptions import InvalidTask
 
-    leave_out_on_request()
+    command = loading_command()
+    leave_out_on_request(command)
     try:
+        _check_words(command, prefix)
+        if not root.is_dir():
+            raise ConfigError(f'layerdoit.tasks: there is no folder "{root}"', hint="give the folder of a Rust project, relative to the dodo.py")
         project = Project(root, variables())
         _ = project.config
     except LayerdoitError as error:
@@ -107,6 +112,14 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
         yield {"basename": prefix, "actions": None, "task_dep": [_named(prefix, "image")], "doc": f"The image of {root.name}."}
 
 
+def _check_words(command: Any, prefix: str) -> None:
+    """A group of tasks that delete must not run as a whole because its name was typed without the rest."""
+    group = _named(prefix, "cache_clear")
+    if group in to_be_run(command):
+        levels = [name for task in TASKS if (name := _named(prefix, task.name)).startswith(f"{group}:")]
+        raise ConfigError(f"{group} needs a level", hint=f"one of {', '.join(levels)}")
+
+
 def _named(prefix: str, name: str) -> str:
     return f"{prefix}:{name}" if prefix else name
 
@@ -119,7 +132,7 @@ def _task(project: Project, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     arguments = [project, name] if name else [project]
     described: dict[str, Any] = {
         "basename": _named(prefix, group),
-        "actions": [(guarded(action), arguments)],
+        "actions": [(Guarded(action), arguments)],
         "doc": task.doc,
         "params": [dict(param) for param in task.params],
         "task_dep": [_named(prefix, other) for other in task.after],
@@ -132,30 +145,47 @@ def _task(project: Project, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     if files:
         described["file_dep"] = list(files)
     if not task.on_request:
-        described["uptodate"] = [(_is_current, [project, task.name])]
+        described["uptodate"] = [Current(project, task.name)]
     return described
 
 
-def _is_current(project: Project, layer: str) -> bool:
+class Current:
     """The truth about a layer: is the image of its key there? Errors are for the action to report."""
-    try:
-        plan = project.plan()
-    except LayerdoitError:
-        return False
-    if layer == "image":
-        return not plan.changes
-    names = ("base", "runtime") if layer == "base" else (layer,)
-    return all(plan.step(name).action == "reuse" for name in names)
+
+    def __init__(self, project: Project, layer: str) -> None:
+        self._project = project
+        self._layer = layer
+
+    def __call__(self) -> bool:
+        project = self._project
+        try:
+            plan = project.plan()
+            if self._layer == "image":
+                tag = plan.step("app").spec.tag
+                return not plan.changes and not project.images.untagged(tag, project.repository, project.tags)
+        except LayerdoitError:
+            return False
+        names = ("base", "runtime") if self._layer == "base" else (self._layer,)
+        return all(plan.step(name).action == "reuse" for name in names)
+
+    def __repr__(self) -> str:
+        """What `doit info` shows."""
+        return f"{self._layer} is there (if not, `doit layers plan` says why)"
 
 
-def guarded(action: Action) -> Action:
+class Guarded:
     """An action whose errors are one message, and whose interruption is an exit code."""
 
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def __init__(self, action: Action) -> None:
+        self._action = action
+        # doit reads the signature to pass the task's parameters.
+        functools.update_wrapper(self, action)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from doit.exceptions import TaskFailed
 
         try:
-            return action(*args, **kwargs)
+            done = self._action(*args, **kwargs)
         except Interrupted as error:
             print(f"layerdoit: {error}", file=sys.stderr, flush=True)
             raise SystemExit(error.exit_code) from None
@@ -164,8 +194,8 @@ def guarded(action: Action) -> Action:
         except LayerdoitError as error:
             print(f"layerdoit: error: {error}", file=sys.stderr, flush=True)
             return TaskFailed(error.what, report=False)
-
-    return run
+        # False: failed, and has said why.
+        return TaskFailed(f"{self._action.__name__} failed", report=False) if done is False else done
 
 
 _TOOLCHAIN_FILES = ("rust-toolchain.toml", "rust-toolchain")
@@ -202,14 +232,12 @@ def variables() -> dict[str, str]:
 
 
 def _dodo_words() -> set[str]:
-    """Names that the dodo itself may ask for with `get_var`."""
+    """Names that the dodo, or a module of the project that it imports, may ask for with `get_var`."""
+    here = f"{os.getcwd()}{os.sep}"
+    files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
+    own = {file for file in files if os.path.abspath(file).startswith(here) and "site-packages" not in file}
     found: set[str] = set()
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        command = frame.f_locals.get("self")
-        namespace = getattr(getattr(command, "loader", None), "namespace", None)
-        if isinstance(namespace, dict) and namespace.get("__file__"):
-            text = Path(namespace["__file__"]).read_text(encoding="utf-8")
-            found |= set(re.findall(r"""get_var\(\s*['"](\w+)['"]""", text))
-        frame = frame.f_back
+    for file in own | {"dodo.py"}:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found |= set(re.findall(r"""get_var\(\s*['"](\w+)['"]""", Path(file).read_text(encoding="utf-8")))
     return found

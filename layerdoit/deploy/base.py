@@ -37,6 +37,7 @@ class DeployConfig:
     volumes: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     network: str | None = None
+    isolated_start: bool = True
     stop_grace: float = 3
 
     def digest(self) -> str:

@@ -255,7 +255,8 @@ class DockerDeployment:
         if old is None or publish not in {port for _, port in old.ports.values()}:
             return "plain"
         needs_network = old.label("way") == "again" and old.label("config") == self._config.digest()
-        if self._config.network is not None or needs_network or not self._is_direct():
+        connected = self._config.network is not None or not self._config.isolated_start
+        if connected or needs_network or not self._is_direct():
             return "again"
         return "moved"
 

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import socket
+import threading
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
@@ -73,12 +74,17 @@ def builder_name() -> str:
     return context or "default"
 
 
-class SocketApi:
-    """The engine behind a local socket; one connection, kept open."""
+class SocketApi(threading.local):
+    """The engine behind a local socket. A connection is kept open; each thread and each process has its own (`doit -n`)."""
+
+    _connection: _UnixConnection | None = None
+    _process = 0
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._connection: _UnixConnection | None = None
+
+    def __reduce__(self) -> tuple[type[SocketApi], tuple[str]]:
+        return SocketApi, (self._path,)
 
     def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
         """See `Api.get`."""
@@ -89,6 +95,8 @@ class SocketApi:
         _answer(path, *self._request("POST", path + _encoded(query)))
 
     def _request(self, method: str, url: str) -> tuple[int, bytes]:
+        if self._process != os.getpid():
+            self._process, self._connection = os.getpid(), None
         for attempt in (1, 2):
             connection = self._connection or _UnixConnection(self._path)
             try:

@@ -294,7 +294,7 @@ class Containers:
     @property
     def _api(self) -> Any:
         if self._sdk is None:
-            import docker
+            import docker.utils
 
             options = docker.utils.kwargs_from_env() if os.environ.get("DOCKER_HOST") else {"base_url": self.host}
             ssh = self.host.startswith("ssh://")

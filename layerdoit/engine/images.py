@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from layerdoit.engine.api import Api
 from layerdoit.layers.deps import Cooked, packages
+from layerdoit.layers.key import TAG_DIGITS
 from layerdoit.layers.plan import Previous
 
 PREFIX = "io.layerdoit."
@@ -28,6 +29,12 @@ class Image:
     def label(self, name: str) -> str:
         """The value of `io.layerdoit.<name>`, or ''."""
         return self.labels.get(PREFIX + name, "")
+
+    @property
+    def keyed_tag(self) -> str | None:
+        """The tag that names its key. An image without it is no layer: what is built FROM one inherits its labels."""
+        end = f":{self.label('layer')}-{self.label('key')[:TAG_DIGITS]}"
+        return next((tag for tag in self.tags if tag.endswith(end)), None)
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -73,6 +80,11 @@ class Images:
         ]
         return sorted(images, key=lambda image: (image.label("built") or "", image.created), reverse=True)
 
+    def untagged(self, reference: str, repository: str, names: Iterable[str]) -> list[str]:
+        """Those of the names that are not, or no longer, tags of an image."""
+        present = set((self.inspect(reference) or {}).get("RepoTags") or ())
+        return [name for name in names if f"{repository}:{name}" not in present]
+
     def tag(self, reference: str, repository: str, names: Iterable[str]) -> None:
         """Give an image more tags."""
         for name in names:
@@ -80,10 +92,12 @@ class Images:
 
 
 def previous(images: Iterable[Image], variant: str) -> dict[str, Previous]:
-    """The newest image per layer of the same variant (profile and target), for differences in words. `images`: newest first."""
+    """The newest image per layer of the same variant (profile and target). `images`: newest first."""
     found: dict[str, Previous] = {}
     for image in images:
         layer = image.label("layer")
+        if image.keyed_tag is None:
+            continue
         if layer in ("deps", "app") and image.label("variant") != variant:
             continue
         found.setdefault(layer, Previous(image.label("key"), image.inputs))
@@ -106,7 +120,7 @@ def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
     return tuple(
         Cooked(
             key=image.label("key"),
-            tag=next((tag for tag in image.tags if ":deps-" in tag), image.id),
+            tag=image.keyed_tag or image.id,
             compat=image.label("compat"),
             seed=image.label("seed"),
             depth=int(image.label("depth") or 0),
@@ -114,5 +128,5 @@ def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
             created=image.label("built"),
         )
         for image in images
-        if image.label("layer") == "deps" and image.tags
+        if image.label("layer") == "deps" and image.keyed_tag
     )

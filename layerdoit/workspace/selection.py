@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,6 +75,8 @@ def _with_binaries(members: dict[str, Package]) -> str:
 
 
 def _unknown(what: str, name: str, valid: Iterable[str], ws: Workspace) -> WorkspaceError:
+    import difflib  # only a mistake pays for it
+
     names = sorted(valid)
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean `{near[0]}`?" if near else f"valid: {', '.join(names)}"

@@ -90,6 +90,7 @@ build = "build.rs"
 a = []
 b = []
 c = ["a"]
+d = []
 """,
     "beta/src/lib.rs": "",
     "beta/build.rs": "fn main() {}",
@@ -155,7 +156,7 @@ edition = "2021"
 description = "shared"
 [workspace.dependencies]
 alpha = {{ {git}, default-features = false }}
-renamed = {{ {git}, package = "beta", features = ["b"] }}
+renamed = {{ {git}, package = "beta", features = ["d"] }}
 util = {{ path = "crates/util", version = "0.7" }}
 [workspace.lints.rust]
 unused = "deny"

@@ -273,7 +273,11 @@ def test_each_level_clears_what_it_says_and_nothing_of_others(ours: Ours, neighb
     assert all(before["mounts"].values())
     assert all(before["unnamed"].values())
     for level in levels.LEVELS:
+        # New contents: a step that BuildKit takes from its cache fills no mount.
+        (ours.context / "name").write_text(f"{ours.name} {level}")
         ours.make()
+        assert ours.layers_there() == {"base", "runtime", "deps", "app"}
+        assert ours.mounts_there() > 0
         assert clear.run(ours.project, level, yes=True, dry_run=False) == 0
         assert ours.layers_there() == KEPT[level], level
         assert ours.mounts_there() == 0
@@ -288,7 +292,7 @@ def test_each_level_clears_what_it_says_and_nothing_of_others(ours: Ours, neighb
     assert neighbours.state() == before
 
 
-def test_the_table_tells_what_is_there(ours: Ours, neighbours: Neighbours) -> None:
+def test_the_table_tells_what_is_there(ours: Ours) -> None:
     ours.deploy_older()
     found = usage.gather(ours.project)
     assert [image.layer for image in found.images] == ["base", "runtime", "deps", "app", "app"]
@@ -304,31 +308,32 @@ def test_the_table_tells_what_is_there(ours: Ours, neighbours: Neighbours) -> No
     holders = [container for image in told["images"] for container in image["containers"]]
     assert holders == [{"name": f"{ours.name}-web", "how": "deployed"}]
     assert f"{ours.name}-web (deployed)" in usage.render(found)
-    del neighbours
 
 
-@pytest.mark.parametrize("level", ["hard", "nuke"])
 def test_without_a_terminal_and_without_yes_nothing_changes(
-    level: str, ours: Ours, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ours: Ours, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = ours.everything()
-    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
-    assert clear.run(ours.project, level, yes=False, dry_run=False) != 0
-    assert ours.everything() == before
-    assert "--yes" in capsys.readouterr().err
+    for level in ("hard", "nuke"):
+        monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+        assert clear.run(ours.project, level, yes=False, dry_run=False) != 0
+        assert ours.everything() == before
+        assert "--yes" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("answer", "cleared"), [("n\n", False), ("\n", False), ("yep\n", False), ("y\n", True)])
-def test_on_a_terminal_only_yes_clears(answer: str, cleared: bool, ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_only_yes_clears(ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
     before = ours.everything()
     leader, follower = pty.openpty()
     with open(follower, encoding="utf-8") as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
-        os.write(leader, answer.encode())
-        code = clear.run(ours.project, "hard", yes=False, dry_run=False)
+        for answer in ("n", "", "yep"):
+            os.write(leader, f"{answer}\n".encode())
+            assert clear.run(ours.project, "hard", yes=False, dry_run=False) != 0
+            assert ours.everything() == before
+        os.write(leader, b"y\n")
+        assert clear.run(ours.project, "hard", yes=False, dry_run=False) == 0
     os.close(leader)
-    assert (code == 0) == cleared
-    assert (ours.everything() == before) != cleared
+    assert ours.layers_there() == {"base", "runtime"}
 
 
 def test_a_dry_run_shows_and_changes_nothing(ours: Ours, capsys: pytest.CaptureFixture[str]) -> None:

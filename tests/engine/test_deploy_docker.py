@@ -450,20 +450,27 @@ def test_a_missing_network_is_one_message(client: Any, make: Make, image: str, p
     assert names(client, project) == []
 
 
-@pytest.mark.parametrize("reason", ["nothing there", "no permission"])
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), "no Docker engine answers"),
+        (PermissionError(13, "Permission denied"), "no permission"),
+    ],
+)
 def test_an_engine_out_of_reach(
-    make: Make, image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str
+    make: Make, image: str, monkeypatch: pytest.MonkeyPatch, reason: OSError, says: str
 ) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
-    if reason == "no permission":
+    from requests import ConnectionError as NoConnection
 
-        def refuse(*_: object) -> None:
-            raise PermissionError(13, "Permission denied")
+    def refuse(**_: object) -> None:
+        # As the SDK reports it; the real thing would leave the SDK's socket to the garbage collector.
+        raise NoConnection(f"('Connection aborted.', {reason!r})")
 
-        monkeypatch.setattr(socket.socket, "connect", refuse)
-    failed = go(make("1"), image)
+    deployment = make("1")
+    monkeypatch.setattr(deployment._containers._api, "containers", refuse)
+    failed = go(deployment, image)
     assert isinstance(failed.error, EngineError)
-    assert ("no permission" if reason == "no permission" else "no Docker engine answers") in str(failed.error)
+    assert says in str(failed.error)
 
 
 def test_a_missing_image_is_one_message(make: Make) -> None:

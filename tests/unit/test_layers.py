@@ -1,0 +1,215 @@
+"""Keys, specs, words and the plan: values in, values out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from layerdoit.layers import app, base, deps, plan, words
+from layerdoit.layers.key import Spec, digest, key, tag
+
+TEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=5)
+
+
+@given(TEXTS, TEXTS)
+def test_keys_are_equal_exactly_for_equal_inputs(one: dict[str, str], other: dict[str, str]) -> None:
+    assert (key(one) == key(other)) == (one == other)
+
+
+@given(st.lists(st.text(max_size=4), max_size=4), st.lists(st.text(max_size=4), max_size=4))
+def test_no_two_listings_collide(one: list[str], other: list[str]) -> None:
+    # "ab", "c" and "a", "bc" are different listings.
+    assert (digest(one) == digest(other)) == (one == other)
+
+
+def test_a_key_does_not_depend_on_the_order_of_inputs() -> None:
+    assert key({"a": "1", "b": "2"}) == key({"b": "2", "a": "1"})
+
+
+def test_a_tag_is_repository_layer_and_twelve_digits() -> None:
+    spec = Spec("deps", {"a": "1"}, "shop")
+    assert spec.tag == f"shop:deps-{spec.key[:12]}" == tag("shop", "deps", spec.key)
+
+
+BASE = base.BaseFacts("d", "trixie", "linux/amd64", "1.95.0", (), ("libz-dev",), (), "", "", "app")
+
+
+@pytest.mark.parametrize(
+    ("change", "builder", "runtime"),
+    [
+        ({"toolchain": "1.96.0"}, True, False),
+        ({"packages": ("libz-dev", "cmake")}, True, False),
+        ({"runtime_packages": ("zlib1g",)}, False, True),
+        ({"suite": "bookworm"}, True, True),
+        ({"dockerfile": "e"}, True, True),
+        ({"platform": "linux/arm64"}, True, True),
+        ({"image": "rust:x"}, True, False),
+        ({"runtime_image": "debian:x"}, False, True),
+        ({"user": "web"}, False, True),
+        ({"targets": ("x86_64-unknown-linux-musl",)}, True, False),
+        ({"packages": ("libz-dev", "libz-dev")}, False, False),
+    ],
+)
+def test_what_changes_the_base_keys(change: Mapping[str, object], builder: bool, runtime: bool) -> None:
+    facts = replace(BASE, **change)  # type: ignore[arg-type]
+    assert (base.builder(facts, "p").key != base.builder(BASE, "p").key) is builder
+    assert (base.runtime(facts, "p").key != base.runtime(BASE, "p").key) is runtime
+
+
+CRATES = {"package serde": "1.0.1 aa", "package log": "0.4.0 bb", "profile dev": "{}", "option profile": "dev"}
+
+
+def cooked(inputs: Mapping[str, str], *, name: str = "k", depth: int = 0, created: str = "1") -> deps.Cooked:
+    return deps.Cooked(
+        name, f"p:deps-{name}", deps.compatibility(inputs), "seed", depth, deps.packages(inputs), created
+    )
+
+
+def spec_of(crates: Mapping[str, str], base_key: str = "base") -> Spec:
+    return deps.spec(crates, base_key, "dockerfile", "kept", "p")
+
+
+def test_a_bumped_package_is_cooked_from_the_image_that_shares_most() -> None:
+    wanted = spec_of({**CRATES, "package serde": "1.0.2 cc"}).inputs
+    near = cooked(spec_of(CRATES).inputs, name="near")
+    far = cooked(spec_of({**CRATES, "package log": "0.3 dd", "package x": "1 ee"}).inputs, name="far", created="2")
+    assert deps.parent(wanted, [far, near], 8) == near
+
+
+@pytest.mark.parametrize("change", [{"profile dev": '{"opt-level":3}'}, {"option target": "x"}, {"env RUSTFLAGS": "-g"}])
+def test_other_flags_make_a_parent_useless(change: Mapping[str, str]) -> None:
+    assert deps.parent(spec_of({**CRATES, **change}).inputs, [cooked(spec_of(CRATES).inputs)], 8) is None
+
+
+def test_another_base_makes_a_parent_useless() -> None:
+    assert deps.parent(spec_of(CRATES, "other").inputs, [cooked(spec_of(CRATES).inputs)], 8) is None
+
+
+def test_a_full_chain_is_cooked_from_scratch() -> None:
+    wanted = spec_of({**CRATES, "package serde": "1.0.2 cc"}).inputs
+    image = cooked(spec_of(CRATES).inputs, depth=3)
+    assert deps.parent(wanted, [image], 4) == image
+    assert deps.parent(wanted, [image], 3) is None
+
+
+def test_a_parent_with_little_in_common_is_left_alone() -> None:
+    few = {f"package p{number}": "1 aa" for number in range(10)}
+    assert deps.parent(spec_of(few).inputs, [cooked(spec_of({"package p1": "1 aa"}).inputs)], 8) is None
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ({"package anyhow": "1.0.95 aa"}, {"package anyhow": "1.0.97 bb"}, ["anyhow 1.0.95 → 1.0.97"]),
+        ({}, {"package anyhow": "1.0.95 aa"}, ["anyhow 1.0.95 added"]),
+        ({"package anyhow": "1.0.95 aa"}, {}, ["anyhow 1.0.95 removed"]),
+        ({"package a": "1 aa"}, {"package a": "1 bb"}, ["a 1: other content or source"]),
+        ({"base": "x"}, {"base": "y"}, ["the base layer changed"]),
+        ({"Dockerfile.app": "x"}, {"Dockerfile.app": "y"}, ["Dockerfile.app changed"]),
+        ({"file a.rs": "1"}, {"file a.rs": "2"}, ["1 file changed: a.rs"]),
+        ({"file a.rs": "1"}, {"file b.rs": "1"}, ["2 files changed: a.rs, b.rs"]),
+        ({"files in src/": "1"}, {"files in src/": "2"}, ["1 file changed: src/"]),
+        ({"asset x.css": "1"}, {"asset x.css": "2"}, ["1 asset changed: x.css"]),
+        ({"toolchain": "1.95.0"}, {"toolchain": "1.96.0"}, ["toolchain: 1.95.0 → 1.96.0"]),
+        ({}, {"env RUSTFLAGS": "-g"}, ["env RUSTFLAGS: now -g"]),
+        ({"env RUSTFLAGS": "-g"}, {}, ["env RUSTFLAGS: gone (was -g)"]),
+        ({"a": "1"}, {"a": "1"}, []),
+    ],
+)
+def test_differences_in_words(old: Mapping[str, str], new: Mapping[str, str], said: list[str]) -> None:
+    assert words.difference(old, new) == said
+
+
+def test_many_files_are_counted_and_a_few_named() -> None:
+    said = words.difference({}, {f"file f{number}.rs": "1" for number in range(9)})
+    assert said == ["9 files changed: f0.rs, f1.rs, f2.rs, f3.rs, f4.rs, …"]
+
+
+@given(TEXTS, TEXTS)
+def test_words_are_said_exactly_where_something_differs(old: dict[str, str], new: dict[str, str]) -> None:
+    assert bool(words.difference(old, new)) == (old != new)
+
+
+# --- app and plan ----------------------------------------------------------------------------------------------------
+
+
+def app_facts(files: Mapping[str, str], assets: Mapping[str, str] | None = None) -> app.AppFacts:
+    given_assets = assets or {}
+    return app.AppFacts("d", json.dumps(files), json.dumps(given_assets), "b/b", {}, lambda: (files, given_assets))
+
+
+def test_many_files_are_listed_by_folder() -> None:
+    few = app.spec(app_facts({"src/main.rs": "f" + "0" * 64}), "d", "r", "p")
+    assert few.label_inputs["file src/main.rs"] == "f0000000"
+    many = {f"src/m{number % 3}/f{number}.rs": f"f{number:064}" for number in range(app.LISTED_FILES + 1)}
+    listed = app.spec(app_facts(many), "d", "r", "p").label_inputs
+    assert {name for name in listed if name.startswith("files in")} == {f"files in src/m{n}/" for n in range(3)}
+
+
+SPECS = (
+    base.builder(BASE, "p"),
+    base.runtime(BASE, "p"),
+    spec_of(CRATES, base.builder(BASE, "p").key),
+    app.spec(app_facts({"a.rs": "f1"}), "deps", "runtime", "p"),
+)
+ALL = frozenset(spec.tag for spec in SPECS)
+
+
+def actions(made: plan.Plan) -> list[str]:
+    return [step.action for step in made.layers()]
+
+
+def test_what_is_there_is_reused() -> None:
+    made = plan.make(SPECS, plan.Present(ALL), 8)
+    assert actions(made) == ["reuse"] * 3
+    assert not made.changes
+
+
+def test_what_only_the_registry_has_is_pulled() -> None:
+    made = plan.make(SPECS, plan.Present(ALL - {SPECS[2].tag}, frozenset({SPECS[2].tag})), 8)
+    assert actions(made) == ["reuse", "pull", "reuse"]
+
+
+def test_a_missing_runtime_image_is_work_of_the_base_layer() -> None:
+    step = plan.make(SPECS, plan.Present(ALL - {SPECS[1].tag}), 8).layers()[0]
+    assert (step.action, step.reasons) == ("build", ("runtime image: not built before",))
+
+
+@pytest.mark.parametrize(
+    ("present", "reason"),
+    [
+        (plan.Present(frozenset()), "not built before"),
+        (plan.Present(frozenset(), built={"app": SPECS[3].key}), "image was removed"),
+        (plan.Present(frozenset(), previous={"app": plan.Previous(SPECS[3].key, {})}), "image was removed"),
+        (
+            plan.Present(frozenset(), previous={"app": plan.Previous("x", {**SPECS[3].label_inputs, "file a.rs": "f2"})}),
+            "1 file changed: a.rs",
+        ),
+        (plan.Present(frozenset(), previous={"app": plan.Previous("x", SPECS[3].label_inputs)}), "its inputs changed"),
+    ],
+)
+def test_every_build_has_its_reason(present: plan.Present, reason: str) -> None:
+    step = plan.make(SPECS, present, 8).step("app")
+    assert (step.action, step.reasons) == ("build", (reason,))
+
+
+def test_an_index_that_lacks_packages_is_refreshed_from_the_image_itself() -> None:
+    image = replace(cooked(SPECS[2].inputs), key=SPECS[2].key)
+    made = plan.make(SPECS, plan.Present(ALL, cooked=(image,), lacking=("new 1.0",)), 8)
+    step = made.step("deps")
+    assert (step.action, step.parent) == ("build", image)
+    assert "new 1.0" in step.reasons[0]
+
+
+def test_the_json_form() -> None:
+    found = plan.make(SPECS, plan.Present(ALL), 8).as_json()
+    assert [layer["layer"] for layer in found["layers"]] == ["base", "deps", "app"]
+    assert set(found["layers"][0]) == {"layer", "action", "key", "tag", "reasons"}
