@@ -26,4 +26,4 @@ RUN --network=none \
 
 # What the configuration says (assets, environment, user, entry point) is appended to this stage.
 FROM runtime AS app
-COPY --from=build /out/ /usr/local/bin/
+COPY --from=build /layerdoit/out/ /usr/local/bin/

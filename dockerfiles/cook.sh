@@ -5,6 +5,7 @@ export LC_ALL=C
 . /ctx/control/sync.sh
 sync /ctx/src /ctx/control/tree
 
+if [ -s /run/secrets/proxy ]; then . /run/secrets/proxy; fi
 if [ -s /run/secrets/ca ]; then
   export CARGO_HTTP_CAINFO=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca GIT_SSL_CAINFO=/run/secrets/ca
 fi

@@ -21,5 +21,8 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         from importlib import import_module
 
-        return getattr(import_module("layerdoit.tasks"), name)
+        module = import_module("layerdoit.tasks")
+        # The import itself has bound `tasks` to the module of that name: from now on it is the function.
+        globals().update({public: getattr(module, public) for public in __all__})
+        return globals()[name]
     raise AttributeError(f"module 'layerdoit' has no attribute '{name}'")

@@ -167,7 +167,9 @@ def status(project: Project, json: bool) -> None:
     if service is None:
         _say("nothing is deployed; doit cycle_fast does it")
     else:
-        _say(f"{service.name}  {found.health}  {url(service) if service.address else '(no port published)'}  since {service.since}")
+        _say(
+            f"{service.name}  {found.health}  {url(service) if service.address else '(no port published)'}  since {service.since}"
+        )
         _say("runs the image of the tree as it stands" if current else "runs an older image than the tree would give")
     for step in plan.layers():
         _say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {'; '.join(step.reasons)}")

@@ -81,14 +81,15 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         from layerdoit.engine import registry
 
         assert repository is not None  # noqa: S101 - only a registry makes a layer pullable
-        registry.pull(step.spec, repository)
-        return Outcome(step, time.monotonic() - begun, "pulled")
+        registry.pull(step.spec, repository, project.name)
+        return Outcome(step, time.monotonic() - begun, f"pulled from {repository}")
     if step.spec.layer in ("base", "runtime") and "build" not in project.config.base.on_missing:
         raise EngineError(
             f"the base image {step.spec.tag} is not on this machine, and base.on_missing forbids to build it",
             hint="push it from another machine (registry.push: [base]), or set base.on_missing: [pull, build]",
         )
-    with gathered() as secrets, state.open_log(project.state, step.spec.layer) as log:
+    secrets = gathered(project=project.workspace.config)
+    with state.open_log(project.state, step.spec.layer) as log:
         make = {"base": _base, "runtime": _base, "deps": _deps, "app": _app}[step.spec.layer]
         build, how, expected = make(project, plan, step, secrets)
         built = buildx.run(build, log, expected)
@@ -97,6 +98,7 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         from layerdoit.engine import registry
 
         registry.push(step.spec, repository)
+        how = f"{how}, pushed to {repository}"
     report = built.report
     return Outcome(step, time.monotonic() - begun, how, report.counts(), tuple(report.noted("not-fresh")))
 
@@ -128,7 +130,7 @@ def _base(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
     from layerdoit.engine import broker
 
     config = project.config
-    origin = broker.origin(config.base, project.toolchain, step.spec.layer, project.root)
+    origin = broker.origin(config.base, project.toolchain, project.targets, step.spec.layer, project.root)
     context = project.state / "context" / "base"
     context.mkdir(parents=True, exist_ok=True)
     args = {
@@ -137,6 +139,7 @@ def _base(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
         "BUILDER_PACKAGES": " ".join(config.base.packages),
         "RUNTIME_PACKAGES": " ".join(config.base.runtime_packages),
         "RUST_CHANNEL": origin.channel,
+        "RUST_TARGETS": " ".join(project.targets),
         "APP_USER": config.image.user,
         **({"RUST_IMAGE": origin.rust_image} if origin.rust_image else {}),
         **secrets.args,
@@ -146,10 +149,12 @@ def _base(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
         project.dockerfile("base"),
         context,
         [step.spec.tag],
-        labels(project, step, origin.os_image, origin=origin.method),
+        labels(project, step, origin.rust_image or origin.os_image, origin=origin.method),
         args,
         target="builder" if step.spec.layer == "base" else "runtime",
         contexts={"toolchain": str(origin.sysroot)} if origin.sysroot else {},
+        secrets=secrets.files,
+        values=secrets.values,
         builder=config.builder,
     )
     return build, origin.words, None
@@ -227,6 +232,7 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
             **secrets.args,
         },
         secrets=secrets.files,
+        values=secrets.values,
         ssh=secrets.ssh,
         builder=project.config.builder,
     )
@@ -274,7 +280,7 @@ def _app(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[bu
             "BINS": " ".join(name for _, name in project.selection.bins),
             "ENTRYPOINT": project.entrypoint,
         },
-        secrets={name: path for name, path in secrets.files.items() if name == "cargo-config"},
+        values={name: content for name, content in secrets.values.items() if name == "cargo-config"},
         builder=project.config.builder,
     )
     return build, "compiled", None

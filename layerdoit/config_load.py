@@ -130,7 +130,7 @@ def read(path: Path, file: str, state_dir: Path) -> Node:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=file) from None
+        raise ConfigError(f"cannot be read: {error.strerror}", where=file, hint="make it readable for you") from None
     digest = hashlib.sha256(data).hexdigest()
     store = state_dir / "config.json"
     entries = _cache(store)

@@ -6,20 +6,23 @@ Exit codes follow the shell's conventions: 1 failed, 2 usage or configuration, 1
 
 from __future__ import annotations
 
+import errno
+
 
 class LayerdoitError(Exception):
     """Something went wrong that a user can act on.
 
-    `what` is one sentence, `where` a `file:line` or the like, `hint` the next step.
+    `what` is one sentence, `where` a `file:line` or the like, `hint` the next step; without one it is `next_step`.
     """
 
     exit_code = 1
+    next_step: str | None = None
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.hint = hint
+        self.hint = hint or self.next_step
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]
@@ -32,12 +35,14 @@ class ConfigError(LayerdoitError):
     """layerdoit.yaml, a variable or an option is wrong."""
 
     exit_code = 2
+    next_step = "correct it and run again"
 
 
 class WorkspaceError(LayerdoitError):
     """The Rust workspace cannot be read: a manifest, the lockfile, the toolchain file."""
 
     exit_code = 2
+    next_step = "correct it and run again"
 
 
 class ProcessError(LayerdoitError):
@@ -47,6 +52,8 @@ class ProcessError(LayerdoitError):
 class EngineError(LayerdoitError):
     """The Docker engine, buildx or a registry does not answer, or refuses."""
 
+    next_step = "docker info, docker buildx ls and the engine's log say more"
+
 
 class BuildError(LayerdoitError):
     """A layer did not build."""
@@ -54,6 +61,8 @@ class BuildError(LayerdoitError):
 
 class DeployError(LayerdoitError):
     """A container did not start, or did not become healthy."""
+
+    next_step = "correct what its log shows, then doit cycle_fast"
 
 
 class Interrupted(LayerdoitError):
@@ -63,3 +72,15 @@ class Interrupted(LayerdoitError):
         super().__init__(f"interrupted by signal {signum}; nothing half-made was kept")
         self.signum = signum
         self.exit_code = 128 + signum
+
+
+def as_error(error: LayerdoitError | OSError) -> LayerdoitError:
+    """An error of the operating system that nobody foresaw (disk full, no right to write) as one that says what to do."""
+    if isinstance(error, LayerdoitError):
+        return error
+    where = None if error.filename is None else str(error.filename)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "make room; `doit cache_status` shows what this project holds, `docker system df` the rest"
+        return LayerdoitError("the disk is full", where=where, hint=hint)
+    hint = "make it readable and writable for you" if isinstance(error, PermissionError) else "correct it and run again"
+    return LayerdoitError(error.strerror or str(error) or type(error).__name__, where=where, hint=hint)

@@ -144,6 +144,11 @@ class Project:
         return detect(self.root, self.config.toolchain, self.state)
 
     @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """Target triples that the builder must be able to compile for, besides its own."""
+        return tuple(sorted({*self.toolchain.targets, *([self.config.target] if self.config.target else [])}))
+
+    @cached_property
     def all_sources(self) -> Sources:
         """Every file that git, or the configuration, counts to the project."""
         if self.known is not None:
@@ -252,7 +257,7 @@ class Project:
             suite=config.base.suite,
             platform=f"linux/{_ARCHITECTURES.get(platform.machine(), platform.machine())}",
             toolchain=self.toolchain.identity,
-            targets=(*self.toolchain.targets, *([config.target] if config.target else [])),
+            targets=self.targets,
             packages=config.base.packages,
             runtime_packages=config.base.runtime_packages,
             image=config.base.image or "",

@@ -1,80 +1,109 @@
-"""What builds need of the host and no image may hold: CA bundle, cargo's registries, credentials.
+"""What builds need of the host and no image may hold: CA bundle, cargo's registries, credentials, proxies with a login.
 
-They reach `RUN` steps as BuildKit secrets: files that are mounted for one step and are in no layer, key, or log.
+They reach `RUN` steps as BuildKit secrets: mounted for one step, in no layer, key, or log. What is no file of the host
+travels in buildx's environment, so that nothing secret is ever written to a disk.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import tempfile
+import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from layerdoit.errors import ConfigError
 from layerdoit.process import register_secret
 
-# Tables of $CARGO_HOME/config.toml that say where crates come from. Flags and profiles of one person's machine stay there.
-_SOURCES = ("source", "registries", "registry", "net", "http", "credential-alias")
-# Paths of the host mean nothing in a build.
-_HOST_PATHS = ("cainfo", "proxy-cainfo")
+# Tables of $CARGO_HOME/config.toml that say where crates come from. Flags and profiles of one person's machine stay.
+_SOURCES = ("source", "registries", "registry", "net", "http")
+# What means nothing in a build: paths and programs of the host, and whether the host is on the network now.
+_HOST_ONLY = frozenset(
+    {"cainfo", "proxy-cainfo", "credential-provider", "global-credential-providers", "git-fetch-with-cli", "offline"}
+)
+_CREDENTIALS = frozenset({"token", "secret-key", "password"})
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")
+# Where systems keep the certificates that they trust: Debian, Fedora, SUSE, Alpine and macOS.
+_SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+# BuildKit's limit for one secret.
+MAX_SECRET = 500 * 1024
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Secret id -> file, and build arguments (proxies) that BuildKit itself keeps out of keys and history."""
+    """Secret id -> file of the host, or -> content; and build arguments (proxies), which BuildKit keeps out of keys."""
 
     files: Mapping[str, Path]
+    values: Mapping[str, str]
     args: Mapping[str, str]
     ssh: bool
 
 
-@contextlib.contextmanager
-def gathered(environment: Mapping[str, str] = os.environ) -> Iterator[Secrets]:
-    """The host's secrets for the time of one build; what had to be written is readable by its owner only, and removed."""
-    folder = Path(tempfile.mkdtemp(prefix="layerdoit-"))
-    try:
-        yield _gather(environment, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _gather(environment: Mapping[str, str], folder: Path) -> Secrets:
-    files: dict[str, Path] = {}
-    if bundle := ca_bundle(environment):
-        files["ca"] = bundle
+def gathered(environment: Mapping[str, str] = os.environ, project: Mapping[str, Any] | None = None) -> Secrets:
+    """The host's secrets for a build; masked in all text from now on. `project`: its own cargo configuration."""
     home = Path(environment.get("CARGO_HOME") or Path(environment.get("HOME", "/")) / ".cargo")
-    config = {name: table for name, table in _toml(home, "config").items() if name in _SOURCES}
-    for name in _HOST_PATHS:
-        config.get("http", {}).pop(name, None)
-    credentials = _toml(home, "credentials")
-    _merge(credentials, _tokens(environment))
-    for name, content in (("cargo-config", config), ("cargo-credentials", credentials)):
-        if content:
-            files[name] = _written(folder / name, content)
-    _register(config)
-    _register(credentials)
-    args = {name: environment[name] for proxy in _PROXIES for name in (proxy, proxy.lower()) if environment.get(name)}
-    for value in args.values():
-        if "@" in value:
-            register_secret(value.split("//")[-1].split("@")[0])
-    return Secrets(files, args, bool(environment.get("SSH_AUTH_SOCK")))
+    host, stored, project = _toml(home, "config"), _toml(home, "credentials"), project or {}
+    config = {name: kept for name in _SOURCES if (kept := _without(host.get(name), _HOST_ONLY | _CREDENTIALS))}
+    _merge(config, _from_environment(environment, (host, project)))
+    credentials = _only(project, _CREDENTIALS)
+    for more in (_only(host, _CREDENTIALS), stored, _tokens(environment, (host, project))):
+        _merge(credentials, more)
+    for content in (host, stored, project, config, credentials):
+        _register(content)
+    values = {
+        name: _written(content)
+        for name, content in (("cargo-config", config), ("cargo-credentials", credentials))
+        if content
+    }
+    proxies = {
+        name: environment[name] for proxy in _PROXIES for name in (proxy, proxy.lower()) if environment.get(name)
+    }
+    for value in proxies.values():
+        _register_login(value)
+    logins = {name: value for name, value in proxies.items() if "@" in value}
+    if logins:
+        # All of them, so that one file says which proxy is used for what.
+        values["proxy"] = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in proxies.items())
+    bundle = ca_bundle(environment, host, home)
+    return Secrets(
+        {"ca": bundle} if bundle else {},
+        values,
+        {name: value for name, value in proxies.items() if name not in logins},
+        Path(environment.get("SSH_AUTH_SOCK", "/")).is_socket(),
+    )
 
 
-def ca_bundle(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The certificates that the host trusts, where its environment names a file."""
-    for name in ("CARGO_HTTP_CAINFO", "SSL_CERT_FILE", "CURL_CA_BUNDLE"):
-        if value := environment.get(name):
+def ca_bundle(environment: Mapping[str, str], config: Mapping[str, Any], home: Path) -> Path | None:
+    """The certificates that the host trusts: named by its environment or cargo configuration, else its system's."""
+    in_config = config.get("http", {}).get("cainfo")
+    named = (
+        ("CARGO_HTTP_CAINFO", environment.get("CARGO_HTTP_CAINFO")),
+        # cargo takes a path in a configuration file from the folder above the one with the file.
+        (f"http.cainfo in {home}/config.toml", str(home.parent / in_config) if in_config else None),
+        ("SSL_CERT_FILE", environment.get("SSL_CERT_FILE")),
+        ("CURL_CA_BUNDLE", environment.get("CURL_CA_BUNDLE")),
+    )
+    for name, value in named:
+        if value:
             path = Path(value)
             if not path.is_file():
                 raise ConfigError(f"{name} names {value}, which is no file", hint=f"correct or unset {name}")
+            if path.stat().st_size > MAX_SECRET:
+                raise ConfigError(
+                    f"{name} names {value}, which is larger than a build secret may be ({MAX_SECRET // 1024} KiB)",
+                    hint="name a bundle that holds only what is needed",
+                )
             return path
-    return None
+    usable = (path for path in map(Path, _SYSTEM_BUNDLES) if path.is_file() and path.stat().st_size <= MAX_SECRET)
+    return next(usable, None)
 
 
 def _toml(home: Path, name: str) -> dict[str, Any]:
@@ -90,28 +119,74 @@ def _toml(home: Path, name: str) -> dict[str, Any]:
     return {}
 
 
-def _tokens(environment: Mapping[str, str]) -> dict[str, Any]:
+def _without(value: Any, names: frozenset[str]) -> Any:
+    """The same, without the keys of these names at any depth, nor what is empty then."""
+    if not isinstance(value, Mapping):
+        return value
+    kept = {key: _without(item, names) for key, item in value.items() if key not in names}
+    return {key: item for key, item in kept.items() if item != {}}
+
+
+def _only(config: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """The credentials in the tables of a cargo configuration that may hold some."""
+    registry = {key: value for key, value in config.get("registry", {}).items() if key in names}
+    registries = {
+        name: held
+        for name, table in config.get("registries", {}).items()
+        if (held := {key: value for key, value in table.items() if key in names})
+    }
+    return {key: held for key, held in (("registry", registry), ("registries", registries)) if held}
+
+
+def _registries(
+    environment: Mapping[str, str], end: str, configs: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """Registry name and value of cargo's variables `CARGO_REGISTRIES_<NAME>_<end>`."""
+    configured = {name for config in configs for name in config.get("registries", {})}
+    for variable, value in environment.items():
+        if not (variable.startswith("CARGO_REGISTRIES_") and variable.endswith(end) and value):
+            continue
+        written = variable.removeprefix("CARGO_REGISTRIES_").removesuffix(end)
+        known = {name for name in configured if name.upper().replace("-", "_") == written}
+        # The variable's name does not tell `my-registry` from `my_registry`.
+        for name in sorted(known or {written.lower(), written.lower().replace("_", "-")}):
+            yield name, value
+
+
+def _tokens(environment: Mapping[str, str], configs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """cargo's token variables, in the form of its credentials file."""
     found: dict[str, Any] = {}
     if token := environment.get("CARGO_REGISTRY_TOKEN"):
         found["registry"] = {"token": token}
-    for name, token in environment.items():
-        if name.startswith("CARGO_REGISTRIES_") and name.endswith("_TOKEN") and token:
-            registry = name.removeprefix("CARGO_REGISTRIES_").removesuffix("_TOKEN").lower().replace("_", "-")
-            found.setdefault("registries", {})[registry] = {"token": token}
+    for name, token in _registries(environment, "_TOKEN", configs):
+        found.setdefault("registries", {})[name] = {"token": token}
+    return found
+
+
+def _from_environment(environment: Mapping[str, str], configs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """cargo's variables that say where crates come from, in the form of its configuration file."""
+    found: dict[str, Any] = {}
+    if default := environment.get("CARGO_REGISTRY_DEFAULT"):
+        found["registry"] = {"default": default}
+    if proxy := environment.get("CARGO_HTTP_PROXY"):
+        found["http"] = {"proxy": proxy}
+    for name, index in _registries(environment, "_INDEX", configs):
+        found.setdefault("registries", {})[name] = {"index": index}
     return found
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
     for name, value in other.items():
-        if isinstance(value, Mapping) and isinstance(into.get(name), dict):
+        if isinstance(value, Mapping):
+            if not isinstance(into.get(name), dict):
+                into[name] = {}
             _merge(into[name], value)
         else:
             into[name] = value
 
 
 def _register(content: Any, name: str = "") -> None:
-    """Whatever is called a token, a password or a secret never reaches a log; nor does what stands before the @ of an address."""
+    """Whatever is called a token, a password or a secret never reaches a log; nor does the login in an address."""
     if isinstance(content, Mapping):
         for key, value in content.items():
             _register(value, key)
@@ -119,16 +194,32 @@ def _register(content: Any, name: str = "") -> None:
         for value in content:
             _register(value, name)
     elif isinstance(content, str):
-        if any(word in name for word in ("token", "password", "secret")):
+        if name in _CREDENTIALS:
             register_secret(content)
-        elif "://" in content and "@" in content:
-            register_secret(content.split("://")[1].split("@")[0])
+            # `Bearer …` and the like
+            register_secret(content.rpartition(" ")[2])
+        _register_login(content)
 
 
-def _written(path: Path, content: Mapping[str, Any]) -> Path:
+def _register_login(address: str) -> None:
+    """What stands before the @ of an address, and the password in it alone; `git@…` of an ssh address is no secret."""
+    address = address.removeprefix("sparse+").removeprefix("registry+")
+    try:
+        parts = urlsplit(address if "://" in address else f"//{address}")
+    except ValueError:
+        return
+    login, at, _ = parts.netloc.rpartition("@")
+    _, colon, password = login.partition(":")
+    if not at or (not colon and parts.scheme in ("", "ssh")):
+        return
+    register_secret(login)
+    register_secret(unquote(login))
+    if password:
+        register_secret(password)
+        register_secret(unquote(password))
+
+
+def _written(content: Mapping[str, Any]) -> str:
     import tomli_w
 
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        tomli_w.dump(content, stream)
-    return path
+    return tomli_w.dumps(content)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class AllButOnRequest(list[str]):
@@ -33,28 +33,39 @@ class AllButOnRequest(list[str]):
         return len(self._names())
 
 
-def loading_command() -> Any:
-    """The doit command that is loading the dodo, found on the stack of a task creator; None without doit."""
+class Loading(NamedTuple):
+    """The doit command that loads the dodo, its options, and the words after it (or the dodo's `default_tasks`)."""
+
+    command: Any
+    params: dict[str, Any]
+    words: list[str] | None
+
+    @property
+    def to_run(self) -> list[str]:
+        """What was named to be run; empty where none was, and for commands that run nothing."""
+        named = self.words is not None and not isinstance(self.words, AllButOnRequest)
+        return list(self.words or ()) if named and self.command.name == "run" else []
+
+    def leave_out_on_request(self) -> None:
+        """Correct the command's default selection."""
+        if self.words is None:
+            self.command.sel_tasks = AllButOnRequest(self.command)
+
+    def leave_output_to_task(self) -> None:
+        """For a task that prints JSON: doit's own lines would make it unreadable for programs. Errors still show."""
+        if self.params.get("reporter") == "console":
+            self.params["reporter"] = "error-only"
+
+
+def loading() -> Loading | None:
+    """Called by a task creator: what loads the dodo, found on the stack; None without doit's command line."""
     from doit.cmd_base import DoitCmdBase
 
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         command = frame.f_locals.get("self")
         if isinstance(command, DoitCmdBase):
-            return command
+            params = frame.f_locals.get("params")
+            return Loading(command, params if isinstance(params, dict) else {}, command.sel_tasks)
         frame = frame.f_back
     return None
-
-
-def leave_out_on_request(command: Any) -> None:
-    """Correct the default selection of the command that loads the dodo."""
-    if command is not None and command.sel_tasks is None:
-        command.sel_tasks = AllButOnRequest(command)
-
-
-def to_be_run(command: Any) -> list[str]:
-    """The words after `doit`, or the dodo's `default_tasks`; empty for commands that run nothing."""
-    words = getattr(command, "sel_tasks", None)
-    if getattr(command, "name", "") != "run" or words is None or isinstance(words, AllButOnRequest):
-        return []
-    return list(words)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import os
 import re
 import sys
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit import config as configuration
-from layerdoit.errors import ConfigError, Interrupted, LayerdoitError
+from layerdoit.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.project import Project
-from layerdoit.selected import leave_out_on_request, loading_command, to_be_run
+from layerdoit.selected import Loading, loading
 
 Params = tuple[dict[str, Any], ...]
 
@@ -47,7 +46,11 @@ TASKS: tuple[TaskDoc, ...] = (
     TaskDoc("deps", "Deps layer: third-party crates, compiled.", on_request=False, after=("base",)),
     TaskDoc("app", "App layer: the workspace's own crates, binaries and assets.", on_request=False, after=("deps",)),
     TaskDoc("image", "The image, tagged; the default task.", on_request=False, after=("base", "deps", "app")),
-    TaskDoc("cycle_fast", "Build, start beside the old container, wait until healthy, swap, remove the old.", after=("image",)),
+    TaskDoc(
+        "cycle_fast",
+        "Build, start beside the old container, wait until healthy, swap, remove the old.",
+        after=("image",),
+    ),
     TaskDoc("deploy", "Run the image that is there, replacing the old container; builds nothing."),
     TaskDoc("destroy", "Stop and remove the container; nothing to do where there is none."),
     TaskDoc("status", "What runs, and what the layers' state is.", _JSON),
@@ -68,7 +71,7 @@ def tasks(root: str | os.PathLike[str] = ".", *, prefix: str = "") -> Callable[[
 
     Bind it to a name that starts with `task_`.
     """
-    caller = inspect.stack()[1].filename
+    caller = sys._getframe(1).f_code.co_filename
     base = Path(caller).parent if os.path.exists(caller) else Path.cwd()
     folder = base / root
 
@@ -90,34 +93,52 @@ def task_layerdoit() -> Iterator[dict[str, Any]]:
 def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
     from doit.exceptions import InvalidTask
 
-    command = loading_command()
-    leave_out_on_request(command)
     try:
-        _check_words(command, prefix)
+        _adapt(loading(), prefix)
         if not root.is_dir():
-            raise ConfigError(f'layerdoit.tasks: there is no folder "{root}"', hint="give the folder of a Rust project, relative to the dodo.py")
+            raise ConfigError(
+                f'layerdoit.tasks: there is no folder "{root}"',
+                hint="give the folder of a Rust project, relative to the dodo.py",
+            )
         project = Project(root, variables())
         _ = project.config
-    except LayerdoitError as error:
-        raise InvalidTask(str(error)) from None
+    except (LayerdoitError, OSError) as error:
+        raise InvalidTask(str(as_error(error))) from None
     files = _file_deps(project)
     groups = set()
     for task in TASKS:
         group, _, name = task.name.partition(":")
         if name and group not in groups:
             groups.add(group)
-            yield {"basename": _named(prefix, group), "name": None, "doc": "Clear this project's caches, by level.", "meta": {"on_request": True}}
+            yield {
+                "basename": _named(prefix, group),
+                "name": None,
+                "doc": "Clear this project's caches, by level.",
+                "meta": {"on_request": True},
+            }
         yield _task(project, task, prefix, files.get(task.name, ()))
     if prefix:
-        yield {"basename": prefix, "actions": None, "task_dep": [_named(prefix, "image")], "doc": f"The image of {root.name}."}
+        yield {
+            "basename": prefix,
+            "actions": None,
+            "task_dep": [_named(prefix, "image")],
+            "doc": f"The image of {root.name}.",
+        }
 
 
-def _check_words(command: Any, prefix: str) -> None:
-    """A group of tasks that delete must not run as a whole because its name was typed without the rest."""
+def _adapt(run: Loading | None, prefix: str) -> None:
+    """What of our tasks doit's own rules would get wrong."""
+    if run is None:
+        return
+    run.leave_out_on_request()
+    words = run.to_run
     group = _named(prefix, "cache_clear")
-    if group in to_be_run(command):
+    if group in words:
+        # doit would run the whole group because the rest of a name was not typed: everything would be deleted.
         levels = [name for task in TASKS if (name := _named(prefix, task.name)).startswith(f"{group}:")]
         raise ConfigError(f"{group} needs a level", hint=f"one of {', '.join(levels)}")
+    if "--json" in words and words[0] in {_named(prefix, task.name) for task in TASKS if task.params == _JSON}:
+        run.leave_output_to_task()
 
 
 def _named(prefix: str, name: str) -> str:
@@ -191,9 +212,10 @@ class Guarded:
             raise SystemExit(error.exit_code) from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None
-        except LayerdoitError as error:
-            print(f"layerdoit: error: {error}", file=sys.stderr, flush=True)
-            return TaskFailed(error.what, report=False)
+        except (LayerdoitError, OSError) as error:
+            failure = as_error(error)
+            print(f"layerdoit: error: {failure}", file=sys.stderr, flush=True)
+            return TaskFailed(failure.what, report=False)
         # False: failed, and has said why.
         return TaskFailed(f"{self._action.__name__} failed", report=False) if done is False else done
 
@@ -225,9 +247,8 @@ def variables() -> dict[str, str]:
 
     given: Mapping[str, str] = doit_cmd._CMDLINE_VARS or {}
     ours = {variable.name for variable in configuration.VARIABLES}
-    strange = [name for name in given if name not in ours]
-    if strange:
-        configuration.check_variables(given, [name for name in strange if name in _dodo_words()])
+    if not ours.issuperset(given):
+        configuration.check_variables(given, sorted(_dodo_words() - ours))
     return {name: value for name, value in given.items() if name in ours}
 
 

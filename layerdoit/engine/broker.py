@@ -1,16 +1,20 @@
-"""How a base image comes about where no engine or registry has it: from official images, or bootstrapped without any."""
+"""How a base image comes about where neither engine nor registry has it: from official images, or without any."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit import process
 from layerdoit.engine.images import PREFIX
-from layerdoit.errors import EngineError
+from layerdoit.errors import ConfigError, EngineError
 from layerdoit.workspace.toolchain import Toolchain, installed
 
 if TYPE_CHECKING:
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
 OS_REPOSITORY = "layerdoit-os"
 # Part of an OS image's key: what mmdebstrap is asked for.
 OS_PACKAGES = "ca-certificates"
+APT = Path("/etc/apt")
+# The official Rust images are of releases only.
+_RELEASE = re.compile(r"\d+\.\d+(\.\d+)?$")
+_LOGIN_HINT = "docker login, correct the reference, or leave {setting} out"
 
 
 @dataclass(frozen=True)
@@ -33,47 +41,133 @@ class Origin:
     words: str
 
 
-def origin(base: Base, toolchain: Toolchain, layer: str, root: Path) -> Origin:
+def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str, root: Path) -> Origin:
     """Decide, and have ready, what a builder (`base`) or a `runtime` image is built from."""
     version = toolchain.release or toolchain.channel
-    rust_image = base.image or f"rust:{version}-slim-{base.suite}"
-    os_image = base.runtime_image or f"debian:{base.suite}-slim"
-    wanted = rust_image if layer == "base" else os_image
+    if layer == "runtime":
+        if base.runtime_image:
+            _explicit(base.runtime_image, "base.runtime_image")
+            return Origin("image", base.runtime_image, None, None, version, f"from {base.runtime_image}")
+        method, image, words = _system(base)
+        return Origin(method, image, None, None, version, words)
+    if base.image:
+        if base.builder == "bootstrap":
+            raise ConfigError(
+                "base.image names an image, but base.builder: bootstrap uses none", hint="leave one of them out"
+            )
+        _explicit(base.image, "base.image")
+        return _from_image(base.image, version)
+    official = f"rust:{version}-slim-{base.suite}"
     refusal = None
     if base.builder != "bootstrap":
-        from layerdoit.engine import registry
-
-        refusal = registry.pull_parent(wanted)
+        refusal = _official(official, version)
         if refusal is None:
-            return Origin("image", os_image, rust_image, None, version, f"from {wanted}")
+            return _from_image(official, version)
         if base.builder == "image":
             raise EngineError(
-                f"the image {wanted} cannot be had: {refusal}",
-                hint="docker login, or base.builder: bootstrap to build without any image registry",
+                f"the image {official} cannot be had: {refusal}",
+                hint="docker login, name another one (base.image), or base.builder: bootstrap to do without",
             )
-    why = f" ({wanted} cannot be had: {refusal})" if refusal else ""
-    own_os = bootstrap_os(base.suite)
-    if layer == "runtime":
-        return Origin("bootstrap", own_os, None, None, version, f"bootstrapped with mmdebstrap{why}")
+    sysroot = _sysroot(toolchain, targets, root, official, refusal)
+    _, image, words = _system(base)
+    # One reason is enough: that of the system's image would be the same.
+    words = f"{words.partition(' (')[0]}, with this machine's Rust {version}{_because(official, refusal)}"
+    return Origin("bootstrap", image, None, sysroot, version, words)
+
+
+def _from_image(reference: str, version: str) -> Origin:
+    # The stage for bootstrapping is not built, so its OS image is never asked for.
+    return Origin("image", "scratch", reference, None, version, f"from {reference}")
+
+
+def _because(reference: str, refusal: str | None) -> str:
+    return f" ({reference} cannot be had: {refusal})" if refusal else ""
+
+
+def _explicit(reference: str, setting: str) -> None:
+    """What the configuration names is part of the key: nothing else may take its place."""
+    from layerdoit.engine import registry
+
+    refusal = registry.pull_parent(reference)
+    if refusal is not None:
+        raise EngineError(
+            f"{setting} names {reference}, which cannot be had: {refusal}", hint=_LOGIN_HINT.format(setting=setting)
+        )
+
+
+def _official(reference: str, version: str) -> str | None:
+    if not _RELEASE.match(version):
+        return "official images are of Rust releases only"
+    from layerdoit.engine import registry
+
+    return registry.pull_parent(reference)
+
+
+# --- the toolchain ---------------------------------------------------------------------------------------------------
+
+
+def _sysroot(toolchain: Toolchain, targets: Sequence[str], root: Path, official: str, refusal: str | None) -> Path:
+    """This machine's toolchain, if it is one that can be copied into an image and knows the targets."""
+    version = toolchain.release or toolchain.channel
     sysroot = installed(toolchain, root)
     if sysroot is None:
+        here = ", ".join(f"TOOLCHAIN={name}" for name in _channels()) or "TOOLCHAIN=…"
+        elsewhere = f", and the image {official} cannot be had: {refusal}" if refusal else ""
         raise EngineError(
-            f"Rust {version} is not installed on this machine, and {wanted} cannot be had",
-            hint=f"rustup toolchain install {toolchain.channel}, or name another one: TOOLCHAIN=… or `toolchain:` in layerdoit.yaml",
+            f"Rust {version}, named by {toolchain.source}, is not installed on this machine{elsewhere}",
+            hint=f"rustup toolchain install {toolchain.channel}; or use one that is here: {here}",
         )
-    words = f"bootstrapped with mmdebstrap and this machine's Rust {version}{why}"
-    return Origin("bootstrap", own_os, None, sysroot, version, words)
+    if sysroot == Path("/usr") or not any(sysroot.glob("lib/rustlib/*-linux-*/lib")):
+        raise EngineError(
+            f"Rust {version} in {sysroot} cannot be copied into an image: it is the system's own, or not for Linux",
+            hint=f"rustup toolchain install {toolchain.channel}, or name an image with Rust in it (base.image)",
+        )
+    lacking = [target for target in targets if not (sysroot / "lib/rustlib" / target / "lib").is_dir()]
+    if lacking:
+        raise EngineError(
+            f"this machine's Rust {version} cannot compile for {', '.join(lacking)}",
+            hint=f"rustup target add --toolchain {toolchain.channel} {' '.join(lacking)}",
+        )
+    return sysroot
+
+
+def _channels() -> list[str]:
+    """The toolchains that rustup has, by the names that TOOLCHAIN takes."""
+    folder = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup") / "toolchains"
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [re.sub(r"-(x86_64|aarch64|riscv64\w*|powerpc\w*|s390x|i686)-.*$", "", name) for name in names][:4]
+
+
+# --- the operating system --------------------------------------------------------------------------------------------
+
+
+def _system(base: Base) -> tuple[str, str, str]:
+    """Method, image and words: the distribution's own image, or one made here."""
+    from layerdoit.engine import registry
+
+    image = f"debian:{base.suite}-slim"
+    refusal = None
+    if base.builder != "bootstrap":
+        refusal = registry.pull_parent(image)
+        if refusal is None:
+            return "image", image, f"from {image}"
+        if base.builder == "image":
+            raise EngineError(
+                f"the image {image} cannot be had: {refusal}",
+                hint="docker login, name another one (base.runtime_image), or base.builder: bootstrap",
+            )
+    return "bootstrap", bootstrap_os(base.suite), "bootstrapped with mmdebstrap" + _because(image, refusal)
 
 
 def bootstrap_os(suite: str) -> str:
     """The tag of a minimal Debian image, made with mmdebstrap if the engine lacks it. It is shared by all projects."""
+    from docker.errors import APIError, ImageNotFound
+
     from layerdoit.engine.registry import client
 
     key = hashlib.sha256(f"mmdebstrap minbase {OS_PACKAGES} {suite}".encode()).hexdigest()
     name = f"{OS_REPOSITORY}:{suite}-{key[:12]}"
     engine = client()
-    from docker.errors import ImageNotFound
-
     try:
         engine.images.get(name)
     except ImageNotFound:
@@ -82,21 +176,60 @@ def bootstrap_os(suite: str) -> str:
             _mmdebstrap(suite, archive)
             repository, tag = name.split(":")
             changes = [f"LABEL {PREFIX}layer=os {PREFIX}key={key} {PREFIX}project={OS_REPOSITORY}"]
-            engine.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=changes)
+            try:
+                engine.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=changes)
+            except APIError as error:
+                raise EngineError(f"the engine did not take the {suite} system: {error.explanation}") from error
     return name
 
 
 def _mmdebstrap(suite: str, archive: Path) -> None:
-    argv = ["mmdebstrap", "--variant=minbase", f"--include={OS_PACKAGES}", suite, str(archive)]
+    mirrors = apt_mirrors(suite, _apt_sources(APT))
+    argv = ["mmdebstrap", "--variant=minbase", f"--include={OS_PACKAGES}", suite, str(archive), *mirrors]
+    print(f"layerdoit: making a minimal {suite} system with mmdebstrap", file=sys.stderr, flush=True)
     try:
         process.capture(argv)
     except process.ProgramMissing as error:
         raise EngineError(
-            "no image registry can be reached, and mmdebstrap, which builds an OS image without one, is not installed",
+            "no image registry can be used, and mmdebstrap, which makes an OS image without one, is not installed",
             hint="apt-get install mmdebstrap (Debian or Ubuntu), or docker login to a registry",
         ) from error
     except process.CommandFailed as error:
+        said = [line for line in error.stderr.splitlines() if line.startswith(("E:", "Err:"))]
+        why = said[0] if said else (error.stderr.strip().splitlines() or [error.what])[-1]
         raise EngineError(
-            f"mmdebstrap could not build a {suite} system: {error.stderr.strip().splitlines()[-1] if error.stderr.strip() else error}",
-            hint="check base.suite and this machine's apt mirror",
+            f"mmdebstrap could not make a {suite} system: {why}",
+            hint="check base.suite, this machine's apt mirror and, for users other than root, the package uidmap",
         ) from error
+
+
+def apt_mirrors(suite: str, sources: Iterable[str]) -> list[str]:
+    """apt source lines for `suite` at this machine's mirrors of Debian; none: mmdebstrap knows the public ones."""
+    found: dict[str, str] = {}
+    for uri in sources:
+        address = uri.rstrip("/")
+        # Ubuntu's mirrors hold no Debian.
+        kind = {"debian": "", "debian-security": "-security"}.get(address.rsplit("/", 1)[-1])
+        if kind is not None and address.startswith(("http://", "https://")):
+            found.setdefault(kind, address)
+    if "" not in found:
+        return []
+    lines = [f"deb {found['']} {name} main" for name in (suite, f"{suite}-updates")]
+    if suite in ("sid", "unstable"):
+        return lines[:1]
+    return [*lines, f"deb {found['-security']} {suite}-security main"] if "-security" in found else lines
+
+
+def _apt_sources(folder: Path) -> list[str]:
+    """The addresses in this machine's apt configuration, in both of its formats."""
+    addresses: list[str] = []
+    for path in (folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if path.suffix == ".sources":
+            addresses += [uri for line in re.findall(r"(?mi)^URIs:(.*)$", text) for uri in line.split()]
+        elif path.suffix == ".list":
+            addresses += re.findall(r"(?m)^deb\s+(?:\[[^\]]*\]\s+)?(\S+)", text)
+    return addresses

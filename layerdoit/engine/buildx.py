@@ -21,7 +21,7 @@ NO_BINARY = 88
 
 @dataclass(frozen=True)
 class Build:
-    """One call of `docker buildx build`. `secrets` maps ids to files; `contexts` names to folders."""
+    """One call of `docker buildx build`. Secrets by id: `secrets` are files, `values` contents; `contexts` are folders."""
 
     layer: str
     dockerfile: Path
@@ -32,6 +32,7 @@ class Build:
     target: str | None = None
     contexts: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Path] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
     ssh: bool = False
     builder: str | None = None
 
@@ -49,6 +50,8 @@ class Build:
                 command += [flag, f"{name}={value}"]
         for name, path in self.secrets.items():
             command += ["--secret", f"id={name},src={path}"]
+        for name in self.values:
+            command += ["--secret", f"id={name},env={_variable(name)}"]
         for tag in self.tags:
             command += ["--tag", tag]
         if self.target:
@@ -56,6 +59,14 @@ class Build:
         if self.ssh:
             command += ["--ssh", "default"]
         return [*command, str(self.context)]
+
+    def environment(self) -> dict[str, str]:
+        """What buildx's own environment has to hold: secrets that are no files."""
+        return {_variable(name): content for name, content in self.values.items()}
+
+
+def _variable(name: str) -> str:
+    return "LAYERDOIT_SECRET_" + name.upper().replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ def run(build: Build, log: TextIO, expected_crates: int | None = None) -> Built:
     print("$", process.redact(" ".join(argv)), file=log)
     begun = time.monotonic()
     try:
-        code = process.stream(argv, on_line=lambda _, line: reader.feed(line))
+        code = process.stream(argv, env=build.environment(), on_line=lambda _, line: reader.feed(line))
     finally:
         display.clear()
         log.flush()
@@ -91,15 +102,29 @@ def run(build: Build, log: TextIO, expected_crates: int | None = None) -> Built:
 def _failure(build: Build, report: Report, log: Path) -> Exception:
     error = next((line for line in reversed(report.errors) if line.startswith("ERROR")), "")
     text = process.redact(error.removeprefix("ERROR: ") or " ".join(report.errors[-3:]))
-    if "is not a docker command" in text or "unknown command: docker buildx" in text or "unknown flag: --progress" in text:
-        return EngineError("docker buildx is not installed", hint="install the buildx plugin (package docker-buildx or docker-buildx-plugin)")
+    if "invalid progress mode" in text:
+        return EngineError("docker buildx is too old", hint="install the buildx plugin 0.13 or later")
+    if (
+        "is not a docker command" in text
+        or "unknown command: docker buildx" in text
+        or "unknown flag: --progress" in text
+    ):
+        return EngineError(
+            "docker buildx is not installed",
+            hint="install the buildx plugin (package docker-buildx or docker-buildx-plugin)",
+        )
     if "permission denied" in text and ".sock" in text:
         return unreachable(endpoint(), PermissionError())
     if "Cannot connect to the Docker daemon" in text or "error during connect" in text:
         return unreachable(endpoint(), ConnectionError())
     if "no space left on device" in text or any("o space left on device" in line for line in report.tail):
         return BuildError(
-            f"{build.layer}: the disk is full", hint="doit cache_status shows what this project holds; docker system df the rest"
+            f"{build.layer}: the disk is full",
+            hint="doit cache_status shows what this project holds; docker system df the rest",
+        )
+    if text.startswith("no builder "):
+        return EngineError(
+            text, hint="docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml"
         )
     code = text.rsplit("exit code: ", 1)[-1].strip() if "exit code: " in text else ""
     if code == str(RESEND):
@@ -114,7 +139,9 @@ def _failure(build: Build, report: Report, log: Path) -> Exception:
 
 def _relevant(tail: Sequence[str]) -> Sequence[str]:
     """The compiler's errors in full: from the first of them on; otherwise the last lines."""
-    first = next((index for index, line in enumerate(tail) if line.startswith(("error", "warning: unused", "error["))), None)
+    first = next(
+        (index for index, line in enumerate(tail) if line.startswith(("error", "warning: unused", "error["))), None
+    )
     lines = tail[first:] if first is not None else tail[-40:]
     return [line for line in lines if not line.lstrip().startswith(("Compiling ", "Downloaded ", "Downloading "))]
 
@@ -124,9 +151,14 @@ def _mismatch(report: Report) -> BuildError:
     packages = []
     for note in report.noted("missing"):
         fields = dict(word.split("=", 1) for word in note.split() if "=" in word)
-        lines.append(f"{fields.get('binary')} needs {fields.get('library')}, which the runtime image lacks (package {fields.get('package')})")
+        lines.append(
+            f"{fields.get('binary')} needs {fields.get('library')}, which the runtime image lacks (package {fields.get('package')})"
+        )
         packages.append(fields.get("package", "?"))
-    lines += [f"{note.split(' ', 1)[-1]} (the builder's libraries are newer than the runtime's)" for note in report.noted("too-new")]
+    lines += [
+        f"{note.split(' ', 1)[-1]} (the builder's libraries are newer than the runtime's)"
+        for note in report.noted("too-new")
+    ]
     hint = "use one suite for builder and runtime image (base.suite, base.image, base.runtime_image)"
     if packages:
         hint = f"add to layerdoit.yaml: base: {{runtime_packages: [{', '.join(sorted(set(packages)))}]}}"

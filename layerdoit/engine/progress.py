@@ -9,7 +9,10 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TextIO
+
+from layerdoit.process import redact
 
 # Lines that the scripts of a build say to us.
 NOTE = re.compile(r"^layerdoit: (.*)$")
@@ -139,6 +142,8 @@ class Reader:
             self._step = _short(name)
         if vertex.get("cached"):
             self._log(f"# cached: {name}")
+        elif vertex.get("completed") and vertex.get("started"):
+            self._log(f"# done in {_seconds(vertex['started'], vertex['completed']):.2f} s: {name}")
         if vertex.get("error"):
             self.report.failed_step = name
             self.report.tail = self._tails.get(digest, [])
@@ -154,7 +159,7 @@ class Reader:
         if rest:
             self._partial[vertex] = rest
         tail = self._tails.setdefault(vertex, [])
-        for line in lines:
+        for line in map(redact, lines):
             self._log(line)
             if note := NOTE.match(line):
                 self.report.notes.append(note[1])
@@ -166,6 +171,14 @@ class Reader:
             elif _DOWNLOADED.match(line):
                 self._step = line.strip()
         del tail[:-400]
+
+
+def _seconds(begun: str, ended: str) -> float:
+    # Go prints up to nine digits of a second; Python reads six.
+    def moment(text: str) -> datetime:
+        return datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", text).replace("Z", "+00:00"))
+
+    return (moment(ended) - moment(begun)).total_seconds()
 
 
 def _short(name: str) -> str:

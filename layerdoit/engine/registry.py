@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.engine.api import endpoint, unreachable
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import EngineError
 from layerdoit.layers.key import Spec, tag
+from layerdoit.process import redact
 
 if TYPE_CHECKING:
     import docker
+
+# Seconds: a push of a large layer says nothing for long.
+TIMEOUT = 600
+# Registries that did not answer in this run, and why: each is waited for once.
+_silent: dict[str, str] = {}
 
 
 def client() -> docker.DockerClient:
@@ -22,7 +31,10 @@ def client() -> docker.DockerClient:
 
     host = endpoint()
     try:
-        found = docker.DockerClient(base_url=host, use_ssh_client=host.startswith("ssh"), timeout=600)
+        if host.startswith("tcp://") and os.environ.get("DOCKER_HOST"):
+            found = docker.from_env(timeout=TIMEOUT)
+        else:
+            found = docker.DockerClient(base_url=host, use_ssh_client=host.startswith("ssh"), timeout=TIMEOUT)
         found.ping()
     except DockerException as error:
         cause: BaseException | None = error
@@ -33,74 +45,165 @@ def client() -> docker.DockerClient:
 
 
 def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
-    """Local tags of those layers that the registry has under their key. A registry that does not answer has none, and says so."""
-    from docker.errors import APIError, NotFound
-
+    """Local tags of those layers that the registry has under their key. One that is silent has none, and says so."""
     engine = client()
     found = set()
     for spec in specs:
         remote = tag(repository, spec.layer, spec.key)
         try:
-            engine.images.get_registry_data(remote)
-        except NotFound:
-            continue
-        except APIError as error:
-            print(f"layerdoit: registry not used: {_reason(error)}", file=sys.stderr)
+            with _refusals() as refusal:
+                engine.images.get_registry_data(remote)
+        except _Refused:
+            if _means_absent(refusal[0]):
+                continue
+            print(f"layerdoit: registry not used: {refusal[0]}", file=sys.stderr, flush=True)
             break
         found.add(spec.tag)
     return frozenset(found)
 
 
-def pull(spec: Spec, repository: str) -> None:
-    """Fetch a layer by its key and give it its local tag. What arrives must carry the full key."""
-    from docker.errors import APIError
+def pull(spec: Spec, repository: str, project: str) -> None:
+    """Fetch a layer by its key and give it its local tag. What arrives must carry the full key.
 
+    An image that another project shared is labelled as this project's, so that neither clears the other's.
+    """
     remote = tag(repository, spec.layer, spec.key)
-    try:
-        image = client().images.pull(remote)
-    except APIError as error:
+    engine = client()
+    refusal = _pulled(engine, remote)
+    if refusal is not None:
         raise EngineError(
-            f"pull of {remote} was refused: {_reason(error)}",
-            hint="docker login, or base.on_missing: [build] to build it here",
-        ) from error
-    if image.labels.get(PREFIX + "key") != spec.key:
-        raise EngineError(f"{remote} is not the image that its tag promises", hint="remove it from the registry")
-    image.tag(*spec.tag.rsplit(":", 1))
+            f"pull of {remote} was refused: {refusal}",
+            hint="docker login, or build it here: ON_MISSING=build for a base, REGISTRY= for any layer",
+        )
+    image = engine.images.get(remote)
+    if (image.labels.get(PREFIX + "key"), image.labels.get(PREFIX + "layer")) != (spec.key, spec.layer):
+        engine.images.remove(remote)
+        raise EngineError(
+            f"{remote} is not the image that its tag promises: its label holds another key",
+            hint="remove it from the registry, find out who pushed it, and build it here: REGISTRY= doit",
+        )
+    if image.labels.get(PREFIX + "project") == project:
+        image.tag(*spec.tag.rsplit(":", 1))
+    else:
+        _labelled(engine, image, spec.tag, project)
+    _untagged(engine, remote, spec.tag)
 
 
 def push(spec: Spec, repository: str) -> None:
     """Share a layer under its key."""
-    from docker.errors import APIError
-
     remote = tag(repository, spec.layer, spec.key)
     engine = client()
+    hint = f"docker login {remote.split('/')[0]}, or leave the layer out of registry.push"
     try:
-        engine.images.get(spec.tag).tag(*remote.rsplit(":", 1))
-        for event in engine.images.push(remote, stream=True, decode=True):
-            if isinstance(event, dict) and event.get("error"):
-                raise EngineError(f"push of {remote} was refused: {event['error']}", hint=f"docker login {remote.split('/')[0]}")
-    except APIError as error:
-        raise EngineError(f"push of {remote} failed: {_reason(error)}") from error
+        with _refusals() as refusal:
+            engine.images.get(spec.tag).tag(*remote.rsplit(":", 1))
+            _followed(engine.images.push(remote, stream=True, decode=True))
+    except _Refused as error:
+        raise EngineError(f"push of {remote} was refused: {refusal[0]}", hint=hint) from error
+    finally:
+        _untagged(engine, remote, spec.tag)
 
 
 def pull_parent(reference: str) -> str | None:
     """Have an image that builds start from: None when it is here now, else why it cannot be had."""
-    from docker.errors import APIError, ImageNotFound
+    from docker.errors import APIError
 
     engine = client()
-    try:
+    with contextlib.suppress(APIError):
         engine.images.get(reference)
-    except ImageNotFound:
-        try:
-            engine.images.pull(reference)
-        except APIError as error:
-            return _reason(error)
+        return None
+    host = _host(reference)
+    if host in _silent:
+        return _silent[host]
+    print(f"layerdoit: pulling {reference}", file=sys.stderr, flush=True)
+    refusal = _pulled(engine, reference)
+    if refusal is not None and refusal.startswith("the registry cannot be reached"):
+        _silent[host] = refusal
+    return refusal
+
+
+# --- inside ----------------------------------------------------------------------------------------------------------
+
+
+class _Refused(Exception):
+    """The engine or the registry said no."""
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[list[str]]:
+    """Failures of the SDK in a block, as one exception; the list holds the reason then."""
+    import requests
+    from docker.errors import APIError
+
+    said: list[str] = []
+    try:
+        yield said
+    except _Refused as error:
+        said.append(_reason(error))
+        raise
+    except (APIError, requests.RequestException) as error:
+        said.append(_reason(error))
+        raise _Refused(said[0]) from error
+
+
+def _followed(events: Iterable[Any]) -> None:
+    """Read a transfer's progress to its end: a failure under way is only told there."""
+    for event in events:
+        if isinstance(event, dict) and event.get("error"):
+            raise _Refused(str(event["error"]))
+
+
+def _pulled(engine: docker.DockerClient, reference: str) -> str | None:
+    from docker.utils import parse_repository_tag
+
+    repository, name = parse_repository_tag(reference)
+    try:
+        with _refusals() as refusal:
+            _followed(engine.api.pull(repository, tag=name or "latest", stream=True, decode=True))
+            engine.images.get(reference)
+    except _Refused:
+        return refusal[0]
     return None
 
 
+def _labelled(engine: docker.DockerClient, image: Any, name: str, project: str) -> None:
+    """The same image with another project's label, under a tag. Its layers are shared."""
+    with _refusals():
+        container = engine.api.create_container(image.id, command=["none"])["Id"]
+        try:
+            # A container needs a command to be made of; the image keeps its own.
+            command = json.dumps((image.attrs.get("Config") or {}).get("Cmd") or [])
+            changes = f"LABEL {PREFIX}project={project}\nCMD {command}"
+            repository, label = name.rsplit(":", 1)
+            engine.api.commit(container, repository=repository, tag=label, changes=changes)
+        finally:
+            engine.api.remove_container(container)
+
+
+def _untagged(engine: docker.DockerClient, remote: str, local: str) -> None:
+    """The engine knows an image by its local tag only, so that removing that removes it."""
+    from docker.errors import APIError
+
+    if remote != local:
+        with contextlib.suppress(APIError):
+            engine.images.remove(remote, noprune=True)
+
+
+def _host(reference: str) -> str:
+    """As docker reads it: the first part is a host if it could not be a name."""
+    first, slash, _ = reference.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
+def _means_absent(reason: str) -> bool:
+    """A registry may answer "not found" or, for a repository that nobody pushed to yet, "denied"."""
+    return any(words in reason for words in ("not found", "manifest unknown", "name unknown", "No such image"))
+
+
 def _reason(error: Any) -> str:
-    text = str(getattr(error, "explanation", None) or error).strip().splitlines()[0]
+    text = str(getattr(error, "explanation", None) or error).strip()
+    text = redact(text.splitlines()[0] if text else type(error).__name__)
     # Go wraps errors from the outside in: `Get "https://…": dial tcp: lookup …: no such host`.
-    if "dial tcp" in text:
+    if any(words in text for words in ("dial tcp", "Client.Timeout", "TLS handshake timeout", "deadline exceeded")):
         return f"the registry cannot be reached ({text.rsplit(': ', 1)[-1]})"
     return text[:300]

@@ -29,13 +29,19 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
 Variables such as PROFILE=release work as for the tasks."""
     cmd_options = (
         {"name": "json", "long": "json", "type": bool, "default": False, "help": "one JSON object on standard output"},
-        {"name": "exit_code", "long": "exit-code", "type": bool, "default": False, "help": "exit with 2 when anything would be done"},
+        {
+            "name": "exit_code",
+            "long": "exit-code",
+            "type": bool,
+            "default": False,
+            "help": "exit with 2 when anything would be done",
+        },
         {"name": "root", "long": "root", "type": str, "default": ".", "help": "folder of the Rust project"},
     )
 
     def execute(self, params: Any, args: Sequence[str]) -> int:
         """Run a verb; the return value is the exit code."""
-        from layerdoit.errors import LayerdoitError
+        from layerdoit.errors import LayerdoitError, as_error
 
         verbs: dict[str, Callable[[Any], int]] = {"plan": _plan, "version": _version}
         # doit stops at the first word that is no option; ours may follow the verb.
@@ -46,7 +52,8 @@ Variables such as PROFILE=release work as for the tasks."""
             raise InvalidCommand(f"doit layers: {given}; verbs: {', '.join(verbs)}")
         try:
             return verbs[args[0]](params)
-        except LayerdoitError as error:
+        except (LayerdoitError, OSError) as cause:
+            error = as_error(cause)
             print(f"layerdoit: error: {error}", file=sys.stderr)
             return error.exit_code if error.exit_code != CHANGES or not params["exit_code"] else 1
 

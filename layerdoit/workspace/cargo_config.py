@@ -1,10 +1,10 @@
 """TOML reading with `file:line` errors, and what of `.cargo/config.toml` reaches rustc or resolution.
 
-    read_toml(path) -> dict                  # WorkspaceError(where="file:line") when it does not parse
-    load(root) -> dict                       # merged `.cargo/config.toml` of the workspace root, {} if none
-    for_stub(config) -> dict                 # the part written into the stub workspace; no tokens
-    for_key(config) -> dict[str, Any]        # flat {"build.rustflags": [...]}; the part that changes compiled output
-    referenced(config, root) -> tuple[str]   # files and folders it names: vendored sources, `paths`, linker scripts
+read_toml(path) -> dict                  # WorkspaceError(where="file:line") when it does not parse
+load(root) -> dict                       # merged `.cargo/config.toml` of the workspace root, {} if none
+for_stub(config) -> dict                 # the part written into the stub workspace; no tokens
+for_key(config) -> dict[str, Any]        # flat {"build.rustflags": [...]}; the part that changes compiled output
+referenced(config, root) -> tuple[str]   # files and folders it names: vendored sources, `paths`, linker scripts
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _LS = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
 _GIT_ENVIRONMENT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 _SPECIAL = re.compile(r"[*?\[]")
 _TOOL_PART = re.compile(rf"(?:^|/)(?:{'|'.join(map(re.escape, sorted(TOOL_DIRS)))})(?:/|$)")
-_TOOL_FILE = re.compile(r"(?:^|/)(?:\.doit\.db[^/]*|\.cargo/credentials(?:\.toml)?)$")
+_TOOL_FILE = re.compile(r"(?:^|/)(?:\.doit\.[^/]*|\.cargo/credentials(?:\.toml)?)$")
 _PROTECTED = re.compile(r"(?:^|/)(?:Cargo\.toml|Cargo\.lock|rust-toolchain(?:\.toml)?|\.cargo/[^/]+)$")
 
 

@@ -1,10 +1,10 @@
 """Cargo.lock: a fast reader for cargo's own way of writing it, lookups, and a writer with local versions masked.
 
-    load(root) -> Lock; parse(text, where) -> Lock
-    Lock.find(reference) -> LockPackage | None      # "name", "name version", "name version (source)"
-    Lock.local(name, version) -> LockPackage | None # the entry of a path package
-    check(ws, lock)                                 # WorkspaceError when `--locked` would refuse the lockfile
-    render(lock, masked) -> str                     # `masked`: (name, version) of local packages that become 0.0.0
+load(root) -> Lock; parse(text, where) -> Lock
+Lock.find(reference) -> LockPackage | None      # "name", "name version", "name version (source)"
+Lock.local(name, version) -> LockPackage | None # the entry of a path package
+check(ws, lock)                                 # WorkspaceError when `--locked` would refuse the lockfile
+render(lock, masked) -> str                     # `masked`: (name, version) of local packages that become 0.0.0
 """
 
 from __future__ import annotations

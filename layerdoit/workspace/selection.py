@@ -1,7 +1,7 @@
 """Which packages and binaries are built, and with which options.
 
-    select(ws, packages, bins, build=None) -> Selection
-    BuildOptions(profile, features, all_features, default_features, target, env)
+select(ws, packages, bins, build=None) -> Selection
+BuildOptions(profile, features, all_features, default_features, target, env)
 """
 
 from __future__ import annotations

@@ -7,34 +7,32 @@ a new hash; they never go unseen.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import gc
 import hashlib
 import marshal
 import os
 import stat
-import threading
-import time
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from layerdoit.errors import WorkspaceError
 from layerdoit.workspace import listing
+from layerdoit.workspace.index import Index, filesystem_time, join, load, save, split
 from layerdoit.workspace.listing import Filter, Place, Runner
+from layerdoit.workspace.reading import (
+    DIRECTORY,
+    NOTHING,
+    Found,
+    Signature,
+    only_gone,
+    read_entry,
+    signature,
+    stat_flat,
+)
 
-# A file changed twice within one tick of the kernel's clock keeps its times: too young to be trusted (git: "racy").
-RACY_NS = 20_000_000
-_MAGIC = b"layerdoit-index-1\n"
-_ABSENT = (0, 0, 0, 0, 0)
-_DIRECTORY = (0, 0, 0, 0, stat.S_IFDIR)
-_UNTRUSTED = (-1, -1, -1, -1, -1)
 _INCLUDE = "\0include"
-
-Signature = tuple[int, int, int, int, int]
 
 
 class Entry(NamedTuple):
@@ -93,13 +91,13 @@ def _digest(rows: Iterable[tuple[str, str, str]]) -> str:
 class _Packed(Mapping[str, Entry]):
     """Entries as the index holds them; unpacked when somebody looks, which a no-op does not."""
 
-    def __init__(self, index: _Index) -> None:
+    def __init__(self, index: Index) -> None:
         self._index = index
         self._made: dict[str, Entry] | None = None
 
     def host_files(self) -> list[str]:
         index = self._index
-        return [host for host, kind in zip(_split(index.hosts), index.kinds, strict=True) if kind in "fx"]
+        return [host for host, kind in zip(split(index.hosts), index.kinds, strict=True) if kind in "fx"]
 
     def _entries(self) -> dict[str, Entry]:
         if self._made is None:
@@ -121,36 +119,6 @@ class _Packed(Mapping[str, Entry]):
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True)
-class _Index:
-    """One scan as it is kept. `names` holds every path that was asked about, also those that were not there."""
-
-    settings: str = ""
-    raws: Mapping[str, bytes] = field(default_factory=dict)  # context prefix -> listing as git gave it
-    nested: tuple[tuple[str, str, str], ...] = ()  # repositories inside: Place as a tuple
-    names: bytes = b""  # NUL-separated, in the context
-    hosts: bytes = b""  # NUL-separated, on the host, same order
-    folders: bytes = b""  # NUL-separated, on the host: all parents of the above
-    stats: bytes = b""  # marshal of a flat list: five numbers per name, one per folder
-    kinds: str = ""  # per name: f x l, d (a repository inside), - (absent)
-    digests: bytes = b""  # 32 bytes per name
-    digest: str = ""
-
-    def rows(self) -> Iterator[tuple[str, str, str]]:
-        digests = self.digests.hex()
-        for i, (name, kind) in enumerate(zip(_split(self.names), self.kinds, strict=True)):
-            if kind in "fxl":
-                yield name, kind, digests[64 * i : 64 * i + 64]
-
-
-def _split(blob: bytes) -> list[str]:
-    return blob.decode("utf-8", "surrogateescape").split("\0") if blob else []
-
-
-def _join(names: Sequence[str]) -> bytes:
-    return "\0".join(names).encode("utf-8", "surrogateescape")
-
-
 def scan(
     root: Path,
     *,
@@ -169,7 +137,11 @@ def scan(
         return _Scan(root, ups, tuple(outside), tuple(exclude), tuple(include), index_file, run or _quick).result()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise WorkspaceError(f"the sources cannot be read: {reason}", where=str(error.filename or root)) from error
+        raise WorkspaceError(
+            f"the sources cannot be read: {reason}",
+            where=str(error.filename or root),
+            hint="make it readable, or leave it out: sources.exclude",
+        ) from error
     finally:
         if collecting:
             gc.enable()
@@ -194,19 +166,19 @@ class _Scan:
     def result(self) -> Sources:
         dockerignore = self._dockerignore()
         settings = repr((str(self.root), self.ups, self.outside, self.exclude, self.include, dockerignore))
-        old = _load(self.index_file)
+        old = load(self.index_file)
         if old.settings != settings:
             # What was hashed is still true; what belongs to the listing is not.
             old = replace(old, raws={}, nested=(), digest="")
         places = listing.places(self.root, self.ups, self.outside)
         nested = [Place(*values) for values in old.nested]
         lister = listing.Background(lambda: self._list([*places, *nested]))
-        flat = _stat_flat(_split(old.hosts), _split(old.folders))
+        flat = stat_flat(split(old.hosts), split(old.folders))
         raws = lister.result()
         if old.digest and raws == old.raws and marshal.dumps(flat, 2) == old.stats:
             return Sources(self.root, self.ups, _Packed(old), old.digest)
-        if old.digest and raws == old.raws and (index := _refresh(old, flat, _filesystem_time(self.index_file))):
-            _save(self.index_file, index)
+        if old.digest and raws == old.raws and (index := _refresh(old, flat, filesystem_time(self.index_file))):
+            save(self.index_file, index)
             return Sources(self.root, self.ups, _Packed(index), index.digest)
         index = _Update(self, old, flat, settings, Filter(dockerignore, self.exclude)).index(places, raws)
         return Sources(self.root, self.ups, _Packed(index), index.digest)
@@ -216,7 +188,7 @@ class _Scan:
             text = (self.root / ".dockerignore").read_text(encoding="utf-8", errors="surrogateescape")
         except (FileNotFoundError, IsADirectoryError):
             return ""
-        # A list that starts from nothing (`*`, then `!target/app`) is written for another Dockerfile: it hides the sources.
+        # A list that starts from nothing (`*`, then `!target/app`) is for another Dockerfile: it hides the sources.
         whole = ("*", "**", "/*", "/**", "**/*", "./*")
         return "" if any(line.strip() in whole for line in text.splitlines()) else text
 
@@ -227,44 +199,10 @@ class _Scan:
         return raws
 
 
-def signature(found: os.stat_result) -> Signature:
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode)
-
-
-def _only_gone(error: OSError) -> None:
-    """Let an error pass that means: nothing is there (ELOOP: a folder on the way became a link to itself)."""
-    if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-        raise error
-
-
-def _stat_flat(hosts: Sequence[str], folders: Sequence[str]) -> list[int]:
-    lstat, is_dir = os.lstat, stat.S_IFDIR
-    flat: list[int] = []
-    for host in hosts:
-        try:
-            found = lstat(host)
-        except OSError as error:
-            _only_gone(error)
-            flat += _ABSENT
-            continue
-        mode = found.st_mode
-        if mode & 0o170000 == is_dir:
-            flat += _DIRECTORY
-        else:
-            flat += (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, mode)
-    for folder in folders:
-        try:
-            flat.append(lstat(folder).st_mode & 0o170000)
-        except OSError as error:
-            _only_gone(error)
-            flat.append(0)
-    return flat
-
-
-def _refresh(old: _Index, flat: list[int], now: int) -> _Index | None:
+def _refresh(old: Index, flat: list[int], now: int) -> Index | None:
     """The common change: the same paths, other content in some. None where a folder came, went or became a link."""
     stored: list[int] = marshal.loads(old.stats)
-    hosts, count = _split(old.hosts), len(old.kinds)
+    hosts, count = split(old.hosts), len(old.kinds)
     kinds, digests = list(old.kinds), bytearray(old.digests)
     if flat[5 * count :] != stored[5 * count :]:
         return None
@@ -294,21 +232,21 @@ def _refuse(names: Iterable[str]) -> None:
 class _Update:
     """The way taken when something differs: list anew, hash what is not known, write the index."""
 
-    def __init__(self, scan: _Scan, old: _Index, flat: Sequence[int], settings: str, keep: Filter) -> None:
+    def __init__(self, scan: _Scan, old: Index, flat: Sequence[int], settings: str, keep: Filter) -> None:
         self._scan, self._settings, self._filter = scan, settings, keep
         stored = marshal.loads(old.stats) if old.stats else []
-        self._known: dict[str, _Found] = {}
+        self._known: dict[str, Found] = {}
         self._now: dict[str, Signature] = {}
-        for i, (host, kind) in enumerate(zip(_split(old.hosts), old.kinds, strict=True)):
-            self._known[host] = _Found(tuple(stored[5 * i : 5 * i + 5]), kind, old.digests[32 * i : 32 * i + 32])
+        for i, (host, kind) in enumerate(zip(split(old.hosts), old.kinds, strict=True)):
+            self._known[host] = Found(tuple(stored[5 * i : 5 * i + 5]), kind, old.digests[32 * i : 32 * i + 32])
             self._now[host] = tuple(flat[5 * i : 5 * i + 5])  # type: ignore[assignment]
         self._folders: dict[str, int] = {}
         self._hidden: dict[str, bool] = {}
 
-    def index(self, places: Sequence[Place], raws: dict[str, bytes]) -> _Index:
-        now = _filesystem_time(self._scan.index_file)
+    def index(self, places: Sequence[Place], raws: dict[str, bytes]) -> Index:
+        now = filesystem_time(self._scan.index_file)
         todo, nested, used = list(places), list[Place](), dict[str, bytes]()
-        result: dict[str, tuple[str, _Found]] = {}
+        result: dict[str, tuple[str, Found]] = {}
         while todo:
             place = todo.pop(0)
             if place.prefix in used:
@@ -342,17 +280,17 @@ class _Update:
             return [name for name in kept if not name.startswith(own[len(around) :])]
         return list(kept)
 
-    def _look(self, host: str, now: int) -> _Found:
+    def _look(self, host: str, now: int) -> Found:
         known, current = self._known.get(host), self._now.get(host)
         if known is not None and known.signature == current:
             return known
         try:
             found = os.lstat(host)
         except OSError as error:
-            _only_gone(error)
-            return _NOTHING
+            only_gone(error)
+            return NOTHING
         if stat.S_ISDIR(found.st_mode):
-            return _Found(_DIRECTORY, "d", bytes(32))
+            return Found(DIRECTORY, "d", bytes(32))
         if known is not None and known.signature == signature(found):
             return known
         return read_entry(host, now)
@@ -367,123 +305,29 @@ class _Update:
             try:
                 kind = stat.S_IFMT(os.lstat(host).st_mode)
             except OSError as error:
-                _only_gone(error)
+                only_gone(error)
                 kind = 0
             self._folders[host] = kind
             above = self._is_hidden(top, os.path.dirname(folder))
             hidden = self._hidden[host] = above or kind != stat.S_IFDIR
         return hidden
 
-    def _write(self, result: dict[str, tuple[str, _Found]], raws: dict[str, bytes], nested: list[Place]) -> _Index:
+    def _write(self, result: dict[str, tuple[str, Found]], raws: dict[str, bytes], nested: list[Place]) -> Index:
         names = sorted(result, key=os.fsencode)
         flat = [number for name in names for number in result[name][1].signature]
         entries = {n: Entry(f.kind, f.digest.hex()) for n in names if (f := result[n][1]).kind in "fxl"}
         _refuse(entries)
-        index = _Index(
+        index = Index(
             settings=self._settings,
             raws=raws,
             nested=tuple((p.prefix, p.host, p.rel) for p in nested),
-            names=_join(names),
-            hosts=_join([result[name][0] for name in names]),
-            folders=_join(list(self._folders)),
+            names=join(names),
+            hosts=join([result[name][0] for name in names]),
+            folders=join(list(self._folders)),
             stats=marshal.dumps([*flat, *self._folders.values()], 2),
             kinds="".join(result[name][1].kind for name in names),
             digests=b"".join(result[name][1].digest for name in names),
             digest=listing_digest(entries),
         )
-        _save(self._scan.index_file, index)
+        save(self._scan.index_file, index)
         return index
-
-
-class _Found(NamedTuple):
-    signature: Signature
-    kind: str
-    digest: bytes
-
-
-_NOTHING = _Found(_ABSENT, "-", bytes(32))
-
-
-def read_entry(host: str, now: int) -> _Found:
-    """Hash one file or link; its stat data are taken before its content, so that a later change differs from them."""
-    for _ in range(5):
-        try:
-            found = os.lstat(host)
-            if stat.S_ISLNK(found.st_mode):
-                kind, digest = "l", hashlib.sha256(os.fsencode(os.readlink(host))).digest()
-            elif stat.S_ISREG(found.st_mode):
-                found, digest = _hash_file(host)
-                kind = "x" if found.st_mode & stat.S_IXUSR else "f"
-            else:
-                return _Found(signature(found), "-", bytes(32))
-        except (FileNotFoundError, NotADirectoryError):
-            return _NOTHING
-        except PermissionError:
-            raise
-        except OSError:
-            continue  # became a link or a folder since the lstat
-        young = max(found.st_mtime_ns, found.st_ctime_ns) + RACY_NS >= now
-        return _Found(_UNTRUSTED if young else signature(found), kind, digest)
-    raise WorkspaceError("this file keeps changing while it is read", where=host)
-
-
-def _hash_file(host: str) -> tuple[os.stat_result, bytes]:
-    descriptor = os.open(host, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb", buffering=0) as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError("not a regular file any more")
-        small = found.st_size <= 1 << 20
-        content = hashlib.sha256(file.readall()) if small else hashlib.file_digest(file, "sha256")
-        return found, content.digest()
-
-
-def _filesystem_time(index_file: Path | None) -> int:
-    """Now, by the clock that stamps the files; that of a network file system need not be ours."""
-    if index_file is not None:
-        try:
-            index_file.parent.mkdir(parents=True, exist_ok=True)
-            probe = _temporary(index_file)
-            with open(probe, "wb"):
-                pass
-            now = os.stat(probe).st_mtime_ns
-            os.unlink(probe)
-            return min(now, time.time_ns())
-        except OSError:
-            pass
-    return time.time_ns()
-
-
-def _temporary(index_file: Path) -> str:
-    return f"{index_file}.{os.getpid()}.{threading.get_ident()}"
-
-
-def _load(index_file: Path | None) -> _Index:
-    if index_file is None:
-        return _Index()
-    try:
-        blob = index_file.read_bytes()
-    except OSError:
-        return _Index()
-    start = len(_MAGIC) + 4
-    checked = int.from_bytes(blob[len(_MAGIC) : start], "big")
-    if not blob.startswith(_MAGIC) or len(blob) <= start or zlib.crc32(blob[start:]) != checked:
-        return _Index()
-    values: dict[str, Any] = marshal.loads(blob[start:])
-    return _Index(**values)
-
-
-def _save(index_file: Path | None, index: _Index) -> None:
-    """Replace the index at once; where it cannot be written, the next scan hashes again."""
-    if index_file is None:
-        return
-    body = marshal.dumps(dict(index.__dict__))
-    temporary = _temporary(index_file)
-    try:
-        index_file.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(_MAGIC + zlib.crc32(body).to_bytes(4, "big") + body)
-        os.replace(temporary, index_file)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)

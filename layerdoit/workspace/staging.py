@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from layerdoit.errors import WorkspaceError
-from layerdoit.workspace.sources import Entry, Signature, Sources, read_entry, signature
+from layerdoit.workspace.reading import Signature, read_entry, signature
+from layerdoit.workspace.sources import Entry, Sources
 
 _MAGIC = b"layerdoit-staged-1\n"
 _TICK_NS = 1_000_000

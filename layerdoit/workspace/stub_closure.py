@@ -1,6 +1,6 @@
 """What the chosen packages reach: local packages, locked external ones, and local ones that must not be stubbed.
 
-    closure(ws, lock, selection) -> Closure(local, external, real)
+closure(ws, lock, selection) -> Closure(local, external, real)
 """
 
 from __future__ import annotations

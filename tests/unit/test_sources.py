@@ -11,6 +11,7 @@ import pytest
 
 from layerdoit.errors import WorkspaceError
 from layerdoit.workspace import sources
+from layerdoit.workspace.reading import RACY_NS, read_entry
 from layerdoit.workspace.sources import Sources, scan
 
 
@@ -45,7 +46,7 @@ def look(root: Path) -> Sources:
 
 def age(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the clock of the scan run ahead, so that no file is too young to be trusted."""
-    monkeypatch.setattr(sources, "_filesystem_time", lambda _index: time.time_ns() + 10**9)
+    monkeypatch.setattr(sources, "filesystem_time", lambda _index: time.time_ns() + 10**9)
     look(root)
 
 
@@ -96,17 +97,17 @@ def test_backdated_and_swapped_files_are_seen(root: Path, monkeypatch: pytest.Mo
     assert look(root).digest() not in (before.digest(), after.digest())
 
 
-@pytest.mark.parametrize(("later_ns", "again"), [(0, True), (sources.RACY_NS, True), (sources.RACY_NS + 1, False)])
+@pytest.mark.parametrize(("later_ns", "again"), [(0, True), (RACY_NS, True), (RACY_NS + 1, False)])
 def test_a_file_hashed_too_soon_after_its_change_is_hashed_again(
     root: Path, monkeypatch: pytest.MonkeyPatch, later_ns: int, again: bool
 ) -> None:
     # A second change within one tick of the kernel's clock would leave all stat data as they are.
     path = write(root / "src/a.rs", "one")
     changed = os.lstat(path).st_ctime_ns
-    monkeypatch.setattr(sources, "_filesystem_time", lambda _index: changed + later_ns)
+    monkeypatch.setattr(sources, "filesystem_time", lambda _index: changed + later_ns)
     look(root)
     hashed: list[str] = []
-    real = sources.read_entry
+    real = read_entry
 
     def noted(host: str, now: int) -> object:
         hashed.append(host)

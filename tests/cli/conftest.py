@@ -1,0 +1,70 @@
+"""Projects to try doit in; nothing is left of them on the engine."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.scratch import Crate, docker, make_crate, remove_containers
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """Skip where there is no engine: everything but the messages about that needs one."""
+    if (
+        shutil.which("docker") is None
+        or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no Docker engine answers")
+
+
+def project(folder: Path) -> Iterator[Crate]:
+    """A project of its own on the engine; nothing is left of it."""
+    crate = make_crate(folder, f"ldt-cli-{uuid.uuid4().hex[:8]}")
+    yield crate
+    remove_containers(crate)
+    crate.doit("cache_clear:nuke", "--yes")
+    for image in set(crate.images().values()):
+        docker("image", "rm", "--force", image)
+
+
+@pytest.fixture(scope="session")
+def built(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crate]:
+    """One project for the whole session whose image is built: what copies of the tree need is there."""
+    for crate in project(tmp_path_factory.mktemp("built")):
+        crate.doit().ok()
+        yield crate
+
+
+@pytest.fixture
+def crate(built: Crate, tmp_path: Path) -> Iterator[Crate]:
+    """A fresh copy of the built project, in a folder of its own; its containers are removed at the end."""
+    yield make_crate(tmp_path / "hello", built.name)
+    remove_containers(built)
+
+
+@pytest.fixture
+def own(engine: None, tmp_path: Path) -> Iterator[Crate]:
+    """A project of which nothing is built yet, for tests that remove images."""
+    yield from project(tmp_path / "own")
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Crate:
+    """A project for commands that need no engine."""
+    return make_crate(tmp_path / "hello", "hello")
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port of this machine that another process has."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        yield int(holder.getsockname()[1])

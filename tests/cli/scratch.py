@@ -1,0 +1,146 @@
+"""A scratch project in which doit is called as a user calls it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+
+MAIN = """\
+use std::{io::{Read, Write}, net::TcpListener};
+const STATUS: &str = "200 OK";
+const TEXT: &str = "first text";
+fn main() {
+    println!("hello starts with {TEXT}");
+    let listener = TcpListener::bind("0.0.0.0:8080").unwrap();
+    for stream in listener.incoming() {
+        let Ok(mut stream) = stream else { continue };
+        let mut buffer = [0u8; 2048];
+        let _ = stream.read(&mut buffer);
+        let length = TEXT.len();
+        let _ = write!(stream, "HTTP/1.1 {STATUS}\\r\\nContent-Length: {length}\\r\\nConnection: close\\r\\n\\r\\n{TEXT}");
+    }
+}
+"""
+MANIFEST = """\
+[package]
+name = "hello"
+version = "0.1.0"
+edition = "2021"
+"""
+LOCK = """\
+version = 3
+
+[[package]]
+name = "hello"
+version = "0.1.0"
+"""
+CONFIG = """\
+project: {name}
+deploy:
+  port: 8080
+  health:
+    path: /
+    timeout: 20
+"""
+DODO = "from layerdoit import task_layerdoit\n"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    def ok(self) -> Result:
+        assert self.code == 0, self.text
+        return self
+
+    def ran(self) -> list[str]:
+        """Names of the tasks that were executed, and of those that were skipped because they are up to date."""
+        return [line[3:] for line in self.out.splitlines() if line.startswith((".  ", "-- "))]
+
+
+@dataclass
+class Crate:
+    """A scratch copy of a Rust project with a dodo.py."""
+
+    folder: Path
+    name: str
+    env: dict[str, str] = field(default_factory=dict)
+
+    def doit(self, *words: str, env: dict[str, str] | None = None, before: tuple[str, ...] = ()) -> Result:
+        argv = [*before, sys.executable, "-m", "doit", *words]
+        environment = {**os.environ, **self.env, **(env or {})}
+        done = subprocess.run(
+            argv, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            timeout=300,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def write(self, path: str, text: str) -> None:
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        before = (self.folder / path).read_text(encoding="utf-8")
+        assert old in before
+        self.write(path, before.replace(old, new))
+
+    def images(self) -> dict[str, str]:
+        """Tag -> id of this project's images."""
+        listing = docker("image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", *self.mine())
+        return dict(line.split(" ") for line in listing.splitlines())
+
+    def containers(self) -> dict[str, str]:
+        """Name -> id of this project's containers, stopped ones too."""
+        listing = docker("ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.ID}}", *self.mine())
+        return dict(line.split(" ") for line in listing.splitlines())
+
+    def port(self) -> int:
+        """The port on this machine that the container is published on."""
+        return int(docker("port", self.name, "8080").splitlines()[0].rsplit(":", 1)[1])
+
+    def serves(self) -> str:
+        """What a user gets from the container that runs."""
+        connection = HTTPConnection("127.0.0.1", self.port(), timeout=5)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def mine(self) -> tuple[str, str]:
+        return "--filter", f"label=io.layerdoit.project={self.name}"
+
+
+def docker(*words: str) -> str:
+    return subprocess.run(["docker", *words], capture_output=True, text=True, check=True).stdout
+
+
+def make_crate(folder: Path, name: str) -> Crate:
+    """A server without dependencies, so that a build takes two seconds."""
+    crate = Crate(folder, name)
+    crate.write("Cargo.toml", MANIFEST)
+    crate.write("Cargo.lock", LOCK)
+    crate.write("src/main.rs", MAIN)
+    crate.write("layerdoit.yaml", CONFIG.format(name=name))
+    crate.write("dodo.py", DODO)
+    return crate
+
+
+def remove_containers(crate: Crate) -> None:
+    for name in crate.containers():
+        docker("rm", "--force", "--volumes", name)
+    for network in docker("network", "ls", "--quiet", *crate.mine()).split():
+        docker("network", "rm", network)

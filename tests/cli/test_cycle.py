@@ -1,0 +1,161 @@
+"""`doit cycle_fast` and the tasks around the container that runs, as a developer uses them."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+
+from tests.cli.scratch import Crate
+
+ADDRESS = re.compile(r"^healthy at http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
+
+
+def test_a_day_of_work(crate: Crate) -> None:
+    # The first start.
+    started = crate.doit("cycle_fast").ok()
+    assert f"deploy {crate.name} started (" in started.out
+    address = ADDRESS.search(started.out)
+    assert address is not None
+    assert int(address[1]) == crate.port()
+    assert crate.serves() == "first text"
+    first = crate.containers()
+    assert list(first) == [crate.name]
+
+    shown = crate.doit("status").ok().out
+    assert f"{crate.name}  healthy  http://127.0.0.1:{crate.port()}  since " in shown
+    assert "runs the image of the tree as it stands" in shown
+    assert crate.doit("logs", "--tail", "1").ok().out == ".  logs\nhello starts with first text\n"
+
+    # Nothing changed: nothing happens.
+    again = crate.doit("cycle_fast").ok()
+    assert f"deploy {crate.name} already serves this image" in again.out
+    assert ADDRESS.search(again.out)
+    assert crate.containers() == first
+
+    # An edit is served at the same address.
+    crate.edit("src/main.rs", "first text", "second text")
+    assert "runs an older image than the tree would give" in crate.doit("status").ok().out
+    replaced = crate.doit("cycle_fast").ok()
+    assert f"deploy {crate.name} replaced the old one (" in replaced.out
+    assert "1 file changed: src/main.rs" in replaced.out
+    assert ADDRESS.search(replaced.out).groups() == address.groups()  # type: ignore[union-attr]
+    assert crate.serves() == "second text"
+    second = crate.containers()
+    assert list(second) == [crate.name]
+    assert second != first
+
+    # Back to a tree that was built: no build, the old image is deployed again.
+    crate.edit("src/main.rs", "second text", "first text")
+    crate.doit("cycle_fast").ok()
+    assert crate.serves() == "first text"
+
+    # The end, twice.
+    assert "container removed" in crate.doit("destroy").ok().out
+    assert crate.containers() == {}
+    assert "nothing to do" in crate.doit("destroy").ok().out
+    assert "nothing is deployed; doit cycle_fast does it" in crate.doit("status").ok().out
+
+    # What is built can be deployed without a build.
+    assert "healthy at http://" in crate.doit("deploy").ok().out
+    assert crate.serves() == "first text"
+
+
+def test_what_fails_leaves_the_old_one_serving(crate: Crate) -> None:
+    crate.doit("cycle_fast").ok()
+    before = crate.containers()
+    good = (crate.folder / "src/main.rs").read_text()
+    still = f"layerdoit: {crate.name} still serves at http://127.0.0.1:{crate.port()}\n"
+
+    crate.edit("src/main.rs", "first text", "text that nobody builds")
+    refused = crate.doit("deploy")
+    assert refused.code == 1
+    assert "there is no image of the tree as it stands" in refused.err
+    assert still in refused.err
+
+    crate.write("src/main.rs", good.replace("let listener", "let listener: u32"))
+    failed = crate.doit("cycle_fast")
+    assert failed.code == 1
+    assert "error[E0308]: mismatched types" in failed.err
+    assert ".  cycle_fast" not in failed.out
+    assert (crate.containers(), crate.serves()) == (before, "first text")
+
+    crate.edit("layerdoit.yaml", "timeout: 20", "timeout: 1")
+    crate.write("src/main.rs", good.replace("200 OK", "500 Sick").replace("first text", "sick text"))
+    failed = crate.doit("cycle_fast")
+    assert failed.code == 1
+    assert "was not healthy within 1 s (GET / answered 500)" in failed.err
+    assert "hello starts with sick text" in failed.err
+    assert still in failed.err
+    assert (crate.containers(), crate.serves()) == (before, "first text")
+
+    crate.write("src/main.rs", good.replace("    let listener", "    if TEXT.len() > 0 { panic!() }\n    let listener"))
+    failed = crate.doit("cycle_fast")
+    assert failed.code == 1
+    assert "ended with exit code 101 before it was healthy" in failed.err
+    assert "panicked at src/main.rs:6" in failed.err
+    assert still in failed.err
+    assert (crate.containers(), crate.serves()) == (before, "first text")
+
+    crate.write("src/main.rs", good.replace("first text", "third text"))
+    crate.doit("cycle_fast").ok()
+    assert crate.serves() == "third text"
+
+
+def test_status_of_a_container_that_ended(crate: Crate) -> None:
+    crate.doit("cycle_fast").ok()
+    subprocess.run(["docker", "kill", crate.name], check=True, capture_output=True)
+    shown = crate.doit("status").ok().out
+    assert "exited, exit code 137" in shown
+    refused = crate.doit("connect")
+    assert refused.code == 1
+    assert "does not run (exited)" in refused.err
+    crate.doit("cycle_fast").ok()
+    assert crate.serves() == "first text"
+
+
+def test_logs_follow_until_the_container_ends(crate: Crate) -> None:
+    crate.doit("cycle_fast").ok()
+    argv = [sys.executable, "-m", "doit", "logs", "--follow"]
+    with subprocess.Popen(argv, cwd=crate.folder, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        for line in following.stdout:
+            if line == "hello starts with first text\n":
+                break
+        subprocess.run(["docker", "kill", crate.name], check=True, capture_output=True)
+        assert following.wait(timeout=20) == 0
+
+
+def test_connect_gives_a_shell_in_the_container(crate: Crate) -> None:
+    crate.doit("cycle_fast").ok()
+    ours, theirs = pty.openpty()
+    argv = [sys.executable, "-m", "doit", "connect"]
+    with subprocess.Popen(
+        argv, cwd=crate.folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as shell:
+        os.close(theirs)
+        os.write(ours, b"echo sum-$((40 + 2)); id -un; test -t 0 && echo a-terminal; exit\n")
+        printed = _until_closed(ours, seconds=60)
+        assert shell.wait(timeout=20) == 0
+    os.close(ours)
+    assert "sum-42" in printed
+    assert "\napp\r" in printed
+    assert "\na-terminal" in printed
+
+
+def _until_closed(terminal: int, seconds: float) -> str:
+    """All that is written to a terminal until nobody has it open."""
+    printed = b""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:  # EIO: the other side was closed
+            return printed.decode(errors="replace")
+        if not part:
+            break
+        printed += part
+    return printed.decode(errors="replace")

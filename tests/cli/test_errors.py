@@ -1,0 +1,353 @@
+"""What goes wrong is one message: what happened, where, what to do next. Nothing else is lost by it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.scratch import Crate, Result
+
+# Root reads everything unless it gives up the capabilities to do so; anybody else needs no help.
+UNPRIVILEGED = (
+    ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
+    if os.geteuid() == 0
+    else ()
+)
+needs_setpriv = pytest.mark.skipif(
+    bool(UNPRIVILEGED) and shutil.which("setpriv") is None, reason="setpriv, to try it as root, is not installed"
+)
+
+
+def message(result: Result) -> tuple[str, str]:
+    """What happened and the next step, of a command that failed with exactly one message."""
+    assert result.code != 0, result.text
+    assert "Traceback" not in result.text
+    # doit's own words for a failed action would only bury ours.
+    assert not re.search(r"TaskFailed|TaskError|PythonAction|Python Task", result.text), result.text
+    found = re.findall(r"^(?:layerdoit: error|ERROR): (.*?)\nnext: (.*)", result.err, re.MULTILINE | re.DOTALL)
+    assert len(found) == 1, result.err
+    assert len(re.findall(r"^(?:layerdoit: error|ERROR):", result.err, re.MULTILINE)) == 1, result.err
+    what, step = found[0]
+    assert step.count("\n") == 1, "the next step is the last line"
+    return what, step.strip()
+
+
+# --- what is wrong with the project ----------------------------------------------------------------------------------
+
+
+def _append(path: str, text: str) -> Callable[[Crate], None]:
+    return lambda crate: crate.write(path, (crate.folder / path).read_text() + text)
+
+
+def _remove(path: str) -> Callable[[Crate], None]:
+    return lambda crate: (crate.folder / path).unlink()
+
+
+def _replace(path: str, text: str) -> Callable[[Crate], None]:
+    return lambda crate: crate.write(path, text)
+
+
+PROJECT = {
+    "no Cargo.toml": (_remove("Cargo.toml"), [], r"{folder}: there is no Cargo.toml here", "cargo init"),
+    "no Cargo.lock": (_remove("Cargo.lock"), [], r"{folder}: there is no Cargo.lock here", "cargo generate-lockfile"),
+    "broken Cargo.toml": (_append("Cargo.toml", "x = [\n"), [], r"{folder}/Cargo.toml:5: .*not valid TOML", "fix"),
+    "broken Cargo.lock": (_append("Cargo.lock", "x = [\n"), [], r"{folder}/Cargo.lock:\d+: .*not valid TOML", "fix"),
+    "broken toolchain file": (_replace("rust-toolchain.toml", "[toolchain\n"), [], r"rust-toolchain.toml:1: ", ""),
+    "broken layerdoit.yaml": (_append("layerdoit.yaml", "image: [\n"), [], r"layerdoit.yaml:\d+: broken YAML", "correct"),
+    "unknown key": (_append("layerdoit.yaml", "proifle: dev\n"), [], r'layerdoit.yaml:7: unknown key "proifle"',
+                    'did you mean "profile"?'),
+    "unknown key in a section": (_append("layerdoit.yaml", "image:\n  entrypont: x\n"), [],
+                                 r'layerdoit.yaml:8: unknown key "image.entrypont"', 'did you mean "entrypoint"?'),
+    "unknown binary": (_append("layerdoit.yaml", "bins: [helo]\n"), [], "no binary `helo`", "did you mean `hello`?"),
+    "missing asset": (_append("layerdoit.yaml", "image:\n  assets:\n    page: /srv\n"), [],
+                      r'layerdoit.yaml:8: image.assets: there is no "page"', "relative to the project"),
+    "broken CONFIG file": (_replace("over.yaml", "a: b: c\n"), ["CONFIG=over.yaml"], r"over.yaml:1: broken YAML", "correct"),
+    "unknown key in CONFIG": (_replace("over.yaml", "profil: dev\n"), ["CONFIG=over.yaml"],
+                              r'over.yaml:1: unknown key "profil"', 'did you mean "profile"?'),
+    "toolchain not to be had": (lambda _: None, ["TOOLCHAIN=1.0.0"], "Rust 1.0.0.* is not installed", "rustup toolchain"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PROJECT)
+def test_of_the_project(crate: Crate, case: str) -> None:
+    spoil, words, what, step = PROJECT[case]
+    spoil(crate)
+    before = crate.images(), crate.containers()
+    for task in ("image", "cycle_fast"):
+        told = message(crate.doit(task, *words))
+        assert re.search(what.format(folder=re.escape(str(crate.folder))), told[0]), told
+        assert step in told[1]
+    assert (crate.images(), crate.containers()) == before
+    planned = crate.doit("layers", "plan", "--json", *words)
+    if case != "toolchain not to be had":
+        assert (planned.code, planned.out) == (2, "")
+        message(planned)
+
+
+def test_other_tasks_of_a_dodo_run_in_a_tree_that_is_broken(plain: Crate) -> None:
+    _append("dodo.py", "def task_fix():\n    return {'actions': ['echo fixed'], 'verbosity': 2}\n")(plain)
+    _append("Cargo.toml", "x = [\n")(plain)
+    assert "fixed" in plain.doit("fix").ok().out
+    plain.doit("list").ok()
+
+
+@needs_setpriv
+def test_of_a_file_that_cannot_be_read(crate: Crate) -> None:
+    (crate.folder / "src/main.rs").chmod(0)
+    what, step = message(crate.doit("image", before=UNPRIVILEGED))
+    assert f"{crate.folder}/src/main.rs" in what
+    assert step
+    (crate.folder / "src/main.rs").chmod(0o644)
+    crate.doit("image", before=UNPRIVILEGED).ok()
+
+
+@needs_setpriv
+def test_of_a_configuration_that_cannot_be_read(plain: Crate) -> None:
+    (plain.folder / "layerdoit.yaml").chmod(0)
+    what, _ = message(plain.doit("list", before=UNPRIVILEGED))
+    assert "layerdoit.yaml" in what
+
+
+@needs_setpriv
+def test_of_a_folder_that_cannot_be_written(plain: Crate) -> None:
+    for name in (".doit.db.dat", ".doit.db.dir", ".doit.db.bak", ".doit.db"):
+        (plain.folder / name).touch()
+    plain.folder.chmod(0o555)
+    what, step = message(plain.doit("list", before=UNPRIVILEGED))
+    assert ".layerdoit" in what
+    assert "writable" in step
+    plain.folder.chmod(0o755)
+
+
+# --- what is wrong with the engine -----------------------------------------------------------------------------------
+
+EVERY_TASK = ["image", "cycle_fast", "deploy", "status", "logs", "connect", "destroy", "cache_status"]
+
+
+@pytest.mark.parametrize("task", [*EVERY_TASK, "cache_clear:soft"])
+def test_of_an_engine_that_does_not_run(plain: Crate, task: str) -> None:
+    told = message(plain.doit(task, env={"DOCKER_HOST": "unix:///nonexistent"}))
+    assert told[0] == "no Docker engine answers at unix:///nonexistent"
+    assert "systemctl start docker" in told[1]
+
+
+def test_of_engines_that_are_misnamed(plain: Crate) -> None:
+    def plan(**env: str) -> tuple[str, str]:
+        return message(plain.doit("layers", "plan", env=env))
+
+    assert plan(DOCKER_HOST="tcp://127.0.0.1:1")[0].startswith("no Docker engine answers at ")
+    assert "nonsense" in plan(DOCKER_HOST="nonsense")[0]
+    assert "docker context ls" in plan(DOCKER_CONTEXT="nonsense", DOCKER_HOST="")[1]
+
+
+@needs_setpriv
+@pytest.mark.parametrize("task", ["image", "cycle_fast", "destroy", "logs"])
+def test_of_a_socket_without_permission(plain: Crate, tmp_path: Path, task: str) -> None:
+    path = tmp_path / "sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        path.chmod(0)
+        told = message(plain.doit(task, env={"DOCKER_HOST": f"unix://{path}"}, before=UNPRIVILEGED))
+    assert told[0] == f"no permission to use the Docker engine at unix://{path}"
+    assert "group 'docker'" in told[1]
+
+
+@pytest.fixture
+def fake_docker(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """A `docker` first on PATH whose `buildx build` runs a shell script; everything else is the real one's work."""
+
+    def make(script: str) -> dict[str, str]:
+        real = shutil.which("docker")
+        folder = tmp_path / "fake"
+        folder.mkdir(exist_ok=True)
+        (folder / "docker").write_text(f'#!/bin/sh\n[ "$1 $2" = "buildx build" ] || exec {real} "$@"\n{script}\n')
+        (folder / "docker").chmod(0o755)
+        return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+    return make
+
+
+# What docker 28 and docker 20 answer without the plugin, and buildx before 0.12 to a mode it does not know.
+NO_PLUGIN = 'printf "unknown flag: --progress\\n\\nUsage:  docker [OPTIONS] COMMAND [ARG...]\\n\\nRun docker --help\\n" >&2; exit 125'
+NO_PLUGIN_OLD = "printf \"unknown flag: --progress\\nSee 'docker --help'.\\n\" >&2; exit 125"
+NOT_A_COMMAND = "printf \"docker: 'buildx' is not a docker command.\\nSee 'docker --help'\\n\" >&2; exit 1"
+OLD_PLUGIN = 'echo "ERROR: invalid progress mode rawjson" >&2; exit 1'
+FULL = (
+    'echo "ERROR: failed to solve: failed to compute cache key: failed to copy: '
+    'write /var/lib/docker/tmp/x: no space left on device" >&2; exit 1'
+)
+FULL_STEP = r"""cat >&2 <<'EOF'
+{"vertexes":[{"digest":"sha256:1","name":"[build 1/1] RUN sh /control/build.sh","started":"2026-01-01T00:00:00Z"}]}
+{"logs":[{"vertex":"sha256:1","stream":2,"data":"ZXJyb3I6IE5vIHNwYWNlIGxlZnQgb24gZGV2aWNlIChvcyBlcnJvciAyOCkK","timestamp":"2026-01-01T00:00:00Z"}]}
+{"vertexes":[{"digest":"sha256:1","name":"[build 1/1] RUN sh /control/build.sh","started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z","error":"process \"/bin/sh -c sh /control/build.sh\" did not complete successfully: exit code: 101"}]}
+ERROR: failed to solve: process "/bin/sh -c sh /control/build.sh" did not complete successfully: exit code: 101
+EOF
+exit 1"""
+GONE = 'echo "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?" >&2; exit 1'
+
+
+@pytest.mark.parametrize(
+    ("script", "what", "step"),
+    [
+        (NO_PLUGIN, "docker buildx is not installed", "docker-buildx"),
+        (NO_PLUGIN_OLD, "docker buildx is not installed", "docker-buildx"),
+        (NOT_A_COMMAND, "docker buildx is not installed", "docker-buildx"),
+        (OLD_PLUGIN, "docker buildx is too old", "0.13"),
+        (FULL, "app: the disk is full", "doit cache_status"),
+        (FULL_STEP, "app: the disk is full", "doit cache_status"),
+        (GONE, "no Docker engine answers at unix:///", "start it"),
+        ("kill -9 $$", "app did not build: ", "log"),
+    ],
+)
+def test_of_buildx(
+    crate: Crate, fake_docker: Callable[[str], dict[str, str]], script: str, what: str, step: str
+) -> None:
+    crate.doit().ok()
+    crate.edit("src/main.rs", "first text", f"text of {hash(script)}")
+    before = crate.images()
+    told = message(crate.doit(env=fake_docker(script)))
+    assert told[0].startswith(what), told
+    assert step in told[1]
+    assert crate.images() == before
+
+
+def test_of_a_missing_docker_client(crate: Crate, tmp_path: Path) -> None:
+    crate.edit("src/main.rs", "first text", "text without client")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("rustc", "env", "git", "sh"):
+        if found := shutil.which(name):
+            (tools / name).symlink_to(Path(found))
+    told = message(crate.doit(env={"PATH": str(tools)}))
+    assert told == ("the program `docker` was not found", told[1])
+    assert "docker.io" in told[1]
+
+
+def test_of_a_builder_that_is_not_there(crate: Crate) -> None:
+    crate.edit("src/main.rs", "first text", "text without builder")
+    told = message(crate.doit("BUILDER=nonsense"))
+    assert 'no builder "nonsense" found' in told[0]
+    assert "docker buildx ls" in told[1]
+
+
+def test_of_a_pull_that_is_refused(crate: Crate) -> None:
+    crate.write(
+        "layerdoit.yaml",
+        (crate.folder / "layerdoit.yaml").read_text() + "base:\n  builder: image\n  image: 127.0.0.1:1/rust:1\n",
+    )
+    before = crate.images()
+    told = message(crate.doit())
+    assert "127.0.0.1:1/rust:1" in told[0]
+    assert "cannot be had: the registry cannot be reached (connection refused)" in told[0]
+    assert "base.image" in told[1]
+    assert crate.images() == before
+
+
+@pytest.fixture
+def full_disk(crate: Crate) -> Iterator[None]:
+    """The state folder on a file system of its own, which has no room left."""
+    state = crate.folder / ".layerdoit"
+    state.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32k", "layerdoit-test", str(state)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root can mount a small file system")
+    (state / ".gitignore").write_text("*\n")
+    (state / "ballast").write_bytes(b"x" * 24_000)
+    yield
+    subprocess.run(["umount", str(state)], check=True)
+
+
+def test_of_a_disk_that_is_full_on_this_side(crate: Crate, full_disk: None) -> None:
+    crate.edit("src/main.rs", "first text", "text on a full disk")
+    before = crate.images()
+    told = message(crate.doit())
+    assert "the disk is full" in told[0]
+    assert "doit cache_status" in told[1]
+    assert crate.images() == before
+
+
+# --- what is wrong with the code and the service ---------------------------------------------------------------------
+
+
+def test_of_code_that_does_not_compile(crate: Crate) -> None:
+    crate.doit().ok()
+    crate.edit("src/main.rs", "let listener", "let listener: u32")
+    before = crate.images()
+    result = crate.doit()
+    what, step = message(result)
+    # rustc's own message, in full.
+    assert what.startswith("app did not build\n")
+    assert "error[E0308]: mismatched types" in what
+    assert " --> src/main.rs:6:" in what
+    assert "expected `u32`, found `TcpListener`" in what
+    assert 'error: could not compile `hello` (bin "hello") due to ' in what
+    log = Path(step.rsplit(": ", 1)[1])
+    assert log.is_relative_to(crate.folder / ".layerdoit/logs")
+    assert "mismatched types" in log.read_text()
+    assert crate.images() == before
+    crate.edit("src/main.rs", "let listener: u32", "let listener")
+    assert "TaskFailed" not in crate.doit().ok().text
+
+
+def test_of_a_port_that_is_taken(crate: Crate, taken_port: int) -> None:
+    told = message(crate.doit("cycle_fast", f"PUBLISH={taken_port}"))
+    assert told[0] == f"port {taken_port} is taken by another process on this machine"
+    assert "PUBLISH=" in told[1]
+    assert crate.containers() == {}
+
+
+def test_of_a_container_name_that_is_taken(crate: Crate, built: Crate) -> None:
+    crate.doit().ok()
+    other = f"{crate.name}-other"
+    subprocess.run(["docker", "create", "--name", other, f"{crate.name}:latest"], check=True, capture_output=True)
+    try:
+        crate.edit("layerdoit.yaml", "deploy:\n", f"deploy:\n  name: {other}\n")
+        told = message(crate.doit("cycle_fast"))
+        assert f"the container name {other} is taken" in told[0]
+        assert "deploy.name" in told[1]
+    finally:
+        subprocess.run(["docker", "rm", other], check=True, capture_output=True)
+
+
+def test_of_a_service_that_never_becomes_healthy(crate: Crate) -> None:
+    crate.edit("src/main.rs", "200 OK", "500 Sick")
+    crate.edit("layerdoit.yaml", "timeout: 20", "timeout: 1")
+    told = message(crate.doit("cycle_fast"))
+    assert f"the new container of {crate.name} was not healthy within 1 s (GET / answered 500)" in told[0]
+    assert "\n  hello starts with first text" in told[0]
+    assert "deploy.health" in told[1]
+    assert crate.containers() == {}
+
+
+def test_of_a_service_that_ends_at_once(crate: Crate) -> None:
+    crate.edit(
+        "src/main.rs",
+        "    let listener",
+        '    if TEXT.len() > 0 { eprintln!("no database"); std::process::exit(9) }\n    let listener',
+    )
+    told = message(crate.doit("cycle_fast"))
+    assert "ended with exit code 9 before it was healthy" in told[0]
+    assert "\n  no database" in told[0]
+    assert "doit cycle_fast" in told[1]
+    assert crate.containers() == {}
+
+
+@pytest.mark.parametrize("task", ["logs", "connect"])
+def test_of_a_service_that_is_not_deployed(crate: Crate, task: str) -> None:
+    assert message(crate.doit(task)) == (f"{crate.name} is not deployed", "doit cycle_fast")
+
+
+def test_of_a_deployment_of_a_tree_that_is_not_built(crate: Crate) -> None:
+    crate.edit("src/main.rs", "first text", "text that nobody builds")
+    told = message(crate.doit("deploy"))
+    assert told[0].startswith(f"there is no image of the tree as it stands ({crate.name}:app-")
+    assert told[1] == "doit image builds it, doit cycle_fast builds and deploys it"
+    assert crate.containers() == {}

@@ -1,0 +1,437 @@
+"""The tasks in a dodo.py, and `doit layers`: names, defaults, variables, what they say."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+
+from tests.cli.scratch import Crate, docker
+
+DOCUMENTED = [
+    "app",
+    "base",
+    "cache_clear",
+    "cache_status",
+    "connect",
+    "cycle_fast",
+    "deploy",
+    "deps",
+    "destroy",
+    "image",
+    "logs",
+    "status",
+]
+LEVELS = ["soft", "medium", "hard", "nuke"]
+BUILDING = ["base", "deps", "app", "image"]
+
+
+def names(listing: str) -> list[str]:
+    return [line.split()[0] for line in listing.splitlines()]
+
+
+# --- names and defaults ----------------------------------------------------------------------------------------------
+
+
+def test_list_names_the_documented_tasks(plain: Crate) -> None:
+    assert names(plain.doit("list").ok().out) == DOCUMENTED
+    every = names(plain.doit("list", "--all", "--quiet").ok().out)
+    assert set(every) == {*DOCUMENTED, *(f"cache_clear:{level}" for level in LEVELS)}
+
+
+def test_list_status_and_info_are_true(crate: Crate) -> None:
+    crate.doit().ok()
+    states = dict(line.split()[1::-1] for line in crate.doit("list", "-s").ok().out.splitlines())
+    assert {name: states[name] for name in BUILDING} == dict.fromkeys(BUILDING, "U")
+    assert states["cycle_fast"] == states["destroy"] == "R"
+
+    crate.edit("src/main.rs", "first text", "second text")
+    states = dict(line.split()[1::-1] for line in crate.doit("list", "-s").ok().out.splitlines())
+    assert {name: states[name] for name in BUILDING} == {"base": "U", "deps": "U", "app": "R", "image": "R"}
+
+
+def test_info_names_what_a_layer_is_made_from(plain: Crate) -> None:
+    def file_deps(task: str) -> set[str]:
+        shown = plain.doit("info", "--no-status", task).ok().out
+        listed = re.search(r"file_dep +: \n((?: - .*\n)+)", shown)
+        assert listed, shown
+        return {line.removeprefix(" - ").replace(f"{plain.folder}/", "") for line in listed[1].splitlines()}
+
+    plain.write("rust-toolchain.toml", '[toolchain]\nchannel = "1.80.0"\n')
+    plain.write("assets/page.html", "page")
+    base, deps, app = (file_deps(task) for task in ("base", "deps", "app"))
+    assert {"rust-toolchain.toml", "layerdoit.yaml"} < base
+    assert {"Cargo.toml", "Cargo.lock"} < deps
+    assert {"src/main.rs", "assets/page.html", "Cargo.toml"} < app
+    assert [path.rsplit("/")[-1] for found in (base, deps, app) for path in found if "/dockerfiles/" in path] == [
+        "Dockerfile.base",
+        "Dockerfile.deps",
+        "Dockerfile.app",
+    ]
+    assert "src/main.rs" not in base | deps
+
+
+def test_info_says_why_in_words(own: Crate) -> None:
+    shown = own.doit("info", "app")
+    assert shown.code == 1
+    assert "app is there (if not, `doit layers plan` says why)" in shown.out
+    assert "object at 0x" not in shown.out
+
+
+@pytest.mark.parametrize(
+    "dodo",
+    [
+        "",
+        "DOIT_CONFIG = {'verbosity': 1, 'backend': 'sqlite3', 'dep_file': '.doit.own'}\n",
+        "import doit\nDOIT_CONFIG = {'reporter': 'executed-only'}\n",
+    ],
+)
+def test_the_default_is_the_image_and_nothing_with_effects(crate: Crate, dodo: str) -> None:
+    crate.write("dodo.py", "from layerdoit import task_layerdoit\n" + dodo)
+    crate.doit("cycle_fast").ok()
+    before = crate.images(), crate.containers()
+    done = crate.doit().ok()
+    assert "build" not in done.out
+    assert set(done.ran()) <= set(BUILDING)
+    assert (crate.images(), crate.containers()) == before
+    if "reporter" not in dodo:
+        assert done.ran() == BUILDING
+
+
+def test_a_users_own_tasks_run_by_default_too(crate: Crate) -> None:
+    crate.write(
+        "dodo.py",
+        """
+from layerdoit import task_layerdoit
+
+def task_greet():
+    return {"actions": ["echo good morning > greeting"], "targets": ["greeting"], "verbosity": 2}
+
+def task_checks():
+    for name in ("one", "two"):
+        yield {"name": name, "actions": [f"echo checked {name}"], "verbosity": 2}
+
+def task__hidden():
+    return {"actions": ["echo hidden"], "verbosity": 2}
+""",
+    )
+    done = crate.doit().ok()
+    assert sorted(done.ran()) == sorted([*BUILDING, "greet", "checks:one", "checks:two"])
+    assert "checked two" in done.out
+    assert "hidden" in done.out
+    assert (crate.folder / "greeting").read_text() == "good morning\n"
+    assert crate.doit("greet").ok().ran() == ["greet"]
+    assert crate.containers() == {}
+
+
+def test_default_tasks_of_the_dodo_count(crate: Crate) -> None:
+    crate.write("dodo.py", "from layerdoit import task_layerdoit\nDOIT_CONFIG = {'default_tasks': ['status']}\n")
+    done = crate.doit().ok()
+    assert done.ran() == ["status"]
+    assert "nothing is deployed" in done.out
+
+
+def test_commands_beside_run_keep_their_meaning(crate: Crate) -> None:
+    crate.doit().ok()
+    assert "forgetting image" in crate.doit("forget").ok().out
+    crate.doit("clean", "--dry-run").ok()
+    crate.doit("reset-dep").ok()
+    assert "image" in crate.doit("help", "image").ok().out
+    assert crate.containers() == {}
+
+
+def test_a_group_of_clearing_levels_does_not_run_as_a_whole(crate: Crate) -> None:
+    before = crate.images()
+    for words in (["cache_clear"], ["run", "cache_clear"], ["image", "cache_clear"]):
+        refused = crate.doit(*words)
+        assert refused.code == 3
+        assert refused.err == (
+            "ERROR: cache_clear needs a level\n"
+            "next: one of cache_clear:soft, cache_clear:medium, cache_clear:hard, cache_clear:nuke\n"
+        )
+    assert crate.images() == before
+
+
+# --- several projects ------------------------------------------------------------------------------------------------
+
+TWO = """
+import layerdoit
+task_api = layerdoit.tasks("services/api", prefix="api")
+task_web = layerdoit.tasks("services/web", prefix="web")
+"""
+
+
+@pytest.fixture
+def two(crate: Crate) -> Crate:
+    """A dodo over two projects in folders of their own; the second one differs by a line."""
+    for service in ("api", "web"):
+        for path in ("Cargo.toml", "Cargo.lock", "src/main.rs", "layerdoit.yaml"):
+            crate.write(f"services/{service}/{path}", (crate.folder / path).read_text())
+    for path in ("Cargo.toml", "Cargo.lock", "layerdoit.yaml"):
+        (crate.folder / path).unlink()
+    shutil.rmtree(crate.folder / "src")
+    crate.edit("services/web/src/main.rs", "first text", "text of web")
+    crate.edit(
+        "services/web/layerdoit.yaml", "deploy:\n", f"image:\n  tags: [web]\ndeploy:\n  name: {crate.name}-web\n"
+    )
+    crate.write("dodo.py", TWO)
+    return crate
+
+
+def test_two_projects_in_one_dodo(two: Crate) -> None:
+    listed = names(two.doit("list").ok().out)
+    assert listed == sorted(["api", "web", *(f"{prefix}:{name}" for prefix in ("api", "web") for name in DOCUMENTED)])
+    assert two.doit("api").ok().ran() == [f"api:{name}" for name in BUILDING]
+    assert not (two.folder / ".layerdoit").exists()
+    both = two.doit().ok()
+    assert sorted(both.ran()) == sorted(f"{prefix}:{name}" for prefix in ("api", "web") for name in BUILDING)
+    assert f"{two.name}:web" in two.images()
+
+    two.doit("api:cycle_fast", "web:cycle_fast").ok()
+    assert set(two.containers()) == {two.name, f"{two.name}-web"}
+    two.doit("web:destroy").ok()
+    assert set(two.containers()) == {two.name}
+    assert two.doit("web:cache_clear").code == 3
+    assert two.doit("web:cache_clear:soft", "--dry-run").ok().ran() == ["web:cache_clear:soft"]
+
+
+def test_parallel_runs(two: Crate) -> None:
+    for number, how in enumerate((["-n", "2"], ["-n", "2", "-P", "thread"])):
+        for service in ("api", "web"):
+            two.edit(f"services/{service}/src/main.rs", '";\nfn', f' and {number} in parallel";\nfn')
+        done = two.doit(*how).ok()
+        assert len(done.ran()) == 2 * len(BUILDING)
+        assert done.out.count("s: compiled") == 2, done.out
+        assert "Traceback" not in done.text
+        two.doit(*how, "api:cycle_fast", "web:cycle_fast").ok()
+        assert two.serves() == f"first text{''.join(f' and {n} in parallel' for n in range(number + 1))}"
+
+
+def test_a_folder_that_is_not_there_is_named(plain: Crate) -> None:
+    plain.write("dodo.py", 'import layerdoit\ntask_api = layerdoit.tasks("services/apu", prefix="api")\n')
+    refused = plain.doit("list")
+    assert refused.code == 3
+    assert f'ERROR: layerdoit.tasks: there is no folder "{plain.folder}/services/apu"\nnext: ' in refused.err
+    assert not (plain.folder / "services").exists()
+
+
+# --- help and variables ----------------------------------------------------------------------------------------------
+
+
+def test_help_of_tasks_and_command(plain: Crate) -> None:
+    assert "swap" in plain.doit("help", "cycle_fast").ok().out
+    assert "--tail" in plain.doit("help", "logs").ok().out
+    assert "--dry-run" in plain.doit("help", "cache_clear:nuke").ok().out
+    shown = plain.doit("help", "layers").ok().out
+    for word in ("plan", "version", "--json", "--exit-code"):
+        assert word in shown
+    assert "layers" in plain.doit("help").ok().out
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest(plain: Crate) -> None:
+    for words in (["PROFIL=release"], ["list", "PROFIL=release"], ["status", "PROFIL=release"]):
+        refused = plain.doit(*words)
+        assert refused.code == 3
+        assert refused.out == ""
+        assert refused.err.startswith(
+            'ERROR: unknown variable "PROFIL"\nnext: did you mean "PROFILE"? valid variables: CONFIG, '
+        )
+    assert plain.doit("layers", "plan", "PROFIL=release").code == 2
+
+
+def test_a_variable_of_the_dodo_itself_is_accepted(plain: Crate) -> None:
+    plain.write(
+        "dodo.py",
+        "from doit import get_var\nfrom helper import greeting\nfrom layerdoit import task_layerdoit\n"
+        "def task_say():\n    return {'actions': [f\"echo {get_var('WHOM', 'world')} {greeting()}\"], 'verbosity': 2}\n",
+    )
+    plain.write("helper.py", "from doit import get_var\ndef greeting():\n    return get_var( 'HOW', 'morning')\n")
+    assert "moon evening" in plain.doit("say", "WHOM=moon", "HOW=evening").ok().out
+    refused = plain.doit("say", "WHOMM=moon")
+    assert refused.code == 3
+    assert 'did you mean "WHOM"?' in refused.err
+    assert "HOW" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("word", "message", "step"),
+    [
+        ("PROFILE=relase", 'PROFILE=relase: profile: there is no "relase"', 'did you mean "release"? valid values: '),
+        ("FEATURES=tsl", 'FEATURES=tsl: features: there is no "tsl"', 'did you mean "tls"? valid values: default, tls'),
+        ("PORT=http", "PORT=http: deploy.port: expected ", None),
+        ("ON_MISSING=pul", "ON_MISSING=pul: base.on_missing[0]: expected one of ", 'did you mean "pull"?'),
+    ],
+)  # fmt: skip
+def test_a_misspelt_value_is_refused(crate: Crate, word: str, message: str, step: str | None) -> None:
+    crate.write("Cargo.toml", (crate.folder / "Cargo.toml").read_text() + "[features]\ntls = []\n")
+    before = crate.images()
+    refused = crate.doit(word)
+    assert refused.code != 0
+    assert message in refused.err
+    assert step is None or f"next: {step}" in refused.err
+    assert crate.images() == before
+
+
+def test_profiles_of_the_manifest_are_valid(crate: Crate) -> None:
+    crate.write("Cargo.toml", (crate.folder / "Cargo.toml").read_text() + '[profile.quick]\ninherits = "dev"\n')
+    for profile in ("quick", "bench"):
+        crate.doit("layers", "plan", f"PROFILE={profile}").ok()
+
+
+def test_variables_reach_the_plan(crate: Crate) -> None:
+    def keys(*words: str) -> list[str]:
+        layers = json.loads(crate.doit("layers", "plan", "--json", *words).ok().out)["layers"]
+        return [layer["key"] for layer in layers]
+
+    crate.write("over.yaml", "profile: release\n")
+    here = keys()
+    assert keys("PROFILE=dev") == here
+    assert keys("PROFILE=release")[0] == here[0]
+    assert keys("PROFILE=release")[1:] != here[1:]
+    assert keys("CONFIG=over.yaml")[1] == keys("PROFILE=release")[1]
+
+
+def test_config_names_a_file_that_is_not_there(plain: Crate) -> None:
+    refused = plain.doit("cycle_fast", "CONFIG=missing.yaml")
+    assert refused.code == 3
+    assert 'ERROR: CONFIG names "missing.yaml", which is no file\nnext: usage: doit cycle_fast CONFIG=' in refused.err
+
+
+# --- doit layers -----------------------------------------------------------------------------------------------------
+
+
+def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
+    """Layer -> action and reasons, from the documented JSON."""
+    told = json.loads(crate.doit("layers", "plan", "--json", *words).out)
+    assert list(told) == ["layers"]
+    for layer in told["layers"]:
+        assert list(layer) == ["layer", "action", "key", "tag", "reasons"]
+        assert layer["action"] in ("reuse", "pull", "build")
+        assert layer["tag"].endswith(f"{layer['layer']}-{layer['key'][:12]}")
+        assert layer["reasons"]
+        assert all(isinstance(reason, str) for reason in layer["reasons"])
+    assert [layer["layer"] for layer in told["layers"]] == ["base", "deps", "app"]
+    return {layer["layer"]: (layer["action"], "; ".join(layer["reasons"])) for layer in told["layers"]}
+
+
+def test_plan_says_why(own: Crate) -> None:
+    assert set(plan(own).values()) == {("build", "not built before")}
+    assert own.doit("layers", "plan").ok().err == ""
+    assert own.images() == {}
+    own.doit().ok()
+    upto = ("reuse", "image is up to date")
+    assert plan(own) == {"base": upto, "deps": upto, "app": upto}
+    assert own.doit("layers", "plan", "--exit-code").code == 0
+
+    own.edit("src/main.rs", "first text", "second text")
+    own.write("src/more.rs", "")
+    assert plan(own)["app"] == ("build", "2 files changed: src/main.rs, src/more.rs")
+    changes = own.doit("layers", "plan", "--exit-code", "--json")
+    assert changes.code == 2
+    assert json.loads(changes.out)["layers"][2]["action"] == "build"
+    own.edit("src/main.rs", "second text", "first text")
+    (own.folder / "src/more.rs").unlink()
+
+    base = next(tag for tag in own.images() if ":base-" in tag)
+    docker("image", "rm", base)
+    assert plan(own) == {"base": ("build", "image was removed"), "deps": upto, "app": upto}
+    own.doit().ok()
+
+    shutil.rmtree(own.folder / ".layerdoit")
+    assert plan(own) == {"base": upto, "deps": upto, "app": upto}
+    shutil.rmtree(own.folder / ".layerdoit")
+    docker("image", "rm", *(tag for tag in own.images() if ":app-" in tag or ":latest" in tag))
+    assert plan(own)["app"] == ("build", "not built before")
+
+
+def test_plan_names_changed_dependencies(own: Crate) -> None:
+    """Nothing is built, as crates would have to be downloaded: the plan compares with a label on an image of ours."""
+    own.doit().ok()
+    own.write("Cargo.toml", (own.folder / "Cargo.toml").read_text() + '[dependencies]\nanyhow = "1"\n')
+    own.write(
+        "Cargo.lock",
+        """\
+version = 3
+
+[[package]]
+name = "anyhow"
+version = "1.0.95"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "34ac096ce696dc2fcabef30516bb13c0a68a11d30131d3df6f04711467681b04"
+
+[[package]]
+name = "hello"
+version = "0.1.0"
+dependencies = [
+ "anyhow",
+]
+""",
+    )
+    action, reasons = plan(own)["deps"]
+    assert action == "build"
+    assert "anyhow 1.0.95 added" in reasons
+    action, reasons = plan(own)["app"]
+    assert (action, "the deps layer changed" in reasons) == ("build", True)
+
+
+def test_a_removed_layer_comes_back_as_it_was(own: Crate) -> None:
+    own.doit().ok()
+    before = own.images()
+    docker("image", "rm", *(tag for tag in before if ":base-" in tag))
+    done = own.doit().ok()
+    assert f"base     build  {own.name}:base-" in done.out
+    assert "image was removed" in done.out
+    assert set(own.images()) == set(before)
+
+
+def test_version(plain: Crate, engine: None) -> None:
+    shown = plain.doit("layers", "version").ok()
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["layerdoit", "doit", "engine", "buildx"]
+    assert set(json.loads(plain.doit("layers", "version", "--json").ok().out)) == {
+        "layerdoit",
+        "doit",
+        "engine",
+        "buildx",
+    }
+
+
+@pytest.mark.parametrize("words", [[], ["paln"], ["plan", "extra"], ["plan", "--jsno"]])
+def test_layers_misused(plain: Crate, words: list[str]) -> None:
+    refused = plain.doit("layers", *words)
+    assert refused.code == 3
+    assert refused.out == ""
+    assert refused.err.startswith("ERROR: ")
+    assert "Traceback" not in refused.err
+
+
+# --- options of tasks ------------------------------------------------------------------------------------------------
+
+
+def test_json_of_status_tasks(crate: Crate) -> None:
+    crate.doit("cycle_fast").ok()
+    told = json.loads(crate.doit("status", "--json").ok().out)
+    assert told["deployment"]["health"] == "healthy"
+    assert told["deployment"]["current"] is True
+    assert [layer["action"] for layer in told["layers"]] == ["reuse"] * 3
+    assert isinstance(json.loads(crate.doit("cache_status", "--json").ok().out), dict)
+    assert json.loads(crate.doit("run", "status", "--json").ok().out) == told
+    assert crate.doit("status").ok().out.startswith(".  status\n")
+
+
+def test_clearing_shows_asks_and_clears(own: Crate) -> None:
+    own.doit().ok()
+    before = own.images()
+    shown = own.doit("cache_clear:hard", "--dry-run").ok()
+    assert f"{own.name}:deps-" in shown.out
+    refused = own.doit("cache_clear:hard")
+    assert refused.code == 1
+    assert refused.err.count("layerdoit: error: ") == 1
+    assert "next: doit cache_clear:hard --yes" in refused.err
+    assert "TaskFailed" not in refused.text
+    assert own.images() == before
+    own.doit("cache_clear:hard", "YES=1").ok()
+    assert {tag.split(":")[1].split("-")[0] for tag in own.images()} == {"base", "runtime"}
+    own.doit("cache_clear:nuke", "--yes").ok()
+    assert own.images() == {}

@@ -1,0 +1,354 @@
+"""What the engine tests share: checkouts of a tiny workspace under names of their own, and their removal afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit import build
+from layerdoit.build import Outcome
+from layerdoit.engine import images, mounts
+from layerdoit.project import Project
+
+APP_MANIFEST = """\
+[package]
+name = "app"
+version = "0.1.0"
+edition = "2021"
+
+[dependencies]
+lib = { path = "../lib" }
+stamp = { path = "../stamp" }
+"""
+MAIN = """\
+const MAIN: &str = "0000";
+const EXTRA: &str = "none";
+include!(concat!(env!("OUT_DIR"), "/made.rs"));
+
+fn main() {
+    println!("main={MAIN}");
+    println!("extra={EXTRA}");
+    println!("lib={}", lib::value());
+    println!("script={}", lib::SCRIPT.unwrap_or("none"));
+    println!("text={}", include_str!("../data/text.txt"));
+    println!("macro={}", stamp::read!());
+    println!("parts={}", stamp::parts!());
+    println!("made={MADE}");
+    println!("version={VERSION}");
+}
+"""
+WITH_EXTRA = "mod extra;\nuse extra::EXTRA;"
+WITHOUT_EXTRA = 'const EXTRA: &str = "none";'
+# Names no file that it reads: cargo runs it again when a file of its package changes, and does not know of the other one.
+BUILD = """\
+fn main() {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or("none".into());
+    let text = format!(
+        "const MADE: &str = {:?}; const VERSION: &str = {:?};",
+        read("data/made.txt"), read("../VERSION")
+    );
+    let folder = std::env::var("OUT_DIR").unwrap();
+    std::fs::write(std::path::Path::new(&folder).join("made.rs"), text).unwrap();
+}
+"""
+LIB_BUILD = """\
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-env=SCRIPT=0000");
+}
+"""
+LIB = """\
+mod deep;
+pub const SCRIPT: Option<&str> = option_env!("SCRIPT");
+const LIB: &str = "0000";
+pub fn value() -> String { format!("{LIB}{}", deep::DEEP) }
+"""
+# Macros that read what no compiler is told of: a file's content, and which files there are.
+STAMP = """\
+use proc_macro::TokenStream;
+
+fn inside(path: &str) -> std::path::PathBuf {
+    std::path::Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join(path)
+}
+
+#[proc_macro]
+pub fn read(_: TokenStream) -> TokenStream {
+    let text = std::fs::read_to_string(inside("data/macro.txt")).unwrap_or("none".into());
+    format!("{text:?}").parse().unwrap()
+}
+
+#[proc_macro]
+pub fn parts(_: TokenStream) -> TokenStream {
+    let mut names: Vec<String> = std::fs::read_dir(inside("src/parts"))
+        .map(|found| found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
+        .unwrap_or_default();
+    names.sort();
+    format!("{:?}", names.join(",")).parse().unwrap()
+}
+"""
+LOCK = """\
+version = 4
+
+[[package]]
+name = "app"
+version = "0.1.0"
+dependencies = [
+ "lib",
+ "stamp",
+]
+
+[[package]]
+name = "lib"
+version = "0.1.0"
+
+[[package]]
+name = "stamp"
+version = "0.1.0"
+"""
+TINY: Mapping[str, str] = {
+    "Cargo.toml": '[workspace]\nmembers = ["app", "lib", "stamp"]\nresolver = "2"\n\n'
+    "[profile.dev]\ndebug = 0\nstrip = true\n",
+    "Cargo.lock": LOCK,
+    "VERSION": "0000",
+    "app/Cargo.toml": APP_MANIFEST,
+    "app/build.rs": BUILD,
+    "app/src/main.rs": MAIN,
+    "app/data/text.txt": "0000",
+    "app/data/made.txt": "0000",
+    "app/data/macro.txt": "0000",
+    "lib/Cargo.toml": '[package]\nname = "lib"\nversion = "0.1.0"\nedition = "2021"\n',
+    "lib/src/lib.rs": LIB,
+    "lib/src/deep.rs": 'pub const DEEP: &str = "0000";\n',
+    "stamp/Cargo.toml": '[package]\nname = "stamp"\nversion = "0.1.0"\nedition = "2021"\n\n[lib]\nproc-macro = true\n',
+    "stamp/src/lib.rs": STAMP,
+    ".gitignore": "/target\n/x-*\n",
+    "dodo.py": "from layerdoit import task_layerdoit\n",
+}
+
+
+def until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "the condition") -> Any:
+    """Wait for a condition and return what it gave; fail at the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not come about in {seconds:.0f} s")
+        time.sleep(0.005)
+    return found
+
+
+class Checkout:
+    """A workspace in a folder of its own, with a project name that nobody else has."""
+
+    tiny: Mapping[str, str] = TINY
+    main = MAIN
+    lib_build = LIB_BUILD
+    extra = (WITHOUT_EXTRA, WITH_EXTRA)
+    until = staticmethod(until)
+
+    def __init__(self, root: Path, name: str, engine: Any) -> None:
+        self.root = root
+        self.name = name
+        self._engine = engine
+
+    # --- the tree ----------------------------------------------------------------------------------------------------
+
+    def write(self, files: Mapping[str, str | bytes]) -> None:
+        """Write files; folders are made."""
+        for path, content in files.items():
+            target = self.root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def read(self, path: str) -> str:
+        """A file's text; "none" where there is none, as the workspace's own readers say."""
+        try:
+            return (self.root / path).read_text()
+        except FileNotFoundError:
+            return "none"
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Exchange a text that must be there."""
+        text = self.read(path)
+        assert old in text, f"{path} does not hold {old!r}"
+        (self.root / path).write_text(text.replace(old, new))
+
+    def configure(self, more: str = "") -> None:
+        """layerdoit.yaml: the project's name and more."""
+        self.write({"layerdoit.yaml": f"project: {self.name}\n{more}"})
+
+    def git(self, *words: str) -> str:
+        """git in this checkout."""
+        command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+        done = subprocess.run([*command, *words], cwd=self.root, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def promised(self) -> str:
+        """What the tiny workspace's program must print, by its sources as they stand."""
+
+        def literal(path: str, name: str) -> str:
+            found = re.search(rf'const {name}: &str = "(\w+)";', self.read(path))
+            return found[1] if found else "?"
+
+        main = "app/src/main.rs"
+        extra = literal("app/src/extra.rs", "EXTRA") if "mod extra;" in self.read(main) else "none"
+        script = re.search(r"SCRIPT=(\w+)", self.read("lib/build.rs"))
+        folder = self.root / "app/src/parts"
+        values = {
+            "main": literal(main, "MAIN"),
+            "extra": extra,
+            "lib": literal("lib/src/lib.rs", "LIB") + literal("lib/src/deep.rs", "DEEP"),
+            "script": script[1] if script else "none",
+            "text": self.read("app/data/text.txt"),
+            "macro": self.read("app/data/macro.txt"),
+            "parts": ",".join(sorted(os.listdir(folder))) if folder.is_dir() else "",
+            "made": self.read("app/data/made.txt"),
+            "version": self.read("VERSION"),
+        }
+        return "".join(f"{name}={value}\n" for name, value in values.items())
+
+    # --- building ----------------------------------------------------------------------------------------------------
+
+    def project(self, **variables: str) -> Project:
+        """The facts as a new run would read them."""
+        return Project(self.root, variables)
+
+    def build(self, **variables: str) -> dict[str, Outcome]:
+        """All layers, in this process; what became of each."""
+        project = self.project(**variables)
+        return {
+            outcome.step.spec.layer: outcome
+            for layer in ("base", "deps", "app")
+            for outcome in build.ensure(project, layer)
+        }
+
+    def environment(self) -> dict[str, str]:
+        """For children: nothing of the test run's own doit or pytest."""
+        return {name: value for name, value in os.environ.items() if not name.startswith(("DOIT_", "PYTEST_"))}
+
+    def start(self, *words: str, root: Path | None = None) -> subprocess.Popen[str]:
+        """`doit …`, as a user types it, in the background."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "doit", *words],
+            cwd=root or self.root,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def doit(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`doit …`, to its end."""
+        child = self.start(*words)
+        out, err = child.communicate(timeout=300)
+        return subprocess.CompletedProcess(words, child.returncode, out, err)
+
+    # --- images ------------------------------------------------------------------------------------------------------
+
+    def image(self, tag: str = "latest") -> Any:
+        """The engine's description of one of the project's images; None when it is not there."""
+        return images.Images(build_api()).inspect(tag if ":" in tag else f"{self.name}:{tag}")
+
+    def tags(self) -> set[str]:
+        """All tags of the project's images."""
+        found = images.Images(build_api()).of_project(self.name)
+        return {tag for image in found for tag in image.tags}
+
+    def said(self, tag: str, binary: str = "app") -> str:
+        """What the binary of an image prints. It is taken out and run here; where it cannot, in a container."""
+        container = self._engine.api.create_container(tag, command=["x"])["Id"]
+        try:
+            stream, _ = self._engine.api.get_archive(container, f"/usr/local/bin/{binary}")
+            archive = io.BytesIO(b"".join(stream))
+        finally:
+            self._engine.api.remove_container(container)
+        with tempfile.TemporaryDirectory(prefix="layerdoit-bin-") as folder:
+            with tarfile.open(fileobj=archive) as opened:
+                opened.extractall(folder, filter="data")
+            with contextlib.suppress(OSError):
+                done = subprocess.run([f"{folder}/{binary}"], capture_output=True, text=True, check=False)
+                if done.returncode == 0:
+                    return done.stdout
+        return self.run(tag)
+
+    def run(self, tag: str, *words: str) -> str:
+        """What the image prints when it runs, without network."""
+        command = ["docker", "run", "--rm", "--network", "none", tag, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def logs(self, layer: str) -> list[Path]:
+        """The log files of a layer, oldest first."""
+        return sorted((self.root / ".layerdoit/logs").glob(f"*-{layer}.log"), key=lambda path: path.stat().st_mtime_ns)
+
+    def remove(self) -> None:
+        """Take away every image, container and cache mount of this project."""
+        for image in images.Images(build_api()).of_project(self.name):
+            for reference in image.tags or (image.id,):
+                subprocess.run(["docker", "image", "rm", "--force", reference], capture_output=True, check=False)
+        for mount in mounts.of_project(self.name):
+            mounts.prune(mount.record)
+
+
+def build_api() -> Any:
+    """The engine's API; a connection per thread would be lost, so a new one each time."""
+    from layerdoit.engine import api
+
+    return api.connect()
+
+
+_clean_up = threading.Lock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def docker_engine() -> Iterator[Any]:
+    """The engine; every test here is skipped where none answers, or where buildx is missing."""
+    docker = pytest.importorskip("docker")
+    try:
+        engine = docker.from_env()
+        engine.ping()
+    except docker.errors.DockerException:
+        pytest.skip("no Docker engine answers")
+    if subprocess.run(["docker", "buildx", "version"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no docker buildx")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def checkout(docker_engine: Any) -> Iterator[Callable[..., Checkout]]:
+    """`checkout(files)`: a new checkout of the tiny workspace, or of other files; removed at the end with all it made."""
+    made: list[Checkout] = []
+    with tempfile.TemporaryDirectory(prefix="layerdoit-test-") as folder:
+
+        def new(files: Mapping[str, str] | None = None, more: str = "") -> Checkout:
+            name = f"lt-{uuid.uuid4().hex[:10]}"
+            root = Path(folder).resolve() / name
+            root.mkdir()
+            one = Checkout(root, name, docker_engine)
+            one.write(TINY if files is None else files)
+            one.configure(more)
+            made.append(one)
+            return one
+
+        try:
+            yield new
+        finally:
+            with _clean_up:
+                for one in made:
+                    one.remove()

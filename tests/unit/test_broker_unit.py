@@ -1,0 +1,254 @@
+"""Where a base image comes from: what is chosen, what is asked of the machine, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit import process
+from layerdoit.config import Base
+from layerdoit.engine import broker, registry
+from layerdoit.errors import ConfigError, EngineError
+from layerdoit.workspace.toolchain import Toolchain
+
+HOST = "x86_64-unknown-linux-gnu"
+UNREACHABLE = "the registry cannot be reached (no such host)"
+
+
+@pytest.fixture
+def sysroot(tmp_path: Path) -> Path:
+    """A toolchain with the standard library of one target."""
+    folder = tmp_path / "toolchain"
+    (folder / "lib/rustlib" / HOST / "lib").mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The references that were pulled, of which none is to be had; mmdebstrap makes an OS image."""
+    references: list[str] = []
+
+    def refuse(reference: str) -> str:
+        references.append(reference)
+        return UNREACHABLE
+
+    monkeypatch.setattr(registry, "pull_parent", refuse)
+    monkeypatch.setattr(broker, "bootstrap_os", lambda suite: f"layerdoit-os:{suite}")
+    return references
+
+
+@pytest.fixture
+def reachable(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> list[str]:
+    """As `asked`, but every image is to be had."""
+    monkeypatch.setattr(registry, "pull_parent", asked.append)
+    return asked
+
+
+def toolchain(sysroot: Path | None, channel: str = "1.95.0", release: str | None = "1.95.0") -> Toolchain:
+    return Toolchain(channel, release, sysroot, HOST, "rust-toolchain.toml", ())
+
+
+def origin(base: Mapping[str, Any], chosen: Toolchain, layer: str = "base", targets: tuple[str, ...] = ()) -> Any:
+    return broker.origin(Base(**base), chosen, targets, layer, Path("/nowhere"))
+
+
+@pytest.mark.parametrize("builder", ["auto", "image"])
+def test_official_images_where_they_can_be_had(reachable: list[str], builder: str) -> None:
+    found = origin({"builder": builder}, toolchain(None))
+    assert (found.method, found.rust_image, found.sysroot) == ("image", "rust:1.95.0-slim-trixie", None)
+    found = origin({"builder": builder}, toolchain(None), "runtime")
+    assert (found.method, found.os_image) == ("image", "debian:trixie-slim")
+    assert reachable == ["rust:1.95.0-slim-trixie", "debian:trixie-slim"]
+
+
+def test_auto_bootstraps_where_nothing_can_be_pulled(asked: list[str], sysroot: Path) -> None:
+    found = origin({}, toolchain(sysroot))
+    assert (found.method, found.os_image, found.sysroot) == ("bootstrap", "layerdoit-os:trixie", sysroot)
+    assert found.words == (
+        "bootstrapped with mmdebstrap, with this machine's Rust 1.95.0 (rust:1.95.0-slim-trixie cannot be had: "
+        f"{UNREACHABLE})"
+    )
+    found = origin({}, toolchain(sysroot), "runtime")
+    assert (found.method, found.os_image) == ("bootstrap", "layerdoit-os:trixie")
+
+
+def test_auto_takes_the_host_s_nightly_on_the_distribution_s_image(reachable: list[str], sysroot: Path) -> None:
+    found = origin({}, toolchain(sysroot, "nightly", "1.97.0-nightly 2026-04-14"))
+    assert (found.method, found.os_image, found.sysroot) == ("bootstrap", "debian:trixie-slim", sysroot)
+    assert "official images are of Rust releases only" in found.words
+    assert reachable == ["debian:trixie-slim"]
+
+
+def test_bootstrap_asks_no_registry(asked: list[str], sysroot: Path) -> None:
+    for layer in ("base", "runtime"):
+        assert origin({"builder": "bootstrap"}, toolchain(sysroot), layer).method == "bootstrap"
+    assert asked == []
+
+
+@pytest.mark.parametrize("layer", ["base", "runtime"])
+def test_image_does_not_fall_back(asked: list[str], sysroot: Path, layer: str) -> None:
+    with pytest.raises(EngineError, match="cannot be had: the registry cannot be reached") as caught:
+        origin({"builder": "image"}, toolchain(sysroot), layer)
+    assert "base.builder: bootstrap" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(("setting", "layer"), [("image", "base"), ("runtime_image", "runtime")])
+@pytest.mark.parametrize("builder", ["auto", "image"])
+def test_nothing_takes_the_place_of_a_named_image(
+    asked: list[str], sysroot: Path, setting: str, layer: str, builder: str
+) -> None:
+    with pytest.raises(EngineError, match=f"base.{setting} names corp/it:1, which cannot be had"):
+        origin({"builder": builder, setting: "corp/it:1"}, toolchain(sysroot), layer)
+    assert asked == ["corp/it:1"]
+
+
+def test_a_named_image_is_used(reachable: list[str]) -> None:
+    assert origin({"image": "corp/it:1"}, toolchain(None)).rust_image == "corp/it:1"
+    assert origin({"runtime_image": "corp/rt:1"}, toolchain(None), "runtime").os_image == "corp/rt:1"
+    # A runtime image may be named whatever the builder is made from.
+    named = {"runtime_image": "corp/rt:1", "builder": "bootstrap"}
+    assert origin(named, toolchain(None), "runtime").os_image == "corp/rt:1"
+
+
+def test_a_named_image_and_bootstrap_contradict(reachable: list[str]) -> None:
+    with pytest.raises(ConfigError, match=r"base\.image names an image, but base\.builder: bootstrap uses none"):
+        origin({"image": "corp/it:1", "builder": "bootstrap"}, toolchain(None))
+
+
+def test_a_toolchain_that_is_not_installed(asked: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("RUSTUP_HOME", str(tmp_path))
+    for name in (f"1.95.0-{HOST}", f"nightly-2026-04-14-{HOST}", "own"):
+        (tmp_path / "toolchains" / name).mkdir(parents=True)
+    with pytest.raises(EngineError) as caught:
+        origin({}, toolchain(None, "1.80.0", "1.80.0"))
+    assert caught.value.what == (
+        "Rust 1.80.0, named by rust-toolchain.toml, is not installed on this machine, "
+        f"and the image rust:1.80.0-slim-trixie cannot be had: {UNREACHABLE}"
+    )
+    assert caught.value.hint == (
+        "rustup toolchain install 1.80.0; or use one that is here: "
+        "TOOLCHAIN=1.95.0, TOOLCHAIN=nightly-2026-04-14, TOOLCHAIN=own"
+    )
+
+
+def test_a_target_that_the_toolchain_lacks(asked: list[str], sysroot: Path) -> None:
+    assert origin({}, toolchain(sysroot), targets=(HOST,)).sysroot == sysroot
+    with pytest.raises(EngineError, match="cannot compile for wasm32-wasip1, x") as caught:
+        origin({}, toolchain(sysroot), targets=(HOST, "wasm32-wasip1", "x"))
+    assert caught.value.hint == "rustup target add --toolchain 1.95.0 wasm32-wasip1 x"
+
+
+@pytest.mark.parametrize("found", [Path("/usr"), Path("/nowhere")])
+def test_a_toolchain_that_cannot_be_copied(asked: list[str], found: Path) -> None:
+    with pytest.raises(EngineError, match="cannot be copied into an image"):
+        origin({}, toolchain(found))
+
+
+# --- mmdebstrap ------------------------------------------------------------------------------------------------------
+
+
+def failing(error: Exception) -> Callable[[list[str]], None]:
+    def run(_: list[str]) -> None:
+        raise error
+
+    return run
+
+
+def test_mmdebstrap_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(process, "capture", failing(process.ProgramMissing("no mmdebstrap")))
+    with pytest.raises(
+        EngineError, match="mmdebstrap, which makes an OS image without one, is not installed"
+    ) as caught:
+        broker._mmdebstrap("trixie", tmp_path / "os.tar")
+    assert "apt-get install mmdebstrap" in (caught.value.hint or "")
+
+
+def test_mmdebstrap_failing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = "I: automatically chosen mode: root\nE: apt-get update failed\nW: listening on child socket failed: \n"
+    monkeypatch.setattr(process, "capture", failing(process.CommandFailed(["mmdebstrap"], 25, "", said)))
+    with pytest.raises(EngineError, match="could not make a trixie system: E: apt-get update failed"):
+        broker._mmdebstrap("trixie", tmp_path / "os.tar")
+
+
+def test_mmdebstrap_uses_this_machine_s_mirrors(tmp_path: Path) -> None:
+    parts = tmp_path / "sources.list.d"
+    parts.mkdir()
+    (parts / "debian.sources").write_text(
+        "Types: deb\nURIs: https://mirror.example/debian/ http://second.example/debian\nSuites: bookworm\n\n"
+        "Types: deb\nURIs: https://mirror.example/debian-security\nSuites: bookworm-security\n"
+    )
+    (parts / "tools.list").write_text("deb [arch=amd64 signed-by=/x.gpg] https://tools.example/apt stable main\n")
+    (parts / "off.sources.save").write_text("URIs: https://old.example/debian\n")
+    (tmp_path / "sources.list").write_text("# deb http://commented.example/debian bookworm main\n")
+    assert broker.apt_mirrors("trixie", broker._apt_sources(tmp_path)) == [
+        "deb https://mirror.example/debian trixie main",
+        "deb https://mirror.example/debian trixie-updates main",
+        "deb https://mirror.example/debian-security trixie-security main",
+    ]
+
+
+@pytest.mark.parametrize("sources", [[], ["http://archive.ubuntu.com/ubuntu/"], ["file:/srv/debian", "cdrom:x/debian"]])
+def test_mmdebstrap_knows_the_public_mirrors_itself(sources: list[str]) -> None:
+    assert broker.apt_mirrors("trixie", sources) == []
+
+
+# --- what a registry says --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ('Get "https://r/v2/": dial tcp: lookup r: no such host', "the registry cannot be reached (no such host)"),
+        (
+            'Get "https://r/v2/": net/http: TLS handshake timeout',
+            "the registry cannot be reached (TLS handshake timeout)",
+        ),
+        ("manifest for r/x:1 not found: manifest unknown", "manifest for r/x:1 not found: manifest unknown"),
+        ("denied: requested access\nsecond line", "denied: requested access"),
+        ("", "Exception"),
+    ],
+)
+def test_reasons_are_one_line(said: str, reason: str) -> None:
+    assert registry._reason(Exception(said) if said else Exception()) == reason
+
+
+@pytest.mark.parametrize(
+    ("reference", "host"),
+    [
+        ("rust:1", "docker.io"),
+        ("corp/rust:1", "docker.io"),
+        ("localhost/rust", "localhost"),
+        ("127.0.0.1:5000/rust:1", "127.0.0.1:5000"),
+        ("r.example/a/b@sha256:00", "r.example"),
+    ],
+)
+def test_the_host_of_a_reference(reference: str, host: str) -> None:
+    assert registry._host(reference) == host
+
+
+def test_a_silent_registry_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from docker.errors import ImageNotFound
+
+    class Images:
+        def get(self, reference: str) -> None:
+            raise ImageNotFound(reference)
+
+    class Client:
+        images = Images()
+
+    pulled: list[str] = []
+
+    def pull(_: object, reference: str) -> str:
+        pulled.append(reference)
+        return UNREACHABLE if "silent" in reference else "denied"
+
+    monkeypatch.setattr(registry, "client", Client)
+    monkeypatch.setattr(registry, "_pulled", pull)
+    monkeypatch.setattr(registry, "_silent", {})
+    assert [registry.pull_parent(f"silent.example/{name}") for name in "ab"] == [UNREACHABLE] * 2
+    assert [registry.pull_parent(f"r.example/{name}") for name in "ab"] == ["denied"] * 2
+    assert pulled == ["silent.example/a", "r.example/a", "r.example/b"]
