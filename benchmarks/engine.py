@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerdoit.engine.api import builder_name
+from layerdoit.secrets import Secrets
 
 # What a developer's shell may set and what would make the peers' builds differ.
 _UNSET = re.compile(r"CARGO_(TARGET_DIR|INCREMENTAL|BUILD_.*|ENCODED_RUSTFLAGS|PROFILE_.*)|RUSTFLAGS|RUSTC(_\w+)?|CI")
@@ -58,7 +59,12 @@ def timed(argv: Sequence[str], cwd: Path, more: Mapping[str, str] | None = None)
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            argv, cwd=cwd, env={**environment(), **(more or {})}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            argv,
+            cwd=cwd,
+            env={**environment(), **(more or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             code = process.wait()
@@ -80,9 +86,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def ask(argv: Sequence[str], cwd: Path | None = None, *, check: bool = True) -> str:
+def ask(
+    argv: Sequence[str], cwd: Path | None = None, *, check: bool = True, more: Mapping[str, str] | None = None
+) -> str:
     """The standard output of a process that is not measured."""
-    done = subprocess.run(argv, cwd=cwd, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    own = {**environment(), **(more or {})}
+    done = subprocess.run(argv, cwd=cwd, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:
         words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         raise Failed(f"{' '.join(argv[:4])} … failed:\n{words}")
@@ -105,20 +114,30 @@ class Build:
     context: Path
     tag: str
     args: Mapping[str, str]
-    secrets: Mapping[str, Path]
+    secrets: Secrets
     iidfile: Path | None = None
 
     def argv(self) -> list[str]:
         """The command; the flags are those that layerdoit's own builds have, but for the progress."""
         command = ["docker", "buildx", "build", "--progress", "plain", "--provenance", "false", "--load"]
         command += ["--builder", builder_name(), "--file", str(self.dockerfile), "--tag", self.tag]
-        for name, value in self.args.items():
+        for name, value in {**self.args, **self.secrets.args}.items():
             command += ["--build-arg", f"{name}={value}"]
-        for name, path in self.secrets.items():
+        for name, path in self.secrets.files.items():
             command += ["--secret", f"id={name},src={path}"]
+        for name in self.secrets.values:
+            command += ["--secret", f"id={name},env={_variable(name)}"]
         if self.iidfile:
             command += ["--iidfile", str(self.iidfile)]
         return [*command, str(self.context)]
+
+    def environment(self) -> dict[str, str]:
+        """Secrets that are no files."""
+        return {_variable(name): content for name, content in self.secrets.values.items()}
+
+
+def _variable(name: str) -> str:
+    return "LAYERDOIT_SECRET_" + name.upper().replace("-", "_")
 
 
 @contextlib.contextmanager
@@ -162,14 +181,16 @@ def parsed(listing: str) -> list[Record]:
 def owned(found: Iterable[Record], marker: str, project: str) -> list[str]:
     """Ids of the records that a benchmark made, children before parents.
 
-    They hold `marker` (unique to the benchmark) in their command, or are mounts of the benchmark's own layerdoit project,
-    or the compiled dependencies that such a mount starts from, or stand on one of these.
+    They hold `marker` (unique to the benchmark) in their command, or are mounts of its own layerdoit project, or the
+    compiled dependencies that such a mount starts from, or stand on one of these.
     """
     every = list(found)
     mount = f'with id "/layerdoit/{project}/'
     ours = {record.id for record in every if marker in record.description or mount in record.description}
     seeds = {parent for record in every if mount in record.description for parent in record.parents}
-    ours |= {record.id for record in every if record.id in seeds and record.description.endswith("sh /ctx/control/cook.sh")}
+    ours |= {
+        record.id for record in every if record.id in seeds and record.description.endswith("sh /ctx/control/cook.sh")
+    }
     while more := {record.id for record in every if record.id not in ours and ours.intersection(record.parents)}:
         ours |= more
     parents = {record.id: ours.intersection(record.parents) for record in every if record.id in ours}
@@ -189,7 +210,10 @@ def prune(marker: str, project: str) -> int:
             return len(wanted)
         tried = wanted
         for record in wanted:
-            ask(["docker", "buildx", "prune", "--force", "--builder", builder_name(), "--filter", f"id={record}"], check=False)
+            ask(
+                ["docker", "buildx", "prune", "--force", "--builder", builder_name(), "--filter", f"id={record}"],
+                check=False,
+            )
     return len(owned(records(), marker, project))
 
 

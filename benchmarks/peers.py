@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import engine
 from benchmarks.subject import Facts
+from layerdoit.secrets import Secrets
 
 DOCKER_PEERS = ("plain", "mount", "chef")
 PEERS = (*DOCKER_PEERS, "layerdoit", "native")
@@ -17,17 +18,24 @@ CHEF_VERSION = "0.1.78"
 
 _SECRETS = (
     "--mount=type=secret,id=ca,target=/run/secrets/ca"
+    " --mount=type=secret,id=proxy,target=/run/secrets/proxy"
     " --mount=type=secret,id=cargo-config,target=/cargo/config.toml"
     " --mount=type=secret,id=cargo-credentials,target=/cargo/credentials.toml"
 )
-_CA = "if [ -s /run/secrets/ca ]; then export CARGO_HTTP_CAINFO=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca; fi"
+_NETWORK = (
+    "if [ -s /run/secrets/ca ]; then export CARGO_HTTP_CAINFO=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca; fi; "
+    "if [ -s /run/secrets/proxy ]; then . /run/secrets/proxy; fi"
+)
+# Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` has 20,000 files.
+_OUT = "/peer/out"
 
 # cargo-chef, compiled once; what is measured starts from this image.
 CHEF_IMAGE = f"""\
 ARG BUILDER
 FROM ${{BUILDER}}
 ARG CHEF_VERSION
-RUN {_SECRETS} {_CA}; cargo install cargo-chef --locked --version "$CHEF_VERSION" --root /usr/local && rm -rf /cargo/registry
+RUN {_SECRETS} {_NETWORK}; \\
+    cargo install cargo-chef --locked --version "$CHEF_VERSION" --root /usr/local && rm -rf /cargo/registry
 """
 
 
@@ -39,8 +47,7 @@ class Round:
     tree: Path
     root: Path
     work: Path
-    secrets: Mapping[str, Path]
-    args: Mapping[str, str]
+    secrets: Secrets
     chef: str
     project: str
 
@@ -115,9 +122,10 @@ def _docker(peer: str, now: Round, facts: Facts) -> Built:
     dockerfile.write_text(dockerfile_text(peer, now.token, facts))
     (folder / "Dockerfile.dockerignore").write_text(ignored(peer, facts))
     iidfile = folder / "iid"
-    args = {"BUILDER": facts.builder, "RUNTIME": facts.runtime, "CHEF": now.chef, **now.args}
+    args = {"BUILDER": facts.builder, "RUNTIME": facts.runtime, "CHEF": now.chef}
     tag = image_tag(peer, now)
-    ran = engine.timed(engine.Build(dockerfile, now.tree, tag, args, now.secrets, iidfile).argv(), now.work)
+    call = engine.Build(dockerfile, now.tree, tag, args, now.secrets, iidfile)
+    ran = engine.timed(call.argv(), now.work, call.environment())
     error = _words(ran.output) if ran.code else ""
     image = "" if error else iidfile.read_text().strip()
     return Built(ran.seconds, engine.compiled(ran.output), [], image, None, error)
@@ -158,7 +166,7 @@ def _chef_head(token: str, facts: Facts) -> list[str]:
     lines += ["FROM ${CHEF} AS build", f"WORKDIR {_workdir(facts)}", "COPY --from=planner /recipe.json /recipe.json"]
     lines += [f"COPY {shlex.quote(path)} /src/{shlex.quote(path)}" for path in facts.other_packages]
     cook = shlex.join(chef_args(facts.cargo_args))
-    lines += [f"RUN {_SECRETS} : {token}; {_CA}; {_env(facts)}cargo chef cook --recipe-path /recipe.json {cook}"]
+    lines += [f"RUN {_SECRETS} : {token}; {_NETWORK}; {_env(facts)}cargo chef cook --recipe-path /recipe.json {cook}"]
     return [*lines, "COPY . /src"]
 
 
@@ -180,12 +188,12 @@ def _compile(token: str, facts: Facts, mounts: str) -> str:
     arguments = shlex.join([*facts.cargo_args, *facts.bin_args])
     copies = " ".join(f"target/{folder}/{name}" for _, name in facts.bins)
     return (
-        f"RUN {_SECRETS}{mounts} : {token}; {_CA}; {_env(facts)}"
-        f"cargo build --locked {arguments} && mkdir -p /out && cp {copies} /out/"
+        f"RUN {_SECRETS}{mounts} : {token}; {_NETWORK}; {_env(facts)}"
+        f"cargo build --locked {arguments} && mkdir -p {_OUT} && cp {copies} {_OUT}/"
     )
 
 
 def _final(facts: Facts) -> list[str]:
-    lines = ["FROM ${RUNTIME}", "COPY --from=build /out/ /usr/local/bin/"]
+    lines = ["FROM ${RUNTIME}", f"COPY --from=build {_OUT}/ /usr/local/bin/"]
     lines += [f'COPY ["{source}", "{place}"]' for source, place in facts.assets]
     return [*lines, f"USER {facts.user}", f'ENTRYPOINT ["/usr/local/bin/{facts.entrypoint}"]', ""]

@@ -1,6 +1,6 @@
-"""Tables and verdicts from results; `python -m benchmarks.report` writes docs/benchmarks.md from benchmarks/results/*.json.
+"""Tables and verdicts from results.
 
-With `--check` it only says, by its exit code, whether that page is up to date.
+`python -m benchmarks.report` writes docs/benchmarks.md from benchmarks/results/*.json. With `--check` it only says, by its exit code, whether that page is up to date.
 """
 
 from __future__ import annotations
@@ -191,8 +191,8 @@ def problems(result: Result) -> list[str]:
     """Every build that failed or came out wrong, once."""
     found = []
     for cell in result.cells:
-        for words in [*cell.stale, *([f"failed: {cell.error}"] if cell.error else [])]:
-            found.append(f"run {cell.run}, {cell.scenario}, {cell.peer}: {words}")
+        every = [*cell.stale, *([f"failed: {cell.error}"] if cell.error else [])]
+        found += [f"run {cell.run}, {cell.scenario}, {cell.peer}: {words}" for words in every]
     return list(dict.fromkeys(found))
 
 
@@ -212,7 +212,9 @@ def noop_table(result: Result) -> str:
                 "<br>".join(map(str, noop_verdicts(int(row["files"]), statistics.median(ours), ratio))) or "–",
             ]
         )
-    return table(["source files", "doit", "cached docker buildx build", "ratio of medians", "ratio of minima", "budget"], rows)
+    return table(
+        ["source files", "doit", "cached docker buildx build", "ratio of medians", "ratio of minima", "budget"], rows
+    )
 
 
 def noop_verdicts(files: int, ours: float, ratio: float) -> list[Verdict]:
@@ -237,7 +239,20 @@ def swap_table(result: Result) -> str:
 
 
 TABLES = {"run": run_table, "noop": noop_table, "swap": swap_table}
-_META = ("project", "profile", "size", "machine", "engine", "buildx", "cargo", "cargo-chef", "layerdoit", "date", "runs", "load")
+_META = (
+    "project",
+    "profile",
+    "size",
+    "machine",
+    "engine",
+    "buildx",
+    "cargo",
+    "cargo-chef",
+    "layerdoit",
+    "date",
+    "runs",
+    "load",
+)
 
 
 def header(result: Result) -> str:
@@ -258,27 +273,33 @@ def section(result: Result) -> str:
 
 # --- the page --------------------------------------------------------------------------------------------------------
 
-_TITLES = {"run": "{project}, {profile}", "noop": "Nothing to do", "swap": "Replacing a container: {project}, {profile}"}
+_TITLES = {
+    "run": "{project}, {profile}",
+    "noop": "Nothing to do",
+    "swap": "Replacing a container: {project}, {profile}",
+}
 PROSE = """\
 <!-- written by `python -m benchmarks.report` from benchmarks/results/*.json; edit the source, not this page -->
 # Benchmarks
 
-Every table comes from one run on one engine, the peers side by side: after each edit all of them build the same tree, in an
-order that rotates. All start from the same builder and runtime images, and are called with the same packages, profile and features.
+Every table comes from one run on one engine, the peers side by side: after each edit all of them build the same
+tree, in an order that rotates. All start from the same builder and runtime images, and are called with the same
+packages, profile and features.
 
 | peer | is |
 |---|---|
 | plain | a Dockerfile: `COPY . .`, `cargo build` |
 | mount | the same with cache mounts for cargo's registry and for `target` |
-| chef | cargo-chef: `prepare`, `cook`, `build`; the tool itself is in the image it starts from, and not counted |
+| chef | cargo-chef: `prepare`, `cook`, `build`; the tool is in the image it starts from, and not counted |
 | layerdoit | `doit image` |
-| native | `cargo build` on the host with a target folder of its own: no image, a lower bound for incremental builds |
+| native | `cargo build` on the host, target folder of its own, crates fetched: no image, for comparison |
 
-Cells are **seconds / crates compiled**: the median (minimum–maximum, number of builds), and the `Compiling` lines of cargo. *Cold* means that
-the base images are there and nothing else: every run has names, layers and mounts of its own. Edits add up, until the last row returns to
-the first state as a branch switch does. Each edit carries a mark that is looked up in the binaries of each image after each build:
-a build whose binaries hold an older state is **STALE**, and never the best peer. Budgets: every row at most the best of the three
-Dockerfiles plus 5 %; an edit at most cargo on the host plus 0.6 s; the way back at most 0.5 s without a build.
+Cells are **seconds / crates compiled**: the median (minimum–maximum, number of builds), and the `Compiling` lines of
+cargo. *Cold* means that the base images are there and nothing else: every run has names, layers and mounts of its own.
+Edits add up, until the last row returns to the first state as a branch switch does. Each edit carries a mark that is
+looked up in the binaries of each image after each build: a build whose binaries hold an older state is **STALE**, and
+never the best peer. Budgets: every row at most the best of the three Dockerfiles plus 5 %; an edit at most cargo on
+the host plus 0.6 s; the way back at most 0.5 s without a build.
 
 Run them yourself: `python -m benchmarks.run --project PATH`, `python -m benchmarks.noop`, `python -m benchmarks.swap`.
 """

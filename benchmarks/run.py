@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks import engine, peers, report, scenarios, subject
 from benchmarks.scenarios import Bump, Tree
-from layerdoit.secrets import gathered
+from layerdoit.secrets import Secrets, gathered
 from layerdoit.workspace import manifest
 
 HERE = Path(__file__).resolve().parent
@@ -57,7 +57,7 @@ def say(text: str) -> None:
 # --- before anything is measured -------------------------------------------------------------------------------------
 
 
-def prepare(session: Session, secrets: Mapping[str, Path], args: Mapping[str, str]) -> None:
+def prepare(session: Session, secrets: Secrets) -> None:
     """Base images, cargo-chef, and the dependency bump: none of this is counted."""
     options = session.options
     root = subject.copy(session.project, session.work / "prepare" / session.project.name)
@@ -76,7 +76,7 @@ def prepare(session: Session, secrets: Mapping[str, Path], args: Mapping[str, st
         _fetch(root, session.bump)
     if "chef" in options.peers:
         say("cargo-chef …")
-        _chef(session, facts, secrets, args)
+        _chef(session, facts, secrets)
 
 
 def _candidates(root: Path) -> list[str]:
@@ -88,7 +88,8 @@ def _candidates(root: Path) -> list[str]:
         for dependency in package.dependencies
         if dependency.path is None and dependency.kind == "normal" and package.member
     ]
-    return list(dict.fromkeys(["anyhow", *sorted(set(direct), key=lambda name: (-direct.count(name), name))]))[:_MOST_CANDIDATES]
+    by_use = sorted(set(direct) - {"anyhow"}, key=lambda name: (-direct.count(name), name))
+    return ["anyhow", *by_use][:_MOST_CANDIDATES]
 
 
 def _fetch(root: Path, bump: Bump | None) -> None:
@@ -101,13 +102,14 @@ def _fetch(root: Path, bump: Bump | None) -> None:
     lock.write_text(original)
 
 
-def _chef(session: Session, facts: subject.Facts, secrets: Mapping[str, Path], args: Mapping[str, str]) -> None:
+def _chef(session: Session, facts: subject.Facts, secrets: Secrets) -> None:
     folder = session.work / "chef-tool"
     folder.mkdir()
     (folder / "Dockerfile").write_text(peers.CHEF_IMAGE)
     session.chef = f"{session.name}-chef-tool:once"
-    own = {"BUILDER": facts.builder, "CHEF_VERSION": session.options.chef_version, **args}
-    engine.ask(engine.Build(folder / "Dockerfile", folder, session.chef, own, secrets).argv())
+    args = {"BUILDER": facts.builder, "CHEF_VERSION": session.options.chef_version}
+    call = engine.Build(folder / "Dockerfile", folder, session.chef, args, secrets)
+    engine.ask(call.argv(), more=call.environment())
     said = engine.ask(["docker", "run", "--rm", session.chef, "cargo", "chef", "--version"])
     session.chef_version = said.split()[-1]
 
@@ -115,7 +117,7 @@ def _chef(session: Session, facts: subject.Facts, secrets: Mapping[str, Path], a
 # --- one run ---------------------------------------------------------------------------------------------------------
 
 
-def one_run(session: Session, number: int, secrets: Mapping[str, Path], args: Mapping[str, str]) -> None:
+def one_run(session: Session, number: int, secrets: Secrets) -> None:
     """All scenarios once, on a tree of its own."""
     options = session.options
     token = f"{session.name}-r{number}"
@@ -126,9 +128,10 @@ def one_run(session: Session, number: int, secrets: Mapping[str, Path], args: Ma
     where = subject.places(root, session.entrypoint, options.leaf, options.deep)
     state = Tree(tree, root, f"{session.name.rsplit('-', 1)[-1]}-{number}", where, session.bump)
     state.begin()
-    now = peers.Round(token, tree, root, work, secrets, args, session.chef, session.name)
+    now = peers.Round(token, tree, root, work, secrets, session.chef, session.name)
     if number == 1:
-        session.notes += [f"edited: {where.leaf}, {where.deep or 'no library'}, {where.leaf_manifest}, {where.asset or 'no asset'}"]
+        edited = [path for path in (where.leaf, where.deep, where.leaf_manifest, where.asset) if path]
+        session.notes.append(f"edited: {', '.join(edited)}")
     working = list(options.peers)
     for turn, scenario in enumerate(options.scenarios):
         if reason := state.possible(scenario):
@@ -145,14 +148,14 @@ def one_run(session: Session, number: int, secrets: Mapping[str, Path], args: Ma
             session.cells += judged(session, number, scenario, built, state, facts)
         working = [peer for peer in working if not (scenario == "cold" and built[peer].error)]
         if not working:
-            raise engine.Failed("no peer builds this project: " + "; ".join(report.problems(report.Result("run", {}, session.cells))))
+            raise engine.Failed("no peer builds this project")
 
 
 def judged(
     session: Session, number: int, scenario: str, built: Mapping[str, peers.Built], state: Tree, facts: subject.Facts
 ) -> list[report.Cell]:
     """The cells of one round of builds, after a look into each binary."""
-    seen = {peer: look(session, outcome, state, facts) for peer, outcome in built.items() if not outcome.error}
+    seen = {peer: look(session, outcome, facts) for peer, outcome in built.items() if not outcome.error}
     shown: dict[str, set[str]] = {}
     for found, _ in seen.values():
         for where, states in found.items():
@@ -193,7 +196,7 @@ def _bump_missed(scenario: str, outcome: peers.Built, built: Mapping[str, peers.
     return [f"{new} was not compiled"]
 
 
-def look(session: Session, outcome: peers.Built, state: Tree, facts: subject.Facts) -> tuple[dict[str, set[str]], list[str]]:
+def look(session: Session, outcome: peers.Built, facts: subject.Facts) -> tuple[dict[str, set[str]], list[str]]:
     """The marks in what a build made, and the binaries that it lacks."""
     names = [name for _, name in facts.bins]
     if outcome.folder is not None:
@@ -216,7 +219,8 @@ def _marks(files: Iterator[Path]) -> dict[str, set[str]]:
 
 def _public(session: Session, text: str) -> str:
     """A message without paths of this machine and addresses."""
-    return re.sub(r"\b[a-z+]+://\S+", "<address>", text.replace(str(session.work), "<work>").replace(str(Path.home()), "~"))
+    here = text.replace(str(session.work), "<work>").replace(str(Path.home()), "~")
+    return re.sub(r"\b[a-z+]+://\S+", "<address>", here)
 
 
 # --- cleaning --------------------------------------------------------------------------------------------------------
@@ -276,8 +280,13 @@ def about(runs: int) -> dict[str, Any]:
 
 def result(session: Session, meta: Mapping[str, Any], done: int) -> report.Result:
     """All that was measured."""
-    size = f"{session.size.get('files')} files, {session.size.get('members')} members, {session.size.get('locked')} locked crates"
-    own = {"project": session.project.name, "profile": session.options.profile, "size": size, "cargo-chef": session.chef_version}
+    counts = {"files": "files", "members": "members", "locked": "locked crates"}
+    own = {
+        "project": session.project.name,
+        "profile": session.options.profile,
+        "size": ", ".join(f"{session.size[name]} {words}" for name, words in counts.items() if name in session.size),
+        "cargo-chef": session.chef_version,
+    }
     order = {name: words for name, words in scenarios.SCENARIOS.items() if name in session.options.scenarios}
     return report.Result("run", {**own, **meta, "runs": done}, session.cells, (), order, session.notes)
 
@@ -295,13 +304,19 @@ def _choice(valid: Sequence[str]) -> Any:
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.run", description=(__doc__ or "").split("\n", maxsplit=1)[0]
+    )
     parser.add_argument("--project", type=Path, default=EXAMPLE, help="a Rust project; default: the example")
     parser.add_argument("--profile", default="dev", help="cargo profile: dev, release or one of the project's own")
     parser.add_argument("--runs", type=int, default=3, help="how often everything is measured")
-    parser.add_argument("--peers", type=_choice(peers.PEERS), default=list(peers.PEERS), help="names, separated by commas")
+    parser.add_argument(
+        "--peers", type=_choice(peers.PEERS), default=list(peers.PEERS), help="names, separated by commas"
+    )
     names = list(scenarios.SCENARIOS)
-    parser.add_argument("--scenarios", type=_choice(names), default=names, help="names, separated by commas; cold always comes first")
+    parser.add_argument(
+        "--scenarios", type=_choice(names), default=names, help="names, separated by commas; cold always comes first"
+    )
     parser.add_argument("--entrypoint", help="binary that the image runs")
     parser.add_argument("--leaf", help="source file of a binary crate to edit, relative to the project")
     parser.add_argument("--deep", help="root file of the library to edit, relative to the project")
@@ -321,13 +336,14 @@ def main(argv: Sequence[str]) -> int:
     name = f"layerdoit-bench-{uuid.uuid4().hex[:8]}"
     session = Session(name, Path(tempfile.mkdtemp(prefix=f"{name}-")), options.project.resolve(), options)
     done, code = 0, 0
-    with engine.terminated_as_interrupted(), gathered() as secrets:
+    with engine.terminated_as_interrupted():
         try:
+            secrets = gathered()
             meta = about(options.runs)
-            prepare(session, secrets.files, secrets.args)
+            prepare(session, secrets)
             for number in range(1, options.runs + 1):
                 try:
-                    one_run(session, number, secrets.files, secrets.args)
+                    one_run(session, number, secrets)
                     done = number
                 finally:
                     clean_run(session, number)

@@ -124,7 +124,9 @@ def single_change(old: str, new: str) -> tuple[str, str, str] | None:
 def other_versions(version: str) -> list[str]:
     """Compatible versions that may exist beside one: the patches before it."""
     found = re.fullmatch(r"(\d+\.\d+)\.(\d+)", version)
-    return [f"{found[1]}.{patch}" for patch in range(int(found[2]) - 1, max(-1, int(found[2]) - 6), -1)] if found else []
+    return (
+        [f"{found[1]}.{patch}" for patch in range(int(found[2]) - 1, max(-1, int(found[2]) - 6), -1)] if found else []
+    )
 
 
 def find_bump(scratch: Path, candidates: list[str], wanted: str | None) -> Bump | None:
@@ -138,7 +140,9 @@ def find_bump(scratch: Path, candidates: list[str], wanted: str | None) -> Bump 
             continue
         tries = [precise] if precise else ["", *other_versions(versions[0])]
         for version in tries:
-            engine.ask(["cargo", "update", "-p", crate, *(["--precise", version] if version else [])], scratch, check=False)
+            engine.ask(
+                ["cargo", "update", "-p", crate, *(["--precise", version] if version else [])], scratch, check=False
+            )
             changed = lockfile.read_text()
             lockfile.write_text(original)
             if (found := single_change(original, changed)) and found[0] == crate:
@@ -169,7 +173,9 @@ class Tree:
             self._line("deep", "first")
         for manifest in ("Cargo.toml", self.places.leaf_manifest):
             path = self.root / manifest
-            path.write_text(re.sub(r'(unsafe_code\s*=\s*(?:\{[^}\n]*level\s*=\s*)?)"forbid"', r'\1"deny"', path.read_text()))
+            path.write_text(
+                re.sub(r'(unsafe_code\s*=\s*(?:\{[^}\n]*level\s*=\s*)?)"forbid"', r'\1"deny"', path.read_text())
+            )
         subject.start_git(self.tree)
 
     def apply(self, scenario: str) -> None:

@@ -214,7 +214,9 @@ def _leaf_package(project: Project, entrypoint: str, leaf: str | None) -> Packag
 
 
 def _owner(workspace: Workspace, path: str) -> Package | None:
-    found = [package for package in workspace.packages.values() if package.dir == "." or path.startswith(f"{package.dir}/")]
+    found = [
+        package for package in workspace.packages.values() if package.dir == "." or path.startswith(f"{package.dir}/")
+    ]
     return max(found, key=lambda package: len(package.dir) if package.dir != "." else 0, default=None)
 
 
@@ -239,7 +241,9 @@ def _deepest(workspace: Workspace, leaf: Package) -> Package | None:
     below = {key: _below(workspace, key) for key in workspace.packages}
     mine = next(key for key, package in workspace.packages.items() if package is leaf)
     reached = below[mine] | ({mine} if leaf.has_lib else set())
-    pool = [key for key in reached if (found := workspace.packages[key]).has_lib and not found.proc_macro and found.member]
+    pool = [
+        key for key in reached if (found := workspace.packages[key]).has_lib and not found.proc_macro and found.member
+    ]
 
     def rank(key: str) -> tuple[int, int, str]:
         return (-sum(key in others for others in below.values()), len(below[key]), key)

@@ -51,7 +51,8 @@ def line(outcome: Outcome) -> str:
         return f"{step.spec.layer:<8} reuse  {step.spec.tag}"
     counts = outcome.counts
     crates = f", {counts['compiled']} crates compiled" if "compiled" in counts else ""
-    return f"{step.spec.layer:<8} {step.action:<6} {step.spec.tag} in {outcome.seconds:.1f} s: {outcome.how}{crates} — {reasons}"
+    took = f"in {outcome.seconds:.1f} s: {outcome.how}{crates}"
+    return f"{step.spec.layer:<8} {step.action:<6} {step.spec.tag} {took} — {reasons}"
 
 
 def warnings(outcome: Outcome) -> list[str]:
@@ -60,10 +61,11 @@ def warnings(outcome: Outcome) -> list[str]:
     if outcome.step.spec.layer != "app" or not external:
         return []
     names = ", ".join(outcome.not_fresh[:8]) + (", …" if len(outcome.not_fresh) > 8 else "")
-    return [
-        f"{external} external crates were not fresh and compiled again in the app build: {names}; "
-        "likely causes: flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
-    ]
+    what = f"{external} external crates were not fresh and compiled again in the app build: {names}"
+    causes = (
+        "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
+    )
+    return [f"{what}; likely causes: {causes}"]
 
 
 def image(project: Project) -> None:
@@ -167,9 +169,8 @@ def status(project: Project, json: bool) -> None:
     if service is None:
         _say("nothing is deployed; doit cycle_fast does it")
     else:
-        _say(
-            f"{service.name}  {found.health}  {url(service) if service.address else '(no port published)'}  since {service.since}"
-        )
+        at = url(service) if service.address else "(no port published)"
+        _say(f"{service.name}  {found.health}  {at}  since {service.since}")
         _say("runs the image of the tree as it stands" if current else "runs an older image than the tree would give")
     for step in plan.layers():
         _say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {'; '.join(step.reasons)}")

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from layerdoit import config, config_load
+from layerdoit import config
+from layerdoit.config import reading
 
 GENERATED = "<!-- written by `python -m layerdoit.docs`; edit the source, not this page -->\n"
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -43,7 +44,7 @@ def configuration_page() -> str:
 
 
 def _section_parts(schema: type[Any], prefix: str) -> Iterable[str]:
-    for name, field in config_load.settings(schema).items():
+    for name, field in reading.settings(schema).items():
         inner = field.metadata.get("section")
         if inner is not None:
             yield f"## `{prefix}{name}`\n"
@@ -55,7 +56,7 @@ def _section_parts(schema: type[Any], prefix: str) -> Iterable[str]:
 def _settings_table(schema: type[Any], prefix: str) -> str:
     default = schema()
     rows = []
-    for name, field in config_load.settings(schema).items():
+    for name, field in reading.settings(schema).items():
         if "section" in field.metadata:
             rows.append((_link(prefix + name), "a section", "", field.metadata["doc"]))
         else:
@@ -93,7 +94,7 @@ def _shown(value: object) -> str:
 
 
 def _yaml(settings: Any, depth: int) -> Iterable[str]:
-    for name, field in config_load.settings(type(settings)).items():
+    for name, field in reading.settings(type(settings)).items():
         value = getattr(settings, name)
         if "section" in field.metadata:
             yield f"{'  ' * depth}{name}:"

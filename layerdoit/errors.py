@@ -62,8 +62,6 @@ class BuildError(LayerdoitError):
 class DeployError(LayerdoitError):
     """A container did not start, or did not become healthy."""
 
-    next_step = "correct what its log shows, then doit cycle_fast"
-
 
 class Interrupted(LayerdoitError):
     """A signal ended the work; `exit_code` is 128 + the signal's number."""
@@ -75,7 +73,7 @@ class Interrupted(LayerdoitError):
 
 
 def as_error(error: LayerdoitError | OSError) -> LayerdoitError:
-    """An error of the operating system that nobody foresaw (disk full, no right to write) as one that says what to do."""
+    """An error of the operating system that nobody foresaw (a full disk, no right to write) as one of ours."""
     if isinstance(error, LayerdoitError):
         return error
     where = None if error.filename is None else str(error.filename)

@@ -1,7 +1,8 @@
 """What `doit` without task names runs: not the tasks that replace containers or delete caches.
 
-doit runs every task of a dodo where neither the command line nor `default_tasks` names any. Ours that have effects beyond
-building carry `meta={"on_request": True}`; while doit loads the dodo, its selection is replaced by one that leaves them out.
+doit runs every task of a dodo where neither the command line nor `default_tasks` names any. Ours that have effects
+beyond building carry `meta={"on_request": True}`; while doit loads the dodo, its selection is replaced by one that
+leaves them out.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def loading() -> Loading | None:
     """Called by a task creator: what loads the dodo, found on the stack; None without doit's command line."""
     from doit.cmd_base import DoitCmdBase
 
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - doit passes a creator nothing to ask
     while frame is not None:
         command = frame.f_locals.get("self")
         if isinstance(command, DoitCmdBase):

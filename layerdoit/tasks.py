@@ -67,11 +67,11 @@ Action = Callable[..., Any]
 
 
 def tasks(root: str | os.PathLike[str] = ".", *, prefix: str = "") -> Callable[[], Iterator[dict[str, Any]]]:
-    """A task creator for the Rust project at `root` (relative to the dodo.py). With a prefix, tasks are `<prefix>:<name>`.
+    """A task creator for the Rust project at `root`, relative to the dodo.py. A prefix makes tasks `<prefix>:<name>`.
 
     Bind it to a name that starts with `task_`.
     """
-    caller = sys._getframe(1).f_code.co_filename
+    caller = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - `inspect` would read every source on the stack
     base = Path(caller).parent if os.path.exists(caller) else Path.cwd()
     folder = base / root
 
@@ -225,7 +225,10 @@ _MANIFESTS = ("/Cargo.toml", "/Cargo.lock", "/.cargo/config.toml", "/.cargo/conf
 
 
 def _file_deps(project: Project) -> Mapping[str, Sequence[str]]:
-    """What each layer is made from, for `doit info` and `doit list -s`. A tree that cannot be read has none: the action says why."""
+    """What each layer is made from, for `doit info` and `doit list -s`.
+
+    A tree that cannot be read has none: the action says why.
+    """
     try:
         files = project.all_sources.host_files()
     except LayerdoitError:
@@ -245,7 +248,7 @@ def variables() -> dict[str, str]:
     """`NAME=value` words of the command line that are ours. One that neither we nor the dodo know is an error."""
     from doit import doit_cmd
 
-    given: Mapping[str, str] = doit_cmd._CMDLINE_VARS or {}
+    given: Mapping[str, str] = doit_cmd._CMDLINE_VARS or {}  # noqa: SLF001 - `get_var` cannot list them
     ours = {variable.name for variable in configuration.VARIABLES}
     if not ours.issuperset(given):
         configuration.check_variables(given, sorted(_dodo_words() - ours))

@@ -338,7 +338,9 @@ class DockerDeployment:
 
     def _unhealthy(self, container: Container, what: str, *, ended: bool) -> Unhealthy:
         lines = self._containers.log_tail(container, LOG_LINES)
-        hint = None if ended else "make the service answer, or set deploy.health (path, command, timeout)"
+        hint = "correct what its log shows, then doit cycle_fast"
+        if not ended:
+            hint = "make the service answer, or set deploy.health (path, command, timeout)"
         return Unhealthy(f"the new container of {self._name()} {what}\n{quoted(lines)}", ended=ended, hint=hint)
 
     # --- small things ------------------------------------------------------------------------------------------------

@@ -39,6 +39,9 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
+    def __del__(self) -> None:
+        self.close()
+
 
 def endpoint() -> str:
     """The engine's address: DOCKER_HOST, else the current context's, else the local socket."""
@@ -75,7 +78,7 @@ def builder_name() -> str:
 
 
 class SocketApi(threading.local):
-    """The engine behind a local socket. A connection is kept open; each thread and each process has its own (`doit -n`)."""
+    """The engine behind a local socket. A connection is kept; each thread and process has its own (`doit -n`)."""
 
     _connection: _UnixConnection | None = None
     _process = 0
@@ -163,7 +166,7 @@ def unreachable(host: str, error: Exception) -> EngineError:
     if isinstance(error, PermissionError):
         return EngineError(
             f"no permission to use the Docker engine at {host}",
-            hint="add your user to the group 'docker' (sudo usermod -aG docker $USER), log in again, or use a rootless engine",
+            hint="add your user to the group 'docker' (sudo usermod -aG docker $USER) and log in again, or go rootless",
         )
     return EngineError(
         f"no Docker engine answers at {host}",

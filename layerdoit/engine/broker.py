@@ -167,19 +167,19 @@ def bootstrap_os(suite: str) -> str:
 
     key = hashlib.sha256(f"mmdebstrap minbase {OS_PACKAGES} {suite}".encode()).hexdigest()
     name = f"{OS_REPOSITORY}:{suite}-{key[:12]}"
-    engine = client()
-    try:
-        engine.images.get(name)
-    except ImageNotFound:
-        with tempfile.TemporaryDirectory(prefix="layerdoit-os-") as folder:
-            archive = Path(folder) / "os.tar"
-            _mmdebstrap(suite, archive)
-            repository, tag = name.split(":")
-            changes = [f"LABEL {PREFIX}layer=os {PREFIX}key={key} {PREFIX}project={OS_REPOSITORY}"]
-            try:
-                engine.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=changes)
-            except APIError as error:
-                raise EngineError(f"the engine did not take the {suite} system: {error.explanation}") from error
+    with client() as engine:
+        try:
+            engine.images.get(name)
+        except ImageNotFound:
+            with tempfile.TemporaryDirectory(prefix="layerdoit-os-") as folder:
+                archive = Path(folder) / "os.tar"
+                _mmdebstrap(suite, archive)
+                repository, tag = name.split(":")
+                changes = [f"LABEL {PREFIX}layer=os {PREFIX}key={key} {PREFIX}project={OS_REPOSITORY}"]
+                try:
+                    engine.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=changes)
+                except APIError as error:
+                    raise EngineError(f"the engine did not take the {suite} system: {error.explanation}") from error
     return name
 
 

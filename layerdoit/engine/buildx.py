@@ -11,7 +11,7 @@ from typing import TextIO
 from layerdoit import process
 from layerdoit.engine.api import builder_name, endpoint, unreachable
 from layerdoit.engine.progress import Display, Reader, Report
-from layerdoit.errors import BuildError, EngineError
+from layerdoit.errors import BuildError, EngineError, LayerdoitError
 
 # The app build's script ends with these.
 RESEND = 86
@@ -21,7 +21,7 @@ NO_BINARY = 88
 
 @dataclass(frozen=True)
 class Build:
-    """One call of `docker buildx build`. Secrets by id: `secrets` are files, `values` contents; `contexts` are folders."""
+    """One call of `docker buildx build`. Secrets by id: `secrets` are files, `values` contents; `contexts`: folders."""
 
     layer: str
     dockerfile: Path
@@ -102,30 +102,8 @@ def run(build: Build, log: TextIO, expected_crates: int | None = None) -> Built:
 def _failure(build: Build, report: Report, log: Path) -> Exception:
     error = next((line for line in reversed(report.errors) if line.startswith("ERROR")), "")
     text = process.redact(error.removeprefix("ERROR: ") or " ".join(report.errors[-3:]))
-    if "invalid progress mode" in text:
-        return EngineError("docker buildx is too old", hint="install the buildx plugin 0.13 or later")
-    if (
-        "is not a docker command" in text
-        or "unknown command: docker buildx" in text
-        or "unknown flag: --progress" in text
-    ):
-        return EngineError(
-            "docker buildx is not installed",
-            hint="install the buildx plugin (package docker-buildx or docker-buildx-plugin)",
-        )
-    if "permission denied" in text and ".sock" in text:
-        return unreachable(endpoint(), PermissionError())
-    if "Cannot connect to the Docker daemon" in text or "error during connect" in text:
-        return unreachable(endpoint(), ConnectionError())
-    if "no space left on device" in text or any("o space left on device" in line for line in report.tail):
-        return BuildError(
-            f"{build.layer}: the disk is full",
-            hint="doit cache_status shows what this project holds; docker system df the rest",
-        )
-    if text.startswith("no builder "):
-        return EngineError(
-            text, hint="docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml"
-        )
+    if known := _engine_failure(build, report, text):
+        return known
     code = text.rsplit("exit code: ", 1)[-1].strip() if "exit code: " in text else ""
     if code == str(RESEND):
         return ContextDiffers(f"{build.layer}: the sources changed on their way to the build")
@@ -135,6 +113,31 @@ def _failure(build: Build, report: Report, log: Path) -> Exception:
         return BuildError(f"{build.layer} did not build: {text}", hint=f"the whole log: {log}")
     words = process.redact("\n".join(_relevant(report.tail)))
     return BuildError(f"{build.layer} did not build\n{words}", hint=f"correct it and run again; the whole log: {log}")
+
+
+def _engine_failure(build: Build, report: Report, text: str) -> LayerdoitError | None:
+    """What is wrong with engine, buildx or disk, known by their words."""
+
+    def said(*words: str) -> bool:
+        return any(word in text for word in words)
+
+    # Without the plugin, docker complains of the command, or of its first option.
+    if said("is not a docker command", "unknown command: docker buildx", "unknown flag: --progress"):
+        hint = "install the buildx plugin (package docker-buildx or docker-buildx-plugin)"
+        return EngineError("docker buildx is not installed", hint=hint)
+    if said("invalid progress mode", "unknown flag: --"):
+        return EngineError("docker buildx is too old", hint="install the buildx plugin 0.13 or later")
+    if said("permission denied while trying to connect"):
+        return unreachable(endpoint(), PermissionError())
+    if said("Cannot connect to the Docker daemon", "error during connect"):
+        return unreachable(endpoint(), ConnectionError())
+    if text.startswith("no builder "):
+        hint = "docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml"
+        return EngineError(text, hint=hint)
+    if any("o space left on device" in line for line in (text, *report.tail)):
+        hint = "doit cache_status shows what this project holds; docker system df the rest"
+        return BuildError(f"{build.layer}: the disk is full", hint=hint)
+    return None
 
 
 def _relevant(tail: Sequence[str]) -> Sequence[str]:
@@ -151,9 +154,8 @@ def _mismatch(report: Report) -> BuildError:
     packages = []
     for note in report.noted("missing"):
         fields = dict(word.split("=", 1) for word in note.split() if "=" in word)
-        lines.append(
-            f"{fields.get('binary')} needs {fields.get('library')}, which the runtime image lacks (package {fields.get('package')})"
-        )
+        lacks = f"which the runtime image lacks (package {fields.get('package')})"
+        lines.append(f"{fields.get('binary')} needs {fields.get('library')}, {lacks}")
         packages.append(fields.get("package", "?"))
     lines += [
         f"{note.split(' ', 1)[-1]} (the builder's libraries are newer than the runtime's)"

@@ -24,7 +24,8 @@ TIMEOUT = 600
 _silent: dict[str, str] = {}
 
 
-def client() -> docker.DockerClient:
+@contextlib.contextmanager
+def client() -> Iterator[docker.DockerClient]:
     """The Docker SDK's client for the engine that `docker` itself would use."""
     import docker
     from docker.errors import DockerException
@@ -41,24 +42,25 @@ def client() -> docker.DockerClient:
         while cause is not None and not isinstance(cause, PermissionError):
             cause = cause.__cause__ or cause.__context__
         raise unreachable(host, cause if isinstance(cause, PermissionError) else error) from error
-    return found
+    with contextlib.closing(found):
+        yield found
 
 
 def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
     """Local tags of those layers that the registry has under their key. One that is silent has none, and says so."""
-    engine = client()
     found = set()
-    for spec in specs:
-        remote = tag(repository, spec.layer, spec.key)
-        try:
-            with _refusals() as refusal:
-                engine.images.get_registry_data(remote)
-        except _Refused:
-            if _means_absent(refusal[0]):
-                continue
-            print(f"layerdoit: registry not used: {refusal[0]}", file=sys.stderr, flush=True)
-            break
-        found.add(spec.tag)
+    with client() as engine:
+        for spec in specs:
+            remote = tag(repository, spec.layer, spec.key)
+            try:
+                with _refusals() as refusal:
+                    engine.images.get_registry_data(remote)
+            except _Refused:
+                if _means_absent(refusal[0]):
+                    continue
+                print(f"layerdoit: registry not used: {refusal[0]}", file=sys.stderr, flush=True)
+                break
+            found.add(spec.tag)
     return frozenset(found)
 
 
@@ -68,55 +70,55 @@ def pull(spec: Spec, repository: str, project: str) -> None:
     An image that another project shared is labelled as this project's, so that neither clears the other's.
     """
     remote = tag(repository, spec.layer, spec.key)
-    engine = client()
-    refusal = _pulled(engine, remote)
-    if refusal is not None:
-        raise EngineError(
-            f"pull of {remote} was refused: {refusal}",
-            hint="docker login, or build it here: ON_MISSING=build for a base, REGISTRY= for any layer",
-        )
-    image = engine.images.get(remote)
-    if (image.labels.get(PREFIX + "key"), image.labels.get(PREFIX + "layer")) != (spec.key, spec.layer):
-        engine.images.remove(remote)
-        raise EngineError(
-            f"{remote} is not the image that its tag promises: its label holds another key",
-            hint="remove it from the registry, find out who pushed it, and build it here: REGISTRY= doit",
-        )
-    if image.labels.get(PREFIX + "project") == project:
-        image.tag(*spec.tag.rsplit(":", 1))
-    else:
-        _labelled(engine, image, spec.tag, project)
-    _untagged(engine, remote, spec.tag)
+    with client() as engine:
+        refusal = _pulled(engine, remote)
+        if refusal is not None:
+            raise EngineError(
+                f"pull of {remote} was refused: {refusal}",
+                hint="docker login, or build it here: ON_MISSING=build for a base, REGISTRY= for any layer",
+            )
+        image = engine.images.get(remote)
+        if (image.labels.get(PREFIX + "key"), image.labels.get(PREFIX + "layer")) != (spec.key, spec.layer):
+            engine.images.remove(remote)
+            raise EngineError(
+                f"{remote} is not the image that its tag promises: its label holds another key",
+                hint="remove it from the registry, find out who pushed it, and build it here: REGISTRY= doit",
+            )
+        if image.labels.get(PREFIX + "project") == project:
+            image.tag(*spec.tag.rsplit(":", 1))
+        else:
+            _labelled(engine, image, spec.tag, project)
+        _untagged(engine, remote, spec.tag)
 
 
 def push(spec: Spec, repository: str) -> None:
     """Share a layer under its key."""
     remote = tag(repository, spec.layer, spec.key)
-    engine = client()
     hint = f"docker login {remote.split('/')[0]}, or leave the layer out of registry.push"
-    try:
-        with _refusals() as refusal:
-            engine.images.get(spec.tag).tag(*remote.rsplit(":", 1))
-            _followed(engine.images.push(remote, stream=True, decode=True))
-    except _Refused as error:
-        raise EngineError(f"push of {remote} was refused: {refusal[0]}", hint=hint) from error
-    finally:
-        _untagged(engine, remote, spec.tag)
+    with client() as engine:
+        try:
+            with _refusals() as refusal:
+                engine.images.get(spec.tag).tag(*remote.rsplit(":", 1))
+                _followed(engine.images.push(remote, stream=True, decode=True))
+        except _Refused as error:
+            raise EngineError(f"push of {remote} was refused: {refusal[0]}", hint=hint) from error
+        finally:
+            _untagged(engine, remote, spec.tag)
 
 
 def pull_parent(reference: str) -> str | None:
     """Have an image that builds start from: None when it is here now, else why it cannot be had."""
     from docker.errors import APIError
 
-    engine = client()
-    with contextlib.suppress(APIError):
-        engine.images.get(reference)
-        return None
-    host = _host(reference)
-    if host in _silent:
-        return _silent[host]
-    print(f"layerdoit: pulling {reference}", file=sys.stderr, flush=True)
-    refusal = _pulled(engine, reference)
+    with client() as engine:
+        with contextlib.suppress(APIError):
+            engine.images.get(reference)
+            return None
+        host = _host(reference)
+        if host in _silent:
+            return _silent[host]
+        print(f"layerdoit: pulling {reference}", file=sys.stderr, flush=True)
+        refusal = _pulled(engine, reference)
     if refusal is not None and refusal.startswith("the registry cannot be reached"):
         _silent[host] = refusal
     return refusal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -32,7 +31,7 @@ class Untagged:
 def holders() -> Mapping[str, tuple[Holder, ...]]:
     """Whose containers keep which image: everybody's, by image id."""
     found: dict[str, tuple[Holder, ...]] = {}
-    with contextlib.closing(registry.client()) as engine:
+    with registry.client() as engine:
         for item in engine.api.containers(all=True):
             deployed = PREFIX + "deployment" in (item.get("Labels") or {})
             how: How = "deployed" if deployed else "running" if item.get("State") == "running" else "stopped"
@@ -46,7 +45,7 @@ def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
     from docker.errors import APIError, ImageNotFound
 
     done = []
-    with contextlib.closing(registry.client()) as engine:
+    with registry.client() as engine:
         for tag, image_id in wanted:
             try:
                 image = engine.images.get(tag)

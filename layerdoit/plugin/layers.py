@@ -46,7 +46,7 @@ Variables such as PROFILE=release work as for the tasks."""
         verbs: dict[str, Callable[[Any], int]] = {"plan": _plan, "version": _version}
         # doit stops at the first word that is no option; ours may follow the verb.
         after, words = self.cmdparser.parse(list(args[1:]))
-        params.update({name: after[name] for name in after._non_default_keys})
+        params.update({name: after[name] for name in after._non_default_keys})  # noqa: SLF001 - doit merges options so, too
         if words or not args or args[0] not in verbs:
             given = f'there is no verb "{" ".join(args)}"' if args else "a verb is missing"
             raise InvalidCommand(f"doit layers: {given}; verbs: {', '.join(verbs)}")

@@ -21,7 +21,8 @@ fn main() {
         let mut buffer = [0u8; 2048];
         let _ = stream.read(&mut buffer);
         let length = TEXT.len();
-        let _ = write!(stream, "HTTP/1.1 {STATUS}\\r\\nContent-Length: {length}\\r\\nConnection: close\\r\\n\\r\\n{TEXT}");
+        let head = format!("HTTP/1.1 {STATUS}\\r\\nContent-Length: {length}\\r\\nConnection: close");
+        let _ = write!(stream, "{head}\\r\\n\\r\\n{TEXT}");
     }
 }
 """
@@ -81,10 +82,17 @@ class Crate:
     def doit(self, *words: str, env: dict[str, str] | None = None, before: tuple[str, ...] = ()) -> Result:
         argv = [*before, sys.executable, "-m", "doit", *words]
         environment = {**os.environ, **self.env, **(env or {})}
+        # Pipes, and nothing to read from, as in a script.
         done = subprocess.run(
-            argv, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            argv,
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
             timeout=300,
-        )  # fmt: skip
+        )
         return Result(done.returncode, done.stdout, done.stderr)
 
     def write(self, path: str, text: str) -> None:

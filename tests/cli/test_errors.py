@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -54,25 +55,67 @@ def _replace(path: str, text: str) -> Callable[[Crate], None]:
     return lambda crate: crate.write(path, text)
 
 
-PROJECT = {
+# What spoils the project, words on the command line, what is said (a regular expression), and the next step.
+PROJECT: dict[str, tuple[Callable[[Crate], None], list[str], str, str]] = {
     "no Cargo.toml": (_remove("Cargo.toml"), [], r"{folder}: there is no Cargo.toml here", "cargo init"),
     "no Cargo.lock": (_remove("Cargo.lock"), [], r"{folder}: there is no Cargo.lock here", "cargo generate-lockfile"),
     "broken Cargo.toml": (_append("Cargo.toml", "x = [\n"), [], r"{folder}/Cargo.toml:5: .*not valid TOML", "fix"),
     "broken Cargo.lock": (_append("Cargo.lock", "x = [\n"), [], r"{folder}/Cargo.lock:\d+: .*not valid TOML", "fix"),
-    "broken toolchain file": (_replace("rust-toolchain.toml", "[toolchain\n"), [], r"rust-toolchain.toml:1: ", ""),
-    "broken layerdoit.yaml": (_append("layerdoit.yaml", "image: [\n"), [], r"layerdoit.yaml:\d+: broken YAML", "correct"),
-    "unknown key": (_append("layerdoit.yaml", "proifle: dev\n"), [], r'layerdoit.yaml:7: unknown key "proifle"',
-                    'did you mean "profile"?'),
-    "unknown key in a section": (_append("layerdoit.yaml", "image:\n  entrypont: x\n"), [],
-                                 r'layerdoit.yaml:8: unknown key "image.entrypont"', 'did you mean "entrypoint"?'),
-    "unknown binary": (_append("layerdoit.yaml", "bins: [helo]\n"), [], "no binary `helo`", "did you mean `hello`?"),
-    "missing asset": (_append("layerdoit.yaml", "image:\n  assets:\n    page: /srv\n"), [],
-                      r'layerdoit.yaml:8: image.assets: there is no "page"', "relative to the project"),
-    "broken CONFIG file": (_replace("over.yaml", "a: b: c\n"), ["CONFIG=over.yaml"], r"over.yaml:1: broken YAML", "correct"),
-    "unknown key in CONFIG": (_replace("over.yaml", "profil: dev\n"), ["CONFIG=over.yaml"],
-                              r'over.yaml:1: unknown key "profil"', 'did you mean "profile"?'),
-    "toolchain not to be had": (lambda _: None, ["TOOLCHAIN=1.0.0"], "Rust 1.0.0.* is not installed", "rustup toolchain"),
-}  # fmt: skip
+    "broken toolchain file": (
+        _replace("rust-toolchain.toml", "[toolchain\n"),
+        [],
+        r"{folder}/rust-toolchain.toml:1: .*not valid TOML",
+        "correct it",
+    ),
+    "broken layerdoit.yaml": (
+        _append("layerdoit.yaml", "image: [\n"),
+        [],
+        r"layerdoit.yaml:\d+: broken YAML",
+        "correct it",
+    ),
+    "unknown key": (
+        _append("layerdoit.yaml", "proifle: dev\n"),
+        [],
+        r'layerdoit.yaml:7: unknown key "proifle"',
+        'did you mean "profile"?',
+    ),
+    "unknown key in a section": (
+        _append("layerdoit.yaml", "image:\n  entrypont: x\n"),
+        [],
+        r'layerdoit.yaml:8: unknown key "image.entrypont"',
+        'did you mean "entrypoint"?',
+    ),
+    "unknown binary": (
+        _append("layerdoit.yaml", "bins: [helo]\n"),
+        [],
+        "no binary `helo`",
+        "did you mean `hello`?",
+    ),
+    "missing asset": (
+        _append("layerdoit.yaml", "image:\n  assets:\n    page: /srv\n"),
+        [],
+        r'layerdoit.yaml:8: image.assets: there is no "page"',
+        "relative to the project",
+    ),
+    "broken CONFIG file": (
+        _replace("over.yaml", "a: b: c\n"),
+        ["CONFIG=over.yaml"],
+        r"over.yaml:1: broken YAML",
+        "correct it",
+    ),
+    "unknown key in CONFIG": (
+        _replace("over.yaml", "profil: dev\n"),
+        ["CONFIG=over.yaml"],
+        r'over.yaml:1: unknown key "profil"',
+        'did you mean "profile"?',
+    ),
+    "toolchain not to be had": (
+        lambda _: None,
+        ["TOOLCHAIN=1.0.0"],
+        r"Rust 1.0.0.* is not installed",
+        "rustup toolchain",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", PROJECT)
@@ -175,23 +218,33 @@ def fake_docker(tmp_path: Path) -> Callable[[str], dict[str, str]]:
     return make
 
 
-# What docker 28 and docker 20 answer without the plugin, and buildx before 0.12 to a mode it does not know.
-NO_PLUGIN = 'printf "unknown flag: --progress\\n\\nUsage:  docker [OPTIONS] COMMAND [ARG...]\\n\\nRun docker --help\\n" >&2; exit 125'
-NO_PLUGIN_OLD = "printf \"unknown flag: --progress\\nSee 'docker --help'.\\n\" >&2; exit 125"
-NOT_A_COMMAND = "printf \"docker: 'buildx' is not a docker command.\\nSee 'docker --help'\\n\" >&2; exit 1"
-OLD_PLUGIN = 'echo "ERROR: invalid progress mode rawjson" >&2; exit 1'
-FULL = (
-    'echo "ERROR: failed to solve: failed to compute cache key: failed to copy: '
-    'write /var/lib/docker/tmp/x: no space left on device" >&2; exit 1'
+def _says(*lines: str, code: int = 1) -> str:
+    return "cat >&2 <<'EOF'\n" + "\n".join(lines) + f"\nEOF\nexit {code}"
+
+
+# What docker 28, 20 and 19 answer without the plugin, and old buildx to what it does not know.
+USAGE = "Usage:  docker [OPTIONS] COMMAND [ARG...]"
+NO_PLUGIN = _says("unknown flag: --progress", "", USAGE, "", "Run 'docker --help' for more information", code=125)
+NO_PLUGIN_OLD = _says("unknown flag: --progress", "See 'docker --help'.", code=125)
+NOT_A_COMMAND = _says("docker: 'buildx' is not a docker command.", "See 'docker --help'")
+OLD_PLUGIN = _says("ERROR: invalid progress mode rawjson")
+OLDER_PLUGIN = _says("unknown flag: --provenance", "See 'docker buildx build --help'.", code=125)
+NO_SPACE = "failed to compute cache key: failed to copy: write /var/lib/docker/tmp/x: no space left on device"
+FULL = _says(f"ERROR: failed to solve: {NO_SPACE}")
+STEP = '"digest":"sha256:1","name":"[build 1/1] RUN sh /control/build.sh","started":"2026-01-01T00:00:00Z"'
+FAILED = r"process \"/bin/sh -c sh /control/build.sh\" did not complete successfully: exit code: 101"
+WORDS = base64.b64encode(b"error: failed to write out.o: No space left on device (os error 28)\n").decode()
+FULL_IN_STEP = _says(
+    f'{{"vertexes":[{{{STEP}}}]}}',
+    f'{{"logs":[{{"vertex":"sha256:1","stream":2,"data":"{WORDS}","timestamp":"2026-01-01T00:00:00Z"}}]}}',
+    f'{{"vertexes":[{{{STEP},"completed":"2026-01-01T00:00:01Z","error":"{FAILED}"}}]}}',
+    "ERROR: failed to solve: " + FAILED.replace("\\", ""),
 )
-FULL_STEP = r"""cat >&2 <<'EOF'
-{"vertexes":[{"digest":"sha256:1","name":"[build 1/1] RUN sh /control/build.sh","started":"2026-01-01T00:00:00Z"}]}
-{"logs":[{"vertex":"sha256:1","stream":2,"data":"ZXJyb3I6IE5vIHNwYWNlIGxlZnQgb24gZGV2aWNlIChvcyBlcnJvciAyOCkK","timestamp":"2026-01-01T00:00:00Z"}]}
-{"vertexes":[{"digest":"sha256:1","name":"[build 1/1] RUN sh /control/build.sh","started":"2026-01-01T00:00:00Z","completed":"2026-01-01T00:00:01Z","error":"process \"/bin/sh -c sh /control/build.sh\" did not complete successfully: exit code: 101"}]}
-ERROR: failed to solve: process "/bin/sh -c sh /control/build.sh" did not complete successfully: exit code: 101
-EOF
-exit 1"""
-GONE = 'echo "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?" >&2; exit 1'
+GONE = _says("ERROR: Cannot connect to the Docker daemon at unix:///run/x.sock. Is the docker daemon running?")
+FORBIDDEN = _says(
+    "ERROR: permission denied while trying to connect to the Docker daemon socket at unix:///run/x.sock: "
+    'Head "http://x/_ping": dial unix /run/x.sock: connect: permission denied'
+)
 
 
 @pytest.mark.parametrize(
@@ -201,9 +254,11 @@ GONE = 'echo "ERROR: Cannot connect to the Docker daemon at unix:///var/run/dock
         (NO_PLUGIN_OLD, "docker buildx is not installed", "docker-buildx"),
         (NOT_A_COMMAND, "docker buildx is not installed", "docker-buildx"),
         (OLD_PLUGIN, "docker buildx is too old", "0.13"),
+        (OLDER_PLUGIN, "docker buildx is too old", "0.13"),
         (FULL, "app: the disk is full", "doit cache_status"),
-        (FULL_STEP, "app: the disk is full", "doit cache_status"),
+        (FULL_IN_STEP, "app: the disk is full", "doit cache_status"),
         (GONE, "no Docker engine answers at unix:///", "start it"),
+        (FORBIDDEN, "no permission to use the Docker engine at unix:///", "group 'docker'"),
         ("kill -9 $$", "app did not build: ", "log"),
     ],
 )

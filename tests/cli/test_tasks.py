@@ -245,7 +245,8 @@ def test_a_variable_of_the_dodo_itself_is_accepted(plain: Crate) -> None:
     plain.write(
         "dodo.py",
         "from doit import get_var\nfrom helper import greeting\nfrom layerdoit import task_layerdoit\n"
-        "def task_say():\n    return {'actions': [f\"echo {get_var('WHOM', 'world')} {greeting()}\"], 'verbosity': 2}\n",
+        "def task_say():\n    said = f\"{get_var('WHOM', 'world')} {greeting()}\"\n"
+        "    return {'actions': [f'echo {said}'], 'verbosity': 2}\n",
     )
     plain.write("helper.py", "from doit import get_var\ndef greeting():\n    return get_var( 'HOW', 'morning')\n")
     assert "moon evening" in plain.doit("say", "WHOM=moon", "HOW=evening").ok().out

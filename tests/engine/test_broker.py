@@ -59,15 +59,17 @@ def errors(done: subprocess.CompletedProcess[str]) -> str:
 # --- the three ways to a base ----------------------------------------------------------------------------------------
 
 
-def test_the_key_does_not_say_which_way(checkout: Callable[..., Checkout]) -> None:
+def test_the_key_does_not_say_which_way(checkout: Callable[..., Checkout], tmp_path: Path) -> None:
     tree = checkout()
-    found = []
-    for builder in ("auto", "image", "bootstrap"):
-        tree.configure(f"base: {{builder: {builder}}}")
-        found.append(keys(tree))
+    overlay = tmp_path / "way.yaml"
+
+    def with_base(settings: str) -> dict[str, str]:
+        overlay.write_text(f"base: {{{settings}}}\n")
+        return keys(tree, CONFIG=str(overlay))
+
+    found = [with_base(f"builder: {builder}") for builder in ("auto", "image", "bootstrap")]
     assert found[0] == found[1] == found[2]
-    tree.configure("base: {image: corp/rust}")
-    assert keys(tree)["base"] != found[0]["base"]
+    assert with_base("image: corp/rust")["base"] != found[0]["base"]
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +133,10 @@ def test_the_image_s_compiler_is_the_one_that_was_keyed(shared: Shared, official
     """Whatever toolchain file lies in the sources, and whatever rustup would make of it."""
     tree, _, _ = shared
     base = next(tag for tag in tree.tags() if ":base-" in tag)
-    script = "cd /tmp; echo 1.60.0 >rust-toolchain; command -v cargo rustc; rustc -V; cargo -V; ls $(rustc --print sysroot)/lib/rustlib"
+    script = (
+        "cd /tmp; echo 1.60.0 >rust-toolchain; command -v cargo; command -v rustc; rustc -V; cargo -V; "
+        "ls $(rustc --print sysroot)/lib/rustlib"
+    )
     said = docker("run", "--rm", "--network", "none", base, "sh", "-c", script).split("\n")
     assert said[:2] == ["/usr/local/rust/bin/cargo", "/usr/local/rust/bin/rustc"]
     assert said[2].startswith(f"rustc {official.release} ")
@@ -297,9 +302,7 @@ def test_a_silent_registry_is_said_and_does_without(checkout: Callable[..., Chec
 
 
 def test_a_push_that_is_refused(official: Official, docker_engine: Any) -> None:
-    repository, _, name = official.debian.partition(":")
-    layer, _, rest = name.partition("-")
-    local = Spec("base", {"x": rest}, f"{official.rust.partition(':')[0]}")
+    local = Spec("base", {}, official.rust.partition(":")[0])
     docker("tag", official.debian, local.tag)
     try:
         with pytest.raises(EngineError, match=f"push of {NOWHERE}/team:base-.* was refused") as caught:

@@ -240,6 +240,12 @@ def test_a_silent_registry_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -
     class Client:
         images = Images()
 
+        def __enter__(self) -> Client:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
     pulled: list[str] = []
 
     def pull(_: object, reference: str) -> str:

@@ -17,8 +17,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit import config, config_load
-from layerdoit.config import Config, load
+from layerdoit import config
+from layerdoit.config import Config, load, reading
 from layerdoit.errors import ConfigError
 
 
@@ -139,7 +139,7 @@ registry: {repository: registry.example.com/team/layers, push: [deps, app]}
 builder: farm
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}
 deploy: {name: shop, port: 8080, publish: 0, bind: "::1", health: {path: /health, command: "true", timeout: 5},
-         env: {DB_PASSWORD: x}, volumes: ["data:/data:ro"], args: [serve], network: shop, stop_grace: 0.5}
+         env: {DB_PASSWORD: x}, volumes: ["data:/data:ro"], args: [serve], network: shop, isolated_start: false, stop_grace: 0.5}
 """
 
 
@@ -148,7 +148,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     (tmp_path / "docker/Any").touch()
     got = loaded(tmp_path, EVERYTHING)
     default = Config()
-    for name, _ in config_load.flat(Config):
+    for name, _ in reading.flat(Config):
         assert value_at(got, name) != value_at(default, name), name
         assert name in got.where
     assert got.project == "my-shop"
@@ -370,14 +370,14 @@ JUNK = st.recursive(
 def test_any_value_is_read_or_refused_with_a_line(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    name, _ = data.draw(st.sampled_from(list(config_load.flat(Config))))
+    name, _ = data.draw(st.sampled_from(list(reading.flat(Config))))
     tree: Any = data.draw(JUNK)
     for part in reversed(name.split(".")):
         tree = {part: tree}
-    node = config_load.parse(yaml.safe_dump(tree, allow_unicode=True).encode(), "f")
+    node = reading.parse(yaml.safe_dump(tree, allow_unicode=True).encode(), "f")
     where = "f:1"
     try:
-        config_load.check(Config, node, "f")
+        reading.check(Config, node, "f")
     except ConfigError as error:
         where = error.where or ""
     assert re.fullmatch(r"f:\d+", where)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from layerdoit import config, config_load, docs
+from layerdoit import config, docs
+from layerdoit.config import reading
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,7 +41,7 @@ def test_the_committed_pages_are_up_to_date() -> None:
 
 def test_every_setting_and_variable_is_documented() -> None:
     page = docs.configuration_page()
-    for name, setting in config_load.flat(config.Config):
+    for name, setting in reading.flat(config.Config):
         assert f"| `{name}` |" in page
         assert setting.metadata["doc"].endswith("."), name
     for variable in config.VARIABLES:

@@ -20,7 +20,7 @@ def no_secrets_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_SYSTEM_BUNDLES", ())
 
 
-def gathered(home: Path, project: Mapping[str, Any] | None = None, **environment: str) -> secrets.Secrets:
+def gathered(home: Path, project: Mapping[str, Any] | None = None, /, **environment: str) -> secrets.Secrets:
     return secrets.gathered({"CARGO_HOME": str(home), **environment}, project)
 
 
@@ -160,9 +160,9 @@ def test_everything_secret_is_masked(tmp_path: Path) -> None:
 
 def test_a_proxy_with_a_login_is_a_secret_and_another_one_an_argument(tmp_path: Path) -> None:
     plain = {"HTTP_PROXY": "http://proxy.example:3128", "no_proxy": "localhost"}
-    found = gathered(tmp_path, **plain)
+    found = gathered(tmp_path, None, **plain)
     assert (found.args, dict(found.values)) == (plain, {})
-    found = gathered(tmp_path, **plain, HTTPS_PROXY="http://me:it's@proxy.example:3128")
+    found = gathered(tmp_path, None, **plain, HTTPS_PROXY="http://me:it's@proxy.example:3128")
     assert found.args == plain
     assert found.values["proxy"].splitlines() == [
         "export HTTP_PROXY=http://proxy.example:3128",
@@ -175,12 +175,12 @@ def test_a_proxy_with_a_login_is_a_secret_and_another_one_an_argument(tmp_path: 
 def test_the_certificates_that_the_environment_names(tmp_path: Path, name: str) -> None:
     bundle = tmp_path / "bundle.pem"
     with pytest.raises(ConfigError, match=f"{name} names .*, which is no file"):
-        gathered(tmp_path, **{name: str(bundle)})
+        gathered(tmp_path, None, **{name: str(bundle)})
     bundle.write_text("certificates")
-    assert gathered(tmp_path, **{name: str(bundle)}).files == {"ca": bundle}
+    assert gathered(tmp_path, None, **{name: str(bundle)}).files == {"ca": bundle}
     bundle.write_bytes(b"x" * (secrets.MAX_SECRET + 1))
     with pytest.raises(ConfigError, match="larger than a build secret may be"):
-        gathered(tmp_path, **{name: str(bundle)})
+        gathered(tmp_path, None, **{name: str(bundle)})
 
 
 def test_without_a_name_the_system_s_certificates_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

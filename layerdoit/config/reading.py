@@ -1,6 +1,6 @@
 """Configuration files to checked values: YAML with line numbers, a cache of what was parsed, validation by the table.
 
-The table is the metadata of dataclass fields (`config_kinds.setting`); this module knows no setting by name.
+The table is the metadata of dataclass fields (`kinds.setting`); this module knows no setting by name.
 PyYAML costs 10-20 ms to import, so a file whose content was parsed before comes from the state folder.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from layerdoit.config_kinds import Invalid, Kind, Node, described, nearest, suggestion
+from layerdoit.config.kinds import Invalid, Kind, Node, described, nearest, suggestion
 from layerdoit.errors import ConfigError
 
 if TYPE_CHECKING:

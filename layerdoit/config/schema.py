@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from layerdoit.config_kinds import (
+from layerdoit.config.kinds import (
     Invalid,
     Kind,
     Node,
@@ -307,8 +307,8 @@ class Deploy(Settings):
     isolated_start: bool = setting(
         boolean(),
         True,
-        "A replacement starts on a network without a way out and is connected when healthy: one start, the shortest gap. "
-        "`false`: for a service that needs others at start but does not fail without them.",
+        "A replacement starts on a network without a way out and is connected when healthy: the shortest gap. "
+        "`false`: for a service that needs others at its start but does not fail without them.",
     )
     stop_grace: float = setting(seconds(0), 3.0, "Seconds an old container has to stop before it is killed.")
 
@@ -334,7 +334,9 @@ class Config(Settings):
     default_features: bool = setting(boolean(), True, "Leave the default features on.")
     target: str | None = setting(optional(_TARGET), None, "Target triple; default: the builder's own.")
     toolchain: str | None = setting(
-        optional(text("a Rust toolchain", r"[\w.-]+")), None, "Rust toolchain, in place of what rust-toolchain.toml names."
+        optional(text("a Rust toolchain", r"[\w.-]+")),
+        None,
+        "Rust toolchain, in place of what rust-toolchain.toml names.",
     )
     env: Mapping[str, str] = setting(_BUILD_ENV, NO_ENV, "Environment of cargo, such as RUSTFLAGS; not for secrets.")
     sources: Sources = section(Sources, "Which files the build sees; default: what git sees.")

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from layerdoit import config_load
-from layerdoit.config_kinds import Kind, Node, boolean, repository_name, suggestion, text
-from layerdoit.config_schema import (
+from layerdoit.config import reading
+from layerdoit.config.kinds import Kind, Node, boolean, repository_name, suggestion, text
+from layerdoit.config.schema import (
     LAYERS,
     Base,
     Config,
@@ -61,7 +61,7 @@ class Variable(NamedTuple):
     doc: str
 
 
-_FIELDS = dict(config_load.flat(Config))
+_FIELDS = dict(reading.flat(Config))
 
 
 def _standing_in(name: str, path: str, doc: str) -> Variable:
@@ -95,7 +95,7 @@ def check_variables(given: Iterable[str], extra_known: Collection[str] = ()) -> 
 def variable_value(name: str, written: str) -> Any:
     """A variable's typed value; a ConfigError that lists what is valid if it is none."""
     variable = next(variable for variable in VARIABLES if variable.name == name)
-    return config_load.value(
+    return reading.value(
         variable.kind, _variable_node(variable.kind, written), variable.path or name, f"{name}={written}"
     )
 
@@ -137,8 +137,8 @@ def load(root: Path, *, overlay: Path | None, variables: Mapping[str, str], stat
         if path is None or not path.is_file():
             continue
         file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-        checked = config_load.check(Config, config_load.read(path, file, state_dir), file)
-        values = config_load.merged(values, checked.values)
+        checked = reading.check(Config, reading.read(path, file, state_dir), file)
+        values = reading.merged(values, checked.values)
         where |= checked.where
         files.append(path)
     for variable in VARIABLES:
@@ -148,9 +148,9 @@ def load(root: Path, *, overlay: Path | None, variables: Mapping[str, str], stat
         inner: dict[str, Any] = {last: variable_value(variable.name, variables[variable.name])}
         for name in reversed(sections):
             inner = {name: inner}
-        values = config_load.merged(values, inner)
+        values = reading.merged(values, inner)
         where[variable.path] = f"{variable.name}={variables[variable.name]}"
-    config = Config(**config_load.built(Config, values), source=tuple(files), where=where)
+    config = Config(**reading.built(Config, values), source=tuple(files), where=where)
     _cross_check(config, root)
     return config
 
