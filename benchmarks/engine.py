@@ -226,6 +226,20 @@ def labelled(project: str, *layers: str) -> list[str]:
     return list(dict.fromkeys(image for images in found for image in images))
 
 
+def tagged(name: str) -> list[str]:
+    """Ids of the images whose repository is a benchmark's unique name, or begins with it and a dash."""
+    every = ask(["docker", "image", "ls", "--no-trunc", "--format", "{{.Repository}} {{.ID}}"]).splitlines()
+    pairs = [line.split() for line in every]
+    return list(dict.fromkeys(image for repository, image in pairs if f"{repository}-".startswith(f"{name}-")))
+
+
+def remove_containers(project: str) -> None:
+    """Remove the containers that layerdoit deployed for a benchmark's project."""
+    listing = ["docker", "ps", "--all", "--quiet", "--filter", f"label=io.layerdoit.project={project}"]
+    for container in ask(listing).split():
+        ask(["docker", "rm", "--force", container], check=False)
+
+
 def remove_images(images: Iterable[str]) -> None:
     """Remove images that this benchmark made, by id."""
     for image in dict.fromkeys(images):

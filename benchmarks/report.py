@@ -1,6 +1,7 @@
 """Tables and verdicts from results.
 
-`python -m benchmarks.report` writes docs/benchmarks.md from benchmarks/results/*.json. With `--check` it only says, by its exit code, whether that page is up to date.
+`python -m benchmarks.report` writes docs/benchmarks.md from benchmarks/results/*.json. With `--check` it only says, by
+its exit code, whether that page is up to date.
 """
 
 from __future__ import annotations

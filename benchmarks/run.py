@@ -160,6 +160,10 @@ def judged(
     for found, _ in seen.values():
         for where, states in found.items():
             shown.setdefault(where, set()).update(states)
+    for where in state.state:
+        note = f"{where}: no peer's binaries show the mark, so this edit is not checked"
+        if not shown.get(where) and note not in session.notes:
+            session.notes.append(note)
     cells = []
     for peer, outcome in built.items():
         stale: list[str] = []
@@ -242,9 +246,7 @@ def clean_all(session: Session) -> None:
     """Everything that has this session's name."""
     with engine.undisturbed():
         say("removing what this benchmark made …")
-        engine.remove_images([*session.images, *engine.labelled(session.name)])
-        if session.chef:
-            engine.remove_images([session.chef])
+        engine.remove_images([*session.images, *engine.labelled(session.name), *engine.tagged(session.name)])
         engine.prune(session.name, session.name)
         shutil.rmtree(session.work, ignore_errors=True)
 

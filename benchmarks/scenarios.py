@@ -70,7 +70,7 @@ def with_line(source: str, where: str, state: str, edition: str) -> str:
 
 
 def with_description(manifest: str, text: str) -> str:
-    """A manifest whose `[package]` has another description, or another home page where that cannot be set in one line."""
+    """A manifest with another description, or another home page where that cannot be set in one line."""
     lines = manifest.split("\n")
     start = next((at for at, line in enumerate(lines) if re.fullmatch(r"\s*\[package\]\s*(#.*)?", line)), None)
     if start is None:
@@ -130,7 +130,7 @@ def other_versions(version: str) -> list[str]:
 
 
 def find_bump(scratch: Path, candidates: list[str], wanted: str | None) -> Bump | None:
-    """Let cargo itself try, in a scratch copy: the newest compatible version, else an earlier patch of the locked one."""
+    """Let cargo itself try, in a scratch copy: the newest compatible version, else an earlier patch."""
     lockfile = scratch / "Cargo.lock"
     original = lockfile.read_text()
     names, _, precise = (wanted or "").partition("@")
@@ -157,7 +157,7 @@ def find_bump(scratch: Path, candidates: list[str], wanted: str | None) -> Bump 
 
 @dataclass
 class Tree:
-    """The copy of one run, and which state of each mark its sources hold. `run` makes all contents unique to the run."""
+    """The copy of one run, and the state of each mark in its sources. `run` makes all contents unique to the run."""
 
     tree: Path
     root: Path

@@ -182,7 +182,7 @@ def size(root: Path) -> dict[str, int]:
 
 
 def places(root: Path, entrypoint: str, leaf: str | None, deep: str | None) -> Places:
-    """The files to edit: the named ones, else the entry point's main file and the library that most members stand on."""
+    """The files to edit: those named, else the entry point's main file and the library that most members stand on."""
     project = Project(root, {})
     workspace = project.workspace
     package = _leaf_package(project, entrypoint, leaf)
@@ -237,7 +237,7 @@ def lib_file(package: Package) -> str:
 
 
 def _deepest(workspace: Workspace, leaf: Package) -> Package | None:
-    """The library on which most members stand, of those that the leaf stands on; of equals the one that stands on least."""
+    """Of the libraries below the leaf the one that most members stand on; of equals the one that stands on least."""
     below = {key: _below(workspace, key) for key in workspace.packages}
     mine = next(key for key, package in workspace.packages.items() if package is leaf)
     reached = below[mine] | ({mine} if leaf.has_lib else set())

@@ -29,18 +29,31 @@ def _plan(project: Project) -> Plan:
     return project.plan()
 
 
-def layer(name: str) -> Callable[[Project], None]:
-    """The action of a layer's task: have its images."""
+# Functions of a module, not closures: `doit -n` pickles them where processes are not forked.
 
-    def action(project: Project) -> None:
-        from layerdoit import build
 
-        for outcome in build.ensure(project, name):
-            _say(line(outcome))
-            for warning in warnings(outcome):
-                print(f"layerdoit: {warning}", file=sys.stderr, flush=True)
+def base(project: Project) -> None:
+    """Have the builder and runtime images."""
+    _have(project, "base")
 
-    return action
+
+def deps(project: Project) -> None:
+    """Have the image of compiled dependencies."""
+    _have(project, "deps")
+
+
+def app(project: Project) -> None:
+    """Have the app image."""
+    _have(project, "app")
+
+
+def _have(project: Project, layer: str) -> None:
+    from layerdoit import build
+
+    for outcome in build.ensure(project, layer):
+        _say(line(outcome))
+        for warning in warnings(outcome):
+            print(f"layerdoit: {warning}", file=sys.stderr, flush=True)
 
 
 def line(outcome: Outcome) -> str:
@@ -207,9 +220,9 @@ def cache_clear(project: Project, level: str, yes: bool, dry_run: bool) -> bool:
 
 
 ACTIONS: Mapping[str, Callable[..., Any]] = {
-    "base": layer("base"),
-    "deps": layer("deps"),
-    "app": layer("app"),
+    "base": base,
+    "deps": deps,
+    "app": app,
     "image": image,
     "cycle_fast": replace,
     "deploy": replace,

@@ -44,7 +44,10 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
 
     Raises BuildError or EngineError; then no tag was made or moved.
     """
-    with state.locked(project.state):
+    with state.locked(project.state) as waited:
+        if waited:
+            # The other run may have built a newer tree than the one that was read before the wait.
+            project.reread()
         for attempt in range(TRIES):
             project.forget_plan()
             plan = project.plan()

@@ -73,21 +73,24 @@ def remembered(folder: Path, variant: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One build at a time in a checkout. Released by the kernel if the process dies."""
+def locked(folder: Path) -> Iterator[bool]:
+    """One build at a time in a checkout; the value says whether it had to be waited for. The kernel releases it."""
+    waited = False
     with open(folder / "lock", "a+", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
-            print(f"layerdoit: waiting for another run in this checkout (process {stream.read().strip() or '?'})", file=sys.stderr, flush=True)
+            owner = stream.read().strip() or "?"
+            print(f"layerdoit: waiting for another run in this checkout (process {owner})", file=sys.stderr, flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
+            waited = True
         stream.seek(0)
         stream.truncate()
         stream.write(str(os.getpid()))
         stream.flush()
         try:
-            yield
+            yield waited
         finally:
             stream.seek(0)
             stream.truncate()

@@ -150,9 +150,9 @@ def _refusals() -> Iterator[list[str]]:
 
 def _followed(events: Iterable[Any]) -> None:
     """Read a transfer's progress to its end: a failure under way is only told there."""
-    for event in events:
-        if isinstance(event, dict) and event.get("error"):
-            raise _Refused(str(event["error"]))
+    failures = [str(event["error"]) for event in events if isinstance(event, dict) and event.get("error")]
+    if failures:
+        raise _Refused(failures[0])
 
 
 def _pulled(engine: docker.DockerClient, reference: str) -> str | None:

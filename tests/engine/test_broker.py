@@ -52,8 +52,8 @@ def errors(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode != 0, done.stdout
     said = done.stdout + done.stderr
     assert "Traceback" not in said, said
-    assert said.count("error: ") == 1, said
-    return said[said.index("error: ") :]
+    assert said.count("layerdoit: error: ") == 1, said
+    return said[said.index("layerdoit: error: ") :]
 
 
 # --- the three ways to a base ----------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_default_references_and_bootstrap(
     """`auto` takes the images of the default names where they are; equal inputs have equal keys either way."""
     suite = "lt" + "".join(chr(ord("a") + int(digit)) for digit in str(id(checkout))[-8:])
     names = (f"rust:{official.release}-slim-{suite}", f"debian:{suite}-slim")
-    tree = checkout({**checkout().tiny, **toolchain_file(official.release)}, f"base: {{suite: {suite}}}")
+    tree = checkout({**checkout().tiny, **toolchain_file(official.release, WASM)}, f"base: {{suite: {suite}}}")
     try:
         for source, name in zip((official.rust, official.debian), names, strict=True):
             docker("tag", source, name)
