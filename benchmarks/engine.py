@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from layerdoit.engine.api import builder_name
 from layerdoit.secrets import Secrets
@@ -76,7 +77,7 @@ def timed(argv: Sequence[str], cwd: Path, more: Mapping[str, str] | None = None)
         return Ran(code, seconds, output.read())
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[Any]) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT)
     try:
@@ -90,12 +91,25 @@ def ask(
     argv: Sequence[str], cwd: Path | None = None, *, check: bool = True, more: Mapping[str, str] | None = None
 ) -> str:
     """The standard output of a process that is not measured."""
-    own = {**environment(), **(more or {})}
-    done = subprocess.run(argv, cwd=cwd, env=own, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if check and done.returncode != 0:
-        words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+    process = subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env={**environment(), **(more or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    try:
+        output, errors = process.communicate()
+    except BaseException:
+        _end(process)
+        raise
+    if check and process.returncode != 0:
+        words = "\n".join((output + errors).strip().splitlines()[-15:])
         raise Failed(f"{' '.join(argv[:4])} … failed:\n{words}")
-    return done.stdout
+    return output
 
 
 def compiled(output: str) -> list[str]:
@@ -233,11 +247,13 @@ def tagged(name: str) -> list[str]:
     return list(dict.fromkeys(image for repository, image in pairs if f"{repository}-".startswith(f"{name}-")))
 
 
-def remove_containers(project: str) -> None:
-    """Remove the containers that layerdoit deployed for a benchmark's project."""
-    listing = ["docker", "ps", "--all", "--quiet", "--filter", f"label=io.layerdoit.project={project}"]
-    for container in ask(listing).split():
+def remove_deployment(project: str) -> None:
+    """Remove the containers and networks that layerdoit made for a benchmark's project."""
+    label = f"label=io.layerdoit.project={project}"
+    for container in ask(["docker", "ps", "--all", "--quiet", "--filter", label]).split():
         ask(["docker", "rm", "--force", container], check=False)
+    for network in ask(["docker", "network", "ls", "--quiet", "--filter", label]).split():
+        ask(["docker", "network", "rm", network], check=False)
 
 
 def remove_images(images: Iterable[str]) -> None:

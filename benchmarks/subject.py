@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import engine
 from layerdoit.errors import LayerdoitError
+from layerdoit.planner import plan_of
 from layerdoit.project import Project
 from layerdoit.workspace.manifest import Package, Workspace
 
@@ -167,7 +168,7 @@ def _in_context(root: Path, workspace: Workspace, path: str) -> str:
 
 def with_base(root: Path, found: Facts) -> Facts:
     """The same facts with the base images that layerdoit made."""
-    plan = Project(root, {}).plan()
+    plan = plan_of(Project(root, {}))
     return replace(found, builder=plan.step("base").spec.tag, runtime=plan.step("runtime").spec.tag)
 
 

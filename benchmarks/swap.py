@@ -17,6 +17,7 @@ from benchmarks import engine, noop, peers, report, run, scenarios, subject
 from benchmarks.scenarios import Tree
 from layerdoit import actions, cycle
 from layerdoit.deploy.base import Release
+from layerdoit.planner import plan_of
 from layerdoit.project import Project
 
 
@@ -50,7 +51,7 @@ def swap(state: Tree) -> dict[str, float]:
     path.write_text(edited)
     engine.ask([peers.doit(), "image"], state.root)
     project = Project(state.root, {})
-    spec = project.plan().step("app").spec
+    spec = plan_of(project).step("app").spec
     found = cycle.run(actions.deployment(project), lambda: Release(spec.tag, spec.key))
     if found.error or not found.replaced:
         raise engine.Failed(f"nothing was replaced: {found.error or 'no container ran before'}")
@@ -82,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
             code = 1
         finally:
             with engine.undisturbed():
-                engine.remove_containers(name)
+                engine.remove_deployment(name)
             noop.clean(name, work)
     if result.rows:
         run.write(options, result)

@@ -9,6 +9,7 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
+from layerdoit import planner
 from layerdoit.errors import DeployError
 from layerdoit.project import Project
 
@@ -25,8 +26,8 @@ def _say(text: str) -> None:
 
 def _plan(project: Project) -> Plan:
     """The plan as of now: with `doit -n`, other processes build."""
-    project.forget_plan()
-    return project.plan()
+    planner.forget(project)
+    return planner.plan_of(project)
 
 
 # Functions of a module, not closures: `doit -n` pickles them where processes are not forked.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from layerdoit import history, state
+from layerdoit import history, planner, state
 from layerdoit.engine import buildx
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import BuildError, EngineError
@@ -49,8 +49,8 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
             # The other run may have built a newer tree than the one that was read before the wait.
             project.reread()
         for attempt in range(TRIES):
-            project.forget_plan()
-            plan = project.plan()
+            planner.forget(project)
+            plan = planner.plan_of(project)
             names = ("base", "runtime") if layer == "base" else (layer,)
             try:
                 outcomes = [_ensure(project, plan, plan.step(name)) for name in names]
@@ -59,7 +59,7 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
                     raise
                 _resend(project)
                 continue
-            project.forget_plan()
+            planner.forget(project)
             state.remember(project.state, project.variant, {name: plan.step(name).spec.key for name in names})
             if layer == "app":
                 give_tags(project, plan)
@@ -167,7 +167,7 @@ def _base(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
 
 
 def cargo_args(project: Project, *, bins: bool) -> str:
-    """Package selection, profile, features and target for cargo, quoted for a shell. Equal in both layers but for the binaries."""
+    """Packages, profile, features and target for cargo, quoted for a shell; equal in both layers but for `bins`."""
     options = project.options
     words = ["--profile", options.profile]
     for package in project.selection.packages:
@@ -290,7 +290,7 @@ def _app(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[bu
 
 
 def _seed(project: Project, deps_tag: str) -> str:
-    """The first image of the deps chain while it is there: the mount that it seeds keeps the workspace's artefacts over bumps."""
+    """The first image of the deps chain while it is there: the mount that it seeds keeps artefacts over bumps."""
     described = project.images.inspect(deps_tag)
     found = ((described or {}).get("Config") or {}).get("Labels") or {}
     seed_key = found.get(PREFIX + "seed")

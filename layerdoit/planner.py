@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
-import layerdoit
-from layerdoit import known, state
+from layerdoit import state
 from layerdoit.engine import images
 from layerdoit.layers import plan
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from layerdoit.layers.key import Spec
     from layerdoit.project import Project
-    from layerdoit.workspace.sources import Sources
-
-_SCRIPTS = ("build.sh", "cook.sh", "sync.sh")
-_LAYERS = ("base", "deps", "app")
 
 
-def make(project: Project) -> plan.Plan:
-    """What would be done to each layer of a project, and why. Raises EngineError when no engine answers."""
+_plans: WeakKeyDictionary[Project, plan.Plan] = WeakKeyDictionary()
+
+
+def plan_of(project: Project) -> plan.Plan:
+    """What would be done to each layer of a project, and why. Kept until `forget`. EngineError without an engine."""
+    found = _plans.get(project)
+    if found is None:
+        found = _plans[project] = _made(project)
+    return found
+
+
+def forget(project: Project) -> None:
+    """Images were made or removed, or the tree was read again: the next plan asks the engine again."""
+    _plans.pop(project, None)
+
+
+def _made(project: Project) -> plan.Plan:
     if project.known is not None:
         specs = project.known.layers()
         labels = project.images.labels([spec.tag for spec in specs])
@@ -32,7 +40,7 @@ def make(project: Project) -> plan.Plan:
     max_chain = project.config.deps.max_chain if project.config.deps.delta else 0
     made = plan.make(project.specs, _present(project), max_chain)
     if not made.changes:
-        _remember(project)
+        project.remember()
     return made
 
 
@@ -67,33 +75,3 @@ def _remote(project: Project, missing: list[Spec]) -> frozenset[str]:
     of_base = ("base", "runtime")
     may_pull = "pull" in project.config.base.on_missing
     return registry.available([spec for spec in missing if may_pull or spec.layer not in of_base], repository)
-
-
-# --- what the last run found out --------------------------------------------------------------------------------------
-
-
-def known_of(project: Project) -> known.Known | None:
-    """The last run's knowledge, if tree, configuration and toolchain are still the same. Scans the tree."""
-    found = known.read(_file(project))
-    if found is None or _signature(project, project.scan(found.ups, found.outside)) != found.signature:
-        return None
-    return found
-
-
-def _remember(project: Project) -> None:
-    specs = tuple((spec.layer, spec.key, spec.repository) for spec in project.specs)
-    workspace = project.workspace
-    signature = _signature(project, project.all_sources)
-    known.write(_file(project), known.Known(signature, workspace.ups, workspace.outside, specs, project.locked))
-
-
-def _file(project: Project) -> Path:
-    return known.file(project.state, repr(project.config))
-
-
-def _signature(project: Project, sources: Sources) -> str:
-    """Everything that the specs follow from."""
-    files = [project.dockerfile(layer).read_bytes() for layer in _LAYERS]
-    texts = [hashlib.sha256(content).hexdigest() for content in (*files, *project.scripts(*_SCRIPTS).values())]
-    own = (layerdoit.__version__, project.root.name, repr(project.config), project.toolchain.identity)
-    return known.signature([*own, sources.digest(), *texts])

@@ -1,4 +1,4 @@
-"""The facts of a project, each read once per run: configuration, workspace, toolchain, sources; its specs and its plan."""
+"""The facts of a project, each read once per run: configuration, workspace, toolchain, sources; and its specs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layerdoit import __version__, known, state
 from layerdoit import config as configuration
-from layerdoit import known, planner, state
 from layerdoit.engine.api import connect
 from layerdoit.engine.images import Images, locked_text
 from layerdoit.errors import WorkspaceError
@@ -23,12 +23,12 @@ from layerdoit.workspace.toolchain import Toolchain, detect
 if TYPE_CHECKING:
     # What a run with nothing to do does not need is imported where it is used.
     from layerdoit.layers.key import Spec
-    from layerdoit.layers.plan import Plan
     from layerdoit.workspace.lock import Lock
     from layerdoit.workspace.manifest import Workspace
     from layerdoit.workspace.selection import BuildOptions, Selection
     from layerdoit.workspace.stub import Stub
 
+_SCRIPTS = ("build.sh", "cook.sh", "sync.sh")
 # Facts that an edit can change.
 _OF_THE_TREE = (
     *("workspace", "lock", "selection", "all_sources", "assets", "asset_paths", "sources"),
@@ -43,8 +43,11 @@ class Project:
     def __init__(self, root: Path, variables: Mapping[str, str]) -> None:
         self.root = root.resolve()
         self.variables = dict(variables)
-        self._plan: Plan | None = None
         self._scanned: tuple[tuple[int, Sequence[str]], Sources] | None = None
+
+    def __reduce__(self) -> tuple[type[Project], tuple[Path, Mapping[str, str]]]:
+        """`doit -n` on a system that does not fork its processes: the other one reads for itself."""
+        return Project, (self.root, self.variables)
 
     # --- configuration -----------------------------------------------------------------------------------------------
 
@@ -206,7 +209,6 @@ class Project:
 
     def reread(self) -> None:
         """Forget what was read of the tree, for it moved."""
-        self.forget_plan()
         self._scanned = None
         for name in _OF_THE_TREE:
             self.__dict__.pop(name, None)
@@ -311,29 +313,40 @@ class Project:
             return wanted
         return self.name if self.name in names else names[0]
 
-    # --- the plan ----------------------------------------------------------------------------------------------------
+    @cached_property
+    def locked(self) -> str:
+        """`name version` of every external package of Cargo.lock, as a deps image's label holds it."""
+        return locked_text(f"{package.name} {package.version}" for package in self.lock.external)
 
     @cached_property
     def images(self) -> Images:
         """The engine's images."""
         return Images(connect())
 
-    def plan(self) -> Plan:
-        """What would be done to each layer, and why. Kept until something is built or the tree is read again."""
-        if self._plan is None:
-            self._plan = planner.make(self)
-        return self._plan
-
-    def forget_plan(self) -> None:
-        """Images were made or removed: the next plan asks the engine again."""
-        self._plan = None
+    # --- what the last run found out ---------------------------------------------------------------------------------
 
     @cached_property
     def known(self) -> known.Known | None:
-        """What the last run found out, if the tree is still the same."""
-        return planner.known_of(self)
+        """The last run's knowledge, if tree, configuration and toolchain are still the same. Scans the tree."""
+        found = known.read(self._known_file)
+        if found is None or self._signature(self.scan(found.ups, found.outside)) != found.signature:
+            return None
+        return found
 
-    @cached_property
-    def locked(self) -> str:
-        """`name version` of every external package of Cargo.lock, as a deps image's label holds it."""
-        return locked_text(f"{package.name} {package.version}" for package in self.lock.external)
+    def remember(self) -> None:
+        """Keep what was found out for the next run."""
+        specs = tuple((spec.layer, spec.key, spec.repository) for spec in self.specs)
+        signature = self._signature(self.all_sources)
+        fresh = known.Known(signature, self.workspace.ups, self.workspace.outside, specs, self.locked)
+        known.write(self._known_file, fresh)
+
+    @property
+    def _known_file(self) -> Path:
+        return known.file(self.state, repr(self.config))
+
+    def _signature(self, found: Sources) -> str:
+        """Everything that the specs follow from."""
+        files = [self.dockerfile(layer).read_bytes() for layer in configuration.LAYERS]
+        texts = [hashlib.sha256(content).hexdigest() for content in (*files, *self.scripts(*_SCRIPTS).values())]
+        own = (__version__, self.root.name, repr(self.config), self.toolchain.identity)
+        return known.signature([*own, found.digest(), *texts])

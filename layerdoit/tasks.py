@@ -14,6 +14,7 @@ from typing import Any
 
 from layerdoit import config as configuration
 from layerdoit.errors import ConfigError, Interrupted, LayerdoitError, as_error
+from layerdoit.planner import plan_of
 from layerdoit.project import Project
 from layerdoit.selected import Loading, loading
 
@@ -180,7 +181,7 @@ class Current:
     def __call__(self) -> bool:
         project = self._project
         try:
-            plan = project.plan()
+            plan = plan_of(project)
             if self._layer == "image":
                 tag = plan.step("app").spec.tag
                 return not plan.changes and not project.images.untagged(tag, project.repository, project.tags)

@@ -25,14 +25,13 @@ PLAIN_EVERY = 15.0
 
 @dataclass
 class Report:
-    """What a build said. `notes`: our scripts' lines; `output`: the failing step's last lines; `error`: BuildKit's reason."""
+    """What a build said. `notes`: our scripts' lines; `errors`: buildx's own; `tail`: the failing step's last lines."""
 
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     failed_step: str | None = None
     tail: list[str] = field(default_factory=list)
     crates: int = 0
-    exporting: float = 0.0
 
     def counts(self) -> dict[str, int]:
         """The numbers of the last `name=number` note, such as `compiled`, `units`, `external`."""
@@ -176,7 +175,7 @@ class Reader:
 def _seconds(begun: str, ended: str) -> float:
     # Go prints up to nine digits of a second; Python reads six.
     def moment(text: str) -> datetime:
-        return datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", text).replace("Z", "+00:00"))
+        return datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", text))
 
     return (moment(ended) - moment(begun)).total_seconds()
 

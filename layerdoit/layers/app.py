@@ -17,7 +17,7 @@ SHORT = 8
 class AppFacts:
     """What the app image is made of.
 
-    `sources` and `assets` are content digests; `files` lists both (path -> digest), called only where a listing is needed.
+    `sources` and `assets` are content digests; `files` lists both (path -> digest) where it is needed.
     `settings` is everything that the image's configuration holds.
     """
 

@@ -38,7 +38,7 @@ def spec(crates: Mapping[str, str], base_key: str, dockerfile: str, kept: str, r
 
 
 def compatibility(inputs: Mapping[str, str]) -> str:
-    """The key of all that must be equal for compiled crates to be of use: base, profile, target, flags, configuration."""
+    """The key of all that must be equal for compiled crates to be of use: base, profile, target, flags."""
     return key({name: value for name, value in inputs.items() if not name.startswith(PER_CRATE)})
 
 

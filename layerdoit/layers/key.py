@@ -15,7 +15,7 @@ TAG_DIGITS = 12
 
 
 def digest(parts: Iterable[str]) -> str:
-    """sha256 (64 hexadecimal digits) over the parts, each preceded by its length in bytes, so that no two listings collide."""
+    """sha256 (64 hexadecimal digits) over the parts, each preceded by its length: no two listings collide."""
     state = hashlib.sha256()
     for part in parts:
         data = part.encode()

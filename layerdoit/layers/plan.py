@@ -25,7 +25,7 @@ class Previous:
 class Present:
     """What engine and registry hold. Tags are full references; `built` is the key this checkout saw last, by layer.
 
-    `lacking`: packages of Cargo.lock, outside the selection's closure, that the deps image's registry index does not know.
+    `lacking`: packages of Cargo.lock, outside the selection's closure, that the deps image's index does not know.
     """
 
     local: frozenset[str]
@@ -92,8 +92,8 @@ def make(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
 def _step(spec: Spec, present: Present, max_chain: int) -> Step:
     if spec.layer == "deps" and spec.tag in present.local and present.lacking:
         itself = next((image for image in present.cooked if image.key == spec.key), None)
-        count = len(present.lacking)
-        return Step(spec, "build", (f"its index lacks {count} packages of Cargo.lock: {', '.join(present.lacking[:3])}",), itself)
+        reason = f"its index lacks {len(present.lacking)} packages of Cargo.lock: {', '.join(present.lacking[:3])}"
+        return Step(spec, "build", (reason,), itself)
     if spec.tag in present.local:
         return Step(spec, "reuse", ("image is up to date",))
     if spec.tag in present.remote:

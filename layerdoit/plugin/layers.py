@@ -59,11 +59,12 @@ Variables such as PROFILE=release work as for the tasks."""
 
 
 def _plan(params: Any) -> int:
+    from layerdoit.planner import plan_of
     from layerdoit.project import Project
     from layerdoit.tasks import variables
 
     project = Project(Path(params["root"]), variables())
-    plan = project.plan()
+    plan = plan_of(project)
     if params["json"]:
         print(json.dumps(plan.as_json(), indent=2))
     else:

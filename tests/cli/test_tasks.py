@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from tests.cli.scratch import Crate, docker
+from tests.cli.scratch import DODO, Crate, docker
 
 DOCUMENTED = [
     "app",
@@ -133,6 +133,26 @@ def test_default_tasks_of_the_dodo_count(crate: Crate) -> None:
     assert "nothing is deployed" in done.out
 
 
+def test_the_tags_are_on_the_image_of_the_tree(crate: Crate) -> None:
+    crate.doit().ok()
+    first = crate.images()[f"{crate.name}:latest"]
+    crate.edit("src/main.rs", "first text", "tagged text")
+    crate.doit().ok()
+    assert crate.images()[f"{crate.name}:latest"] != first
+    crate.edit("src/main.rs", "tagged text", "first text")
+    crate.doit().ok()
+    assert crate.images()[f"{crate.name}:latest"] == first
+
+    # Somebody took the tag away, or gave it to another image: nothing is built, and it comes back.
+    docker("image", "rm", f"{crate.name}:latest")
+    assert crate.doit("list", "-s", "image").ok().out.startswith("R image")
+    done = crate.doit().ok()
+    assert f"image {crate.name}:latest" in done.out
+    assert "s: compiled" not in done.out
+    assert crate.images()[f"{crate.name}:latest"] == first
+    assert crate.doit("list", "-s", "image").ok().out.startswith("U image")
+
+
 def test_commands_beside_run_keep_their_meaning(crate: Crate) -> None:
     crate.doit().ok()
     assert "forgetting image" in crate.doit("forget").ok().out
@@ -207,6 +227,19 @@ def test_parallel_runs(two: Crate) -> None:
         assert "Traceback" not in done.text
         two.doit(*how, "api:cycle_fast", "web:cycle_fast").ok()
         assert two.serves() == f"first text{''.join(f' and {n} in parallel' for n in range(number + 1))}"
+
+
+def test_a_process_that_did_not_build_deploys_what_others_built(crate: Crate) -> None:
+    crate.edit("src/main.rs", "first text", "text of many")
+    assert "s: compiled" in crate.doit("-n", "5", "cycle_fast").ok().out
+    assert crate.serves() == "text of many"
+
+
+def test_parallel_runs_where_processes_are_not_forked(crate: Crate) -> None:
+    crate.write("dodo.py", f"import multiprocessing as mp\nmp.set_start_method('spawn', force=True)\n{DODO}")
+    crate.edit("src/main.rs", "first text", "spawned text")
+    assert "s: compiled" in crate.doit("-n", "2", "cycle_fast").ok().out
+    assert crate.serves() == "spawned text"
 
 
 def test_a_folder_that_is_not_there_is_named(plain: Crate) -> None:

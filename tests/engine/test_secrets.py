@@ -15,6 +15,7 @@ import sys
 import tarfile
 import tempfile
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,7 +185,8 @@ def host(crates: Crates, folder: Path) -> dict[str, str]:
         f'[build]\nrustflags = ["--cfg", "{PLANTED["rustflags of the host"]}"]\n'
     )
     (home / "credentials.toml").write_text(
-        f'[registry]\ntoken = "{PLANTED["publish token"]}"\n[registries.other]\ntoken = "{PLANTED["credentials file"]}"\n'
+        f'[registry]\ntoken = "{PLANTED["publish token"]}"\n'
+        f'[registries.other]\ntoken = "{PLANTED["credentials file"]}"\n'
     )
     (folder / "tmp").mkdir()
     return {
@@ -314,9 +316,10 @@ def test_an_interrupted_build_leaves_nothing_behind(
     environment = host(crates, tmp_path)
     crates.held.clear()
     child = start(tree, environment)
-    assert crates.arrived.wait(120), "cargo asked for no crate"
+    tree.until(lambda: crates.arrived.is_set() or child.poll() is not None, 120, "cargo's request for a crate")
     child.send_signal(signum)
     said, _ = child.communicate(timeout=60)
+    assert crates.arrived.is_set(), said
     assert child.returncode == 128 + signum, said
     assert list((tmp_path / "tmp").iterdir()) == []
     assert [*leaks_of_folder(tree.root), *found_in(said.encode(), "the terminal")] == []
@@ -345,10 +348,13 @@ checksum = "4a5f13b858c8d314ee3e8f639011f7ccefe71f97f96e50151fb991f267928e2c"
 
 @pytest.fixture
 def with_itoa(checkout: Callable[..., Checkout]) -> Checkout:
+    # A name of its own, lest BuildKit remember that these dependencies were once downloaded.
+    name = f"app-{uuid.uuid4().hex[:8]}"
     return checkout(
         {
-            "Cargo.toml": '[package]\nname = "app"\nversion = "1.0.0"\nedition = "2021"\n\n[dependencies]\nitoa = "1"\n',
-            "Cargo.lock": ITOA,
+            "Cargo.toml": f'[package]\nname = "{name}"\nversion = "1.0.0"\nedition = "2021"\n\n'
+            '[dependencies]\nitoa = "1"\n\n[[bin]]\nname = "app"\npath = "src/main.rs"\n',
+            "Cargo.lock": ITOA.replace('"app"', f'"{name}"'),
             "src/main.rs": 'fn main() { println!("{}", itoa::Buffer::new().format(42)); }\n',
             "dodo.py": "from layerdoit import task_layerdoit\n",
         }
@@ -356,7 +362,7 @@ def with_itoa(checkout: Callable[..., Checkout]) -> Checkout:
 
 
 def test_the_host_s_certificates_are_enough(with_itoa: Checkout) -> None:
-    """Where TLS is intercepted, crates.io can be reached with the company's CA only: SSL_CERT_FILE, and nothing else."""
+    """Where TLS is intercepted, crates.io can be reached with the company's CA only: SSL_CERT_FILE is all there is."""
     bundle = os.environ.get("SSL_CERT_FILE") or next((path for path in _SYSTEM_BUNDLES if Path(path).is_file()), None)
     if bundle is None:
         pytest.skip("this machine names no certificates")

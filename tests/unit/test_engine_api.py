@@ -1,0 +1,112 @@
+"""The connection to the engine's socket: each thread and each process has its own, for answers must not cross."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import pickle
+import socketserver
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from layerdoit.engine.api import SocketApi, connect
+from layerdoit.errors import EngineError
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """Answers with the path that was asked for."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = f'"{self.path.removeprefix("/v1.41")}"'.encode()
+        self.send_response(404 if self.path.endswith("/gone") else 409 if self.path.endswith("/refused") else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def address_string(self) -> str:
+        return "local"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class calls it
+        pass
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    connections = 0
+
+    def process_request(self, request: object, client_address: object) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[_Server]:
+    with _Server(str(tmp_path / "sock"), _Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def _api(server: _Server) -> SocketApi:
+    return SocketApi(str(server.server_address))
+
+
+def test_one_connection_is_kept(server: _Server) -> None:
+    api = _api(server)
+    assert [api.get(f"/{number}") for number in range(5)] == [f"/{number}" for number in range(5)]
+    assert server.connections == 1
+    assert api.get("/gone") is None
+    with pytest.raises(EngineError, match="answered 409 to /refused"):
+        api.get("/refused")
+
+
+def test_threads_do_not_share_it(server: _Server) -> None:
+    api = _api(server)
+    together = threading.Barrier(4)
+
+    def ask(number: int) -> list[str]:
+        together.wait()
+        return [str(api.get(f"/{number}/{turn}")) for turn in range(50)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for number, answers in enumerate(pool.map(ask, range(4))):
+            assert answers == [f"/{number}/{turn}" for turn in range(50)]
+    assert server.connections == 4
+
+
+def test_processes_do_not_share_it(server: _Server) -> None:
+    api = _api(server)
+    assert api.get("/parent") == "/parent"
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, str(api.get("/child")).encode())
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert os.read(reading, 100) == b"/child"
+    os.close(reading)
+    os.close(writing)
+    assert api.get("/parent") == "/parent"
+    assert server.connections == 2
+
+
+def test_it_is_made_anew_where_it_is_sent_to(server: _Server) -> None:
+    api = _api(server)
+    api.get("/here")
+    assert pickle.loads(pickle.dumps(api)).get("/there") == "/there"
+    assert server.connections == 2
+
+
+def test_no_engine_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
+    with pytest.raises(EngineError, match="no Docker engine answers at") as raised:
+        connect().get("/version")
+    assert "systemctl start docker" in str(raised.value.hint)
