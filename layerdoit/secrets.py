@@ -56,6 +56,9 @@ def gathered(environment: Mapping[str, str] = os.environ, project: Mapping[str, 
     credentials = _only(project, _CREDENTIALS)
     for more in (_only(host, _CREDENTIALS), stored, _tokens(environment, (host, project))):
         _merge(credentials, more)
+    if credentials:
+        # The host's own programs for credentials are not in the build; cargo reads a file only where it is told to.
+        _merge(config, {"registry": {"global-credential-providers": ["cargo:token"]}})
     for content in (host, stored, project, config, credentials):
         _register(content)
     values = {

@@ -164,8 +164,7 @@ def workspace(crates: Crates) -> dict[str, str]:
         "Cargo.toml": '[package]\nname = "app"\nversion = "1.0.0"\nedition = "2021"\n\n[dependencies]\n'
         'lt-open = "1"\nlt-corp = { version = "1", registry = "my_corp" }\n\n[profile.dev]\ndebug = 0\n',
         "Cargo.lock": lock,
-        "src/main.rs": 'fn main() { println!("{} {} {}", lt_open::OPEN, lt_corp::CORP, '
-        f"cfg!({PLANTED['rustflags of the host']})); }}\n",
+        "src/main.rs": 'fn main() { println!("{} {} {}", lt_open::OPEN, lt_corp::CORP, cfg!(lt_host)); }\n',
         "dodo.py": "from layerdoit import task_layerdoit\n",
     }
 
@@ -182,7 +181,7 @@ def host(crates: Crates, folder: Path) -> dict[str, str]:
         f'[registries.other]\nindex = "sparse+https://other:{PLANTED["index password"]}@other.example/"\n'
         f'[source.crates-io]\nreplace-with = "mirror"\n'
         f'[source.mirror]\nregistry = "sparse+http://{MIRROR_LOGIN}@{crates.address}/mirror/"\n'
-        f'[build]\nrustflags = ["--cfg", "{PLANTED["rustflags of the host"]}"]\n'
+        f'[build]\nrustflags = ["--cfg", "lt_host", "--cfg", "{PLANTED["rustflags of the host"]}"]\n'
     )
     (home / "credentials.toml").write_text(
         f'[registry]\ntoken = "{PLANTED["publish token"]}"\n'

@@ -70,6 +70,7 @@ def test_one_connection_is_kept(server: _Server) -> None:
 
 def test_threads_do_not_share_it(server: _Server) -> None:
     api = _api(server)
+    api.get("/first")
     together = threading.Barrier(4)
 
     def ask(number: int) -> list[str]:
@@ -79,7 +80,7 @@ def test_threads_do_not_share_it(server: _Server) -> None:
     with ThreadPoolExecutor(4) as pool:
         for number, answers in enumerate(pool.map(ask, range(4))):
             assert answers == [f"/{number}/{turn}" for turn in range(50)]
-    assert server.connections == 4
+    assert server.connections == 5
 
 
 def test_processes_do_not_share_it(server: _Server) -> None:
