@@ -5,6 +5,10 @@ export LC_ALL=C
 . /ctx/control/sync.sh
 sync /ctx/src /ctx/control/tree
 
+# Where an earlier cook took a login out of what cargo had noted, cargo asks the registry again.
+for mark in /cargo/registry/index/*/had-login; do
+  if [ -e "$mark" ]; then rm -f "$mark" "${mark%had-login}config.json"; fi
+done
 if [ -s /run/secrets/proxy ]; then . /run/secrets/proxy; fi
 if [ -s /run/secrets/ca ]; then
   export CARGO_HTTP_CAINFO=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca GIT_SSL_CAINFO=/run/secrets/ca
@@ -19,6 +23,15 @@ compiled=$(grep -c '"reason":"compiler-artifact".*"fresh":false' /tmp/messages |
 total=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
 echo "layerdoit: compiled=$compiled units=$total external=$compiled" >&2
 [ "$status" -eq 0 ] || exit "$status"
+
+# cargo notes the addresses that it used; a login in one is nobody else's business.
+for noted in /cargo/registry/index/*/config.json; do
+  if grep -qsE '//[^/"@]+@' "$noted"; then
+    sed -i -E 's#//[^/"@]+@#//#g' "$noted"
+    : >"${noted%config.json}had-login"
+  fi
+done
+rm -f /cargo/git/db/*/FETCH_HEAD /cargo/registry/index/*/.git/FETCH_HEAD
 
 # Only packages that an external crate depends on stay, with the times at which they were compiled; the stubs go.
 cut -c69- /ctx/control/kept >/tmp/kept

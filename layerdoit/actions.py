@@ -14,10 +14,9 @@ from layerdoit.errors import DeployError
 from layerdoit.project import Project
 
 if TYPE_CHECKING:
-    from layerdoit.build import Outcome
     from layerdoit.deploy.base import Release, Service
     from layerdoit.deploy.docker import DockerDeployment
-    from layerdoit.layers.plan import Plan
+    from layerdoit.layers.plan import Outcome, Plan
 
 
 def _say(text: str) -> None:

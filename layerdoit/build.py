@@ -8,7 +8,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 from layerdoit import history, planner, state
@@ -16,7 +16,7 @@ from layerdoit.engine import buildx
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import BuildError, EngineError
 from layerdoit.layers import deps as deps_layer
-from layerdoit.layers.plan import Plan, Step
+from layerdoit.layers.plan import Outcome, Plan, Step
 from layerdoit.project import Project
 from layerdoit.secrets import Secrets, gathered
 from layerdoit.workspace.sources import Entry
@@ -24,19 +24,10 @@ from layerdoit.workspace.staging import stage, tree_text
 
 # A source that is edited while it is sent is read again; after so many times the editing does not seem to end.
 TRIES = 6
+# The stages of our Dockerfiles that make a layer.
+_STAGES = {"base": ("builder",), "runtime": ("runtime",), "deps": ("deps",), "app": ("build",)}
 # A label travels as one argument of a command: the kernel takes 128 KiB.
 MAX_LABEL = 100_000
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was done for a layer: seconds, how it came about, and cargo's counts (compiled, units, external)."""
-
-    step: Step
-    seconds: float = 0.0
-    how: str = ""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    not_fresh: tuple[str, ...] = ()
 
 
 def ensure(project: Project, layer: str) -> list[Outcome]:
@@ -63,6 +54,7 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
             state.remember(project.state, project.variant, {name: plan.step(name).spec.key for name in names})
             if layer == "app":
                 give_tags(project, plan)
+            state.mark_cleared(project.state, done=names)
             for outcome in outcomes:
                 history.record(project.state, project.variant, outcome)
             return outcomes
@@ -95,6 +87,9 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
     with state.open_log(project.state, step.spec.layer) as log:
         make = {"base": _base, "runtime": _base, "deps": _deps, "app": _app}[step.spec.layer]
         build, how, expected = make(project, plan, step, secrets)
+        if step.spec.layer in state.cleared(project.state):
+            # BuildKit's own cache would bring back what the user cleared.
+            build = replace(build, afresh=_STAGES[step.spec.layer])
         built = buildx.run(build, log, expected)
     pushed = "base" if step.spec.layer == "runtime" else step.spec.layer
     if repository is not None and pushed in project.config.registry.push:
@@ -129,7 +124,7 @@ def labels(project: Project, step: Step, parent: str, **more: str) -> dict[str, 
 # --- base ------------------------------------------------------------------------------------------------------------
 
 
-def _base(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[buildx.Build, str, None]:
+def _base(project: Project, _plan: Plan, step: Step, secrets: Secrets) -> tuple[buildx.Build, str, None]:
     from layerdoit.engine import broker
 
     config = project.config

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-    from layerdoit.build import Outcome
+    from layerdoit.layers.plan import Outcome
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS layers (

@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -94,6 +94,19 @@ def locked(folder: Path) -> Iterator[bool]:
         finally:
             stream.seek(0)
             stream.truncate()
+
+
+def cleared(folder: Path) -> frozenset[str]:
+    """Layers that were cleared and not built since."""
+    return frozenset(read_json(folder / "cleared.json"))
+
+
+def mark_cleared(folder: Path, layers: Iterable[str] = (), *, done: Iterable[str] = ()) -> None:
+    """Note layers as cleared, and others as built again."""
+    old = cleared(folder)
+    new = (old | set(layers)) - set(done)
+    if new != old:
+        write(folder / "cleared.json", json.dumps(dict.fromkeys(sorted(new), "")))
 
 
 def open_log(folder: Path, layer: str) -> TextIO:

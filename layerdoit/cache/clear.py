@@ -49,7 +49,9 @@ def preview(usage: Usage, chosen: Level, wanted: Going) -> str:
         own = size_text(image.size - image.shared)
         lines.append(f"  {image.layer:<7}{own:>8}  {', '.join(image.tags)}{stays}")
     if any(not image.others for image in wanted.images):
-        lines.append("  Layers that BuildKit's own cache holds, too, come free when it collects them.")
+        lines.append(
+            "  BuildKit's own cache of them comes free when it collects it; the next build does not use it."
+        )
     kept = levels.protected(usage)
     for image in usage.images:
         if image.layer in levels.LAYERS[chosen] and image.tags and image.id in kept:
@@ -79,6 +81,7 @@ def _carry_out(project: Project, chosen: Level, seen: Going) -> int:
         # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
         images = reversed(levels.going(usage, chosen).images)
         still = [(tag, image.id) for image in images for tag in image.tags if (tag, image.id) in tags]
+        state.mark_cleared(project.state, levels.LAYERS[chosen])
         refused = [done for done in removal.untag(project.name, still) if done.refused]
     for mount in busy:
         print(f"layerdoit: the mount of checkout {mount.checkout} is in use and stays", file=sys.stderr, flush=True)

@@ -34,6 +34,7 @@ class Build:
     secrets: Mapping[str, Path] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
     ssh: bool = False
+    afresh: Sequence[str] = ()
     builder: str | None = None
 
     def argv(self) -> list[str]:
@@ -54,6 +55,8 @@ class Build:
             command += ["--secret", f"id={name},env={_variable(name)}"]
         for tag in self.tags:
             command += ["--tag", tag]
+        for stage in self.afresh:
+            command += ["--no-cache-filter", stage]
         if self.target:
             command += ["--target", self.target]
         if self.ssh:

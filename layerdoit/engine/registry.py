@@ -75,14 +75,14 @@ def pull(spec: Spec, repository: str, project: str) -> None:
         if refusal is not None:
             raise EngineError(
                 f"pull of {remote} was refused: {refusal}",
-                hint="docker login, or build it here: ON_MISSING=build for a base, REGISTRY= for any layer",
+                hint="docker login, or build it here: ON_MISSING=build for a base, no registry.repository for the rest",
             )
         image = engine.images.get(remote)
         if (image.labels.get(PREFIX + "key"), image.labels.get(PREFIX + "layer")) != (spec.key, spec.layer):
             engine.images.remove(remote)
             raise EngineError(
                 f"{remote} is not the image that its tag promises: its label holds another key",
-                hint="remove it from the registry, find out who pushed it, and build it here: REGISTRY= doit",
+                hint="find out who pushed it, and remove it from the registry",
             )
         if image.labels.get(PREFIX + "project") == project:
             image.tag(*spec.tag.rsplit(":", 1))

@@ -57,6 +57,17 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What was done for a layer: seconds, how it came about, and cargo's counts (compiled, units, external)."""
+
+    step: Step
+    seconds: float = 0.0
+    how: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    not_fresh: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Plan:
     """Ordered steps: base, runtime, deps, app."""
 

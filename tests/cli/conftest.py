@@ -7,6 +7,7 @@ import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,20 +25,23 @@ def engine() -> None:
         pytest.skip("no Docker engine answers")
 
 
+@contextmanager
 def project(folder: Path) -> Iterator[Crate]:
     """A project of its own on the engine; nothing is left of it."""
     crate = make_crate(folder, f"ldt-cli-{uuid.uuid4().hex[:8]}")
-    yield crate
-    remove_containers(crate)
-    crate.doit("cache_clear:nuke", "--yes")
-    for image in set(crate.images().values()):
-        docker("image", "rm", "--force", image)
+    try:
+        yield crate
+    finally:
+        remove_containers(crate)
+        crate.doit("cache_clear:nuke", "--yes")
+        for image in set(crate.images().values()):
+            docker("image", "rm", "--force", image)
 
 
 @pytest.fixture(scope="session")
 def built(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crate]:
     """One project for the whole session whose image is built: what copies of the tree need is there."""
-    for crate in project(tmp_path_factory.mktemp("built")):
+    with project(tmp_path_factory.mktemp("built")) as crate:
         crate.doit().ok()
         yield crate
 
@@ -52,7 +56,8 @@ def crate(built: Crate, tmp_path: Path) -> Iterator[Crate]:
 @pytest.fixture
 def own(engine: None, tmp_path: Path) -> Iterator[Crate]:
     """A project of which nothing is built yet, for tests that remove images."""
-    yield from project(tmp_path / "own")
+    with project(tmp_path / "own") as crate:
+        yield crate
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -152,3 +153,17 @@ def remove_containers(crate: Crate) -> None:
         docker("rm", "--force", "--volumes", name)
     for network in docker("network", "ls", "--quiet", *crate.mine()).split():
         docker("network", "rm", network)
+
+
+def message(result: Result) -> tuple[str, str]:
+    """What happened and the next step, of a command that failed with exactly one message."""
+    assert result.code != 0, result.text
+    assert "Traceback" not in result.text
+    # doit's own words for a failed action would only bury ours.
+    assert not re.search(r"TaskFailed|TaskError|PythonAction|Python Task", result.text), result.text
+    found = re.findall(r"^(?:layerdoit: error|ERROR): (.*?)\nnext: (.*)", result.err, re.MULTILINE | re.DOTALL)
+    assert len(found) == 1, result.err
+    assert len(re.findall(r"^(?:layerdoit: error|ERROR):", result.err, re.MULTILINE)) == 1, result.err
+    what, step = found[0]
+    assert step.count("\n") == 1, "the next step is the last line"
+    return what, step.strip()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.scratch import Crate, Result
+from tests.cli.scratch import Crate, message
 
 # Root reads everything unless it gives up the capabilities to do so; anybody else needs no help.
 UNPRIVILEGED = (
@@ -24,20 +24,6 @@ UNPRIVILEGED = (
 needs_setpriv = pytest.mark.skipif(
     bool(UNPRIVILEGED) and shutil.which("setpriv") is None, reason="setpriv, to try it as root, is not installed"
 )
-
-
-def message(result: Result) -> tuple[str, str]:
-    """What happened and the next step, of a command that failed with exactly one message."""
-    assert result.code != 0, result.text
-    assert "Traceback" not in result.text
-    # doit's own words for a failed action would only bury ours.
-    assert not re.search(r"TaskFailed|TaskError|PythonAction|Python Task", result.text), result.text
-    found = re.findall(r"^(?:layerdoit: error|ERROR): (.*?)\nnext: (.*)", result.err, re.MULTILINE | re.DOTALL)
-    assert len(found) == 1, result.err
-    assert len(re.findall(r"^(?:layerdoit: error|ERROR):", result.err, re.MULTILINE)) == 1, result.err
-    what, step = found[0]
-    assert step.count("\n") == 1, "the next step is the last line"
-    return what, step.strip()
 
 
 # --- what is wrong with the project ----------------------------------------------------------------------------------

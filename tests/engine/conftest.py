@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from layerdoit import build
-from layerdoit.build import Outcome
+from layerdoit.layers.plan import Outcome
 from layerdoit.engine import images, mounts
 from layerdoit.project import Project
 
