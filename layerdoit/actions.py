@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from layerdoit import config as configuration
 from layerdoit import planner
 from layerdoit.errors import DeployError
+from layerdoit.layers.plan import Outcome
 from layerdoit.project import Project
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def _have(project: Project, layer: str) -> None:
     from layerdoit import build
 
     for outcome in build.ensure(project, layer):
+        project.told.add(outcome.step.spec.layer)
         _say(line(outcome))
         for warning in warnings(outcome):
             print(f"layerdoit: {warning}", file=sys.stderr, flush=True)
@@ -59,13 +61,12 @@ def _have(project: Project, layer: str) -> None:
 def line(outcome: Outcome) -> str:
     """One layer: what was done, how long it took, why."""
     step = outcome.step
-    reasons = "; ".join(step.reasons)
-    if step.action == "reuse":
-        return f"{step.spec.layer:<8} reuse  {step.spec.tag}"
-    counts = outcome.counts
-    crates = f", {counts['compiled']} crates compiled" if "compiled" in counts else ""
-    took = f"in {outcome.seconds:.1f} s: {outcome.how}{crates}"
-    return f"{step.spec.layer:<8} {step.action:<6} {step.spec.tag} {took} — {reasons}"
+    did = ""
+    if step.action != "reuse":
+        compiled = outcome.counts.get("compiled")
+        crates = "" if compiled is None else f", {compiled} crate{'' if compiled == 1 else 's'} compiled"
+        did = f" in {outcome.seconds:.1f} s: {outcome.how}{crates}"
+    return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {'; '.join(step.reasons)}"
 
 
 def warnings(outcome: Outcome) -> list[str]:
@@ -85,11 +86,8 @@ def image(project: Project) -> None:
     """The image is there: have its tags on it, and say what it is called."""
     from layerdoit import build
 
-    plan = _plan(project)
-    build.give_tags(project, plan)
-    for step in plan.layers():
-        _say(f"{step.spec.layer:<5} {step.spec.tag}")
-    _say(f"image {', '.join(f'{project.repository}:{tag}' for tag in project.tags)}")
+    build.give_tags(project, _plan(project))
+    _say(f"image   {', '.join(f'{project.repository}:{tag}' for tag in project.tags)}")
 
 
 # --- the deployment --------------------------------------------------------------------------------------------------
@@ -140,6 +138,9 @@ def replace(project: Project) -> bool:
     """Start the image beside the old container, wait until it is healthy, swap. The old one serves until then."""
     from layerdoit import cycle
 
+    for step in planner.plan_of(project).layers():
+        if step.spec.layer not in project.told:
+            _say(line(Outcome(step)))
     result = cycle.run(deployment(project), lambda: _release(project))
     for note in result.recovered:
         _say(f"recovered: {note}")
@@ -152,7 +153,7 @@ def replace(project: Project) -> bool:
     assert service is not None  # noqa: S101 - a cycle without error has one
     phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.phases if name != "build")
     how = "replaced the old one" if result.replaced else "started" if phases else "already serves this image"
-    _say(f"deploy {service.name} {how}" + (f" ({phases})" if phases else ""))
+    _say(f"deploy  {service.name} {how}" + (f" ({phases})" if phases else ""))
     if service.address:
         _say(f"healthy at {url(service)}")
     return True

@@ -43,6 +43,8 @@ class Project:
     def __init__(self, root: Path, variables: Mapping[str, str]) -> None:
         self.root = root.resolve()
         self.variables = dict(variables)
+        self.told: set[str] = set()
+        """Layers of which this run has said what it did."""
         self._scanned: tuple[tuple[int, Sequence[str]], Sources] | None = None
 
     def __reduce__(self) -> tuple[type[Project], tuple[Path, Mapping[str, str]]]:

@@ -183,8 +183,10 @@ class Current:
         try:
             plan = plan_of(project)
             if self._layer == "image":
-                tag = plan.step("app").spec.tag
-                return not plan.changes and not project.images.untagged(tag, project.repository, project.tags)
+                # After a build it runs, to say what the image is called.
+                if plan.changes or project.told:
+                    return False
+                return not project.images.untagged(plan.step("app").spec.tag, project.repository, project.tags)
         except LayerdoitError:
             return False
         names = ("base", "runtime") if self._layer == "base" else (self._layer,)

@@ -199,7 +199,7 @@ def _mmdebstrap(suite: str, archive: Path) -> None:
         why = said[0] if said else (error.stderr.strip().splitlines() or [error.what])[-1]
         raise EngineError(
             f"mmdebstrap could not make a {suite} system: {why}",
-            hint="check base.suite and this machine's apt mirror; without root it needs the package uidmap and /etc/subuid",
+            hint="check base.suite and the apt mirror; without root it needs the package uidmap and /etc/subuid",
         ) from error
 
 

@@ -147,7 +147,7 @@ def test_the_tags_are_on_the_image_of_the_tree(crate: Crate) -> None:
     docker("image", "rm", f"{crate.name}:latest")
     assert crate.doit("list", "-s", "image").ok().out.startswith("R image")
     done = crate.doit().ok()
-    assert f"image {crate.name}:latest" in done.out
+    assert f"image   {crate.name}:latest" in done.out
     assert "s: compiled" not in done.out
     assert crate.images()[f"{crate.name}:latest"] == first
     assert crate.doit("list", "-s", "image").ok().out.startswith("U image")
