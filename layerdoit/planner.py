@@ -72,6 +72,8 @@ def _remote(project: Project, missing: list[Spec]) -> frozenset[str]:
         return frozenset()
     from layerdoit.engine import registry
 
-    of_base = ("base", "runtime")
-    may_pull = "pull" in project.config.base.on_missing
-    return registry.available([spec for spec in missing if may_pull or spec.layer not in of_base], repository)
+    # Apps are asked for only where a team shares them: otherwise every edit would wait for the registry's no.
+    unasked = set() if "app" in project.config.registry.push else {"app"}
+    if "pull" not in project.config.base.on_missing:
+        unasked |= {"base", "runtime"}
+    return registry.available([spec for spec in missing if spec.layer not in unasked], repository)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from layerdoit.workspace.stub import Stub
 
 _SCRIPTS = ("build.sh", "cook.sh", "sync.sh")
+# What says how to build is keyed by what it says; it is no source, so that an edit of it runs no cargo.
+_OURS = ("dodo.py", configuration.FILE)
 # Facts that an edit can change.
 _OF_THE_TREE = (
     *("workspace", "lock", "selection", "all_sources", "assets", "asset_paths", "sources"),
@@ -171,12 +173,16 @@ class Project:
             self.root,
             ups=ups,
             outside=outside,
-            exclude=config.sources.exclude,
+            exclude=(*config.sources.exclude, *_OURS, *self._own_dockerfiles()),
             include=(*config.sources.include, *config.image.assets),
             index_file=self.state / "index",
         )
         self._scanned = ((ups, outside), found)
         return found
+
+    def _own_dockerfiles(self) -> list[str]:
+        own = self.config.dockerfiles
+        return [path for path in (own.base, own.deps, own.app) if path is not None]
 
     @cached_property
     def asset_paths(self) -> Mapping[str, str]:
