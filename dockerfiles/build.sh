@@ -29,13 +29,25 @@ packages_of() {
   done | sort -u
 }
 
-# A macro or build script may read files that cargo is not told of. Where such a file changed, its package compiles again.
+# Which of the sources rustc said that it read, as paths of the context.
+tracked() {
+  find /build/target -path '*/deps/*.d' -exec cat {} + 2>/dev/null | sed -n 's/^[^#]*: //p' | tr ' ' '\n' | grep -v '^/cargo/' | sort -u >/tmp/read || true
+  sed -n "s#^[^/.]#${WORKDIR:+$WORKDIR/}&#p" /tmp/read | sort >/tmp/tracked
+  comm -23 /tmp/suspects /tmp/tracked >/tmp/untracked
+  [ -s /tmp/untracked ] || return 0
+  # `include_str!("../data")` is written down as it stands there.
+  (cd "/build/src/$WORKDIR" && grep -E '(^|/)\.\.?/|^/' /tmp/read | xargs -r -d '\n' realpath -m --) | sed -n 's#^/build/src/##p' | sort -u >/tmp/tracked
+  comm -23 /tmp/untracked /tmp/tracked >/tmp/still
+  mv /tmp/still /tmp/untracked
+}
+
+# A macro or build script may read files, or list folders, that cargo is not told of. Where such a file changed, came or
+# went, its package compiles again. Prose, tests and what cargo itself reads are left out.
 distrust_untracked() {
   sort -u /tmp/gone /tmp/new \
-    | grep -vE '(\.rs|\.md|(^|/)(Cargo\.toml|Cargo\.lock|LICENSE[^/]*|\.git[a-z]*|rust-toolchain(\.toml)?))$|(^|/)(tests|benches|examples|docs|\.github|\.cargo)/' >/tmp/suspects || return 0
-  find /build/target -path '*/deps/*.d' -exec cat {} + 2>/dev/null | sed -n 's/^[^#]*: //p' | tr ' ' '\n' | grep -v '\.rs$' | sort -u \
-    | (cd "/build/src/$WORKDIR" && xargs -r -d '\n' realpath -m --) 2>/dev/null | sed -n 's#^/build/src/##p' | sort -u >/tmp/tracked || true
-  comm -23 /tmp/suspects /tmp/tracked | packages_of | while read -r dir; do
+    | grep -vE '(\.md|(^|/)(Cargo\.toml|Cargo\.lock|LICENSE[^/]*|\.git[a-z]*|rust-toolchain(\.toml)?))$|(^|/)(tests|benches|examples|docs|\.github|\.cargo)/' >/tmp/suspects || return 0
+  tracked
+  packages_of </tmp/untracked | while read -r dir; do
     if grep -q '^\[package\]' "$dir/Cargo.toml"; then
       find "$dir" -mindepth 1 -type d -exec test -e '{}/Cargo.toml' ';' -prune -o -name '*.rs' -exec touch '{}' +
     fi
@@ -52,6 +64,8 @@ compile() {
   set -a
   . /control/env
   set +a
+  # A project's own build.build-dir would lead away from the compiled dependencies.
+  export CARGO_BUILD_BUILD_DIR=/build/target
   cd "/build/src/$WORKDIR"
   status=0
   eval "cargo build --locked --offline --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
@@ -100,10 +114,13 @@ check_runtime() {
   return "$bad"
 }
 
+on_synced() {
+  distrust_untracked
+  announce_gone
+}
+
 merge_deps
 sync /ctx /control/tree
-distrust_untracked
-announce_gone
 compile || exit $?
 
 # Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` is 20,000 files (measured: 0.6 s).

@@ -16,6 +16,7 @@ fi
 set -a
 . /ctx/control/env
 set +a
+export CARGO_BUILD_BUILD_DIR=/build/target
 cd "/build/src/$WORKDIR"
 status=0
 eval "cargo build --locked --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?

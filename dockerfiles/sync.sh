@@ -15,6 +15,9 @@ verify() {
 
 paths() { cut -c69-; }
 
+# What is to be done with changed files before the listing says that they are in place: an interruption repeats it.
+on_synced() { :; }
+
 sync() {
   if ! verify "$1" "$2"; then
     echo "layerdoit: context differs from its key" >&2
@@ -43,6 +46,7 @@ sync() {
       xargs -r -d '\n' touch -h -d "@$later" -- </tmp/new
     fi
   fi
+  on_synced
   cp /tmp/wanted /build/tree.part
   mv /build/tree.part /build/tree
 }
