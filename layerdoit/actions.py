@@ -86,7 +86,9 @@ def image(project: Project) -> None:
     """The image is there: have its tags on it, and say what it is called."""
     from layerdoit import build
 
-    build.give_tags(project, _plan(project))
+    # Where this run built the app, the tags moved with it; by now another run may have moved them on.
+    if "app" not in project.told:
+        build.retag(project)
     _say(f"image   {', '.join(f'{project.repository}:{tag}' for tag in project.tags)}")
 
 

@@ -26,14 +26,17 @@ from layerdoit.workspace.staging import stage, tree_text
 TRIES = 6
 # The stages of our Dockerfiles that make a layer.
 _STAGES = {"base": ("builder",), "runtime": ("runtime",), "deps": ("deps",), "app": ("build",)}
+# What a layer's image is made from is had first.
+_ORDER = ("base", "runtime", "deps", "app")
 # A label travels as one argument of a command: the kernel takes 128 KiB.
 MAX_LABEL = 100_000
 
 
 def ensure(project: Project, layer: str) -> list[Outcome]:
-    """Have the images of one layer; `base` stands for builder and runtime. Layers below are there already.
+    """Have the images of one layer; `base` stands for builder and runtime. Layers below are there, as a rule.
 
-    Raises BuildError or EngineError; then no tag was made or moved.
+    They are built too where they are not: after an edit while this run waited, or while sources were sent, it is another
+    tree than the one that they were built for. Raises BuildError or EngineError; then no tag was made or moved.
     """
     with state.locked(project.state) as waited:
         if waited:
@@ -42,7 +45,7 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
         for attempt in range(TRIES):
             planner.forget(project)
             plan = planner.plan_of(project)
-            names = ("base", "runtime") if layer == "base" else (layer,)
+            names = _wanted(plan, layer)
             try:
                 outcomes = [_ensure(project, plan, plan.step(name)) for name in names]
             except buildx.ContextDiffers:
@@ -59,6 +62,12 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
                 history.record(project.state, project.variant, outcome)
             return outcomes
     raise BuildError("the sources keep changing while they are read", hint="run again when the editing has ended")
+
+
+def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:
+    asked = ("base", "runtime") if layer == "base" else (layer,)
+    below = _ORDER[: _ORDER.index(asked[0])]
+    return (*(name for name in below if plan.step(name).action != "reuse"), *asked)
 
 
 def _resend(project: Project) -> None:
@@ -316,6 +325,17 @@ def image_settings(project: Project) -> str:
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def retag(project: Project) -> None:
+    """The image is there: have its tags on it, unless a run that was waited for gave them to a newer one."""
+    with state.locked(project.state) as waited:
+        if waited:
+            project.reread()
+        planner.forget(project)
+        plan = planner.plan_of(project)
+        if plan.step("app").action == "reuse":
+            give_tags(project, plan)
 
 
 def give_tags(project: Project, plan: Plan) -> None:

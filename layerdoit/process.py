@@ -15,12 +15,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Final
 
 from layerdoit.errors import Interrupted, ProcessError
+from layerdoit.signals import Events, ended_at_exit, posted_to
 
 INTERRUPT_GRACE: Final = 8.0
 """Seconds a child has to end by itself after SIGINT; BuildKit needs a moment to cancel a running step."""
@@ -32,7 +33,6 @@ DRAIN_GRACE: Final = 2.0
 """Seconds of silence after a child's end before output held open by a process it left behind is given up."""
 TAIL_LINES: Final = 20
 
-_CAUGHT: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MIN_SECRET: Final = 4
 _MASK: Final = "***"
 
@@ -161,8 +161,8 @@ def stream(
 
 def interactive(argv: Sequence[str]) -> int:
     """Run on the user's own terminal and return the exit code. Ctrl-C belongs to the child meanwhile."""
-    events: _Events = queue.SimpleQueue()
-    with _signals(events) as caught:
+    events: Events = queue.SimpleQueue()
+    with posted_to(events) as caught:
         child = _spawn(argv, None, None, stdin=None, stdout=None, stderr=None)
         threading.Thread(target=_reap, args=(child, events), daemon=True).start()
         while True:
@@ -179,14 +179,6 @@ def interactive(argv: Sequence[str]) -> int:
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------
-
-_Event = (
-    tuple[Literal["data"], str, bytes]
-    | tuple[Literal["eof"], str]
-    | tuple[Literal["exit"]]
-    | tuple[Literal["signal"], int]
-)
-_Events = queue.SimpleQueue[_Event]
 
 _environment_lock = threading.Lock()
 
@@ -235,30 +227,6 @@ def _spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] |
         raise _not_started(argv, cwd, error) from error
 
 
-@contextlib.contextmanager
-def _signals(events: _Events) -> Iterator[list[int]]:
-    """Post SIGINT, SIGTERM and SIGHUP to `events`; elsewhere than in the main thread there is nothing to catch."""
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-
-    def note(signum: int, _frame: object) -> None:
-        caught.append(signum)
-        events.put(("signal", signum))
-
-    previous: dict[int, Any] = {}
-    try:
-        for signum in _CAUGHT:
-            # An ignored signal stays ignored: `nohup`, background jobs.
-            if signal.getsignal(signum) not in (signal.SIG_IGN, None):
-                previous[signum] = signal.signal(signum, note)
-        yield caught
-    finally:
-        for restored, handler in previous.items():
-            signal.signal(restored, handler)
-
-
 def _run(
     argv: Sequence[str],
     cwd: str | Path | None,
@@ -268,9 +236,9 @@ def _run(
     fed: bytes | None = None,
     graces: tuple[float, float] = (INTERRUPT_GRACE, TERMINATE_GRACE),
 ) -> int:
-    events: _Events = queue.SimpleQueue()
+    events: Events = queue.SimpleQueue()
     stdin = subprocess.DEVNULL if fed is None else subprocess.PIPE
-    with _signals(events) as caught:
+    with posted_to(events) as caught, ended_at_exit(events):
         child = _spawn(argv, cwd, env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, new_session=True)
         try:
             _start_threads(child, events, fed)
@@ -280,12 +248,12 @@ def _run(
             raise
         if interrupted:
             _end(child, events, graces)
-    if caught:
-        raise Interrupted(caught[0])
+    if caught or interrupted:
+        raise Interrupted(caught[0] if caught else signal.SIGINT)
     return int(child.returncode)
 
 
-def _start_threads(child: Any, events: _Events, fed: bytes | None) -> None:
+def _start_threads(child: Any, events: Events, fed: bytes | None) -> None:
     jobs: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
         (_read, (_own(child.stdout, "rb"), "stdout", events)),
         (_read, (_own(child.stderr, "rb"), "stderr", events)),
@@ -303,7 +271,7 @@ def _own(pipe: IO[bytes], mode: str) -> IO[Any]:
         return open(os.dup(pipe.fileno()), mode)
 
 
-def _read(pipe: IO[bytes], name: str, events: _Events) -> None:
+def _read(pipe: IO[bytes], name: str, events: Events) -> None:
     with pipe:
         for line in iter(pipe.readline, b""):
             events.put(("data", name, line))
@@ -316,12 +284,12 @@ def _feed(pipe: IO[bytes], data: bytes) -> None:
         pipe.write(data)
 
 
-def _reap(child: Any, events: _Events) -> None:
+def _reap(child: Any, events: Events) -> None:
     child.wait()
     events.put(("exit",))
 
 
-def _pump(events: _Events, deliver: Callable[[str, bytes], None]) -> bool:
+def _pump(events: Events, deliver: Callable[[str, bytes], None]) -> bool:
     """Deliver output until the child has ended and its output is complete; True as soon as a signal came."""
     open_streams, ended = 2, False
     while open_streams or not ended:
@@ -340,9 +308,7 @@ def _pump(events: _Events, deliver: Callable[[str, bytes], None]) -> bool:
     return False
 
 
-def _end(
-    child: Any, events: _Events, graces: tuple[float, float], *, send: Callable[[int], None] | None = None
-) -> None:
+def _end(child: Any, events: Events, graces: tuple[float, float], *, send: Callable[[int], None] | None = None) -> None:
     """The ladder: interrupt, terminate, kill. Another signal from the user skips to the next rung."""
 
     def to_group(signum: int) -> None:
@@ -363,7 +329,7 @@ def _end(
         _end_group(child.pid)
 
 
-def _ended_within(child: Any, events: _Events, seconds: float) -> bool:
+def _ended_within(child: Any, events: Events, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while child.returncode is None:
         left = deadline - time.monotonic()

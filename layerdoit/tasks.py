@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from layerdoit.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.planner import plan_of
 from layerdoit.project import Project
 from layerdoit.selected import Loading, loading
+from layerdoit.signals import Ended, exit_when_signalled
 
 Params = tuple[dict[str, Any], ...]
 
@@ -132,6 +134,8 @@ def _adapt(run: Loading | None, prefix: str) -> None:
     if run is None:
         return
     run.leave_out_on_request()
+    if run.command.name == "run":
+        exit_when_signalled()
     words = run.to_run
     group = _named(prefix, "cache_clear")
     if group in words:
@@ -212,9 +216,9 @@ class Guarded:
             done = self._action(*args, **kwargs)
         except Interrupted as error:
             print(f"layerdoit: {error}", file=sys.stderr, flush=True)
-            raise SystemExit(error.exit_code) from None
+            raise Ended(error.exit_code) from None
         except KeyboardInterrupt:
-            raise SystemExit(130) from None
+            raise Ended(128 + signal.SIGINT) from None
         except (LayerdoitError, OSError) as error:
             failure = as_error(error)
             print(f"layerdoit: error: {failure}", file=sys.stderr, flush=True)

@@ -49,9 +49,7 @@ def preview(usage: Usage, chosen: Level, wanted: Going) -> str:
         own = size_text(image.size - image.shared)
         lines.append(f"  {image.layer:<7}{own:>8}  {', '.join(image.tags)}{stays}")
     if any(not image.others for image in wanted.images):
-        lines.append(
-            "  BuildKit's own cache of them comes free when it collects it; the next build does not use it."
-        )
+        lines.append("  BuildKit's own cache of them comes free when it collects it; the next build does not use it.")
     kept = levels.protected(usage)
     for image in usage.images:
         if image.layer in levels.LAYERS[chosen] and image.tags and image.id in kept:

@@ -95,7 +95,7 @@ d = []
     "beta/src/lib.rs": "",
     "beta/build.rs": "fn main() {}",
     "delta/Cargo.toml": '[package]\nname = "delta"\nversion = "0.5.1"\nedition = "2021"\n[features]\nf = []\n',
-    "delta/src/lib.rs": "pub fn word() -> &'static str { \"external\" }",
+    "delta/src/lib.rs": 'pub fn word() -> &\'static str { "external" }',
     "epsilon/Cargo.toml": '[package]\nname = "epsilon"\nversion = "2.0.0"\n[features]\nx = []\ny = []\n',
     "epsilon/src/lib.rs": "",
 }
@@ -245,7 +245,7 @@ def single(world: World) -> Files:
         "helper/Cargo.toml": package(
             "helper",
             f'[features]\non = ["beta"]\n[dependencies]\nbeta = {{ {git}, optional = true }}\n'
-            f'[dev-dependencies]\ndelta = {{ {git} }}',
+            f"[dev-dependencies]\ndelta = {{ {git} }}",
         ),
         "helper/src/lib.rs": "",
     }
@@ -270,7 +270,7 @@ beta = {{ {git}, features = ["a"] }}
         "src/main.rs": "fn main() {}",
         "member/Cargo.toml": package(
             "member",
-            f'[dependencies]\nbeta = {{ {git} }}\nepsilon = {{ {git} }}\n'
+            f"[dependencies]\nbeta = {{ {git} }}\nepsilon = {{ {git} }}\n"
             f'[build-dependencies]\nbeta = {{ {git}, features = ["b"] }}\n'
             f'[dev-dependencies]\nepsilon = {{ {git}, features = ["y"] }}',
         ),
@@ -292,7 +292,7 @@ def patched(world: World) -> Files:
         ),
         "app/src/main.rs": 'fn main() { println!("{}", gamma::word()); }',
         "low/Cargo.toml": package("low", f'[dependencies]\nalpha = {{ git = "{world.ext}" }}', version="0.2.0"),
-        "low/src/lib.rs": "pub fn word() -> &'static str { \"patched\" }",
+        "low/src/lib.rs": 'pub fn word() -> &\'static str { "patched" }',
         "patches/delta/Cargo.toml": '[package]\nname = "delta"\nversion.workspace = true\nedition.workspace = true\n'
         '[features]\nf = []\n[dependencies]\nlow = { path = "../../low", version = "0.2" }\n'
         "[lints]\nworkspace = true\n",
@@ -311,7 +311,7 @@ def root_patched(world: World) -> Files:
     return {
         "Cargo.toml": package("delta", "[features]\nf = []", version="0.5.8")
         + f'[workspace]\nmembers = ["app"]\nresolver = "2"\n[patch."{world.ext}"]\ndelta = {{ path = "." }}\n',
-        "src/lib.rs": "pub fn word() -> &'static str { \"root\" }",
+        "src/lib.rs": 'pub fn word() -> &\'static str { "root" }',
         "app/Cargo.toml": package("app", f'[dependencies]\ngamma = {{ git = "{world.user}" }}'),
         "app/src/main.rs": 'fn main() { println!("{}", gamma::word()); }',
     }
@@ -326,7 +326,7 @@ def namesakes(world: World) -> Files:
         ),
         "app/src/main.rs": "fn main() { assert_ne!(gamma::word(), mine::word()); }",
         "delta/Cargo.toml": package("delta", version="0.5.1"),
-        "delta/src/lib.rs": "pub fn word() -> &'static str { \"mine\" }",
+        "delta/src/lib.rs": 'pub fn word() -> &\'static str { "mine" }',
     }
 
 
@@ -367,7 +367,7 @@ def replaced(world: World) -> Files:
         + f'[workspace]\nexclude = ["patches"]\n[replace]\n"{world.ext}#delta@0.5.1" = {{ path = "patches/delta" }}\n',
         "src/main.rs": 'fn main() { println!("{}", gamma::word()); }',
         "patches/delta/Cargo.toml": package("delta", "[features]\nf = []", version="0.5.1"),
-        "patches/delta/src/lib.rs": "pub fn word() -> &'static str { \"replaced\" }",
+        "patches/delta/src/lib.rs": 'pub fn word() -> &\'static str { "replaced" }',
     }
 
 
@@ -399,7 +399,7 @@ def many_binaries(world: World) -> Files:
     return {
         "Cargo.toml": '[project]\nname = "app"\nversion = "0.1.0"\nedition = "2018"\nautobins = false\n'
         '[[bin]]\nname = "tool"\npath = "tool.rs"\n'
-        f'[dependencies.alpha]\n{git}\ndefault-features = false\n'
+        f"[dependencies.alpha]\n{git}\ndefault-features = false\n"
         f'[target."cfg(unix)".dependencies.beta]\n{git}\nfeatures = ["a"]\n',
         "tool.rs": "fn main() {}",
         "src/main.rs": "not compiled",

@@ -139,7 +139,8 @@ registry: {repository: registry.example.com/team/layers, push: [deps, app]}
 builder: farm
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}
 deploy: {name: shop, port: 8080, publish: 0, bind: "::1", health: {path: /health, command: "true", timeout: 5},
-         env: {DB_PASSWORD: x}, volumes: ["data:/data:ro"], args: [serve], network: shop, isolated_start: false, stop_grace: 0.5}
+         env: {DB_PASSWORD: x}, volumes: ["data:/data:ro"], args: [serve], network: shop,
+         isolated_start: false, stop_grace: 0.5}
 """
 
 

@@ -211,7 +211,9 @@ quiet = true
     assert manifest.load(tmp_path / "ws").outside == ("../vendor",)
 
 
-@pytest.mark.parametrize("spec", ["core", "core@0.1.0", "core:0.1.0", "path+file:///x/core#0.1.0", "file:///x#core@0.1.0"])
+@pytest.mark.parametrize(
+    "spec", ["core", "core@0.1.0", "core:0.1.0", "path+file:///x/core#0.1.0", "file:///x#core@0.1.0"]
+)
 def test_profile_overrides_of_local_packages(spec: str, tmp_path: Path) -> None:
     made(tmp_path, workspace(), "api")
     ws, lock = manifest.load(tmp_path), lockfile.load(tmp_path)

@@ -1,0 +1,104 @@
+"""Signals: posted to a queue while a child runs, an exit code otherwise; and children that an exit finds alive.
+
+`Ended` goes through doit without a traceback. In the main process of `doit -n` it makes doit end its workers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import queue
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+Event = (
+    tuple[Literal["data"], str, bytes]
+    | tuple[Literal["eof"], str]
+    | tuple[Literal["exit"]]
+    | tuple[Literal["signal"], int]
+)
+Events = queue.SimpleQueue[Event]
+
+CAUGHT: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+EXIT_GRACE: Final = 15.0
+"""Seconds that an exit waits for threads to end their children; longer than the ladder takes."""
+LAST_WORDS: Final = 0.5
+"""Seconds that such a thread then has to say so."""
+_POLL: Final = 0.02
+
+_live: dict[Events, threading.Thread] = {}
+
+
+class Ended(SystemExit):
+    """Ended by a signal. `doit -n` makes it anew from its text: the code must not become one."""
+
+    def __init__(self, code: int | str) -> None:
+        super().__init__(int(code))
+
+
+def exit_when_signalled() -> None:
+    """Have SIGINT, SIGTERM and SIGHUP end this process by `Ended`. What was set or ignored by others stays."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def end(signum: int, _frame: object) -> None:
+        raise Ended(128 + signum)
+
+    for signum in CAUGHT:
+        if signal.getsignal(signum) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(signum, end)
+
+
+@contextlib.contextmanager
+def posted_to(events: Events) -> Iterator[list[int]]:
+    """Post SIGINT, SIGTERM and SIGHUP to `events`; elsewhere than in the main thread there is nothing to catch."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+
+    def note(signum: int, _frame: object) -> None:
+        caught.append(signum)
+        events.put(("signal", signum))
+
+    previous: dict[int, Any] = {}
+    try:
+        for signum in CAUGHT:
+            # An ignored signal stays ignored: `nohup`, background jobs.
+            if signal.getsignal(signum) not in (signal.SIG_IGN, None):
+                previous[signum] = signal.signal(signum, note)
+        yield caught
+    finally:
+        for restored, handler in previous.items():
+            signal.signal(restored, handler)
+
+
+@contextlib.contextmanager
+def ended_at_exit(events: Events) -> Iterator[None]:
+    """Should the interpreter exit meanwhile, a thread that has a child is told to end it, as by Ctrl-C."""
+    _live[events] = threading.current_thread()
+    try:
+        yield
+    finally:
+        del _live[events]
+
+
+@atexit.register
+def _end_live() -> None:
+    threads = dict(_live)
+    again: Events = queue.SimpleQueue()
+    deadline = time.monotonic() + EXIT_GRACE
+    with posted_to(again):
+        for events in threads:
+            events.put(("signal", signal.SIGINT))
+        while not threads.keys().isdisjoint(_live) and time.monotonic() < deadline:
+            # An impatient user's next Ctrl-C is passed on.
+            with contextlib.suppress(queue.Empty):
+                event = again.get(timeout=_POLL)
+                for events in threads:
+                    events.put(event)
+        for thread in threads.values():
+            thread.join(LAST_WORDS)
