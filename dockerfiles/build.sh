@@ -4,35 +4,72 @@ set -eu
 export LC_ALL=C
 . /control/sync.sh
 
+# Files that no macro and no build script reads, by custom. Where one does all the same, it has to tell cargo.
+UNREAD='(^|/)(Cargo\.(toml|lock)|(README|CHANGELOG|CONTRIBUTING|LICENSE|COPYING)[^/]*|\.git[a-z]*|\.editorconfig|rust-toolchain(\.toml)?|\.?(clippy|rustfmt|deny)\.toml|(Docker|Make|just)file[^/]*|\.dockerignore|(docker-)?compose[^/]*\.ya?ml)$|(^|/)\.(github|cargo|vscode|idea)/'
+
 # Bring in what the deps image has and this mount, seeded from an earlier one, lacks. After an interrupted copy, copy all.
 merge_deps() {
   mkdir -p /build/merged
-  if [ -e /build/merged/seeded ] && ! [ -e "/build/merged/$DEPS_KEY" ]; then
-    if [ -e /build/merging ]; then
-      cp -a /deps-target/. /build/target/
-    else
-      : >/build/merging
-      cp -a --update=none /deps-target/. /build/target/ 2>/dev/null || cp -an /deps-target/. /build/target/
-    fi
-    rm -f /build/merging
+  # A mount belongs to its seed: what that image has, it has had from the start.
+  : >"/build/merged/${SEED##*-}"
+  if [ -e "/build/merged/$DEPS_KEY" ]; then return 0; fi
+  if [ -e /build/merging ]; then
+    cp -a /deps-target/. /build/target/
+  else
+    : >/build/merging
+    cp -a --update=none /deps-target/. /build/target/ 2>/dev/null || cp -an /deps-target/. /build/target/
   fi
   : >"/build/merged/$DEPS_KEY"
-  : >/build/merged/seeded
+  rm -f /build/merging
 }
 
-# The folders of the packages that the paths on standard input belong to.
+# Tell cargo of what it cannot see by itself. What is pending stays so until that is done.
+announce() {
+  [ -s /build/pending ] || return 0
+  # Without a stamp nothing has compiled here yet.
+  if [ -e /build/stamp ]; then
+    distrust_untracked
+    # That a file is gone is not seen where a build script named none: its package's manifest gets a new time.
+    sed -n 's/^gone //p' /build/pending | packages_of | sed -n 's#^/.*#&/Cargo.toml#p' | renew
+  fi
+  rm -f /build/pending
+}
+
+# The folders of the packages that the paths on standard input belong to; `-` for a path in no package.
 packages_of() {
-  while read -r path; do
-    dir=$(dirname "/build/src/$path")
-    while ! [ -e "$dir/Cargo.toml" ] && [ "$dir" != /build/src ]; do dir=$(dirname "$dir"); done
-    if [ -e "$dir/Cargo.toml" ]; then echo "$dir"; fi
+  sed -e 's#^#/build/src/#' -e 's#/[^/]*$##' | sort -u | while read -r dir; do
+    until [ "$dir" = /build/src ] || grep -qs '^ *\[package\]' "$dir/Cargo.toml"; do dir=${dir%/*}; done
+    if [ "$dir" != /build/src ] || grep -qs '^ *\[package\]' "$dir/Cargo.toml"; then echo "$dir"; else echo -; fi
   done | sort -u
 }
 
-# Which of the sources rustc said that it read, as paths of the context.
-tracked() {
-  find /build/target -path '*/deps/*.d' -exec cat {} + 2>/dev/null | sed -n 's/^[^#]*: //p' | tr ' ' '\n' | grep -v '^/cargo/' | sort -u >/tmp/read || true
-  sed -n "s#^[^/.]#${WORKDIR:+$WORKDIR/}&#p" /tmp/read | sort >/tmp/tracked
+# Every package's folder, for `-`; what else there is on standard input as it is.
+spread() {
+  sort -u >/tmp/dirs
+  if grep -qx -e - /tmp/dirs; then
+    find /build/src -name Cargo.toml -exec grep -l '^ *\[package\]' '{}' + | sed 's#/Cargo.toml$##'
+  else
+    cat /tmp/dirs
+  fi
+}
+
+# A macro or build script may read files that cargo is not told of, or look which files there are. Where such a file
+# changed, came or went, its package compiles again; where it is in no package, all do.
+distrust_untracked() {
+  sed 's/^[a-z]* //' /build/pending | sort -u | grep -vE "$UNREAD" | grep -vE '(^|/)(src/bin|tests|benches|examples)/(.*/)?[^/]*\.rs$' >/tmp/suspects || return 0
+  untracked
+  named_by_scripts >/tmp/named
+  grep -vE -f /tmp/named /tmp/untracked | packages_of | spread | while read -r dir; do
+    find "$dir" -mindepth 1 -type d -exec test -e '{}/Cargo.toml' ';' -prune -o -name '*.rs' -print | renew
+  done
+}
+
+# Those of the suspects of which no compiler said that it read them.
+untracked() {
+  find /build/target -path '*/deps/*.d' -exec cat '{}' + 2>/dev/null | sed -n 's/^[^#]*: //p' | tr ' ' '\n' | grep -v '^/cargo/' | sort -u >/tmp/read || true
+  top=$WORKDIR/
+  [ "$WORKDIR" != . ] || top=
+  sed -n "s#^[^/.]#$top&#p" /tmp/read | sort >/tmp/tracked
   comm -23 /tmp/suspects /tmp/tracked >/tmp/untracked
   [ -s /tmp/untracked ] || return 0
   # `include_str!("../data")` is written down as it stands there.
@@ -41,26 +78,21 @@ tracked() {
   mv /tmp/still /tmp/untracked
 }
 
-# A macro or build script may read files, or list folders, that cargo is not told of. Where such a file changed, came or
-# went, its package compiles again. Prose, tests and what cargo itself reads are left out.
-distrust_untracked() {
-  sort -u /tmp/gone /tmp/new \
-    | grep -vE '(\.md|(^|/)(Cargo\.toml|Cargo\.lock|LICENSE[^/]*|\.git[a-z]*|rust-toolchain(\.toml)?))$|(^|/)(tests|benches|examples|docs|\.github|\.cargo)/' >/tmp/suspects || return 0
-  tracked
-  packages_of </tmp/untracked | while read -r dir; do
-    if grep -q '^\[package\]' "$dir/Cargo.toml"; then
-      find "$dir" -mindepth 1 -type d -exec test -e '{}/Cargo.toml' ';' -prune -o -name '*.rs' -exec touch '{}' +
-    fi
-  done
+# What build scripts said that they read, as expressions that match it wherever it lies; at least one, that matches nothing.
+named_by_scripts() {
+  echo '^$'
+  find /build/target -path '*/build/*/output' -exec sed -nE 's/^cargo::?rerun-if-changed=//p' '{}' + 2>/dev/null \
+    | sed -E -e 's#^(\.?\.?/)*##' -e 's#^build/src/##' -e 's#/+$##' -e '/^(build\.rs|src|\.)?$/d' -e 's/[][\.*^$+?(){}|]/\\&/g' -e 's#.*#(^|/)&(/|$)#' | sort -u
 }
 
-# cargo cannot see that a file is gone where a build script named none: its package's manifest gets a new time.
-announce_gone() {
-  comm -23 /tmp/gone /tmp/new | packages_of | while read -r dir; do touch "$dir/Cargo.toml"; done
+# The time of the last build never goes back, not even with the clock.
+stamp() {
+  : >/tmp/now
+  [ /build/stamp -nt /tmp/now ] || : >/build/stamp
 }
 
 compile() {
-  : >/build/stamp
+  stamp
   set -a
   . /control/env
   set +a
@@ -69,7 +101,7 @@ compile() {
   cd "/build/src/$WORKDIR"
   status=0
   eval "cargo build --locked --offline --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
-  : >/build/stamp
+  stamp
   grep '"reason":"compiler-artifact".*"fresh":false' /tmp/messages >/tmp/compiled || true
   grep -oE '"package_id":"(registry|git|sparse)\+[^"]*"' /tmp/compiled | sed 's/.*[#/]\([^#/"]*\)"$/\1/' | sort -u >/tmp/external || true
   echo "layerdoit: compiled=$(wc -l </tmp/compiled) units=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true) external=$(wc -l </tmp/external)" >&2
@@ -114,13 +146,14 @@ check_runtime() {
   return "$bad"
 }
 
-on_synced() {
-  distrust_untracked
-  announce_gone
-}
-
+# The listing is the one that this image is keyed by, not that of another run in the same folder.
+if [ "$(sha256sum </control/tree | cut -c1-64)" != "$TREE" ]; then
+  echo "layerdoit: context is that of another key" >&2
+  exit 86
+fi
 merge_deps
 sync /ctx /control/tree
+announce
 compile || exit $?
 
 # Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` is 20,000 files (measured: 0.6 s).
@@ -140,7 +173,7 @@ done
 while read -r arguments; do
   # shellcheck disable=SC2086 # a line of arguments is words
   on_runtime "$out/$ENTRYPOINT" $arguments >/tmp/smoke 2>&1 </dev/null || {
-    echo "layerdoit: smoke-failed $ENTRYPOINT $arguments" >&2
+    echo "error: the smoke test failed: $ENTRYPOINT $arguments" >&2
     tail -n 20 /tmp/smoke >&2
     exit 89
   }

@@ -20,9 +20,10 @@ export CARGO_BUILD_BUILD_DIR=/build/target
 cd "/build/src/$WORKDIR"
 status=0
 eval "cargo build --locked --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
-compiled=$(grep -c '"reason":"compiler-artifact".*"fresh":false' /tmp/messages || true)
+# The stubs do not count.
+external=$(grep '"reason":"compiler-artifact".*"fresh":false' /tmp/messages | grep -oE '"package_id":"(registry|git|sparse)\+[^"]*"' | sort -u | wc -l)
 total=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
-echo "layerdoit: compiled=$compiled units=$total external=$compiled" >&2
+echo "layerdoit: compiled=$external units=$total external=$external" >&2
 [ "$status" -eq 0 ] || exit "$status"
 
 # cargo notes the addresses that it used; a login in one is nobody else's business.
@@ -41,4 +42,4 @@ if [ -s /tmp/kept ]; then (cd /build/src && xargs -d '\n' cp -a --parents -t /bu
 rm -rf /build/src
 mv /build/kept /build/src
 sort /ctx/control/kept >/build/tree
-rm -f /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/gone /tmp/now /tmp/wanted
+rm -f /build/pending /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/old /tmp/new /tmp/had /tmp/now /tmp/wanted

@@ -1,6 +1,7 @@
 # Sourced by cook.sh and build.sh. Makes /build/src the mirror of a tree that was sent, by content.
 #   sync CTX TREE: CTX is the folder as sent, TREE its listing: lines of `f|x|l <sha256>  <path>`.
-# /build/tree is the listing of what /build/src holds now, sorted by line.
+# /build/tree is the listing of what /build/src holds now, sorted by line; /build/syncing is there while that is not so.
+# /build/pending says what became of which path since the last time that cargo was told: `added|changed|gone <path>`.
 
 # What was sent is what was keyed. BuildKit skips a changed file of equal size and time; this notices.
 verify() {
@@ -15,38 +16,48 @@ verify() {
 
 paths() { cut -c69-; }
 
-# What is to be done with changed files before the listing says that they are in place: an interruption repeats it.
-on_synced() { :; }
+# New times for the paths on standard input. cargo calls a source fresh unless it is newer than the last build: where the
+# clock went back since, go past that build.
+renew() {
+  : >/tmp/now
+  if [ /build/stamp -nt /tmp/now ]; then
+    xargs -r -d '\n' touch -h -d "@$(($(stat -c %Y /build/stamp) + 2))" --
+  else
+    xargs -r -d '\n' touch -h --
+  fi
+}
 
 sync() {
   if ! verify "$1" "$2"; then
     echo "layerdoit: context differs from its key" >&2
     exit 86
   fi
-  : >/tmp/now
   mkdir -p /build/src
+  # One that was ended half-way left files that no listing names: begin anew.
+  if [ -e /build/syncing ]; then rm -rf /build/src /build/tree && mkdir /build/src; fi
   [ -e /build/tree ] || : >/build/tree
-  : >/tmp/gone
-  : >/tmp/new
   sort "$2" >/tmp/wanted
   if cmp -s /tmp/wanted /build/tree; then return 0; fi
-  comm -13 /tmp/wanted /build/tree | paths | sort >/tmp/gone
+  paths </build/tree | sort >/tmp/had
+  comm -13 /tmp/wanted /build/tree | paths | sort >/tmp/old
   comm -23 /tmp/wanted /build/tree | paths | sort >/tmp/new
-  # The listing is shortened before a file is touched and completed after: it never claims what is not there.
-  comm -12 /tmp/wanted /build/tree >/build/tree.part
-  mv /build/tree.part /build/tree
+  # What is pending outlives this build if it is ended before cargo knows.
+  {
+    comm -23 /tmp/old /tmp/new | sed 's/^/gone /'
+    comm -23 /tmp/new /tmp/had | sed 's/^/added /'
+    comm -12 /tmp/new /tmp/had | sed 's/^/changed /'
+    [ ! -e /build/pending ] || cat /build/pending
+  } | sort -u >/build/pending.part
+  mv /build/pending.part /build/pending
+  : >/build/syncing
   cd /build/src
   # A path can change from folder to file or back, so what is replaced goes first.
-  sort -u /tmp/gone /tmp/new | xargs -r -d '\n' rm -rf --
+  sort -u /tmp/old /tmp/new | xargs -r -d '\n' rm -rf --
   if [ -s /tmp/new ]; then
     (cd "$1" && xargs -r -d '\n' cp -d --parents --preserve=mode -t /build/src -- </tmp/new)
-    # cargo calls a source fresh unless it is newer than the last build. Where the clock went back, go past that build.
-    if [ -e /build/stamp ] && [ /build/stamp -nt /tmp/now ]; then
-      later=$(($(stat -c %Y /build/stamp) + 2))
-      xargs -r -d '\n' touch -h -d "@$later" -- </tmp/new
-    fi
+    renew </tmp/new
   fi
-  on_synced
   cp /tmp/wanted /build/tree.part
   mv /build/tree.part /build/tree
+  rm -f /build/syncing
 }

@@ -86,9 +86,9 @@ def image(project: Project) -> None:
     """The image is there: have its tags on it, and say what it is called."""
     from layerdoit import build
 
-    # Where this run built the app, the tags moved with it; by now another run may have moved them on.
+    # Where this run had the app made, the tags moved with it; by now another run may have moved them on.
     if "app" not in project.told:
-        build.retag(project)
+        build.ensure(project, "app")
     _say(f"image   {', '.join(f'{project.repository}:{tag}' for tag in project.tags)}")
 
 

@@ -35,8 +35,8 @@ MAX_LABEL = 100_000
 def ensure(project: Project, layer: str) -> list[Outcome]:
     """Have the images of one layer; `base` stands for builder and runtime. Layers below are there, as a rule.
 
-    They are built too where they are not: after an edit while this run waited, or while sources were sent, it is another
-    tree than the one that they were built for. Raises BuildError or EngineError; then no tag was made or moved.
+    They are built too where they are not: after an edit while this run waited, or while sources were sent, they are
+    another tree's. Raises BuildError or EngineError; then no tag was made or moved.
     """
     with state.locked(project.state) as waited:
         if waited:
@@ -223,7 +223,7 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
     chain = {
         "compat": compat,
         "seed": parent.seed if parent else step.spec.key,
-        "depth": str(0 if parent is None else parent.depth + (parent.key != step.spec.key)),
+        "depth": str(0 if parent is None else parent.depth + 1),
         "locked": project.locked,
     }
     build = buildx.Build(
@@ -282,6 +282,7 @@ def _app(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[bu
             "RUNTIME": runtime.tag,
             "MOUNT": mount_id(project),
             "DEPS_KEY": cooked.key[:12],
+            "TREE": hashlib.sha256(tree_text(project.sources.entries)).hexdigest(),
             "WORKDIR": project.workspace.context_path("."),
             "CARGO_ARGS": cargo_args(project, bins=True),
             "BINS": " ".join(name for _, name in project.selection.bins),
@@ -325,17 +326,6 @@ def image_settings(project: Project) -> str:
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
     return f'"{escaped}"'
-
-
-def retag(project: Project) -> None:
-    """The image is there: have its tags on it, unless a run that was waited for gave them to a newer one."""
-    with state.locked(project.state) as waited:
-        if waited:
-            project.reread()
-        planner.forget(project)
-        plan = planner.plan_of(project)
-        if plan.step("app").action == "reuse":
-            give_tags(project, plan)
 
 
 def give_tags(project: Project, plan: Plan) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -17,6 +18,8 @@ from layerdoit.errors import LayerdoitError
 
 FOLDER = ".layerdoit"
 KEPT_LOGS = 30
+# Seconds that a build which a killed run left behind has to end.
+ORPHAN_GRACE = 10.0
 
 
 def open_state(root: Path) -> Path:
@@ -86,6 +89,9 @@ def locked(folder: Path) -> Iterator[bool]:
             fcntl.flock(stream, fcntl.LOCK_EX)
             waited = True
         stream.seek(0)
+        if stream.read().strip():
+            _end_orphans(folder)
+        stream.seek(0)
         stream.truncate()
         stream.write(str(os.getpid()))
         stream.flush()
@@ -107,6 +113,39 @@ def mark_cleared(folder: Path, layers: Iterable[str] = (), *, done: Iterable[str
     new = (old | set(layers)) - set(done)
     if new != old:
         write(folder / "cleared.json", json.dumps(dict.fromkeys(sorted(new), "")))
+
+
+def _end_orphans(folder: Path) -> None:
+    """A run that was killed could not end its child, which holds the target folder until its step is over."""
+    deadline = time.monotonic() + ORPHAN_GRACE
+    orphans = _builds_in(folder)
+    for pid in orphans:
+        print(f"layerdoit: ending a build that a killed run left behind (process {pid})", file=sys.stderr, flush=True)
+        _signal(pid, signal.SIGINT)
+    while orphans:
+        time.sleep(0.02)
+        orphans = _builds_in(folder)
+        if time.monotonic() > deadline:
+            for pid in orphans:
+                _signal(pid, signal.SIGKILL)
+            return
+
+
+def _builds_in(folder: Path) -> list[int]:
+    """Processes `buildx build … <folder>/context/…`: only runs of this checkout start them, one at a time."""
+    context = os.fsencode(folder / "context") + b"/"
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().rstrip(b"\0").split(b"\0")
+            if words[-1].startswith(context) and {b"buildx", b"build"} <= set(words):
+                found.append(int(path.parent.name))
+    return found
+
+
+def _signal(pid: int, signum: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signum)
 
 
 def open_log(folder: Path, layer: str) -> TextIO:

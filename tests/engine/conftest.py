@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -20,8 +19,8 @@ from typing import Any
 import pytest
 
 from layerdoit import build
+from layerdoit.engine import api, images, mounts
 from layerdoit.layers.plan import Outcome
-from layerdoit.engine import images, mounts
 from layerdoit.project import Project
 
 APP_MANIFEST = """\
@@ -32,6 +31,14 @@ edition = "2021"
 
 [dependencies]
 lib = { path = "../lib" }
+"""
+LIB_MANIFEST = """\
+[package]
+name = "lib"
+version = "0.1.0"
+edition = "2021"
+
+[dependencies]
 stamp = { path = "../stamp" }
 """
 MAIN = """\
@@ -45,15 +52,15 @@ fn main() {
     println!("lib={}", lib::value());
     println!("script={}", lib::SCRIPT.unwrap_or("none"));
     println!("text={}", include_str!("../data/text.txt"));
-    println!("macro={}", stamp::read!());
-    println!("parts={}", stamp::parts!());
+    println!("macro={}", lib::MACRO);
+    println!("parts={}", lib::PARTS);
     println!("made={MADE}");
     println!("version={VERSION}");
 }
 """
 WITH_EXTRA = "mod extra;\nuse extra::EXTRA;"
 WITHOUT_EXTRA = 'const EXTRA: &str = "none";'
-# Names no file that it reads: cargo runs it again when a file of its package changes, and does not know of the other one.
+# Names no file that it reads: cargo runs it again when a file of its package changes, and knows nothing of the other.
 BUILD = """\
 fn main() {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or("none".into());
@@ -73,6 +80,8 @@ fn main() {
 """
 LIB = """\
 mod deep;
+pub const MACRO: &str = stamp::read!();
+pub const PARTS: &str = stamp::parts!();
 pub const SCRIPT: Option<&str> = option_env!("SCRIPT");
 const LIB: &str = "0000";
 pub fn value() -> String { format!("{LIB}{}", deep::DEEP) }
@@ -108,12 +117,14 @@ name = "app"
 version = "0.1.0"
 dependencies = [
  "lib",
- "stamp",
 ]
 
 [[package]]
 name = "lib"
 version = "0.1.0"
+dependencies = [
+ "stamp",
+]
 
 [[package]]
 name = "stamp"
@@ -129,8 +140,8 @@ TINY: Mapping[str, str] = {
     "app/src/main.rs": MAIN,
     "app/data/text.txt": "0000",
     "app/data/made.txt": "0000",
-    "app/data/macro.txt": "0000",
-    "lib/Cargo.toml": '[package]\nname = "lib"\nversion = "0.1.0"\nedition = "2021"\n',
+    "lib/data/macro.txt": "0000",
+    "lib/Cargo.toml": LIB_MANIFEST,
     "lib/src/lib.rs": LIB,
     "lib/src/deep.rs": 'pub const DEEP: &str = "0000";\n',
     "stamp/Cargo.toml": '[package]\nname = "stamp"\nversion = "0.1.0"\nedition = "2021"\n\n[lib]\nproc-macro = true\n',
@@ -163,6 +174,7 @@ class Checkout:
         self.root = root
         self.name = name
         self._engine = engine
+        self._projects: list[Project] = []
 
     # --- the tree ----------------------------------------------------------------------------------------------------
 
@@ -207,14 +219,14 @@ class Checkout:
         main = "app/src/main.rs"
         extra = literal("app/src/extra.rs", "EXTRA") if "mod extra;" in self.read(main) else "none"
         script = re.search(r"SCRIPT=(\w+)", self.read("lib/build.rs"))
-        folder = self.root / "app/src/parts"
+        folder = self.root / "lib/src/parts"
         values = {
             "main": literal(main, "MAIN"),
             "extra": extra,
             "lib": literal("lib/src/lib.rs", "LIB") + literal("lib/src/deep.rs", "DEEP"),
             "script": script[1] if script else "none",
             "text": self.read("app/data/text.txt"),
-            "macro": self.read("app/data/macro.txt"),
+            "macro": self.read("lib/data/macro.txt"),
             "parts": ",".join(sorted(os.listdir(folder))) if folder.is_dir() else "",
             "made": self.read("app/data/made.txt"),
             "version": self.read("VERSION"),
@@ -224,17 +236,21 @@ class Checkout:
     # --- building ----------------------------------------------------------------------------------------------------
 
     def project(self, **variables: str) -> Project:
-        """The facts as a new run would read them."""
-        return Project(self.root, variables)
+        """The facts as a new run would read them; its connection to the engine is closed in the end."""
+        self._projects.append(Project(self.root, variables))
+        return self._projects[-1]
 
     def build(self, **variables: str) -> dict[str, Outcome]:
         """All layers, in this process; what became of each."""
         project = self.project(**variables)
-        return {
-            outcome.step.spec.layer: outcome
-            for layer in ("base", "deps", "app")
-            for outcome in build.ensure(project, layer)
-        }
+        try:
+            return {
+                outcome.step.spec.layer: outcome
+                for layer in ("base", "deps", "app")
+                for outcome in build.ensure(project, layer)
+            }
+        finally:
+            self._forget_projects()
 
     def environment(self) -> dict[str, str]:
         """For children: nothing of the test run's own doit or pytest."""
@@ -261,12 +277,13 @@ class Checkout:
 
     def image(self, tag: str = "latest") -> Any:
         """The engine's description of one of the project's images; None when it is not there."""
-        return images.Images(build_api()).inspect(tag if ":" in tag else f"{self.name}:{tag}")
+        with engine_images() as found:
+            return found.inspect(tag if ":" in tag else f"{self.name}:{tag}")
 
     def tags(self) -> set[str]:
         """All tags of the project's images."""
-        found = images.Images(build_api()).of_project(self.name)
-        return {tag for image in found for tag in image.tags}
+        with engine_images() as found:
+            return {tag for image in found.of_project(self.name) for tag in image.tags}
 
     def said(self, tag: str, binary: str = "app") -> str:
         """What the binary of an image prints. It is taken out and run here; where it cannot, in a container."""
@@ -296,23 +313,38 @@ class Checkout:
         """The log files of a layer, oldest first."""
         return sorted((self.root / ".layerdoit/logs").glob(f"*-{layer}.log"), key=lambda path: path.stat().st_mtime_ns)
 
+    def _forget_projects(self) -> None:
+        while self._projects:
+            project = self._projects.pop()
+            if "images" in project.__dict__:
+                hang_up(project.images)
+
     def remove(self) -> None:
-        """Take away every image, container and cache mount of this project."""
-        for image in images.Images(build_api()).of_project(self.name):
-            for reference in image.tags or (image.id,):
-                subprocess.run(["docker", "image", "rm", "--force", reference], capture_output=True, check=False)
+        """Take away every image and cache mount of this project."""
+        self._forget_projects()
+        with engine_images() as found:
+            references = [name for image in found.of_project(self.name) for name in image.tags or (image.id,)]
+        if references:
+            subprocess.run(["docker", "image", "rm", "--force", *references], capture_output=True, check=False)
         for mount in mounts.of_project(self.name):
             mounts.prune(mount.record)
 
 
-def build_api() -> Any:
-    """The engine's API; a connection per thread would be lost, so a new one each time."""
-    from layerdoit.engine import api
+def hang_up(used: images.Images) -> None:
+    """Close the connection that a run keeps to its end."""
+    connection = getattr(used._api, "_connection", None)
+    if connection is not None:
+        connection.close()
 
-    return api.connect()
 
-
-_clean_up = threading.Lock()
+@contextlib.contextmanager
+def engine_images() -> Iterator[images.Images]:
+    """The engine's images."""
+    found = images.Images(api.connect())
+    try:
+        yield found
+    finally:
+        hang_up(found)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -332,7 +364,7 @@ def docker_engine() -> Iterator[Any]:
 
 @pytest.fixture
 def checkout(docker_engine: Any) -> Iterator[Callable[..., Checkout]]:
-    """`checkout(files)`: a new checkout of the tiny workspace, or of other files; removed at the end with all it made."""
+    """`checkout(files)`: a checkout of the tiny workspace, or of other files; removed at the end with all it made."""
     made: list[Checkout] = []
     with tempfile.TemporaryDirectory(prefix="layerdoit-test-") as folder:
 
@@ -349,6 +381,5 @@ def checkout(docker_engine: Any) -> Iterator[Callable[..., Checkout]]:
         try:
             yield new
         finally:
-            with _clean_up:
-                for one in made:
-                    one.remove()
+            for one in made:
+                one.remove()

@@ -70,6 +70,18 @@ FILES: Mapping[str, str] = {
 }
 
 
+def alone(checkout: Callable[..., Checkout]) -> Checkout:
+    """A checkout whose crates nobody compiled before: BuildKit would remember another test's."""
+    one = checkout(FILES)
+    configure(one)
+    return one
+
+
+def configure(one: Checkout, env: str = "", more: str = "") -> None:
+    """layerdoit.yaml, with this checkout's own environment."""
+    one.configure(f"env:\n  ALONE: {one.name}\n{env}{more}")
+
+
 @dataclass(frozen=True)
 class Built:
     """What became of the layers, and which crates cargo compiled in each."""
@@ -97,7 +109,7 @@ def built(one: Checkout, **variables: str) -> Built:
 
 
 def test_a_bump_compiles_what_depends_on_it_and_the_way_back_nothing(checkout: Callable[..., Checkout]) -> None:
-    one = checkout(FILES)
+    one = alone(checkout)
     first = built(one)
     assert first.compiled["deps"] >= EXTERNAL
     assert first.compiled["app"] == {"app", "digits", "floats"}
@@ -125,7 +137,7 @@ def test_a_bump_compiles_what_depends_on_it_and_the_way_back_nothing(checkout: C
 
 
 def test_a_removed_deps_image_comes_again(checkout: Callable[..., Checkout]) -> None:
-    one = checkout(FILES)
+    one = alone(checkout)
     first = built(one)
     one.write({"Cargo.lock": lock(NEW)})
     built(one)
@@ -143,7 +155,7 @@ def test_a_removed_deps_image_comes_again(checkout: Callable[..., Checkout]) -> 
 
 def test_a_new_mount_meets_a_chain(checkout: Callable[..., Checkout]) -> None:
     """The mount is seeded with the first image of the chain, and has to be given what later ones added."""
-    one = checkout(FILES)
+    one = alone(checkout)
     built(one)
     one.write({"Cargo.lock": lock(NEW)})
     assert built(one).outcomes["deps"].step.parent is not None
@@ -157,23 +169,29 @@ def test_a_new_mount_meets_a_chain(checkout: Callable[..., Checkout]) -> None:
 
 
 def test_a_full_chain_is_cooked_afresh(checkout: Callable[..., Checkout]) -> None:
-    one = checkout(FILES, "deps: {max_chain: 1}\n")
-    depths, cooked = [], []
-    for version in ITOA:
+    one = alone(checkout)
+    configure(one, more="deps: {max_chain: 1}\n")
+
+    def step(version: str) -> tuple[str, str, set[str]]:
         one.write({"Cargo.lock": lock(version)})
         found = built(one)
         assert found.outcomes["app"].counts["external"] == 0
-        depths.append(one.image(found.tag("deps"))["Config"]["Labels"][PREFIX + "depth"])
-        cooked.append(found.compiled["deps"] & EXTERNAL)
-    assert depths == ["0", "1", "0"]
-    assert cooked == [EXTERNAL, {"itoa"}, EXTERNAL]
-    assert found.outcomes["deps"].how == "cooked"
+        tags.append(found.tag("deps"))
+        depth = one.image(tags[-1])["Config"]["Labels"][PREFIX + "depth"]
+        return found.outcomes["deps"].how, depth, found.compiled["deps"] & EXTERNAL
+
+    tags: list[str] = []
+    assert step(OLD) == ("cooked", "0", EXTERNAL)
+    assert step(NEW) == (f"cooked from {tags[0]}", "1", {"itoa"})
+    # Another could branch off from the first image of the chain; when that is gone, nothing is left to start from.
+    subprocess.run(["docker", "image", "rm", tags[0]], check=True, capture_output=True)
+    assert step(NEWEST) == ("cooked", "0", EXTERNAL)
 
 
 def test_a_member_that_is_not_built_brings_its_dependencies_into_the_index_only(
     checkout: Callable[..., Checkout],
 ) -> None:
-    one = checkout(FILES)
+    one = alone(checkout)
     first = built(one)
     one.write({
         "Cargo.toml": ROOT.replace('"app", ', '"app", "apart", '),
@@ -201,7 +219,7 @@ def deps_tag(project: Project) -> str:
 def test_what_dependencies_do_not_see_leaves_them_and_flags_and_profiles_do_not(
     checkout: Callable[..., Checkout],
 ) -> None:
-    one = checkout(FILES)
+    one = alone(checkout)
     first = built(one)
     one.replace("digits/Cargo.toml", 'version = "0.1.0"', 'version = "0.2.0"\ndescription = "x"\nauthors = ["x"]')
     one.replace("Cargo.lock", 'name = "digits"\nversion = "0.1.0"', 'name = "digits"\nversion = "0.2.0"')
@@ -212,12 +230,12 @@ def test_what_dependencies_do_not_see_leaves_them_and_flags_and_profiles_do_not(
     assert second.outcomes["app"].step.action == "build"
     assert second.outcomes["app"].counts["external"] == 0
 
-    one.configure("env: {RUSTFLAGS: --cfg marked}\n")
+    configure(one, "  RUSTFLAGS: --cfg marked\n")
     third = built(one)
     assert third.tag("deps") != first.tag("deps")
     assert third.compiled["deps"] >= EXTERNAL
     assert third.outcomes["app"].counts["external"] == 0
-    one.configure()
+    configure(one)
     assert deps_tag(one.project()) == first.tag("deps")
 
     one.replace("Cargo.toml", "debug = 0", "debug = 0\nopt-level = 1")
@@ -233,7 +251,7 @@ def test_what_dependencies_do_not_see_leaves_them_and_flags_and_profiles_do_not(
 def test_an_external_crate_that_the_app_compiles_is_named(
     checkout: Callable[..., Checkout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = checkout(FILES)
+    one = alone(checkout)
     real = build.cargo_args
 
     def other_flags(project: Project, *, bins: bool) -> str:

@@ -8,13 +8,16 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from layerdoit.build import ensure
 from layerdoit.engine import buildx
 from layerdoit.errors import BuildError
+from layerdoit.workspace.staging import stage
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -23,7 +26,7 @@ RUNS = int(os.environ.get("LAYERDOIT_STALE_RUNS", "200"))
 SEED = int(os.environ.get("LAYERDOIT_STALE_SEED", str(random.SystemRandom().randrange(10**6))))
 WORKERS = 2
 CONSTANTS = {"app/src/main.rs": "MAIN", "lib/src/lib.rs": "LIB", "lib/src/deep.rs": "DEEP"}
-DATA = ("app/data/text.txt", "app/data/made.txt", "app/data/macro.txt", "VERSION")
+DATA = ("app/data/text.txt", "app/data/made.txt", "lib/data/macro.txt", "VERSION")
 # Without the included text nothing compiles; the others' readers say "none".
 DISPENSABLE = DATA[1:]
 HOUR_NS = 3_600_000_000_000
@@ -122,7 +125,7 @@ class Editor:
 
     def part(self) -> str:
         """A file that only a macro's look into its folder finds."""
-        target = self.root / f"app/src/parts/{self.chance.choice('ab')}.rs"
+        target = self.root / f"lib/src/parts/{self.chance.choice('ab')}.rs"
         if target.exists():
             target.unlink()
             if not list(target.parent.iterdir()):
@@ -214,7 +217,7 @@ def broken_then_repaired(checkout: Checkout, editor: Editor) -> None:
     content, stamp = target.read_bytes(), target.stat().st_mtime_ns
     target.write_bytes(content + b"\nfn broken( {\n")
     editor.done.append("a compile error, repaired")
-    with pytest.raises(BuildError, match="unclosed delimiter|expected"):
+    with pytest.raises(BuildError, match=r"error: .*(delimiter|expected)"):
         checkout.build()
     editor.put("app/src/main.rs", content, stamp)
 
@@ -241,7 +244,7 @@ def test_random_edits_never_ship_a_stale_binary(checkout: Callable[..., Checkout
     users = [checkout() for _ in range(WORKERS)]
     with ThreadPoolExecutor(WORKERS) as pool:
         futures = [
-            pool.submit(one_user, user, random.Random(f"{SEED}/{number}"), -(-RUNS // WORKERS))
+            pool.submit(one_user, user, random.Random(f"{SEED}/{number}"), -(-RUNS // WORKERS))  # noqa: S311
             for number, user in enumerate(users)
         ]
         for future in futures:
@@ -252,12 +255,10 @@ def test_random_edits_never_ship_a_stale_binary(checkout: Callable[..., Checkout
 def test_a_context_that_buildkit_takes_for_known_is_sent_again(
     checkout: Callable[..., Checkout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """BuildKit skips a file of equal size and time. The check inside the build answers 86, and the sources are sent again."""
+    """BuildKit skips a file of equal size and time. The check in the build answers 86; the sources are sent again."""
     one = checkout()
     one.build()
     sent = one.root / ".layerdoit/context/app/src/app/data/text.txt"
-    before = sent.stat().st_mtime_ns
-    one.write({"app/data/text.txt": "1111"})
     real, codes = buildx.run, list[str]()
 
     def tampering(build: buildx.Build, *rest: Any) -> buildx.Built:
@@ -272,9 +273,16 @@ def test_a_context_that_buildkit_takes_for_known_is_sent_again(
         return built
 
     monkeypatch.setattr(buildx, "run", tampering)
-    tag = one.build()["app"].step.spec.tag
-    assert codes == ["differs", "built"]
-    assert one.said(tag) == one.promised()
+    # A busy engine may keep a second copy of the context, and then sees the change: so it is tried more than once.
+    for number in range(5):
+        codes.clear()
+        before = sent.stat().st_mtime_ns
+        one.write({"app/data/text.txt": f"111{number}"})
+        tag = one.build()["app"].step.spec.tag
+        assert one.said(tag) == one.promised()
+        if codes == ["differs", "built"]:
+            return
+    pytest.fail(f"the trap did not close: {codes}")
 
 
 def test_a_tampered_context_is_repaired_before_it_is_sent(checkout: Callable[..., Checkout]) -> None:
@@ -299,10 +307,7 @@ def test_sources_of_another_key_are_refused(checkout: Callable[..., Checkout], m
         if not seen:
             seen.append(build.tags[0])
             one.write({"VERSION": "5555"})
-            other = one.project()
-            from layerdoit.workspace.staging import stage
-
-            stage(other.sources, build.context / "src", tree=build.context / "control/tree")
+            stage(one.project().sources, build.context / "src", tree=build.context / "control/tree")
             one.write({"VERSION": "4444"})
         return real(build, *rest)
 
@@ -312,18 +317,27 @@ def test_sources_of_another_key_are_refused(checkout: Callable[..., Checkout], m
     assert one.said(tag) == one.promised()
 
 
+def new_logs(one: Checkout, known: set[Path]) -> set[Path]:
+    return set(one.logs("app")) - known
+
+
+def holds(log: Path, text: str) -> bool:
+    return text in log.read_text()
+
+
 def test_an_edit_during_a_build_is_in_the_next_one(checkout: Callable[..., Checkout]) -> None:
     """The key is of what was sent; what came later is another key."""
     one = checkout()
     one.build()
     for moment, (start, later) in enumerate((("1000", "1001"), ("1002", "1003"), ("1004", "1005"))):
         one.write({"app/data/text.txt": start})
+        known = set(one.logs("app"))
         child = one.start("app")
-        logs = len(one.logs("app"))
-        if moment == 0:
-            one.until(lambda known=logs: len(one.logs("app")) > known, what="a new log")
-        elif moment == 1:
-            one.until(lambda known=logs: len(one.logs("app")) > known and "Compiling" in one.logs("app")[-1].read_text())
+        # Before it begins, when it has begun, when it compiles.
+        if moment:
+            new = next(iter(one.until(partial(new_logs, one, known), what="a new log")))
+            if moment > 1:
+                one.until(partial(holds, new, "Compiling"), what="compiling")
         one.write({"app/data/text.txt": later})
         _, err = child.communicate(timeout=120)
         assert child.returncode == 0, err
@@ -332,6 +346,30 @@ def test_an_edit_during_a_build_is_in_the_next_one(checkout: Callable[..., Check
         assert one.said(tag) == one.promised()
         one.write({"app/data/text.txt": start})
         assert one.said(one.build()["app"].step.spec.tag) == one.promised()
+
+
+def test_an_edit_between_two_layers_makes_both_again(checkout: Callable[..., Checkout]) -> None:
+    one = checkout()
+    project = one.project()
+    for layer in ("base", "deps"):
+        ensure(project, layer)
+    one.replace("Cargo.toml", "debug = 0", "debug = 0\nopt-level = 1")
+    made = [outcome.step.spec for outcome in ensure(project, "app")]
+    assert [spec.layer for spec in made] == ["deps", "app"]
+    assert one.said(made[-1].tag) == one.promised()
+    assert {outcome.step.action for outcome in one.build().values()} == {"reuse"}
+
+
+def test_an_edit_compiles_no_more_than_cargo_would(checkout: Callable[..., Checkout]) -> None:
+    """Distrust is for files that cargo does not know of."""
+    one = checkout()
+    one.write({"lib/src/main.rs": "mod part;\nfn main() { part::part() }\n", "lib/src/part.rs": "pub fn part() {}\n"})
+    one.write({"README.md": "old", "lib/build.rs": one.lib_build, "lib/tests/some.rs": ""})
+    one.build()
+    one.write({"lib/src/part.rs": "pub fn part() { println!() }\n"})
+    assert one.build()["app"].counts["compiled"] == 1, "the package's binary, not its library"
+    one.write({"README.md": "new", "lib/tests/some.rs": "// new", "lib/tests/more.rs": ""})
+    assert one.build()["app"].counts["compiled"] == 0
 
 
 def test_a_lost_state_folder_costs_only_time(checkout: Callable[..., Checkout]) -> None:

@@ -1,0 +1,112 @@
+"""Builds that are ended from outside: the exit code, what is left (nothing), and that the next run is right."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Checkout
+
+# A step that lasts until it is ended, as long as a file says so.
+SLOW = 'if read("data/slow.txt") == "yes" { std::thread::sleep(std::time::Duration::from_secs(600)); }\n    let folder'
+
+
+def left(one: Checkout, *besides: int) -> list[str]:
+    """Command lines of processes that have to do with the checkout."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if one.name in words and int(path.parent.name) not in besides:
+            found.append(words)
+    return found
+
+
+def reached(one: Checkout, run: subprocess.Popen[str], known: int, text: str) -> None:
+    """Wait until the app's new log holds a text, or the run has ended."""
+
+    def there() -> bool:
+        logs = one.logs("app")
+        return run.poll() is not None or (len(logs) > known and text in logs[-1].read_text())
+
+    one.until(there, what=f'"{text}"')
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_build_leaves_nothing(checkout: Callable[..., Checkout], signum: int, code: int) -> None:
+    one = checkout()
+    one.replace("app/build.rs", "let folder", SLOW)
+    one.build()
+    tags, image = one.tags(), one.image()["Id"]
+    one.write({"app/data/slow.txt": "yes", "app/data/text.txt": "1111"})
+    run = one.start()
+    reached(one, run, 1, "Compiling app")
+    assert run.poll() is None, "the step does not last"
+    assert left(one), "the search for processes finds none"
+    run.send_signal(signum)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == code, err
+    assert f"interrupted by signal {signum:d}" in err
+    assert "Traceback" not in err
+    one.until(lambda: not left(one), 20, "the end of all children")
+    assert (one.tags(), one.image()["Id"]) == (tags, image)
+    (one.root / "app/data/slow.txt").unlink()
+    assert one.doit().returncode == 0
+    assert one.said(f"{one.name}:latest") == one.promised()
+
+
+def test_builds_killed_at_any_moment_leave_no_stale_binary(checkout: Callable[..., Checkout]) -> None:
+    """Killed, which gives no time to clean up, and interrupted, which does; then edited again or not."""
+    one = checkout()
+    one.build()
+    moments = ("$", "load build context", "RUN", "Compiling lib", "Compiling app", "Finished", "exporting")
+    numbers = itertools.count(1001)
+    changed = ("VERSION", "lib/data/macro.txt", "app/data/made.txt", "app/data/text.txt")
+    for turn, (moment, signum) in enumerate(itertools.product(moments, (signal.SIGKILL, signal.SIGINT))):
+        kept = changed[turn % len(changed)]
+        one.replace("lib/src/deep.rs", one.read("lib/src/deep.rs")[24:28], str(next(numbers)))
+        one.write({kept: str(next(numbers))})
+        before = one.read(kept)
+        known = len(one.logs("app"))
+        run = one.start("app")
+        reached(one, run, known, moment)
+        run.send_signal(signum)
+        run.communicate(timeout=60)
+        # What the ended build had taken in is edited again, or not.
+        if turn % 2:
+            one.write({kept: str(next(numbers))})
+        built = one.build()["app"].step.spec.tag
+        assert one.said(built) == one.promised(), f"{signum!r} at {moment!r}"
+        if turn % 2:
+            one.write({kept: before})
+            assert one.said(one.build()["app"].step.spec.tag) == one.promised(), f"{signum!r}, {moment!r}"
+    one.until(lambda: not left(one), 20, "the end of all children")
+
+
+def test_what_a_killed_run_left_behind_is_ended_by_the_next(checkout: Callable[..., Checkout]) -> None:
+    """Its child lives on as long as it has nothing to say, and holds the target folder."""
+    one = checkout()
+    one.replace("app/build.rs", "let folder", SLOW)
+    one.write({"app/data/slow.txt": "yes"})
+    run = one.start()
+    reached(one, run, 0, "Compiling app")
+    run.kill()
+    run.communicate(timeout=60)
+    assert any("buildx build" in words for words in left(one)), "there is no orphan"
+    tags = one.tags()
+    (one.root / "app/data/slow.txt").unlink()
+    other = one.doit()
+    assert other.returncode == 0
+    assert "ending a build that a killed run left behind" in other.stderr
+    assert not left(one)
+    assert len(one.tags() - tags) == 2, "the keyed tag and latest"
+    assert one.said(f"{one.name}:latest") == one.promised()

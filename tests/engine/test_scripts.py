@@ -1,0 +1,135 @@
+"""The scripts inside a build, ended between any two of their commands, or with a clock that goes back."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from layerdoit import build, planner
+from layerdoit.workspace.staging import stage
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Checkout
+
+# Stands before a command of the scripts and ends them all by SIGKILL when its turn comes.
+SHIM = """\
+n=$(($(cat /shim/count) + 1)); echo "$n" >/shim/count
+[ "$n" != "$(cat /shim/at)" ] || kill -9 "-$(cat /shim/group)"
+exec "/usr/bin/$(basename "$0")" "$@"
+"""
+SETUP = """\
+set -eu
+ln -s / /runtime
+mkdir -p /shim/bin /mounts
+for name in rm cp mv touch; do { echo '#!/bin/sh'; cat /shim.sh; } >/shim/bin/$name; chmod +x /shim/bin/$name; done
+cat >/run.sh <<'END'
+rm -rf /ctx /control /layerdoit /tmp/*; ln -s "/trees/$1/src" /ctx; ln -s "/trees/$1/control" /control
+export BINS=app ENTRYPOINT=app WORKDIR=. DEPS_KEY=a SEED=os:deps-a CARGO_ARGS='-p app'
+TREE=$(sha256sum <"/control/tree" | cut -c1-64); export TREE
+END
+"""
+BUILD = """\
+set -eu -- {tree}; . /run.sh
+sh /control/build.sh >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }
+exec /layerdoit/out/app
+"""
+KILLED = """\
+set -- {tree}; . /run.sh; rm -rf /build; cp -a /mounts/build /build
+echo 0 >/shim/count; echo {at} >/shim/at
+setsid -w sh -c 'echo $$ >/shim/group; PATH=/shim/bin:$PATH exec sh /control/build.sh' >/tmp/log 2>&1
+[ "$(cat /shim/count)" -lt {at} ] && echo survived; true
+"""
+
+
+class Box:
+    """A builder image's container, with staged trees and a mount's content in it."""
+
+    def __init__(self, container: str) -> None:
+        self._container = container
+
+    def put(self, source: Path, target: str) -> None:
+        subprocess.run(["docker", "cp", "-q", str(source), f"{self._container}:{target}"], check=True)
+
+    def sh(self, script: str) -> str:
+        command = ["docker", "exec", self._container, "sh", "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def stage(self, one: Checkout, name: str, folder: Path) -> str:
+        """The checkout as it stands, as a build would get it; what its program must say."""
+        project = one.project()
+        control = folder / name / "control"
+        build._control(project, control, project.scripts("build.sh", "sync.sh"))
+        assert not stage(project.sources, folder / name / "src", tree=control / "tree")
+        (control / "smoke").write_text("")
+        self.put(folder / name, "/trees/")
+        return one.promised()
+
+    def build(self, tree: str) -> str:
+        return self.sh(BUILD.replace("{tree}", tree))
+
+    def survived(self, tree: str, at: int) -> bool:
+        """A build of a tree over the kept mount, ended before its command number `at`; True when it had fewer."""
+        return "survived" in self.sh(KILLED.replace("{tree}", tree).replace("{at}", str(at)))
+
+
+@contextmanager
+def box(one: Checkout, tmp_path: Path) -> Iterator[Box]:
+    project = one.project()
+    build.ensure(project, "base")
+    image = planner.plan_of(project).step("base").spec.tag
+    command = ["docker", "run", "-d", "--init", "--network", "none", image, "sleep", "infinity"]
+    container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        made = Box(container)
+        (tmp_path / "shim.sh").write_text(SHIM)
+        made.put(tmp_path / "shim.sh", "/shim.sh")
+        made.sh(SETUP + "mkdir /trees")
+        yield made
+    finally:
+        subprocess.run(["docker", "rm", "--force", "--volumes", container], capture_output=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"VERSION": None}, {"lib/data/macro.txt": "1111"}],
+    ids=["what a script reads outside its package is gone", "what a macro reads is changed"],
+)
+def test_a_build_ended_anywhere_is_made_good_by_the_next(
+    checkout: Callable[..., Checkout], tmp_path: Path, changes: Mapping[str, str | None]
+) -> None:
+    one = checkout()
+    with box(one, tmp_path) as inside:
+        first = inside.stage(one, "one", tmp_path)
+        assert inside.build("one") == first
+        inside.sh("cp -a /build /mounts/")
+        for path, content in changes.items():
+            (one.root / path).unlink()
+            if content is not None:
+                one.write({path: content})
+        second = inside.stage(one, "two", tmp_path)
+        at = 0
+        while not inside.survived("two", at := at + 1):
+            assert inside.build("two") == second, f"after a kill before command {at}"
+        assert at > 6, "the kills did not reach into the script"
+
+
+def test_a_clock_that_goes_back_leaves_nothing_stale(checkout: Callable[..., Checkout], tmp_path: Path) -> None:
+    """As after a virtual machine's sleep: everything was compiled an hour from now."""
+    one = checkout()
+    with box(one, tmp_path) as inside:
+        promised = {"one": inside.stage(one, "one", tmp_path)}
+        for number, name in enumerate(("two", "three", "four")):
+            one.write({"app/data/text.txt": f"111{number}", "VERSION": f"222{number}"})
+            one.replace("lib/src/deep.rs", *([f"{n:04d}" for n in (number, number + 1)]))
+            promised[name] = inside.stage(one, name, tmp_path)
+        assert inside.build("one") == promised["one"]
+        inside.sh("find /build -exec touch -h -d '+1 hour' {} +")
+        for name in ("two", "three", "four", "one"):
+            assert inside.build(name) == promised[name], name
