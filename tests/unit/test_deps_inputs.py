@@ -232,7 +232,7 @@ UNCHANGED: dict[str, Edit] = {
     "member outside removed": both(remove(TOOL), remove("crates/tool/src/main.rs")),
     "dependency of a member outside": sub(TOOL, 'clap = "4"', 'clap = { version = "4", features = ["derive"] }'),
     "locked version outside": sub(LOCK, 'strsim"\nversion = "0.11.0"', 'strsim"\nversion = "0.11.1"'),
-    "feature of a member outside": add(TOOL, "[features]\nx = []\n"),
+    "feature of a member outside": sub(TOOL, "[dependencies]", "[features]\nx = []\n\n[dependencies]"),
     "unused workspace dependency": sub(ROOT, 'log = "0.4"', 'log = "0.4"\nunused = "1"'),
     "member moved": both(move("crates/core", "libs/core"), sub(ROOT, "crates/core", "libs/core")),
     "member moved that is named by path": both(

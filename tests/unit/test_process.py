@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit import process
+from layerdoit import process, signals
 from layerdoit.errors import Interrupted, ProcessError
 
 PY = sys.executable
@@ -257,7 +257,7 @@ def test_grandchildren_end_too(leaf: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 OUTER = """
 import sys
-from layerdoit import process
+from layerdoit import process, signals
 from layerdoit.errors import LayerdoitError
 def on_line(name, line):
     print(line, flush=True)
@@ -322,3 +322,63 @@ def test_an_ignored_signal_stays_ignored() -> None:
         assert process.capture(python(code)).stdout == "on\n"
     finally:
         signal.signal(signal.SIGHUP, previous)
+
+
+# --- exits -----------------------------------------------------------------------------------------------------------
+
+IN_THREAD = """
+import signal, sys, threading
+from layerdoit import process, signals
+from layerdoit.errors import Interrupted
+started = threading.Event()
+def on_line(name, line):
+    print(line, flush=True)
+    if line == "ready":
+        started.set()
+def work():
+    try:
+        process.stream([sys.executable, "-c", sys.argv[1]], on_line=on_line, interrupt_grace=0.3, terminate_grace=0.3)
+    except Interrupted as error:
+        print(error, file=sys.stderr, flush=True)
+signals.exit_when_signalled()
+threading.Thread(target=work, daemon=True).start()
+started.wait()
+if sys.argv[2] == "wait":
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("leaf", [GENTLE, STUBBORN], ids=["gentle", "stubborn"])
+@pytest.mark.parametrize("signum", [0, signal.SIGINT, signal.SIGTERM])
+def test_an_exit_ends_the_children_of_other_threads(leaf: str, signum: int) -> None:
+    """As in `doit -n 2 -P thread`: the thread with the child gets no signal, and is not waited for."""
+    code = python(IN_THREAD, "import os; print(os.getpid(), flush=True);" + leaf, "wait" if signum else "go")
+    outer = subprocess.Popen(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert outer.stdout is not None
+    pid = int(outer.stdout.readline())
+    assert outer.stdout.readline() == "ready\n"
+    if signum:
+        outer.send_signal(signum)
+    _, said = outer.communicate(timeout=30)
+    assert outer.returncode == (128 + signum if signum else 0)
+    assert said == "interrupted by signal 2; nothing half-made was kept\n"
+    assert gone(pid)
+
+
+def test_an_exit_code_survives_doits_way_between_processes() -> None:
+    """`doit -n` sends an exception's class and text, and makes it anew from them."""
+    ended = signals.Ended(143)
+    assert type(ended)(str(ended)).code == 143
+
+
+def test_handlers_of_others_stay() -> None:
+    own = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = {signum: signal.getsignal(signum) for signum in signals.CAUGHT}
+    try:
+        signals.exit_when_signalled()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        with pytest.raises(SystemExit, match="143"):
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        for signum, handler in {**before, signal.SIGHUP: own}.items():
+            signal.signal(signum, handler)
