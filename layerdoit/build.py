@@ -286,7 +286,8 @@ def _app(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[bu
             "WORKDIR": project.workspace.context_path("."),
             "CARGO_ARGS": cargo_args(project, bins=True),
             "BINS": " ".join(name for _, name in project.selection.bins),
-            "ENTRYPOINT": project.entrypoint,
+            # Only the smoke test asks: without one, another entry point runs no cargo.
+            "ENTRYPOINT": project.entrypoint if project.config.image.smoke else "",
         },
         values={name: content for name, content in secrets.values.items() if name == "cargo-config"},
         builder=project.config.builder,

@@ -103,7 +103,8 @@ def make(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
 def _step(spec: Spec, present: Present, max_chain: int) -> Step:
     if spec.layer == "deps" and spec.tag in present.local and present.lacking:
         itself = next((image for image in present.cooked if image.key == spec.key and image.depth < max_chain), None)
-        reason = f"its index lacks {len(present.lacking)} packages of Cargo.lock: {', '.join(present.lacking[:3])}"
+        named = ", ".join(present.lacking[:3]) + (", …" if len(present.lacking) > 3 else "")
+        reason = f"its index lacks, of Cargo.lock: {named}"
         return Step(spec, "build", (reason,), itself)
     if spec.tag in present.local:
         return Step(spec, "reuse", ("image is up to date",))

@@ -92,9 +92,11 @@ class Editor:
 
     def swap(self) -> str:
         """Two files of equal size, and sometimes of equal time, in each other's place; by renames."""
-        first, second = self.chance.sample(["app/data/text.txt", *self.present(DISPENSABLE)], 2) if (
-            self.present(DISPENSABLE)
-        ) else ("app/data/text.txt", "app/data/text.txt")
+        first, second = (
+            self.chance.sample(["app/data/text.txt", *self.present(DISPENSABLE)], 2)
+            if (self.present(DISPENSABLE))
+            else ("app/data/text.txt", "app/data/text.txt")
+        )
         if first == second:
             return "nothing"
         if self.chance.random() < 0.5:

@@ -155,7 +155,7 @@ def stopped(run: Run) -> Iterator[None]:
 def test_two_runs_in_one_checkout(new: New) -> None:
     """The second one waits and then builds the newest tree, other dependencies and all."""
     one = new()
-    one.build()
+    good(start(one))  # so that doit itself knows base and deps, and the second run waits with its app
     edit(one, "1111")
     slow(one, 1)
     before, earlier = one.promised(), key_tag(one)
@@ -171,7 +171,9 @@ def test_two_runs_in_one_checkout(new: New) -> None:
         edit(one, "3333")
     assert f"(process {first.pid})" in waits[-1]
     good(first)
-    assert "app     build" in good(second)
+    said = good(second)
+    assert "-- deps" in said
+    assert "deps    build" in said, "with the app, after the wait"
     assert one.said(earlier) == before
     right(one)
 
