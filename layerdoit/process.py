@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from layerdoit.errors import Interrupted, ProcessError
-from layerdoit.signals import Events, ended_at_exit, posted_to
+from layerdoit.signals import Events, ended_at_exit, next_event, posted_to
 
 INTERRUPT_GRACE: Final = 8.0
 """Seconds a child has to end by itself after SIGINT; BuildKit needs a moment to cancel a running step."""
@@ -166,7 +166,7 @@ def interactive(argv: Sequence[str]) -> int:
         child = _spawn(argv, None, None, stdin=None, stdout=None, stderr=None)
         threading.Thread(target=_reap, args=(child, events), daemon=True).start()
         while True:
-            event = events.get()
+            event = next_event(events)
             if event[0] == "exit":
                 break
             if event[1] != signal.SIGINT:
@@ -294,7 +294,7 @@ def _pump(events: Events, deliver: Callable[[str, bytes], None]) -> bool:
     open_streams, ended = 2, False
     while open_streams or not ended:
         try:
-            event = events.get(timeout=DRAIN_GRACE if ended else None)
+            event = events.get(timeout=DRAIN_GRACE) if ended else next_event(events)
         except queue.Empty:
             return False
         if event[0] == "data":

@@ -28,6 +28,8 @@ EXIT_GRACE: Final = 15.0
 LAST_WORDS: Final = 0.5
 """Seconds that such a thread then has to say so."""
 _POLL: Final = 0.02
+_MISSED: Final = 0.2
+"""Seconds after which a wait looks for signals that came in the moment before it began, or to another thread."""
 
 _live: dict[Events, threading.Thread] = {}
 
@@ -74,6 +76,17 @@ def posted_to(events: Events) -> Iterator[list[int]]:
     finally:
         for restored, handler in previous.items():
             signal.signal(restored, handler)
+
+
+def next_event(events: Events) -> Event:
+    """Wait for the next event.
+
+    A signal that comes between Python's last look for signals and the system call does not interrupt the wait: its
+    handler runs at the next event. A silent child has none for minutes.
+    """
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return events.get(timeout=_MISSED)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ ADDRESS = re.compile(r"^healthy at http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
 def test_a_day_of_work(crate: Crate) -> None:
     # The first start.
     started = crate.doit("cycle_fast").ok()
-    assert f"deploy {crate.name} started (" in started.out
+    assert f"deploy  {crate.name} started (" in started.out
     address = ADDRESS.search(started.out)
     assert address is not None
     assert int(address[1]) == crate.port()
@@ -32,7 +32,7 @@ def test_a_day_of_work(crate: Crate) -> None:
 
     # Nothing changed: nothing happens.
     again = crate.doit("cycle_fast").ok()
-    assert f"deploy {crate.name} already serves this image" in again.out
+    assert f"deploy  {crate.name} already serves this image" in again.out
     assert ADDRESS.search(again.out)
     assert crate.containers() == first
 
@@ -40,7 +40,7 @@ def test_a_day_of_work(crate: Crate) -> None:
     crate.edit("src/main.rs", "first text", "second text")
     assert "runs an older image than the tree would give" in crate.doit("status").ok().out
     replaced = crate.doit("cycle_fast").ok()
-    assert f"deploy {crate.name} replaced the old one (" in replaced.out
+    assert f"deploy  {crate.name} replaced the old one (" in replaced.out
     assert "1 file changed: src/main.rs" in replaced.out
     assert ADDRESS.search(replaced.out).groups() == address.groups()  # type: ignore[union-attr]
     assert crate.serves() == "second text"

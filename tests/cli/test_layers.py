@@ -89,7 +89,7 @@ def test_a_removed_layer_comes_back_as_it_was(own: Crate) -> None:
     before = own.images()
     docker("image", "rm", *(tag for tag in before if ":base-" in tag))
     done = own.doit().ok()
-    assert f"base     build  {own.name}:base-" in done.out
+    assert f"base    build {own.name}:base-" in done.out
     assert "image was removed" in done.out
     assert set(own.images()) == set(before)
 

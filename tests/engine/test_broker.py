@@ -298,7 +298,7 @@ def test_a_silent_registry_is_said_and_does_without(checkout: Callable[..., Chec
     done = tree.doit("base")
     assert done.returncode == 0, done.stderr
     assert "layerdoit: registry not used: the registry cannot be reached" in done.stderr
-    assert "base     build" in done.stdout
+    assert "base    build" in done.stdout
 
 
 def test_a_push_that_is_refused(official: Official, docker_engine: Any) -> None:
