@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,9 @@ _POLL: Final = 0.02
 _MISSED: Final = 0.2
 """Seconds after which a wait looks for signals that came in the moment before it began, or to another thread."""
 
+_AGAIN: Final = 2.0
+"""Seconds that a worker has to react to a signal."""
+
 _live: dict[Events, threading.Thread] = {}
 
 
@@ -47,6 +51,9 @@ def exit_when_signalled() -> None:
         return
 
     def end(signum: int, _frame: object) -> None:
+        if "multiprocessing.util" in sys.modules:
+            # The last one to be registered is called first: before the workers are joined.
+            atexit.register(_end_workers)
         raise Ended(128 + signum)
 
     for signum in CAUGHT:
@@ -97,6 +104,22 @@ def ended_at_exit(events: Events) -> Iterator[None]:
         yield
     finally:
         del _live[events]
+
+
+def _end_workers() -> None:
+    """End the other processes of `doit -n`. One that missed its signals, as `next_event` tells, gets them again."""
+    from multiprocessing import active_children
+
+    deadline = time.monotonic() + EXIT_GRACE
+    with posted_to(queue.SimpleQueue()):
+        while (workers := active_children()) and time.monotonic() < deadline:
+            for worker in workers:
+                worker.terminate()
+            again = time.monotonic() + _AGAIN
+            for worker in workers:
+                worker.join(max(0.0, again - time.monotonic()))
+        for worker in workers:
+            worker.kill()
 
 
 @atexit.register

@@ -52,8 +52,13 @@ def start(one: Checkout, *words: str, root: Path | None = None) -> Run:
 
 
 def finish(run: Run, timeout: float = 120) -> tuple[int, str, str]:
-    """Exit code, output, errors."""
-    out, err = run.communicate(timeout=timeout)
+    """Exit code, output, errors. One that hangs is killed, so that no other test suffers from it."""
+    try:
+        out, err = run.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+        raise
     return run.returncode, out, err
 
 

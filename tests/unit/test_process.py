@@ -237,6 +237,29 @@ def test_each_rung(code: str, graces: tuple[float, float], at_least: float, sign
     assert [signal.getsignal(s) for s in watched] == before
 
 
+def test_a_signal_that_does_not_wake_the_waiting_thread_is_seen() -> None:
+    """The kernel may hand a signal to any thread, and the handler runs in the main one, which sleeps in a wait."""
+    main = threading.get_ident()
+    pids: list[int] = []
+
+    def send() -> None:
+        while sys._current_frames()[main].f_code.co_name not in ("_pump", "next_event"):
+            time.sleep(0.001)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    def on_line(_name: str, line: str) -> None:
+        if line.isdigit():
+            pids.append(int(line))
+        elif line == "ready":
+            threading.Thread(target=send).start()
+
+    started = time.monotonic()
+    with pytest.raises(Interrupted):
+        process.stream(python("import os; print(os.getpid(), flush=True);" + GENTLE), on_line=on_line)
+    assert time.monotonic() - started < LONG / 4
+    assert gone(pids[0])
+
+
 def test_a_second_ctrl_c_skips_the_wait() -> None:
     _, seconds, pids = run_until_signal(NO_INT, signal.SIGINT, (30, 30), times=2)
     assert seconds < 15
