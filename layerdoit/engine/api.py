@@ -43,20 +43,29 @@ class _UnixConnection(http.client.HTTPConnection):
         self.close()
 
 
+def _config_folder() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
+
+
+def _context() -> str:
+    """The docker client's current context."""
+    context = os.environ.get("DOCKER_CONTEXT")
+    if context is None:
+        try:
+            context = json.loads((_config_folder() / "config.json").read_text()).get("currentContext")
+        except (OSError, ValueError):
+            context = None
+    return context or "default"
+
+
 def endpoint() -> str:
     """The engine's address: DOCKER_HOST, else the current context's, else the local socket."""
     if host := os.environ.get("DOCKER_HOST"):
         return host
-    config = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
-    context = os.environ.get("DOCKER_CONTEXT")
-    if context is None:
-        try:
-            context = json.loads((config / "config.json").read_text()).get("currentContext")
-        except (OSError, ValueError):
-            context = None
-    if context in (None, "", "default"):
+    context = _context()
+    if context == "default":
         return "unix:///var/run/docker.sock"
-    for meta in (config / "contexts" / "meta").glob("*/meta.json"):
+    for meta in (_config_folder() / "contexts" / "meta").glob("*/meta.json"):
         described = json.loads(meta.read_text())
         if described.get("Name") == context:
             return str(described["Endpoints"]["docker"]["Host"])
@@ -65,16 +74,7 @@ def endpoint() -> str:
 
 def builder_name() -> str:
     """The buildx builder of the engine itself carries the name of its context."""
-    if os.environ.get("DOCKER_HOST"):
-        return "default"
-    context = os.environ.get("DOCKER_CONTEXT")
-    if context is None:
-        config = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "config.json"
-        try:
-            context = json.loads(config.read_text()).get("currentContext")
-        except (OSError, ValueError):
-            context = None
-    return context or "default"
+    return "default" if os.environ.get("DOCKER_HOST") else _context()
 
 
 class SocketApi(threading.local):
