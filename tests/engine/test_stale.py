@@ -78,7 +78,7 @@ class Editor:
 
     def data(self) -> str:
         path, new = self.chance.choice(DATA), self.number()
-        (self.root / path).write_text(new)
+        self.checkout.write({path: new})
         return f"{path} {new}"
 
     def quiet(self) -> str:
@@ -86,7 +86,7 @@ class Editor:
         path, new = self.chance.choice(DATA), self.number()
         target = self.root / path
         before = target.stat().st_mtime_ns if target.exists() else time.time_ns()
-        target.write_text(new)
+        self.checkout.write({path: new})
         os.utime(target, ns=(before, before))
         return f"{path} {new}"
 
