@@ -60,9 +60,13 @@ def places(root: Path, ups: int, outside: Sequence[str]) -> tuple[Place, ...]:
     return tuple(found)
 
 
-def raw_listing(place: Place, run: Runner) -> bytes:
-    """NUL-separated names relative to the place, exactly as git (or the walk) gives them."""
-    if _in_git(place.host):
+def raw_listing(place: Place, run: Runner, *, inside: bool = False) -> bytes:
+    """NUL-separated names relative to the place, exactly as git (or the walk) gives them.
+
+    `inside`: it is a folder that git lists as one, a submodule or a repository in a repository. A submodule that is
+    not initialised is no repository, and the one around it does not know its files.
+    """
+    if os.path.lexists(place.host + "/.git") if inside else _in_git(place.host):
         argv = _GIT + _LS
         if any(name in os.environ for name in _GIT_ENVIRONMENT):
             argv = ["env", *(part for name in _GIT_ENVIRONMENT for part in ("-u", name)), *argv]

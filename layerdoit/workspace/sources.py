@@ -172,7 +172,7 @@ class _Scan:
             old = replace(old, raws={}, nested=(), digest="")
         places = listing.places(self.root, self.ups, self.outside)
         nested = [Place(*values) for values in old.nested]
-        lister = listing.Background(lambda: self._list([*places, *nested]))
+        lister = listing.Background(lambda: self._list(places, nested))
         flat = stat_flat(split(old.hosts), split(old.folders))
         raws = lister.result()
         if old.digest and raws == old.raws and marshal.dumps(flat, 2) == old.stats:
@@ -192,8 +192,9 @@ class _Scan:
         whole = ("*", "**", "/*", "/**", "**/*", "./*")
         return "" if any(line.strip() in whole for line in text.splitlines()) else text
 
-    def _list(self, places: Sequence[Place]) -> dict[str, bytes]:
+    def _list(self, places: Sequence[Place], nested: Sequence[Place]) -> dict[str, bytes]:
         raws = {p.prefix: listing.raw_listing(p, self.run) for p in places if os.path.isdir(p.host)}
+        raws |= {p.prefix: listing.raw_listing(p, self.run, inside=True) for p in nested if os.path.isdir(p.host)}
         if self.include:
             raws[_INCLUDE] = listing.included(self.root, self.include)
         return raws
@@ -252,7 +253,8 @@ class _Update:
             if place.prefix in used:
                 continue
             raw = raws.get(place.prefix)
-            used[place.prefix] = raw if raw is not None else listing.raw_listing(place, self._scan.run)
+            inside = place not in places
+            used[place.prefix] = raw if raw is not None else listing.raw_listing(place, self._scan.run, inside=inside)
             for rel in self._names(place, used[place.prefix], raws.get(_INCLUDE), first=place is places[0]):
                 name, host = place.prefix + rel, f"{place.host}/{rel}"
                 if name in result or self._is_hidden(place.host, os.path.dirname(rel)):

@@ -145,6 +145,25 @@ def test_a_deleted_tracked_file_is_gone_and_comes_back(root: Path) -> None:
     assert look(root).digest() == before
 
 
+def test_a_submodule_that_is_not_initialised(root: Path, tmp_path: Path) -> None:
+    """git, asked in its empty folder, names the folder itself."""
+    other = tmp_path / "other"
+    write(other / "a.rs")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
+        git(other, *words)
+    git(root, "submodule", "add", "-q", str(other), "sub")
+    git(root, "commit", "-qam", "sub")
+    git(root, "submodule", "deinit", "-q", "--force", "sub")
+    empty = look(root).entries.keys()
+    assert not any(path.startswith("sub") for path in empty)
+    # As in a source archive: the files are there, and no repository.
+    write(root / "sub/b.rs")
+    assert look(root).entries.keys() - empty == {"sub/b.rs"}
+    assert look(root).entries.keys() - empty == {"sub/b.rs"}
+    (root / "sub/b.rs").unlink()
+    assert look(root).entries.keys() == empty
+
+
 def test_submodules_and_repositories_inside(root: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     write(other / "lib.rs", "1")
