@@ -195,16 +195,12 @@ def parsed(listing: str) -> list[Record]:
 def owned(found: Iterable[Record], marker: str, project: str) -> list[str]:
     """Ids of the records that a benchmark made, children before parents.
 
-    They hold `marker` (unique to the benchmark) in their command, or are mounts of its own layerdoit project, or the
-    compiled dependencies that such a mount starts from, or stand on one of these.
+    They hold `marker` (unique to the benchmark) in their command, or are mounts of its own layerdoit project, or stand
+    on one of these.
     """
     every = list(found)
     mount = f'with id "/layerdoit/{project}/'
     ours = {record.id for record in every if marker in record.description or mount in record.description}
-    seeds = {parent for record in every if mount in record.description for parent in record.parents}
-    ours |= {
-        record.id for record in every if record.id in seeds and record.description.endswith("sh /ctx/control/cook.sh")
-    }
     while more := {record.id for record in every if record.id not in ours and ours.intersection(record.parents)}:
         ours |= more
     parents = {record.id: ours.intersection(record.parents) for record in every if record.id in ours}

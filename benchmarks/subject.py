@@ -12,6 +12,7 @@ from benchmarks import engine
 from layerdoit.errors import LayerdoitError
 from layerdoit.planner import plan_of
 from layerdoit.project import Project
+from layerdoit.resources import dockerfile_dir
 from layerdoit.workspace.manifest import Package, Workspace
 
 _LEFT_OUT = shutil.ignore_patterns("target", ".git", ".layerdoit", ".doit.db*", ".venv", "node_modules")
@@ -111,7 +112,8 @@ def go_back(tree: Path) -> None:
 def configure(root: Path, name: str, profile: str, token: str, entrypoint: str) -> None:
     """A dodo.py and a layerdoit.yaml of the project's own settings under another name.
 
-    The token is an environment variable of the build, so that no earlier run's layer has the same inputs.
+    The token is an environment variable of the build, so that no earlier run's layer has the same inputs, and stands in
+    the commands of the Dockerfiles, so that BuildKit's records of them can be told from others'.
     """
     import yaml
 
@@ -121,6 +123,12 @@ def configure(root: Path, name: str, profile: str, token: str, entrypoint: str) 
     image = {key: value for key, value in (settings.get("image") or {}).items() if key not in ("repository", "tags")}
     env = {**(settings.get("env") or {}), "LAYERDOIT_BENCHMARK": token}
     settings |= {"project": name, "profile": profile, "env": env, "image": {**image, "entrypoint": entrypoint}}
+    settings["dockerfiles"] = dict(settings.get("dockerfiles") or {})
+    for layer, script in (("deps", "sh /ctx/control/cook.sh"), ("app", "sh /control/build.sh")):
+        own = settings["dockerfiles"].get(layer)
+        text = (root / own if own else dockerfile_dir() / f"Dockerfile.{layer}").read_text()
+        settings["dockerfiles"][layer] = f"{token}.Dockerfile.{layer}"
+        (root / settings["dockerfiles"][layer]).write_text(text.replace(script, f": {token}; {script}"))
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
     (root / "dodo.py").write_text(DODO)
 

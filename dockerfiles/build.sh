@@ -7,17 +7,20 @@ export LC_ALL=C
 # Files that no macro and no build script reads, by custom. Where one does all the same, it has to tell cargo.
 UNREAD='(^|/)(Cargo\.(toml|lock)|(README|CHANGELOG|CONTRIBUTING|LICENSE|COPYING)[^/]*|\.git[a-z]*|\.editorconfig|rust-toolchain(\.toml)?|\.?(clippy|rustfmt|deny)\.toml|(Docker|Make|just)file[^/]*|\.dockerignore|(docker-)?compose[^/]*\.ya?ml)$|(^|/)\.(github|cargo|vscode|idea)/'
 
-# Bring in what the deps image has and this mount, seeded from an earlier one, lacks. After an interrupted copy, copy all.
+# Bring in what the deps image has and this mount lacks. After an interrupted copy, copy all.
 merge_deps() {
-  mkdir -p /build/merged
-  # A mount belongs to its seed: what that image has, it has had from the start.
-  : >"/build/merged/${SEED##*-}"
   if [ -e "/build/merged/$DEPS_KEY" ]; then return 0; fi
+  mkdir -p /build/merged
+  # Until something is compiled here, the packages that the deps image holds keep their times.
+  if ! [ -e /build/stamp ]; then
+    rm -rf /build/src /build/tree
+    cp -a /cooked/src /cooked/tree /build/
+  fi
   if [ -e /build/merging ]; then
-    cp -a /deps-target/. /build/target/
+    cp -a /cooked/target /build/
   else
     : >/build/merging
-    cp -a --update=none /deps-target/. /build/target/ 2>/dev/null || cp -an /deps-target/. /build/target/
+    cp -a --update=none /cooked/target /build/ 2>/dev/null || cp -an /cooked/target /build/
   fi
   : >"/build/merged/$DEPS_KEY"
   rm -f /build/merging
@@ -100,13 +103,29 @@ compile() {
   export CARGO_BUILD_BUILD_DIR=/build/target
   cd "/build/src/$WORKDIR"
   status=0
+  : >/tmp/begun
   eval "cargo build --locked --offline --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
   stamp
   grep '"reason":"compiler-artifact".*"fresh":false' /tmp/messages >/tmp/compiled || true
   grep -oE '"package_id":"(registry|git|sparse)\+[^"]*"' /tmp/compiled | sed 's/.*[#/]\([^#/"]*\)"$/\1/' | sort -u >/tmp/external || true
   echo "layerdoit: compiled=$(wc -l </tmp/compiled) units=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true) external=$(wc -l </tmp/external)" >&2
   sed 's/^/layerdoit: not-fresh /' /tmp/external | head -n 40 >&2
+  tell_fingerprints
   return "$status"
+}
+
+# Why external crates were not fresh: what cargo went by when they were cooked, and now. `doit layers explain` compares.
+tell_fingerprints() {
+  sed 's/@.*//' /tmp/external | sort -u | head -n 20 | while read -r name; do
+    find /cooked/target -path "*/.fingerprint/$name-????????????????/*.json" | fingerprints cooked
+    find /build/target -newer /tmp/begun -path "*/.fingerprint/$name-????????????????/*.json" | fingerprints used
+  done
+}
+
+fingerprints() {
+  while read -r file; do
+    echo "layerdoit: fingerprint $1 ${file##*/.fingerprint/} $(sed 's/"declared_features":"\([^"\\]\|\\.\)*",//' "$file")" >&2
+  done
 }
 
 runtime_libraries() {

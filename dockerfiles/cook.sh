@@ -5,6 +5,13 @@ export LC_ALL=C
 . /ctx/control/sync.sh
 sync /ctx/src /ctx/control/tree
 
+# The app build has its mount at /build, and must see what is cooked here beside it.
+if ! [ -L /build/target ]; then
+  mkdir -p /cooked/target
+  rm -rf /build/target
+  ln -s /cooked/target /build/target
+fi
+
 # Where an earlier cook took a login out of what cargo had noted, cargo asks the registry again.
 for mark in /cargo/registry/index/*/had-login; do
   if [ -e "$mark" ]; then rm -f "$mark" "${mark%had-login}config.json"; fi
@@ -42,4 +49,6 @@ if [ -s /tmp/kept ]; then (cd /build/src && xargs -d '\n' cp -a --parents -t /bu
 rm -rf /build/src
 mv /build/kept /build/src
 sort /ctx/control/kept >/build/tree
+rm -rf /cooked/src
+cp -a /build/src /build/tree /cooked/
 rm -f /build/pending /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/old /tmp/new /tmp/had /tmp/now /tmp/wanted

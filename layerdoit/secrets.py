@@ -1,16 +1,18 @@
 """What builds need of the host and no image may hold: CA bundle, cargo's registries, credentials, proxies with a login.
 
 They reach `RUN` steps as BuildKit secrets: mounted for one step, in no layer, key, or log. What is no file of the host
-travels in buildx's environment, so that nothing secret is ever written to a disk.
+travels in buildx's environment, so that nothing secret is ever written to a disk. What everyone may read is no secret
+to BuildKit: it comes with the build context (`layers/dockerfile.py` tells what that saves).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -39,12 +41,35 @@ MAX_SECRET = 500 * 1024
 
 @dataclass(frozen=True)
 class Secrets:
-    """Secret id -> file of the host, or -> content; and build arguments (proxies), which BuildKit keeps out of keys."""
+    """Secret id -> file of the host, or -> content; and build arguments (proxies), which BuildKit keeps out of keys.
+
+    `public`: the ids of those that everyone may read: certificates, a cargo configuration without a login.
+    """
 
     files: Mapping[str, Path]
     values: Mapping[str, str]
     args: Mapping[str, str]
     ssh: bool
+    public: frozenset[str] = frozenset()
+
+    def open(self) -> dict[str, bytes]:
+        """The public ones' contents. A file that cannot be read is left to be a secret, which buildx complains of."""
+        found = {name: self.values[name].encode() for name in self.public & self.values.keys()}
+        for name in self.public & self.files.keys():
+            with contextlib.suppress(OSError):
+                content = self.files[name].read_bytes()
+                if b"PRIVATE KEY" not in content:
+                    found[name] = content
+        return found
+
+    def without(self, names: Iterable[str]) -> Secrets:
+        """The others."""
+        left = set(names)
+        return replace(
+            self,
+            files={name: path for name, path in self.files.items() if name not in left},
+            values={name: content for name, content in self.values.items() if name not in left},
+        )
 
 
 def gathered(environment: Mapping[str, str] = os.environ, project: Mapping[str, Any] | None = None) -> Secrets:
@@ -56,6 +81,9 @@ def gathered(environment: Mapping[str, str] = os.environ, project: Mapping[str, 
     credentials = _only(project, _CREDENTIALS)
     for more in (_only(host, _CREDENTIALS), stored, _tokens(environment, (host, project))):
         _merge(credentials, more)
+    if "source" not in config and "source" not in project:
+        # crates.io itself asks for a token only when something is published.
+        credentials.pop("registry", None)
     if credentials:
         # The host's own programs for credentials are not in the build; cargo reads a file only where it is told to.
         _merge(config, {"registry": {"global-credential-providers": ["cargo:token"]}})
@@ -76,11 +104,13 @@ def gathered(environment: Mapping[str, str] = os.environ, project: Mapping[str, 
         # All of them, so that one file says which proxy is used for what.
         values["proxy"] = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in proxies.items())
     bundle = ca_bundle(environment, host, home)
+    logged_in = any(map(_login, _texts(config)))
     return Secrets(
         {"ca": bundle} if bundle else {},
         values,
         {name: value for name, value in proxies.items() if name not in logins},
         Path(environment.get("SSH_AUTH_SOCK", "/")).is_socket(),
+        frozenset([*(["ca"] if bundle else []), *(["cargo-config"] if config and not logged_in else [])]),
     )
 
 
@@ -204,17 +234,36 @@ def _register(content: Any, name: str = "") -> None:
         _register_login(content)
 
 
-def _register_login(address: str) -> None:
-    """What stands before the @ of an address, and the password in it alone; `git@…` of an ssh address is no secret."""
+def _texts(content: Any) -> Iterator[str]:
+    """Every text in a configuration."""
+    if isinstance(content, Mapping):
+        for value in content.values():
+            yield from _texts(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from _texts(value)
+    elif isinstance(content, str):
+        yield content
+
+
+def _login(address: str) -> str:
+    """What stands before the @ of an address; '' where nothing does: `git@…` of an ssh address is no secret."""
     address = address.removeprefix("sparse+").removeprefix("registry+")
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
     except ValueError:
+        # Not to be understood: it may hold one.
+        return address if "@" in address else ""
+    login, _, _ = parts.netloc.rpartition("@")
+    return "" if ":" not in login and parts.scheme in ("", "ssh") else login
+
+
+def _register_login(address: str) -> None:
+    """The login in an address, and the password in it alone."""
+    login = _login(address)
+    if not login:
         return
-    login, at, _ = parts.netloc.rpartition("@")
-    _, colon, password = login.partition(":")
-    if not at or (not colon and parts.scheme in ("", "ssh")):
-        return
+    password = login.partition(":")[2]
     register_secret(login)
     register_secret(unquote(login))
     if password:

@@ -65,7 +65,8 @@ class Build:
 
     def environment(self) -> dict[str, str]:
         """What buildx's own environment has to hold: secrets that are no files."""
-        return {_variable(name): content for name, content in self.values.items()}
+        # It would ask git about the staged context, which is nobody's work tree: 30 ms.
+        return {"BUILDX_GIT_INFO": "false", **{_variable(name): content for name, content in self.values.items()}}
 
 
 def _variable(name: str) -> str:
@@ -82,6 +83,16 @@ class Built:
 
 class ContextDiffers(BuildError):
     """The sources that reached the build are not those that were keyed: they must be sent again."""
+
+
+class StepFailed(BuildError):
+    """A step of the Dockerfile failed; `said` is what it printed last."""
+
+    said = ""
+
+
+class Cleared(BuildError):
+    """An image that the build needs went while it was under way: what is there must be looked at again."""
 
 
 def run(build: Build, log: TextIO, expected_crates: int | None = None) -> Built:
@@ -115,7 +126,9 @@ def _failure(build: Build, report: Report, log: Path) -> Exception:
     if report.failed_step is None or not report.tail:
         return BuildError(f"{build.layer} did not build: {text}", hint=f"the whole log: {log}")
     words = process.redact("\n".join(_relevant(report.tail)))
-    return BuildError(f"{build.layer} did not build\n{words}", hint=f"correct it and run again; the whole log: {log}")
+    failed = StepFailed(f"{build.layer} did not build\n{words}", hint=f"correct it and run again; the whole log: {log}")
+    failed.said = "\n".join(report.tail)
+    return failed
 
 
 def _engine_failure(build: Build, report: Report, text: str) -> LayerdoitError | None:

@@ -91,8 +91,11 @@ class Images:
             self._api.post(f"/images/{quote(reference, safe='/:@')}/tag", {"repo": repository, "tag": name})
 
 
-def previous(images: Iterable[Image], variant: str) -> dict[str, Previous]:
-    """The newest image per layer of the same variant (profile and target). `images`: newest first."""
+def previous(images: Iterable[Image], variant: str, seen: Mapping[str, str]) -> dict[str, Previous]:
+    """Per layer the image that this checkout saw last (`seen`: its key), else the newest of the same variant.
+
+    `images`: newest first; variant: profile and target.
+    """
     found: dict[str, Previous] = {}
     for image in images:
         layer = image.label("layer")
@@ -100,7 +103,9 @@ def previous(images: Iterable[Image], variant: str) -> dict[str, Previous]:
             continue
         if layer in ("deps", "app") and image.label("variant") != variant:
             continue
-        found.setdefault(layer, Previous(image.label("key"), image.inputs))
+        key = image.label("key")
+        if layer not in found or key == seen.get(layer):
+            found[layer] = Previous(key, image.inputs)
     return found
 
 
@@ -122,7 +127,7 @@ def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
             key=image.label("key"),
             tag=image.keyed_tag or image.id,
             compat=image.label("compat"),
-            seed=image.label("seed"),
+            cook=image.label("cook"),
             depth=int(image.label("depth") or 0),
             packages=packages(image.inputs),
             created=image.label("built"),

@@ -44,12 +44,12 @@ def compatibility(inputs: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Cooked:
-    """An existing deps image, as its labels tell. `depth` counts the images below it in its chain."""
+    """An existing deps image, as its labels tell. `cook`: id of its chain; `depth` counts the images below it there."""
 
     key: str
     tag: str
     compat: str
-    seed: str
+    cook: str
     depth: int
     packages: frozenset[str]
     created: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit import actions, build, planner
+from layerdoit import build, planner, told
 from layerdoit.engine import mounts
 from layerdoit.engine.images import PREFIX
 
@@ -154,7 +154,7 @@ def test_a_removed_deps_image_comes_again(checkout: Callable[..., Checkout]) -> 
 
 
 def test_a_new_mount_meets_a_chain(checkout: Callable[..., Checkout]) -> None:
-    """The mount is seeded with the first image of the chain, and has to be given what later ones added."""
+    """It has to be given what every image of the chain added."""
     one = alone(checkout)
     built(one)
     one.write({"Cargo.lock": lock(NEW)})
@@ -261,7 +261,7 @@ def test_an_external_crate_that_the_app_compiles_is_named(
     outcome = built(one).outcomes["app"]
     assert outcome.counts["external"] == 1
     assert outcome.not_fresh == (f"itoa@{OLD}",)
-    (warning,) = actions.warnings(outcome)
+    (warning,) = told.warnings(outcome)
     assert f"itoa@{OLD}" in warning
     assert "ryu" not in warning
     assert "likely causes" in warning

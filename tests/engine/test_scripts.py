@@ -25,11 +25,11 @@ exec "/usr/bin/$(basename "$0")" "$@"
 SETUP = """\
 set -eu
 ln -s / /runtime
-mkdir -p /shim/bin /mounts
+mkdir -p /shim/bin /mounts /cooked/target /cooked/src; : >/cooked/tree
 for name in rm cp mv touch; do { echo '#!/bin/sh'; cat /shim.sh; } >/shim/bin/$name; chmod +x /shim/bin/$name; done
 cat >/run.sh <<'END'
 rm -rf /ctx /control /layerdoit /tmp/*; ln -s "/trees/$1/src" /ctx; ln -s "/trees/$1/control" /control
-export BINS=app ENTRYPOINT=app WORKDIR=. DEPS_KEY=a SEED=os:deps-a CARGO_ARGS='-p app'
+export BINS=app ENTRYPOINT=app WORKDIR=. DEPS_KEY=a CARGO_ARGS='-p app'
 TREE=$(sha256sum <"/control/tree" | cut -c1-64); export TREE
 END
 """

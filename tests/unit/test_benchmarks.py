@@ -203,21 +203,21 @@ def record(name: str, parent: str, description: str) -> str:
 
 
 def test_only_the_benchmarks_own_records_are_removed_children_first() -> None:
-    cook = "mount / from exec /bin/sh -c sh /ctx/control/cook.sh"
+    cook = "mount / from exec /bin/sh -c {}sh /ctx/control/cook.sh"
     build = "from exec /bin/sh -c sh /control/build.sh"
     listing = (
         record("base", "", "pulled")
-        + record("cook1", "base", cook)
-        + record("mount1", "cook1", f'cached mount /build {build} with id "/layerdoit/bench-1/abc/dev/host"')
+        + record("cook1", "base", cook.format(": bench-1-r1; "))
+        + record("mount1", "", f'cached mount /build {build} with id "/layerdoit/bench-1/abc/dev/host"')
         + record("app1", "cook1", f"mount / {build}")
-        + record("cook2", "cook1", cook)
+        + record("cook2", "cook1", cook.format(""))
         + record("peer", "base", "mount / from exec /bin/sh -c : bench-1-r1; cargo build")
-        + record("other", "base", cook)
-        + record("mount2", "other", f'cached mount /build {build} with id "/layerdoit/bench-10/abc/dev/host"')
+        + record("other", "base", cook.format(": bench-10; "))
+        + record("mount2", "", f'cached mount /build {build} with id "/layerdoit/bench-10/abc/dev/host"')
     )
     found = engine.owned(engine.parsed(listing), "bench-1-r", "bench-1")
     assert set(found) == {"cook1", "mount1", "app1", "cook2", "peer"}
-    assert found.index("mount1") < found.index("cook1")
+    assert found.index("app1") < found.index("cook1")
     assert found.index("cook2") < found.index("cook1")
 
 

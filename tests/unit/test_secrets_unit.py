@@ -92,7 +92,7 @@ def test_variables_outrank_files_and_know_the_registry_by_its_name(tmp_path: Pat
     )
     found = gathered(
         tmp_path,
-        {"registries": {"in_project": {"index": "sparse+https://b.example/"}}},
+        {"registries": {"in_project": {"index": "sparse+https://b.example/"}}, "source": {"x": {"directory": "y"}}},
         CARGO_REGISTRY_TOKEN="env-main",
         CARGO_REGISTRIES_MY_CORP_TOKEN="env-corp",
         CARGO_REGISTRIES_IN_PROJECT_TOKEN="env-project",
@@ -121,9 +121,44 @@ def test_credentials_that_the_project_itself_holds_are_used_last(tmp_path: Path)
 
 
 def test_the_older_file_names_come_first_as_in_cargo(tmp_path: Path) -> None:
-    (tmp_path / "credentials").write_text('[registry]\ntoken = "older"\n')
-    (tmp_path / "credentials.toml").write_text('[registry]\ntoken = "newer"\n')
-    assert credentials(gathered(tmp_path)) == {"registry": {"token": "older"}}
+    (tmp_path / "credentials").write_text('[registries.a]\ntoken = "older"\n')
+    (tmp_path / "credentials.toml").write_text('[registries.a]\ntoken = "newer"\n')
+    assert credentials(gathered(tmp_path)) == {"registries": {"a": {"token": "older"}}}
+
+
+def test_a_token_for_publishing_is_of_no_use_to_a_build(tmp_path: Path) -> None:
+    (tmp_path / "credentials.toml").write_text('[registry]\ntoken = "mine"\n')
+    assert gathered(tmp_path).values == {}
+    mirrored = gathered(tmp_path, {"source": {"crates-io": {"replace-with": "mirror"}}})
+    assert credentials(mirrored) == {"registry": {"token": "mine"}}
+
+
+@pytest.mark.parametrize(
+    ("config", "public"),
+    [
+        ('[net]\nretry = 5\n[registries.a]\nindex = "sparse+https://a.example/"\n', True),
+        ('[registries.a]\nindex = "ssh://git@a.example/index"\n', True),
+        ('[registries.a]\nindex = "sparse+https://me:pass@a.example/"\n', False),
+        ('[source.a]\nregistry = "https://onlytoken@a.example/index"\n', False),
+        ('[http]\nproxy = "me:pass@proxy.example:3128"\n', False),
+        ('[registries.a]\nindex = "https://[me:pass@a.example"\n', False),
+    ],
+)
+def test_a_configuration_with_a_login_is_a_secret(tmp_path: Path, config: str, public: bool) -> None:
+    (tmp_path / "config.toml").write_text(config)
+    found = gathered(tmp_path)
+    assert ("cargo-config" in found.open()) == public
+    assert "cargo-config" in found.values
+
+
+def test_certificates_are_public_and_keys_are_not(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("-----BEGIN CERTIFICATE-----")
+    assert gathered(tmp_path, SSL_CERT_FILE=str(bundle)).open() == {"ca": bundle.read_bytes()}
+    bundle.write_text("-----BEGIN CERTIFICATE-----\n-----BEGIN RSA PRIVATE KEY-----")
+    found = gathered(tmp_path, SSL_CERT_FILE=str(bundle))
+    assert found.open() == {}
+    assert found.without(["ca"]).files == {}
 
 
 def test_broken_files_are_one_error(tmp_path: Path) -> None:
