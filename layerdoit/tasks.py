@@ -15,17 +15,58 @@ from typing import Any
 
 from layerdoit import config as configuration
 from layerdoit.errors import ConfigError, Interrupted, LayerdoitError, as_error
-from layerdoit.planner import plan_of
 from layerdoit.project import Project
 from layerdoit.selected import Loading, loading
 from layerdoit.signals import Ended, exit_when_signalled
+from layerdoit.uptodate import Current
 
 Params = tuple[dict[str, Any], ...]
 
 _JSON: Params = ({"name": "json", "long": "json", "type": bool, "default": False, "help": "print JSON"},)
-_CLEAR: Params = (
+_ASKING: Params = (
     {"name": "yes", "long": "yes", "type": bool, "default": False, "help": "do not ask"},
     {"name": "dry_run", "long": "dry-run", "type": bool, "default": False, "help": "only show what would go"},
+)
+_CLEAR: Params = (
+    *_ASKING,
+    {
+        "name": "older_than",
+        "long": "older-than",
+        "type": str,
+        "default": "",
+        "help": "only what was not used for so long: 90m, 12h, 7d, 2w",
+    },
+    {
+        "name": "keep_last",
+        "long": "keep-last",
+        "type": str,
+        "default": "",
+        "help": "never the newest so many of each layer, nor the last used mounts of a checkout",
+    },
+)
+_GC: Params = (
+    *_ASKING,
+    {
+        "name": "stale",
+        "long": "stale",
+        "type": bool,
+        "default": False,
+        "help": "also what checkouts left behind that are gone",
+    },
+)
+_PIN: Params = (
+    {"name": "remove", "long": "remove", "type": bool, "default": False, "help": "take the pin off"},
+    {"name": "show", "long": "list", "type": bool, "default": False, "help": "show what is pinned"},
+)
+_DRY: Params = (_ASKING[1],)
+_WARM: Params = (
+    {
+        "name": "profiles",
+        "long": "profiles",
+        "type": str,
+        "default": "",
+        "help": "such as dev,release; default: the configured one",
+    },
 )
 _LOGS: Params = (
     {"name": "follow", "long": "follow", "short": "f", "type": bool, "default": False, "help": "go on until Ctrl-C"},
@@ -35,13 +76,14 @@ _LOGS: Params = (
 
 @dataclass(frozen=True)
 class TaskDoc:
-    """One task as users see it. `layer`: the layer it makes; `on_request`: never runs unless it is named."""
+    """One task as users see it. `on_request`: never runs unless it is named; `words`: name of its further words."""
 
     name: str
     doc: str
     params: Params = ()
     on_request: bool = True
     after: tuple[str, ...] = ()
+    words: str = ""
 
 
 TASKS: tuple[TaskDoc, ...] = (
@@ -50,9 +92,27 @@ TASKS: tuple[TaskDoc, ...] = (
     TaskDoc("app", "App layer: the workspace's own crates, binaries and assets.", on_request=False, after=("deps",)),
     TaskDoc("image", "The image, tagged; the default task.", on_request=False, after=("base", "deps", "app")),
     TaskDoc(
+        "check",
+        "Tests and clippy for the whole workspace, in layers of their own.\n\n"
+        "Dev-dependencies are compiled apart from those of the image. Tests run without network. A tree that passed\n"
+        "is not tested again.",
+    ),
+    TaskDoc(
         "cycle_fast",
         "Build, start beside the old container, wait until healthy, swap, remove the old.",
         after=("image",),
+    ),
+    TaskDoc(
+        "cycle_clean",
+        "Build the app from nothing, replace the container, then clear as `cache_clear:medium` does.\n\n"
+        "The plan is shown first. Nothing is cleared before the new container is healthy.",
+        _DRY,
+    ),
+    TaskDoc(
+        "cycle_nuclear",
+        "Build all layers from nothing, replace the container, then clear as `cache_clear:nuke` does.\n\n"
+        "The plan is shown first, and it asks. Nothing is cleared before the new container is healthy.",
+        _ASKING,
     ),
     TaskDoc("deploy", "Run the image that is there, replacing the old container; builds nothing."),
     TaskDoc("destroy", "Stop and remove the container; nothing to do where there is none."),
@@ -64,6 +124,29 @@ TASKS: tuple[TaskDoc, ...] = (
     TaskDoc("cache_clear:medium", "soft, and app images that are not deployed.", _CLEAR),
     TaskDoc("cache_clear:hard", "medium, and the compiled dependencies.", _CLEAR),
     TaskDoc("cache_clear:nuke", "hard, and the base images.", _CLEAR),
+    TaskDoc(
+        "cache_gc",
+        "Let go what `retention` in layerdoit.yaml does not keep.\n\nWithout such a section nothing goes.",
+        _GC,
+    ),
+    TaskDoc(
+        "cache_pin",
+        "Protect images, and what they were made from, from every level and collection.\n\n"
+        "`doit cache_pin` pins the app image of the tree as it stands, `doit cache_pin app-0123456789ab latest` the\n"
+        "images of these tags. Options come before tags.",
+        _PIN,
+        words="images",
+    ),
+    TaskDoc(
+        "cache_warm",
+        "Have the base and deps layers, pulled or built, without building the app: for a new machine, a nightly job.",
+        _WARM,
+    ),
+    TaskDoc(
+        "cache_refresh",
+        "Compile the third-party crates from nothing, as the first image of a chain; the old one is there until then.",
+        _DRY,
+    ),
 )
 
 Action = Callable[..., Any]
@@ -97,13 +180,15 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
     from doit.exceptions import InvalidTask
 
     try:
-        _adapt(loading(), prefix)
+        run = loading()
+        _adapt(run, prefix)
         if not root.is_dir():
             raise ConfigError(
                 f'layerdoit.tasks: there is no folder "{root}"',
                 hint="give the folder of a Rust project, relative to the dodo.py",
             )
         project = Project(root, variables())
+        project.asked = " ".join(word for word in run.to_run if not word.startswith("-")) if run else ""
         _ = project.config
     except (LayerdoitError, OSError) as error:
         raise InvalidTask(str(as_error(error))) from None
@@ -119,7 +204,12 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
                 "doc": "Clear this project's caches, by level.",
                 "meta": {"on_request": True},
             }
-        yield _task(project, task, prefix, files.get(task.name, ()))
+        described = _task(project, task, prefix, files.get(task.name, ()))
+        if not task.on_request:
+            # `doit info` shows the files.
+            vouches = run is None or run.command.name != "info"
+            described["uptodate"] = [Current(project, task.name, vouches=vouches)]
+        yield described
     if prefix:
         yield {
             "basename": prefix,
@@ -168,37 +258,11 @@ def _task(project: Project, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     }
     if name:
         described["name"] = name
+    if task.words:
+        described["pos_arg"] = task.words
     if files:
         described["file_dep"] = list(files)
-    if not task.on_request:
-        described["uptodate"] = [Current(project, task.name)]
     return described
-
-
-class Current:
-    """The truth about a layer: is the image of its key there? Errors are for the action to report."""
-
-    def __init__(self, project: Project, layer: str) -> None:
-        self._project = project
-        self._layer = layer
-
-    def __call__(self) -> bool:
-        project = self._project
-        try:
-            plan = plan_of(project)
-            if self._layer == "image":
-                # After a build it runs, to say what the image is called.
-                if plan.changes or project.told:
-                    return False
-                return not project.images.untagged(plan.step("app").spec.tag, project.repository, project.tags)
-        except LayerdoitError:
-            return False
-        names = ("base", "runtime") if self._layer == "base" else (self._layer,)
-        return all(plan.step(name).action == "reuse" for name in names)
-
-    def __repr__(self) -> str:
-        """What `doit info` shows."""
-        return f"{self._layer} is there (if not, `doit layers plan` says why)"
 
 
 class Guarded:
