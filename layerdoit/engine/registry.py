@@ -56,7 +56,7 @@ def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
                 with _refusals() as refusal:
                     engine.images.get_registry_data(remote)
             except _Refused:
-                if _means_absent(refusal[0]):
+                if means_absent(refusal[0]):
                     continue
                 print(f"layerdoit: registry not used: {refusal[0]}", file=sys.stderr, flush=True)
                 break
@@ -197,7 +197,7 @@ def _host(reference: str) -> str:
     return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
 
 
-def _means_absent(reason: str) -> bool:
+def means_absent(reason: str) -> bool:
     """A registry may answer "not found" or, for a repository that nobody pushed to yet, "denied"."""
     return any(words in reason for words in ("not found", "manifest unknown", "name unknown", "No such image"))
 

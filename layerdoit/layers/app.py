@@ -47,8 +47,16 @@ def spec(facts: AppFacts, deps_key: str, runtime_key: str, repository: str) -> S
 
 
 def _listed(kind: str, files: Mapping[str, str]) -> dict[str, str]:
-    if len(files) <= LISTED_FILES:
-        return {f"{kind} {path}": content[:SHORT] for path, content in files.items()}
+    return by_file(kind, files) if len(files) <= LISTED_FILES else by_folder(kind, files)
+
+
+def by_file(kind: str, files: Mapping[str, str]) -> dict[str, str]:
+    """A listing that names each file. `files`: path -> kind and digest."""
+    return {f"{kind} {path}": content[:SHORT] for path, content in files.items()}
+
+
+def by_folder(kind: str, files: Mapping[str, str]) -> dict[str, str]:
+    """A listing of many files: one entry for each folder, two levels deep."""
     folders: dict[str, dict[str, str]] = defaultdict(dict)
     for path, content in files.items():
         folders["/".join(path.split("/")[:-1][:2]) or "."][path] = content

@@ -1,74 +1,73 @@
-"""The difference between two listings of inputs, in words."""
+"""The difference between two listings of inputs, in words.
+
+    difference(old, new) -> list[str]      # compact: what `plan` and a build say
+    changes(old, new) -> list[Change]      # every change by itself: what `explain` says
+
+An input has a name (`package serde`, `dependency api: tokio`, `env RUSTFLAGS`, …) and a text.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+from layerdoit.layers import wording
 
 NAMED_FILES = 5
 NAMED_PACKAGES = 8
-_KEYS = ("base", "deps", "runtime")
+_FILES = ("file", "asset")
+# What a person looks for first.
+KINDS = (
+    *("dependency", "feature", "option", "profile", "environment", "toolchain", "system", "package", "setting"),
+    *("layer", *_FILES),
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change. `kind`: one of `KINDS`; `names`: the inputs that it shows in; `old`, `new`: None for none."""
+
+    kind: str
+    names: tuple[str, ...]
+    old: str | None
+    new: str | None
+    text: str
+
+
+def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
+    """What changed, most telling first. Empty exactly when the listings are equal."""
+    found: list[Change] = []
+    alike: dict[tuple[str, str | None, str | None], list[str]] = defaultdict(list)
+    for name in sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)):
+        before, after = old.get(name), new.get(name)
+        kind = wording.kind_of(name)
+        if kind == "dependency":
+            alike[wording.dependency_of(name), before, after].append(name)
+        else:
+            found.append(Change(kind, (name,), before, after, wording.text_of(kind, name, before, after)))
+    for (_, before, after), names in alike.items():
+        text = wording.dependency_text(names, before, after)
+        found.append(Change("dependency", tuple(names), before, after, text))
+    return sorted(found, key=lambda change: (KINDS.index(change.kind), change.names))
 
 
 def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """What changed, most telling first. Empty when the listings are equal."""
-    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    groups: dict[str, list[str]] = {"file": [], "asset": [], "package": [], "": []}
-    for name in changed:
-        kind, _, rest = name.partition(" ")
-        if kind in ("files", "assets"):
-            groups[kind[:-1]].append(rest.removeprefix("in "))
-        elif kind in ("file", "asset"):
-            groups[kind].append(rest)
-        elif kind == "package":
-            groups["package"].append(_package(rest, old.get(name), new.get(name)))
-        else:
-            groups[""].append(_single(name, old.get(name), new.get(name)))
-    return [
-        *_some(groups["package"], NAMED_PACKAGES, "packages"),
-        *groups[""],
-        *_files("file", groups["file"]),
-        *_files("asset", groups["asset"]),
-    ]
+    """The changes in few lines: many packages and files are counted, and some of them named."""
+    groups: dict[str, list[Change]] = defaultdict(list)
+    for change in changes(old, new):
+        groups[change.kind if change.kind in ("package", *_FILES) else ""].append(change)
+    lines = [change.text for change in groups["package"]]
+    if len(lines) > NAMED_PACKAGES:
+        lines = [*lines[:NAMED_PACKAGES], f"and {len(lines) - NAMED_PACKAGES} more packages"]
+    lines += [change.text for change in groups[""]]
+    return lines + [line for kind in _FILES for line in _counted(kind, groups[kind])]
 
 
-def _package(name: str, old: str | None, new: str | None) -> str:
-    if old is None:
-        return f"{name} {_version(new)} added"
-    if new is None:
-        return f"{name} {_version(old)} removed"
-    if _version(old) == _version(new):
-        return f"{name} {_version(new)}: other content or source"
-    return f"{name} {_version(old)} → {_version(new)}"
-
-
-def _version(value: str | None) -> str:
-    return (value or "").split(" ")[0]
-
-
-def _single(name: str, old: str | None, new: str | None) -> str:
-    if name in _KEYS:
-        return f"the {name} layer changed"
-    if name.startswith("Dockerfile.") or name == "local packages under external ones":
-        return f"{name} changed"
-    if old is None:
-        return f"{name}: now {_short(new)}"
-    if new is None:
-        return f"{name}: gone (was {_short(old)})"
-    return f"{name}: {_short(old)} → {_short(new)}"
-
-
-def _short(value: str | None) -> str:
-    text = value or "(none)"
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _some(items: list[str], limit: int, noun: str) -> list[str]:
-    return items if len(items) <= limit else [*items[:limit], f"and {len(items) - limit} more {noun}"]
-
-
-def _files(noun: str, paths: list[str]) -> list[str]:
-    if not paths:
+def _counted(noun: str, found: list[Change]) -> list[str]:
+    if not found:
         return []
+    paths = [wording.path_of(change.names[0]) for change in found]
     named = ", ".join(paths[:NAMED_FILES]) + (", …" if len(paths) > NAMED_FILES else "")
     plural = noun if len(paths) == 1 else f"{noun}s"
     return [f"{len(paths)} {plural} changed: {named}"]

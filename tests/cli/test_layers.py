@@ -15,7 +15,7 @@ def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
     told = json.loads(crate.doit("layers", "plan", "--json", *words).out)
     assert list(told) == ["layers"]
     for layer in told["layers"]:
-        assert list(layer) == ["layer", "action", "key", "tag", "reasons"]
+        assert list(layer) == ["layer", "action", "key", "tag", "reasons", "expected"]
         assert layer["action"] in ("reuse", "pull", "build")
         assert layer["tag"].endswith(f"{layer['layer']}-{layer['key'][:12]}")
         assert layer["reasons"]

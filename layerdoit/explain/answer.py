@@ -1,0 +1,49 @@
+"""From words of the command line to the explanation: reads, compares, and asks what is in no key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from layerdoit import planner
+from layerdoit.errors import EngineError
+from layerdoit.explain import difference, miss, naming, outside, reading
+from layerdoit.explain.report import Explanation
+
+if TYPE_CHECKING:
+    from layerdoit.explain.sides import Layer
+    from layerdoit.project import Project
+
+
+def explain(project: Project, words: list[str], old_word: str, new_word: str) -> Explanation:
+    """The difference between two sides. ConfigError for words that mean nothing, or several things."""
+    layer = reading.layer_of(words)
+    read = reading.Reading(project, layer)
+    notes: list[str] = []
+    plan = None
+    if (new_word or naming.TREE) == naming.TREE:
+        try:
+            plan = planner.plan_of(project)
+            read.ask_builder(plan)
+        except EngineError as error:
+            notes.append(f"what is in no key is not known: {error.what}")
+    new = read.side("--to", new_word or naming.TREE)
+    old = read.side("--from", old_word or naming.LAST)
+    layers: tuple[Layer, ...] = {
+        "base": ("base", "runtime"), "deps": ("deps",), "app": ("app",)
+    }.get(layer or "", ("base", "runtime", "deps", "app"))  # type: ignore[assignment]  # fmt: skip
+    found = tuple(
+        one for one in difference.between(old, new, layers) if one.old is not None or old.kind in ("built", "nothing")
+    )
+    notes += [*(f"from: {note}" for note in old.notes), *(f"to: {note}" for note in new.notes)]
+    actions: dict[str, str] = {}
+    besides: dict[str, tuple[str, ...]] = {}
+    if plan is not None:
+        facts = read.facts(plan)
+        actions = {layer: plan.step(layer).action for layer in layers}
+        besides = {layer: tuple(outside.reasons(plan.step(layer), facts)) for layer in layers}
+    keys = {listing.key for side in (old, new) if (listing := side.layers.get("app")) is not None}
+    log = read.app_log(keys) if "app" in layers else None
+    missed = miss.missed(log[1]) if log is not None else None
+    return Explanation(
+        old, new, found, actions, besides, missed, log[0] if missed is not None and log else None, tuple(notes)
+    )

@@ -1,0 +1,136 @@
+"""Reasons that are in no key: an image, a mount or a chain that is gone, another builder, a cleared cache."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from layerdoit.layers import deps as deps_layer
+from layerdoit.layers.key import TAG_DIGITS
+
+if TYPE_CHECKING:
+    from layerdoit.layers.deps import Cooked
+    from layerdoit.layers.plan import Step
+
+_ALL = "all of the workspace's own crates compile"
+_BUILDER = re.compile(r" --builder (\S+)")
+_KEY = re.compile(r" --label io\.layerdoit\.key=([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class LastBuild:
+    """What the log of a layer's last build in this checkout says. `afresh`: BuildKit's cache was not used."""
+
+    key: str = ""
+    builder: str = ""
+    afresh: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What engine, builder and state folder say.
+
+    `known`: keys that were here, by layer; `cleared`: layers; `builder`: of the next build; `last`: the last build of a
+    layer; `mounts`: ids on the builder, None: not asked; `made_with`: the id of the target mount of the last app image;
+    `mount`: the next one's, '' when it is not known yet; `new_chain`: the next one is of a full cook, and new with it.
+    """
+
+    known: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    cleared: frozenset[str] = frozenset()
+    cooked: tuple[Cooked, ...] = ()
+    max_chain: int = 0
+    delta: bool = True
+    builder: str = ""
+    last: Mapping[str, LastBuild] = field(default_factory=dict)
+    mounts: frozenset[str] | None = None
+    mount: str = ""
+    made_with: str = ""
+    new_chain: bool = False
+
+
+def reasons(step: Step, facts: Facts) -> list[str]:
+    """Why a layer is made, or made more slowly, besides what changed in its key. Only what the facts show."""
+    layer = step.spec.layer
+    found: list[str] = []
+    last = facts.last.get(layer)
+    if last is not None and last.afresh:
+        found.append("the last build of this layer here did not use BuildKit's cache (--no-cache-filter)")
+    if step.action == "reuse":
+        return found
+    if step.spec.key in facts.known.get(layer, frozenset()):
+        tag = f"{layer}-{step.spec.key[:TAG_DIGITS]}"
+        who = "doit cache_clear removed it" if layer in facts.cleared else "who removed it is not recorded"
+        found.append(f"the image {tag} was here and was removed; {who}")
+    if layer in facts.cleared:
+        found.append(
+            "cache_clear cleared this layer and it was not built since: BuildKit's own cache of it is not used"
+        )
+    if last is not None and last.builder not in ("", facts.builder):
+        where = f"the last build here ran on {last.builder}, the next one runs on {facts.builder}"
+        found.append(f"another builder: {where}, which has caches of its own")
+    if step.action != "build":
+        return found
+    if layer == "deps":
+        found.append(chain(step, facts))
+    if layer == "app":
+        found += _mount(facts)
+    return found
+
+
+def chain(step: Step, facts: Facts) -> str:
+    """How the dependencies will be cooked, and why so."""
+    inputs = step.spec.inputs
+    wanted = deps_layer.packages(inputs)
+    if step.parent is not None:
+        common = len(step.parent.packages & wanted)
+        return f"cooked on {step.parent.tag}, which has {common} of the {len(wanted)} packages: only the others compile"
+    if not facts.delta:
+        return "cooked in full: deps.delta is off"
+    compat = deps_layer.compatibility(inputs)
+    alike = [image for image in facts.cooked if image.compat == compat]
+    if not alike:
+        return "cooked in full: no earlier deps image here has the same base, profile, target and flags"
+    full = [image for image in alike if image.depth >= facts.max_chain]
+    if len(full) == len(alike):
+        return (
+            f"cooked in full: the chain is squashed, as {full[0].tag} stands on {full[0].depth} "
+            f"other{'' if full[0].depth == 1 else 's'} (deps.max_chain: {facts.max_chain})"
+        )
+    best = max((len(image.packages & wanted) for image in alike if image.depth < facts.max_chain), default=0)
+    return f"cooked in full: the nearest earlier deps image has only {best} of the {len(wanted)} packages"
+
+
+def _mount(facts: Facts) -> list[str]:
+    """Why the workspace's own crates have to compile again. An app that was never built here has no reason."""
+    if not facts.made_with:
+        return []
+    if facts.new_chain:
+        return ["the dependencies are cooked in full, and each full cook has a target mount of its own: " + _ALL]
+    if not facts.mount:
+        return []
+    found = []
+    was, now = (mount.rpartition("/")[::2] for mount in (facts.made_with, facts.mount))
+    if was[0] != now[0]:
+        found.append(
+            "the last app image was compiled in another checkout: what its target mount holds is not used here"
+        )
+    elif was[1] != now[1]:
+        found.append(
+            f"the deps image is of another full cook ({now[1]}, the last app image's was {was[1]}), "
+            "and each has a target mount of its own"
+        )
+    if facts.mounts is not None and facts.mount not in facts.mounts:
+        which = "collected by BuildKit, cleared, or never made there; which of these is not recorded"
+        found.append(f"the target mount is not on builder {facts.builder} ({which}): {_ALL}")
+    return found
+
+
+def last_build(log: str) -> LastBuild:
+    """What the first line of a build's log, the command, says."""
+    command = log.partition("\n")[0]
+    if not command.startswith("$ docker buildx build "):
+        return LastBuild()
+    builder, key = _BUILDER.search(command), _KEY.search(command)
+    return LastBuild(key[1] if key else "", builder[1] if builder else "", "--no-cache-filter " in command)

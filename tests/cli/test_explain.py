@@ -1,0 +1,170 @@
+"""`doit layers explain`, as typed: every reason that it gives was brought about before."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.cli.scratch import Crate, docker, message
+
+
+def explain(crate: Crate, *words: str) -> dict[str, list[str]]:
+    """Layer, with what is said of it; `head`: the two sides and the notes."""
+    blocks = crate.doit("layers", "explain", *words).ok().out.rstrip("\n").split("\n\n")
+    layers = {}
+    for block in blocks[1:]:
+        head, *lines = block.splitlines()
+        name, _, rest = head.partition(": ")
+        layers[name] = [rest, *(line.strip() for line in lines)]
+    return {"head": blocks[0].splitlines(), **layers}
+
+
+def asked(crate: Crate, *words: str) -> Any:
+    """The JSON form."""
+    result = crate.doit("layers", "explain", "--json", *words).ok()
+    assert result.err == ""
+    return json.loads(result.out)
+
+
+def keys(crate: Crate) -> dict[str, str]:
+    plan = json.loads(crate.doit("layers", "plan", "--json").ok().out)
+    return {layer["layer"]: layer["key"] for layer in plan["layers"]}
+
+
+def git(crate: Crate, *words: str) -> None:
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", *words]
+    subprocess.run(command, cwd=crate.folder, check=True, capture_output=True)
+
+
+def test_a_story(own: Crate) -> None:
+    told = explain(own)
+    assert told["head"][0] == "from  nothing: no image of this project was built here with dev/host"
+    assert all(told[layer][0].endswith("nothing to compare with (would be built)") for layer in ("base", "deps", "app"))
+    own.doit().ok()
+    first = keys(own)
+
+    told = explain(own)
+    assert told["head"] == ["from  what this checkout built or found last", "to    the tree as it stands"]
+    for layer, key in first.items():
+        assert told[layer] == [f"the same key, {key[:12]} (its image is here)"]
+
+    own.edit("src/main.rs", "first text", "second text")
+    own.write("src/more.rs", "")
+    second = keys(own)
+    told = explain(own, "app")
+    assert list(told) == ["head", "app"]
+    assert told["app"] == [
+        f"{first['app'][:12]} → {second['app'][:12]} (would be built)",
+        "file src/main.rs changed",
+        "file src/more.rs added",
+    ]
+
+    # By key, tag and image: the same image, the same words.
+    for word in (first["app"][:8], f"app-{first['app'][:6]}", "latest", f"{own.name}:latest"):
+        assert explain(own, "--from", word)["app"] == told["app"]
+    # In the other direction.
+    turned = explain(own, "app", "--from", "tree", "--to", "latest")
+    assert turned["app"] == [
+        f"{second['app'][:12]} → {first['app'][:12]}", "file src/main.rs changed", "file src/more.rs removed"
+    ]  # fmt: skip
+
+    own.doit().ok()
+    two = explain(own, "--from", first["app"], "--to", second["app"])
+    assert two["head"][0].startswith(f"from  image {own.name}:app-{first['app'][:12]}, built 20")
+    assert two["app"][1:] == ["file src/main.rs changed", "file src/more.rs added"]
+    assert two["deps"] == [f"the same key, {first['deps'][:12]}"]
+
+
+def test_reasons_in_no_key(own: Crate) -> None:
+    own.doit().ok()
+    own_keys = keys(own)
+    tag = next(tag for tag in own.images() if ":base-" in tag)
+    docker("image", "rm", tag)
+    told = explain(own, "base")
+    assert told["base"] == [
+        f"the same key, {own_keys['base'][:12]} (would be built)",
+        f"besides: the image base-{own_keys['base'][:12]} was here and was removed; who removed it is not recorded",
+        *told["base"][2:],
+    ]
+    own.doit().ok()
+    own.doit("cache_clear:medium", "--yes").ok()
+    told = explain(own, "app")
+    removed = f"besides: the image app-{own_keys['app'][:12]} was here and was removed; doit cache_clear removed it"
+    assert told["app"][1] == removed
+    assert (
+        "besides: cache_clear cleared this layer and it was not built since: BuildKit's own cache of it is not used"
+        in told["app"]
+    )
+
+
+def test_the_json_form(own: Crate) -> None:
+    own.doit().ok()
+    before = keys(own)
+    own.edit("Cargo.toml", 'edition = "2021"', 'edition = "2021"\n[profile.dev]\ndebug = 0')
+    found = asked(own)
+    assert list(found) == ["from", "to", "layers", "miss", "notes"]
+    assert (found["from"]["kind"], found["to"]["kind"]) == ("built", "tree")
+    assert found["from"]["keys"]["app"] == before["app"]
+    assert found["miss"] is None
+    assert [layer["layer"] for layer in found["layers"]] == ["base", "runtime", "deps", "app"]
+    deps = found["layers"][2]
+    assert list(deps) == ["layer", "from", "to", "same", "action", "changes", "outside", "unknown"]
+    assert (deps["from"], deps["same"], deps["action"]) == (before["deps"], False, "build")
+    assert deps["changes"] == [
+        {
+            "kind": "profile",
+            "inputs": ["profile dev"],
+            "from": None,
+            "to": '{"debug":0}',
+            "text": "profile dev: debug = 0 (was not set)",
+            "because": None,
+        }
+    ]
+    assert deps["outside"] == [
+        "cooked in full: no earlier deps image here has the same base, profile, target and flags"
+    ]
+
+
+def test_a_commit_against_the_tree_and_against_an_image(own: Crate) -> None:
+    git(own, "init", "--quiet")
+    git(own, "add", "--all")
+    git(own, "commit", "--quiet", "--message", "as it was")
+    git(own, "tag", "v1")
+    own.edit("src/main.rs", "first text", "second text")
+    told = explain(own, "app", "--from", "v1")
+    assert told["head"][0].startswith("from  commit ")
+    assert told["app"][1:] == ["file src/main.rs changed"]
+    own.edit("src/main.rs", "second text", "first text")
+    own.doit().ok()
+    told = explain(own, "--from", "v1", "--to", "latest")
+    assert all(told[layer][0].startswith("the same key") for layer in ("base", "deps", "app"))
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "step"),
+    [
+        (["apq"], '"apq" is no layer', "next: one of base, deps, app"),
+        (["app", "deps"], '"app deps" is no layer', "next: one of base, deps, app"),
+        (["--from", "abcd1234"], '--from "abcd1234" is no key, tag or git revision here', "next: there are "),
+        (["--to", "latets"], '--to "latets" is no key, tag or git revision here', "next: did you mean latest?"),
+        (["app", "--from", "deps"], '--from "deps" is no key, tag or git revision here', "next: "),
+    ],
+)
+def test_words_that_mean_nothing(crate: Crate, words: list[str], what: str, step: str) -> None:
+    refused = crate.doit("layers", "explain", *words)
+    assert refused.code == 2
+    assert refused.out == ""
+    said, following = message(refused)
+    assert said.startswith(what)
+    assert f"next: {following}".startswith(step)
+
+
+def test_a_deps_image_says_nothing_of_the_app(crate: Crate) -> None:
+    deps = json.loads(crate.doit("layers", "plan", "--json").ok().out)["layers"][1]
+    refused = crate.doit("layers", "explain", "app", "--from", deps["tag"])
+    assert (refused.code, refused.out) == (2, "")
+    assert f"image {deps['tag']}, built " in refused.err
+    assert "says nothing of app\nnext: it knows deps, base" in refused.err

@@ -1,0 +1,128 @@
+"""Why a layer is built although its key says nothing: brought about on a real engine, then read."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from layerdoit import build
+from layerdoit.engine import mounts
+from layerdoit.errors import ConfigError
+from layerdoit.explain import answer
+from tests.engine.registry_fixture import Registry, registry
+from tests.engine.test_cooked import FILES, NEW, NEWEST, OLD, configure, lock
+
+if TYPE_CHECKING:
+    from layerdoit.project import Project
+    from tests.engine.conftest import Checkout
+
+__all__ = ["registry"]
+
+
+def said(one: Checkout, layer: str, old: str = "", new: str = "", **variables: str) -> list[str]:
+    """What explain says of one layer, without the line of its keys."""
+    lines = list(answer.explain(one.project(**variables), [layer], old, new).lines())
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{layer}: "))
+    return [line.strip() for line in lines[start + 1 :]]
+
+
+def test_what_became_of_the_target_mount(checkout: Callable[..., Checkout]) -> None:
+    one = checkout()
+    first = one.build()["app"].step.spec
+    one.replace("app/src/main.rs", "0000", "1111")
+    assert said(one, "app") == ["file app/src/main.rs changed"]
+
+    # The same project, checked out elsewhere: what the labels of the other's image say is enough.
+    other = checkout()
+    shutil.copytree(one.root, other.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".layerdoit"))
+    elsewhere = said(other, "app")
+    assert elsewhere[0] == "file app/src/main.rs changed"
+    assert "compiled in another checkout" in elsewhere[1]
+    assert elsewhere[2].startswith("besides: the target mount is not on builder ")
+    assert said(other, "app", first.tag) == elsewhere
+
+    for mount in mounts.of_project(one.name):
+        mounts.prune(mount.record)
+    gone = said(one, "app")
+    assert gone[0] == "file app/src/main.rs changed"
+    assert gone[1].startswith("besides: the target mount is not on builder ")
+    assert gone[1].endswith("all of the workspace's own crates compile")
+    assert len(gone) == 2
+    # It is true.
+    assert one.build()["app"].counts["compiled"] >= 3
+    assert said(one, "app") == []
+
+
+def test_how_dependencies_come_about_and_what_compiled_again(checkout: Callable[..., Checkout]) -> None:
+    one = checkout(FILES)
+    configure(one)
+    done = one.build()
+    tag = done["deps"].step.spec.tag
+    assert said(one, "deps") == []
+
+    one.write({"Cargo.lock": lock(NEW)})
+    moved = f"itoa {OLD} → {NEW} — direct dependency of digits, asked for as before"
+    assert said(one, "deps") == [
+        moved,
+        f"besides: cooked on {tag}, which has 1 of the 2 packages: only the others compile",
+    ]
+    configure(one, more="deps: {delta: false}\n")
+    assert said(one, "deps") == [moved, "besides: cooked in full: deps.delta is off"]
+    configure(one)
+    alone = "besides: cooked in full: no earlier deps image here has the same base, profile, target and flags"
+    assert said(one, "deps", PROFILE="release")[-1] == alone
+
+    configure(one, more="deps: {max_chain: 1}\n")
+    second = one.build()["deps"].step.spec.tag
+    one.write({"Cargo.lock": lock(NEWEST)})
+    assert said(one, "deps")[-1].startswith(f"besides: cooked on {tag}, which has ")
+    subprocess.run(["docker", "image", "rm", tag], check=True, capture_output=True)
+    assert said(one, "deps")[-1] == (
+        f"besides: cooked in full: the chain is squashed, as {second} stands on 1 other (deps.max_chain: 1)"
+    )
+    squashed = "besides: the dependencies are cooked in full, and each full cook has a target mount of its own: "
+    assert said(one, "app")[-1].startswith(squashed)
+
+
+def test_a_miss_is_told_from_the_log_of_the_build(
+    checkout: Callable[..., Checkout], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = checkout(FILES)
+    configure(one)
+    real = build.cargo_args
+
+    def other_flags(project: Project, *, bins: bool) -> str:
+        return real(project, bins=bins) + (" --config profile.dev.package.itoa.opt-level=1" if bins else "")
+
+    monkeypatch.setattr(build, "cargo_args", other_flags)
+    one.build()
+    (line,) = said(one, "app")
+    again = f"in the last build: 1 external crate compiled again in the app build (itoa@{OLD})"
+    assert line == f"{again}: the profile is another one (which key of it, a fingerprint does not say)"
+
+
+def test_an_image_that_only_the_registry_has(
+    checkout: Callable[..., Checkout],
+    registry: Registry,
+) -> None:
+    """Labels are read without a pull, also those of the layers below."""
+    repository = f"{registry.address}/team/explained"
+    one = checkout(None, f"registry: {{repository: '{repository}'}}\n")
+    done = {layer: outcome.step.spec for layer, outcome in one.build().items()}
+    for layer in ("base", "runtime", "deps", "app"):
+        registry.push(done[layer].tag, f"team/explained:{done[layer].tag.rpartition(':')[2]}")
+    subprocess.run(["docker", "image", "rm", "--force", *one.tags()], check=True, capture_output=True)
+    shutil.rmtree(one.root / ".layerdoit")
+    one.replace("app/src/main.rs", "0000", "1111")
+    one.replace("Cargo.toml", "debug = 0", "debug = 1")
+    tag = done["app"].tag.rpartition(":")[2]
+    for word in (tag, f"{repository}:{tag}"):
+        assert said(one, "app", word)[:2] == ["the deps layer changed", "file Cargo.toml changed"]
+        assert said(one, "deps", word)[0] == "profile dev: debug 0 → 1"
+    assert one.tags() == set()
+    with pytest.raises(ConfigError, match="is no key, tag or git revision here"):
+        said(one, "app", f"{repository}:app-0123")
