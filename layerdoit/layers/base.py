@@ -26,6 +26,7 @@ class BaseFacts:
     image: str
     runtime_image: str
     user: str
+    components: Sequence[str] = ()
 
 
 def builder(facts: BaseFacts, repository: str) -> Spec:
@@ -39,6 +40,7 @@ def builder(facts: BaseFacts, repository: str) -> Spec:
             "toolchain": facts.toolchain,
             "targets": " ".join(sorted(set(facts.targets))),
             "packages": " ".join(sorted(set(facts.packages))),
+            **({"components": " ".join(sorted(set(facts.components)))} if facts.components else {}),
         },
         repository,
     )

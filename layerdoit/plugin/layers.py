@@ -29,6 +29,9 @@ class Verb:
 
 VERBS: Final[Mapping[str, Verb]] = {
     "plan": Verb("what would be done to each layer, and why; builds nothing", ("json", "exit_code")),
+    "explain": Verb("why a layer changed: two keys, images or commits in words", ("from", "to", "json"), "[LAYER]"),
+    "doctor": Verb("what is wrong with engine, project and Dockerfiles, and the fix", ("json", "exit_code", "measure")),
+    "init": Verb("look at a Rust project and write the dodo.py and layerdoit.yaml that it needs", ("yes",)),
     "version": Verb("versions of layerdoit, doit, engine and buildx", ("json",)),
 }
 _ALWAYS: Final = ("root",)
@@ -44,7 +47,11 @@ def _text(name: str, default: str, meaning: str) -> dict[str, Any]:
 
 OPTIONS: Final = (
     _flag("json", "one JSON object on standard output"),
-    _flag("exit_code", "exit with 2 when anything would be done"),
+    _flag("exit_code", "plan: exit with 2 when anything would be done; doctor: when there are warnings"),
+    _text("from", "", "explain: a key or its beginning, a tag, a git revision, tree or last (default: last)"),
+    _text("to", "", "explain: the same (default: tree, the tree as it stands)"),
+    _flag("yes", "init: do not ask"),
+    _flag("measure", "doctor: measure what faster settings would save on this project; takes minutes"),
     _text("root", ".", "folder of the Rust project"),
 )
 
@@ -67,6 +74,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
             *(f"  {name:<9} {verb.purpose}" for name, verb in VERBS.items()),
             "",
             "`plan --exit-code` exits with 2 when a layer would be pulled or built, with 0 when nothing would be done.",
+            "`doctor` exits with 1 when it finds an error, otherwise with 0; with --exit-code with 2 for warnings.",
             "Variables such as PROFILE=release work as for the tasks.",
         ]
     )

@@ -148,7 +148,9 @@ def _chain(tables: Mapping[str, Any], profile: str) -> list[str]:
     name: str | None = "dev" if profile == "debug" else profile
     while name is not None and name not in chain:
         chain.append(name)
-        name = tables.get(name, {}).get("inherits", _BUILT_IN.get(name))
+        above = tables.get(name, {}).get("inherits", _BUILT_IN.get(name))
+        # Anything but a name is for cargo to refuse.
+        name = above if isinstance(above, str) else None
     return chain
 
 

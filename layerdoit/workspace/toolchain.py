@@ -31,6 +31,7 @@ class Toolchain:
     host: str
     source: str  # where the channel was named, in words
     targets: tuple[str, ...]
+    components: tuple[str, ...] = ()  # as the toolchain file names them: "clippy"
 
     @property
     def identity(self) -> str:
@@ -53,7 +54,8 @@ def detect(root: Path, override: str | None, state_dir: Path, *, run: Run | None
     named = _named(root.resolve(), override)
     if is_exact(named.channel) and not named.path:
         host = _machine()
-        return Toolchain(named.channel, _release_of(named.channel), None, host, named.source, named.targets)
+        release = _release_of(named.channel)
+        return Toolchain(named.channel, release, None, host, named.source, named.targets, named.components)
     rustc = shutil.which("rustc") if not named.path else str(Path(named.path) / "bin/rustc")
     if rustc is None or not os.path.exists(rustc):
         raise WorkspaceError("the Rust toolchain is not known: no version is named and no rustc is found", hint=_HINT)
@@ -87,13 +89,15 @@ class _Named:
     source: str
     targets: tuple[str, ...] = ()
     path: str | None = None  # a toolchain of one's own, by folder
+    components: tuple[str, ...] = ()
 
 
 def _named(root: Path, override: str | None) -> _Named:
     file = next((p for folder in (root, *root.parents) if (p := _toolchain_file(folder))), None)
     in_file = _read_file(file) if file else _Named("", "the host's rustc")
     if override:
-        return _Named(_HOST.sub("", override.strip()), "the configuration", in_file.targets)
+        channel = _HOST.sub("", override.strip())
+        return _Named(channel, "the configuration", in_file.targets, components=in_file.components)
     return in_file
 
 
@@ -117,12 +121,17 @@ def _read_file(file: Path) -> _Named:
         where = f"{file}:{line[1]}" if line else str(file)
         raise WorkspaceError(f"the toolchain file is not valid TOML: {error}", where=where) from error
     table = table if isinstance(table, dict) else {"channel": None}
-    channel, path, targets = table.get("channel", ""), table.get("path"), table.get("targets", [])
-    texts = isinstance(channel, str) and isinstance(path, str | None) and isinstance(targets, list)
-    if not texts or not all(isinstance(target, str) for target in targets):
-        raise WorkspaceError("[toolchain] must hold a channel (text) and may hold targets (a list)", where=str(file))
+    channel, path = table.get("channel", ""), table.get("path")
+    targets, components = table.get("targets", []), table.get("components", [])
+    listed = isinstance(targets, list) and isinstance(components, list)
+    texts = isinstance(channel, str) and isinstance(path, str | None) and listed
+    if not texts or not all(isinstance(word, str) for word in (*targets, *components)):
+        raise WorkspaceError(
+            "[toolchain] must hold a channel (text) and may hold targets and components (lists)", where=str(file)
+        )
     folder = str(file.parent / path) if path else None
-    return _Named(_HOST.sub("", channel.strip()), file.name, tuple(sorted(set(targets))), folder)
+    channel = _HOST.sub("", channel.strip())
+    return _Named(channel, file.name, tuple(sorted(set(targets))), folder, tuple(sorted(set(components))))
 
 
 def _release_of(channel: str) -> str | None:
@@ -193,7 +202,8 @@ def _from_answers(named: _Named, answers: dict[str, str]) -> Toolchain:
         raise WorkspaceError(f"toolchain {wanted} is asked for, but the host's rustc is {release}", hint=_HINT)
     full = f"{release} {answers['commit-date']}" if stage and "commit-date" in answers else release
     channel = wanted or (stage.partition(".")[0] if stage else release)
-    return Toolchain(channel, full, Path(answers["sysroot"]), answers["host"], named.source, named.targets)
+    sysroot, host = Path(answers["sysroot"]), answers["host"]
+    return Toolchain(channel, full, sysroot, host, named.source, named.targets, named.components)
 
 
 def _cached(cache: Path, key: str) -> dict[str, str] | None:

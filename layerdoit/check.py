@@ -1,0 +1,188 @@
+"""`doit check`: tests and clippy for the whole workspace, in layers of their own beside those of the image.
+
+A check is a project that asks another question of the same tree: all members instead of the chosen ones, their
+dev-dependencies too. So it has a deps layer and a private target folder of its own, and never disturbs the build's;
+everything else (keys, delta cooks, secrets, clearing) is the same. The image of its app layer is only the mark that
+this very tree passed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerdoit import config as configuration
+from layerdoit.errors import BuildError
+from layerdoit.project import Project
+from layerdoit.resources import dockerfile_dir
+
+if TYPE_CHECKING:
+    from layerdoit.known import Known
+    from layerdoit.layers.key import Spec
+    from layerdoit.layers.plan import Outcome
+    from layerdoit.workspace.selection import Selection
+    from layerdoit.workspace.sources import Sources
+
+_SCRIPTS = ("cook.sh", "build.sh")
+# Lines of a failed check that are shown; the log holds all.
+SHOWN = 200
+_RESULT = re.compile(r"test result: \w+\. (\d+) passed; \d+ failed; (\d+) ignored")
+_PROGRESS = re.compile(r"\s*(Compiling|Checking|Finished|Fresh|Blocking) ")
+# Lines of check.sh.
+_TESTS, _CLIPPY, _NO_CLIPPY = "layerdoit: tests", "layerdoit: clippy", "layerdoit: no-clippy"
+
+
+class CheckProject(Project):
+    """A project as a check sees it."""
+
+    @cached_property
+    def plain(self) -> Project:
+        """The project as a build sees it."""
+        return Project(self.root, self.variables)
+
+    @cached_property
+    def config(self) -> configuration.Config:
+        """Nothing of an image: no assets, no smoke test; its mark is not shared."""
+        config = self.plain.config
+        image = replace(config.image, assets={}, smoke=(), cmd=(), expose=(), env={}, labels={})
+        pushed = tuple(layer for layer in config.registry.push if layer != "app")
+        return replace(config, image=image, registry=replace(config.registry, push=pushed))
+
+    @cached_property
+    def name(self) -> str:
+        """The same project's: what is cleared, is cleared for both."""
+        return self.plain.name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The mark has no friendly name."""
+        return ()
+
+    @cached_property
+    def variant(self) -> str:
+        """Apart from the images that are built."""
+        return f"{self.config.profile}+check/{self.config.target or 'host'}"
+
+    @cached_property
+    def selection(self) -> Selection:
+        """Every member, and no binary for an image."""
+        from layerdoit.workspace.selection import Selection
+
+        return Selection(tuple(sorted(key for key, package in self.workspace.packages.items() if package.member)), ())
+
+    @cached_property
+    def entrypoint(self) -> str:
+        """The mark runs nothing."""
+        return ""
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Tests may read everything."""
+        return self.all_sources
+
+    def scripts(self, *names: str) -> dict[str, bytes]:
+        """The build's own scripts, to which `cargo build` means tests and clippy."""
+        before = (dockerfile_dir() / "check.sh").read_bytes()
+        return {
+            name: before + content if name in _SCRIPTS else content for name, content in super().scripts(*names).items()
+        }
+
+    @cached_property
+    def specs(self) -> tuple[Spec, ...]:
+        """The build's, with what dev-dependencies add: their tables, and every locked package."""
+        from layerdoit.layers.key import Spec, digest
+
+        builder, runtime, cooked, app = super().specs
+        stubs = digest(word for path, content in self.stub.files.items() for word in (path, content.decode()))
+        locked = {
+            f"package {item.name} {item.version}": item.checksum or item.source or "" for item in self.lock.external
+        }
+        inputs = {**cooked.inputs, **locked, "check": "tests and clippy", "dev-dependency stubs": stubs}
+        deps = Spec("deps", inputs, cooked.repository)
+
+        def listed() -> Mapping[str, str]:
+            return {**app.label_inputs, "deps": deps.key}
+
+        return (builder, runtime, deps, Spec("app", {**app.inputs, "deps": deps.key}, app.repository, listed))
+
+    @cached_property
+    def known(self) -> Known | None:
+        """What a build remembers is about other images."""
+        return None
+
+    def remember(self) -> None:
+        """See `known`."""
+
+
+def run(project: CheckProject) -> tuple[list[Outcome], list[str]]:
+    """Test and lint, unless this tree passed before; the outcomes of all layers, and what tests and clippy printed.
+
+    Raises BuildError, with that print, when a test or clippy failed.
+    """
+    from layerdoit import build
+
+    begun = time.time()
+    outcomes = [outcome for layer in ("base", "deps") for outcome in build.ensure(project, layer)]
+    try:
+        outcomes += build.ensure(project, "app")
+    except BuildError as error:
+        said = printed(project.state, begun)
+        what = "\n".join(["the check failed", *said[-SHOWN:]]) if said else error.what
+        if _NO_CLIPPY in said:
+            raise BuildError(
+                f"{what}\nclippy was not run: the Rust toolchain in the base image has none",
+                hint='name it in rust-toolchain.toml ([toolchain] components = ["clippy"]), for whoever builds the base',
+            ) from error
+        raise BuildError(what, hint=error.hint) from error
+    return outcomes, printed(project.state, begun) if outcomes[-1].step.action == "build" else []
+
+
+def show(project: Project) -> None:
+    """The task: say what was done, and what tests and clippy had to say."""
+    from layerdoit import told
+
+    twin = CheckProject(project.root, project.variables)
+    twin.asked = project.asked
+    outcomes, said = run(twin)
+    told.outcomes(twin, [outcome for outcome in outcomes[:-1] if outcome.step.action != "reuse"])
+    for text in clippy(said):
+        print(text, file=sys.stderr, flush=True)
+    last = outcomes[-1]
+    why = "; ".join(last.step.reasons)
+    done = f"in {last.seconds:.1f} s: {summary(said)} — {why}" if said else "this tree passed before"
+    told.say(f"check   {done}")
+
+
+def printed(state: Path, since: float) -> list[str]:
+    """What tests and clippy printed in the app build since a time; empty where it did not come to that."""
+    logs = [path for path in (state / "logs").glob("*-app.log") if path.stat().st_mtime >= since - 1]
+    for path in sorted(logs, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        if _TESTS in lines:
+            rest = lines[lines.index(_TESTS) + 1 :]
+            ended = next(
+                (index for index, text in enumerate(rest) if text.startswith("layerdoit: compiled=")), len(rest)
+            )
+            return [text for text in rest[:ended] if not text.startswith("# ") and text.strip()]
+    return []
+
+
+def summary(said: Sequence[str]) -> str:
+    """`12 tests passed, 1 ignored; clippy: 2 warnings`."""
+    results = [tuple(map(int, found.groups())) for text in said if (found := _RESULT.search(text))]
+    passed, ignored = (sum(result[index] for result in results) for index in range(2))
+    told = f"{passed} test{'' if passed == 1 else 's'} passed" + (f", {ignored} ignored" if ignored else "")
+    warnings = sum(text.startswith("warning: ") and " generated " not in text for text in clippy(said))
+    return f"{told}; clippy: {warnings or 'no'} warning{'' if warnings == 1 else 's'}"
+
+
+def clippy(said: Sequence[str]) -> list[str]:
+    """What clippy had to say, without cargo's own lines."""
+    after = said[said.index(_CLIPPY) + 1 :] if _CLIPPY in said else []
+    return [text for text in after if not _PROGRESS.match(text)]

@@ -1,0 +1,70 @@
+"""`doit check` on a real engine: tests and clippy run, failures are shown, the image's own layers stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from layerdoit import check
+from layerdoit.errors import BuildError
+
+TEST = """\
+#[test]
+fn value_is_what_lib_says() {
+    assert!(!value().is_empty());
+}
+
+#[test]
+fn there_is_no_network_but_there_is_a_loopback() {
+    assert!(std::net::TcpStream::connect("192.0.2.1:80").is_err());
+    assert!(std::net::TcpListener::bind("127.0.0.1:0").is_ok());
+}
+
+fn value() -> String { lib::value() }
+"""
+
+
+def run(tree: Any) -> tuple[dict[str, str], list[str]]:
+    """What was done to each layer, and what tests and clippy printed."""
+    outcomes, said = check.run(check.CheckProject(tree.root, {}))
+    return {outcome.step.spec.layer: outcome.step.action for outcome in outcomes}, said
+
+
+def test_check(checkout: Callable[..., Any]) -> None:
+    tree = checkout()
+    built = {layer: outcome.step.spec.tag for layer, outcome in tree.build().items()}
+    tree.write({"lib/tests/it.rs": TEST})
+    did, said = run(tree)
+    assert (did["deps"], did["app"]) == ("build", "build")
+    assert check.summary(said) == "2 tests passed; clippy: no warnings"
+
+    # The same tree is not tested again, and nothing of the image's own layers has to be made again.
+    again, silent = run(tree)
+    assert (set(again.values()), silent) == ({"reuse"}, [])
+    (tree.root / "lib/tests/it.rs").unlink()
+    outcomes = tree.build()
+    assert {layer: outcome.step.spec.tag for layer, outcome in outcomes.items()} == built
+    assert {outcome.step.action for outcome in outcomes.values()} == {"reuse"}
+
+    # What fails says so with its own words; what clippy finds is told.
+    tree.write({"lib/tests/it.rs": TEST.replace("!value()", "value()")})
+    with pytest.raises(BuildError) as failed:
+        run(tree)
+    assert "value_is_what_lib_says" in failed.value.what
+    assert "panicked at lib/tests/it.rs" in failed.value.what
+    assert "there_is_no_network_but_there_is_a_loopback ... ok" in failed.value.what
+
+    tree.write({"lib/tests/it.rs": TEST.replace("{ lib::value() }", "{ return lib::value(); }")})
+    did, said = run(tree)
+    assert (did["deps"], did["app"]) == ("reuse", "build")
+    assert check.summary(said) == "2 tests passed; clippy: 1 warning"
+    assert any("needless_return" in line for line in check.clippy(said))
+
+
+def test_what_does_not_compile(checkout: Callable[..., Any]) -> None:
+    tree = checkout()
+    tree.write({"lib/tests/it.rs": "#[test]\nfn broken() { lib::nothing() }\n"})
+    with pytest.raises(BuildError, match=r"cannot find function `nothing`"):
+        run(tree)

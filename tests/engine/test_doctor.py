@@ -1,0 +1,73 @@
+"""The check-up against a real engine: what it says of one, and that it is quick and leaves nothing behind."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from layerdoit.checkup import engine_facts
+from layerdoit.checkup.engine_facts import Builder, Engine, Failed
+from layerdoit.checkup.examination import PATIENCE, examine
+from layerdoit.checkup.finding import Finding
+
+KEY = "MIIEowIBAAKCAQEAx0Zk3jvQ5Wq8rTnYb1uLdPfHc2sVgX7eJmKzN9oUaBtRiSyE"
+
+
+def test_a_built_checkout_is_well(checkout: Any) -> None:
+    tree = checkout()
+    tree.build()
+    tags = tree.tags()
+    begun = time.monotonic()
+    found = examine(tree.project())
+    assert time.monotonic() - begun < PATIENCE
+    assert [finding for finding in found.findings if finding.level == "error"] == []
+    facts = {fact.name: fact.value for fact in found.facts}
+    assert facts["layers"] == "all there"
+    assert "ms for" in facts["time to a no-op"]
+    assert "files" in facts["context"]
+    assert tree.tags() == tags
+
+
+def test_findings_of_a_tree(checkout: Any) -> None:
+    tree = checkout()
+    tree.write(
+        {
+            "Dockerfile": "FROM rust:1\nWORKDIR /app\nCOPY . .\nRUN cargo build\nCMD app\n",
+            "app/key.pem": f"-----BEGIN PRIVATE KEY-----\n{KEY}\n",
+        }
+    )
+    found: dict[str, Finding] = {finding.id: finding for finding in examine(tree.project()).findings}
+    assert found["secret-in-context"].where == "app/key.pem:1"
+    assert found["df-sources-before-deps"].where == "Dockerfile:3"
+    assert {"df-root", "df-unlocked", "df-dockerignore", "df-ships-compiler"} <= set(found)
+
+
+def test_engine_and_builder_as_they_are() -> None:
+    engine, builder, buildx = engine_facts.engine(), engine_facts.builder(None), engine_facts.buildx()
+    assert isinstance(engine, Engine)
+    assert engine.system == "linux"
+    assert engine.skew is not None
+    assert abs(engine.skew) < 5
+    assert isinstance(builder, Builder)
+    assert builder.status == "running"
+    assert any(platform.startswith("linux/") for platform in builder.platforms)
+    assert not isinstance(buildx, Failed)
+    assert buildx >= (0, 13)
+
+
+def test_a_builder_that_does_not_exist(tmp_path: Path) -> None:
+    found = engine_facts.builder("nobody-has-this-builder")
+    assert isinstance(found, Failed)
+    assert "nobody-has-this-builder" in found.why
+
+
+def test_measure(checkout: Any) -> None:
+    tree = checkout()
+    assert any("not built yet" in item.why for item in examine(tree.project(), measure=True).unchecked)
+    tree.build()
+    tags = tree.tags()
+    facts = {fact.name: fact.value for fact in examine(tree.project(), measure=True).facts}
+    assert {"edit, as it is", "edit, debug = false"} <= set(facts)
+    assert tree.tags() == tags
+    assert {outcome.step.action for outcome in tree.build().values()} == {"reuse"}
