@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from json import dumps
@@ -10,14 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
 from layerdoit import planner
-from layerdoit.errors import DeployError
-from layerdoit.layers.plan import Outcome
 from layerdoit.project import Project
 
 if TYPE_CHECKING:
-    from layerdoit.deploy.base import Release, Service
     from layerdoit.deploy.docker import DockerDeployment
-    from layerdoit.layers.plan import Outcome, Plan
+    from layerdoit.layers.plan import Plan
 
 
 def _say(text: str) -> None:
@@ -49,37 +45,10 @@ def app(project: Project) -> None:
 
 
 def _have(project: Project, layer: str) -> None:
-    from layerdoit import build
+    from layerdoit import build, renewal, told
 
-    for outcome in build.ensure(project, layer):
-        project.told.add(outcome.step.spec.layer)
-        _say(line(outcome))
-        for warning in warnings(outcome):
-            print(f"layerdoit: {warning}", file=sys.stderr, flush=True)
-
-
-def line(outcome: Outcome) -> str:
-    """One layer: what was done, how long it took, why."""
-    step = outcome.step
-    did = ""
-    if step.action != "reuse":
-        compiled = outcome.counts.get("compiled")
-        crates = "" if compiled is None else f", {compiled} crate{'' if compiled == 1 else 's'} compiled"
-        did = f" in {outcome.seconds:.1f} s: {outcome.how}{crates}"
-    return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {'; '.join(step.reasons)}"
-
-
-def warnings(outcome: Outcome) -> list[str]:
-    """A miss is seen: external crates that the app build had to compile again."""
-    external = outcome.counts.get("external", 0)
-    if outcome.step.spec.layer != "app" or not external:
-        return []
-    names = ", ".join(outcome.not_fresh[:8]) + (", …" if len(outcome.not_fresh) > 8 else "")
-    what = f"{external} external crates were not fresh and compiled again in the app build: {names}"
-    causes = (
-        "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
-    )
-    return [f"{what}; likely causes: {causes}"]
+    told.outcomes(project, build.ensure(project, layer))
+    renewal.sweep(project)
 
 
 def image(project: Project) -> None:
@@ -124,46 +93,26 @@ def deployment(project: Project) -> DockerDeployment:
     )
 
 
-def _release(project: Project) -> Release:
-    from layerdoit.deploy.base import Release
-
-    step = _plan(project).step("app")
-    if step.action != "reuse":
-        raise DeployError(
-            f"there is no image of the tree as it stands ({step.spec.tag}): {'; '.join(step.reasons)}",
-            hint="doit image builds it, doit cycle_fast builds and deploys it",
-        )
-    return Release(step.spec.tag, step.spec.key)
-
-
-def replace(project: Project) -> bool:
+def replace(project: Project) -> None:
     """Start the image beside the old container, wait until it is healthy, swap. The old one serves until then."""
-    from layerdoit import cycle
+    from layerdoit import cycles
 
-    for step in planner.plan_of(project).layers():
-        if step.spec.layer not in project.told:
-            _say(line(Outcome(step)))
-    result = cycle.run(deployment(project), lambda: _release(project))
-    for note in result.recovered:
-        _say(f"recovered: {note}")
-    if result.error is not None:
-        if result.service is not None and result.service.running:
-            at = f" at {url(result.service)}" if result.service.address else ""
-            print(f"layerdoit: {result.service.name} still serves{at}", file=sys.stderr, flush=True)
-        raise result.error
-    service = result.service
-    assert service is not None  # noqa: S101 - a cycle without error has one
-    phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.phases if name != "build")
-    how = "replaced the old one" if result.replaced else "started" if phases else "already serves this image"
-    _say(f"deploy  {service.name} {how}" + (f" ({phases})" if phases else ""))
-    if service.address:
-        _say(f"healthy at {url(service)}")
-    return True
+    cycles.fast(project, deployment(project))
 
 
-def url(service: Service) -> str:
-    """Where a user finds the service. What publishes a port is, as far as we know, an HTTP service."""
-    return f"http://{service.address}"
+def cycle_clean(project: Project, dry_run: bool) -> bool:
+    """Build the app from nothing, replace the container, then clear what `cache_clear:medium` clears."""
+    from layerdoit import cycles
+
+    return cycles.anew(project, deployment(project), "cycle_clean", "medium", yes=True, dry_run=dry_run)
+
+
+def cycle_nuclear(project: Project, yes: bool, dry_run: bool) -> bool:
+    """Build all layers from nothing, replace the container, then clear what `cache_clear:nuke` clears."""
+    from layerdoit import cycles
+
+    agreed = _agreed(project, yes)
+    return cycles.anew(project, deployment(project), "cycle_nuclear", "nuke", yes=agreed, dry_run=dry_run)
 
 
 def destroy(project: Project) -> None:
@@ -185,7 +134,7 @@ def status(project: Project, json: bool) -> None:
     if service is None:
         _say("nothing is deployed; doit cycle_fast does it")
     else:
-        at = url(service) if service.address else "(no port published)"
+        at = service.url if service.address else "(no port published)"
         _say(f"{service.name}  {found.health}  {at}  since {service.since}")
         _say("runs the image of the tree as it stands" if current else "runs an older image than the tree would give")
     for step in plan.layers():
@@ -208,18 +157,65 @@ def connect(project: Project) -> bool:
 
 def cache_status(project: Project, json: bool) -> None:
     """What this project's caches hold."""
-    from layerdoit.cache import usage
+    from concurrent.futures import ThreadPoolExecutor
 
-    found = usage.gather(project)
-    _say(dumps(usage.as_json(found)) if json else usage.render(found))
+    from layerdoit.cache import table, usage
+    from layerdoit.engine import builders
+
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(builders.of, project.config.builder)
+        found, builder = usage.gather(project), asked.result()
+    _say(dumps(table.as_json(found, builder)) if json else table.render(found, builder))
 
 
-def cache_clear(project: Project, level: str, yes: bool, dry_run: bool) -> bool:
+def cache_clear(project: Project, level: str, yes: bool, dry_run: bool, older_than: str, keep_last: str) -> bool:
     """Clear one level of this project's caches."""
-    from layerdoit.cache import clear
+    from layerdoit.cache import clear, levels
 
-    agreed = yes or configuration.confirmed(project.variables)
-    return clear.run(project, level, yes=agreed, dry_run=dry_run) == 0
+    less = levels.narrow(older_than, keep_last)
+    return clear.run(project, level, yes=_agreed(project, yes), dry_run=dry_run, less=less) == 0
+
+
+def cache_gc(project: Project, yes: bool, dry_run: bool, stale: bool) -> bool:
+    """Let go what the configured policy does not keep."""
+    from layerdoit.cache import gc
+
+    return gc.run(project, stale=stale, yes=_agreed(project, yes), dry_run=dry_run) == 0
+
+
+def cache_pin(project: Project, images: list[str], remove: bool, show: bool) -> None:
+    """Protect images, or no longer."""
+    from layerdoit.cache import pins, usage
+
+    if show:
+        _say(pins.listing(usage.gather(project)))
+    else:
+        pins.run(project, images, remove=remove)
+
+
+def cache_warm(project: Project, profiles: str) -> None:
+    """Have base and deps, without the app."""
+    from layerdoit import cycles
+
+    cycles.warm(project, [name for name in profiles.split(",") if name])
+
+
+def cache_refresh(project: Project, dry_run: bool) -> None:
+    """Cook the dependencies from nothing."""
+    from layerdoit import cycles
+
+    cycles.refresh(project, dry_run=dry_run)
+
+
+def _agreed(project: Project, yes: bool) -> bool:
+    return yes or configuration.confirmed(project.variables)
+
+
+def check(project: Project) -> None:
+    """Tests and clippy for the whole workspace."""
+    from layerdoit import check as checking
+
+    checking.show(project)
 
 
 ACTIONS: Mapping[str, Callable[..., Any]] = {
@@ -227,7 +223,10 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {
     "deps": deps,
     "app": app,
     "image": image,
+    "check": check,
     "cycle_fast": replace,
+    "cycle_clean": cycle_clean,
+    "cycle_nuclear": cycle_nuclear,
     "deploy": replace,
     "destroy": destroy,
     "status": status,
@@ -235,4 +234,8 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {
     "connect": connect,
     "cache_status": cache_status,
     "cache_clear": cache_clear,
+    "cache_gc": cache_gc,
+    "cache_pin": cache_pin,
+    "cache_warm": cache_warm,
+    "cache_refresh": cache_refresh,
 }

@@ -7,15 +7,19 @@ import json
 import shlex
 import shutil
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from layerdoit import history, planner, state
-from layerdoit.engine import buildx
+from layerdoit import planner, renewal, state
+from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX
-from layerdoit.errors import BuildError, EngineError
+from layerdoit.errors import BuildError, EngineError, LayerdoitError
+from layerdoit.history import recording
 from layerdoit.layers import deps as deps_layer
+from layerdoit.layers import dockerfile as dockerfiles
+from layerdoit.layers.key import Spec
 from layerdoit.layers.plan import Outcome, Plan, Step
 from layerdoit.project import Project
 from layerdoit.secrets import Secrets, gathered
@@ -47,21 +51,40 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
             plan = planner.plan_of(project)
             names = _wanted(plan, layer)
             try:
-                outcomes = [_ensure(project, plan, plan.step(name)) for name in names]
-            except buildx.ContextDiffers:
+                outcomes = _carried_out(project, plan, names)
+                moved = give_tags(project, plan) if layer == "app" else False
+            except (buildx.ContextDiffers, buildx.Cleared) as error:
                 if attempt == TRIES - 1:
                     raise
-                _resend(project)
+                if isinstance(error, buildx.ContextDiffers):
+                    _resend(project)
                 continue
             planner.forget(project)
             state.remember(project.state, project.variant, {name: plan.step(name).spec.key for name in names})
-            if layer == "app":
-                give_tags(project, plan)
             state.mark_cleared(project.state, done=names)
-            for outcome in outcomes:
-                history.record(project.state, project.variant, outcome)
+            built = any(outcome.step.action != "reuse" for outcome in outcomes)
+            if moved or built:
+                recording.layers(project, plan, outcomes)
+            if built and layer == "app" and project.config.retention.after_build:
+                from layerdoit.cache import gc
+
+                gc.after_build(project)
             return outcomes
     raise BuildError("the sources keep changing while they are read", hint="run again when the editing has ended")
+
+
+def _carried_out(project: Project, plan: Plan, names: Sequence[str]) -> list[Outcome]:
+    done: list[Outcome] = []
+    for name in names:
+        begun = time.monotonic()
+        try:
+            done.append(_ensure(project, plan, plan.step(name)))
+        except (buildx.ContextDiffers, buildx.Cleared):
+            raise
+        except (LayerdoitError, KeyboardInterrupt, SystemExit) as error:
+            recording.failure(project, done, plan.step(name), error, time.monotonic() - begun)
+            raise
+    return done
 
 
 def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:
@@ -79,6 +102,7 @@ def _resend(project: Project) -> None:
 def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
     if step.action == "reuse":
         return Outcome(step)
+    recording.begin(project)
     repository = project.config.registry.repository
     begun = time.monotonic()
     if step.action == "pull":
@@ -86,7 +110,9 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
 
         assert repository is not None  # noqa: S101 - only a registry makes a layer pullable
         registry.pull(step.spec, repository, project.name)
-        return Outcome(step, time.monotonic() - begun, f"pulled from {repository}")
+        return Outcome(
+            step, time.monotonic() - begun, f"pulled from {repository}", cold=True, size=_size(project, step)
+        )
     if step.spec.layer in ("base", "runtime") and "build" not in project.config.base.on_missing:
         raise EngineError(
             f"the base image {step.spec.tag} is not on this machine, and base.on_missing forbids to build it",
@@ -96,10 +122,19 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
     with state.open_log(project.state, step.spec.layer) as log:
         make = {"base": _base, "runtime": _base, "deps": _deps, "app": _app}[step.spec.layer]
         build, how, expected = make(project, plan, step, secrets)
-        if step.spec.layer in state.cleared(project.state):
+        build = _with_secrets(project, build, secrets)
+        if step.spec.layer in project.afresh or step.spec.layer in state.cleared(project.state):
             # BuildKit's own cache would bring back what the user cleared.
             build = replace(build, afresh=_STAGES[step.spec.layer])
-        built = buildx.run(build, log, expected)
+        renewal.replacing(project, step.spec.tag)
+        try:
+            built = buildx.run(build, log, expected)
+        except BuildError as error:
+            if isinstance(error, buildx.ContextDiffers) or not _cleared(project, plan, step):
+                raise _advised(project, step, error) from None
+            raise buildx.Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
+        if project.afresh.pop(step.spec.layer, None) and step.spec.layer == "app":
+            renewal.adopt(project, build.labels[PREFIX + "mount"])
     pushed = "base" if step.spec.layer == "runtime" else step.spec.layer
     if repository is not None and pushed in project.config.registry.push:
         from layerdoit.engine import registry
@@ -107,7 +142,68 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         registry.push(step.spec, repository)
         how = f"{how}, pushed to {repository}"
     report = built.report
-    return Outcome(step, time.monotonic() - begun, how, report.counts(), tuple(report.noted("not-fresh")))
+    return Outcome(
+        step,
+        time.monotonic() - begun,
+        how,
+        report.counts(),
+        tuple(report.noted("not-fresh")),
+        cold=report.ran > 0 and (from_nothing(step) or bool(build.afresh)),
+        export=report.export,
+        sent=report.sent,
+        size=_size(project, step),
+    )
+
+
+def _advised(project: Project, step: Step, error: BuildError) -> BuildError:
+    """The error, with the setting that cures it where a build lacks a Debian package."""
+    from layerdoit import diagnosis
+
+    if not isinstance(error, buildx.StepFailed):
+        return error
+    advice = diagnosis.advice(error.said, project.config)
+    if advice is None:
+        return error
+    log = (error.hint or "").rpartition("; ")[2]
+    return BuildError(f"{step.spec.layer} did not build: {advice.sentence}", hint=f"{advice.setting}; {log}")
+
+
+def _cleared(project: Project, plan: Plan, step: Step) -> bool:
+    """Whether what a layer is built from was there when it was planned, and is no longer.
+
+    Another checkout of the project may clear at any time; what its build took along already stays with it.
+    """
+    deps_parent = step.parent.tag if step.parent else plan.step("base").spec.tag
+    parents = {"deps": [deps_parent], "app": [plan.step("deps").spec.tag, plan.step("runtime").spec.tag]}
+    return any(project.images.inspect(tag) is None for tag in parents.get(step.spec.layer, ()))
+
+
+def from_nothing(step: Step) -> bool:
+    """Whether a build has nothing of an earlier one to go on."""
+    if step.spec.layer == "app":
+        return step.reasons == ("not built before",)
+    return step.parent is None
+
+
+def _size(project: Project, step: Step) -> int | None:
+    found = project.images.inspect(step.spec.tag)
+    return None if found is None else int(found.get("Size") or 0)
+
+
+def _with_secrets(project: Project, build: buildx.Build, secrets: Secrets) -> buildx.Build:
+    """The build with those secrets that its Dockerfile mounts."""
+    text = build.dockerfile.read_text(encoding="utf-8")
+    wanted = dockerfiles.secrets(text)
+    public = {name: content for name, content in secrets.open().items() if name in wanted}
+    for name, content in public.items():
+        _write(build.context / "control" / name, content)
+    hidden = secrets.without(public)
+    over_ssh = (*(package.source or "" for package in project.lock.external), *secrets.values.values())
+    ssh = secrets.ssh and any("ssh://" in place for place in over_ssh)
+    dockerfile = build.context / "Dockerfile"
+    text = dockerfiles.mounts(text, hidden.files.keys() | hidden.values.keys(), public, ssh=ssh)
+    _write(dockerfile, text.encode())
+    return replace(build, dockerfile=dockerfile, secrets=hidden.files, values=hidden.values, ssh=ssh)
 
 
 def labels(project: Project, step: Step, parent: str, **more: str) -> dict[str, str]:
@@ -147,6 +243,7 @@ def _base(project: Project, _plan: Plan, step: Step, secrets: Secrets) -> tuple[
         "RUNTIME_PACKAGES": " ".join(config.base.runtime_packages),
         "RUST_CHANNEL": origin.channel,
         "RUST_TARGETS": " ".join(project.targets),
+        "RUST_COMPONENTS": " ".join(project.toolchain.components),
         "APP_USER": config.image.user,
         **({"RUST_IMAGE": origin.rust_image} if origin.rust_image else {}),
         **secrets.args,
@@ -160,8 +257,6 @@ def _base(project: Project, _plan: Plan, step: Step, secrets: Secrets) -> tuple[
         args,
         target="builder" if step.spec.layer == "base" else "runtime",
         contexts={"toolchain": str(origin.sysroot)} if origin.sysroot else {},
-        secrets=secrets.files,
-        values=secrets.values,
         builder=config.builder,
     )
     return build, origin.words, None
@@ -222,7 +317,7 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
     compat = deps_layer.compatibility(step.spec.inputs)
     chain = {
         "compat": compat,
-        "seed": parent.seed if parent else step.spec.key,
+        "cook": parent.cook if parent else uuid.uuid4().hex[:12],
         "depth": str(0 if parent is None else parent.depth + 1),
         "locked": project.locked,
     }
@@ -238,9 +333,6 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
             "CARGO_ARGS": cargo_args(project, bins=False),
             **secrets.args,
         },
-        secrets=secrets.files,
-        values=secrets.values,
-        ssh=secrets.ssh,
         builder=project.config.builder,
     )
     how = f"cooked from {parent.tag}" if parent else "cooked"
@@ -250,13 +342,7 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
 # --- app -------------------------------------------------------------------------------------------------------------
 
 
-def mount_id(project: Project) -> str:
-    """The id of this checkout's private target mount: project, checkout, profile, target."""
-    checkout = hashlib.sha256(str(project.root).encode()).hexdigest()[:8]
-    return f"layerdoit/{project.name}/{checkout}/{project.variant}"
-
-
-def _app(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[buildx.Build, str, None]:
+def _app(project: Project, plan: Plan, step: Step, _secrets: Secrets) -> tuple[buildx.Build, str, None]:
     context = project.state / "context" / "app"
     control = context / "control"
     _control(project, control, project.scripts("build.sh", "sync.sh"))
@@ -267,20 +353,21 @@ def _app(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[bu
         raise buildx.ContextDiffers("sources changed while they were read")
     _write(control / "smoke", "".join(f"{line}\n" for line in project.config.image.smoke).encode())
     dockerfile = context / "Dockerfile"
-    _write(dockerfile, (project.dockerfile("app").read_text(encoding="utf-8") + image_settings(project)).encode())
+    assets = [(path, place, project.assets.host_path(path).is_dir()) for path, place in project.asset_paths.items()]
+    text = project.dockerfile("app").read_text(encoding="utf-8")
+    _write(dockerfile, dockerfiles.app(text, project.config.image, assets, project.entrypoint).encode())
     cooked, runtime = plan.step("deps").spec, plan.step("runtime").spec
-    seed = _seed(project, cooked.tag)
+    mount = _mount(project, cooked)
     build = buildx.Build(
         "app",
         dockerfile,
         context,
         [step.spec.tag],
-        labels(project, step, cooked.key, deps=cooked.key, runtime=runtime.key, seed=seed, mount=mount_id(project)),
+        labels(project, step, cooked.key, deps=cooked.key, runtime=runtime.key, mount=mount, **_worktree(project)),
         {
             "DEPS": cooked.tag,
-            "SEED": seed,
             "RUNTIME": runtime.tag,
-            "MOUNT": mount_id(project),
+            "MOUNT": mounts.placed(mount, project.root),
             "DEPS_KEY": cooked.key[:12],
             "TREE": hashlib.sha256(tree_text(project.sources.entries)).hexdigest(),
             "WORKDIR": project.workspace.context_path("."),
@@ -289,47 +376,31 @@ def _app(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[bu
             # Only the smoke test asks: without one, another entry point runs no cargo.
             "ENTRYPOINT": project.entrypoint if project.config.image.smoke else "",
         },
-        values={name: content for name, content in secrets.values.items() if name == "cargo-config"},
         builder=project.config.builder,
     )
     return build, "compiled", None
 
 
-def _seed(project: Project, deps_tag: str) -> str:
-    """The first image of the deps chain while it is there: the mount that it seeds keeps artefacts over bumps."""
-    described = project.images.inspect(deps_tag)
-    found = ((described or {}).get("Config") or {}).get("Labels") or {}
-    seed_key = found.get(PREFIX + "seed")
-    if not seed_key:
-        return deps_tag
-    seed_tag = f"{deps_tag.rsplit('-', 1)[0]}-{seed_key[:12]}"
-    return seed_tag if project.images.inspect(seed_tag) else deps_tag
+def _mount(project: Project, cooked: Spec) -> str:
+    plain = mounts.identity(project.name, project.root, project.variant, _cook(project, cooked))
+    return renewal.new_mount(project, plain) if "app" in project.afresh else renewal.mount(project, plain)
 
 
-def image_settings(project: Project) -> str:
-    """The end of the app's Dockerfile: what the configuration says of the image."""
-    image = project.config.image
-    lines = [""]
-    lines += [f"WORKDIR {json.dumps(image.workdir)}"]
-    for path, place in project.asset_paths.items():
-        isdir = (project.assets.host_path(path)).is_dir()
-        source = f"assets/{path}/" if isdir else f"assets/{path}"
-        lines.append("COPY " + json.dumps([source, place.rstrip("/") + "/" if isdir else place]))
-    lines += [f"ENV {name}={_quoted(value)}" for name, value in sorted(image.env.items())]
-    lines += [f"LABEL {_quoted(name)}={_quoted(value)}" for name, value in sorted(image.labels.items())]
-    lines += [f"EXPOSE {port}" for port in image.expose]
-    lines += [f"USER {image.user}"]
-    lines += ["ENTRYPOINT " + json.dumps([f"/usr/local/bin/{project.entrypoint}"])]
-    lines += ["CMD " + json.dumps(list(image.cmd))]
-    return "\n".join(lines) + "\n"
+def _worktree(project: Project) -> dict[str, str]:
+    """By it, the tag of a worktree that is no longer there is known as ours."""
+    return {"worktree": project.worktree} if project.worktree else {}
 
 
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
-    return f'"{escaped}"'
+def _cook(project: Project, cooked: Spec) -> str:
+    """The id of the full cook that a deps image comes from."""
+    return project.images.labels([cooked.tag]).get(cooked.tag, {}).get(PREFIX + "cook") or cooked.key[:12]
 
 
-def give_tags(project: Project, plan: Plan) -> None:
-    """Move the friendly tags to the image that the key names."""
+def give_tags(project: Project, plan: Plan) -> bool:
+    """Move the friendly tags to the image that the key names; whether any had to be. `Cleared` when it is not there."""
     tag = plan.step("app").spec.tag
-    project.images.tag(tag, project.repository, project.images.untagged(tag, project.repository, project.tags))
+    lacking = project.images.untagged(tag, project.repository, project.tags)
+    project.images.tag(tag, project.repository, lacking)
+    if lacking and project.images.inspect(tag) is None:
+        raise buildx.Cleared("the app image was cleared before it had its tags")
+    return bool(lacking)

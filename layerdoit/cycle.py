@@ -61,10 +61,14 @@ def run(
     deployment: Deployment,
     build: Callable[[], Release],
     *,
+    anew: bool = False,
     on_phase: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> CycleResult:
-    """One cycle. Errors that a user can act on are in the result; any other error comes out, after the rollback."""
+    """One cycle. Errors that a user can act on are in the result; any other error comes out, after the rollback.
+
+    `anew`: replace also what serves the same release: its image was built again.
+    """
     watch = _Watch(clock, on_phase)
     with _signals_as_errors():
         try:
@@ -72,15 +76,15 @@ def run(
             release = build()
             watch.leave()
             with deployment.lock():
-                return _deploy(deployment, release, watch)
+                return _deploy(deployment, release, watch, anew)
         except LayerdoitError as error:
             return _failed(deployment, watch, error, ())
 
 
-def _deploy(deployment: Deployment, release: Release, watch: _Watch) -> CycleResult:
+def _deploy(deployment: Deployment, release: Release, watch: _Watch, anew: bool) -> CycleResult:
     recovered = deployment.recover()
     old = deployment.current()
-    if deployment.serves(release):
+    if not anew and deployment.serves(release):
         return CycleResult(old, tuple(watch.done), recovered=recovered)
     try:
         watch.enter("start")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import posixpath
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +48,14 @@ class Project:
         self.variables = dict(variables)
         self.told: set[str] = set()
         """Layers of which this run has said what it did."""
+        self.begun = time.time_ns()
+        """When this run began, in ns since 1970; names the run in the history."""
+        self.asked = ""
+        """The task that was asked for."""
+        self.spent: dict[str, float] = {}
+        """Seconds of this run's phases that no layer counts."""
+        self.afresh: dict[str, str] = {}
+        """Layers to build from nothing in this run although their images are there, with the reason."""
         self._scanned: tuple[tuple[int, Sequence[str]], Sources] | None = None
 
     def __reduce__(self) -> tuple[type[Project], tuple[Path, Mapping[str, str]]]:
@@ -273,6 +282,7 @@ class Project:
             image=config.base.image or "",
             runtime_image=config.base.runtime_image or "",
             user=config.image.user,
+            components=self.toolchain.components,
         )
         builder, runtime = base.builder(facts, repository), base.runtime(facts, repository)
         crates = deps_inputs.inputs(self.workspace, self.lock, self.selection, self.options)
@@ -285,11 +295,11 @@ class Project:
             assets=self.assets.digest(),
             bins=" ".join(f"{package}/{name}" for package, name in self.selection.bins),
             settings=self.settings,
-            files=lambda: (self._listing(self.sources), self._listing(self.assets)),
+            files=lambda: (self.listing(self.sources), self.listing(self.assets)),
         )
         return (builder, runtime, cooked, app.spec(contents, cooked.key, runtime.key, repository))
 
-    def _listing(self, found: Sources) -> dict[str, str]:
+    def listing(self, found: Sources) -> dict[str, str]:
         """Path as a user knows it, relative to the workspace root -> kind and digest."""
         top = self.workspace.context_path(".")
         return {posixpath.relpath(path, top): entry.kind + entry.digest for path, entry in found.entries.items()}

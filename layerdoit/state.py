@@ -76,13 +76,18 @@ def remembered(folder: Path, variant: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[bool]:
-    """One build at a time in a checkout; the value says whether it had to be waited for. The kernel releases it."""
+def locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """One build at a time in a checkout; the value says whether it had to be waited for. The kernel releases it.
+
+    BlockingIOError where it would have to be waited for, and must not.
+    """
     waited = False
     with open(folder / "lock", "a+", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if not wait:
+                raise
             stream.seek(0)
             owner = stream.read().strip() or "?"
             print(f"layerdoit: waiting for another run in this checkout (process {owner})", file=sys.stderr, flush=True)

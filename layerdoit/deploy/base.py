@@ -65,6 +65,11 @@ class Service:
     address: str | None = None
     since: str = ""
 
+    @property
+    def url(self) -> str:
+        """Where a user finds it. What publishes a port is, as far as we know, an HTTP service."""
+        return f"http://{self.address}"
+
 
 @dataclass(frozen=True)
 class Status:

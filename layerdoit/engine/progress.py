@@ -16,6 +16,7 @@ from layerdoit.process import redact
 
 # Lines that the scripts of a build say to us.
 NOTE = re.compile(r"^layerdoit: (.*)$")
+_STEP = re.compile(r"\[[^\]]+\] RUN ")
 _COMPILING = re.compile(r"^\s*(?:Compiling|Checking) (\S+) v")
 _DOWNLOADED = re.compile(r"^\s*(Downloaded|Downloading|Updating|Finished)\b")
 # A transfer that takes long is said; a terminal is refreshed this often, in seconds.
@@ -25,13 +26,20 @@ PLAIN_EVERY = 15.0
 
 @dataclass
 class Report:
-    """What a build said. `notes`: our scripts' lines; `errors`: buildx's own; `tail`: the failing step's last lines."""
+    """What a build said. `notes`: our scripts' lines; `errors`: buildx's own; `tail`: the failing step's last lines.
+
+    `ran`: steps that were not in BuildKit's cache; `sent`: bytes that went to the builder; `export`: seconds in which
+    the image was written, and loaded.
+    """
 
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     failed_step: str | None = None
     tail: list[str] = field(default_factory=list)
     crates: int = 0
+    ran: int = 0
+    sent: int = 0
+    export: float = 0.0
 
     def counts(self) -> dict[str, int]:
         """The numbers of the last `name=number` note, such as `compiled`, `units`, `external`."""
@@ -102,6 +110,8 @@ class Reader:
         self._tails: dict[str, list[str]] = {}
         self._partial: dict[str, str] = {}
         self._object: list[str] = []
+        self._sent: dict[tuple[str, str], int] = {}
+        self._exporting: tuple[str, str] | None = None
         self._step = "starting"
         self._crate = ""
 
@@ -143,6 +153,11 @@ class Reader:
             self._log(f"# cached: {name}")
         elif vertex.get("completed") and vertex.get("started"):
             self._log(f"# done in {_seconds(vertex['started'], vertex['completed']):.2f} s: {name}")
+            self.report.ran += bool(_STEP.match(name))
+            if name.startswith(("exporting to ", "importing to ")):
+                first = self._exporting[0] if self._exporting else vertex["started"]
+                self._exporting = (min(first, vertex["started"]), vertex["completed"])
+                self.report.export = _seconds(*self._exporting)
         if vertex.get("error"):
             self.report.failed_step = name
             self.report.tail = self._tails.get(digest, [])
@@ -151,6 +166,9 @@ class Reader:
     def _status(self, status: dict[str, Any]) -> None:
         if status.get("started") and not status.get("completed"):
             self._step = _short(str(status.get("id", "")))
+        if status.get("name") == "transferring":
+            self._sent[status["vertex"], status["id"]] = int(status.get("current") or 0)
+            self.report.sent = sum(self._sent.values())
 
     def _output(self, vertex: str, data: str) -> None:
         text = self._partial.pop(vertex, "") + data

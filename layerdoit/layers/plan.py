@@ -58,13 +58,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done for a layer: seconds, how it came about, and cargo's counts (compiled, units, external)."""
+    """What was done for a layer: seconds, how it came about, and cargo's counts (compiled, units, external).
+
+    `cold`: made from nothing, not from what an earlier build left; `export`: the seconds in which the image was
+    written; `sent`: bytes that went to the builder; `size`: bytes of the image.
+    """
 
     step: Step
     seconds: float = 0.0
     how: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     not_fresh: tuple[str, ...] = ()
+    cold: bool = False
+    export: float = 0.0
+    sent: int | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,15 @@ class Plan:
     def step(self, layer: str) -> Step:
         """The step of one layer."""
         return next(step for step in self.steps if step.spec.layer == layer)
+
+    def afresh(self, layers: Mapping[str, str]) -> Plan:
+        """The same, with these layers built from nothing whether they are there or not; each with the reason."""
+        return Plan(
+            tuple(
+                Step(step.spec, "build", (layers[step.spec.layer],)) if step.spec.layer in layers else step
+                for step in self.steps
+            )
+        )
 
     @property
     def changes(self) -> bool:

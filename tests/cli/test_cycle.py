@@ -17,7 +17,8 @@ ADDRESS = re.compile(r"^healthy at http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
 def test_a_day_of_work(crate: Crate) -> None:
     # The first start.
     started = crate.doit("cycle_fast").ok()
-    assert f"deploy  {crate.name} started (" in started.out
+    assert f"deploy  {crate.name} started\n" in started.out
+    assert "app built" not in started.out, "all of it was there"
     address = ADDRESS.search(started.out)
     assert address is not None
     assert int(address[1]) == crate.port()
@@ -33,6 +34,7 @@ def test_a_day_of_work(crate: Crate) -> None:
     # Nothing changed: nothing happens.
     again = crate.doit("cycle_fast").ok()
     assert f"deploy  {crate.name} already serves this image" in again.out
+    assert "\ncycle " not in again.out, "nothing was done: there is nothing to sum up"
     assert ADDRESS.search(again.out)
     assert crate.containers() == first
 
@@ -40,7 +42,14 @@ def test_a_day_of_work(crate: Crate) -> None:
     crate.edit("src/main.rs", "first text", "second text")
     assert "runs an older image than the tree would give" in crate.doit("status").ok().out
     replaced = crate.doit("cycle_fast").ok()
-    assert f"deploy  {crate.name} replaced the old one (" in replaced.out
+    assert f"deploy  {crate.name} replaced the old one\n" in replaced.out
+    summary = replaced.out.partition("\ncycle ")[2]
+    assert re.match(r" +[\d.]+ s: base reused, deps reused, app built\n", summary), replaced.out
+    assert re.search(r"^  app +[\d.]+ s.*: 1 crate compiled, .* sent$", summary, re.MULTILINE)
+    assert re.search(
+        r"^  deploy +[\d.]+ s, median [\d.]+ s of \d+: start .*, swap .*, remove old ", summary, re.MULTILINE
+    )
+    assert len(summary.splitlines()) <= 5
     assert "1 file changed: src/main.rs" in replaced.out
     assert ADDRESS.search(replaced.out).groups() == address.groups()  # type: ignore[union-attr]
     assert crate.serves() == "second text"
@@ -62,6 +71,26 @@ def test_a_day_of_work(crate: Crate) -> None:
     # What is built can be deployed without a build.
     assert "healthy at http://" in crate.doit("deploy").ok().out
     assert crate.serves() == "first text"
+
+
+def test_a_nuclear_cycle_asks_and_no_is_no(crate: Crate) -> None:
+    crate.doit("cycle_fast").ok()
+    before = crate.images(), crate.containers()
+    ours, theirs = pty.openpty()
+    argv = [sys.executable, "-m", "doit", "cycle_nuclear"]
+    with subprocess.Popen(
+        argv, cwd=crate.folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as asked:
+        os.close(theirs)
+        os.write(ours, b"no\n")
+        printed = _until_closed(ours, seconds=60)
+        assert asked.wait(timeout=20) == 1
+    os.close(ours)
+    assert "builds base, deps and app from nothing (" in printed
+    assert "clears at most" in printed
+    assert "cycle_nuclear? [y/N]" in printed
+    assert "cancelled; nothing was cleared" in printed
+    assert (crate.images(), crate.containers()) == before
 
 
 def test_what_fails_leaves_the_old_one_serving(crate: Crate) -> None:

@@ -142,6 +142,13 @@ def test_the_same_release_is_left_alone() -> None:
     assert (result.service, result.replaced, result.exit_code) == (fake.serving, False, 0)
 
 
+def test_the_same_release_built_anew_replaces_what_serves_it() -> None:
+    fake = Fake(serving=replace(OLD, key="k1"))
+    result = cycle.run(fake, build, anew=True)
+    assert fake.steps == ["recover", "start", "healthy", "swap", "remove old"]
+    assert result.replaced
+
+
 def test_what_was_recovered_is_told() -> None:
     fake = Fake()
     fake.left_over = ("removed api-next",)

@@ -60,6 +60,24 @@ def test_a_failed_step_keeps_its_last_lines() -> None:
     assert read.report.errors == ["ERROR: failed to solve: exit code: 101"]
 
 
+def done(name: str, begun: str, ended: str, **more: bool) -> dict[str, Any]:
+    times = {"started": f"2026-01-01T00:00:{begun}Z", "completed": f"2026-01-01T00:00:{ended}Z"}
+    return {"vertexes": [{"digest": name, "name": name, **times, **more}]}
+
+
+def test_what_was_sent_run_and_exported_is_counted() -> None:
+    read, _ = reader()
+    for current, vertex in ((10, "a"), (300, "a"), (5, "b")):
+        read.feed(json.dumps({"statuses": [{"id": "t", "vertex": vertex, "name": "transferring", "current": current}]}))
+    read.feed(json.dumps({"statuses": [{"id": "exporting layers", "vertex": "c", "current": 900}]}))
+    read.feed(json.dumps(done("[internal] load build context", "01.0", "02.0")))
+    read.feed(json.dumps(done("[build 2/3] RUN x", "01.0", "02.0", cached=True)))
+    read.feed(json.dumps(done("[build 3/3] RUN y", "02.0", "09.0")))
+    read.feed(json.dumps(done("exporting to docker image format", "09.5", "11.0")))
+    read.feed(json.dumps(done("importing to docker", "10.0", "12.25")))
+    assert (read.report.sent, read.report.ran, read.report.export) == (305, 1, 2.75)
+
+
 def test_a_terminal_shows_one_line_that_moves_and_goes() -> None:
     stream = Terminal()
     read, _ = reader(stream)

@@ -1,0 +1,23 @@
+"""What was done, why, how long it took, and what was there already: `.layerdoit/history.db` (SQLite).
+
+Written only by runs that did something; deleting it costs only knowledge. Nothing in it decides what is built.
+"""
+
+from __future__ import annotations
+
+from layerdoit.history.figures import Expected, Figures, Part, expected, of_layer, of_phase, together
+from layerdoit.history.records import Ended, LayerRecord, Run, save
+
+__all__ = [
+    "Ended",
+    "Expected",
+    "Figures",
+    "LayerRecord",
+    "Part",
+    "Run",
+    "expected",
+    "of_layer",
+    "of_phase",
+    "save",
+    "together",
+]

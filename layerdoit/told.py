@@ -1,0 +1,56 @@
+"""What a run says of each layer as it goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layerdoit.layers.plan import Outcome
+    from layerdoit.project import Project
+
+
+def say(text: str) -> None:
+    """A line for the user."""
+    print(text, flush=True)
+
+
+def warn(text: str) -> None:
+    """A line that must not get lost among a program's output."""
+    print(f"layerdoit: {text}", file=sys.stderr, flush=True)
+
+
+def outcomes(project: Project, done: Iterable[Outcome]) -> None:
+    """What became of some layers, and what is odd about it."""
+    from layerdoit import summary
+
+    for outcome in done:
+        project.told.add(outcome.step.spec.layer)
+        say(line(outcome))
+        for text in (*warnings(outcome), *summary.notes(project, outcome)):
+            warn(text)
+
+
+def line(outcome: Outcome) -> str:
+    """One layer: what was done, how long it took, why."""
+    step = outcome.step
+    did = ""
+    if step.action != "reuse":
+        compiled = outcome.counts.get("compiled")
+        crates = "" if compiled is None else f", {compiled} crate{'' if compiled == 1 else 's'} compiled"
+        did = f" in {outcome.seconds:.1f} s: {outcome.how}{crates}"
+    return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {'; '.join(step.reasons)}"
+
+
+def warnings(outcome: Outcome) -> list[str]:
+    """A miss is seen: external crates that the app build had to compile again."""
+    external = outcome.counts.get("external", 0)
+    if outcome.step.spec.layer != "app" or not external:
+        return []
+    names = ", ".join(outcome.not_fresh[:8]) + (", …" if len(outcome.not_fresh) > 8 else "")
+    what = f"{external} external crates were not fresh and compiled again in the app build: {names}"
+    causes = (
+        "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
+    )
+    return [f"{what}; likely causes: {causes}"]

@@ -1,0 +1,147 @@
+"""The end of a cycle: what is compared with what, and when something is far from usual."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit import summary
+from layerdoit.history import Figures, LayerRecord, Run, save
+from layerdoit.layers.key import Spec
+from layerdoit.layers.plan import Outcome, Step
+from layerdoit.summary import Phase
+
+
+def usual(median: float, n: int = 31, p90: float | None = None) -> Figures:
+    return Figures(median, median, median, median if p90 is None else p90, n)
+
+
+def hit(layer: str) -> LayerRecord:
+    return LayerRecord(layer, "k", "reuse")
+
+
+def built(layer: str, seconds: float, export: float | None = None, **more: int) -> LayerRecord:
+    return LayerRecord(layer, "k", "build", seconds=seconds, export=export, **more)  # type: ignore[arg-type]
+
+
+DEPLOY = [Phase("start", 0.3, usual(0.3)), Phase("healthy", 0.1, usual(0.1)), Phase("swap", 0.2, usual(0.3, 20))]
+
+
+def test_an_edit_that_was_deployed() -> None:
+    layers = [hit("base"), hit("runtime"), hit("deps"), built("app", 1.6, 0.25, compiled=1, fresh=10, sent=12_000)]
+    phases = [*DEPLOY[::-1], Phase("plan", 0.125, usual(0.1))]
+    assert summary.lines(layers, phases, {"app": usual(1.4)}, {"app": usual(0.3)}) == [
+        "cycle   2.3 s: base reused, deps reused, app built",
+        "  plan    0.1 s, median 0.1 s of 31",
+        "  app     1.4 s, median 1.4 s of 31: 1 crate compiled, 10 fresh, 12 kB sent",
+        "  export  0.2 s, median 0.3 s of 31",
+        "  deploy  0.6 s, median 0.7 s of 20: start 0.3 s, healthy 0.1 s, swap 0.2 s",
+    ]
+
+
+def test_everything_at_once_is_eight_lines_at_most() -> None:
+    made = [
+        built("base", 60.0, 5.0, size=10**9),
+        LayerRecord("runtime", "k", "pull", seconds=4.0, size=10**8),
+        built("deps", 100.0, 10.0, compiled=90, external=90, size=2 * 10**9),
+        built("app", 10.0, 1.0, compiled=5, size=10**8),
+    ]
+    figures: dict[str, Figures | None] = {layer.layer: usual(layer.seconds, n) for n, layer in enumerate(made, 5)}
+    assert summary.lines(made, [Phase("plan", 0.25), *DEPLOY], figures, {**figures, "deps": None}) == [
+        "cycle   3 min: base built, deps built, app built",
+        "  plan    0.2 s",
+        "  base    59 s, median 64 s of 5",
+        "  deps    90 s, median 100 s of 7: 90 crates compiled",
+        "  app     9.0 s, median 10 s of 8: 5 crates compiled",
+        "  export  16 s: base 1 GB, deps 2 GB, app 100 MB",
+        "  deploy  0.6 s, median 0.7 s of 20: start 0.3 s, healthy 0.1 s, swap 0.2 s",
+    ]
+
+
+def test_a_runtime_image_alone_is_a_base_that_was_built() -> None:
+    found = summary.lines([hit("base"), built("runtime", 2.0), hit("deps"), hit("app")], [], {"runtime": None}, {})
+    assert found == ["cycle   2.0 s: base built, deps reused, app reused", "  base    2.0 s"]
+
+
+# --- far from usual --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "figures", "far"),
+    [
+        (9.1, usual(1.4), True),
+        (9.1, usual(1.4, n=4), False),  # four runs say nothing
+        (2.9, usual(1.5), False),  # less than twice
+        (0.9, usual(0.2), False),  # less than a second more
+        (9.1, usual(1.4, p90=8.0), False),  # one run in ten is like that
+        (13.0, usual(1.4, p90=8.0), True),
+    ],
+)
+def test_what_is_far(seconds: float, figures: Figures, far: bool) -> None:
+    assert summary.is_far(seconds, figures) is far
+
+
+def outcome(layer: str = "app", **counts: int) -> Outcome:
+    step = Step(Spec(layer, {}, "shop"), "build", ("RUSTFLAGS: none → -g",))  # type: ignore[arg-type]
+    return Outcome(step, 9.1, "compiled", counts)
+
+
+@pytest.mark.parametrize(
+    ("made", "compiled", "says"),
+    [
+        (outcome(compiled=20, external=14), usual(2), "14 external crates compiled again (RUSTFLAGS: none → -g)"),
+        (outcome(compiled=2, external=1), usual(2), "1 external crate compiled again (RUSTFLAGS: none → -g)"),
+        (outcome(compiled=14), usual(1), "14 crates compiled, median 1 (RUSTFLAGS: none → -g)"),
+        (outcome(compiled=2), usual(2), "no more crates compiled than usual (2): why is not known"),
+        (outcome("base"), None, "why is not known"),
+        (outcome("deps", compiled=90, external=90), usual(90), "no more crates compiled than usual (90): why is not"),
+    ],
+)
+def test_no_cause_is_invented(made: Outcome, compiled: Figures | None, says: str) -> None:
+    assert summary.why(made, compiled).startswith(says)
+
+
+def test_the_words_have_the_figures() -> None:
+    assert summary.regression("app", 9.1, usual(1.4)) == "app took 9.1 s, median 1.4 s over 31 runs"
+
+
+class Fake:
+    """As much of a project as the comparison reads."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.variant = "dev/host"
+        self.begun = 255
+
+
+def test_a_build_that_took_far_longer_is_remarked(tmp_path: Path) -> None:
+    one: Any = Fake(tmp_path)
+    for number in range(5):
+        before = Run(f"t{number}", 1.0, "", "dev/host", "", "", 1.0)
+        save(tmp_path, before, [built("app", 1.4, compiled=1), built("deps", 9.0, compiled=9)])
+    made = outcome(compiled=14)
+    note = "app took 9.1 s, median 1.4 s over 5 runs; 14 crates compiled, median 1 (RUSTFLAGS: none → -g)"
+    assert summary.notes(one, made) == [note]
+    # Its own record is no part of what is usual.
+    save(tmp_path, Run("ff", 1.0, "", "dev/host", "", "", 9.1), [built("app", 9.1, compiled=14)])
+    assert summary.notes(one, made) == [note]
+    assert summary.notes(one, outcome("deps", compiled=9)) == []
+    assert summary.notes(one, replace(made, cold=True)) == [], "no build from nothing is known"
+    assert summary.notes(one, replace(made, step=replace(made.step, action="reuse"))) == []
+
+
+def test_the_summary_of_a_run_is_read_from_its_history(tmp_path: Path) -> None:
+    one: Any = Fake(tmp_path)
+    assert summary.of_cycle(one) == []
+    for token, seconds in (("one", 1.0), ("two", 3.0), ("ff", 9.0)):
+        run = Run(token, 1.0, "", "dev/host", "", "", 1.0)
+        save(tmp_path, run, [hit("deps"), built("app", seconds, 0.5, compiled=1)], {"swap": seconds / 10})
+    assert summary.of_cycle(one) == [
+        "cycle   9.9 s: deps reused, app built",
+        "  app     8.5 s, median 1.5 s of 2: 1 crate compiled",
+        "  export  0.5 s, median 0.5 s of 2",
+        "  deploy  0.9 s, median 0.2 s of 2: swap 0.9 s",
+    ]
