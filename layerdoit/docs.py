@@ -1,4 +1,4 @@
-"""docs/configuration.md and docs/tasks.md, written from the tables that the program itself reads.
+"""docs/configuration.md, tasks.md, doctor.md and the JSON schema, written from the program's own tables.
 
 `python -m layerdoit.docs` writes them; with `--check` it only says, by its exit code, whether they are up to date.
 """
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit import config
-from layerdoit.config import reading
+from layerdoit.config import json_schema, reading
 
 GENERATED = "<!-- written by `python -m layerdoit.docs`; edit the source, not this page -->\n"
+RECORDED = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "caches" / "example-dev.json"
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
@@ -145,13 +146,48 @@ def _param_row(param: Any) -> tuple[str, str, str]:
     return ", ".join(options), shown, str(param.get("help") or param.get("doc") or "")
 
 
+def doctor_page() -> str:
+    """The reference of `doit layers doctor`: every rule with its reason and its remedy."""
+    from layerdoit.checkup.examination import AREAS
+
+    parts = [
+        GENERATED,
+        "# Doctor\n",
+        (
+            "`doit layers doctor` looks at engine, network, workspace, sources and existing Dockerfiles, and says\n"
+            "what is wrong or could go wrong: what, where (`file:line`), why it matters, and the fix. It builds,\n"
+            "changes and downloads nothing. What cannot be checked is listed as `not checked`, with the reason.\n"
+            "Values of credentials are never shown.\n"
+        ),
+        (
+            "Errors stop a build or make a wrong image: the exit code is 1. Warnings cost time or safety: the\n"
+            "exit code is 0, with `--exit-code` it is 2. Hints are advice. `--json` prints one object: `findings`\n"
+            "(each with `id`, `level`, `what`, `where`, `why`, `fix`), `not_checked`, `facts`, and the numbers of\n"
+            "`errors`, `warnings`, `hints`. A single finding may be milder or graver than its rule where the case\n"
+            "is clear.\n"
+        ),
+    ]
+    for area, rules in AREAS.items():
+        rows = [(f"`{rule.id}`", rule.level, rule.about, rule.why, rule.fix) for rule in rules]
+        parts += [f"## {area}\n", _table(("id", "level", "what", "why it matters", "fix"), rows)]
+    return "\n".join(parts)
+
+
 def pages() -> dict[str, str]:
     """File name -> content of every generated page."""
-    result = {"configuration.md": configuration_page()}
+    result = {"configuration.md": configuration_page(), "doctor.md": doctor_page()}
     tasks = _tasks()
     if tasks:
         result["tasks.md"] = tasks_page(tasks)
+        result["caches.md"] = caches_page()
     return result
+
+
+def caches_page() -> str:
+    """What the caches are, what each level clears, and what that cost in a recorded run."""
+    from layerdoit.cache import page
+
+    return f"{GENERATED}\n{page.page(RECORDED, _table)}"
 
 
 def _tasks() -> tuple[Any, ...]:
@@ -174,15 +210,20 @@ def main(arguments: Sequence[str], folder: Path = DOCS) -> int:
     if list(arguments) not in ([], ["--check"]):
         print("usage: python -m layerdoit.docs [--check]", file=sys.stderr)
         return 2
-    current = pages()
-    stale = [name for name, content in current.items() if _on_disk(folder / name) != content]
+    current = {folder / name: content for name, content in pages().items()}
+    if folder == DOCS:
+        current[json_schema.shipped()] = json_schema.text()
+    stale = [path for path, content in current.items() if _on_disk(path) != content]
     if not arguments:
         folder.mkdir(exist_ok=True)
-        for name in stale:
-            (folder / name).write_text(current[name], encoding="utf-8")
-            print(f"docs: wrote {name}", file=sys.stderr)
+        for path in stale:
+            path.write_text(current[path], encoding="utf-8")
+            print(f"docs: wrote {path.name}", file=sys.stderr)
     elif stale:
-        print(f"docs: out of date: {', '.join(stale)}\nnext: python -m layerdoit.docs", file=sys.stderr)
+        print(
+            f"docs: out of date: {', '.join(path.name for path in stale)}\nnext: python -m layerdoit.docs",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

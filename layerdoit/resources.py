@@ -12,3 +12,8 @@ def dockerfile_dir() -> Path:
         if (folder / "Dockerfile.base").is_file():
             return folder
     raise FileNotFoundError(f"{package / 'dockerfiles'}: the installed package is incomplete")
+
+
+def data_dir() -> Path:
+    """The folder of tables and schemas that come with the package."""
+    return Path(__file__).resolve().parent / "data"

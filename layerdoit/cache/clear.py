@@ -3,91 +3,187 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerdoit.cache import levels
-from layerdoit.cache.levels import Going, Level
-from layerdoit.cache.usage import Usage, gather, size_text
+from layerdoit.cache.levels import Going, Level, Narrow
+from layerdoit.cache.usage import Usage, gather
+from layerdoit.units import duration_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.project import Project
 
 CANCELLED = 1
 REFUSED = 2
+BUILDKIT = "  BuildKit's own cache of them comes free when it collects it; the next build does not use it."
 
 
-def run(project: Project, level: str, *, yes: bool, dry_run: bool) -> int:
+@dataclass(frozen=True)
+class Sweep:
+    """Something that clears: how a user calls it, what it takes of what is there, and whether it asks first.
+
+    `clears`: layers that must not come back from BuildKit's own cache. `kept`: words for what would go but stays.
+    """
+
+    command: str
+    going: Callable[[Usage], Going]
+    asks: bool = False
+    clears: Collection[str] = ()
+    keeps: Callable[[Usage], list[str]] = lambda _: []
+
+
+def run(project: Project, word: str, *, yes: bool, dry_run: bool, less: Narrow | None = None) -> int:
     """Clear one level of the project's caches; the exit code. A question that cannot be asked is answered with no."""
-    chosen = levels.level(level)
+    return carried_through(project, of_level(levels.level(word), less or Narrow()), yes=yes, dry_run=dry_run)
+
+
+def of_level(chosen: Level, less: Narrow) -> Sweep:
+    """A cache level as something that clears."""
+    return Sweep(
+        f"cache_clear:{chosen}",
+        lambda usage: levels.going(usage, chosen, less),
+        asks=chosen in levels.ASKED,
+        # What narrowing leaves need not be built again.
+        clears=levels.LAYERS[chosen] if less == Narrow() else (),
+        keeps=lambda usage: _kept(usage, chosen, less),
+    )
+
+
+def carried_through(project: Project, sweep: Sweep, *, yes: bool, dry_run: bool) -> int:
+    """Preview, question, and the deed; the exit code."""
+    from layerdoit import state
+
     usage = gather(project)
-    wanted = levels.going(usage, chosen)
-    print(preview(usage, chosen, wanted), flush=True)
-    if dry_run or not (wanted.mounts or wanted.images):
+    wanted = sweep.going(usage)
+    print(preview(usage, sweep, wanted, expectation(project, usage, wanted)), flush=True)
+    if dry_run or not wanted:
         return 0
-    if chosen in levels.ASKED and not yes:
-        if not sys.stdin.isatty():
-            words = f"{chosen} asks before it clears, and there is no terminal to ask on; nothing was cleared"
-            print(f"layerdoit: error: {words}\nnext: doit cache_clear:{chosen} --yes", file=sys.stderr, flush=True)
-            return REFUSED
-        if not _confirmed(chosen):
-            print("cancelled; nothing was cleared", flush=True)
-            return CANCELLED
-    return _carry_out(project, chosen, wanted)
+    if declined := declined_by_user(sweep, yes=yes):
+        return declined
+    with state.locked(project.state):
+        done = carry_out(project, sweep, wanted)
+    print(done.words, flush=True)
+    return 1 if done.stayed else 0
 
 
-def preview(usage: Usage, chosen: Level, wanted: Going) -> str:
-    """What goes, and what would but stays, with bytes."""
-    if not (wanted.mounts or wanted.images):
-        lines = [f"cache_clear:{chosen} of project {usage.project}: nothing to clear"]
+def declined_by_user(sweep: Sweep, *, yes: bool) -> int:
+    """Ask where that is due; 0 to go on, else the exit code."""
+    if yes or not sweep.asks:
+        return 0
+    if not sys.stdin.isatty():
+        words = f"{sweep.command} asks before it clears, and there is no terminal to ask on; nothing was cleared"
+        print(f"layerdoit: error: {words}\nnext: doit {sweep.command} --yes", file=sys.stderr, flush=True)
+        return REFUSED
+    if _confirmed(sweep.command):
+        return 0
+    print("cancelled; nothing was cleared", flush=True)
+    return CANCELLED
+
+
+def preview(usage: Usage, sweep: Sweep, wanted: Going, expected: str) -> str:
+    """What goes, and what would but stays, with bytes, and what that will cost."""
+    if not wanted:
+        lines = [f"{sweep.command} of project {usage.project}: nothing to clear"]
     else:
         most = size_text(levels.freed(usage, wanted))
-        lines = [f"cache_clear:{chosen} of project {usage.project} clears at most {most}:"]
+        lines = [f"{sweep.command} of project {usage.project} clears at most {most}:"]
     for mount in wanted.mounts:
-        lines.append(f"  mount  {size_text(mount.size):>8}  checkout {mount.checkout}, {mount.variant}")
+        lines.append(f"  mount  {size_text(mount.size):>8}  {place(usage, mount.checkout)}, {mount.variant}")
     for image in wanted.images:
         stays = f" (the image stays as {', '.join(image.others)})" if image.others else ""
         own = size_text(image.size - image.shared)
         lines.append(f"  {image.layer:<7}{own:>8}  {', '.join(image.tags)}{stays}")
     if any(not image.others for image in wanted.images):
-        lines.append("  BuildKit's own cache of them comes free when it collects it; the next build does not use it.")
-    kept = levels.protected(usage)
-    for image in usage.images:
-        if image.layer in levels.LAYERS[chosen] and image.tags and image.id in kept:
-            lines.append(f"  keeps  {image.tags[-1]}: {kept[image.id]}")
-    lines += [f"  keeps  mount of checkout {mount.checkout}: a build uses it" for mount in usage.mounts if mount.in_use]
+        lines.append(BUILDKIT)
+    lines += [f"  keeps  {words}" for words in sweep.keeps(usage)]
+    if wanted:
+        lines.append(f"  {expected}")
     return "\n".join(lines)
 
 
-def _confirmed(chosen: Level) -> bool:
+def place(usage: Usage, digest: str) -> str:
+    """A checkout in words."""
+    found = usage.checkouts.get(digest)
+    return found.words if found else f"checkout {digest}"
+
+
+def expectation(project: Project, usage: Usage, wanted: Going) -> str:
+    """How long the next build will take, from this project's own history."""
+    from layerdoit import history
+
+    if not usage.current:
+        return "expected time of the next build: unknown (the tree cannot be read)"
+    layers = levels.rebuilt(usage, wanted)
+    if not layers and not any(mount.id.startswith(usage.mount) for mount in wanted.mounts if usage.mount):
+        return "the next build of this tree has nothing more to do"
+    what = f"the next build ({', '.join(layers)})" if layers else "the build after the next edit"
+    found = history.expected(project.state, project.variant, layers or ("app",))
+    if found.seconds is None:
+        return f"expected time of {what}: unknown (this project's history has no such build)"
+    return f"expected time of {what}: {duration_text(found.seconds)} (n={found.n})"
+
+
+def _kept(usage: Usage, chosen: Level, less: Narrow) -> list[str]:
+    held, spared = levels.protected(usage), levels.spared(usage, less)
+    found = []
+    for image in usage.images:
+        if image.layer in levels.LAYERS[chosen] and image.tags:
+            reason = held.get(image.id) or ("newer, or used later" if image.id in spared else "")
+            found += [f"{image.tags[-1]}: {reason}"] if reason else []
+    for mount in usage.mounts:
+        reason = "a build uses it" if mount.in_use else "used later" if mount.record in spared else ""
+        found += [f"mount of {place(usage, mount.checkout)}: {reason}"] if reason else []
+    return found
+
+
+def _confirmed(command: str) -> bool:
     try:
-        return input(f"clear {chosen}? [y/N] ").strip().lower() in ("y", "yes")
+        return input(f"{command.replace('cache_clear:', 'clear ')}? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 
 
-def _carry_out(project: Project, chosen: Level, seen: Going) -> int:
-    """Clear what was shown and may go still: a build in this checkout is waited for, and changes what is there."""
+@dataclass(frozen=True)
+class Done:
+    """What was cleared, and how much of what was to go had to stay."""
+
+    mounts: int
+    tags: int
+    stayed: int
+
+    @property
+    def words(self) -> str:
+        """As it is said."""
+        return f"cleared {_count(self.mounts, 'mount')} and {_count(self.tags, 'image tag')}"
+
+
+def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
+    """Clear what was shown and may go still: a build in this checkout was waited for, and changed what is there.
+
+    The caller holds the lock of the state folder.
+    """
     from layerdoit import state
     from layerdoit.engine import mounts, removal
 
     records = {mount.record for mount in seen.mounts}
     tags = {(tag, image.id) for image in seen.images for tag in image.tags}
-    with state.locked(project.state):
-        usage = gather(project)
-        shown = [mount for mount in usage.mounts if mount.record in records]
-        busy = [mount for mount in shown if not mounts.prune(mount.record, project.config.builder)]
-        # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
-        images = reversed(levels.going(usage, chosen).images)
-        still = [(tag, image.id) for image in images for tag in image.tags if (tag, image.id) in tags]
-        state.mark_cleared(project.state, levels.LAYERS[chosen])
-        refused = [done for done in removal.untag(project.name, still) if done.refused]
+    usage = gather(project)
+    still = sweep.going(usage)
+    # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
+    going = [(tag, image.id) for image in reversed(still.images) for tag in image.tags if (tag, image.id) in tags]
+    state.mark_cleared(project.state, sweep.clears)
+    refused = [done for done in removal.untag(project.name, going) if done.refused]
+    shown = [mount for mount in usage.mounts if mount.record in records]
+    busy = [mount for mount in shown if not mounts.prune(mount.record, project.config.builder)]
     for mount in busy:
-        print(f"layerdoit: the mount of checkout {mount.checkout} is in use and stays", file=sys.stderr, flush=True)
+        print(
+            f"layerdoit: the mount of {place(usage, mount.checkout)} is in use and stays", file=sys.stderr, flush=True
+        )
     for done in refused:
         print(f"layerdoit: {done.tag} stays: {done.refused}", file=sys.stderr, flush=True)
-    gone = len(shown) - len(busy), len(still) - len(refused)
-    print(f"cleared {_count(gone[0], 'mount')} and {_count(gone[1], 'image tag')}", flush=True)
-    return 1 if busy or refused else 0
+    return Done(len(shown) - len(busy), len(going) - len(refused), len(busy) + len(refused))
 
 
 def _count(number: int, what: str) -> str:

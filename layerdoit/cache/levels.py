@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from layerdoit.cache.room import Room
 from layerdoit.errors import ConfigError
+from layerdoit.units import SPAN, seconds_of
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage
@@ -27,10 +30,21 @@ LAYERS: Final[Mapping[Level, frozenset[str]]] = {
 
 @dataclass(frozen=True)
 class Going:
-    """What a level clears. An image with tags that are not ours loses ours, and stays."""
+    """What is cleared. An image with tags that are not ours loses ours, and stays."""
 
     mounts: tuple[Mount, ...] = ()
     images: tuple[ImageUse, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.mounts or self.images)
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """Clear less: only what was not used for `older_than` seconds; never the `keep_last` newest of a kind."""
+
+    older_than: float | None = None
+    keep_last: int | None = None
 
 
 def level(word: str) -> Level:
@@ -41,34 +55,114 @@ def level(word: str) -> Level:
     raise ConfigError(f'there is no cache level "{word}"', hint=f"one of {', '.join(LEVELS)}")
 
 
-def going(usage: Usage, chosen: Level) -> Going:
+def narrow(older_than: str, keep_last: str) -> Narrow:
+    """The options as they were typed; '' for one that was not given."""
+    seconds = seconds_of(older_than) if older_than else None
+    if older_than and seconds is None:
+        raise ConfigError(f'--older-than: expected {SPAN}, got "{older_than}"', hint="such as --older-than 7d")
+    if keep_last and not re.fullmatch(r"[0-9]+", keep_last):
+        raise ConfigError(f'--keep-last: expected a number, got "{keep_last}"', hint="such as --keep-last 3")
+    return Narrow(seconds, int(keep_last) if keep_last else None)
+
+
+def going(usage: Usage, chosen: Level, less: Narrow | None = None) -> Going:
     """What the level clears: app mounts always, then images by layer, unless protected or without a tag of ours."""
-    kept = protected(usage)
+    kept = protected(usage).keys() | spared(usage, less or Narrow())
     layers = LAYERS[chosen]
     images = (image for image in usage.images if image.layer in layers and image.tags and image.id not in kept)
-    return Going(tuple(mount for mount in usage.mounts if not mount.in_use), tuple(images))
+    return Going(tuple(mount for mount in usage.mounts if not mount.in_use and mount.record not in kept), tuple(images))
+
+
+def spared(usage: Usage, less: Narrow) -> Collection[str]:
+    """Image ids and mount records that narrowing keeps; the same for every level, so that levels stay nested."""
+    kept: set[str] = set()
+    if less.older_than is not None:
+        latest = usage.at - less.older_than
+        kept |= {image.id for image in usage.images if image.used > latest}
+        kept |= {mount.record for mount in usage.mounts if mount.used > latest}
+    if less.keep_last:
+        for ranked in (*ranks(usage.images).values(), *mount_ranks(usage.mounts).values()):
+            kept.update(ranked[: less.keep_last])
+    return kept
+
+
+def ranks(images: Iterable[ImageUse]) -> Mapping[tuple[str, str], list[str]]:
+    """Ids of images, the newest first, by layer and variant; profile and target make no difference to a base."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for image in sorted(images, key=lambda image: (-image.made, image.id)):
+        if image.tags:
+            variant = "" if image.layer in ("base", "runtime") else image.variant
+            found.setdefault((image.layer, variant), []).append(image.id)
+    return found
+
+
+def mount_ranks(mounts: Iterable[Mount]) -> Mapping[tuple[str, str], list[str]]:
+    """Records of mounts, the last used first, by checkout and variant."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for mount in sorted(mounts, key=lambda mount: (-mount.used, mount.record)):
+        found.setdefault((mount.checkout, mount.variant), []).append(mount.record)
+    return found
+
+
+# --- protection ------------------------------------------------------------------------------------------------------
 
 
 def protected(usage: Usage) -> Mapping[str, str]:
-    """Images that no level touches, by id, with the reason: a container was made from it, or an app on it.
+    """Images that no level touches, by id, with the reason: a container was made from it, it is pinned, or needed so.
 
-    The deps image of a deployed app image may go: nothing of it is in what runs.
+    The deps image of a deployed app image may go: nothing of it is in what runs. Who pins an image wants to be able to
+    go back to it: all that it was made from stays.
     """
     held = {image.id: f"{image.holders[0].name} ({image.holders[0].how})" for image in usage.images if image.holders}
-    runtimes = {image.runtime: image.holders[0].name for image in usage.images if image.id in held and image.runtime}
+    runtimes = {image.runtime: image.holders[0].name for image in usage.images if image.holders and image.runtime}
     for image in usage.images:
-        if image.layer == "runtime" and image.key in runtimes and image.id not in held:
-            held[image.id] = f"parent of the image of {runtimes[image.key]}"
+        if image.layer == "runtime" and image.key in runtimes:
+            held.setdefault(image.id, f"parent of the image of {runtimes[image.key]}")
+    for image in usage.images:
+        if image.pin:
+            held.setdefault(image.id, "pinned")
+            for parent in lineage(usage.images, [image]):
+                held.setdefault(parent, f"parent of the pinned {image.name}")
     return held
+
+
+def lineage(images: Collection[ImageUse], children: Iterable[ImageUse]) -> set[str]:
+    """Ids of the images that others were made from, by the keys in their labels: runtime, deps and its chain, base."""
+    by_key: dict[tuple[str, str], list[ImageUse]] = {}
+    for image in images:
+        by_key.setdefault((image.layer, image.key), []).append(image)
+    found: set[str] = set()
+    todo = list(children)
+    while todo:
+        image = todo.pop()
+        for name in parents(image):
+            new = [parent for parent in by_key.get(name, ()) if parent.id not in found]
+            found.update(parent.id for parent in new)
+            todo += new
+    return found
+
+
+def parents(image: ImageUse) -> set[tuple[str, str]]:
+    """Layer and key of what an image was made from."""
+    named = {("runtime", image.runtime), ("deps", image.deps)}
+    if image.layer in ("deps", "app"):
+        named |= {("deps", image.parent), ("base", image.parent)}
+    return {(layer, key) for layer, key in named if key and (layer, key) != (image.layer, image.key)}
+
+
+# --- what it comes to ------------------------------------------------------------------------------------------------
 
 
 def freed(usage: Usage, gone: Going) -> int:
     """Bytes that nothing else of this project holds; at most this much comes free, for others may share layers."""
-    ids = {image.id for image in gone.images if not image.others}
-    kept = [image.rootfs for image in usage.images if image.id not in ids] + [layers for layers, _ in usage.foreign]
-    sizes = {
-        image.rootfs: image.size - image.shared
-        for image in usage.images
-        if image.id in ids and not any(other[: len(image.rootfs)] == image.rootfs for other in kept)
-    }
-    return sum(sizes.values()) + sum(mount.size for mount in gone.mounts)
+    every = {image.id for image in usage.images}
+    left = every - {image.id for image in gone.images if not image.others}
+    room = Room(usage)
+    return room.held(every) - room.held(left) + sum(mount.size for mount in gone.mounts)
+
+
+def rebuilt(usage: Usage, gone: Going) -> tuple[str, ...]:
+    """Layers of the tree as it stands that the next build has to make: those that go, and those that are not there."""
+    ids = {image.id for image in gone.images}
+    there = {(image.layer, image.key) for image in usage.images if image.tags and image.id not in ids}
+    return tuple(layer for layer, key in usage.current.items() if (layer, key) not in there)

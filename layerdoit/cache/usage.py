@@ -6,15 +6,17 @@ import calendar
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from layerdoit.cache.pins import pin_tag
 from layerdoit.errors import LayerdoitError
 from layerdoit.layers.key import tag as key_tag
 
 if TYPE_CHECKING:
+    from layerdoit.cache.checkouts import Checkout
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
     from layerdoit.engine.removal import Holder
@@ -28,7 +30,9 @@ class ImageUse:
     """An image whose labels name this project. `tags`: those that we gave it, keyed ones last; `others`: the rest.
 
     An image without its keyed tag has no tags of ours: whatever is built FROM one of ours inherits the labels.
-    `runtime`: key of the runtime image under an app image. `made`: seconds since 1970. `shared`: bytes of `size`.
+    `made`, `used`: seconds since 1970. `shared`: bytes of `size`. `deps`, `runtime`, `parent`: keys of the images that
+    it was made from. `cook`: chain of deps images. `checkout`: digest of where it was compiled. `pin`: the tag that
+    protects it.
     """
 
     id: str
@@ -43,11 +47,28 @@ class ImageUse:
     holders: tuple[Holder, ...] = ()
     runtime: str = ""
     current: bool = False
+    deps: str = ""
+    parent: str = ""
+    cook: str = ""
+    variant: str = ""
+    checkout: str = ""
+    pin: str = ""
+    used: int = 0
+
+    @property
+    def name(self) -> str:
+        """What a message calls it."""
+        return (*self.others, self.pin, *self.tags)[-1] or f"<untagged> {self.id.removeprefix('sha256:')[:12]}"
 
 
 @dataclass(frozen=True)
 class Usage:
-    """`foreign`: images of others under ours, as layers and size. `current`: keys of the tree as it is, by layer."""
+    """`foreign`: images of others under ours, as layers and size. `current`: keys of the tree as it is, by layer.
+
+    `cold`: why, by layer, for those of them that are not there. `mount`: id of the present checkout's target mount;
+    `checkouts`: by digest; `live_tags`: names that those of them which are there give to their newest app. `at`: when
+    all that was asked, in seconds since 1970.
+    """
 
     project: str
     images: tuple[ImageUse, ...] = ()
@@ -55,6 +76,11 @@ class Usage:
     foreign: tuple[tuple[tuple[str, ...], int], ...] = ()
     state: Mapping[str, int] = field(default_factory=dict)
     current: Mapping[str, str] = field(default_factory=dict)
+    cold: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mount: str = ""
+    checkouts: Mapping[str, Checkout] = field(default_factory=dict)
+    live_tags: frozenset[str] = frozenset()
+    at: float = 0.0
 
     @property
     def warm(self) -> Mapping[str, bool]:
@@ -62,44 +88,92 @@ class Usage:
         there = {(image.layer, image.key) for image in self.images if image.tags}
         return {layer: (layer, key) in there for layer, key in self.current.items()}
 
+    @property
+    def gone(self) -> Collection[str]:
+        """Digests of the checkouts that are no longer there."""
+        return {digest for digest, checkout in self.checkouts.items() if checkout.state == "gone"}
+
 
 # --- gathering -------------------------------------------------------------------------------------------------------
 
 
 def gather(project: Project) -> Usage:
     """Ask the engine, buildx and the state folder. Reads only."""
-    from layerdoit.engine import mounts, removal
+    from concurrent.futures import ThreadPoolExecutor
 
-    current = _current(project)
+    from layerdoit.engine import mounts
+
+    # buildx takes longest to answer: it is asked while the tree is read.
+    with ThreadPoolExecutor(1) as beside:
+        listed = beside.submit(mounts.of_project, project.name, project.config.builder)
+        return _gathered(project, _current(project), listed.result)
+
+
+def _gathered(project: Project, current: Mapping[str, str], listed: Callable[[], tuple[Mount, ...]]) -> Usage:
+    from layerdoit.cache.checkouts import checkouts
+    from layerdoit.engine import removal
+
     found = [image for image in project.images.of_project(project.name) if image.label("project") == project.name]
     held = removal.holders() if found else {}
-    described = {image.id: _rootfs(project, image.id) for image in found}
+    described = {image.id: project.images.inspect(image.id) or {} for image in found}
+    layers = {image: _rootfs(description) for image, description in described.items()}
     foreign = tuple(_foreign(project, found))
-    bases = [(described[image.id], image.size) for image in found] + list(foreign)
-    friendly = _friendly(project)
+    bases = [(layers[image.id], image.size) for image in found] + list(foreign)
+    app_mounts = listed()
+    places = checkouts(project.root, app_mounts)
+    friendly = _friendly(project, places.values())
     uses = []
     for image in found:
-        tags, others = _sorted_out(project, image, friendly)
-        rootfs = described[image.id]
+        rootfs, made = layers[image.id], _made(image)
         uses.append(
             ImageUse(
                 image.id,
                 image.label("layer"),
                 image.label("key"),
-                tags,
-                others,
-                image.size,
-                shared_size(rootfs, bases),
-                _made(image),
-                rootfs,
-                held.get(image.id, ()),
-                image.label("runtime"),
-                bool(tags) and current.get(image.label("layer")) == image.label("key"),
+                *_sorted_out(project, image, friendly),
+                size=image.size,
+                shared=shared_size(rootfs, bases),
+                made=made,
+                rootfs=rootfs,
+                holders=held.get(image.id, ()),
+                runtime=image.label("runtime"),
+                deps=image.label("deps"),
+                parent=image.label("parent"),
+                cook=image.label("cook"),
+                variant=image.label("variant"),
+                checkout=_checkout(image),
+                pin=next(iter({_pin(project, image)} & set(image.tags)), ""),
+                used=max(made, _tagged(described[image.id])),
             )
         )
+    uses = [replace(use, current=bool(use.tags) and current.get(use.layer) == use.key) for use in uses]
     uses.sort(key=lambda use: (LAYERS.index(use.layer) if use.layer in LAYERS else len(LAYERS), -use.made, use.id))
-    app_mounts = mounts.of_project(project.name, project.config.builder)
-    return Usage(project.name, tuple(uses), app_mounts, foreign, _state_sizes(project.state), current)
+    return Usage(
+        project.name,
+        with_uses(uses),
+        app_mounts,
+        foreign,
+        _state_sizes(project.state),
+        current,
+        _cold(project) if current else {},
+        _mount(project, uses),
+        places,
+        _friendly(project, [place for place in places.values() if place.state != "gone"]),
+        time.time(),
+    )
+
+
+def with_uses(images: Iterable[ImageUse]) -> tuple[ImageUse, ...]:
+    """An image is also used when another one is made from it."""
+    found = list(images)
+    last: dict[tuple[str, str], int] = {}
+    # From app to base, the newest first: a chain of deps images hands it down.
+    for image in sorted(found, key=lambda image: (image.layer != "app", image.layer != "deps", -image.made)):
+        used = max(image.used, last.get((image.layer, image.key), 0))
+        for layer, key in (("deps", image.deps), ("runtime", image.runtime), ("deps", image.parent)):
+            last[layer, key] = max(last.get((layer, key), 0), used)
+        last["base", image.parent] = max(last.get(("base", image.parent), 0), used)
+    return tuple(replace(image, used=max(image.used, last.get((image.layer, image.key), 0))) for image in found)
 
 
 def shared_size(rootfs: tuple[str, ...], others: Iterable[tuple[tuple[str, ...], int]]) -> int:
@@ -118,8 +192,26 @@ def _current(project: Project) -> dict[str, str]:
         return {}
 
 
-def _rootfs(project: Project, reference: str) -> tuple[str, ...]:
-    described = project.images.inspect(reference) or {}
+def _cold(project: Project) -> dict[str, tuple[str, ...]]:
+    """Why layers are not there, as the plan would say it; no registry is asked."""
+    from layerdoit import planner
+
+    steps = planner.local_plan(project).steps
+    return {step.spec.layer: step.reasons for step in steps if step.action != "reuse"}
+
+
+def _mount(project: Project, uses: Iterable[ImageUse]) -> str:
+    """The id of the mount that the next app build of this tree would compile in; '' while there are no deps for it."""
+    from layerdoit import renewal
+    from layerdoit.engine import mounts
+
+    cook = next((use.cook or use.key[:12] for use in uses if use.layer == "deps" and use.current), "")
+    if not cook:
+        return ""
+    return renewal.mount(project, mounts.identity(project.name, project.root, project.variant, cook))
+
+
+def _rootfs(described: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple((described.get("RootFS") or {}).get("Layers") or ())
 
 
@@ -130,47 +222,36 @@ def _foreign(project: Project, found: Iterable[Image]) -> Iterator[tuple[tuple[s
     ):
         described = project.images.inspect(reference)
         if described is not None:
-            yield tuple((described.get("RootFS") or {}).get("Layers") or ()), int(described.get("Size") or 0)
+            yield _rootfs(described), int(described.get("Size") or 0)
 
 
-def _friendly(project: Project) -> frozenset[str]:
+def _friendly(project: Project, places: Iterable[Checkout]) -> frozenset[str]:
     """Tags besides the keyed ones that builds of this project give: configured ones, and names of git worktrees."""
-    names = {*project.config.image.tags, *([project.worktree] if project.worktree else ())}
-    for folder in (project.root, *project.root.parents):
-        link = folder / ".git"
-        if link.is_dir() or link.is_file():
-            from layerdoit.config import repository_name
+    from layerdoit.config import repository_name
 
-            names |= {repository_name(entry) for entry in _worktrees(link)}
-            break
-    return frozenset(names)
+    trees = {repository_name(place.name) for place in places if place.name}
+    names = {*project.config.image.tags, *trees, *([project.worktree] if project.worktree else ())}
+    return frozenset(f"{_familiar(project.repository)}:{name}" for name in names)
 
 
-def _worktrees(link: Path) -> list[str]:
-    if link.is_file():
-        folder = Path(link.read_text(encoding="utf-8").strip().removeprefix("gitdir:").strip()).parent
-    else:
-        folder = link / "worktrees"
-    with contextlib.suppress(OSError):
-        return os.listdir(folder) if folder.name == "worktrees" else []
-    return []
-
-
-def _sorted_out(project: Project, image: Image, friendly: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _sorted_out(project: Project, image: Image, friendly: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Tags of ours, the keyed ones last, and the others."""
     local = _familiar(project.repository)
     repositories = {local, _familiar(project.config.registry.repository or local)}
     keyed = {key_tag(repository, image.label("layer"), image.label("key")) for repository in repositories}
     own = [tag for tag in image.tags if tag in keyed]
+    pin = _pin(project, image)
     if not own or not image.label("key") or image.label("layer") not in LAYERS:
-        return (), image.tags
-    named = (
-        []
-        if image.label("layer") != "app"
-        else [tag for tag in image.tags if tag in {f"{local}:{name}" for name in friendly}]
-    )
+        return (), tuple(tag for tag in image.tags if tag != pin)
+    # Git may have forgotten the worktree that an app was compiled in.
+    given = {*friendly, f"{local}:{image.label('worktree')}"} if image.label("layer") == "app" else ()
+    named = [tag for tag in image.tags if tag in given]
     ours = (*named, *own)
-    return ours, tuple(tag for tag in image.tags if tag not in ours)
+    return ours, tuple(tag for tag in image.tags if tag not in (*ours, pin))
+
+
+def _pin(project: Project, image: Image) -> str:
+    return pin_tag(_familiar(project.repository), image.label("layer"), image.label("key"))
 
 
 def _familiar(repository: str) -> str:
@@ -180,11 +261,26 @@ def _familiar(repository: str) -> str:
     return repository.removeprefix("library/")
 
 
+def _checkout(image: Image) -> str:
+    """Whose mount an app was compiled in: of `layerdoit/<project>/<checkout>/…`."""
+    parts = image.label("mount").split("/")
+    return parts[2] if len(parts) > 4 and parts[0] == "layerdoit" else ""
+
+
 def _made(image: Image) -> int:
+    return _seconds(image.label("built")) or image.created
+
+
+def _tagged(described: Mapping[str, Any]) -> int:
+    return _seconds(str((described.get("Metadata") or {}).get("LastTagTime") or ""))
+
+
+def _seconds(text: str) -> int:
+    """A time of the engine or of ours, in UTC, as seconds since 1970; 0 for none."""
     try:
-        return calendar.timegm(time.strptime(image.label("built"), "%Y-%m-%dT%H:%M:%SZ"))
+        return max(0, calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
     except ValueError:
-        return image.created
+        return 0
 
 
 def _state_sizes(folder: Path) -> dict[str, int]:
@@ -198,96 +294,3 @@ def _state_sizes(folder: Path) -> dict[str, int]:
                 first = name if relative == "." else relative.split(os.sep)[0]
                 sizes[first] = sizes.get(first, 0) + size
     return dict(sorted(sizes.items()))
-
-
-# --- showing ---------------------------------------------------------------------------------------------------------
-
-
-def render(usage: Usage) -> str:
-    """A table for people."""
-    rows: list[tuple[str, ...]] = [("LAYER", "WHAT", "SIZE", "SHARED", "AGE", "USED BY")]
-    now = time.time()
-    for image in usage.images:
-        what = (image.tags or image.others or (f"<untagged> {image.id.removeprefix('sha256:')[:12]}",))[-1]
-        age = age_text(now - image.made)
-        rows.append((image.layer or "?", what, size_text(image.size), size_text(image.shared), age, _used_by(image)))
-    for mount in usage.mounts:
-        used = "a build" if mount.in_use else ""
-        what = f"mount of checkout {mount.checkout}, {mount.variant}"
-        rows.append(("app", what, size_text(mount.size), "", mount.last_used or "never used", used))
-    rows += [("state", name, size_text(size), "", "", "") for name, size in usage.state.items()]
-    lines = [f"project {usage.project}", *_aligned(rows)]
-    if usage.warm:
-        lines.append(
-            "for this tree: " + ", ".join(f"{layer} {'warm' if warm else 'cold'}" for layer, warm in usage.warm.items())
-        )
-    return "\n".join(lines)
-
-
-def as_json(usage: Usage) -> dict[str, Any]:
-    """The documented form: bytes, seconds since 1970."""
-    return {
-        "project": usage.project,
-        "images": [
-            {
-                "id": image.id,
-                "layer": image.layer,
-                "key": image.key,
-                "tags": list(image.tags),
-                "other_tags": list(image.others),
-                "size": image.size,
-                "shared": image.shared,
-                "made": image.made,
-                "current": image.current,
-                "containers": [{"name": holder.name, "how": holder.how} for holder in image.holders],
-            }
-            for image in usage.images
-        ],
-        "mounts": [
-            {
-                "record": mount.record,
-                "id": mount.id,
-                "checkout": mount.checkout,
-                "variant": mount.variant,
-                "size": mount.size,
-                "last_used": mount.last_used,
-                "in_use": mount.in_use,
-            }
-            for mount in usage.mounts
-        ],
-        "state": dict(usage.state),
-        "warm": dict(usage.warm),
-    }
-
-
-def size_text(size: float) -> str:
-    """Bytes with three digits and a decimal unit, as Docker shows them."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.4g} TB"
-
-
-def age_text(seconds: float) -> str:
-    """A span in its largest whole unit."""
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{max(0, seconds):.0f} s"
-
-
-def _used_by(image: ImageUse) -> str:
-    words = [f"{holder.name} ({holder.how})" for holder in image.holders]
-    if image.current:
-        words.append("this tree")
-    if not image.tags:
-        words.append("not tagged by layerdoit")
-    elif image.others:
-        words.append("also tagged " + ", ".join(image.others))
-    return ", ".join(words)
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -34,12 +34,13 @@ class Invalid(Exception):
 
 
 class Kind(NamedTuple):
-    """What a setting accepts, in words and as a function."""
+    """What a setting accepts, in words, as a function, and as JSON schema (for editors; the function decides)."""
 
     expected: str
     parse: Callable[[Node], Any]
     many: bool = False  # a list: a command line variable gives it separated by commas
     optional: bool = False
+    json: Mapping[str, Any] = {}
 
 
 def described(node: Node) -> str:
@@ -89,7 +90,8 @@ def text(
             raise wrong(node, expected, hint=hint)
         return written
 
-    return Kind(expected, parse)
+    types = ["string", "number", "boolean"] if switches else ["string", "number"]
+    return Kind(expected, parse, json={"type": types, **({"pattern": rf"^(?:{pattern})$"} if pattern else {})})
 
 
 def boolean() -> Kind:
@@ -98,7 +100,7 @@ def boolean() -> Kind:
             raise wrong(node, "true or false")
         return node.value
 
-    return Kind("true or false", parse)
+    return Kind("true or false", parse, json={"type": "boolean"})
 
 
 def integer(expected: str, low: int, high: int) -> Kind:
@@ -108,7 +110,7 @@ def integer(expected: str, low: int, high: int) -> Kind:
             raise wrong(node, expected)
         return value
 
-    return Kind(expected, parse)
+    return Kind(expected, parse, json={"type": "integer", "minimum": low, "maximum": high})
 
 
 def seconds(low: float) -> Kind:
@@ -120,7 +122,7 @@ def seconds(low: float) -> Kind:
             raise wrong(node, expected)
         return float(value)
 
-    return Kind(expected, parse)
+    return Kind(expected, parse, json={"type": "number", "minimum": low, "maximum": 86400})
 
 
 def choice(*words: str) -> Kind:
@@ -132,12 +134,13 @@ def choice(*words: str) -> Kind:
             raise wrong(node, expected, hint=hint)
         return str(node.value)
 
-    return Kind(expected, parse)
+    return Kind(expected, parse, json={"enum": list(words)})
 
 
 def optional(kind: Kind) -> Kind:
     """null, or a value of `kind`."""
-    return Kind(kind.expected, lambda node: None if node.value is None else kind.parse(node), kind.many, optional=True)
+    either = {"anyOf": [kind.json, {"type": "null"}]}
+    return Kind(kind.expected, lambda node: None if node.value is None else kind.parse(node), kind.many, True, either)
 
 
 def many(kind: Kind, plural: str, *, unique: bool = True, at_least: int = 0) -> Kind:
@@ -160,7 +163,8 @@ def many(kind: Kind, plural: str, *, unique: bool = True, at_least: int = 0) -> 
             raise Invalid(node, f"expected {expected} with at least {at_least}, got an empty one")
         return tuple(items)
 
-    return Kind(expected, parse, many=True)
+    listed = {"type": "array", "items": kind.json, "uniqueItems": unique, "minItems": at_least}
+    return Kind(expected, parse, many=True, json=listed)
 
 
 def table(key: Kind, value: Kind, expected: str) -> Kind:
@@ -179,7 +183,8 @@ def table(key: Kind, value: Kind, expected: str) -> Kind:
                 raise invalid.within(f".{name}") from None
         return parsed
 
-    return Kind(expected, parse)
+    mapping = {"type": ["object", "null"], "additionalProperties": value.json, "propertyNames": key.json}
+    return Kind(expected, parse, json=mapping)
 
 
 class Settings:

@@ -141,6 +141,10 @@ def read(path: Path, file: str, state_dir: Path) -> Node:
     kept = dict(list(entries.items())[-(CACHED_FILES - 1) :]) | {digest: _encoded(node)}
     with contextlib.suppress(OSError):  # a read-only state folder costs time, nothing else
         _write(store, json.dumps({"format": CACHE_FORMAT, "files": kept}))
+        # For the editor in which this file was just edited.
+        from layerdoit.config import json_schema
+
+        json_schema.put(state_dir)
     return node
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from layerdoit import units
 from layerdoit.config.kinds import (
     Invalid,
     Kind,
@@ -66,7 +67,7 @@ def _public_env(expected: str, hint: str) -> Kind:
             )
         return parsed
 
-    return Kind(expected, parse)
+    return Kind(expected, parse, json=plain.json)
 
 
 def _on_missing() -> Kind:
@@ -83,7 +84,8 @@ def _on_missing() -> Kind:
         hint = suggestion(node.value, words, "valid values") if isinstance(node.value, str) else None
         raise wrong(node, steps.expected + ", or the word fail", hint=hint)
 
-    return Kind("a list of pull, build; or the word fail", parse, many=True)
+    either = {"anyOf": [steps.json, {"enum": ["fail", ["fail"]]}]}
+    return Kind("a list of pull, build; or the word fail", parse, many=True, json=either)
 
 
 def _command() -> Kind:
@@ -96,7 +98,8 @@ def _command() -> Kind:
             return tuple(words.parse(node))
         raise wrong(node, "a shell command or a list of arguments")
 
-    return Kind("a shell command or a list of arguments", parse)
+    either = {"anyOf": [{"type": "string", "pattern": r"\S"}, words.json]}
+    return Kind("a shell command or a list of arguments", parse, json=either)
 
 
 def _address() -> Kind:
@@ -108,14 +111,34 @@ def _address() -> Kind:
         except ValueError:
             raise wrong(node, "an IP address", hint="127.0.0.1 for this machine only, 0.0.0.0 for everyone") from None
 
-    return Kind("an IP address", parse)
+    return Kind("an IP address", parse, json={"type": "string"})
 
 
 def _project() -> Kind:
     def parse(node: Node) -> str:
         return repository_name(_NAME.parse(node))
 
-    return Kind("a name", parse)
+    return Kind("a name", parse, json=_NAME.json)
+
+
+def _span() -> Kind:
+    def parse(node: Node) -> float:
+        found = units.seconds_of(node.text if node.text != "0" else "0s")
+        if found is None:
+            raise wrong(node, units.SPAN)
+        return found
+
+    return Kind(units.SPAN, parse)
+
+
+def _size() -> Kind:
+    def parse(node: Node) -> int:
+        found = units.bytes_of(node.value) if isinstance(node.value, str) else None
+        if found is None:
+            raise wrong(node, units.SIZE)
+        return found
+
+    return Kind(units.SIZE, parse)
 
 
 _TEXT = text()
@@ -251,6 +274,45 @@ class Registry(Settings):
     push: tuple[str, ...] = setting(many(choice(*LAYERS), "base, deps, app"), NO_TEXT, "Layers to push after a build.")
 
 
+_COUNT = integer("a number from 0 to 10000", 0, 10_000)
+
+
+@settings_class
+class Keep(Settings):
+    """What of one kind stays. Neither `keep_last` nor `max_bytes`: everything."""
+
+    keep_last: int | None = setting(
+        optional(_COUNT), None, "How many of the newest always stay, for each profile and target; the others may go."
+    )
+    max_bytes: int | None = setting(
+        optional(_size()), None, "Room for all of them: the oldest go until they fit, and no more than that."
+    )
+    min_age: float = setting(_span(), 0.0, "Nothing younger than this goes; mounts: used since then.")
+
+
+@settings_class
+class Retention(Settings):
+    """What stays when caches are collected: by default everything."""
+
+    after_build: bool = setting(
+        boolean(), False, "Collect after each build that built something; otherwise `doit cache_gc` does it."
+    )
+    keep_tags: tuple[str, ...] = setting(
+        many(text("a pattern of tags", r"[\w.*?\[\]!-]+"), "patterns of tags"),
+        NO_TEXT,
+        "Images with a tag like one of these patterns (`v*`) stay.",
+    )
+    protect: tuple[str, ...] = setting(
+        many(choice("current", "worktrees"), "current, worktrees"),
+        ("current", "worktrees"),
+        "What else stays: what the tree as it stands asks for; the newest app of each checkout that is there.",
+    )
+    base: Keep = section(Keep, "Base images.")
+    deps: Keep = section(Keep, "Deps images.")
+    app: Keep = section(Keep, "App images.")
+    mounts: Keep = section(Keep, "Target mounts of the app builds; `keep_last` counts for each checkout.")
+
+
 @settings_class
 class Dockerfiles(Settings):
     """A project's own Dockerfiles."""
@@ -349,5 +411,6 @@ class Config(Settings):
         Dockerfiles, "Your own Dockerfiles in place of the shipped ones; part of the keys."
     )
     deploy: Deploy = section(Deploy, "The container that cycle_fast and deploy run.")
+    retention: Retention = section(Retention, "Which images and mounts stay when caches are collected.")
     source: tuple[Path, ...] = ()
     where: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)

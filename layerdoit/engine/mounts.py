@@ -5,40 +5,99 @@
 
 from __future__ import annotations
 
+import calendar
+import contextlib
+import hashlib
+import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+from urllib.parse import quote, unquote
 
 from layerdoit import process
 from layerdoit.engine.api import builder_name
+from layerdoit.units import at_least, bytes_of
 
 _HEAD: Final = re.compile(r"^ID:\s+(\w+)\n(?:Parents?:.*\n)?Created at:", re.MULTILINE)
 # A description holds the whole command, lines and all: it ends where the last "Usage count" of its record begins.
 _DESCRIPTION: Final = re.compile(r"^Description:[ \t]+(.*)\nUsage count:", re.MULTILINE | re.DOTALL)
 _MOUNT: Final = re.compile(r'cached mount \S+ from exec .* with id "/?([^"]*)"', re.DOTALL)
-_SIZE: Final = re.compile(r"([\d.]+) ?([kKMGTP]?i?)B")
-_UNITS: Final = "kMGTP"
 
 
 @dataclass(frozen=True)
 class Mount:
-    """One record of a mount, which has one for each of its seeds. `size`: bytes; `last_used`: in buildx's words."""
+    """One record of a mount. `size`: bytes. `checkout`: digest of its path. `cook`: chain of deps images it fits.
+
+    `used`: seconds since 1970 of its last use, at the latest: buildx rounds. `host` and `path`: where the checkout
+    was when the mount was made; '' where the id does not say.
+    """
 
     record: str
     id: str
     checkout: str
     variant: str
     size: int
-    last_used: str
+    used: float
     in_use: bool
+    cook: str = ""
+    host: str = ""
+    path: str = ""
+
+
+# --- ids -------------------------------------------------------------------------------------------------------------
+
+
+def identity(project: str, root: Path, variant: str, cook: str) -> str:
+    """The id of a checkout's private target mount, as labels hold it: project, checkout, profile, target, cook.
+
+    Images of one chain share the `cook`, its 12 hexadecimal digits: what was compiled against one fits the others.
+    """
+    return f"layerdoit/{project}/{checkout_of(root)}/{variant}/{cook}"
+
+
+def placed(mount: str, root: Path) -> str:
+    """The id as BuildKit gets it: it also says whose checkout that is, and where.
+
+    So the mount itself tells when its checkout is gone. In labels, which travel with pushed images, no path stands.
+    """
+    host = this_host()
+    return f"{mount}@{host}{quote(str(root))}" if host else mount
+
+
+def checkout_of(root: Path) -> str:
+    """Eight hexadecimal digits for the path of a checkout."""
+    return hashlib.sha256(str(root).encode()).hexdigest()[:8]
+
+
+def this_host() -> str:
+    """Eight hexadecimal digits for this machine, '' where it has no lasting name.
+
+    In a container it has none, unless LAYERDOIT_MACHINE gives one: paths there are not the host's, and a name that
+    changes would make every mount a new one.
+    """
+    name = os.environ.get("LAYERDOIT_MACHINE", "")
+    if not name and not any(os.path.exists(path) for path in ("/.dockerenv", "/run/.containerenv")):
+        with contextlib.suppress(OSError, ValueError):
+            name = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    return hashlib.sha256(name.encode()).hexdigest()[:8] if name else ""
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
 
 
 def of_project(project: str, builder: str | None = None) -> tuple[Mount, ...]:
     """The records of this project's app mounts, of every checkout, largest first."""
-    command = ["docker", "buildx", "du", "--verbose", "--filter", "type=exec.cachemount", *_on(builder)]
-    found = parsed(process.capture(command).stdout, project)
+    listing = process.capture_quick(question(builder)).decode(errors="replace")
+    found = parsed(listing, project, time.time())
     return tuple(sorted(found, key=lambda mount: (-mount.size, mount.record)))
+
+
+def question(builder: str | None = None) -> list[str]:
+    """The command whose output `parsed` reads."""
+    return ["docker", "buildx", "du", "--verbose", "--filter", "type=exec.cachemount", *_on(builder)]
 
 
 def prune(record: str, builder: str | None = None) -> bool:
@@ -47,12 +106,15 @@ def prune(record: str, builder: str | None = None) -> bool:
     return record in process.capture(command).stdout
 
 
-def parsed(listing: str, project: str) -> Iterator[Mount]:
-    """This project's mounts in the output of `docker buildx du --verbose`.
+def parsed(listing: str, project: str, now: float) -> Iterator[Mount]:
+    """This project's mounts in the output of `docker buildx du --verbose`, asked for at `now`.
 
-    The whole id must be `layerdoit/<project>/<checkout>/<profile>/<target>`: `app2` or `app/api` is not `app`.
+    The whole id must be `layerdoit/<project>/<checkout>/<profile>/<target>/<cook>`, with or without `@<host>/<path>`:
+    `app2` or `app/api` is not `app`.
     """
-    ours = re.compile(rf"layerdoit/{re.escape(project)}/([0-9a-f]{{8}})/([^/]+/[^/]+)")
+    chain = r"(?:/([0-9a-f]{12})(?:~\d+)?)?"
+    place = r"(?:@([0-9a-f]{8})(/.*))?"
+    ours = re.compile(rf"layerdoit/{re.escape(project)}/([0-9a-f]{{8}})/([^/@]+/[^/@]+){chain}{place}")
     for record, text in _records(listing):
         described = _DESCRIPTION.search(text)
         mount = _MOUNT.fullmatch(described[1]) if described else None
@@ -60,19 +122,21 @@ def parsed(listing: str, project: str) -> Iterator[Mount]:
         if described is None or mount is None or owned is None:
             continue
         facts = text[: described.start()] + text[described.end(1) :]
-        used = _fact(facts, "Last used")
-        size = bytes_of(_fact(facts, "Size"))
-        yield Mount(record, mount[1], owned[1], owned[2], size, used, _fact(facts, "Reclaimable") == "false")
+        used = _used(_fact(facts, "Last used"), _fact(facts, "Created at"), now)
+        size = bytes_of(_fact(facts, "Size")) or 0
+        busy = _fact(facts, "Reclaimable") == "false"
+        path = unquote(owned[5] or "")
+        yield Mount(record, mount[1], owned[1], owned[2], size, used, busy, owned[3] or "", owned[4] or "", path)
 
 
-def bytes_of(text: str) -> int:
-    """`539.4MB` as a number of bytes; 0 for what is no size."""
-    found = _SIZE.fullmatch(text)
-    if found is None:
-        return 0
-    base = 1024 if found[2].endswith("i") else 1000
-    power: int = _UNITS.index(found[2][0].replace("K", "k")) + 1 if found[2] else 0
-    return round(float(found[1]) * float(base**power))
+def _used(last: str, created: str, now: float) -> float:
+    """The latest time that the last use can have been at; of a mount that was never used, when it was made."""
+    if last:
+        return now - (at_least(last) or 0.0)
+    try:
+        return calendar.timegm(time.strptime(created[:19], "%Y-%m-%d %H:%M:%S"))
+    except ValueError:
+        return now
 
 
 def _records(listing: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from layerdoit.engine import registry
+from layerdoit.engine.api import connect
 from layerdoit.engine.images import PREFIX
 
 How = Literal["running", "deployed", "stopped"]
@@ -31,12 +32,11 @@ class Untagged:
 def holders() -> Mapping[str, tuple[Holder, ...]]:
     """Whose containers keep which image: everybody's, by image id."""
     found: dict[str, tuple[Holder, ...]] = {}
-    with registry.client() as engine:
-        for item in engine.api.containers(all=True):
-            deployed = PREFIX + "deployment" in (item.get("Labels") or {})
-            how: How = "deployed" if deployed else "running" if item.get("State") == "running" else "stopped"
-            name = ((item.get("Names") or [item["Id"][:12]])[0]).lstrip("/")
-            found[item["ImageID"]] = (*found.get(item["ImageID"], ()), Holder(name, how))
+    for item in connect().get("/containers/json", {"all": True}) or ():
+        deployed = PREFIX + "deployment" in (item.get("Labels") or {})
+        how: How = "deployed" if deployed else "running" if item.get("State") == "running" else "stopped"
+        name = ((item.get("Names") or [item["Id"][:12]])[0]).lstrip("/")
+        found[item["ImageID"]] = (*found.get(item["ImageID"], ()), Holder(name, how))
     return found
 
 
@@ -61,3 +61,18 @@ def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
                 continue
             done.append(Untagged(tag))
     return done
+
+
+def remove_untagged(image_id: str) -> str:
+    """Remove an image that has lost its tags; why it is still there, '' when it is not."""
+    from docker.errors import APIError, ImageNotFound
+
+    with registry.client() as engine:
+        try:
+            # Without force: the engine refuses what a container needs, or what has a tag again.
+            engine.images.remove(image_id, force=False, noprune=True)
+        except ImageNotFound:
+            pass
+        except APIError as error:
+            return str(error.explanation or error)
+    return ""

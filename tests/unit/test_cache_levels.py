@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from layerdoit.cache import clear, levels
-from layerdoit.cache.usage import ImageUse, Usage, age_text, as_json, render, shared_size, size_text
+from layerdoit.cache.levels import Narrow
+from layerdoit.cache.table import as_json, render
+from layerdoit.cache.usage import ImageUse, Usage, shared_size, with_uses
 from layerdoit.engine import mounts
+from layerdoit.engine.builders import Builder
 from layerdoit.engine.mounts import Mount
 from layerdoit.engine.removal import Holder
 from layerdoit.errors import ConfigError
 
 LAYERS = ("base", "runtime", "deps", "app")
+NOW = 1_000_000
+QUIET = Builder("default", "docker", ())
 HOLDERS = st.lists(st.builds(Holder, st.just("c"), st.sampled_from(("running", "deployed", "stopped"))), max_size=2)
 
 
@@ -25,6 +32,7 @@ def images(draw: st.DrawFn, number: int) -> ImageUse:
     key = draw(st.sampled_from("abcd"))
     depth = draw(st.integers(1, 4))
     rootfs = tuple(draw(st.sampled_from("xy")) for _ in range(depth))
+    made = draw(st.integers(0, NOW))
     return ImageUse(
         f"sha256:{number}",
         layer,
@@ -33,36 +41,66 @@ def images(draw: st.DrawFn, number: int) -> ImageUse:
         draw(st.sampled_from(((), ("elsewhere:1",)))),
         size=depth * 100,
         shared=draw(st.integers(0, depth * 100)),
+        made=made,
         rootfs=rootfs,
         holders=tuple(draw(HOLDERS)),
         runtime=draw(st.sampled_from("abcd")) if layer == "app" else "",
+        deps=draw(st.sampled_from("abcd")) if layer == "app" else "",
+        parent=draw(st.sampled_from("abcd")),
+        variant=draw(st.sampled_from(("dev/host", "release/host"))),
+        pin=draw(st.sampled_from(("", "", "", f"p:pinned-{layer}-{key}"))),
+        used=made + draw(st.integers(0, 1000)),
     )
 
 
 @st.composite
 def usages(draw: st.DrawFn) -> Usage:
     found = tuple(draw(images(number)) for number in range(draw(st.integers(0, 8))))
-    used = draw(st.lists(st.booleans(), max_size=3))
-    records = tuple(Mount(f"r{i}", "id", "0123abcd", "dev/host", 10 + i, "", busy) for i, busy in enumerate(used))
-    return Usage("p", found, records, ((("x",), 100),))
+    used = draw(st.lists(st.tuples(st.booleans(), st.integers(0, NOW)), max_size=4))
+    records = tuple(
+        Mount(f"r{i}", "id", draw(st.sampled_from(("0123abcd", "ffffffff"))), "dev/host", 10 + i, since, busy)
+        for i, (busy, since) in enumerate(used)
+    )
+    return Usage("p", found, records, ((("x",), 100),), at=NOW)
 
 
-@given(usages())
-def test_what_a_level_clears_the_next_clears_too(usage: Usage) -> None:
-    sets = [levels.going(usage, level) for level in levels.LEVELS]
+NARROWS = st.builds(Narrow, st.none() | st.floats(0, NOW), st.none() | st.integers(0, 3))
+
+
+@given(usages(), NARROWS)
+def test_what_a_level_clears_the_next_clears_too(usage: Usage, less: Narrow) -> None:
+    sets = [levels.going(usage, level, less) for level in levels.LEVELS]
     for lower, higher in itertools.pairwise(sets):
         assert set(lower.mounts) <= set(higher.mounts)
         assert set(lower.images) <= set(higher.images)
         assert levels.freed(usage, lower) <= levels.freed(usage, higher)
 
 
-@given(usages(), st.sampled_from(levels.LEVELS))
-def test_what_is_in_use_or_not_ours_never_goes(usage: Usage, level: levels.Level) -> None:
-    gone = levels.going(usage, level)
+@given(usages(), st.sampled_from(levels.LEVELS), NARROWS)
+def test_what_is_in_use_or_not_ours_never_goes(usage: Usage, level: levels.Level, less: Narrow) -> None:
+    gone = levels.going(usage, level, less)
     assert not [image for image in gone.images if image.holders or not image.tags or image.layer not in LAYERS]
+    assert not [image for image in gone.images if image.pin]
+    parents = {name for image in usage.images if image.pin for name in levels.parents(image)}
+    assert not [image for image in gone.images if (image.layer, image.key) in parents]
     assert not [mount for mount in gone.mounts if mount.in_use]
     needed = {image.runtime for image in usage.images if image.holders and image.layer == "app"}
     assert not [image for image in gone.images if image.layer == "runtime" and image.key in needed]
+
+
+@given(usages(), st.sampled_from(levels.LEVELS), NARROWS)
+def test_narrowing_only_keeps_more(usage: Usage, level: levels.Level, less: Narrow) -> None:
+    everything, narrowed = levels.going(usage, level), levels.going(usage, level, less)
+    assert set(narrowed.images) <= set(everything.images)
+    assert set(narrowed.mounts) <= set(everything.mounts)
+    if less.older_than is not None:
+        assert not [image for image in narrowed.images if NOW - image.used < less.older_than]
+        assert not [mount for mount in narrowed.mounts if NOW - mount.used < less.older_than]
+    for image in narrowed.images:
+        alike = [other for other in usage.images if other.tags and other.layer == image.layer]
+        same = [other for other in alike if image.layer in ("base", "runtime") or other.variant == image.variant]
+        newer = [other for other in same if other.made >= image.made and other.id != image.id]
+        assert len(newer) >= (less.keep_last or 0)
 
 
 @given(usages())
@@ -73,12 +111,18 @@ def test_all_that_may_go_goes_with_the_last_level(usage: Usage) -> None:
     assert list(gone.images) == free
 
 
+def preview(usage: Usage, level: levels.Level, less: Narrow | None = None) -> str:
+    sweep = clear.of_level(level, less or Narrow())
+    return clear.preview(usage, sweep, sweep.going(usage), "expected time: unknown")
+
+
 @given(usages(), st.sampled_from(levels.LEVELS))
 def test_the_preview_names_each_tag_that_goes(usage: Usage, level: levels.Level) -> None:
     gone = levels.going(usage, level)
-    text = clear.preview(usage, level, gone)
+    text = preview(usage, level)
     assert all(tag in text for image in gone.images for tag in image.tags)
-    assert ("nothing to clear" in text) == (not gone.images and not gone.mounts)
+    assert ("nothing to clear" in text) == (not gone)
+    assert ("expected time" in text) == bool(gone)
 
 
 def _stack() -> Usage:
@@ -102,10 +146,12 @@ def _stack() -> Usage:
                 runtime="r",
             ),
         ),
-        (Mount("rec", "layerdoit/p/0123abcd/dev/host", "0123abcd", "dev/host", 7, "1 hour ago", in_use=False),),
+        (Mount("rec", "layerdoit/p/0123abcd/dev/host", "0123abcd", "dev/host", 7, NOW - 3600, in_use=False),),
         ((("os",), 100),),
         {"logs": 12},
         {"base": "b", "app": "gone"},
+        {"app": ("main.rs changed",)},
+        at=NOW,
     )
 
 
@@ -124,7 +170,7 @@ def test_an_image_that_others_tagged_too_frees_nothing() -> None:
     gone = levels.going(usage, "medium")
     assert gone.images == usage.images
     assert levels.freed(usage, gone) == 0
-    assert "stays as mine:1" in clear.preview(usage, "medium", gone)
+    assert "stays as mine:1" in preview(usage, "medium")
 
 
 def test_a_layer_below_a_kept_image_frees_nothing() -> None:
@@ -158,30 +204,108 @@ def test_an_unknown_level_is_refused_with_the_valid_ones() -> None:
         levels.level("sfot")
 
 
+def test_a_layer_that_several_share_is_freed_once() -> None:
+    below = ImageUse("1", "deps", "a", ("p:deps-a",), size=100, rootfs=("a",))
+    above = [ImageUse(f"{n}", "deps", f"{n}", (f"p:deps-{n}",), size=110, rootfs=("a", f"{n}")) for n in (2, 3)]
+    usage = Usage("p", (below, *above))
+    assert levels.freed(usage, levels.Going(images=usage.images)) == 120
+    assert levels.freed(usage, levels.Going(images=(below,))) == 0
+    assert levels.freed(usage, levels.Going(images=(below, above[0]))) == 10
+
+
+def test_a_pinned_image_keeps_what_it_was_made_from() -> None:
+    chain = (
+        ImageUse("1", "base", "b", ("p:base-b",)),
+        ImageUse("2", "runtime", "r", ("p:runtime-r",)),
+        ImageUse("3", "deps", "d1", ("p:deps-d1",), parent="b"),
+        ImageUse("4", "deps", "d2", ("p:deps-d2",), parent="d1"),
+        ImageUse("5", "app", "a", ("p:app-a",), parent="d2", deps="d2", runtime="r", pin="p:pinned-app-a"),
+        ImageUse("6", "app", "z", ("p:app-z",), parent="d2", deps="d2", runtime="r"),
+        ImageUse("7", "deps", "d3", ("p:deps-d3",), parent="d2"),
+    )
+    gone = levels.going(Usage("p", chain), "nuke")
+    assert [image.id for image in gone.images] == ["6", "7"]
+    held = levels.protected(Usage("p", chain))
+    assert held["5"] == "pinned"
+    assert held["1"] == "parent of the pinned p:app-a"
+
+
+def test_narrowing_keeps_the_newest_of_each_profile_and_what_was_used() -> None:
+    found = tuple(
+        ImageUse(f"{variant}{n}", "app", f"{variant}{n}", (f"p:app-{variant}{n}",), made=n, used=n, variant=variant)
+        for variant in ("dev", "release")
+        for n in (100, 200, 300)
+    )
+    usage = Usage("p", found, at=400)
+    assert {image.id for image in levels.going(usage, "medium", Narrow(keep_last=1)).images} == {
+        *("dev100", "dev200"),
+        *("release100", "release200"),
+    }
+    gone = levels.going(usage, "medium", Narrow(older_than=250))
+    assert {image.id for image in gone.images} == {"dev100", "release100"}
+    assert "keeps  p:app-dev300: newer, or used later" in preview(usage, "medium", Narrow(keep_last=1))
+
+
+def test_an_image_is_used_when_another_is_made_from_it() -> None:
+    base = ImageUse("1", "base", "b", ("p:base-b",), made=1, used=1)
+    below = ImageUse("2", "deps", "d1", ("p:deps-d1",), made=2, used=2, parent="b")
+    above = ImageUse("3", "deps", "d2", ("p:deps-d2",), made=3, used=3, parent="d1")
+    app = ImageUse("4", "app", "a", ("p:app-a",), made=9, used=9, parent="d2", deps="d2", runtime="r")
+    runtime = ImageUse("5", "runtime", "r", ("p:runtime-r",), made=1, used=1)
+    other = ImageUse("6", "deps", "x", ("p:deps-x",), made=4, used=4, parent="d1")
+    found = with_uses((base, below, above, app, runtime, other))
+    assert [image.used for image in found] == [9, 9, 9, 9, 9, 4]
+
+
+@pytest.mark.parametrize(
+    ("older_than", "keep_last", "less"),
+    [
+        ("", "", Narrow()),
+        ("7d", "", Narrow(older_than=604_800)),
+        ("90m", "3", Narrow(5400, 3)),
+        ("0s", "0", Narrow(0, 0)),
+    ],
+)
+def test_options_that_narrow(older_than: str, keep_last: str, less: Narrow) -> None:
+    assert levels.narrow(older_than, keep_last) == less
+
+
+@pytest.mark.parametrize(
+    ("older_than", "keep_last", "words"),
+    [
+        ("7", "", '--older-than: expected a span of time such as 90m, 12h, 7d or 2w, got "7"'),
+        ("7 days", "", "--older-than"),
+        ("-1d", "", "--older-than"),
+        ("", "-1", '--keep-last: expected a number, got "-1"'),
+        ("", "two", "--keep-last"),
+        ("", "²", "--keep-last"),
+    ],
+)
+def test_options_that_say_nothing_are_refused(older_than: str, keep_last: str, words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        levels.narrow(older_than, keep_last)
+    assert refused.value.what.startswith(words)
+    assert refused.value.hint
+
+
+def test_what_the_next_build_makes_again() -> None:
+    usage = _stack()
+    assert levels.rebuilt(usage, levels.going(usage, "soft")) == ("app",)
+    assert levels.rebuilt(usage, levels.going(usage, "nuke")) == ("base", "app")
+
+
 def test_the_table_and_the_json_tell_the_same() -> None:
     usage = _stack()
-    table = render(usage)
+    table = render(usage, QUIET)
     assert "web (deployed)" in table
-    assert "for this tree: base warm, app cold" in table
-    told = as_json(usage)
+    assert "  base    warm\n  app     cold: main.rs changed\n" in table
+    assert "parent of the image of web" in table
+    told = as_json(usage, QUIET)
     assert told["warm"] == {"base": True, "app": False}
+    assert told["cold"] == {"app": ["main.rs changed"]}
     assert [image["tags"][-1] for image in told["images"]] == [image.tags[-1] for image in usage.images]
     assert all(tag["tags"][-1] in table for tag in told["images"])
     assert told["mounts"][0]["size"] == 7
-
-
-@pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1234, "1.23 kB"), (539_400_000, "539 MB"), (2e12, "2 TB")]
-)
-def test_sizes_read_as_docker_shows_them(size: float, text: str) -> None:
-    assert size_text(size) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(-3, "0 s"), (59, "59 s"), (60, "1 min"), (7300, "2 h"), (200_000, "2 d")]
-)
-def test_ages(seconds: float, text: str) -> None:
-    assert age_text(seconds) == text
 
 
 # --- mounts ----------------------------------------------------------------------------------------------------------
@@ -207,18 +331,26 @@ def test_only_whole_mount_ids_of_the_project_are_found() -> None:
         "/x/layerdoit/app/0123abcd/dev/host",
         "//layerdoit/app/0123abcd/dev/host",
         "/layerdoit/app/0123abcd/dev/host/more",
+        "/layerdoit/app/0123abcd/dev/host@7f3e21aa",
+        "/layerdoit/app/0123abcd/dev@7f3e21aa/home/host",
         "/layerdoit/app/api/0123abcd/dev/host",
         "/layerdoit/app",
         "/target",
     ]
-    own = ["/layerdoit/app/0123abcd/dev/host", "layerdoit/app/ffffffff/release/x86_64-unknown-linux-musl"]
+    own = [
+        "/layerdoit/app/0123abcd/dev/host",
+        "layerdoit/app/ffffffff/release/x86_64-unknown-linux-musl",
+        "/layerdoit/app/0123abcd/dev/host/0123456789ab@7f3e21aa/home/me/a%20shop",
+    ]
     listing = "".join(_record(f"r{number}", _mounted(identity)) for number, identity in enumerate(strange + own))
-    found = list(mounts.parsed(listing + "Total:\t3MB\n", "app"))
-    assert [mount.record for mount in found] == ["r9", "r10"]
+    found = list(mounts.parsed(listing + "Total:\t3MB\n", "app", NOW))
+    assert [mount.record for mount in found] == ["r11", "r12", "r13"]
     assert [mount.id for mount in found] == [identity.lstrip("/") for identity in own]
     assert (found[0].checkout, found[0].variant, found[0].size) == ("0123abcd", "dev/host", 1_500_000)
-    assert found[0].last_used == "1 second ago"
-    assert not list(mounts.parsed(listing, "a.*"))
+    assert found[0].used == NOW - 1
+    assert (found[0].host, found[0].path) == ("", "")
+    assert (found[2].cook, found[2].host, found[2].path) == ("0123456789ab", "7f3e21aa", "/home/me/a shop")
+    assert not list(mounts.parsed(listing, "a.*", NOW))
 
 
 def test_a_command_of_several_lines_neither_hides_nor_feigns_a_mount() -> None:
@@ -229,21 +361,22 @@ def test_a_command_of_several_lines_neither_hides_nor_feigns_a_mount() -> None:
         + _record("ours", _mounted(own, "/bin/sh -c set -e\nUsage count:\n\nmake"), reclaimable="false")
         + _record("none", "local source for context")
     )
-    found = list(mounts.parsed(listing, "app"))
+    found = list(mounts.parsed(listing, "app", NOW))
     assert [(mount.record, mount.size, mount.in_use) for mount in found] == [("ours", 1_500_000, True)]
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("0B", 0),
-        ("1B", 1),
-        ("539.4MB", 539_400_000),
-        ("1.2kB", 1200),
-        ("2GiB", 2 * 1024**3),
-        ("1.5 GB", 1_500_000_000),
-        ("?", 0),
-    ],
-)
-def test_sizes_of_buildx(text: str, size: int) -> None:
-    assert mounts.bytes_of(text) == size
+def test_the_id_says_where_a_checkout_is_only_where_that_means_something(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    root = tmp_path / 'a "b", c%'
+    plain = mounts.identity("app", root, "dev/host", "0123456789ab")
+    monkeypatch.setenv("LAYERDOIT_MACHINE", "one")
+    listing = _record("r", _mounted("/" + mounts.placed(plain, root)))
+    (found,) = mounts.parsed(listing, "app", NOW)
+    assert (found.checkout, found.path, found.host) == (mounts.checkout_of(root), str(root), mounts.this_host())
+    monkeypatch.setenv("LAYERDOIT_MACHINE", "two")
+    assert mounts.this_host() != found.host
+    monkeypatch.delenv("LAYERDOIT_MACHINE")
+    monkeypatch.setattr(os.path, "exists", lambda path: path == "/.dockerenv")
+    assert mounts.this_host() == ""
+    assert mounts.placed(plain, root) == plain

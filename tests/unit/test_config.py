@@ -88,6 +88,10 @@ BAD = [
     ("deploy: {health: {timeout: 0}}", 1, ["deploy.health.timeout: expected a number of seconds"]),
     ("deploy: {health: {command: []}}", 1, ["deploy.health.command", "at least 1"]),
     ("deploy: {volumes: [data]}", 1, ["deploy.volumes[0]: expected a volume as source:target[:options]"]),
+    ("retention: {app: {min_age: 7}}", 1, ["retention.app.min_age: expected a span of time such as 90m, 12h, 7d"]),
+    ("retention: {app: {max_bytes: 20}}", 1, ["retention.app.max_bytes: expected a size such as 500MB or 20GB"]),
+    ("retention: {keep_last: 3}", 1, ['unknown key "retention.keep_last"', "did you mean"]),
+    ("retention: {protect: [all]}", 1, ["retention.protect[0]: expected one of current, worktrees"]),
     ("project: a\nprofile: dev\nproject: b", 3, ['duplicate key "project"', "line 1 has it already"]),
     ("env: {A: x, A: y}", 1, ['duplicate key "A"']),
     ("project: [", 1, ["broken YAML"]),
@@ -141,6 +145,9 @@ dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}
 deploy: {name: shop, port: 8080, publish: 0, bind: "::1", health: {path: /health, command: "true", timeout: 5},
          env: {DB_PASSWORD: x}, volumes: ["data:/data:ro"], args: [serve], network: shop,
          isolated_start: false, stop_grace: 0.5}
+retention: {after_build: true, keep_tags: ["v*"], protect: [current],
+            base: {keep_last: 2, max_bytes: 5GB, min_age: 4w}, deps: {keep_last: 3, max_bytes: 20GB, min_age: 7d},
+            app: {keep_last: 0, max_bytes: 1.5GiB, min_age: 90m}, mounts: {keep_last: 1, max_bytes: 30GB, min_age: 2d}}
 """
 
 

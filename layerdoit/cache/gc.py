@@ -1,0 +1,73 @@
+"""Collection: what the configured policy lets go, on request or after a build, and what dead checkouts left behind."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from layerdoit.cache import clear, levels, retention
+from layerdoit.cache.levels import Going
+from layerdoit.cache.usage import Usage, gather
+from layerdoit.errors import LayerdoitError
+from layerdoit.units import size_text
+
+if TYPE_CHECKING:
+    from layerdoit.cache.usage import ImageUse
+    from layerdoit.project import Project
+
+
+def run(project: Project, *, stale: bool, yes: bool, dry_run: bool) -> int:
+    """Apply the policy, and with `stale` clear after checkouts that are gone; the exit code."""
+    chosen = retention.policy(project.config)
+    if chosen.idle and not stale:
+        print("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing goes", flush=True)
+        found = offer(gather(project))
+        if found:
+            print(found, flush=True)
+        return 0
+    return clear.carried_through(project, sweep(chosen, stale=stale), yes=yes, dry_run=dry_run)
+
+
+def sweep(chosen: retention.Policy, *, stale: bool = False) -> clear.Sweep:
+    """The policy as something that clears. It is written down, so it does not ask; about dead checkouts it does."""
+
+    def going(usage: Usage) -> Going:
+        found = retention.going(usage, chosen, usage.at)
+        if not stale:
+            return found
+        left = retention.stale(usage)
+        return Going(tuple(dict.fromkeys(found.mounts + left.mounts)), _in_order(usage, found, left))
+
+    def keeps(usage: Usage) -> list[str]:
+        return [f"{tag}: {reason}" for tag, reason in retention.spared(usage, chosen, usage.at).items()]
+
+    return clear.Sweep("cache_gc --stale" if stale else "cache_gc", going, asks=stale, keeps=keeps)
+
+
+def _in_order(usage: Usage, *several: Going) -> tuple[ImageUse, ...]:
+    ids = {image.id for going in several for image in going.images}
+    return tuple(image for image in usage.images if image.id in ids)
+
+
+def offer(usage: Usage) -> str:
+    """One line on what dead checkouts left behind; '' where they left nothing."""
+    left = retention.stale(usage)
+    if not left:
+        return ""
+    paths = sorted({place.path for place in usage.checkouts.values() if place.state == "gone"})
+    what = f"checkouts that are gone hold up to {size_text(levels.freed(usage, left))}: {', '.join(paths)}"
+    return f"{what}\nnext: doit cache_gc --stale"
+
+
+def after_build(project: Project) -> None:
+    """Apply the policy after a build that built something; the caller holds the lock. It never fails a build."""
+    chosen = retention.policy(project.config)
+    if chosen.idle:
+        return
+    found = sweep(chosen)
+    try:
+        wanted = found.going(gather(project))
+        if wanted:
+            print(f"retention: {clear.carry_out(project, found, wanted).words}", flush=True)
+    except (LayerdoitError, OSError) as error:
+        print(f"layerdoit: retention was not applied: {error}", file=sys.stderr, flush=True)

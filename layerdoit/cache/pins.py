@@ -1,0 +1,93 @@
+"""Pins: a tag of ours on an image that no level and no collection may remove.
+
+A label cannot be added to an image, and a file in the state folder would be lost with it. A tag is the engine's own
+state: it outlives `.layerdoit/`, shows in `docker images`, and by itself keeps the engine from removing the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.errors import ConfigError, LayerdoitError
+from layerdoit.layers.key import TAG_DIGITS
+
+if TYPE_CHECKING:
+    from layerdoit.cache.usage import ImageUse, Usage
+    from layerdoit.project import Project
+
+PREFIX: Final = "pinned-"
+
+
+def pin_tag(repository: str, layer: str, key: str) -> str:
+    """`<repository>:pinned-<layer>-<first 12 digits of the key>`."""
+    return f"{repository}:{PREFIX}{layer}-{key[:TAG_DIGITS]}"
+
+
+def run(project: Project, words: Iterable[str], *, remove: bool) -> int:
+    """Pin images, or take their pins off; the exit code. Without words: the app image of the tree as it stands."""
+    from layerdoit import state
+    from layerdoit.cache.usage import gather
+    from layerdoit.engine import removal
+
+    words = list(words)
+    late = [word for word in words if word.startswith("-")]
+    if late:
+        # doit hands all that follows the first tag to the task.
+        first = " ".join([*late, *(word for word in words if word not in late)])
+        raise ConfigError(f'"{late[0]}" stands after a tag', hint=f"options come first: doit cache_pin {first}")
+    with state.locked(project.state):
+        usage = gather(project)
+        # Before anything is done: one wrong word of several changes nothing.
+        chosen = [find(usage, word) for word in words] or [current(usage)]
+        for image in chosen:
+            name = image.tags[-1] if image.tags else image.pin
+            if not remove:
+                repository, _, tag = pin_tag(project.repository, image.layer, image.key).rpartition(":")
+                project.images.tag(image.id, repository, [tag])
+                print(f"pinned {name}; it stays until doit cache_pin --remove {_short(name)}", flush=True)
+            elif image.pin:
+                (done,) = removal.untag(project.name, [(image.pin, image.id)])
+                if done.refused:
+                    raise LayerdoitError(f"{image.pin} stays: {done.refused}", hint="stop what uses it, and try again")
+                print(f"{name} is no longer pinned", flush=True)
+            else:
+                print(f"{name} is not pinned: nothing to do", flush=True)
+    return 0
+
+
+def listing(usage: Usage) -> str:
+    """The pinned images."""
+    lines = [f"{image.layer:<7} {image.tags[-1] if image.tags else image.pin}" for image in usage.images if image.pin]
+    return "\n".join(lines) or f"project {usage.project}: no image is pinned"
+
+
+def find(usage: Usage, word: str) -> ImageUse:
+    """The image that a tag names: whole, or without the repository."""
+    named = [
+        image
+        for image in usage.images
+        if image.layer and (image.tags or image.pin) and word in _names((*image.tags, *image.others, image.pin))
+    ]
+    if not named:
+        problem = f'no image of project {usage.project} is called "{word}"'
+        raise LayerdoitError(problem, hint="doit cache_status shows what they are called")
+    return named[0]
+
+
+def current(usage: Usage) -> ImageUse:
+    """The app image of the tree as it stands."""
+    for image in usage.images:
+        if image.layer == "app" and image.current:
+            return image
+    raise LayerdoitError(
+        "there is no app image of the tree as it stands", hint="doit builds it; doit cache_pin TAG pins another one"
+    )
+
+
+def _names(tags: Iterable[str]) -> set[str]:
+    return {name for tag in tags for name in (tag, _short(tag)) if name}
+
+
+def _short(tag: str) -> str:
+    return tag.rpartition(":")[2]

@@ -1,0 +1,182 @@
+"""Retention: what the configured policy, or the end of a checkout, lets go. Pure decisions; `gc` carries them out.
+
+Nothing goes that is protected (levels.protected), that the policy protects, that bears a tag of `keep_tags`, or that
+an image that stays was made from in the same layer: its bytes would stay with that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final, Literal
+
+from layerdoit.cache import levels
+from layerdoit.cache.levels import Going
+from layerdoit.cache.room import Room
+
+if TYPE_CHECKING:
+    from layerdoit.cache.usage import ImageUse, Usage
+    from layerdoit.config import Config
+    from layerdoit.engine.mounts import Mount
+
+Kind = Literal["base", "deps", "app", "mounts"]
+
+KINDS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "base": ("base", "runtime"),
+    "deps": ("deps",),
+    "app": ("app",),
+    "mounts": (),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """For one kind: the `keep_last` newest always stay; of the others go the oldest.
+
+    All of them, or with `max_bytes` as many as it takes to fit; only such as are `min_age` seconds old. Neither
+    `keep_last` nor `max_bytes`: nothing goes.
+    """
+
+    keep_last: int | None = None
+    max_bytes: int | None = None
+    min_age: float = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether it lets nothing go at all."""
+        return self.keep_last is None and self.max_bytes is None
+
+    @property
+    def floor(self) -> int:
+        """How many stay in any case. A limit in bytes alone leaves one: none would help nobody."""
+        return 1 if self.keep_last is None else self.keep_last
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy for a project. `protect`: what else stays; `keep_tags`: patterns of tags whose images stay."""
+
+    rules: Mapping[Kind, Rule] = field(default_factory=dict)
+    keep_tags: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ("current", "worktrees")
+
+    @property
+    def idle(self) -> bool:
+        """Whether it lets nothing go at all."""
+        return all(rule.idle for rule in self.rules.values())
+
+
+def policy(config: Config) -> Policy:
+    """The configured policy."""
+    given = config.retention
+    rules: dict[Kind, Rule] = {}
+    for kind in KINDS:
+        section = getattr(given, kind)
+        rules[kind] = Rule(section.keep_last, section.max_bytes, section.min_age)
+    return Policy(rules, given.keep_tags, given.protect)
+
+
+def going(usage: Usage, chosen: Policy, now: float) -> Going:
+    """What the policy lets go, as of `now` (seconds since 1970). What stays is the same when it is asked again."""
+    return _going(usage, chosen, keeps(usage, chosen), now)
+
+
+def spared(usage: Usage, chosen: Policy, now: float) -> Mapping[str, str]:
+    """Images that the rules alone would let go, by tag, with the reason that they stay."""
+    reasons = keeps(usage, chosen)
+    return {image.tags[-1]: reasons[image.id] for image in _going(usage, chosen, {}, now).images if image.id in reasons}
+
+
+def _going(usage: Usage, chosen: Policy, kept: Mapping[str, str], now: float) -> Going:
+    room = Room(usage)
+    images: set[str] = set()
+    for kind, layers in KINDS.items():
+        rule = chosen.rules.get(kind, Rule())
+        if layers and not rule.idle:
+            images |= _images_going([image for image in usage.images if image.layer in layers], rule, kept, room, now)
+    rule = chosen.rules.get("mounts", Rule())
+    mounts = set() if rule.idle else _mounts_going(usage, chosen, rule, now)
+    return Going(
+        tuple(mount for mount in usage.mounts if mount.record in mounts),
+        tuple(image for image in usage.images if image.id in images),
+    )
+
+
+def stale(usage: Usage) -> Going:
+    """What checkouts that are no longer there left behind: their mounts, and the apps that only they made."""
+    gone, held = usage.gone, levels.protected(usage)
+    images = (
+        image
+        for image in usage.images
+        if image.layer == "app" and image.tags and image.checkout in gone and image.id not in held and not image.current
+    )
+    mounts = (mount for mount in usage.mounts if mount.checkout in gone and not mount.in_use)
+    return Going(tuple(mounts), tuple(images))
+
+
+def keeps(usage: Usage, chosen: Policy) -> Mapping[str, str]:
+    """Images that stay whatever the rules say, by id, with the reason."""
+    found = dict(levels.protected(usage))
+    for image in usage.images:
+        tags = (*image.tags, *image.others)
+        named = next((tag for tag in tags if matches(tag, chosen.keep_tags)), "")
+        if named:
+            found.setdefault(image.id, f"keep_tags: {named}")
+        if "current" in chosen.protect and image.current:
+            found.setdefault(image.id, "what this tree asks for")
+    if "worktrees" in chosen.protect:
+        named_so = [image for image in usage.images if image.layer == "app" and usage.live_tags & set(image.tags)]
+        for image in named_so:
+            found.setdefault(image.id, f"{image.tags[0]} of a checkout that is there")
+        for parent in levels.lineage(usage.images, named_so):
+            found.setdefault(parent, "an app of a checkout that is there was made from it")
+    return found
+
+
+def matches(tag: str, patterns: Iterable[str]) -> bool:
+    """Whether a tag, without its repository, is like one of the patterns (`v*`, `release-?`)."""
+    name = tag.rpartition(":")[2]
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _images_going(images: list[ImageUse], rule: Rule, kept: Mapping[str, str], room: Room, now: float) -> set[str]:
+    ranked = levels.ranks(images).values()
+    firm = {each for ids in ranked for each in ids[: rule.floor]} | kept.keys()
+    # The oldest first; an image without a tag of ours is not ours to remove, but holds its parents.
+    open_to = [
+        image
+        for image in sorted(images, key=lambda image: (image.made, image.id))
+        if image.tags and image.id not in firm and now - image.made >= rule.min_age
+    ]
+    left = {image.id: image for image in images}
+    gone: set[str] = set()
+    while rule.max_bytes is None or room.held(left) > rule.max_bytes:
+        needed = {name for image in left.values() for name in levels.parents(image)}
+        chosen = next((image for image in open_to if (image.layer, image.key) not in needed), None)
+        if chosen is None:
+            break
+        open_to.remove(chosen)
+        del left[chosen.id]
+        gone.add(chosen.id)
+    return gone
+
+
+def _mounts_going(usage: Usage, chosen: Policy, rule: Rule, now: float) -> set[str]:
+    firm = {record for ids in levels.mount_ranks(usage.mounts).values() for record in ids[: rule.floor]}
+    if "current" in chosen.protect and usage.mount:
+        firm |= {mount.record for mount in usage.mounts if _is(mount, usage.mount)}
+    total = sum(mount.size for mount in usage.mounts)
+    gone: set[str] = set()
+    for mount in sorted(usage.mounts, key=lambda mount: (mount.used, mount.record)):
+        if rule.max_bytes is not None and total <= rule.max_bytes:
+            break
+        if mount.record not in firm and not mount.in_use and now - mount.used >= rule.min_age:
+            gone.add(mount.record)
+            total -= mount.size
+    return gone
+
+
+def _is(mount: Mount, identity: str) -> bool:
+    """Whether a record is of that mount; its id may say the place, too."""
+    return mount.id.partition("@")[0] == identity

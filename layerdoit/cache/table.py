@@ -1,0 +1,211 @@
+"""What the caches hold, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from layerdoit.cache import levels, retention
+from layerdoit.cache.gc import offer
+from layerdoit.cache.room import Room
+from layerdoit.engine import builders
+from layerdoit.units import age_text, size_text
+
+if TYPE_CHECKING:
+    from layerdoit.cache.usage import ImageUse, Usage
+    from layerdoit.engine.builders import Builder
+    from layerdoit.engine.mounts import Mount
+
+HEAD = ("LAYER", "WHAT", "OWN", "SHARED", "AGE", "LAST USE", "USED BY")
+_STATE = {"logs": "logs of builds", "history.db": "history", "context": "build contexts, staged"}
+
+Row = tuple[str, ...]
+
+
+def render(usage: Usage, builder: Builder) -> str:
+    """A table for people, and what follows from it."""
+    rows = [HEAD, *(_image_row(usage, image) for image in usage.images if image.layer and (image.tags or image.pin))]
+    rows += [_derived_row(usage), *(_mount_row(usage, mount) for mount in usage.mounts), *_state_rows(usage)]
+    lines = [f"project {usage.project}", *_aligned([row for row in rows if row])]
+    lines += [_total(usage), *_warmth(usage), *_collection(usage, builder)]
+    return "\n".join(filter(None, (*lines, offer(usage))))
+
+
+def _image_row(usage: Usage, image: ImageUse) -> Row:
+    depth = _depth(usage, image)
+    chain = f" (on {depth} other{'s' if depth > 1 else ''})" if depth else ""
+    return (
+        image.layer,
+        image.name + chain,
+        size_text(image.size - image.shared),
+        size_text(image.shared),
+        age_text(usage.at - image.made),
+        f"{age_text(usage.at - image.used)} ago",
+        ", ".join(_references(usage, image)),
+    )
+
+
+def _depth(usage: Usage, image: ImageUse) -> int:
+    """How many deps images a deps image stands on."""
+    if image.layer != "deps":
+        return 0
+    below = levels.lineage([other for other in usage.images if other.layer == "deps" and other.tags], [image])
+    return len(below - {image.id})
+
+
+def _derived_row(usage: Usage) -> Row:
+    """What others built on our images bears our labels; by them alone it cannot be told from ours, so it stays."""
+    found = [image for image in usage.images if not (image.layer and (image.tags or image.pin))]
+    if not found:
+        return ()
+    what = f"{len(found)} without a tag of ours: made from ours, or replaced; never cleared"
+    return ("other", what, size_text(sum(image.size - image.shared for image in found)), "", "", "", "")
+
+
+def _references(usage: Usage, image: ImageUse) -> list[str]:
+    words = [f"{holder.name} ({holder.how})" for holder in image.holders]
+    words += ["pinned"] if image.pin else []
+    words += ["this tree"] if image.current else []
+    words += [tag for tag in image.tags if tag in usage.live_tags]
+    if image.checkout in usage.gone:
+        words.append(usage.checkouts[image.checkout].words)
+    words += [f"also tagged {', '.join(image.others)}"] if image.others else []
+    reason = levels.protected(usage).get(image.id, "")
+    return [*words, reason] if reason.startswith("parent of") else words
+
+
+def _mount_row(usage: Usage, mount: Mount) -> Row:
+    place = usage.checkouts.get(mount.checkout)
+    words = ["a build"] if mount.in_use else []
+    words += ["this tree"] if is_current(usage, mount) else []
+    return (
+        "app",
+        f"mount of {place.words if place else f'checkout {mount.checkout}'}, {mount.variant}",
+        size_text(mount.size),
+        "",
+        "",
+        f"{age_text(usage.at - mount.used)} ago",
+        ", ".join(words),
+    )
+
+
+def is_current(usage: Usage, mount: Mount) -> bool:
+    """Whether the next app build of this tree would compile in it."""
+    return bool(usage.mount) and mount.id.partition("@")[0] == usage.mount
+
+
+def _state_rows(usage: Usage) -> Iterable[Row]:
+    rest = 0
+    for name, size in usage.state.items():
+        if name in _STATE:
+            yield ("state", _STATE[name], size_text(size), "", "", "", "")
+        else:
+            rest += size
+    if rest:
+        yield ("state", "index, last keys, lock", size_text(rest), "", "", "", "")
+
+
+def _total(usage: Usage) -> str:
+    held = Room(usage).held([image.id for image in usage.images])
+    mounts = sum(mount.size for mount in usage.mounts)
+    state = sum(usage.state.values())
+    return f"in all: images {size_text(held)}, mounts {size_text(mounts)}, state folder {size_text(state)}"
+
+
+def _warmth(usage: Usage) -> list[str]:
+    """For the tree as it stands, warm or cold by layer, with the reason."""
+    lines = []
+    for layer, warm in usage.warm.items():
+        why = "" if warm else f": {'; '.join(usage.cold.get(layer, ('not built before',)))}"
+        lines.append(f"  {layer:<7} {'warm' if warm else 'cold'}{why}")
+    if usage.mount:
+        warm = any(is_current(usage, mount) for mount in usage.mounts)
+        lines.append(f"  mount   {'warm' if warm else 'cold: nothing was compiled here against these deps'}")
+    return ["for the tree as it stands:", *lines] if lines else []
+
+
+def _collection(usage: Usage, builder: Builder) -> list[str]:
+    lines = [builder.words]
+    if builder.threatens:
+        total = sum(mount.size for mount in usage.mounts)
+        lines += [f"to keep them for 60 days, put this {builders.where(builder)}:"]
+        lines += [f"  {line}" for line in builders.remedy(builder, total).splitlines()]
+    return lines
+
+
+def _aligned(rows: list[Row]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+# --- for programs ----------------------------------------------------------------------------------------------------
+
+
+def as_json(usage: Usage, builder: Builder) -> dict[str, Any]:
+    """The documented form: bytes, seconds since 1970."""
+    held = levels.protected(usage)
+    left = retention.stale(usage)
+    return {
+        "project": usage.project,
+        "images": [_image(image, held, usage) for image in usage.images],
+        "mounts": [_mount(mount, usage) for mount in usage.mounts],
+        "state": dict(usage.state),
+        "warm": dict(usage.warm),
+        "cold": {layer: list(reasons) for layer, reasons in usage.cold.items()},
+        "checkouts": [
+            {"digest": place.digest, "path": place.path, "state": place.state} for place in usage.checkouts.values()
+        ],
+        "stale": {"images": [image.id for image in left.images], "mounts": [mount.record for mount in left.mounts]},
+        "builder": _builder(usage, builder),
+    }
+
+
+def _image(image: ImageUse, held: Mapping[str, str], usage: Usage) -> dict[str, Any]:
+    return {
+        "id": image.id,
+        "layer": image.layer,
+        "key": image.key,
+        "tags": list(image.tags),
+        "other_tags": list(image.others),
+        "size": image.size,
+        "shared": image.shared,
+        "made": image.made,
+        "last_used": image.used,
+        "variant": image.variant,
+        "current": image.current,
+        "pinned": bool(image.pin),
+        "depth": _depth(usage, image),
+        "checkout": image.checkout,
+        "protected": held.get(image.id),
+        "containers": [{"name": holder.name, "how": holder.how} for holder in image.holders],
+    }
+
+
+def _mount(mount: Mount, usage: Usage) -> dict[str, Any]:
+    return {
+        "record": mount.record,
+        "id": mount.id,
+        "checkout": mount.checkout,
+        "variant": mount.variant,
+        "size": mount.size,
+        "last_used": round(mount.used),
+        "in_use": mount.in_use,
+        "current": is_current(usage, mount),
+    }
+
+
+def _builder(usage: Usage, builder: Builder) -> dict[str, Any]:
+    rules = None
+    if builder.rules is not None:
+        rules = [
+            {"filters": list(rule.filters), "unused": rule.unused, "limit": rule.limit, "mounts": rule.takes_mounts}
+            for rule in builder.rules
+        ]
+    remedy = builders.remedy(builder, sum(mount.size for mount in usage.mounts)) if builder.threatens else None
+    return {
+        "name": builder.name,
+        "driver": builder.driver,
+        "rules": rules,
+        "threatens_mounts": builder.threatens,
+        "remedy": remedy,
+    }

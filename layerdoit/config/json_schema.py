@@ -1,0 +1,68 @@
+"""The JSON schema of layerdoit.yaml, for editors: made from the table that the program itself reads.
+
+It completes and describes every key. What it accepts, the program may still refuse with a better message; what the
+program accepts, it accepts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from layerdoit.config import Config, reading
+
+NAME = "schema.json"
+
+
+def schema() -> dict[str, Any]:
+    """The schema of the whole file."""
+    top = _section(Config, "Settings of a Rust project for layerdoit.")
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "layerdoit.yaml", **top}
+
+
+def text() -> str:
+    """The schema as it is shipped."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def shipped() -> Path:
+    """The file that comes with the package."""
+    from layerdoit.resources import data_dir
+
+    return data_dir() / NAME
+
+
+def put(state: Path) -> None:
+    """Have the schema in a project's state folder, where the first line of layerdoit.yaml names it."""
+    wanted = shipped().read_bytes()
+    path = state / NAME
+    if not path.is_file() or path.read_bytes() != wanted:
+        from layerdoit.state import write
+
+        write(path, wanted.decode())
+
+
+def _section(kind: type[Any], doc: str) -> dict[str, Any]:
+    properties = {}
+    for name, field in reading.settings(kind).items():
+        inner = field.metadata.get("section")
+        if inner is not None:
+            properties[name] = _section(inner, field.metadata["doc"])
+        else:
+            setting = field.metadata["kind"]
+            properties[name] = {**setting.json, "description": field.metadata["doc"], **_default(kind, name)}
+    return {
+        "type": ["object", "null"],
+        "description": doc,
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _default(kind: type[Any], name: str) -> dict[str, Any]:
+    value = getattr(kind(), name)
+    if isinstance(value, Mapping):
+        value = dict(value)
+    return {"default": list(value) if isinstance(value, tuple) else value}

@@ -1,0 +1,82 @@
+"""Sizes and spans of time as people write and read them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+SPAN: Final = "a span of time such as 90m, 12h, 7d or 2w"
+SIZE: Final = "a size such as 500MB or 20GB"
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_POWERS: Final = "kMGTP"
+
+
+def seconds_of(text: str) -> float | None:
+    """`7d` as seconds; units are s m h d w. None for what is no span of time."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([smhdw])", text.strip())
+    return None if found is None else float(found[1]) * _SECONDS[found[2]]
+
+
+def bytes_of(text: str) -> int | None:
+    """`539.4MB`, `2GiB`, `1.5 kB` as a number of bytes. None for what is no size."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([kKMGTP])(i?))?B", text.strip())
+    if found is None:
+        return None
+    power: int = _POWERS.index(found[2].replace("K", "k")) + 1 if found[2] else 0
+    return round(float(found[1]) * float((1024 if found[3] else 1000) ** power))
+
+
+def size_text(size: float) -> str:
+    """Bytes with three digits and a decimal unit, as Docker shows them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.4g} TB"
+
+
+def age_text(seconds: float) -> str:
+    """A span in its largest whole unit."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
+def duration_text(seconds: float) -> str:
+    """How long something takes: tenths below ten seconds, then seconds, then minutes."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 119.5 else f"{seconds / 60:.0f} min"
+
+
+_WORDS: Final = (
+    (r"Less than a second", 0.0),
+    (r"1 second", 1.0),
+    (r"About a minute", 60.0),
+    (r"About an hour", 3600 * 0.75),
+)
+# go-units rounds hours to the nearest, everything longer down to whole units of what was rounded.
+_LOWER: Final = {
+    "seconds": (1, 0.0),
+    "minutes": (60, 0.0),
+    "hours": (3600, 0.5),
+    "days": (86_400, 0.05),
+    "weeks": (604_800, 0.05),
+    "months": (30 * 86_400, 0.05),
+    "years": (365 * 86_400, 0.05),
+}
+
+
+def at_least(words: str) -> float | None:
+    """Seconds that passed at least, in the words of Docker's tools (`2 hours ago`). None for other words."""
+    plain = words.strip().removesuffix(" ago")
+    for known, seconds in _WORDS:
+        if plain == known:
+            return seconds
+    found = re.fullmatch(r"(\d+) (\w+)", plain)
+    if found is None or found[2] not in _LOWER:
+        return None
+    unit, rounded = _LOWER[found[2]]
+    return max(0.0, int(found[1]) - rounded) * unit

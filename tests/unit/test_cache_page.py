@@ -1,0 +1,54 @@
+"""docs/caches.md says of the levels what the code does, and of costs only what was recorded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from layerdoit import docs
+from layerdoit.cache import levels, page
+
+RECORDED = {
+    "meta": {
+        "project": "shop",
+        "profile": "dev",
+        "machine": "a machine",
+        "engine": "26.1",
+        "date": "2026-11-21",
+        "load": "0.1 at the start",
+    },
+    "levels": [
+        {"after": "nothing", "seconds": 0.31, "layers": []},
+        {"after": "hard", "freed": 1_500_000_000, "clearing": 1.2, "seconds": 71.4, "layers": ["deps", "app"]},
+    ],
+    "status": {"images": 1100, "ours": 20, "seconds": [0.5, 0.41]},
+}
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The rows of all tables by their first cell."""
+    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    return {line[0]: line[1:] for line in cells}
+
+
+def test_the_levels_are_those_of_the_code(tmp_path: Path) -> None:
+    found = rows(page.page(tmp_path / "none", docs._table))
+    for level in levels.LEVELS:
+        clears, keeps, makes = found[f"`{level}`"]
+        named = {layer for layer in ("base", "runtime", "deps", "app") if layer in clears.replace("app mounts", "")}
+        assert named == levels.LAYERS[level]
+        assert not [layer for layer in levels.LAYERS[level] if layer in keeps.replace("always", "")]
+        assert makes.startswith(("nothing", *levels.LAYERS[level]))
+
+
+def test_costs_are_told_with_their_number(tmp_path: Path) -> None:
+    assert "cost once" not in page.page(tmp_path / "none", docs._table)
+    recorded = tmp_path / "run.json"
+    recorded.write_text(json.dumps(RECORDED))
+    text = page.page(recorded, docs._table)
+    assert (
+        "What it cost once (n=1; shop, profile dev; a machine; engine 26.1; 2026-11-21, load 0.1 at the start)" in text
+    )
+    assert rows(text)["`cache_clear:hard`"] == ["1.2 s", "1.5 GB", "71 s", "deps, app"]
+    assert rows(text)["nothing was cleared, nothing changed"][-1] == "nothing"
+    assert "took 0.41 to 0.50 s (n=2) on an engine with 1100 images, 20 of them" in text
