@@ -1,0 +1,143 @@
+"""A failing build's words -> the Debian packages that it lacks, and the line of layerdoit.yaml that brings them.
+
+    advice(words, config) -> Advice | None          # what happened, and the line to write
+    diagnose(words, suite) -> Diagnosis | None
+
+Pure; the expressions are in data/native.toml. What is not recognised is None: better no advice than wrong advice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from layerdoit.workspace.native import Provider, Table, table
+
+if TYPE_CHECKING:
+    from layerdoit.config import Config
+
+_SCRIPT = re.compile(r"failed to run custom build command for `(?P<crate>[\w-]+) v(?P<version>[^\s`]+)")
+# What says that this is about something missing, where only the failing crate is known.
+_MISSING = re.compile(
+    r"(?i)no such file|not ?found|unable to find|could not find|cannot find|did not find|not installed|can't locate"
+)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`lacks`: what is missing, in the build's words; `crate`: `name version` of the build script that failed."""
+
+    lacks: tuple[str, ...]
+    build: tuple[str, ...]
+    run: tuple[str, ...]
+    crate: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What happened."""
+        who = f"the build script of {self.crate}" if self.crate else "the build"
+        return f"{who} lacks {' and '.join(self.lacks)}"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """`sentence`: what the build lacks; `setting`: the line of layerdoit.yaml that brings it, and where it goes."""
+
+    sentence: str
+    setting: str
+
+
+def advice(words: str, config: Config) -> Advice | None:
+    """Advice for a failed build of a project that is configured so; None when there is none to give."""
+    base = config.base
+    found = diagnose(words, base.suite)
+    # Debian's libraries are of no use to another C library; and what is installed already is not what is missing.
+    foreign = config.target is not None and "musl" in config.target
+    if found is None or (foreign and found.run) or set(found.build) <= set(base.packages):
+        return None
+    where = config.where.get("base.packages") or config.where.get("base.runtime_packages") or config.where.get("base")
+    lists = setting(found, base.packages, base.runtime_packages)
+    if where is None:
+        return Advice(found.sentence, f"add to layerdoit.yaml: base: {{{', '.join(lists)}}}")
+    return Advice(found.sentence, f"set in {where}, under base: {', '.join(lists)}")
+
+
+def diagnose(words: str, suite: str) -> Diagnosis | None:
+    """What a build that said `words` lacks; None when that is not known, or when it failed for another reason."""
+    data = table()
+    providers = data.providers(suite)
+    script = next(reversed(list(_SCRIPT.finditer(words))), None)
+    # Only the failing build script's output counts, not what came before it.
+    text = words[script.start() :] if script else words
+    crate = f"{script['crate']} {script['version']}" if script else None
+    found = dict(_found(text, data, providers, strong=True))
+    if not found and script:
+        found = _of_crate(text, script["crate"], data, providers) or dict(_found(text, data, providers, strong=False))
+    if not found:
+        return None
+    names = {provider.name for provider in found.values()}
+    found = {word: provider for word, provider in found.items() if not names.intersection(provider.unless)}
+    build = dict.fromkeys(name for provider in found.values() for name in provider.build)
+    run = dict.fromkeys(name for provider in found.values() for name in provider.run)
+    return Diagnosis(tuple(found), tuple(build), tuple(run), crate)
+
+
+def _found(
+    text: str, data: Table, providers: Mapping[str, Provider], *, strong: bool
+) -> Iterator[tuple[str, Provider]]:
+    """(what is missing, who has it), in the order of the table."""
+    for entry in data.data["failure"]:
+        if entry.get("strong", True) is not strong:
+            continue
+        for pattern in entry["patterns"]:
+            for match in re.finditer(pattern, text, re.MULTILINE):
+                for name in entry.get("needs", ()):
+                    yield name, providers[name]
+                for group, word in match.groupdict().items():
+                    provider = _provider(group, word, providers)
+                    if provider is not None:
+                        yield _shown(group, word), provider
+
+
+def _shown(group: str, word: str) -> str:
+    return {"pc": f"{word}.pc", "lib": f"lib{word}"}.get(group, word)
+
+
+def _provider(group: str, word: str, providers: Mapping[str, Provider]) -> Provider | None:
+    """The entry of the table that has this library, header or program."""
+    for provider in providers.values():
+        if group == "pc":
+            known = word in provider.pc
+        elif group == "lib":
+            known = any(word == name or re.fullmatch(rf"{re.escape(name)}[-_.\d]*", word) for name in provider.lib)
+        elif group == "header":
+            known = any(word.startswith(name) if name.endswith("/") else word == name for name in provider.header)
+        elif group == "program":
+            known = word in provider.programs
+        else:
+            known = word in provider.build
+        if known:
+            return provider
+    if group == "pc" and (version := re.fullmatch(r"(.+?)(\s.*|>=.*)", word)):
+        return _provider(group, version[1], providers)
+    return None
+
+
+def _of_crate(text: str, crate: str, data: Table, providers: Mapping[str, Provider]) -> dict[str, Provider]:
+    """What the table says that a crate needs, if its build script complained of something that it did not find."""
+    if not _MISSING.search(text):
+        return {}
+    rules = [rule for rule in data.rules.get(crate, ()) if rule["needs"] and "when_features" not in rule]
+    return {name: providers[name] for rule in rules[:1] for name in rule["needs"]}
+
+
+def setting(diagnosis: Diagnosis, packages: Sequence[str] = (), runtime_packages: Sequence[str] = ()) -> list[str]:
+    """The settings of `base` with what is missing added to what is configured, each as YAML writes it."""
+    build = [*packages, *(name for name in diagnosis.build if name not in packages)]
+    run = [*runtime_packages, *(name for name in diagnosis.run if name not in runtime_packages)]
+    lists = [f"packages: [{', '.join(build)}]"]
+    if len(run) > len(runtime_packages):
+        lists.append(f"runtime_packages: [{', '.join(run)}]")
+    return lists

@@ -1,0 +1,1 @@
+"""What a project's tree already tells, and the files that `doit layers init` writes."""

@@ -1,0 +1,315 @@
+"""What layerdoit.yaml should hold for a tree: only what detection cannot know, each line with its reason. Pure.
+
+propose(found) -> Proposal                       # settings, active ones and ones that are only shown as comments
+cargo_options(workspace, hints) -> BuildOptions   # features that existing files build with
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from layerdoit.onboard.hints import Hint
+
+if TYPE_CHECKING:
+    from layerdoit.onboard.found import Found
+    from layerdoit.workspace.manifest import Workspace
+    from layerdoit.workspace.selection import BuildOptions
+
+SUITE = "trixie"
+# In every builder, or of use only to those who write Dockerfiles.
+_ALWAYS = frozenset((
+    "apt-transport-https", "apt-utils", "build-essential", "ca-certificates", "debian-archive-keyring", "dpkg-dev",
+    "g++", "gcc", "gnupg", "gnupg2", "libc-dev", "libc6-dev", "lsb-release", "make", "pkg-config", "pkgconf",
+    "software-properties-common",
+))  # fmt: skip
+# Tools of which a Dockerfile says only that it used them itself.
+_HELPERS = frozenset(("curl-program", "git", "nodejs", "rsync", "sqlite3-shell", "unzip", "wget", "xz"))
+_HARMLESS = frozenset(("tzdata", "netbase", "media-types", "mime-support"))
+_BUILD_ENV = re.compile(
+    r"(RUSTFLAGS|RUSTC_\w+|CARGO_(PROFILE|BUILD|FEATURE|INCREMENTAL|NET)\w*|SQLX_\w+|(HOST_|TARGET_)?C(XX)?(FLAGS)?)$"
+)
+_IMAGE_ENV_SKIPPED = re.compile(r"(PATH|DEBIAN_FRONTEND|HOME|TERM|LANG|LC_\w+|CARGO_\w+|RUSTUP_\w+|RUSTFLAGS|DIR)$")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One value of a setting: an item of a list, `(name, value)` of a mapping, or the only value."""
+
+    path: str
+    value: Any
+    why: str
+    active: bool = True
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Items in the order of the schema; `remarks` are sentences for the user that no setting expresses."""
+
+    items: tuple[Item, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.active)
+
+
+def propose(found: Found) -> Proposal:
+    """The settings for a tree; every active one is valid by the schema."""
+    listed = [
+        *_cargo(found),
+        *_build_environment(found),
+        *_packages(found),
+        *_image(found),
+        *_deploy(found),
+    ]
+    return Proposal(tuple(_sorted(_unique(_checked(item) for item in listed))), tuple(_remarks(found)))
+
+
+# --- what cargo builds ------------------------------------------------------------------------------------------------
+
+
+def cargo_options(workspace: Workspace, hints: Sequence[Hint]) -> BuildOptions:
+    """The features that existing files build with, as far as they agree and the workspace has them."""
+    from layerdoit.workspace.selection import BuildOptions
+
+    values = {item.path: item for item in _features(workspace, hints) if item.active}
+    return BuildOptions(
+        features=tuple(item.value for item in _features(workspace, hints) if item.active and item.path == "features"),
+        all_features="all_features" in values,
+        default_features="default_features" not in values,
+    )
+
+
+def _features(workspace: Workspace, hints: Sequence[Hint]) -> list[Item]:
+    from layerdoit.workspace import choices
+
+    known = choices.features(workspace)
+    kinds = ("features", "default-features", "all-features")
+    builds: dict[str, set[tuple[str, str]]] = {}
+    for hint in hints:
+        if hint.kind in (*kinds, "profile", "bin", "package", "target"):
+            builds.setdefault(hint.where, set()).update(((hint.kind, hint.value),) if hint.kind in kinds else ())
+    # Two builds that differ: which one is meant, a person must say.
+    agree = len({frozenset(said) for said in builds.values()}) <= 1 and not _contradictory(hints)
+    items = []
+    for hint in hints:
+        if hint.kind == "features":
+            for name in filter(None, hint.value.split(",")):
+                plain = name.rpartition("/")[2] in known or "/" in name
+                if name != "default" and (plain or name in known):
+                    items.append(Item("features", name, hint.origin, active=agree))
+        elif hint.kind == "default-features":
+            items.append(Item("default_features", False, hint.origin, active=agree))
+        elif hint.kind == "all-features":
+            items.append(Item("all_features", True, hint.origin, active=agree))
+    return items
+
+
+def _contradictory(hints: Sequence[Hint]) -> bool:
+    """One RUN with an `if` in it builds in two ways."""
+    places: dict[tuple[str, str], set[str]] = {}
+    for hint in hints:
+        if hint.kind in ("features", "profile"):
+            places.setdefault((hint.kind, hint.where), set()).add(hint.value)
+    kinds = {hint.kind for hint in hints}
+    return any(len(values) > 1 for values in places.values()) or {"features", "all-features"} <= kinds
+
+
+def chosen(workspace: Workspace, hints: Sequence[Hint]) -> tuple[list[Item], list[Item]]:
+    """Packages and binaries that existing files build; else all with binaries, where no default member has one."""
+    members = {key: package for key, package in workspace.packages.items() if package.member}
+    packages = [Item("packages", h.value, h.origin) for h in hints if h.kind == "package" and h.value in members]
+    packages = [item for item in packages if members[item.value].bins]
+    names = {name for key in (item.value for item in packages) for name in members[key].bins} or {
+        name for package in members.values() for name in package.bins
+    }
+    bins = [Item("bins", h.value, h.origin) for h in hints if h.kind == "bin" and h.value in names]
+    if not packages and not bins and not any(members[key].bins for key in workspace.default_members):
+        why = "no default member has a binary"
+        packages = [Item("packages", key, why) for key, package in members.items() if package.bins and key != "xtask"]
+    unique = list({item.value: item for item in reversed(packages)}.values())[::-1]
+    return unique, list({item.value: item for item in reversed(bins)}.values())[::-1]
+
+
+def _cargo(found: Found) -> Iterator[Item]:
+    packages, bins = chosen(found.workspace, found.hints)
+    yield from packages
+    yield from bins
+    yield from _features(found.workspace, found.hints)
+    for hint in found.hints:
+        if hint.kind == "profile" and hint.value != "dev":
+            yield Item("profile", hint.value, f"{hint.origin}; dev compiles much faster", active=False)
+            break
+    for hint in found.hints:
+        if hint.kind == "target":
+            yield Item("target", hint.value, hint.origin, active=False)
+            break
+
+
+def _build_environment(found: Found) -> Iterator[Item]:
+    if found.sqlx is not None:
+        yield Item("env", ("SQLX_OFFLINE", "true"), f"queries are checked against {found.sqlx}, not a database")
+    for hint in found.hints:
+        name, _, value = hint.value.partition("=")
+        if hint.kind == "build-env" and _BUILD_ENV.match(name) and value:
+            yield Item("env", (name, value), hint.origin, active=name == "SQLX_OFFLINE")
+
+
+# --- Debian packages --------------------------------------------------------------------------------------------------
+
+
+def _packages(found: Found) -> Iterator[Item]:
+    for need in found.needs:
+        sure = "" if need.certain else "perhaps, "
+        through = need.why.partition(", through ")[2]
+        why = f"{sure}{need.crate} {need.version}" + (f", through {through}" if through else "")
+        yield from (Item("base.packages", name, why) for name in need.build)
+        yield from (Item("base.runtime_packages", name, why) for name in need.run)
+    for name, why in found.linkers:
+        yield Item("base.packages", name, why)
+    for hint in found.hints:
+        if hint.kind in ("apt-build", "apt-run") and hint.value.partition(":")[0] not in _ALWAYS:
+            yield from _translated(hint)
+
+
+def _translated(hint: Hint) -> Iterator[Item]:
+    """A package of an existing Dockerfile, by the name that it has in our suite."""
+    from layerdoit.workspace.native import table
+
+    name = hint.value.partition(":")[0]
+    data = table()
+    ours = data.providers(SUITE)
+    build = hint.kind == "apt-build"
+    path = "base.packages" if build else "base.runtime_packages"
+    for suite in (SUITE, *data.suites):
+        for provider in data.providers(suite).values():
+            if name in (*provider.build, *provider.run):
+                here = ours[provider.name]
+                names = ((name,) if name in here.build else here.build) if build else here.run
+                active = provider.name not in _HELPERS and (provider.library or build)
+                for one in names or ((name,) if name in here.build else ()):
+                    yield Item(path, one, hint.origin, active=active and bool(names))
+                return
+    yield Item(path, name, hint.origin, active=name in _HARMLESS and not build)
+
+
+# --- image and container ----------------------------------------------------------------------------------------------
+
+
+def _image(found: Found) -> Iterator[Item]:
+    names = [name for _, name in found.selection.bins] if found.selection else []
+    entry = next((hint for hint in found.hints if hint.kind == "entrypoint" and hint.value in names), None)
+    if len(names) > 1 and entry is not None:
+        yield Item("image.entrypoint", entry.value, entry.origin)
+    elif len(names) > 1:
+        yield Item("image.entrypoint", names[0], f"one of {', '.join(names[:12])}: what the image runs", active=False)
+    for hint in found.hints:
+        if hint.kind == "cmd" and entry is not None:
+            yield from (Item("image.cmd", word, hint.origin) for word in json.loads(hint.value))
+        elif hint.kind == "env" and not _IMAGE_ENV_SKIPPED.match(hint.value.partition("=")[0]):
+            name, _, value = hint.value.partition("=")
+            yield Item("image.env", (name, value), hint.origin)
+        elif hint.kind == "user":
+            name = hint.value.partition(":")[0]
+            if name != "app":
+                yield Item("image.user", name, hint.origin, active=name not in ("root", "0"))
+        elif hint.kind == "workdir" and hint.value.rstrip("/"):
+            yield Item("image.workdir", hint.value, hint.origin)
+        elif hint.kind == "port":
+            yield Item("image.expose", hint.value, hint.origin)
+        elif hint.kind == "asset":
+            source, _, target = hint.value.rpartition(":")
+            yield Item("image.assets", (source, target), hint.origin)
+            if source in found.compiled:
+                yield Item("sources.include", source, "an asset that the build reads too")
+
+
+def _deploy(found: Found) -> Iterator[Item]:
+    ports = list(dict.fromkeys(hint.value.partition("/")[0] for hint in found.hints if hint.kind == "port"))
+    for hint in found.hints:
+        if hint.kind == "port" and "/udp" not in hint.value:
+            yield Item("deploy.port", int(hint.value.partition("/")[0]), hint.origin, active=len(ports) == 1)
+            if len(ports) == 1:
+                break
+    for hint in found.hints:
+        if hint.kind == "publish" and len(ports) == 1 and hint.value not in ports:
+            yield Item("deploy.publish", int(hint.value), hint.origin)
+        elif hint.kind == "health" and ports:
+            yield Item("deploy.health.path", hint.value, hint.origin, active=len(ports) == 1)
+        elif hint.kind == "volume":
+            name = re.sub(r"[^\w.-]+", "-", hint.value.strip("/")) or "data"
+            yield Item("deploy.volumes", f"{name}:{hint.value}", hint.origin, active=False)
+
+
+def _remarks(found: Found) -> Iterator[str]:
+    if found.unknown:
+        shown = ", ".join(found.unknown[:6])
+        yield f"{shown} may need Debian packages that are not known here; a failing build says which"
+    for path in found.submodules:
+        yield f"the submodule {path} is not checked out: git submodule update --init {path}"
+    arguments = [hint for hint in found.hints if hint.kind == "arg" and not hint.value.startswith(("TARGET", "BUILD"))]
+    if arguments:
+        names = ", ".join(dict.fromkeys(hint.value for hint in arguments))
+        file = arguments[0].where.rpartition(":")[0]
+        yield f"build arguments of {file} have no counterpart: {names} (see env, features)"
+    if found.in_git and not found.ignores_record:
+        yield "doit keeps its record in .doit.db: add the line .doit.db* to .gitignore"
+    yield from found.notes
+
+
+# --- in order, valid, once --------------------------------------------------------------------------------------------
+
+
+def _checked(item: Item) -> Item:
+    """The item, inactive where the schema refuses its value."""
+    from layerdoit.config import Config, reading
+    from layerdoit.config.kinds import Invalid
+
+    kind = dict(reading.flat(Config))[item.path].metadata["kind"]
+    try:
+        kind.parse(_node(item, kind.many))
+    except Invalid as invalid:
+        return Item(item.path, item.value, f"{item.why}; {invalid.problem}", active=False)
+    return item
+
+
+def _node(item: Item, many: bool) -> Any:
+    from layerdoit.config.kinds import Node
+
+    if isinstance(item.value, tuple):
+        name, value = item.value
+        return Node(1, {name: Node(1, value, value)})
+    one = Node(1, item.value, str(item.value))
+    return Node(1, (one,)) if many else one
+
+
+def _unique(items: Iterable[Item]) -> Iterator[Item]:
+    """Each value once, the active and the first reason first; a single setting or name only once active."""
+    from layerdoit.config import Config, reading
+
+    many = {name for name, setting in reading.flat(Config) if setting.metadata["kind"].many}
+    seen: dict[tuple[str, Any], Item] = {}
+    for item in items:
+        key = (item.path, item.value) if item.path in many else (item.path, item.value[0] if _named(item) else None)
+        old = seen.get(key)
+        repeated = item.path == "image.cmd"  # arguments may be given twice
+        if old is None or repeated:
+            seen[(*key, len(seen)) if repeated else key] = item  # type: ignore[index]
+        elif item.path == "image.env" or (item.active and not old.active):
+            seen[key] = item  # the last ENV wins
+    yield from seen.values()
+
+
+def _named(item: Item) -> bool:
+    return isinstance(item.value, tuple)
+
+
+def _sorted(items: Iterable[Item]) -> list[Item]:
+    from layerdoit.config import Config, reading
+
+    order: Mapping[str, int] = {name: place for place, (name, _) in enumerate(reading.flat(Config))}
+    return sorted(items, key=lambda item: (order[item.path], not item.active))

@@ -1,0 +1,248 @@
+"""Native packages: which crates are built, and what they need."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from layerdoit.resources import data_dir
+from layerdoit.workspace import cfg, lock, manifest, native
+from layerdoit.workspace.selection import BuildOptions, select
+
+Entry = tuple[str, str, list[str]]
+SOURCE = 'source = "registry+https://example.com/index"\n'
+
+
+def locked(*packages: Entry) -> str:
+    """A lockfile; packages of the name `app` or `tool` are local."""
+    out = ["version = 3\n"]
+    for name, version, dependencies in packages:
+        source = "" if name in ("app", "tool") else SOURCE
+        listed = "".join(f' "{dependency}",\n' for dependency in sorted(dependencies))
+        tail = f"dependencies = [\n{listed}]\n" if dependencies else ""
+        out.append(f'[[package]]\nname = "{name}"\nversion = "{version}"\n{source}{tail}')
+    return "\n".join(out)
+
+
+def needs(
+    folder: Path,
+    dependencies: str,
+    *packages: Entry,
+    suite: str = "trixie",
+    features: tuple[str, ...] = (),
+    target: str | None = None,
+) -> dict[str, native.Need]:
+    (folder / "src").mkdir(exist_ok=True)
+    (folder / "src/main.rs").write_text("fn main() {}\n")
+    text = f'[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n{dependencies}'
+    (folder / "Cargo.toml").write_text(text)
+    (folder / "Cargo.lock").write_text(locked(*packages))
+    ws, found = manifest.load(folder), lock.load(folder)
+    options = BuildOptions(features=features, target=target)
+    listed = native.needed(ws, found, select(ws, build=options), options, suite)
+    return {need.crate: need for need in listed}
+
+
+OPENSSL = ("openssl-sys", "0.9.100", ["cc", "pkg-config"])
+VENDORED = ("openssl-sys", "0.9.100", ["cc", "openssl-src", "pkg-config"])
+LEAVES: tuple[Entry, ...] = (("cc", "1.0.0", []), ("pkg-config", "0.3.0", []), ("openssl-src", "300.0.0", ["cc"]))
+
+
+def test_a_library_and_its_names_by_suite(tmp_path: Path) -> None:
+    app = ("app", "0.1.0", ["native-tls"])
+    tls = ("native-tls", "0.2.0", ["openssl-sys"])
+    found = needs(tmp_path, '[dependencies]\nnative-tls = "0.2"\n', app, tls, OPENSSL, *LEAVES[:2])
+    need = found["openssl-sys"]
+    assert (need.build, need.run, need.certain) == (("libssl-dev",), ("libssl3t64",), True)
+    assert need.why == "links to openssl, through native-tls"
+    older = needs(tmp_path, '[dependencies]\nnative-tls = "0.2"\n', app, tls, OPENSSL, *LEAVES[:2], suite="bookworm")
+    assert older["openssl-sys"].run == ("libssl3",)
+
+
+def test_a_vendored_library_needs_only_its_tools(tmp_path: Path) -> None:
+    app = ("app", "0.1.0", ["openssl-sys"])
+    table = '[dependencies]\nopenssl-sys = { version = "0.9", features = ["vendored"] }\n'
+    found = needs(tmp_path, table, app, VENDORED, *LEAVES)
+    assert {name: need.build for name, need in found.items()} == {"openssl-src": ("perl",)}
+
+
+def test_what_an_inactive_feature_vendors_is_uncertain(tmp_path: Path) -> None:
+    app = ("app", "0.1.0", ["openssl-sys"])
+    table = '[dependencies]\nopenssl-sys = "0.9"\n[features]\nstatic = ["openssl-sys/vendored"]\n'
+    found = needs(tmp_path, table, app, VENDORED, *LEAVES)
+    assert not found["openssl-sys"].certain
+    on = needs(tmp_path, table, app, VENDORED, *LEAVES, features=("static",))
+    assert set(on) == {"openssl-src"}
+    assert on["openssl-src"].certain
+
+
+OPTIONAL = '[dependencies]\nopenssl-sys = { version = "0.9", optional = true }\n'
+
+
+@pytest.mark.parametrize(
+    ("table", "features", "needed"),
+    [
+        (OPTIONAL, (), False),
+        (OPTIONAL, ("openssl-sys",), True),
+        (OPTIONAL + '[features]\ndefault = ["tls"]\ntls = ["dep:openssl-sys"]\n', (), True),
+        (OPTIONAL + '[features]\ntls = ["dep:openssl-sys"]\n', ("tls",), True),
+        (OPTIONAL + '[features]\nweak = ["openssl-sys?/vendored"]\n', ("weak",), False),
+        (OPTIONAL + '[features]\nstrong = ["openssl-sys/other"]\n', ("strong",), True),
+        ('[dev-dependencies]\nopenssl-sys = "0.9"\n', (), False),
+        ('[build-dependencies]\nopenssl-sys = "0.9"\n', (), True),
+        ("[target.'cfg(windows)'.dependencies]\nopenssl-sys = \"0.9\"\n", (), False),
+        ("[target.'cfg(unix)'.dependencies]\nopenssl-sys = \"0.9\"\n", (), True),
+        ('[dependencies]\nssl = { version = "0.9", package = "openssl-sys" }\n', (), True),
+    ],
+)
+def test_only_what_is_built_counts(tmp_path: Path, table: str, features: tuple[str, ...], needed: bool) -> None:
+    app = ("app", "0.1.0", ["openssl-sys"])
+    found = needs(tmp_path, table, app, OPENSSL, *LEAVES[:2], features=features)
+    assert ("openssl-sys" in found) is needed
+
+
+def test_sqlite_is_bundled_where_the_lock_has_its_compiler(tmp_path: Path) -> None:
+    app = ("app", "0.1.0", ["rusqlite"])
+    rusqlite = ("rusqlite", "0.32.0", ["libsqlite3-sys"])
+    table = '[dependencies]\nrusqlite = "0.32"\n'
+    plain = needs(tmp_path, table, app, rusqlite, ("libsqlite3-sys", "0.30.0", ["pkg-config"]), LEAVES[1])
+    assert plain["libsqlite3-sys"].build == ("libsqlite3-dev",)
+    bundled = ("libsqlite3-sys", "0.30.0", ["cc", "pkg-config"])
+    assert not needs(tmp_path, table, app, rusqlite, bundled, *LEAVES[:2])
+
+
+def test_bindgen_of_another_system_is_not_built(tmp_path: Path) -> None:
+    table = '[dependencies]\ncpal = "0.15"\n'
+    packages: list[Entry] = [
+        ("cpal", "0.15.0", ["alsa-sys", "coreaudio-sys"]),
+        ("coreaudio-sys", "0.2.0", ["bindgen"]),
+        ("bindgen", "0.70.0", ["clang-sys"]),
+        ("clang-sys", "1.8.0", []),
+        ("alsa-sys", "0.3.0", []),
+    ]
+    found = needs(tmp_path, table, ("app", "0.1.0", ["cpal"]), *packages)
+    assert set(found) == {"alsa-sys"}
+    aws = [("aws-lc-sys", "0.30.0", ["bindgen", "cmake"]), ("cmake", "0.1.0", []), *packages[2:4]]
+    assert not needs(tmp_path, '[dependencies]\naws-lc-sys = "0.30"\n', ("app", "0.1.0", ["aws-lc-sys"]), *aws)
+    other = [("z-sys", "1.0.0", ["cmake"]), ("cmake", "0.1.0", [])]
+    found = needs(tmp_path, '[dependencies]\nz-sys = "1"\n', ("app", "0.1.0", ["z-sys"]), *other)
+    assert found["cmake"].build == ("cmake",)
+
+
+def test_protoc_unless_it_is_brought_along(tmp_path: Path) -> None:
+    table = '[build-dependencies]\nprost-build = "0.13"\nprotox = "0.7"\n'
+    prost: Entry = ("prost-build", "0.13.0", [])
+    alone = needs(tmp_path, table.split("protox", maxsplit=1)[0], ("app", "0.1.0", ["prost-build"]), prost)
+    assert alone["prost-build"].build == ("protobuf-compiler", "libprotobuf-dev")
+    app = ("app", "0.1.0", ["prost-build", "protox"])
+    assert not needs(tmp_path, table, app, prost, ("protox", "0.7.0", []))
+
+
+def test_musl_gets_no_library_of_debian(tmp_path: Path) -> None:
+    app = ("app", "0.1.0", ["openssl-sys"])
+    table = '[dependencies]\nopenssl-sys = "0.9"\n'
+    need = needs(tmp_path, table, app, OPENSSL, *LEAVES[:2], target="x86_64-unknown-linux-musl")["openssl-sys"]
+    assert (need.build, need.run) == ((), ())
+    assert "vendored" in need.why
+
+
+def test_unselected_members_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "tool/src").mkdir(parents=True)
+    (tmp_path / "tool/src/main.rs").write_text("fn main() {}\n")
+    tool = '[package]\nname = "tool"\nversion = "0.1.0"\n[dependencies]\nopenssl-sys = "0.9"\n'
+    (tmp_path / "tool/Cargo.toml").write_text(tool)
+    packages = (("app", "0.1.0", []), ("tool", "0.1.0", ["openssl-sys"]), OPENSSL, *LEAVES[:2])
+    assert not needs(tmp_path, '[workspace]\nmembers = ["tool"]\n', *packages)
+
+
+def test_unknown_sys_crates_are_named(tmp_path: Path) -> None:
+    needs(tmp_path, '[dependencies]\nodd-sys = "1"\n', ("app", "0.1.0", ["odd-sys"]), ("odd-sys", "1.0.0", []))
+    ws, found = manifest.load(tmp_path), lock.load(tmp_path)
+    assert native.unknown(ws, found, select(ws), BuildOptions()) == ("odd-sys",)
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def raw() -> dict[str, Any]:
+    return tomllib.loads((data_dir() / "native.toml").read_text(encoding="utf-8"))
+
+
+def test_the_table_is_consistent() -> None:
+    data = raw()
+    names = [*data["library"], *data["tool"]]
+    assert len(names) == len(set(names))
+    for rule in data["crate"]:
+        assert set(rule["needs"]) <= set(names), rule
+        assert native.fits("1.0.0", rule.get("versions", "")) in (True, False)
+        known = {"names", "needs", "versions", "unless_built"}
+        known |= {f"{word}_{kind}" for word in ("unless", "when") for kind in ("locked", "features")}
+        assert set(rule) <= known, rule
+    for failure in data["failure"]:
+        assert set(failure.get("needs", ())) <= set(names)
+    package = r"[a-z0-9][a-z0-9+.-]+"
+    for provider in (*native.table().providers("trixie").values(), *native.table().providers("bookworm").values()):
+        for name in (*provider.build, *provider.run):
+            assert re.fullmatch(package, name), name
+
+
+def test_one_name_says_one_thing() -> None:
+    """A library that two entries claim would be advised by chance."""
+    seen: dict[tuple[str, str], str] = {}
+    for provider in native.table().providers("trixie").values():
+        for kind in ("pc", "lib", "programs"):
+            for word in getattr(provider, kind):
+                assert seen.setdefault((kind, word), provider.name) == provider.name, word
+
+
+@pytest.mark.parametrize(
+    ("version", "conditions", "answer"),
+    [
+        ("2.0.0", ">=2", True),
+        ("1.9.9", ">=2", False),
+        ("1.5.0", ">=1, <2", True),
+        ("2.0.0-rc.1+7", ">=2", True),
+        ("300.1", "<2", False),
+        ("x", "", True),
+    ],
+)
+def test_fits(version: str, conditions: str, answer: bool) -> None:
+    assert native.fits(version, conditions) is answer
+
+
+LINUX = "x86_64-unknown-linux-gnu"
+
+
+@pytest.mark.parametrize(
+    ("condition", "answer"),
+    [
+        (None, True),
+        (LINUX, True),
+        ("x86_64-pc-windows-msvc", False),
+        ("cfg(unix)", True),
+        ("cfg(windows)", False),
+        ("cfg(not(windows))", True),
+        ('cfg(target_os = "macos")', False),
+        ('cfg(any(target_os = "macos", target_os = "linux"))', True),
+        ('cfg(all(unix, not(target_os = "linux")))', False),
+        ('cfg(target_env = "musl")', False),
+        ("cfg(any())", False),
+        ("cfg(tokio_unstable)", True),
+        ("cfg(not(tokio_unstable))", True),
+        ("cfg(all(windows, something_new))", False),
+        ("cfg(", True),
+    ],
+)
+def test_platform_conditions(condition: str | None, answer: bool) -> None:
+    assert cfg.applies(condition, LINUX) is answer
+
+
+@given(st.text(alphabet='cfganyltof()",= _uxwids\\', max_size=40), st.sampled_from([LINUX, "wasm32", "", "a-b-c-d"]))
+def test_any_condition_has_an_answer(text: str, triple: str) -> None:
+    assert cfg.applies(f"cfg({text}", triple) in (True, False)
