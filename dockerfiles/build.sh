@@ -95,6 +95,8 @@ stamp() {
 }
 
 compile() {
+  cold=0
+  [ -e /build/stamp ] || cold=1
   stamp
   set -a
   . /control/env
@@ -108,7 +110,7 @@ compile() {
   stamp
   grep '"reason":"compiler-artifact".*"fresh":false' /tmp/messages >/tmp/compiled || true
   grep -oE '"package_id":"(registry|git|sparse)\+[^"]*"' /tmp/compiled | sed 's/.*[#/]\([^#/"]*\)"$/\1/' | sort -u >/tmp/external || true
-  echo "layerdoit: compiled=$(wc -l </tmp/compiled) units=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true) external=$(wc -l </tmp/external)" >&2
+  echo "layerdoit: compiled=$(wc -l </tmp/compiled) units=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true) external=$(wc -l </tmp/external) cold=$cold" >&2
   sed 's/^/layerdoit: not-fresh /' /tmp/external | head -n 40 >&2
   tell_fingerprints
   return "$status"

@@ -148,7 +148,8 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         how,
         report.counts(),
         tuple(report.noted("not-fresh")),
-        cold=report.ran > 0 and (from_nothing(step) or bool(build.afresh)),
+        # The target mount may have been collected or cleared.
+        cold=report.ran > 0 and (from_nothing(step) or bool(build.afresh) or report.counts().get("cold") == 1),
         export=report.export,
         sent=report.sent,
         size=_size(project, step),

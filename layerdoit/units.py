@@ -45,10 +45,10 @@ def age_text(seconds: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """How long something takes: tenths below ten seconds, then seconds, then minutes."""
+    """How long something takes: tenths below ten seconds, then seconds, minutes from ten of them on."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 119.5 else f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds < 599.5 else f"{seconds / 60:.0f} min"
 
 
 _WORDS: Final = (

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
+from layerdoit import units
+
 T = TypeVar("T")
 Scalar = str | int | float | bool | None
 
@@ -123,6 +125,30 @@ def seconds(low: float) -> Kind:
         return float(value)
 
     return Kind(expected, parse, json={"type": "number", "minimum": low, "maximum": 86400})
+
+
+def span() -> Kind:
+    """A span of time with its unit, in seconds."""
+
+    def parse(node: Node) -> float:
+        found = units.seconds_of(node.text if node.text != "0" else "0s")
+        if found is None:
+            raise wrong(node, units.SPAN)
+        return found
+
+    return Kind(units.SPAN, parse, json={"type": ["string", "number"]})
+
+
+def size() -> Kind:
+    """A size with its unit, in bytes."""
+
+    def parse(node: Node) -> int:
+        found = units.bytes_of(node.value) if isinstance(node.value, str) else None
+        if found is None:
+            raise wrong(node, units.SIZE)
+        return found
+
+    return Kind(units.SIZE, parse, json={"type": "string"})
 
 
 def choice(*words: str) -> Kind:

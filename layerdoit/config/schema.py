@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from layerdoit import units
 from layerdoit.config.kinds import (
     Invalid,
     Kind,
@@ -26,6 +25,8 @@ from layerdoit.config.kinds import (
     section,
     setting,
     settings_class,
+    size,
+    span,
     suggestion,
     table,
     text,
@@ -119,26 +120,6 @@ def _project() -> Kind:
         return repository_name(_NAME.parse(node))
 
     return Kind("a name", parse, json=_NAME.json)
-
-
-def _span() -> Kind:
-    def parse(node: Node) -> float:
-        found = units.seconds_of(node.text if node.text != "0" else "0s")
-        if found is None:
-            raise wrong(node, units.SPAN)
-        return found
-
-    return Kind(units.SPAN, parse)
-
-
-def _size() -> Kind:
-    def parse(node: Node) -> int:
-        found = units.bytes_of(node.value) if isinstance(node.value, str) else None
-        if found is None:
-            raise wrong(node, units.SIZE)
-        return found
-
-    return Kind(units.SIZE, parse)
 
 
 _TEXT = text()
@@ -285,9 +266,9 @@ class Keep(Settings):
         optional(_COUNT), None, "How many of the newest always stay, for each profile and target; the others may go."
     )
     max_bytes: int | None = setting(
-        optional(_size()), None, "Room for all of them: the oldest go until they fit, and no more than that."
+        optional(size()), None, "Room for all of them: the oldest go until they fit, and no more than that."
     )
-    min_age: float = setting(_span(), 0.0, "Nothing younger than this goes; mounts: used since then.")
+    min_age: float = setting(span(), 0.0, "Nothing younger than this goes; mounts: used since then.")
 
 
 @settings_class

@@ -18,12 +18,16 @@ from layerdoit.onboard.hints import Hint, from_commands, from_dockerfile
 
 if TYPE_CHECKING:
     from layerdoit.config.kinds import Node
+    from layerdoit.workspace.lock import Lock
     from layerdoit.workspace.manifest import Workspace
     from layerdoit.workspace.native import Need
     from layerdoit.workspace.selection import Selection
 
 # Folders in which nobody keeps what describes the project.
 _SKIPPED = frozenset(("target", "node_modules", "vendor", "third_party", "tests", "examples", "fixtures"))
+# Not in a comment.
+_QUERY = re.compile(r"^(?![ \t]*//).*?\bquery(_as|_scalar|_file|_file_as)?!\s*[({]", re.MULTILINE)
+_NO_SOURCES = frozenset(("target", "node_modules"))
 _COMPOSE = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml$")
 _DOCKERFILE = re.compile(r"(Dockerfile|Containerfile)(\.[\w.-]+)?$|[\w.-]+\.Dockerfile$")
 # askama, sqlx::migrate!, prost and rust-embed read these where they are told nothing else.
@@ -55,6 +59,8 @@ class Found:
     """(Debian package, why): linkers that the cargo configuration names."""
     sqlx: str | None = None
     """What makes sqlx's macros check queries without a database: `.sqlx` or `sqlx-data.json`."""
+    asks_database: str | None = None
+    """`file:line` of a query that sqlx checks against a database while it compiles; the build has none."""
     submodules: tuple[str, ...] = ()
     """Paths of submodules that are not checked out."""
     compiled: frozenset[str] = frozenset()
@@ -139,6 +145,7 @@ def look(root: Path) -> Found:
         unknown = native.unknown(workspace, locked, chosen, options)
     except WorkspaceError as error:
         problem = str(error)
+    sqlx = _prepared(root, locked)
     return Found(
         root=root,
         workspace=workspace,
@@ -152,7 +159,8 @@ def look(root: Path) -> Found:
         notes=notes,
         configured=config,
         linkers=_linkers(workspace),
-        sqlx=_sqlx(root, frozenset(package.name for package in locked.packages)),
+        sqlx=sqlx,
+        asks_database=None if sqlx else _query(root, locked),
         submodules=_submodules(root),
         compiled=_compiled(root, [hint.value.rpartition(":")[0] for hint in hints if hint.kind == "asset"]),
         in_git=any((folder / ".git").exists() for folder in (root, *root.parents)),
@@ -193,10 +201,30 @@ def _linkers(workspace: Workspace) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _sqlx(root: Path, names: frozenset[str]) -> str | None:
-    if not names & {"sqlx-macros", "sqlx-macros-core"}:
+def _prepared(root: Path, lock: Lock) -> str | None:
+    if "sqlx-macros" not in lock.by_name:
         return None
     return next((name for name in (".sqlx", "sqlx-data.json") if (root / name).exists()), None)
+
+
+def _query(root: Path, lock: Lock) -> str | None:
+    """The first use of a macro that asks the database."""
+    if "sqlx-macros" not in lock.by_name:
+        return None
+    for path, text in _sources(root):
+        found = _QUERY.search(text)
+        if found:
+            return f"{path.relative_to(root).as_posix()}:{text.count(chr(10), 0, found.end()) + 1}"
+    return None
+
+
+def _sources(root: Path) -> Iterator[tuple[Path, str]]:
+    """Every Rust file and its text."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in _NO_SOURCES and not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(".rs") and (text := _read(Path(folder, name))):
+                yield Path(folder, name), text
 
 
 def _submodules(root: Path) -> tuple[str, ...]:
@@ -210,13 +238,10 @@ def _compiled(root: Path, assets: Sequence[str]) -> frozenset[str]:
     """Those of the assets that a source names, or that a macro reads by custom."""
     found = {path for path in assets if os.path.basename(path) in _READ_BY_MACROS}
     wanted = set(assets) - found
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in ("target", "node_modules") and not name.startswith(".")]
-        for name in files if wanted else ():
-            if name.endswith(".rs") and (text := _read(Path(folder, name))):
-                seen = {path for path in wanted if re.search(rf'"[^"\n]*{re.escape(os.path.basename(path))}', text)}
-                found |= seen
-                wanted -= seen
+    for _, text in _sources(root) if wanted else ():
+        seen = {path for path in wanted if re.search(rf'"[^"\n]*{re.escape(os.path.basename(path))}', text)}
+        found |= seen
+        wanted -= seen
     return frozenset(found)
 
 
@@ -333,7 +358,7 @@ def _compose(path: Path) -> tuple[list[Hint], str | None]:
             continue
         ports = _mapping(service).get("ports")
         for item in ports.value if ports is not None and isinstance(ports.value, tuple) else ():
-            mapped = re.fullmatch(r"(?:[\d.]+:)?(?:(\d+):)?(\d+)(?:/tcp)?", item.text or str(item.value or ""))
+            mapped = re.fullmatch(r"(?:\d+(?:\.\d+){3}:)?(?:(\d+):)?(\d+)(?:/tcp)?", item.text or str(item.value or ""))
             if mapped:
                 where = f"{path.name}:{item.line}"
                 hints.append(Hint("port", mapped[2], where))

@@ -66,7 +66,12 @@ def propose(found: Found) -> Proposal:
         *_image(found),
         *_deploy(found),
     ]
-    return Proposal(tuple(_sorted(_unique(_checked(item) for item in listed))), tuple(_remarks(found)))
+    checked = [_checked(item) for item in listed]
+    # A login is not even shown: a comment is committed as well.
+    secret = [item for item in checked if item.path in ("env", "image.env") and "readable in the image" in item.why]
+    kept = [item for item in checked if item not in secret]
+    withheld = [f"{item.value[0]} ({item.why}): give it at run time" for item in secret]
+    return Proposal(tuple(_sorted(_unique(kept))), (*withheld, *_remarks(found)))
 
 
 # --- what cargo builds ------------------------------------------------------------------------------------------------
@@ -249,13 +254,19 @@ def _remarks(found: Found) -> Iterator[str]:
     if found.unknown:
         shown = ", ".join(found.unknown[:6])
         yield f"{shown} may need Debian packages that are not known here; a failing build says which"
-    for path in found.submodules:
+    if len(found.submodules) == 1:
+        path = found.submodules[0]
         yield f"the submodule {path} is not checked out: git submodule update --init {path}"
+    elif found.submodules:
+        first = ", ".join(found.submodules[:2])
+        yield f"{len(found.submodules)} submodules are not checked out ({first}, …): git submodule update --init"
     arguments = [hint for hint in found.hints if hint.kind == "arg" and not hint.value.startswith(("TARGET", "BUILD"))]
     if arguments:
         names = ", ".join(dict.fromkeys(hint.value for hint in arguments))
         file = arguments[0].where.rpartition(":")[0]
         yield f"build arguments of {file} have no counterpart: {names} (see env, features)"
+    if found.asks_database:
+        yield f"sqlx checks {found.asks_database} against a database, which no build has: run `cargo sqlx prepare`"
     if found.in_git and not found.ignores_record:
         yield "doit keeps its record in .doit.db: add the line .doit.db* to .gitignore"
     yield from found.notes

@@ -53,7 +53,7 @@ def test_ages(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (119, "119 s"), (150, "2 min")]
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (150, "150 s"), (750, "12 min")]
 )
 def test_durations(seconds: float, text: str) -> None:
     assert units.duration_text(seconds) == text
