@@ -137,7 +137,7 @@ def run(project: CheckProject) -> tuple[list[Outcome], list[str]]:
         if _NO_CLIPPY in said:
             raise BuildError(
                 f"{what}\nclippy was not run: the Rust toolchain in the base image has none",
-                hint='name it in rust-toolchain.toml ([toolchain] components = ["clippy"]), for whoever builds the base',
+                hint='name it in rust-toolchain.toml: [toolchain] components = ["clippy"]',
             ) from error
         raise BuildError(what, hint=error.hint) from error
     return outcomes, printed(project.state, begun) if outcomes[-1].step.action == "build" else []

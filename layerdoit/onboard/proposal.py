@@ -150,7 +150,7 @@ def _cargo(found: Found) -> Iterator[Item]:
             yield Item("profile", hint.value, f"{hint.origin}; dev compiles much faster", active=False)
             break
     for hint in found.hints:
-        if hint.kind == "target":
+        if hint.kind == "target" and "linux" in hint.value:
             yield Item("target", hint.value, hint.origin, active=False)
             break
 
