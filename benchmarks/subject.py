@@ -146,7 +146,7 @@ def original_entrypoint(root: Path) -> str:
 
 def facts(root: Path) -> Facts:
     """Read the facts of a configured copy as it stands; no engine is asked."""
-    from layerdoit.build import cargo_args
+    from layerdoit.invocation import cargo_args
 
     project = Project(root, {})
     workspace, config = project.workspace, project.config

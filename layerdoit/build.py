@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import shutil
 import time
 import uuid
@@ -17,6 +16,7 @@ from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import BuildError, EngineError, LayerdoitError
 from layerdoit.history import recording
+from layerdoit.invocation import cargo_args, environment
 from layerdoit.layers import deps as deps_layer
 from layerdoit.layers import dockerfile as dockerfiles
 from layerdoit.layers.key import Spec
@@ -266,32 +266,9 @@ def _base(project: Project, _plan: Plan, step: Step, secrets: Secrets) -> tuple[
 # --- deps ------------------------------------------------------------------------------------------------------------
 
 
-def cargo_args(project: Project, *, bins: bool) -> str:
-    """Packages, profile, features and target for cargo, quoted for a shell; equal in both layers but for `bins`."""
-    options = project.options
-    words = ["--profile", options.profile]
-    for package in project.selection.packages:
-        words += ["-p", project.workspace.packages[package].name]
-    if options.all_features:
-        words.append("--all-features")
-    if not options.default_features:
-        words.append("--no-default-features")
-    if options.features:
-        words += ["--features", ",".join(options.features)]
-    if options.target:
-        words += ["--target", options.target]
-    for _, name in project.selection.bins if bins else ():
-        words += ["--bin", name]
-    return shlex.join(words)
-
-
-def _environment(project: Project) -> str:
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in project.options.env)
-
-
 def _control(project: Project, folder: Path, scripts: Mapping[str, bytes]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in {**scripts, "env": _environment(project).encode()}.items():
+    for name, content in {**scripts, "env": environment(project).encode()}.items():
         _write(folder / name, content)
 
 

@@ -52,12 +52,14 @@ class Current:
 
     def _there(self) -> bool:
         project = self._project
+        # After a build the last task runs, to say what the image is called.
+        if self._layer == "image" and project.told:
+            return False
         plan = plan_of(project)
         if self._layer != "image":
             names = ("base", "runtime") if self._layer == "base" else (self._layer,)
             return all(plan.step(name).action == "reuse" for name in names)
-        # After a build it runs, to say what the image is called.
-        if plan.changes or project.told:
+        if plan.changes:
             return False
         # Back on a branch whose images are there: the next change is told from these.
         state.remember(project.state, project.variant, {step.spec.layer: step.spec.key for step in plan.steps})

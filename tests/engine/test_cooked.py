@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit import build, planner, told
+from layerdoit import build, invocation, planner, told
 from layerdoit.engine import mounts
 from layerdoit.engine.images import PREFIX
 
@@ -252,7 +252,7 @@ def test_an_external_crate_that_the_app_compiles_is_named(
     checkout: Callable[..., Checkout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = alone(checkout)
-    real = build.cargo_args
+    real = invocation.cargo_args
 
     def other_flags(project: Project, *, bins: bool) -> str:
         return real(project, bins=bins) + (" --config profile.dev.package.itoa.opt-level=1" if bins else "")
@@ -265,3 +265,22 @@ def test_an_external_crate_that_the_app_compiles_is_named(
     assert f"itoa@{OLD}" in warning
     assert "ryu" not in warning
     assert "likely causes" in warning
+
+
+def test_a_package_may_be_called_as_an_external_crate(checkout: Callable[..., Checkout]) -> None:
+    """`-p itoa` would name both."""
+    needs = 'dependencies = [\n "itoa 1.0.15",\n]\n'
+    source = 'source = "registry+https://github.com/rust-lang/crates.io-index"\n'
+    one = checkout(
+        {
+            "Cargo.toml": '[package]\nname = "itoa"\nversion = "0.2.0"\nedition = "2021"\n\n'
+            '[dependencies]\nprinter = { package = "itoa", version = "1" }\n\n[profile.dev]\ndebug = 0\n',
+            "Cargo.lock": f'version = 4\n\n[[package]]\nname = "itoa"\nversion = "0.2.0"\n{needs}\n'
+            f'[[package]]\nname = "itoa"\nversion = "1.0.15"\n{source}checksum = "{ITOA[NEWEST]}"\n',
+            "src/main.rs": 'fn main() { println!("{}", printer::Buffer::new().format(7)); }\n',
+        }
+    )
+    outcomes = one.build()
+    assert outcomes["deps"].counts["external"] == 1
+    assert outcomes["app"].counts["external"] == 0
+    assert one.said(f"{one.name}:latest", "itoa") == "7\n"

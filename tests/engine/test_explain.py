@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit import build
+from layerdoit import build, invocation
 from layerdoit.engine import mounts
 from layerdoit.errors import ConfigError
 from layerdoit.explain import answer
@@ -93,7 +93,7 @@ def test_a_miss_is_told_from_the_log_of_the_build(
 ) -> None:
     one = checkout(FILES)
     configure(one)
-    real = build.cargo_args
+    real = invocation.cargo_args
 
     def other_flags(project: Project, *, bins: bool) -> str:
         return real(project, bins=bins) + (" --config profile.dev.package.itoa.opt-level=1" if bins else "")
