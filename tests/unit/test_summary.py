@@ -51,7 +51,7 @@ def test_everything_at_once_is_eight_lines_at_most() -> None:
     ]
     figures: dict[str, Figures | None] = {layer.layer: usual(layer.seconds, n) for n, layer in enumerate(made, 5)}
     assert summary.lines(made, [Phase("plan", 0.25), *DEPLOY], figures, {**figures, "deps": None}) == [
-        "cycle   3 min: base built, deps built, app built",
+        "cycle   175 s: base built, deps built, app built",
         "  plan    0.2 s",
         "  base    59 s, median 64 s of 5",
         "  deps    90 s, median 100 s of 7: 90 crates compiled",
