@@ -1,0 +1,28 @@
+"""Cycles on an engine with neighbours: what others have stays, and their next build is still cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.engine.cache_fixture import Neighbours, client, neighbours, ours, tool
+from tests.engine.test_cycles import ok, parents, served
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Checkout
+
+__all__ = ["client", "neighbours", "ours", "parents", "served", "tool"]
+
+
+def test_no_cycle_touches_what_others_have(
+    served: Callable[..., Checkout], parents: str, neighbours: Neighbours
+) -> None:
+    one = served(parents)
+    before = neighbours.state()
+    assert all(before["mounts"].values())
+    cycles = (["cycle_fast"], ["cycle_clean"], ["cycle_nuclear", "--yes"], ["cache_refresh"], ["cache_warm"])
+    for words in cycles:
+        ok(one.doit(*words))
+        assert neighbours.state() == before, words
+        assert neighbours.rebuild() == [], words
+        assert neighbours.state() == before, words
