@@ -133,7 +133,7 @@ def certificates(bundle: str | None, failure: str | None) -> Iterator[Item]:
     elif bundle is None:
         yield Fact("CA bundle", "none found on this machine; builds use the one of their image")
     else:
-        yield Fact("CA bundle", f"{bundle}, handed to builds as a secret")
+        yield Fact("CA bundle", f"{bundle}, handed to builds")
 
 
 def network(probes: Sequence[Probe], proxies: Sequence[str]) -> Iterator[Item]:

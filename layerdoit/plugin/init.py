@@ -138,7 +138,8 @@ def _shown(path: Path, start: Path) -> str:
 def _report(found: Found, proposed: Proposal, changes: Sequence[Change], ready: Sequence[str]) -> Iterator[str]:
     yield "found"
     members = [package for package in found.workspace.packages.values() if package.member]
-    yield f"  {'workspace' if len(members) > 1 else 'package':<11} {len(members)} of your own, in {found.root}"
+    count = f"{len(members)} packages in " if len(members) > 1 else ""
+    yield f"  {'workspace' if count else 'package':<11} {count}{found.root}"
     if found.selection is not None:
         yield f"  binaries    {', '.join(name for _, name in found.selection.bins)}"
     yield f"  toolchain   {found.toolchain}"
