@@ -143,11 +143,15 @@ def matches(tag: str, patterns: Iterable[str]) -> bool:
 def _images_going(images: list[ImageUse], rule: Rule, kept: Mapping[str, str], room: Room, now: float) -> set[str]:
     ranked = levels.ranks(images).values()
     firm = {each for ids in ranked for each in ids[: rule.floor]} | kept.keys()
-    # The oldest first; an image without a tag of ours is not ours to remove, but holds its parents.
+    # The oldest first; an image without a tag of ours is not ours to remove, but holds its parents. One that somebody
+    # tagged besides would only lose our tag: that frees nothing, and is no help where bytes are what counts.
     open_to = [
         image
         for image in sorted(images, key=lambda image: (image.made, image.id))
-        if image.tags and image.id not in firm and now - image.made >= rule.min_age
+        if image.tags
+        and image.id not in firm
+        and now - image.made >= rule.min_age
+        and not (image.others and rule.max_bytes is not None)
     ]
     left = {image.id: image for image in images}
     gone: set[str] = set()
