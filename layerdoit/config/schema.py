@@ -32,6 +32,7 @@ from layerdoit.config.kinds import (
     text,
     wrong,
 )
+from layerdoit.config.targets import targets as measurements
 
 LAYERS = ("base", "deps", "app")
 NO_TEXT: tuple[str, ...] = ()
@@ -393,5 +394,6 @@ class Config(Settings):
     )
     deploy: Deploy = section(Deploy, "The container that cycle_fast and deploy run.")
     retention: Retention = section(Retention, "Which images and mounts stay when caches are collected.")
+    targets: Mapping[str, str] = setting(measurements(), NO_ENV, "What `doit layers report --check` demands, by name.")
     source: tuple[Path, ...] = ()
     where: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)

@@ -31,6 +31,8 @@ VERBS: Final[Mapping[str, Verb]] = {
     "plan": Verb("what would be done to each layer, and why; builds nothing", ("json", "exit_code")),
     "explain": Verb("why a layer changed: two keys, images or commits in words", ("from", "to", "json"), "[LAYER]"),
     "doctor": Verb("what is wrong with engine, project and Dockerfiles, and the fix", ("json", "exit_code", "measure")),
+    "report": Verb("hit rates, times per kind of change and sizes", ("html", "json", "check", "summary", "last")),
+    "history": Verb("the recorded runs, newest last", ("json", "csv", "last")),
     "init": Verb("look at a Rust project and write the dodo.py and layerdoit.yaml that it needs", ("yes",)),
     "version": Verb("versions of layerdoit, doit, engine and buildx", ("json",)),
 }
@@ -52,6 +54,11 @@ OPTIONS: Final = (
     _text("to", "", "explain: the same (default: tree, the tree as it stands)"),
     _flag("yes", "init: do not ask"),
     _flag("measure", "doctor: measure what faster settings would save on this project; takes minutes"),
+    _text("html", "", "report: write one page with charts to this file"),
+    _flag("check", "report: compare with the targets of layerdoit.yaml; exit with 1 when one is not met"),
+    _text("summary", "", "report: append markdown to this file, such as the job summary of a CI service"),
+    _flag("csv", "history: one line for each layer of each run"),
+    _text("last", "", "history, report: only so many of the newest runs"),
     _text("root", ".", "folder of the Rust project"),
 )
 
@@ -75,6 +82,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
             "",
             "`plan --exit-code` exits with 2 when a layer would be pulled or built, with 0 when nothing would be done.",
             "`doctor` exits with 1 when it finds an error, otherwise with 0; with --exit-code with 2 for warnings.",
+            "`report --check` exits with 1 when a target of layerdoit.yaml is missed or has no data.",
             "Variables such as PROFILE=release work as for the tasks.",
         ]
     )

@@ -148,6 +148,7 @@ deploy: {name: shop, port: 8080, publish: 0, bind: "::1", health: {path: /health
 retention: {after_build: true, keep_tags: ["v*"], protect: [current],
             base: {keep_last: 2, max_bytes: 5GB, min_age: 4w}, deps: {keep_last: 3, max_bytes: 20GB, min_age: 7d},
             app: {keep_last: 0, max_bytes: 1.5GiB, min_age: 90m}, mounts: {keep_last: 1, max_bytes: 30GB, min_age: 2d}}
+targets: {deps_hit_rate: ">80%", leaf_edit: "<5s"}
 """
 
 

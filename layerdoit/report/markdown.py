@@ -1,0 +1,33 @@
+"""The report for the job summary of a CI service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from layerdoit.report.sections import Section, sections
+from layerdoit.report.wording import heading
+
+if TYPE_CHECKING:
+    from layerdoit.report.figures import Report
+    from layerdoit.report.targets import Checked
+
+
+def page(report: Report, checked: Sequence[Checked]) -> str:
+    """Headings and tables; ends with an empty line, so that another text can follow."""
+    parts = [f"## Image layers\n\n{_plain(heading(report))}\n"]
+    parts += [_table(section) for section in sections(report, checked)]
+    return "\n".join(parts) + "\n"
+
+
+def _table(section: Section) -> str:
+    lines = [section.head, ["---"] * len(section.head), *section.rows]
+    rows = "".join(f"| {' | '.join(map(_plain, line))} |\n" for line in lines)
+    note = f"{_plain(section.note)}\n\n" if section.note else ""
+    return f"### {_plain(section.title)}\n\n{note}{rows}"
+
+
+def _plain(text: str) -> str:
+    """Nothing in it is markdown or HTML, nor ends a cell."""
+    return re.sub(r"([\\`*_\[\]<>|#~&])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,143 @@
+"""The report as tables of text, which every view shows in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from layerdoit.history import Figures
+from layerdoit.report.figures import LayerFigures, Report
+from layerdoit.report.kinds import MEANING
+from layerdoit.report.wording import (
+    NOTHING,
+    commit_text,
+    median_text,
+    one_line,
+    reason_text,
+    seconds_text,
+    share_text,
+    trend_text,
+    when_text,
+)
+from layerdoit.units import size_text
+
+if TYPE_CHECKING:
+    from layerdoit.report.targets import Checked
+
+Name = Literal["targets", "hits", "kinds", "layers", "phases", "sizes", "slowest"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table. `name`: which; `note`: what its figures are; `rows`: as long as `head`."""
+
+    name: Name
+    title: str
+    note: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def sections(report: Report, checked: Sequence[Checked] = ()) -> Iterator[Section]:
+    """Tables that have something to say. The targets come first."""
+    for section in (_targets(checked), *_of(report)):
+        if section.rows:
+            yield section
+
+
+def _of(report: Report) -> Iterator[Section]:
+    if not report.runs:
+        return
+    yield _hits(report)
+    yield _kinds(report)
+    yield _layers(report)
+    yield Section(
+        "phases",
+        "Phases that are no layer's",
+        "of runs that went well",
+        ("phase", "median", "p90", "range", "n"),
+        [(name, *_spread(found)) for name, found in report.phases.items()],
+    )
+    yield Section(
+        "sizes",
+        "Sizes of images",
+        "as they were when built or pulled",
+        ("image", "newest", "least", "most", "n"),
+        [
+            (one.image, size_text(one.newest), size_text(one.all.low), size_text(one.all.high), str(one.all.n))
+            for one in report.sizes
+        ],
+    )
+    yield Section(
+        "slowest",
+        "Slowest builds of a layer",
+        "",
+        ("layer", "took", "when", "commit", "why"),
+        [
+            (
+                one_line(one.layer),
+                seconds_text(one.seconds),
+                when_text(one.at),
+                commit_text(one.commit),
+                reason_text(one.reasons),
+            )
+            for one in report.slowest
+        ],
+    )
+
+
+def _targets(checked: Sequence[Checked]) -> Section:
+    rows = [(one.target.name, one.written.strip(), one.measured, str(one.n), one.result) for one in checked]
+    return Section("targets", "Targets", "", ("target", "wanted", "measured", "n", "result"), rows)
+
+
+def _hits(report: Report) -> Section:
+    return Section(
+        "hits",
+        "Hits per layer",
+        "of the recorded runs that came to the layer; a run with nothing to do is not recorded",
+        ("layer", "hit rate", "n", "reused", "pulled", "built", "failed", "older → newer half"),
+        [
+            (
+                found.layer,
+                share_text(found.hit_rate),
+                *map(str, (found.n, *found.counts.values())),
+                trend_text(found.trend, share_text),
+            )
+            for found in report.layers
+        ],
+    )
+
+
+def _kinds(report: Report) -> Section:
+    return Section(
+        "kinds",
+        "Time per kind of change",
+        "from the run's begin until the image was ready; whole run: with the container's part, where one was started",
+        ("kind", "what", "median", "p90", "range", "n", "whole run", "older → newer half"),
+        [
+            (found.kind, MEANING[found.kind], *_spread(found.ready), median_text(found.whole), trend_text(found.trend))
+            for found in report.kinds
+        ],
+    )
+
+
+def _layers(report: Report) -> Section:
+    return Section(
+        "layers",
+        "Time per layer",
+        "medians of builds and pulls that went well; from nothing: nothing of an earlier build could be used",
+        ("layer", "from nothing", "on an earlier one", "pulled", "crates compiled"),
+        [_layer(found) for found in report.layers if found.cold or found.warm or found.pull],
+    )
+
+
+def _layer(found: LayerFigures) -> tuple[str, ...]:
+    crates = NOTHING if found.compiled is None else f"{found.compiled.median:g} (n={found.compiled.n})"
+    return (found.layer, *map(median_text, (found.cold, found.warm, found.pull)), crates)
+
+
+def _spread(found: Figures) -> tuple[str, str, str, str]:
+    between = f"{seconds_text(found.low)} to {seconds_text(found.high)}"
+    return seconds_text(found.median), seconds_text(found.p90), between, str(found.n)

@@ -1,0 +1,188 @@
+"""The page: valid whatever the history holds, nothing from elsewhere, every text escaped."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import string
+from html.parser import HTMLParser
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from layerdoit.history import LayerRecord
+from layerdoit.report import charts, figures, html, markdown, terminal
+from layerdoit.report.markup import element
+from layerdoit.report.targets import check
+
+EVIL = "<script>alert('&\"')</script>"
+VARIANT = "dev/host"
+TEXT = st.one_of(st.text(max_size=20), st.just(EVIL), st.text(string.printable, max_size=20))
+NUMBER = st.one_of(st.floats(), st.floats(0, 1000))
+COUNT = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.integers(0, 10**9))
+NAMES = st.sampled_from(["base", "runtime", "deps", "app"])
+ACTIONS = st.one_of(st.sampled_from(["reuse", "pull", "build"]), TEXT)
+REASONS = st.one_of(
+    TEXT,
+    st.sampled_from(["not built before", "1 file changed: a.rs", "the deps layer changed", f"1 file changed: {EVIL}"]),
+)
+OUTCOMES = st.one_of(st.sampled_from(["ok", "failed", "interrupted"]), TEXT)
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name in draw(st.lists(st.one_of(NAMES, NAMES, TEXT), max_size=5, unique=True)):
+        found[name] = {
+            "layer": name,
+            "key": draw(TEXT),
+            "action": draw(ACTIONS),
+            "cold": draw(st.booleans()),
+            "seconds": draw(NUMBER),
+            "how": draw(TEXT),
+            "export": draw(st.none() | NUMBER),
+            "compiled": draw(COUNT),
+            "fresh": draw(COUNT),
+            "external": draw(COUNT),
+            "size": draw(COUNT),
+            "sent": draw(COUNT),
+            "reasons": draw(st.lists(REASONS, max_size=3)),
+            "outcome": draw(OUTCOMES),
+        }
+    return found
+
+
+RUNS = st.fixed_dictionaries(
+    {
+        "id": st.integers(),
+        "at": NUMBER,
+        "task": TEXT,
+        "variant": st.one_of(st.just(VARIANT), TEXT),
+        "host": TEXT,
+        "version": TEXT,
+        "git_commit": st.none() | TEXT,
+        "dirty": st.none() | st.booleans(),
+        "outcome": OUTCOMES,
+        "failed_in": st.none() | TEXT,
+        "error": st.none() | TEXT,
+        "seconds": NUMBER,
+        "layers": layers(),
+        "phases": st.dictionaries(st.one_of(st.sampled_from(["plan", "start", "swap"]), TEXT), NUMBER, max_size=3),
+    }
+)
+
+
+class Tags(HTMLParser):
+    """Refuses what is not balanced; keeps the names of elements, attributes, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.opened: list[str] = []
+        self.names: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.opened == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes += attrs
+        if tag != "meta":
+            self.opened.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.opened.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def row(*, seconds: float = 2.0, **app: Any) -> dict[str, Any]:
+    reasons = [f"1 file changed: {EVIL}"]
+    layer = LayerRecord("app", "k", **{"action": "build", "seconds": 1.0, "compiled": 1, "reasons": reasons, **app})
+    run = {"id": 1, "at": 1000.0, "task": EVIL, "variant": VARIANT, "host": EVIL, "version": "1", "git_commit": EVIL}
+    ended = {"dirty": True, "outcome": "ok", "failed_in": None, "error": None, "seconds": seconds}
+    return {**run, **ended, "layers": {"app": vars(layer)}, "phases": {"swap": 0.1}}
+
+
+def report_of(rows: list[dict[str, Any]], name: str = "shop") -> figures.Report:
+    return figures.make(name, VARIANT, rows)
+
+
+@settings(max_examples=100)
+@given(st.lists(RUNS, max_size=6), TEXT)
+@example([], EVIL)
+@example([row()], EVIL)
+@example([{**row(), "at": float("inf")}, {**row(), "at": 1e300}], "shop")
+@example([row(size=2**63 - 1, seconds=float("inf"), compiled=-(2**63))], "\x00\ud800")
+def test_any_history_is_a_valid_page(rows: list[dict[str, Any]], name: str) -> None:
+    report = report_of(rows, name)
+    checked = check(report, {"deps_hit_rate": ">80%", "no_op_p90": "<1s", "app_size": "<1GB"})
+    page = html.page(report, checked)
+    found = Tags(page)
+    assert "script" not in found.names
+    assert not {"src", "href", "style", "xlink:href"} & {name for name, _ in found.attributes}
+    assert not [name for name, _ in found.attributes if name.startswith("on")]
+    page.encode()
+    assert not {"nan", "inf"} & {value for _, value in found.attributes}
+    # The same document is well-formed for the stricter one of the two parsers.
+    for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        ET.fromstring(drawing)  # noqa: S314 - of our making
+    json.dumps(figures.as_json(report), allow_nan=False)
+    markdown.page(report, checked).encode()
+
+
+@settings(max_examples=10)
+@given(st.lists(RUNS, max_size=4))
+def test_any_history_is_shown(rows: list[dict[str, Any]]) -> None:
+    terminal.show(report_of(rows), (), io.StringIO())
+
+
+def test_texts_are_texts() -> None:
+    page = html.page(report_of([row()], EVIL), ())
+    assert EVIL not in page
+    assert f"Image layers of {EVIL}" in Tags(page).text
+    assert any(f"1 file changed: {EVIL}" in text for text in Tags(page).text)
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    page = html.page(report_of([row()] * 4), ())
+    assert "default-src &#x27;none&#x27;" in page
+    assert not re.search(r"https?://|url\(|@import|<link|<script|<img", page)
+
+
+def test_the_page_has_its_charts_and_their_numbers() -> None:
+    rows = [row(seconds=number, size=number * 10**6) for number in (1, 2, 3)]
+    page = html.page(report_of(rows), ())
+    assert page.count("<svg") == 5
+    assert "<title>app: built in 3 of 3 runs</title>" in page
+    assert "<title>leaf: median 1.9 s, p90 2.9 s, n=3</title>" in page
+    assert "2 MB</title>" in page
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+
+
+def test_no_runs_yet() -> None:
+    page = html.page(report_of([]), ())
+    assert "no runs yet" in page
+    assert "<svg" not in page
+
+
+def test_marks_stay_on_the_paper() -> None:
+    rows = [row(seconds=seconds) for seconds in (0.0, 1e-9, 5.0, 1e300)]
+    report = report_of(rows)
+    for drawing in (charts.over_time(report), charts.kinds(report), charts.sizes(report)):
+        for x, y in re.findall(r'cx="([^"]+)" cy="([^"]+)"', drawing):
+            assert 0 <= float(x) <= charts.WIDTH
+            assert 0 <= float(y) <= charts.HEIGHT
+
+
+def test_elements() -> None:
+    assert element("td", "a<b", element("i", "&"), class_='x"y', x=1.25) == (
+        '<td class="x&quot;y" x="1.25">a&lt;b<i>&amp;</i></td>'
+    )
+    assert element("meta", http_equiv="x") == '<meta http-equiv="x">'
