@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -127,12 +126,12 @@ def run(project: CheckProject) -> tuple[list[Outcome], list[str]]:
     """
     from layerdoit import build
 
-    begun = time.time()
+    before = logs(project.state)
     outcomes = [outcome for layer in ("base", "deps") for outcome in build.ensure(project, layer)]
     try:
         outcomes += build.ensure(project, "app")
     except BuildError as error:
-        said = printed(project.state, begun)
+        said = printed(logs(project.state) - before)
         what = "\n".join(["the check failed", *said[-SHOWN:]]) if said else error.what
         if _NO_CLIPPY in said:
             raise BuildError(
@@ -140,7 +139,7 @@ def run(project: CheckProject) -> tuple[list[Outcome], list[str]]:
                 hint='name it in rust-toolchain.toml: [toolchain] components = ["clippy"]',
             ) from error
         raise BuildError(what, hint=error.hint) from error
-    return outcomes, printed(project.state, begun) if outcomes[-1].step.action == "build" else []
+    return outcomes, printed(logs(project.state) - before) if outcomes[-1].step.action == "build" else []
 
 
 def show(project: Project) -> None:
@@ -159,10 +158,14 @@ def show(project: Project) -> None:
     told.say(f"check   {done}")
 
 
-def printed(state: Path, since: float) -> list[str]:
-    """What tests and clippy printed in the app build since a time; empty where it did not come to that."""
-    logs = [path for path in (state / "logs").glob("*-app.log") if path.stat().st_mtime >= since - 1]
-    for path in sorted(logs, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+def logs(state: Path) -> set[Path]:
+    """The logs of app builds that there are."""
+    return set((state / "logs").glob("*-app.log"))
+
+
+def printed(new: Collection[Path]) -> list[str]:
+    """What tests and clippy printed, by the logs of a check; empty where it did not come to that."""
+    for path in sorted(new, reverse=True):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         if _TESTS in lines:
             rest = lines[lines.index(_TESTS) + 1 :]

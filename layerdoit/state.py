@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import signal
@@ -160,5 +161,10 @@ def open_log(folder: Path, layer: str) -> TextIO:
     for old in sorted(logs.glob("*.log"))[:-KEPT_LOGS]:
         with contextlib.suppress(OSError):
             old.unlink()
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    return open(logs / f"{stamp}-{os.getpid()}-{layer}.log", "a", encoding="utf-8", buffering=1)
+    stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    for number in itertools.count(1):
+        # Two builds of one process may begin in the same second.
+        more = f".{number}" if number > 1 else ""
+        with contextlib.suppress(FileExistsError):
+            return open(logs / f"{stamp}{more}-{layer}.log", "x", encoding="utf-8", buffering=1)
+    raise AssertionError

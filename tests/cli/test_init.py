@@ -25,7 +25,11 @@ def bare(tmp_path: Path) -> Crate:
 
 def tree(crate: Crate) -> dict[str, bytes]:
     """Every file but those of the state folder."""
-    files = (path for path in crate.folder.rglob("*") if path.is_file() and ".layerdoit" not in path.parts)
+    files = (
+        path
+        for path in crate.folder.rglob("*")
+        if path.is_file() and not set(path.parts) & {".layerdoit", "__pycache__"}
+    )
     return {path.relative_to(crate.folder).as_posix(): path.read_bytes() for path in files}
 
 

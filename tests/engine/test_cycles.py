@@ -29,7 +29,7 @@ FILES = {
     "lib/src/lib.rs": "pub fn nothing() {}\n",
     "src/main.rs": MAIN,
     "dodo.py": "from layerdoit import task_layerdoit\n",
-    ".gitignore": "/target\n.doit.db*\n",
+    ".gitignore": "/target\n.doit.db*\n__pycache__/\n",
 }
 DEPLOY = "deploy:\n  port: 8080\n  health:\n    path: /\n    timeout: 20\n  stop_grace: 0\n"
 
