@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from layerdoit.cache import levels
 from layerdoit.cache.levels import LAYERS, LEVELS
-from layerdoit.cache.pins import PREFIX
+from layerdoit.layers.key import PINNED
 from layerdoit.units import duration_text, size_text
 
 Table = Callable[[Sequence[str], Iterable[Sequence[str]]], str]
@@ -87,7 +87,7 @@ went before it began plans again. In one checkout, clearing waits for the build.
 PINS = f"""\
 `doit cache_pin` keeps the app image of the tree as it stands, `doit cache_pin app-0123456789ab latest` the images of
 these tags, until `doit cache_pin --remove …`. `--list` shows them. A pin is a tag,
-`<repository>:{PREFIX}<layer>-<key>`: it is in the engine, outlives the state folder, and shows in `docker images`.
+`<repository>:{PINNED}<layer>-<key>`: it is in the engine, outlives the state folder, and shows in `docker images`.
 """
 
 RETENTION = """\

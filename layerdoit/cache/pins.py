@@ -7,21 +7,14 @@ state: it outlives `.layerdoit/`, shows in `docker images`, and by itself keeps 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from layerdoit.errors import ConfigError, LayerdoitError
-from layerdoit.layers.key import TAG_DIGITS
+from layerdoit.layers.key import pin_tag
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage
     from layerdoit.project import Project
-
-PREFIX: Final = "pinned-"
-
-
-def pin_tag(repository: str, layer: str, key: str) -> str:
-    """`<repository>:pinned-<layer>-<first 12 digits of the key>`."""
-    return f"{repository}:{PREFIX}{layer}-{key[:TAG_DIGITS]}"
 
 
 def run(project: Project, words: Iterable[str], *, remove: bool) -> int:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from layerdoit.cache.pins import pin_tag
 from layerdoit.errors import LayerdoitError
+from layerdoit.layers.key import pin_tag
 from layerdoit.layers.key import tag as key_tag
 
 if TYPE_CHECKING:

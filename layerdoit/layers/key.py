@@ -12,6 +12,7 @@ Layer = Literal["base", "runtime", "deps", "app"]
 
 # Twelve hexadecimal digits in a tag; the full key stands in a label.
 TAG_DIGITS = 12
+PINNED = "pinned-"
 
 
 def digest(parts: Iterable[str]) -> str:
@@ -60,3 +61,8 @@ class Spec:
 def tag(repository: str, layer: str, full_key: str) -> str:
     """The tag of a layer's image, from its full key."""
     return f"{repository}:{layer}-{full_key[:TAG_DIGITS]}"
+
+
+def pin_tag(repository: str, layer: str, full_key: str) -> str:
+    """`<repository>:pinned-<layer>-<first 12 digits of the key>`: keeps an image from every clearing."""
+    return f"{repository}:{PINNED}{layer}-{full_key[:TAG_DIGITS]}"
