@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import posixpath
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from layerdoit.engine.api import connect
 from layerdoit.engine.images import Images, locked_text
 from layerdoit.errors import WorkspaceError
 from layerdoit.resources import dockerfile_dir
+from layerdoit.workspace.machine import architecture, docker_name
 from layerdoit.workspace.sources import Sources, scan
 from layerdoit.workspace.toolchain import Toolchain, detect
 
@@ -37,7 +37,6 @@ _OF_THE_TREE = (
     *("workspace", "lock", "selection", "all_sources", "assets", "asset_paths", "sources"),
     *("stub", "kept", "specs", "known", "locked"),
 )
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class Project:
@@ -274,7 +273,7 @@ class Project:
         facts = base.BaseFacts(
             dockerfile=self._digest_of("base"),
             suite=config.base.suite,
-            platform=f"linux/{_ARCHITECTURES.get(platform.machine(), platform.machine())}",
+            platform=f"linux/{docker_name(architecture())}",
             toolchain=self.toolchain.identity,
             targets=self.targets,
             packages=config.base.packages,

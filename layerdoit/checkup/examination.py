@@ -282,9 +282,9 @@ def _architecture(asked: Job[Engine | Failed]) -> str | None:
 
 
 def _host() -> str:
-    from layerdoit.workspace.built import host_triple
+    from layerdoit.workspace.machine import container_triple
 
-    return host_triple()
+    return container_triple()
 
 
 def _relative(where: str | None, root: object) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from layerdoit.checkup.finding import Finding, Rule, rules
 from layerdoit.checkup.toml_lines import where
 from layerdoit.workspace import cfg
+from layerdoit.workspace.profiles import chain
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
@@ -90,14 +91,9 @@ _HAS = frozenset({"cc", "gcc", "g++", "c++", "ld", "bfd", "gold", "rust-lld", "r
 def effective(ws: Workspace, profile: str) -> dict[str, Any]:
     """The settings of a profile with those that it inherits; cargo's configuration goes before the manifest."""
     tables = [ws.manifest.get("profile", {}), ws.config.get("profile", {})]
-    chain: list[str] = []
-    name: str | None = profile
-    while name is not None and name not in chain:
-        chain.insert(0, name)
-        inherits = [table.get(name, {}).get("inherits") for table in tables]
-        name = next((item for item in inherits if item), {"test": "dev", "bench": "release"}.get(name))
-    out: dict[str, Any] = {"base": chain[0]}
-    for item in chain:
+    names = chain(ws, profile)[::-1]
+    out: dict[str, Any] = {"base": names[0]}
+    for item in names:
         for table in tables:
             out.update(table.get(item, {}))
     return out

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from layerdoit.checkup import libc
 from layerdoit.checkup.finding import Finding, Item, Rule, Unchecked, listed, rules
 from layerdoit.checkup.toml_lines import where
+from layerdoit.workspace.machine import docker_name
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
@@ -81,8 +82,6 @@ MUSL_TOOLS = Rule(
     "base: {packages: [musl-tools]} in layerdoit.yaml",
 )
 RULES = tuple(rules(globals()))
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7": "arm", "riscv64gc": "riscv64"}
 
 
 def members(ws: Workspace, config: Config, selection: Selection, entrypoint: str, name: str) -> Iterator[Finding]:
@@ -186,7 +185,7 @@ def target(config: Config, ws: Workspace, lock: Lock | None, architecture: str |
     machine = triple.partition("-")[0]
     if architecture is None:
         yield Unchecked(f"whether {triple} runs on the engine's architecture", "the engine does not answer")
-    elif _ARCHITECTURES.get(machine, machine) != architecture:
+    elif docker_name(machine) != architecture:
         yield CROSS_RUNTIME.found(f"binaries for {triple} in an image for {architecture}", place)
         variable = f"CARGO_TARGET_{triple.upper().replace('-', '_')}_LINKER"
         table = ws.config.get("target", {}).get(triple, {})

@@ -182,10 +182,10 @@ def _toolchain(root: Path) -> str:
 def _linkers(workspace: Workspace) -> tuple[tuple[str, str], ...]:
     """Programs that `.cargo/config.toml` links with, for a target that a Linux container has."""
     from layerdoit.workspace import cfg
-    from layerdoit.workspace.built import host_triple
+    from layerdoit.workspace.machine import container_triple
     from layerdoit.workspace.native import table
 
-    triple = host_triple()
+    triple = container_triple()
     config = workspace.config
     tables = {name: entry for name, entry in config.get("target", {}).items() if cfg.applies(name, triple)}
     words: list[str] = []

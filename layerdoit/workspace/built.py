@@ -8,12 +8,12 @@ features that *any* member may switch on: where an inactive one reaches a crate,
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from layerdoit.workspace import cfg
+from layerdoit.workspace.machine import container_triple
 
 if TYPE_CHECKING:
     from layerdoit.workspace.lock import Lock, LockPackage
@@ -47,12 +47,6 @@ class _Request:
     entry: LockPackage
     features: frozenset[str]
     active: bool
-
-
-def host_triple() -> str:
-    """The triple of a Linux container on this machine."""
-    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(platform.machine(), platform.machine())
-    return f"{machine}-unknown-linux-gnu"
 
 
 def built(
@@ -93,7 +87,7 @@ class _Local:
 
     @property
     def triple(self) -> str:
-        return self.options.target or host_triple()
+        return self.options.target or container_triple()
 
     def _package(self, key: str, wanted: set[str], *, default: bool) -> None:
         package = self.ws.packages.get(key)

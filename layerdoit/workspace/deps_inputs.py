@@ -19,7 +19,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from layerdoit.workspace import cargo_config, stub
+from layerdoit.workspace import cargo_config, profiles, stub
 from layerdoit.workspace.discovery import relative
 from layerdoit.workspace.stub_closure import Closure, closure
 
@@ -35,7 +35,6 @@ _PLAIN = re.compile(
 )
 _SECRET = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
 _PREFIX = {"normal": "", "build": "build-", "dev": "dev-"}
-_BUILT_IN = {"dev": None, "release": None, "test": "dev", "bench": "release"}
 
 
 def inputs(ws: Workspace, lock: Lock, selection: Selection, build: BuildOptions) -> dict[str, str]:
@@ -142,22 +141,10 @@ def _locked(external: tuple[LockPackage, ...]) -> Mapping[str, str]:
     return {f"package {name}": "; ".join(texts) for name, texts in out.items()}
 
 
-def _chain(tables: Mapping[str, Any], profile: str) -> list[str]:
-    """A profile and those it inherits from."""
-    chain: list[str] = []
-    name: str | None = "dev" if profile == "debug" else profile
-    while name is not None and name not in chain:
-        chain.append(name)
-        above = tables.get(name, {}).get("inherits", _BUILT_IN.get(name))
-        # Anything but a name is for cargo to refuse.
-        name = above if isinstance(above, str) else None
-    return chain
-
-
 def _root_tables(ws: Workspace, lock: Lock, profile: str) -> Iterator[tuple[str, str]]:
     own, configured = ws.manifest.get("profile", {}), ws.config.get("profile", {})
     for prefix, tables in (("profile", own), ("config profile", configured)):
-        for name in _chain({**configured, **own}, profile):
+        for name in profiles.chain(ws, profile):
             table = stub.profiles(ws, lock, tables).get(name, {})
             table = {item: value for item, value in table.items() if item != "package" or value}
             if table:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit.errors import ProcessError, WorkspaceError
+from layerdoit.workspace.machine import host_triple
 
 Run = Callable[[list[str], Path], str]
 
@@ -53,7 +54,7 @@ def detect(root: Path, override: str | None, state_dir: Path, *, run: Run | None
     """The toolchain for the workspace: configuration, toolchain file, host's rustc. A known answer spawns nothing."""
     named = _named(root.resolve(), override)
     if is_exact(named.channel) and not named.path:
-        host = _machine()
+        host = host_triple()
         release = _release_of(named.channel)
         return Toolchain(named.channel, release, None, host, named.source, named.targets, named.components)
     rustc = shutil.which("rustc") if not named.path else str(Path(named.path) / "bin/rustc")
@@ -136,12 +137,6 @@ def _read_file(file: Path) -> _Named:
 
 def _release_of(channel: str) -> str | None:
     return channel if channel[0].isdigit() else None
-
-
-def _machine() -> str:
-    system = os.uname()
-    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(system.machine, system.machine)
-    return f"{machine}-apple-darwin" if system.sysname == "Darwin" else f"{machine}-unknown-linux-gnu"
 
 
 def _question(rustc: str, channel: str) -> list[str]:
