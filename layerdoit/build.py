@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from layerdoit import planner, renewal, state
 from layerdoit.engine import buildx, mounts
@@ -19,7 +20,7 @@ from layerdoit.history import recording
 from layerdoit.invocation import cargo_args, environment
 from layerdoit.layers import deps as deps_layer
 from layerdoit.layers import dockerfile as dockerfiles
-from layerdoit.layers.key import Spec
+from layerdoit.layers.key import IMAGES, ORDER, Spec
 from layerdoit.layers.plan import Outcome, Plan, Step
 from layerdoit.project import Project
 from layerdoit.secrets import Secrets, gathered
@@ -30,8 +31,6 @@ from layerdoit.workspace.staging import stage, tree_text
 TRIES = 6
 # The stages of our Dockerfiles that make a layer.
 _STAGES = {"base": ("builder",), "runtime": ("runtime",), "deps": ("deps",), "app": ("build",)}
-# What a layer's image is made from is had first.
-_ORDER = ("base", "runtime", "deps", "app")
 # A label travels as one argument of a command: the kernel takes 128 KiB.
 MAX_LABEL = 100_000
 
@@ -88,8 +87,8 @@ def _carried_out(project: Project, plan: Plan, names: Sequence[str]) -> list[Out
 
 
 def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:
-    asked = ("base", "runtime") if layer == "base" else (layer,)
-    below = _ORDER[: _ORDER.index(asked[0])]
+    asked = IMAGES[layer]
+    below = ORDER[: ORDER.index(asked[0])]
     return (*(name for name in below if plan.step(name).action != "reuse"), *asked)
 
 
@@ -113,7 +112,7 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         return Outcome(
             step, time.monotonic() - begun, f"pulled from {repository}", cold=True, size=_size(project, step)
         )
-    if step.spec.layer in ("base", "runtime") and "build" not in project.config.base.on_missing:
+    if step.spec.layer in IMAGES["base"] and "build" not in project.config.base.on_missing:
         raise EngineError(
             f"the base image {step.spec.tag} is not on this machine, and base.on_missing forbids to build it",
             hint="push it from another machine (registry.push: [base]), or set base.on_missing: [pull, build]",
@@ -121,14 +120,14 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
     secrets = gathered(project=project.workspace.config)
     with state.open_log(project.state, step.spec.layer) as log:
         make = {"base": _base, "runtime": _base, "deps": _deps, "app": _app}[step.spec.layer]
-        build, how, expected = make(project, plan, step, secrets)
-        build = _with_secrets(project, build, secrets)
+        made = make(project, plan, step, secrets)
+        build, how = _with_secrets(project, made, secrets), made.how
         if step.spec.layer in project.afresh or step.spec.layer in state.cleared(project.state):
             # BuildKit's own cache would bring back what the user cleared.
             build = replace(build, afresh=_STAGES[step.spec.layer])
         renewal.replacing(project, step.spec.tag)
         try:
-            built = buildx.run(build, log, expected)
+            built = buildx.run(build, log, made.crates)
         except BuildError as error:
             if isinstance(error, buildx.ContextDiffers) or not _cleared(project, plan, step):
                 raise _advised(project, step, error) from None
@@ -191,20 +190,31 @@ def _size(project: Project, step: Step) -> int | None:
     return None if found is None else int(found.get("Size") or 0)
 
 
-def _with_secrets(project: Project, build: buildx.Build, secrets: Secrets) -> buildx.Build:
-    """The build with those secrets that its Dockerfile mounts."""
-    text = build.dockerfile.read_text(encoding="utf-8")
-    wanted = dockerfiles.secrets(text)
-    public = {name: content for name, content in secrets.open().items() if name in wanted}
+class _Made(NamedTuple):
+    """A build before its secrets: the Dockerfile's text, how it comes about, how many crates are compiled."""
+
+    build: buildx.Build
+    text: str
+    how: str
+    crates: int | None = None
+
+
+def _with_secrets(project: Project, made: _Made, secrets: Secrets) -> buildx.Build:
+    """The build with those secrets that its Dockerfile mounts; the Dockerfile is written."""
+    build = made.build
+    public = secrets.open(dockerfiles.secrets(made.text))
     for name, content in public.items():
         _write(build.context / "control" / name, content)
     hidden = secrets.without(public)
-    over_ssh = (*(package.source or "" for package in project.lock.external), *secrets.values.values())
-    ssh = secrets.ssh and any("ssh://" in place for place in over_ssh)
-    dockerfile = build.context / "Dockerfile"
-    text = dockerfiles.mounts(text, hidden.files.keys() | hidden.values.keys(), public, ssh=ssh)
-    _write(dockerfile, text.encode())
-    return replace(build, dockerfile=dockerfile, secrets=hidden.files, values=hidden.values, ssh=ssh)
+    ssh = secrets.ssh and dockerfiles.wants_ssh(made.text) and _over_ssh(project, secrets)
+    text = dockerfiles.mounts(made.text, hidden.files.keys() | hidden.values.keys(), public, ssh=ssh)
+    _write(build.dockerfile, text.encode())
+    return replace(build, secrets=hidden.files, values=hidden.values, ssh=ssh)
+
+
+def _over_ssh(project: Project, secrets: Secrets) -> bool:
+    places = (*(package.source or "" for package in project.lock.external), *secrets.values.values())
+    return any("ssh://" in place for place in places)
 
 
 def labels(project: Project, step: Step, parent: str, **more: str) -> dict[str, str]:
@@ -230,7 +240,7 @@ def labels(project: Project, step: Step, parent: str, **more: str) -> dict[str, 
 # --- base ------------------------------------------------------------------------------------------------------------
 
 
-def _base(project: Project, _plan: Plan, step: Step, secrets: Secrets) -> tuple[buildx.Build, str, None]:
+def _base(project: Project, _plan: Plan, step: Step, secrets: Secrets) -> _Made:
     from layerdoit.engine import broker
 
     config = project.config
@@ -251,7 +261,7 @@ def _base(project: Project, _plan: Plan, step: Step, secrets: Secrets) -> tuple[
     }
     build = buildx.Build(
         step.spec.layer,
-        project.dockerfile("base"),
+        context / "Dockerfile",
         context,
         [step.spec.tag],
         labels(project, step, origin.rust_image or origin.os_image, origin=origin.method),
@@ -260,7 +270,7 @@ def _base(project: Project, _plan: Plan, step: Step, secrets: Secrets) -> tuple[
         contexts={"toolchain": str(origin.sysroot)} if origin.sysroot else {},
         builder=config.builder,
     )
-    return build, origin.words, None
+    return _Made(build, project.dockerfile("base").read_text(encoding="utf-8"), origin.words)
 
 
 # --- deps ------------------------------------------------------------------------------------------------------------
@@ -278,7 +288,7 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
 
 
-def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[buildx.Build, str, int | None]:
+def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> _Made:
     context = project.state / "context" / "deps"
     shutil.rmtree(context, ignore_errors=True)
     if stage(project.kept, context / "src"):
@@ -301,7 +311,7 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
     }
     build = buildx.Build(
         "deps",
-        project.dockerfile("deps"),
+        context / "Dockerfile",
         context,
         [step.spec.tag],
         labels(project, step, parent.key if parent else base.key, **chain),
@@ -314,13 +324,14 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> tuple[b
         builder=project.config.builder,
     )
     how = f"cooked from {parent.tag}" if parent else "cooked"
-    return build, how, None if parent else len(project.lock.external)
+    text = project.dockerfile("deps").read_text(encoding="utf-8")
+    return _Made(build, text, how, None if parent else len(project.lock.external))
 
 
 # --- app -------------------------------------------------------------------------------------------------------------
 
 
-def _app(project: Project, plan: Plan, step: Step, _secrets: Secrets) -> tuple[buildx.Build, str, None]:
+def _app(project: Project, plan: Plan, step: Step, _secrets: Secrets) -> _Made:
     context = project.state / "context" / "app"
     control = context / "control"
     _control(project, control, project.scripts("build.sh", "sync.sh"))
@@ -330,15 +341,14 @@ def _app(project: Project, plan: Plan, step: Step, _secrets: Secrets) -> tuple[b
         project.reread()
         raise buildx.ContextDiffers("sources changed while they were read")
     _write(control / "smoke", "".join(f"{line}\n" for line in project.config.image.smoke).encode())
-    dockerfile = context / "Dockerfile"
     assets = [(path, place, project.assets.host_path(path).is_dir()) for path, place in project.asset_paths.items()]
-    text = project.dockerfile("app").read_text(encoding="utf-8")
-    _write(dockerfile, dockerfiles.app(text, project.config.image, assets, project.entrypoint).encode())
+    ours = project.dockerfile("app").read_text(encoding="utf-8")
+    text = dockerfiles.app(ours, project.config.image, assets, project.entrypoint)
     cooked, runtime = plan.step("deps").spec, plan.step("runtime").spec
     mount = _mount(project, cooked)
     build = buildx.Build(
         "app",
-        dockerfile,
+        context / "Dockerfile",
         context,
         [step.spec.tag],
         labels(project, step, cooked.key, deps=cooked.key, runtime=runtime.key, mount=mount, **_worktree(project)),
@@ -356,7 +366,7 @@ def _app(project: Project, plan: Plan, step: Step, _secrets: Secrets) -> tuple[b
         },
         builder=project.config.builder,
     )
-    return build, "compiled", None
+    return _Made(build, text, "compiled")
 
 
 def _mount(project: Project, cooked: Spec) -> str:

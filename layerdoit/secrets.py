@@ -11,7 +11,7 @@ import contextlib
 import os
 import shlex
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,11 @@ class Secrets:
     ssh: bool
     public: frozenset[str] = frozenset()
 
-    def open(self) -> dict[str, bytes]:
-        """The public ones' contents. A file that cannot be read is left to be a secret, which buildx complains of."""
-        found = {name: self.values[name].encode() for name in self.public & self.values.keys()}
-        for name in self.public & self.files.keys():
+    def open(self, wanted: Collection[str]) -> dict[str, bytes]:
+        """Contents of those that are wanted and public. An unreadable file is left to buildx, which complains of it."""
+        public = self.public.intersection(wanted)
+        found = {name: self.values[name].encode() for name in public & self.values.keys()}
+        for name in public & self.files.keys():
             with contextlib.suppress(OSError):
                 content = self.files[name].read_bytes()
                 if b"PRIVATE KEY" not in content:

@@ -27,6 +27,11 @@ def bytes_of(text: str) -> int | None:
     return round(float(found[1]) * float((1024 if found[3] else 1000) ** power))
 
 
+def count_text(count: int, noun: str) -> str:
+    """`1 crate`, `2 crates`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def size_text(size: float) -> str:
     """Bytes with three digits and a decimal unit, as Docker shows them."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -22,6 +22,11 @@ def secrets(text: str) -> frozenset[str]:
     return frozenset(_SECRET.findall(text))
 
 
+def wants_ssh(text: str) -> bool:
+    """Whether a Dockerfile mounts an ssh agent."""
+    return _SSH.search(text) is not None
+
+
 def mounts(text: str, secret: Collection[str], public: Collection[str], *, ssh: bool) -> str:
     """`text` with mounts of only those secrets that there are; the public ones come from `control/` of the context.
 

@@ -6,9 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 Layer = Literal["base", "runtime", "deps", "app"]
+
+ORDER: Final[tuple[Layer, ...]] = ("base", "runtime", "deps", "app")
+"""All images; what each is made from stands before it."""
+IMAGES: Final[Mapping[str, tuple[Layer, ...]]] = {"base": ("base", "runtime"), "deps": ("deps",), "app": ("app",)}
+"""The images of each layer as a user counts them: base stands for builder and runtime."""
 
 # Twelve hexadecimal digits in a tag; the full key stands in a label.
 TAG_DIGITS = 12
