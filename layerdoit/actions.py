@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
 from layerdoit import planner
+from layerdoit.console import say
 from layerdoit.project import Project
 
 if TYPE_CHECKING:
     from layerdoit.deploy.docker import DockerDeployment
     from layerdoit.layers.plan import Plan
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 def _plan(project: Project) -> Plan:
@@ -58,7 +55,7 @@ def image(project: Project) -> None:
     # Where this run had the app made, the tags moved with it; by now another run may have moved them on.
     if "app" not in project.told:
         build.ensure(project, "app")
-    _say(f"image   {', '.join(f'{project.repository}:{tag}' for tag in project.tags)}")
+    say(f"image   {', '.join(f'{project.repository}:{tag}' for tag in project.tags)}")
 
 
 # --- the deployment --------------------------------------------------------------------------------------------------
@@ -118,7 +115,7 @@ def cycle_nuclear(project: Project, yes: bool, dry_run: bool) -> bool:
 def destroy(project: Project) -> None:
     """Remove the container; its absence is no error."""
     where = deployment(project)
-    _say("container removed" if where.destroy() else "there is no container: nothing to do")
+    say("container removed" if where.destroy() else "there is no container: nothing to do")
 
 
 def status(project: Project, json: bool) -> None:
@@ -129,22 +126,22 @@ def status(project: Project, json: bool) -> None:
     current = service is not None and service.key == plan.step("app").spec.key
     if json:
         running = None if service is None else {**asdict(service), "health": found.health, "current": current}
-        _say(dumps({"deployment": running, **plan.as_json()}))
+        say(dumps({"deployment": running, **plan.as_json()}))
         return
     if service is None:
-        _say("nothing is deployed; doit cycle_fast does it")
+        say("nothing is deployed; doit cycle_fast does it")
     else:
         at = service.url if service.address else "(no port published)"
-        _say(f"{service.name}  {found.health}  {at}  since {service.since}")
-        _say("runs the image of the tree as it stands" if current else "runs an older image than the tree would give")
+        say(f"{service.name}  {found.health}  {at}  since {service.since}")
+        say("runs the image of the tree as it stands" if current else "runs an older image than the tree would give")
     for step in plan.layers():
-        _say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {'; '.join(step.reasons)}")
+        say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {'; '.join(step.reasons)}")
 
 
 def logs(project: Project, follow: bool, tail: int) -> None:
     """What the container wrote."""
     for text in deployment(project).logs(follow=follow, tail=tail):
-        _say(text)
+        say(text)
 
 
 def connect(project: Project) -> bool:
@@ -165,7 +162,7 @@ def cache_status(project: Project, json: bool) -> None:
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(builders.of, project.config.builder)
         found, builder = usage.gather(project), asked.result()
-    _say(dumps(table.as_json(found, builder)) if json else table.render(found, builder))
+    say(dumps(table.as_json(found, builder)) if json else table.render(found, builder))
 
 
 def cache_clear(project: Project, level: str, yes: bool, dry_run: bool, older_than: str, keep_last: str) -> bool:
@@ -188,7 +185,7 @@ def cache_pin(project: Project, images: list[str], remove: bool, show: bool) -> 
     from layerdoit.cache import pins, usage
 
     if show:
-        _say(pins.listing(usage.gather(project)))
+        say(pins.listing(usage.gather(project)))
     else:
         pins.run(project, images, remove=remove)
 

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit import config as configuration
+from layerdoit.console import say
 from layerdoit.errors import BuildError
 from layerdoit.project import Project
 from layerdoit.resources import dockerfile_dir
+from layerdoit.units import count_text
 
 if TYPE_CHECKING:
     from layerdoit.known import Known
@@ -155,7 +157,7 @@ def show(project: Project) -> None:
     last = outcomes[-1]
     why = "; ".join(last.step.reasons)
     done = f"in {last.seconds:.1f} s: {summary(said)} — {why}" if said else "this tree passed before"
-    told.say(f"check   {done}")
+    say(f"check   {done}")
 
 
 def logs(state: Path) -> set[Path]:
@@ -180,9 +182,9 @@ def summary(said: Sequence[str]) -> str:
     """`12 tests passed, 1 ignored; clippy: 2 warnings`."""
     results = [tuple(map(int, found.groups())) for text in said if (found := _RESULT.search(text))]
     passed, ignored = (sum(result[index] for result in results) for index in range(2))
-    told = f"{passed} test{'' if passed == 1 else 's'} passed" + (f", {ignored} ignored" if ignored else "")
+    told = f"{count_text(passed, 'test')} passed" + (f", {ignored} ignored" if ignored else "")
     warnings = sum(text.startswith("warning: ") and " generated " not in text for text in clippy(said))
-    return f"{told}; clippy: {warnings or 'no'} warning{'' if warnings == 1 else 's'}"
+    return f"{told}; clippy: {count_text(warnings, 'warning') if warnings else 'no warnings'}"
 
 
 def clippy(said: Sequence[str]) -> list[str]:

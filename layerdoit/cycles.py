@@ -12,11 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layerdoit import cycle, planner, renewal, state
+from layerdoit.console import say, warn
 from layerdoit.deploy.base import Deployment, Release
 from layerdoit.errors import DeployError
+from layerdoit.layers.key import IMAGES, ORDER
 from layerdoit.layers.plan import Outcome
 from layerdoit.project import Project
-from layerdoit.told import line, outcomes, say, warn
+from layerdoit.told import line, outcomes
 from layerdoit.units import duration_text, size_text
 
 if TYPE_CHECKING:
@@ -136,9 +138,9 @@ def _from_nothing(project: Project, level: Level) -> list[str]:
     """The layers that are built from nothing: a base only where the project may build it at all."""
     from layerdoit.cache.levels import LAYERS
 
-    layers = [layer for layer in ("base", "runtime", "deps", "app") if layer in LAYERS[level]]
+    layers = [layer for layer in ORDER if layer in LAYERS[level]]
     may = "build" in project.config.base.on_missing
-    return [layer for layer in layers if may or layer not in ("base", "runtime")]
+    return [layer for layer in layers if may or layer not in IMAGES["base"]]
 
 
 def _announced(project: Project, command: str, layers: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from layerdoit import state
 from layerdoit.engine import images
 from layerdoit.layers import plan
+from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
     from layerdoit.layers.key import Spec
@@ -88,5 +89,5 @@ def _remote(project: Project, missing: list[Spec]) -> frozenset[str]:
     # Apps are asked for only where a team shares them: otherwise every edit would wait for the registry's no.
     unasked = set() if "app" in project.config.registry.push else {"app"}
     if "pull" not in project.config.base.on_missing:
-        unasked |= {"base", "runtime"}
+        unasked |= set(IMAGES["base"])
     return registry.available([spec for spec in missing if spec.layer not in unasked], repository)

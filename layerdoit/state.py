@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import itertools
 import json
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
+from layerdoit.console import warn
 from layerdoit.errors import LayerdoitError
 
 FOLDER = ".layerdoit"
@@ -91,7 +90,7 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
                 raise
             stream.seek(0)
             owner = stream.read().strip() or "?"
-            print(f"layerdoit: waiting for another run in this checkout (process {owner})", file=sys.stderr, flush=True)
+            warn(f"waiting for another run in this checkout (process {owner})")
             fcntl.flock(stream, fcntl.LOCK_EX)
             waited = True
         stream.seek(0)
@@ -126,7 +125,7 @@ def _end_orphans(folder: Path) -> None:
     deadline = time.monotonic() + ORPHAN_GRACE
     orphans = _builds_in(folder)
     for pid in orphans:
-        print(f"layerdoit: ending a build that a killed run left behind (process {pid})", file=sys.stderr, flush=True)
+        warn(f"ending a build that a killed run left behind (process {pid})")
         _signal(pid, signal.SIGINT)
     while orphans:
         time.sleep(0.02)
@@ -162,9 +161,10 @@ def open_log(folder: Path, layer: str) -> TextIO:
         with contextlib.suppress(OSError):
             old.unlink()
     stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    for number in itertools.count(1):
-        # Two builds of one process may begin in the same second.
-        more = f".{number}" if number > 1 else ""
+    more, number = "", 1
+    while True:
         with contextlib.suppress(FileExistsError):
             return open(logs / f"{stamp}{more}-{layer}.log", "x", encoding="utf-8", buffering=1)
-    raise AssertionError
+        # Two builds of one process may begin in the same second.
+        number += 1
+        more = f".{number}"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.history import Figures, LayerRecord, Part, of_layer, of_phase, together
-from layerdoit.units import duration_text, size_text
+from layerdoit.layers.key import IMAGES
+from layerdoit.units import count_text, duration_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.layers.plan import Outcome
@@ -22,7 +23,6 @@ TIMES_MEDIAN: Final = 2.0
 TIMES_P90: Final = 1.5
 SECONDS: Final = 1.0
 
-_BASE: Final = ("base", "runtime")
 _DONE: Final = {"reuse": "reused", "pull": "pulled", "build": "built"}
 
 
@@ -71,7 +71,7 @@ def lines(
     """At most eight lines. `phases`: all but the layers'. `works`, `exports`: what is usual for made layers."""
     made = {layer.layer: layer for layer in layers if layer.action != "reuse"}
     rows = [phase for phase in phases if phase.name == "plan"]
-    for name, members in (("base", _BASE), ("deps", ("deps",)), ("app", ("app",))):
+    for name, members in IMAGES.items():
         parts = [made[member] for member in members if member in made]
         if parts:
             seconds = sum(part.seconds - (part.export or 0.0) for part in parts)
@@ -94,7 +94,7 @@ def _hits(layers: Iterable[LayerRecord]) -> list[str]:
     """Each layer as a user counts them: base stands for builder and runtime."""
     found: dict[str, str] = {}
     for layer in layers:
-        name = "base" if layer.layer in _BASE else layer.layer
+        name = "base" if layer.layer in IMAGES["base"] else layer.layer
         if found.get(name, "reuse") == "reuse":
             found[name] = layer.action
     return [f"{name} {_DONE[found[name]]}" for name in ("base", "deps", "app") if name in found]
@@ -115,7 +115,7 @@ def _counted(parts: Sequence[LayerRecord]) -> tuple[str, ...]:
     compiled = sum(part.compiled or 0 for part in parts)
     fresh = sum(part.fresh or 0 for part in parts)
     sent = sum(part.sent or 0 for part in parts)
-    crates = f"{compiled} crate{'' if compiled == 1 else 's'} compiled"
+    crates = f"{count_text(compiled, 'crate')} compiled"
     known = any(part.compiled is not None for part in parts)
     words = [f"{crates}, {fresh} fresh" if fresh else crates] if known else []
     return (*words, *([f"{size_text(sent)} sent"] if sent else []))
@@ -163,7 +163,7 @@ def why(outcome: Outcome, compiled: Figures | None) -> str:
     external, own = outcome.counts.get("external", 0), outcome.counts.get("compiled")
     because = f" ({'; '.join(outcome.step.reasons)})"
     if outcome.step.spec.layer == "app" and external:
-        return f"{external} external crate{'' if external == 1 else 's'} compiled again{because}"
+        return f"{count_text(external, 'external crate')} compiled again{because}"
     if own is not None and compiled is not None and own > compiled.p90:
         return f"{own} crates compiled, median {compiled.median:g}{because}"
     if own is None or compiled is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit import config as configuration
+from layerdoit.console import warn
 from layerdoit.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.project import Project
 from layerdoit.selected import Loading, loading
@@ -279,13 +280,13 @@ class Guarded:
         try:
             done = self._action(*args, **kwargs)
         except Interrupted as error:
-            print(f"layerdoit: {error}", file=sys.stderr, flush=True)
+            warn(str(error))
             raise Ended(error.exit_code) from None
         except KeyboardInterrupt:
             raise Ended(128 + signal.SIGINT) from None
         except (LayerdoitError, OSError) as error:
             failure = as_error(error)
-            print(f"layerdoit: error: {failure}", file=sys.stderr, flush=True)
+            warn(f"error: {failure}")
             return TaskFailed(failure.what, report=False)
         # False: failed, and has said why.
         return TaskFailed(f"{self._action.__name__} failed", report=False) if done is False else done

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from layerdoit.console import say, warn
+from layerdoit.units import count_text
 
 if TYPE_CHECKING:
     from layerdoit.layers.plan import Outcome
     from layerdoit.project import Project
-
-
-def say(text: str) -> None:
-    """A line for the user."""
-    print(text, flush=True)
-
-
-def warn(text: str) -> None:
-    """A line that must not get lost among a program's output."""
-    print(f"layerdoit: {text}", file=sys.stderr, flush=True)
 
 
 def outcomes(project: Project, done: Iterable[Outcome]) -> None:
@@ -38,7 +30,7 @@ def line(outcome: Outcome) -> str:
     did = ""
     if step.action != "reuse":
         compiled = outcome.counts.get("compiled")
-        crates = "" if compiled is None else f", {compiled} crate{'' if compiled == 1 else 's'} compiled"
+        crates = "" if compiled is None else f", {count_text(compiled, 'crate')} compiled"
         did = f" in {outcome.seconds:.1f} s: {outcome.how}{crates}"
     return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {'; '.join(step.reasons)}"
 

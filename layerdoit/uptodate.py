@@ -7,6 +7,7 @@ from typing import Any
 
 from layerdoit import state
 from layerdoit.errors import LayerdoitError
+from layerdoit.layers.key import IMAGES
 from layerdoit.planner import plan_of
 from layerdoit.project import Project
 
@@ -57,8 +58,7 @@ class Current:
             return False
         plan = plan_of(project)
         if self._layer != "image":
-            names = ("base", "runtime") if self._layer == "base" else (self._layer,)
-            return all(plan.step(name).action == "reuse" for name in names)
+            return all(plan.step(name).action == "reuse" for name in IMAGES[self._layer])
         if plan.changes:
             return False
         # Back on a branch whose images are there: the next change is told from these.

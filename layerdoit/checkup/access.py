@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from layerdoit.checkup.finding import Fact, Item, Rule, Unchecked, listed, rules
+from layerdoit.units import count_text
 
 CA = Rule(
     "ca-bundle",
@@ -188,7 +189,7 @@ def registry_host(repository: str) -> str:
 def ssh(hosts: Sequence[str], agent: bool, keys: int | None) -> Iterator[Item]:
     """`keys`: how many the agent holds; None: it was not asked, or does not say."""
     if agent:
-        yield Fact("ssh agent", "found" if keys is None else f"{keys} key{'' if keys == 1 else 's'}")
+        yield Fact("ssh agent", "found" if keys is None else count_text(keys, "key"))
     if not hosts:
         return
     where = ", ".join(hosts)

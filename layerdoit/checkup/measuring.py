@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.check import CheckProject
 from layerdoit.checkup.finding import Fact, Item, Rule, Unchecked, rules
+from layerdoit.layers.key import ORDER
 from layerdoit.resources import dockerfile_dir
 from layerdoit.units import size_text
 
@@ -149,7 +150,7 @@ def measured(project: Project) -> Iterator[Item]:
     from layerdoit import build, planner
     from layerdoit.engine import removal
 
-    waiting = [name for name in ("base", "runtime", "deps") if planner.plan_of(project).step(name).action != "reuse"]
+    waiting = [name for name in ORDER[:-1] if planner.plan_of(project).step(name).action != "reuse"]
     if waiting:
         yield Unchecked("what other settings would save", f"not built yet: {', '.join(waiting)}; run doit first")
         return

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from layerdoit.checkup.finding import LEVELS, Fact, Finding, Item, Level, Unchecked
+from layerdoit.units import count_text
 
 WIDTH = 110
 WARNINGS = 2
@@ -55,7 +56,7 @@ class Report:
     def summary(self) -> str:
         """The last line."""
         counts = [(self.count(level), level) for level in LEVELS]
-        told = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for count, level in counts if count)
+        told = ", ".join(count_text(count, level) for count, level in counts if count)
         if not told:
             return "All is well: nothing to correct."
         if not self.count("error") and not self.count("warning"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit import process
+from layerdoit.console import warn
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import ConfigError, EngineError
 from layerdoit.workspace.toolchain import Toolchain, installed
@@ -186,7 +186,7 @@ def bootstrap_os(suite: str) -> str:
 def _mmdebstrap(suite: str, archive: Path) -> None:
     mirrors = apt_mirrors(suite, _apt_sources(APT))
     argv = ["mmdebstrap", "--variant=minbase", f"--include={OS_PACKAGES}", suite, str(archive), *mirrors]
-    print(f"layerdoit: making a minimal {suite} system with mmdebstrap", file=sys.stderr, flush=True)
+    warn(f"making a minimal {suite} system with mmdebstrap")
     try:
         process.capture(argv)
     except process.ProgramMissing as error:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from layerdoit.console import warn
 from layerdoit.engine.api import endpoint, unreachable
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import EngineError
@@ -58,7 +58,7 @@ def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
             except _Refused:
                 if means_absent(refusal[0]):
                     continue
-                print(f"layerdoit: registry not used: {refusal[0]}", file=sys.stderr, flush=True)
+                warn(f"registry not used: {refusal[0]}")
                 break
             found.add(spec.tag)
     return frozenset(found)
@@ -117,7 +117,7 @@ def pull_parent(reference: str) -> str | None:
         host = _host(reference)
         if host in _silent:
             return _silent[host]
-        print(f"layerdoit: pulling {reference}", file=sys.stderr, flush=True)
+        warn(f"pulling {reference}")
         refusal = _pulled(engine, reference)
     if refusal is not None and refusal.startswith("the registry cannot be reached"):
         _silent[host] = refusal

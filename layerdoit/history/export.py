@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from layerdoit.history import store
+from layerdoit.history.crates import Crate
 from layerdoit.history.records import LayerRecord
 
 _RUN: Final = (
@@ -18,6 +19,7 @@ _RUN: Final = (
     *("outcome", "failed_in", "error", "seconds"),
 )
 _LAYER: Final = tuple(field.name for field in fields(LayerRecord))
+_CRATE: Final = tuple(field.name for field in fields(Crate))
 _SWITCHES: Final = frozenset({"dirty", "cold"})
 
 
@@ -38,9 +40,12 @@ def of_run(folder: Path, token: str) -> Done:
 
 
 def as_json(folder: Path, last: int | None = None) -> list[dict[str, Any]]:
-    """Runs, oldest first, each with `layers` (by name) and `phases` (seconds by name). `last`: only so many."""
+    """Runs, oldest first, each with `layers` (by name), `phases` (seconds by name) and `crates` (that a cook compiled).
+
+    `last`: only so many.
+    """
     runs = store.read(folder, "SELECT * FROM runs ORDER BY id DESC LIMIT ?", (-1 if last is None else last,))
-    found = {row["id"]: {**_plain(row, _RUN), "layers": {}, "phases": {}} for row in reversed(runs)}
+    found = {row["id"]: {**_plain(row, _RUN), "layers": {}, "phases": {}, "crates": []} for row in reversed(runs)}
     first = (min(found, default=0),)
     for row in store.read(folder, "SELECT * FROM layers WHERE run >= ?", first):
         if row["run"] in found:
@@ -48,6 +53,10 @@ def as_json(folder: Path, last: int | None = None) -> list[dict[str, Any]]:
     for row in store.read(folder, "SELECT * FROM phases WHERE run >= ?", first):
         if row["run"] in found:
             found[row["run"]]["phases"][row["phase"]] = row["seconds"]
+    slowest = "SELECT * FROM crates WHERE run >= ? ORDER BY run, seconds DESC, crate, version"
+    for row in store.read(folder, slowest, first):
+        if row["run"] in found:
+            found[row["run"]]["crates"].append(_plain(row, _CRATE))
     return list(found.values())
 
 

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from layerdoit import __version__
 from layerdoit.errors import Interrupted, LayerdoitError
+from layerdoit.history import crates
 from layerdoit.history.records import Ended, LayerRecord, Run, save
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def layers(project: Project, plan: Plan, outcomes: Sequence[Outcome]) -> None:
     done = {outcome.step.spec.layer for outcome in outcomes}
     hits = [step for step in plan.steps if step.action == "reuse" and step.spec.layer not in done]
     rows = [*map(_of_outcome, outcomes), *map(_of_hit, hits)]
-    save(project.state, _run(project, "ok"), rows, project.spent)
+    save(project.state, _run(project, "ok"), rows, project.spent, _cooked(project, outcomes))
 
 
 def failure(project: Project, outcomes: Sequence[Outcome], step: Step, error: BaseException, seconds: float) -> None:
@@ -69,7 +70,7 @@ def failure(project: Project, outcomes: Sequence[Outcome], step: Step, error: Ba
     ended = how_it_ended(error)
     lost = LayerRecord(step.spec.layer, step.spec.key, step.action, False, seconds, reasons=step.reasons, outcome=ended)
     run = _run(project, ended, step.spec.layer, str(error))
-    save(project.state, run, [*map(_of_outcome, outcomes), lost], project.spent)
+    save(project.state, run, [*map(_of_outcome, outcomes), lost], project.spent, _cooked(project, outcomes))
 
 
 def deployment(
@@ -111,6 +112,13 @@ def _run(project: Project, outcome: Ended, failed_in: str | None = None, error: 
         commit,
         dirty,
     )
+
+
+def _cooked(project: Project, outcomes: Sequence[Outcome]) -> Sequence[crates.Crate]:
+    """The crates that the deps layer's build named; its stubs do not count."""
+    said = [line for outcome in outcomes if outcome.step.spec.layer == "deps" for line in outcome.crates]
+    external = {(package.name, package.version) for package in project.lock.external} if said else set()
+    return crates.read(said, external)
 
 
 def _of_hit(step: Step) -> LayerRecord:

@@ -13,6 +13,8 @@ from layerdoit.history import store
 if TYPE_CHECKING:
     import sqlite3
 
+    from layerdoit.history.crates import Crate
+
 Ended = Literal["ok", "failed", "interrupted"]
 
 REASONS: Final = 10
@@ -80,9 +82,16 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 _HIT: Final = f"INSERT OR IGNORE {_LAYER}"
 _MISS: Final = f"INSERT OR REPLACE {_LAYER}"
 _PHASE: Final = "INSERT OR REPLACE INTO phases (run, phase, seconds) VALUES (?, ?, ?)"
+_CRATE: Final = "INSERT OR REPLACE INTO crates (run, crate, version, seconds, share) VALUES (?, ?, ?, ?, ?)"
 
 
-def save(folder: Path, run: Run, layers: Sequence[LayerRecord] = (), phases: Mapping[str, float] | None = None) -> None:
+def save(
+    folder: Path,
+    run: Run,
+    layers: Sequence[LayerRecord] = (),
+    phases: Mapping[str, float] | None = None,
+    crates: Sequence[Crate] = (),
+) -> None:
     """Note what a run has done so far; what was noted of it before is kept. Never raises for the database's sake."""
 
     def change(connection: sqlite3.Connection) -> None:
@@ -90,7 +99,9 @@ def save(folder: Path, run: Run, layers: Sequence[LayerRecord] = (), phases: Map
         for layer in layers:
             connection.execute(_HIT if layer.action == "reuse" else _MISS, (number, *_layer_values(layer)))
         connection.executemany(_PHASE, [(number, *phase) for phase in (phases or {}).items()])
-        for table, column in (("layers", "run"), ("phases", "run"), ("runs", "id")):
+        rows = [(number, one.crate, one.version, one.seconds, one.share) for one in crates]
+        connection.executemany(_CRATE, rows)
+        for table, column in (("layers", "run"), ("phases", "run"), ("crates", "run"), ("runs", "id")):
             connection.execute(f"DELETE FROM {table} WHERE {column} <= ?", (number - store.KEPT,))  # noqa: S608 - names
 
     store.write(folder, change)

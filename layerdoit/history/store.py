@@ -74,7 +74,19 @@ INSERT INTO layers (run, layer, key, action, cold, seconds, compiled, external, 
         seconds, compiled, external, reasons, 'ok' FROM old_layers;
 DROP TABLE old_layers;
 """
-VERSION: Final = 1
+_CRATES: Final = """
+CREATE TABLE crates (
+    run INTEGER NOT NULL,
+    crate TEXT NOT NULL,
+    version TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    share REAL NOT NULL,
+    PRIMARY KEY (run, crate, version)
+) WITHOUT ROWID;
+"""
+# What each version adds to the one before, from the second on.
+_ADDED: Final = (_CRATES,)
+VERSION: Final = 1 + len(_ADDED)
 # SQLite's codes for: a statement does not fit the tables, malformed, not a database.
 _NOT_OURS: Final = (1, 11, 26)
 _BUSY: Final = 5
@@ -157,6 +169,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
             raise _Newer
         if version == 0:
             _first(connection)
+        for added in _ADDED[max(0, version - 1) :]:
+            _execute(connection, added)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 
@@ -177,8 +191,12 @@ def _first(connection: sqlite3.Connection) -> None:
     old = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'layers'").fetchone()
     if old:
         connection.execute("ALTER TABLE layers RENAME TO old_layers")
+    _execute(connection, _TABLES + (_OF_THE_FIRST if old else ""))
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
     # `executescript` would commit.
-    for statement in (_TABLES + (_OF_THE_FIRST if old else "")).split(";")[:-1]:
+    for statement in statements.split(";")[:-1]:
         connection.execute(statement)
 
 

@@ -61,7 +61,8 @@ class Outcome:
     """What was done for a layer: seconds, how it came about, and cargo's counts (compiled, units, external).
 
     `cold`: made from nothing, not from what an earlier build left; `export`: the seconds in which the image was
-    written; `sent`: bytes that went to the builder; `size`: bytes of the image.
+    written; `sent`: bytes that went to the builder; `size`: bytes of the image; `crates`: `name version seconds` of
+    each that a cook compiled.
     """
 
     step: Step
@@ -73,6 +74,7 @@ class Outcome:
     export: float = 0.0
     sent: int | None = None
     size: int | None = None
+    crates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
