@@ -137,13 +137,13 @@ def _end_orphans(folder: Path) -> None:
 
 
 def _builds_in(folder: Path) -> list[int]:
-    """Processes `buildx build … <folder>/context/…`: only runs of this checkout start them, one at a time."""
+    """Processes `docker-buildx build … <folder>/context/…`: only runs of this checkout start them, one at a time."""
     context = os.fsencode(folder / "context") + b"/"
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = path.read_bytes().rstrip(b"\0").split(b"\0")
-            if words[-1].startswith(context) and {b"buildx", b"build"} <= set(words):
+            if words[-1].startswith(context) and b"build" in words and any(w.endswith(b"buildx") for w in words[:2]):
                 found.append(int(path.parent.name))
     return found
 

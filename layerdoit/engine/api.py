@@ -43,7 +43,8 @@ class _UnixConnection(http.client.HTTPConnection):
         self.close()
 
 
-def _config_folder() -> Path:
+def config_folder() -> Path:
+    """Where the docker client keeps its configuration."""
     return Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
 
 
@@ -52,7 +53,7 @@ def _context() -> str:
     context = os.environ.get("DOCKER_CONTEXT")
     if context is None:
         try:
-            context = json.loads((_config_folder() / "config.json").read_text()).get("currentContext")
+            context = json.loads((config_folder() / "config.json").read_text()).get("currentContext")
         except (OSError, ValueError):
             context = None
     return context or "default"
@@ -65,7 +66,7 @@ def endpoint() -> str:
     context = _context()
     if context == "default":
         return "unix:///var/run/docker.sock"
-    for meta in (_config_folder() / "contexts" / "meta").glob("*/meta.json"):
+    for meta in (config_folder() / "contexts" / "meta").glob("*/meta.json"):
         described = json.loads(meta.read_text())
         if described.get("Name") == context:
             return str(described["Endpoints"]["docker"]["Host"])

@@ -13,6 +13,7 @@ from typing import Final
 
 from layerdoit import process
 from layerdoit.engine.api import builder_name
+from layerdoit.engine.plugin import buildx
 from layerdoit.units import age_text, bytes_of, size_text
 
 MOUNTS: Final = "type==exec.cachemount"
@@ -74,7 +75,7 @@ class Builder:
 def of(name: str | None = None) -> Builder:
     """Ask a builder; without a name, the one of the engine."""
     wanted = name or builder_name()
-    return parsed(wanted, process.capture_quick(["docker", "buildx", "inspect", wanted]).decode(errors="replace"))
+    return parsed(wanted, process.capture_quick([*buildx(), "inspect", wanted]).decode(errors="replace"))
 
 
 def parsed(name: str, text: str) -> Builder:

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from layerdoit import process
 from layerdoit.engine.api import builder_name, endpoint, unreachable
+from layerdoit.engine.plugin import buildx
 from layerdoit.engine.progress import Display, Reader, Report
 from layerdoit.errors import BuildError, EngineError, LayerdoitError
 
@@ -39,7 +40,7 @@ class Build:
 
     def argv(self) -> list[str]:
         """The command, as it could be typed."""
-        command = ["docker", "buildx", "build", "--progress", "rawjson", "--provenance", "false", "--load"]
+        command = [*buildx(), "build", "--progress", "rawjson", "--provenance", "false", "--load"]
         command += ["--builder", self.builder or builder_name()]
         command += ["--file", str(self.dockerfile)]
         for flag, pairs in (

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 from layerdoit import process
 from layerdoit.engine.api import builder_name
+from layerdoit.engine.plugin import buildx
 from layerdoit.units import at_least, bytes_of
 
 _HEAD: Final = re.compile(r"^ID:\s+(\w+)\n(?:Parents?:.*\n)?Created at:", re.MULTILINE)
@@ -97,12 +98,12 @@ def of_project(project: str, builder: str | None = None) -> tuple[Mount, ...]:
 
 def question(builder: str | None = None) -> list[str]:
     """The command whose output `parsed` reads."""
-    return ["docker", "buildx", "du", "--verbose", "--filter", "type=exec.cachemount", *_on(builder)]
+    return [*buildx(), "du", "--verbose", "--filter", "type=exec.cachemount", *_on(builder)]
 
 
 def prune(record: str, builder: str | None = None) -> bool:
     """Clear one record; False when it is in use, or gone. The filter matches prefixes, so `record` is a whole id."""
-    command = ["docker", "buildx", "prune", "--force", "--filter", f"id={record}", *_on(builder)]
+    command = [*buildx(), "prune", "--force", "--filter", f"id={record}", *_on(builder)]
     return record in process.capture(command).stdout
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from layerdoit import process
+from layerdoit.engine.plugin import buildx
 from layerdoit.engine.registry import means_absent
 from layerdoit.errors import EngineError, ProcessError
 
@@ -13,7 +14,7 @@ from layerdoit.errors import EngineError, ProcessError
 def labels(reference: str) -> Mapping[str, str] | None:
     """The labels of an image in a registry; None when it has no such image. EngineError when it does not answer."""
     try:
-        found = process.capture(["docker", "buildx", "imagetools", "inspect", reference, "--format", "{{json .Image}}"])
+        found = process.capture([*buildx(), "imagetools", "inspect", reference, "--format", "{{json .Image}}"])
     except ProcessError as error:
         said = str(error).strip().splitlines()[-1]
         if means_absent(said):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from layerdoit.layers.plan import Step
 
 _ALL = "all of the workspace's own crates compile"
+_BUILD = re.compile(r"\$ (docker |\S*docker-)buildx build ")
 _BUILDER = re.compile(r" --builder (\S+)")
 _KEY = re.compile(r" --label io\.layerdoit\.key=([0-9a-f]{64})")
 
@@ -130,7 +131,7 @@ def _mount(facts: Facts) -> list[str]:
 def last_build(log: str) -> LastBuild:
     """What the first line of a build's log, the command, says."""
     command = log.partition("\n")[0]
-    if not command.startswith("$ docker buildx build "):
+    if not _BUILD.match(command):
         return LastBuild()
     builder, key = _BUILDER.search(command), _KEY.search(command)
     return LastBuild(key[1] if key else "", builder[1] if builder else "", "--no-cache-filter " in command)

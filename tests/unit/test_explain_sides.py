@@ -251,9 +251,10 @@ def test_how_dependencies_are_cooked() -> None:
     assert reasons(delta=False) == ["cooked in full: deps.delta is off"]
 
 
-def test_another_builder_and_a_build_without_cache() -> None:
+@pytest.mark.parametrize("command", ["docker buildx", "/usr/libexec/docker/cli-plugins/docker-buildx"])
+def test_another_builder_and_a_build_without_cache(command: str) -> None:
     last = outside.last_build(
-        "$ docker buildx build --progress rawjson --builder farm --label io.layerdoit.key=" + "a" * 64
+        f"$ {command} build --progress rawjson --builder farm --label io.layerdoit.key=" + "a" * 64
         + " --no-cache-filter deps /x\nmore --builder other"
     )  # fmt: skip
     assert last == outside.LastBuild("a" * 64, "farm", True)
