@@ -59,6 +59,10 @@ class Spec:
     stop_grace: float = 3
 
 
+# runc's own first process died before it ran anything of the image: seen once in thousands of starts.
+_RUNC_DIED: Final = "waiting for init preliminary setup"
+
+
 class PortTaken(DeployError):
     """The engine cannot bind a published port."""
 
@@ -210,7 +214,7 @@ class Containers:
 
         with self._asking():
             try:
-                self._api.start(container.id)
+                self._start(container.id)
             except APIError as error:
                 text = str(error.explanation)
                 if self._init and "docker-init" in text:
@@ -219,6 +223,16 @@ class Containers:
                     return self.start(self.create(spec), spec)
                 self._refuse(text, spec.publish, error)
         return self._known(container.id)
+
+    def _start(self, identity: str) -> None:
+        from docker.errors import APIError
+
+        try:
+            self._api.start(identity)
+        except APIError as error:
+            if _RUNC_DIED not in str(error.explanation):
+                raise
+            self._api.start(identity)
 
     def stop(self, container: Container, grace: float) -> None:
         """SIGTERM, `grace` seconds, SIGKILL."""
