@@ -33,7 +33,9 @@ announce() {
   if [ -e /build/stamp ]; then
     distrust_untracked
     # That a file is gone is not seen where a build script named none: its package's manifest gets a new time.
-    sed -n 's/^gone //p' /build/pending | packages_of | sed -n 's#^/.*#&/Cargo.toml#p' | renew
+    if grep -q '^gone ' /build/pending; then
+      sed -n 's/^gone //p' /build/pending | packages_of | sed -n 's#^/.*#&/Cargo.toml#p' | renew
+    fi
   fi
   rm -f /build/pending
 }
@@ -61,6 +63,7 @@ spread() {
 distrust_untracked() {
   sed 's/^[a-z]* //' /build/pending | sort -u | grep -vE "$UNREAD" | grep -vE '(^|/)(src/bin|tests|benches|examples)/(.*/)?[^/]*\.rs$' >/tmp/suspects || return 0
   untracked
+  [ -s /tmp/untracked ] || return 0
   named_by_scripts >/tmp/named
   grep -vE -f /tmp/named /tmp/untracked | packages_of | spread | while read -r dir; do
     find "$dir" -mindepth 1 -type d -exec test -e '{}/Cargo.toml' ';' -prune -o -name '*.rs' -print | renew
@@ -69,14 +72,25 @@ distrust_untracked() {
 
 # Those of the suspects of which no compiler said that it read them.
 untracked() {
-  find /build/target -path '*/deps/*.d' -exec cat '{}' + 2>/dev/null | sed -n 's/^[^#]*: //p' | tr ' ' '\n' | grep -v '^/cargo/' | sort -u >/tmp/read || true
   top=$WORKDIR/
   [ "$WORKDIR" != . ] || top=
-  sed -n "s#^[^/.]#$top&#p" /tmp/read | sort >/tmp/tracked
+  export top
+  : >/tmp/indirect
+  find /build/target -path '*/deps/*.d' -exec awk '
+    BEGIN { top = ENVIRON["top"] }
+    FILENAME == ARGV[1] { suspect[$0]; next }
+    !/^[^#]*: / { next }
+    {
+      for (i = 2; i <= NF; i++) {
+        if ($i ~ /(^|\/)\.\.?\/|^\// && $i !~ /^\/cargo\//) print $i >>"/tmp/indirect"
+        else if ((top $i) in suspect) print top $i
+      }
+    }
+  ' /tmp/suspects '{}' + 2>/dev/null | sort -u >/tmp/tracked || true
   comm -23 /tmp/suspects /tmp/tracked >/tmp/untracked
   [ -s /tmp/untracked ] || return 0
   # `include_str!("../data")` is written down as it stands there.
-  (cd "/build/src/$WORKDIR" && grep -E '(^|/)\.\.?/|^/' /tmp/read | xargs -r -d '\n' realpath -m --) | sed -n 's#^/build/src/##p' | sort -u >/tmp/tracked
+  (cd "/build/src/$WORKDIR" && sort -u /tmp/indirect | xargs -r -d '\n' realpath -m --) | sed -n 's#^/build/src/##p' | sort -u >/tmp/tracked
   comm -23 /tmp/untracked /tmp/tracked >/tmp/still
   mv /tmp/still /tmp/untracked
 }
@@ -108,16 +122,27 @@ compile() {
   : >/tmp/begun
   eval "cargo build --locked --offline --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
   stamp
-  grep '"reason":"compiler-artifact".*"fresh":false' /tmp/messages >/tmp/compiled || true
-  grep -oE '"package_id":"(registry|git|sparse)\+[^"]*"' /tmp/compiled | sed 's/.*[#/]\([^#/"]*\)"$/\1/' | sort -u >/tmp/external || true
-  echo "layerdoit: compiled=$(wc -l </tmp/compiled) units=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true) external=$(wc -l </tmp/external) cold=$cold" >&2
-  sed 's/^/layerdoit: not-fresh /' /tmp/external | head -n 40 >&2
-  tell_fingerprints
+  : >/tmp/external
+  awk -v cold="$cold" '
+    !/"reason":"compiler-artifact"/ { next }
+    { units++ }
+    !/"fresh":false/ { next }
+    { compiled++ }
+    match($0, /"package_id":"(registry|git|sparse)\+[^"]*/) {
+      crate = substr($0, RSTART, RLENGTH)
+      sub(/.*[#\/]/, "", crate)
+      if (!(crate in external)) { external[crate]; count++; print crate >"/tmp/external" }
+    }
+    END { printf "layerdoit: compiled=%d units=%d external=%d cold=%d\n", compiled, units, count, cold }
+  ' /tmp/messages >&2
+  if [ -s /tmp/external ]; then tell_misses; fi
   return "$status"
 }
 
-# Why external crates were not fresh: what cargo went by when they were cooked, and now. `doit layers explain` compares.
-tell_fingerprints() {
+# External crates that were not fresh, and why: what cargo went by when they were cooked, and now. `doit layers explain`
+# compares.
+tell_misses() {
+  sort -u /tmp/external | head -n 40 | sed 's/^/layerdoit: not-fresh /' >&2
   sed 's/@.*//' /tmp/external | sort -u | head -n 20 | while read -r name; do
     find /cooked/target -path "*/.fingerprint/$name-????????????????/*.json" | fingerprints cooked
     find /build/target -newer /tmp/begun -path "*/.fingerprint/$name-????????????????/*.json" | fingerprints used
@@ -180,13 +205,16 @@ compile || exit $?
 # Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` is 20,000 files (measured: 0.6 s).
 out=/layerdoit/out
 mkdir -p "$out"
-sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u | while read -r path; do
-  cp --reflink=auto "$path" "$out/"
-done
+sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
+xargs -r -d '\n' cp --reflink=auto -t "$out" -- </tmp/executables &
+copying=$!
 wrong=0
+while read -r path; do
+  check_runtime "$path" || wrong=87
+done </tmp/executables
+wait "$copying"
 for bin in $BINS; do
   if ! [ -e "$out/$bin" ]; then echo "layerdoit: cargo made no binary '$bin'" >&2; exit 88; fi
-  check_runtime "$out/$bin" || wrong=87
 done
 [ "$wrong" -eq 0 ] || exit "$wrong"
 

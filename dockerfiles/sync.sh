@@ -14,8 +14,6 @@ verify() {
   done </tmp/links
 }
 
-paths() { cut -c69-; }
-
 # New times for the paths on standard input. cargo calls a source fresh unless it is newer than the last build: where the
 # clock went back since, go past that build.
 renew() {
@@ -38,21 +36,22 @@ sync() {
   [ -e /build/tree ] || : >/build/tree
   sort "$2" >/tmp/wanted
   if cmp -s /tmp/wanted /build/tree; then return 0; fi
-  paths </build/tree | sort >/tmp/had
-  comm -13 /tmp/wanted /build/tree | paths | sort >/tmp/old
-  comm -23 /tmp/wanted /build/tree | paths | sort >/tmp/new
+  awk '
+    { path = substr($0, 69) }
+    FILENAME == ARGV[1] { had[path] = $0; next }
+    !(path in had) { print "added " path }
+    path in had { if (had[path] != $0) print "changed " path; delete had[path] }
+    END { for (path in had) print "gone " path }
+  ' /build/tree /tmp/wanted >/tmp/changes
   # What is pending outlives this build if it is ended before cargo knows.
-  {
-    comm -23 /tmp/old /tmp/new | sed 's/^/gone /'
-    comm -23 /tmp/new /tmp/had | sed 's/^/added /'
-    comm -12 /tmp/new /tmp/had | sed 's/^/changed /'
-    [ ! -e /build/pending ] || cat /build/pending
-  } | sort -u >/build/pending.part
+  : >>/build/pending
+  sort -u /tmp/changes /build/pending >/build/pending.part
   mv /build/pending.part /build/pending
   : >/build/syncing
   cd /build/src
   # A path can change from folder to file or back, so what is replaced goes first.
-  sort -u /tmp/old /tmp/new | xargs -r -d '\n' rm -rf --
+  sed 's/^[a-z]* //' /tmp/changes | xargs -r -d '\n' rm -rf --
+  sed -n -e 's/^added //p' -e 's/^changed //p' /tmp/changes >/tmp/new
   if [ -s /tmp/new ]; then
     (cd "$1" && xargs -r -d '\n' cp -d --parents --preserve=mode -t /build/src -- </tmp/new)
     renew </tmp/new

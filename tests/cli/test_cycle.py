@@ -76,16 +76,8 @@ def test_a_day_of_work(crate: Crate) -> None:
 def test_a_nuclear_cycle_asks_and_no_is_no(crate: Crate) -> None:
     crate.doit("cycle_fast").ok()
     before = crate.images(), crate.containers()
-    ours, theirs = pty.openpty()
-    argv = [sys.executable, "-m", "doit", "cycle_nuclear"]
-    with subprocess.Popen(
-        argv, cwd=crate.folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    ) as asked:
-        os.close(theirs)
-        os.write(ours, b"no\n")
-        printed = _until_closed(ours, seconds=60)
-        assert asked.wait(timeout=20) == 1
-    os.close(ours)
+    code, printed = _typed(crate, "cycle_nuclear", b"no\n")
+    assert code == 1
     assert "builds base, deps and app from nothing (" in printed
     assert "clears at most" in printed
     assert "cycle_nuclear? [y/N]" in printed
@@ -160,19 +152,26 @@ def test_logs_follow_until_the_container_ends(crate: Crate) -> None:
 
 def test_connect_gives_a_shell_in_the_container(crate: Crate) -> None:
     crate.doit("cycle_fast").ok()
-    ours, theirs = pty.openpty()
-    argv = [sys.executable, "-m", "doit", "connect"]
-    with subprocess.Popen(
-        argv, cwd=crate.folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    ) as shell:
-        os.close(theirs)
-        os.write(ours, b"echo sum-$((40 + 2)); id -un; test -t 0 && echo a-terminal; exit\n")
-        printed = _until_closed(ours, seconds=60)
-        assert shell.wait(timeout=20) == 0
-    os.close(ours)
+    code, printed = _typed(crate, "connect", b"echo sum-$((40 + 2)); id -un; test -t 0 && echo a-terminal; exit\n")
+    assert code == 0
     assert "sum-42" in printed
     assert "\napp\r" in printed
     assert "\na-terminal" in printed
+
+
+def _typed(crate: Crate, task: str, text: bytes) -> tuple[int, str]:
+    """A task at a terminal of its own, and what is typed there: the exit code, and all that was shown."""
+    ours, theirs = pty.openpty()
+    argv = [sys.executable, "-m", "doit", task]
+    with subprocess.Popen(
+        argv, cwd=crate.folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as child:
+        os.close(theirs)
+        os.write(ours, text)
+        printed = _until_closed(ours, seconds=60)
+        code = child.wait(timeout=20)
+    os.close(ours)
+    return code, printed
 
 
 def _until_closed(terminal: int, seconds: float) -> str:
