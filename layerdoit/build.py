@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from layerdoit import planner, renewal, state
+from layerdoit.cache import branches
 from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import BuildError, EngineError, LayerdoitError
@@ -351,7 +352,9 @@ def _app(project: Project, plan: Plan, step: Step, _secrets: Secrets) -> _Made:
         context / "Dockerfile",
         context,
         [step.spec.tag],
-        labels(project, step, cooked.key, deps=cooked.key, runtime=runtime.key, mount=mount, **_worktree(project)),
+        labels(
+            project, step, cooked.key, deps=cooked.key, runtime=runtime.key, mount=mount, **branches.labels(project)
+        ),
         {
             "DEPS": cooked.tag,
             "RUNTIME": runtime.tag,
@@ -374,11 +377,6 @@ def _mount(project: Project, cooked: Spec) -> str:
     return renewal.new_mount(project, plain) if "app" in project.afresh else renewal.mount(project, plain)
 
 
-def _worktree(project: Project) -> dict[str, str]:
-    """By it, the tag of a worktree that is no longer there is known as ours."""
-    return {"worktree": project.worktree} if project.worktree else {}
-
-
 def _cook(project: Project, cooked: Spec) -> str:
     """The id of the full cook that a deps image comes from."""
     return project.images.labels([cooked.tag]).get(cooked.tag, {}).get(PREFIX + "cook") or cooked.key[:12]
@@ -386,9 +384,11 @@ def _cook(project: Project, cooked: Spec) -> str:
 
 def give_tags(project: Project, plan: Plan) -> bool:
     """Move the friendly tags to the image that the key names; whether any had to be. `Cleared` when it is not there."""
-    tag = plan.step("app").spec.tag
+    step, tag = plan.step("app"), plan.step("app").spec.tag
     lacking = project.images.untagged(tag, project.repository, project.tags)
     project.images.tag(tag, project.repository, lacking)
     if lacking and project.images.inspect(tag) is None:
         raise buildx.Cleared("the app image was cleared before it had its tags")
+    if lacking and step.action == "reuse":
+        branches.note(project, step.spec.key)
     return bool(lacking)

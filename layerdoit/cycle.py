@@ -6,14 +6,13 @@ Pure sequence over `Deployment`: whatever fails, or whoever interrupts, the old 
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from layerdoit.deploy.base import Deployment, Release, Service
-from layerdoit.errors import Interrupted, LayerdoitError
+from layerdoit.errors import LayerdoitError
+from layerdoit.signals import as_errors, ignored
 
 PHASES = ("build", "start", "healthy", "swap", "remove old")
 
@@ -70,7 +69,7 @@ def run(
     `anew`: replace also what serves the same release: its image was built again.
     """
     watch = _Watch(clock, on_phase)
-    with _signals_as_errors():
+    with as_errors():
         try:
             watch.enter("build")
             release = build()
@@ -94,7 +93,7 @@ def _deploy(deployment: Deployment, release: Release, watch: _Watch, anew: bool)
         watch.enter("swap")
         service = deployment.swap(candidate)
     except BaseException as error:
-        with _signals_ignored():
+        with ignored():
             _roll_back(deployment, error)
             if isinstance(error, LayerdoitError):
                 return _failed(deployment, watch, error, recovered)
@@ -128,37 +127,3 @@ def _failed(deployment: Deployment, watch: _Watch, error: LayerdoitError, recove
     with contextlib.suppress(LayerdoitError):
         serving = deployment.current()
     return CycleResult(serving, tuple(watch.done), False, recovered, phase, error)
-
-
-@contextlib.contextmanager
-def _signals_as_errors() -> Iterator[None]:
-    """SIGINT and SIGTERM raise `Interrupted`, where the process would otherwise die without a rollback."""
-
-    def raise_interrupted(signum: int, _frame: object) -> None:
-        raise Interrupted(signum)
-
-    with _handlers(raise_interrupted):
-        yield
-
-
-@contextlib.contextmanager
-def _signals_ignored() -> Iterator[None]:
-    """A rollback takes less than a second and must not be cut in two by an impatient second Ctrl-C."""
-    with _handlers(lambda _signum, _frame: None):
-        yield
-
-
-@contextlib.contextmanager
-def _handlers(handler: Callable[[int, object], None]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = {}
-    try:
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(signum) not in (signal.SIG_IGN, None):
-                previous[signum] = signal.signal(signum, handler)
-        yield
-    finally:
-        for signum, old in previous.items():
-            signal.signal(signum, old)

@@ -38,6 +38,8 @@ def fast(project: Project, deployment: Deployment) -> None:
         if step.spec.layer not in project.told:
             say(line(Outcome(step)))
     deployed = _deployed(project, deployment, lambda: release(project))
+    # What the container that is gone was made from.
+    renewal.sweep(project)
     if deployed or project.told:
         _summed_up(project)
 
@@ -76,8 +78,6 @@ def _deployed(project: Project, deployment: Deployment, build: Callable[[], Rele
     say(f"deploy  {service.name} {_how(result.replaced, bool(entered))}")
     if service.address:
         say(f"healthy at {service.url}")
-    # What the container that is gone was made from.
-    renewal.sweep(project)
     return bool(entered)
 
 
@@ -113,11 +113,15 @@ def anew(project: Project, deployment: Deployment, command: str, level: Level, *
     project.afresh.update(dict.fromkeys(layers, f"{command} builds it from nothing"))
     try:
         _deployed(project, deployment, lambda: _built(project, _LAYERS), anew=True)
-    finally:
-        # Also what a failed attempt has left.
+    except BaseException:
+        # What a failed attempt has left.
         renewal.sweep(project)
-    with state.locked(project.state):
-        cleared = clear.carry_out(project, sweep, wanted)
+        raise
+    # What was built just now is the newest of its kind.
+    with clear.interruptible(f"doit cache_clear:{level} --keep-last 1", "; the new container serves"):
+        renewal.sweep(project)
+        with state.locked(project.state):
+            cleared = clear.carry_out(project, sweep, wanted)
     if wanted:
         say(cleared.words)
     _summed_up(project)

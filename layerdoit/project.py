@@ -17,6 +17,7 @@ from layerdoit.engine.api import connect
 from layerdoit.engine.images import Images, locked_text
 from layerdoit.errors import WorkspaceError
 from layerdoit.resources import dockerfile_dir
+from layerdoit.workspace import git
 from layerdoit.workspace.machine import architecture, docker_name
 from layerdoit.workspace.sources import Sources, scan
 from layerdoit.workspace.toolchain import Toolchain, detect
@@ -85,17 +86,15 @@ class Project:
         return configuration.repository_name(self.workspace.root_package or only)
 
     @cached_property
+    def checkout(self) -> git.Checkout | None:
+        """The git checkout that the project is, or is a folder of."""
+        return git.find(self.root)
+
+    @cached_property
     def worktree(self) -> str | None:
         """The name of a linked git worktree, None in a main checkout: two features side by side keep apart."""
-        for folder in (self.root, *self.root.parents):
-            link = folder / ".git"
-            if link.is_dir():
-                return None
-            if link.is_file():
-                target = link.read_text(encoding="utf-8").strip()
-                parts = Path(target.removeprefix("gitdir:").strip()).parts
-                return configuration.repository_name(parts[-1]) if "worktrees" in parts else None
-        return None
+        name = self.checkout.name if self.checkout else ""
+        return configuration.repository_name(name) if name else None
 
     @cached_property
     def repository(self) -> str:

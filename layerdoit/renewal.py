@@ -78,7 +78,7 @@ def _images_gone(project: Project, known: Mapping[str, str]) -> Iterator[str]:
         if kind == "image":
             described = project.images.inspect(image)
             # One that has a tag, still or again, was not replaced.
-            if described is None or described.get("RepoTags") or not removal.remove_untagged(image):
+            if described is None or described.get("RepoTags") or not removal.remove_untagged(project.name, image):
                 yield entry
 
 

@@ -12,8 +12,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
+
+from layerdoit.errors import Interrupted
 
 Event = (
     tuple[Literal["data"], str, bytes]
@@ -62,27 +64,51 @@ def exit_when_signalled() -> None:
 
 
 @contextlib.contextmanager
+def as_errors() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP raise `Interrupted`, where the process would otherwise end without a last word."""
+
+    def raise_interrupted(signum: int, _frame: object) -> None:
+        raise Interrupted(signum)
+
+    with _handled_by(raise_interrupted):
+        yield
+
+
+@contextlib.contextmanager
+def ignored() -> Iterator[None]:
+    """A rollback takes less than a second and must not be cut in two by an impatient second Ctrl-C."""
+    with _handled_by(lambda _signum, _frame: None):
+        yield
+
+
+@contextlib.contextmanager
 def posted_to(events: Events) -> Iterator[list[int]]:
     """Post SIGINT, SIGTERM and SIGHUP to `events`; elsewhere than in the main thread there is nothing to catch."""
     caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
 
     def note(signum: int, _frame: object) -> None:
         caught.append(signum)
         events.put(("signal", signum))
 
+    with _handled_by(note):
+        yield caught
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     previous: dict[int, Any] = {}
     try:
         for signum in CAUGHT:
             # An ignored signal stays ignored: `nohup`, background jobs.
             if signal.getsignal(signum) not in (signal.SIG_IGN, None):
-                previous[signum] = signal.signal(signum, note)
-        yield caught
+                previous[signum] = signal.signal(signum, handler)
+        yield
     finally:
-        for restored, handler in previous.items():
-            signal.signal(restored, handler)
+        for restored, old in previous.items():
+            signal.signal(restored, old)
 
 
 def next_event(events: Events) -> Event:

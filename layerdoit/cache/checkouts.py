@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from layerdoit.engine.mounts import checkout_of, this_host
+from layerdoit.workspace import git
 
 if TYPE_CHECKING:
     from layerdoit.engine.mounts import Mount
@@ -37,15 +38,6 @@ class Checkout:
         return f"checkout gone: {self.path}" if self.state == "gone" else self.path
 
 
-@dataclass(frozen=True)
-class Worktree:
-    """A linked git worktree, as git's own folder lists it. `locked`: on purpose not always there."""
-
-    name: str
-    top: Path
-    locked: bool = False
-
-
 def checkouts(root: Path, mounts: Iterable[Mount]) -> Mapping[str, Checkout]:
     """The checkouts that can be told, by digest: this one, git's worktrees of it, and those that mounts name.
 
@@ -56,16 +48,19 @@ def checkouts(root: Path, mounts: Iterable[Mount]) -> Mapping[str, Checkout]:
     for mount in mounts:
         if mount.path and host and mount.host == host and checkout_of(Path(mount.path)) == mount.checkout:
             found[mount.checkout] = Checkout(mount.checkout, mount.path, "gone" if is_gone(mount.path) else "there")
-    top, listed = git_worktrees(root)
-    inside = root.relative_to(top) if top is not None else Path()
-    for tree in listed:
-        path = tree.top / inside
+    for path, tree in of_repository(root).items():
         # In a container of no name, the folders that git knows of may be the host's.
         missing = bool(host) and not tree.locked and is_gone(str(tree.top))
         digest = checkout_of(path)
         found[digest] = Checkout(digest, str(path), "gone" if missing else "there", tree.name)
     digest = checkout_of(root)
     return {**found, digest: Checkout(digest, str(root), "this")}
+
+
+def of_repository(root: Path) -> Mapping[Path, git.Worktree]:
+    """Where this project is, or was, in each worktree of its git repository; empty where there is none."""
+    own = git.find(root)
+    return {} if own is None else {tree.top / root.relative_to(own.top): tree for tree in own.worktrees()}
 
 
 def is_gone(path: str) -> bool:
@@ -84,32 +79,3 @@ def _has_entries(folder: str) -> bool:
         return bool(os.listdir(folder))
     except OSError:
         return False
-
-
-def git_worktrees(root: Path) -> tuple[Path | None, list[Worktree]]:
-    """The top folder of the git checkout that holds `root`, and all worktrees of its repository, the main one too."""
-    for top in (root, *root.parents):
-        link = top / ".git"
-        if link.is_dir():
-            return top, _listed(link)
-        if link.is_file():
-            own = Path(top, link.read_text(encoding="utf-8").strip().removeprefix("gitdir:").strip())
-            if own.parent.name != "worktrees":
-                return top, []
-            common = own.parent.parent
-            main = [Worktree("", common.parent)] if common.name == ".git" else []
-            return top, [*main, *_listed(common)]
-    return None, []
-
-
-def _listed(common: Path) -> list[Worktree]:
-    found = []
-    for folder in sorted(common.glob("worktrees/*")):
-        try:
-            link = (folder / "gitdir").read_text(encoding="utf-8").strip()
-        except (OSError, ValueError):
-            continue
-        # Newer git may write it relative to its own folder.
-        top = Path(os.path.realpath(Path(folder, link).parent))
-        found.append(Worktree(folder.name, top, (folder / "locked").exists()))
-    return found

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerdoit.cache import levels
 from layerdoit.cache.levels import Going, Level, Narrow
 from layerdoit.cache.usage import Usage, gather
+from layerdoit.errors import Interrupted
+from layerdoit.signals import as_errors
 from layerdoit.units import duration_text, size_text
 
 if TYPE_CHECKING:
+    from layerdoit.cache.usage import ImageUse
     from layerdoit.project import Project
 
 CANCELLED = 1
@@ -62,7 +66,7 @@ def carried_through(project: Project, sweep: Sweep, *, yes: bool, dry_run: bool)
         return 0
     if declined := declined_by_user(sweep, yes=yes):
         return declined
-    with state.locked(project.state):
+    with state.locked(project.state), interruptible("the same command again"):
         done = carry_out(project, sweep, wanted)
     print(done.words, flush=True)
     return 1 if done.stayed else 0
@@ -94,13 +98,20 @@ def preview(usage: Usage, sweep: Sweep, wanted: Going, expected: str) -> str:
     for image in wanted.images:
         stays = f" (the image stays as {', '.join(image.others)})" if image.others else ""
         own = size_text(image.size - image.shared)
-        lines.append(f"  {image.layer:<7}{own:>8}  {', '.join(image.tags)}{stays}")
+        lines.append(f"  {image.layer:<7}{own:>8}  {', '.join(image.tags) or image.name}{stays}{left_by(usage, image)}")
     if any(not image.others for image in wanted.images):
         lines.append(BUILDKIT)
     lines += [f"  keeps  {words}" for words in sweep.keeps(usage)]
     if wanted:
         lines.append(f"  {expected}")
     return "\n".join(lines)
+
+
+def left_by(usage: Usage, image: ImageUse) -> str:
+    """Whose it was, where that is no more."""
+    if image.checkout in usage.gone:
+        return f" ({place(usage, image.checkout)})"
+    return f" (branch gone: {image.branch})" if image.branch_gone else ""
 
 
 def place(usage: Usage, digest: str) -> str:
@@ -152,11 +163,25 @@ class Done:
     mounts: int
     tags: int
     stayed: int
+    untagged: int = 0
 
     @property
     def words(self) -> str:
         """As it is said."""
-        return f"cleared {_count(self.mounts, 'mount')} and {_count(self.tags, 'image tag')}"
+        more = f", and {_count(self.untagged, 'image')} without a tag" if self.untagged else ""
+        return f"cleared {_count(self.mounts, 'mount')} and {_count(self.tags, 'image tag')}{more}"
+
+
+@contextlib.contextmanager
+def interruptible(rest: str, so_far: str = "") -> Iterator[None]:
+    """Who ends a clearing is told what clears the rest: nothing does by itself. `so_far`: what holds already."""
+    try:
+        with as_errors():
+            yield
+    except Interrupted as error:
+        error.what = f"interrupted by signal {error.signum} while clearing{so_far}"
+        error.hint = f"{rest} clears the rest"
+        raise
 
 
 def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
@@ -169,12 +194,16 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
 
     records = {mount.record for mount in seen.mounts}
     tags = {(tag, image.id) for image in seen.images for tag in image.tags}
+    ids = {image.id for image in seen.images if not image.tags}
     usage = gather(project)
     still = sweep.going(usage)
     # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
     going = [(tag, image.id) for image in reversed(still.images) for tag in image.tags if (tag, image.id) in tags]
     state.mark_cleared(project.state, sweep.clears)
-    refused = [done for done in removal.untag(project.name, going) if done.refused]
+    tagged = removal.untag(project.name, going)
+    bare = [image for image in reversed(still.images) if not image.tags and image.id in ids]
+    removed = [removal.Untagged(image.name, removal.remove_untagged(project.name, image.id)) for image in bare]
+    refused = [done for done in (*tagged, *removed) if done.refused]
     shown = [mount for mount in usage.mounts if mount.record in records]
     busy = [mount for mount in shown if not mounts.prune(mount.record, project.config.builder)]
     for mount in busy:
@@ -183,7 +212,8 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
         )
     for done in refused:
         print(f"layerdoit: {done.tag} stays: {done.refused}", file=sys.stderr, flush=True)
-    return Done(len(shown) - len(busy), len(going) - len(refused), len(busy) + len(refused))
+    cleared = [sum(not done.refused for done in several) for several in (tagged, removed)]
+    return Done(len(shown) - len(busy), cleared[0], len(busy) + len(refused), cleared[1])
 
 
 def _count(number: int, what: str) -> str:

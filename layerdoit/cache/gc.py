@@ -1,4 +1,4 @@
-"""Collection: what the configured policy lets go, on request or after a build, and what dead checkouts left behind."""
+"""Collection: what the configured policy lets go, on request or after a build, and what was left behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(project: Project, *, stale: bool, yes: bool, dry_run: bool) -> int:
 
 
 def sweep(chosen: retention.Policy, *, stale: bool = False) -> clear.Sweep:
-    """The policy as something that clears. It is written down, so it does not ask; about dead checkouts it does."""
+    """The policy as something that clears. It is written down, so it does not ask; about what is stale it does."""
 
     def going(usage: Usage) -> Going:
         found = retention.going(usage, chosen, usage.at)
@@ -50,12 +50,19 @@ def _in_order(usage: Usage, *several: Going) -> tuple[ImageUse, ...]:
 
 
 def offer(usage: Usage) -> str:
-    """One line on what dead checkouts left behind; '' where they left nothing."""
+    """One line on what checkouts and branches left behind, and builds that were replaced; '' where that is nothing."""
     left = retention.stale(usage)
     if not left:
         return ""
-    paths = sorted({place.path for place in usage.checkouts.values() if place.state == "gone"})
-    what = f"checkouts that are gone hold up to {size_text(levels.freed(usage, left))}: {', '.join(paths)}"
+    gone = usage.gone
+    digests = {image.checkout for image in left.images} | {mount.checkout for mount in left.mounts}
+    paths = sorted(usage.checkouts[digest].path for digest in digests & set(gone))
+    names = sorted({image.branch for image in left.images if image.branch_gone and image.checkout not in gone})
+    owners = [word for word, there in (("checkouts", paths), ("branches", names)) if there]
+    who = [f"{' and '.join(owners)} that are gone"] if owners else []
+    who += ["images without a tag"] if any(not image.tags for image in left.images) else []
+    which = f": {', '.join((*paths, *names))}" if owners else ""
+    what = f"{' and '.join(who)} hold up to {size_text(levels.freed(usage, left))}{which}"
     return f"{what}\nnext: doit cache_gc --stale"
 
 

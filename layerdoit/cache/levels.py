@@ -30,7 +30,7 @@ LAYERS: Final[Mapping[Level, frozenset[str]]] = {
 
 @dataclass(frozen=True)
 class Going:
-    """What is cleared. An image with tags that are not ours loses ours, and stays."""
+    """What is cleared. An image with tags that are not ours loses ours, and stays; one without any is `replaced`."""
 
     mounts: tuple[Mount, ...] = ()
     images: tuple[ImageUse, ...] = ()
@@ -66,11 +66,27 @@ def narrow(older_than: str, keep_last: str) -> Narrow:
 
 
 def going(usage: Usage, chosen: Level, less: Narrow | None = None) -> Going:
-    """What the level clears: app mounts always, then images by layer, unless protected or without a tag of ours."""
+    """What the level clears: app mounts always, then images by layer, unless protected or not known to be ours."""
     kept = protected(usage).keys() | spared(usage, less or Narrow())
     layers = LAYERS[chosen]
-    images = (image for image in usage.images if image.layer in layers and image.tags and image.id not in kept)
-    return Going(tuple(mount for mount in usage.mounts if not mount.in_use and mount.record not in kept), tuple(images))
+    images = [image for image in usage.images if image.layer in layers and is_ours(image) and image.id not in kept]
+    mounts = tuple(mount for mount in usage.mounts if not mount.in_use and mount.record not in kept)
+    return Going(mounts, under_none(usage, images))
+
+
+def is_ours(image: ImageUse) -> bool:
+    """Whether it has a tag of ours, or lost it to another; what others made of ours bears our labels too."""
+    return bool(image.tags or image.replaced)
+
+
+def under_none(usage: Usage, images: Iterable[ImageUse]) -> tuple[ImageUse, ...]:
+    """Those of the images that may go, without the replaced ones that an image which stays was made from."""
+    found = tuple(images)
+    gone = {image.id for image in found if not image.others}
+    stays = (image.rootfs for image in usage.images if image.id not in gone)
+    # What one of them that stays stands on, the same image stands on: one look is enough.
+    needed = {rootfs[:end] for rootfs in stays for end in range(1, len(rootfs))}
+    return tuple(image for image in found if not image.replaced or image.rootfs not in needed)
 
 
 def spared(usage: Usage, less: Narrow) -> Collection[str]:

@@ -68,9 +68,10 @@ taken to be younger rather than older.
 SCOPE = """\
 Images are found by their labels and lose their own tags only: never by force, never by a pattern of names. Mounts are
 found by their whole id and cleared by the id of their record. An image that somebody tagged besides stays under that
-tag; an image made from one of ours stays. Containers and volumes are never touched. Always kept: what a container was
-made from, deployed, running or stopped, and the runtime image under it; what is pinned, and all that it was made
-from; a mount that a build uses.
+tag; an image made from one of ours stays. One without any tag goes with its layer when it was made by the same steps
+as an image that has its tag, and none that stays stands on it: a later build took its tag. Containers and volumes are
+never touched. Always kept: what a container was made from, deployed, running or stopped, and the runtime image under
+it; what is pinned, and all that it was made from; a mount that a build uses.
 
 Each level shows first what goes, the bytes (at most: others may share layers), and how long the next build will take,
 the median of such builds in this project's own history with their number n, or `unknown`. {asked} ask; `--yes`, or
@@ -116,6 +117,13 @@ worktree whose folder is gone, `cache_status` says `checkout gone`, and `doit ca
 apps that were compiled there, and the tag that the worktree gave. Checkouts of other machines, folders that may not
 be looked at, and drives that are not there are left alone. In a container folders are not the host's: there nothing
 counts as gone, unless the variable `LAYERDOIT_MACHINE` gives the container a lasting name.
+
+An app image's label says on which git branch it was built; with a detached HEAD it says none, and the branch is not
+part of the key. Where this repository has that branch no more, `cache_status` says `branch gone`, and
+`doit cache_gc --stale` offers the image, unless it is what this tree asks for, has a tag besides the keyed one, or
+another branch that is there, or nobody knows which, asked for it since. Images of other machines, of containers
+without a lasting name, and of checkouts that are not of this repository are left alone, as is a repository whose
+branches are not in files (`reftable`). Images without any tag, see [Levels](#levels), are offered too.
 """
 
 COLLECTION = """\
@@ -162,7 +170,7 @@ def page(recorded: Path, table: Table) -> str:
         PINS,
         "## Retention\n",
         RETENTION,
-        "## Checkouts that are gone\n",
+        "## Checkouts and branches that are gone\n",
         CHECKOUTS,
         "## The builder's own garbage collection\n",
         collection,

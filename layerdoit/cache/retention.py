@@ -104,15 +104,23 @@ def _going(usage: Usage, chosen: Policy, kept: Mapping[str, str], now: float) ->
 
 
 def stale(usage: Usage) -> Going:
-    """What checkouts that are no longer there left behind: their mounts, and the apps that only they made."""
+    """What is left behind: mounts of checkouts that are gone, apps of those and of branches, what lost its tags."""
     gone, held = usage.gone, levels.protected(usage)
-    images = (
+    images = [
         image
         for image in usage.images
-        if image.layer == "app" and image.tags and image.checkout in gone and image.id not in held and not image.current
-    )
+        if image.id not in held and not image.current and (image.replaced or _is_orphan(usage, image))
+    ]
     mounts = (mount for mount in usage.mounts if mount.checkout in gone and not mount.in_use)
-    return Going(tuple(mounts), tuple(images))
+    return Going(tuple(mounts), levels.under_none(usage, images))
+
+
+def _is_orphan(usage: Usage, image: ImageUse) -> bool:
+    """Whether an app is of a checkout or branch that is gone. By a friendly tag, or another's, a branch's is in use."""
+    if image.layer != "app" or not image.tags:
+        return False
+    in_use = image.others or usage.live_tags & set(image.tags)
+    return image.checkout in usage.gone or (image.branch_gone and not in_use)
 
 
 def keeps(usage: Usage, chosen: Policy) -> Mapping[str, str]:

@@ -25,7 +25,7 @@ Row = tuple[str, ...]
 def render(usage: Usage, builder: Builder) -> str:
     """A table for people, and what follows from it."""
     rows = [HEAD, *(_image_row(usage, image) for image in usage.images if image.layer and (image.tags or image.pin))]
-    rows += [_derived_row(usage), *(_mount_row(usage, mount) for mount in usage.mounts), *_state_rows(usage)]
+    rows += [*_bare_rows(usage), *(_mount_row(usage, mount) for mount in usage.mounts), *_state_rows(usage)]
     lines = [f"project {usage.project}", *_aligned([row for row in rows if row])]
     lines += [_total(usage), *_warmth(usage), *_collection(usage, builder)]
     return "\n".join(filter(None, (*lines, offer(usage))))
@@ -53,13 +53,18 @@ def _depth(usage: Usage, image: ImageUse) -> int:
     return len(below - {image.id})
 
 
-def _derived_row(usage: Usage) -> Row:
-    """What others built on our images bears our labels; by them alone it cannot be told from ours, so it stays."""
-    found = [image for image in usage.images if not (image.layer and (image.tags or image.pin))]
-    if not found:
-        return ()
-    what = f"{len(found)} without a tag of ours: made from ours, or replaced; never cleared"
-    return ("other", what, size_text(sum(image.size - image.shared for image in found)), "", "", "", "")
+def _bare_rows(usage: Usage) -> Iterable[Row]:
+    """Ours without a tag; and what others built on ours: it bears our labels, and stays."""
+    bare = [image for image in usage.images if not (image.layer and (image.tags or image.pin))]
+    replaced = [image for image in bare if image.replaced]
+    others = [image for image in bare if not image.replaced]
+    for found, what in (
+        (replaced, "without a tag: later builds took it"),
+        (others, "without a tag of ours: made from ours, or replaced; never cleared"),
+    ):
+        if found:
+            size = size_text(sum(image.size - image.shared for image in found))
+            yield ("other", f"{len(found)} {what}", size, "", "", "", "")
 
 
 def _references(usage: Usage, image: ImageUse) -> list[str]:
@@ -69,6 +74,7 @@ def _references(usage: Usage, image: ImageUse) -> list[str]:
     words += [tag for tag in image.tags if tag in usage.live_tags]
     if image.checkout in usage.gone:
         words.append(usage.checkouts[image.checkout].words)
+    words += [f"branch gone: {image.branch}"] if image.branch_gone else []
     words += [f"also tagged {', '.join(image.others)}"] if image.others else []
     reason = levels.protected(usage).get(image.id, "")
     return [*words, reason] if reason.startswith("parent of") else words
@@ -176,6 +182,9 @@ def _image(image: ImageUse, held: Mapping[str, str], usage: Usage) -> dict[str, 
         "pinned": bool(image.pin),
         "depth": _depth(usage, image),
         "checkout": image.checkout,
+        "branch": image.branch or None,
+        "branch_gone": image.branch_gone,
+        "replaced": image.replaced,
         "protected": held.get(image.id),
         "containers": [{"name": holder.name, "how": holder.how} for holder in image.holders],
     }

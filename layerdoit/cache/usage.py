@@ -32,7 +32,8 @@ class ImageUse:
     An image without its keyed tag has no tags of ours: whatever is built FROM one of ours inherits the labels.
     `made`, `used`: seconds since 1970. `shared`: bytes of `size`. `deps`, `runtime`, `parent`: keys of the images that
     it was made from. `cook`: chain of deps images. `checkout`: digest of where it was compiled. `pin`: the tag that
-    protects it.
+    protects it. `branch`: git's, that it was first built on; `branch_gone`: no branch that is there asked for it.
+    `replaced`: a build of ours made it, and it has no tag any more.
     """
 
     id: str
@@ -54,6 +55,9 @@ class ImageUse:
     checkout: str = ""
     pin: str = ""
     used: int = 0
+    branch: str = ""
+    branch_gone: bool = False
+    replaced: bool = False
 
     @property
     def name(self) -> str:
@@ -110,6 +114,7 @@ def gather(project: Project) -> Usage:
 
 
 def _gathered(project: Project, current: Mapping[str, str], listed: Callable[[], tuple[Mount, ...]]) -> Usage:
+    from layerdoit.cache import branches, replaced
     from layerdoit.cache.checkouts import checkouts
     from layerdoit.engine import removal
 
@@ -122,9 +127,10 @@ def _gathered(project: Project, current: Mapping[str, str], listed: Callable[[],
     app_mounts = listed()
     places = checkouts(project.root, app_mounts)
     friendly = _friendly(project, places.values())
+    known = branches.known(project, found)
     uses = []
     for image in found:
-        rootfs, made = layers[image.id], _made(image)
+        rootfs, made, tagged = layers[image.id], _made(image), _tagged(described[image.id])
         uses.append(
             ImageUse(
                 image.id,
@@ -143,10 +149,14 @@ def _gathered(project: Project, current: Mapping[str, str], listed: Callable[[],
                 variant=image.label("variant"),
                 checkout=_checkout(image),
                 pin=next(iter({_pin(project, image)} & set(image.tags)), ""),
-                used=max(made, _tagged(described[image.id])),
+                used=max(made, tagged),
+                branch=image.label("branch"),
+                branch_gone=known.gone(image, _checkout(image), tagged),
             )
         )
     uses = [replace(use, current=bool(use.tags) and current.get(use.layer) == use.key) for use in uses]
+    lost = replaced.found(uses, removal.steps)
+    uses = [replace(use, replaced=use.id in lost) for use in uses]
     uses.sort(key=lambda use: (LAYERS.index(use.layer) if use.layer in LAYERS else len(LAYERS), -use.made, use.id))
     return Usage(
         project.name,
@@ -268,14 +278,14 @@ def _checkout(image: Image) -> str:
 
 
 def _made(image: Image) -> int:
-    return _seconds(image.label("built")) or image.created
+    return seconds(image.label("built")) or image.created
 
 
 def _tagged(described: Mapping[str, Any]) -> int:
-    return _seconds(str((described.get("Metadata") or {}).get("LastTagTime") or ""))
+    return seconds(str((described.get("Metadata") or {}).get("LastTagTime") or ""))
 
 
-def _seconds(text: str) -> int:
+def seconds(text: str) -> int:
     """A time of the engine or of ours, in UTC, as seconds since 1970; 0 for none."""
     try:
         return max(0, calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))

@@ -1,4 +1,4 @@
-"""Taking tags off images: never by force, never by image id. The engine removes an image with its last tag."""
+"""Taking tags off images, never by force: the engine removes an image with its last tag; and what has none."""
 
 from __future__ import annotations
 
@@ -63,13 +63,23 @@ def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
     return done
 
 
-def remove_untagged(image_id: str) -> str:
+def steps(image_id: str) -> tuple[str, ...]:
+    """What made each layer and setting of an image, the last one first; () when it is not there."""
+    answer = connect().get(f"/images/{image_id}/history")
+    return tuple(str(step.get("CreatedBy") or "") for step in answer) if isinstance(answer, list) else ()
+
+
+def remove_untagged(project: str, image_id: str) -> str:
     """Remove an image that has lost its tags; why it is still there, '' when it is not."""
     from docker.errors import APIError, ImageNotFound
 
     with registry.client() as engine:
         try:
-            # Without force: the engine refuses what a container needs, or what has a tag again.
+            image = engine.images.get(image_id)
+            # By its id, the engine removes also what has one tag.
+            if image.tags or image.labels.get(PREFIX + "project") != project:
+                return "it has a tag again" if image.tags else "it is another project's"
+            # Without force: the engine refuses what a container needs.
             engine.images.remove(image_id, force=False, noprune=True)
         except ImageNotFound:
             pass

@@ -123,7 +123,7 @@ def look(root: Path) -> Found:
     """Look at the Rust project in `root`."""
     from layerdoit.config import FILE
     from layerdoit.onboard import proposal
-    from layerdoit.workspace import lock, manifest, native, selection
+    from layerdoit.workspace import git, lock, manifest, native, selection
 
     if not (root / "Cargo.lock").is_file():
         hint = "run `cargo generate-lockfile` and commit Cargo.lock, then run this again"
@@ -163,7 +163,7 @@ def look(root: Path) -> Found:
         asks_database=None if sqlx else _query(root, locked),
         submodules=_submodules(root),
         compiled=_compiled(root, [hint.value.rpartition(":")[0] for hint in hints if hint.kind == "asset"]),
-        in_git=any((folder / ".git").exists() for folder in (root, *root.parents)),
+        in_git=git.is_within(os.path.abspath(root)),
         ignores_record=".doit.db" in (_read(root / ".gitignore") or ""),
     )
 

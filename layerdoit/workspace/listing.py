@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerdoit.errors import ProcessError, WorkspaceError
+from layerdoit.workspace import git
 
 Runner = Callable[[list[str], Path], bytes]
 
@@ -66,7 +67,7 @@ def raw_listing(place: Place, run: Runner, *, inside: bool = False) -> bytes:
     `inside`: it is a folder that git lists as one, a submodule or a repository in a repository. A submodule that is
     not initialised is no repository, and the one around it does not know its files.
     """
-    if os.path.lexists(place.host + "/.git") if inside else _in_git(place.host):
+    if git.is_top(place.host) if inside else git.is_within(place.host):
         argv = _GIT + _LS
         if any(name in os.environ for name in _GIT_ENVIRONMENT):
             argv = ["env", *(part for name in _GIT_ENVIRONMENT for part in ("-u", name)), *argv]
@@ -77,17 +78,6 @@ def raw_listing(place: Place, run: Runner, *, inside: bool = False) -> bytes:
         if raw is not None and _plausible(raw, place.host):
             return raw
     return b"\0".join(os.fsencode(name) for name in sorted(walk(place.host)))
-
-
-def _in_git(host: str) -> bool:
-    current = host
-    while True:
-        if os.path.lexists(current + "/.git"):
-            return True
-        parent = os.path.dirname(current)
-        if parent == current:
-            return False
-        current = parent
 
 
 def _plausible(raw: bytes, host: str) -> bool:

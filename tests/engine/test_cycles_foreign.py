@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.engine.cache_fixture import Neighbours, client, neighbours, ours, tool
-from tests.engine.test_cycles import ok, parents, served
+from tests.engine.cycle_fixture import ok, parents, served
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,13 @@ def images(draw: st.DrawFn, number: int) -> ImageUse:
     depth = draw(st.integers(1, 4))
     rootfs = tuple(draw(st.sampled_from("xy")) for _ in range(depth))
     made = draw(st.integers(0, NOW))
+    replaced = layer in LAYERS and draw(st.booleans())
     return ImageUse(
         f"sha256:{number}",
         layer,
         key,
-        draw(st.sampled_from(((), (f"p:{layer}-{key}",), ("p:latest", f"p:{layer}-{key}")))),
-        draw(st.sampled_from(((), ("elsewhere:1",)))),
+        () if replaced else draw(st.sampled_from(((), (f"p:{layer}-{key}",), ("p:latest", f"p:{layer}-{key}")))),
+        () if replaced else draw(st.sampled_from(((), ("elsewhere:1",)))),
         size=depth * 100,
         shared=draw(st.integers(0, depth * 100)),
         made=made,
@@ -48,8 +50,9 @@ def images(draw: st.DrawFn, number: int) -> ImageUse:
         deps=draw(st.sampled_from("abcd")) if layer == "app" else "",
         parent=draw(st.sampled_from("abcd")),
         variant=draw(st.sampled_from(("dev/host", "release/host"))),
-        pin=draw(st.sampled_from(("", "", "", f"p:pinned-{layer}-{key}"))),
+        pin="" if replaced else draw(st.sampled_from(("", "", "", f"p:pinned-{layer}-{key}"))),
         used=made + draw(st.integers(0, 1000)),
+        replaced=replaced,
     )
 
 
@@ -79,7 +82,8 @@ def test_what_a_level_clears_the_next_clears_too(usage: Usage, less: Narrow) -> 
 @given(usages(), st.sampled_from(levels.LEVELS), NARROWS)
 def test_what_is_in_use_or_not_ours_never_goes(usage: Usage, level: levels.Level, less: Narrow) -> None:
     gone = levels.going(usage, level, less)
-    assert not [image for image in gone.images if image.holders or not image.tags or image.layer not in LAYERS]
+    assert not [image for image in gone.images if image.holders or image.layer not in LAYERS]
+    assert not [image for image in gone.images if not (image.tags or image.replaced)]
     assert not [image for image in gone.images if image.pin]
     parents = {name for image in usage.images if image.pin for name in levels.parents(image)}
     assert not [image for image in gone.images if (image.layer, image.key) in parents]
@@ -96,7 +100,7 @@ def test_narrowing_only_keeps_more(usage: Usage, level: levels.Level, less: Narr
     if less.older_than is not None:
         assert not [image for image in narrowed.images if NOW - image.used < less.older_than]
         assert not [mount for mount in narrowed.mounts if NOW - mount.used < less.older_than]
-    for image in narrowed.images:
+    for image in [image for image in narrowed.images if image.tags]:
         alike = [other for other in usage.images if other.tags and other.layer == image.layer]
         same = [other for other in alike if image.layer in ("base", "runtime") or other.variant == image.variant]
         newer = [other for other in same if other.made >= image.made and other.id != image.id]
@@ -108,7 +112,33 @@ def test_all_that_may_go_goes_with_the_last_level(usage: Usage) -> None:
     gone = levels.going(usage, "nuke")
     kept = levels.protected(usage)
     free = [image for image in usage.images if image.id not in kept and image.tags and image.layer in LAYERS]
-    assert list(gone.images) == free
+    assert [image for image in gone.images if image.tags] == free
+
+
+@given(usages(), st.sampled_from(levels.LEVELS), NARROWS)
+def test_what_lost_its_tag_goes_unless_something_that_stays_stands_on_it(
+    usage: Usage, level: levels.Level, less: Narrow
+) -> None:
+    gone = levels.going(usage, level, less)
+    stays = [image for image in usage.images if image not in gone.images or image.others]
+    kept = levels.protected(usage).keys() | levels.spared(usage, less)
+
+    def needed(image: ImageUse) -> bool:
+        end = len(image.rootfs)
+        return any(other.rootfs[:end] == image.rootfs and len(other.rootfs) > end for other in stays)
+
+    bare = {image for image in usage.images if image.replaced and image.layer in levels.LAYERS[level]}
+    assert not [image for image in gone.images if image.replaced and needed(image)]
+    left = [image for image in bare if image not in gone.images and image.id not in kept]
+    assert all(needed(image) for image in left)
+
+
+def test_a_replaced_image_stays_under_one_that_somebody_tagged() -> None:
+    below = ImageUse("1", "deps", "a", (), size=50, rootfs=("a",), replaced=True)
+    above = ImageUse("2", "deps", "b", ("p:deps-b",), size=80, rootfs=("a", "b"))
+    assert levels.going(Usage("p", (below, above)), "hard").images == (below, above)
+    named = replace(above, others=("mine:1",))
+    assert levels.going(Usage("p", (below, named)), "hard").images == (named,)
 
 
 def preview(usage: Usage, level: levels.Level, less: Narrow | None = None) -> str:
@@ -120,7 +150,7 @@ def preview(usage: Usage, level: levels.Level, less: Narrow | None = None) -> st
 def test_the_preview_names_each_tag_that_goes(usage: Usage, level: levels.Level) -> None:
     gone = levels.going(usage, level)
     text = preview(usage, level)
-    assert all(tag in text for image in gone.images for tag in image.tags)
+    assert all(tag in text for image in gone.images for tag in image.tags or (image.name,))
     assert ("nothing to clear" in text) == (not gone)
     assert ("expected time" in text) == bool(gone)
 

@@ -49,7 +49,11 @@ def usages(draw: st.DrawFn) -> Usage:
             current=draw(st.booleans()),
             pin=f"p:pinned-{layer}-k{number}" if draw(st.integers(0, 9)) == 0 else "",
             checkout=draw(st.sampled_from(("0123abcd", "ffffffff"))),
+            branch="feature",
+            branch_gone=layer == "app" and draw(st.booleans()),
         )
+        if not (image.tags or image.others or image.pin):
+            image = replace(image, replaced=draw(st.booleans()))
         stacks[layer].append(image)
         found.append(image)
     used = draw(st.lists(st.tuples(st.booleans(), st.integers(0, NOW)), max_size=5))
@@ -144,10 +148,14 @@ def test_without_a_policy_nothing_goes(usage: Usage) -> None:
 
 
 @given(usages())
-def test_after_a_dead_checkout_only_its_own_goes(usage: Usage) -> None:
+def test_only_what_was_left_behind_is_stale(usage: Usage) -> None:
     gone = retention.stale(usage)
     assert {mount.checkout for mount in gone.mounts} <= {"ffffffff"}
-    assert not [image for image in gone.images if image.layer != "app" or image.checkout != "ffffffff"]
+    named = [image for image in gone.images if not image.replaced]
+    assert not [image for image in named if image.layer != "app" or image.current]
+    of_branches = [image for image in named if image.checkout != "ffffffff"]
+    assert all(image.branch_gone for image in of_branches)
+    assert not [image for image in of_branches if image.others or "p:latest" in image.tags]
     assert not {image.id for image in gone.images} & levels.protected(usage).keys()
     both = gc.sweep(retention.policy(Config()), stale=True)
     assert both.going(usage) == gone
@@ -217,7 +225,22 @@ def test_what_dead_checkouts_hold_is_offered_in_one_line() -> None:
     mount = Mount("r", "m", "ffffffff", "dev/host", 7_000_000, 0.0, False)
     usage = Usage("p", mounts=(mount,), checkouts={"ffffffff": Checkout("ffffffff", "/gone", "gone")})
     assert gc.offer(usage) == "checkouts that are gone hold up to 7 MB: /gone\nnext: doit cache_gc --stale"
-    assert gc.offer(replace(usage, checkouts={"ffffffff": Checkout("ffffffff", "/there", "there")})) == ""
+    there = replace(usage, checkouts={"ffffffff": Checkout("ffffffff", "/there", "there")})
+    assert gc.offer(there) == ""
+    of_branches = [
+        replace(image, branch=branch, branch_gone=True)
+        for image, branch in zip(_apps(1, 2, 3), ("b", "a", "b"), strict=True)
+    ]
+    with_them = replace(usage, images=tuple(of_branches))
+    assert gc.offer(with_them).startswith("checkouts and branches that are gone hold up to 7 MB: /gone, a, b\n")
+    assert gc.offer(replace(there, images=with_them.images)).startswith("branches that are gone hold up to 300 B: a, b")
+    bare = ImageUse("x", "deps", "k", (), size=5_000_000, rootfs=("y",), replaced=True)
+    assert (
+        gc.offer(replace(there, images=(bare,))) == "images without a tag hold up to 5 MB\nnext: doit cache_gc --stale"
+    )
+    assert gc.offer(replace(with_them, images=(*of_branches, bare))).startswith(
+        "checkouts and branches that are gone and images without a tag hold up to 12 MB: /gone, a, b\n"
+    )
 
 
 @pytest.mark.parametrize(("tag", "patterns", "found"), [("p:v1", ("v?",), True), ("v:1", ("v*",), False)])

@@ -1,0 +1,115 @@
+"""What a git checkout says of itself: its repository, branch and worktrees. Reads files; no git process is run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_HEADS: Final = "refs/heads/"
+# What stands in HEAD where references are kept in a table; no branch can be called so.
+_TABLE: Final = ".invalid"
+
+
+@dataclass(frozen=True)
+class Worktree:
+    """A worktree as its repository lists it. `name`: '' of the main one. `locked`: on purpose not always there."""
+
+    name: str
+    top: Path
+    locked: bool = False
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A folder with a `.git`. `folder`: where its HEAD is. `name`: what git calls a linked worktree, '' otherwise."""
+
+    top: Path
+    folder: Path
+    name: str = ""
+
+    @property
+    def common(self) -> Path:
+        """What all worktrees of the repository share."""
+        return self.folder.parent.parent if self.folder.parent.name == "worktrees" else self.folder
+
+    @property
+    def branch(self) -> str:
+        """The branch that is checked out, born or not; '' with a detached HEAD, and where files do not tell."""
+        return _branch(self.folder)
+
+    def has(self, branch: str) -> bool | None:
+        """Whether the repository has the branch, or one of its worktrees is on it; None where files do not tell."""
+        common = self.common
+        try:
+            if not (common / _HEADS).is_dir() or (common / "reftable").exists():
+                return None
+            # In this order: git packs a reference before it removes the file.
+            if (common / _HEADS / branch).is_file() or branch in self._checked_out():
+                return True
+            packed = (common / "packed-refs").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError):
+            return None
+        # Where file names have no case, HEAD may spell it otherwise.
+        wanted = (_HEADS + branch).casefold()
+        return any(line.partition(" ")[2].casefold() == wanted for line in packed.splitlines())
+
+    def _checked_out(self) -> set[str]:
+        return {_branch(folder) for folder in (self.common, *self.common.glob("worktrees/*"))} - {""}
+
+    def worktrees(self) -> Iterator[Worktree]:
+        """All worktrees of the repository, this one too; the main one first, where it can be told."""
+        if self.common.name == ".git":
+            yield Worktree("", self.common.parent)
+        for folder in sorted(self.common.glob("worktrees/*")):
+            try:
+                link = (folder / "gitdir").read_text(encoding="utf-8").strip()
+            except (OSError, ValueError):
+                continue
+            # Newer git may write it relative to its own folder.
+            top = Path(os.path.realpath(Path(folder, link).parent))
+            yield Worktree(folder.name, top, (folder / "locked").exists())
+
+
+def find(folder: Path) -> Checkout | None:
+    """The checkout that a folder is the top of, or lies in."""
+    for top in (folder, *folder.parents):
+        link = top / ".git"
+        if link.is_dir():
+            return Checkout(top, link)
+        if link.is_file():
+            # A linked worktree, or a submodule.
+            target = link.read_text(encoding="utf-8").strip().removeprefix("gitdir:").strip()
+            parts = Path(target).parts
+            name = parts[-1] if "worktrees" in parts else ""
+            return Checkout(top, Path(os.path.realpath(top / target)), name)
+    return None
+
+
+def is_top(folder: str) -> bool:
+    """Whether a folder has a `.git`, of whatever kind."""
+    return os.path.lexists(folder + "/.git")
+
+
+def is_within(folder: str) -> bool:
+    """Whether a folder, or one that it lies in, has a `.git`."""
+    while not is_top(folder):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return False
+        folder = parent
+    return True
+
+
+def _branch(folder: Path) -> str:
+    try:
+        text = (folder / "HEAD").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+    reference = text.removeprefix("ref:").strip() if text.startswith("ref:") else ""
+    name = reference.removeprefix(_HEADS) if reference.startswith(_HEADS) else ""
+    return "" if name == _TABLE else name
