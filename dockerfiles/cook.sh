@@ -3,6 +3,22 @@
 set -eu
 export LC_ALL=C
 . /ctx/control/sync.sh
+
+# Seconds of each crate, all its units together, from the report that cargo itself made of the build. In it, what was
+# fresh took none.
+tell_timings() {
+  [ -e "$1" ] || return 0
+  awk '
+    /^const UNIT_DATA = / { within = 1 }
+    /^\];/ { within = 0 }
+    within { gsub(/[",]/, "") }
+    within && $1 == "name:" { name = $2 }
+    within && $1 == "version:" { version = $2 }
+    within && $1 == "duration:" { spent[name " " version] += $2 }
+    END { for (crate in spent) if (spent[crate] > 0) printf "layerdoit: crate %s %.2f\n", crate, spent[crate] }
+  ' "$1" >&2
+}
+
 sync /ctx/src /ctx/control/tree
 
 # The app build has its mount at /build, and must see what is cooked here beside it.
@@ -26,12 +42,16 @@ set +a
 export CARGO_BUILD_BUILD_DIR=/build/target
 cd "/build/src/$WORKDIR"
 status=0
-eval "cargo build --locked --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
+# cargo before 1.60 makes no such report.
+timings=$(cargo build -h 2>/dev/null | grep -o -m 1 -e '--timings' || true)
+eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
 # The stubs do not count.
 external=$(grep '"reason":"compiler-artifact".*"fresh":false' /tmp/messages | grep -oE '"package_id":"(registry|git|sparse)\+[^"]*"' | sort -u | wc -l)
 total=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
 echo "layerdoit: compiled=$external units=$total external=$external" >&2
 [ "$status" -eq 0 ] || exit "$status"
+tell_timings /build/target/cargo-timings/cargo-timing.html
+rm -rf /build/target/cargo-timings
 
 # cargo notes the addresses that it used; a login in one is nobody else's business.
 for noted in /cargo/registry/index/*/config.json; do
@@ -51,4 +71,4 @@ mv /build/kept /build/src
 sort /ctx/control/kept >/build/tree
 rm -rf /cooked/src
 cp -a /build/src /build/tree /cooked/
-rm -f /build/pending /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/old /tmp/new /tmp/had /tmp/now /tmp/wanted
+rm -f /build/pending /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/changes /tmp/new /tmp/now /tmp/wanted

@@ -153,6 +153,7 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         export=report.export,
         sent=report.sent,
         size=_size(project, step),
+        crates=tuple(report.noted("crate")),
     )
 
 

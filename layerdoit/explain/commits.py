@@ -18,10 +18,12 @@ from pathlib import Path
 from layerdoit import config as configuration
 from layerdoit import process
 from layerdoit.errors import LayerdoitError, ProcessError
+from layerdoit.workspace import git
 
 # Inside a git hook these point at one repository and would answer for every other one too.
 _CLEAN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 _TOOLCHAIN = ("rust-toolchain", "rust-toolchain.toml")
+_FORM = "--format=%H%x00%s%x00%cs"
 _LINK = re.compile(rb"160000 ([0-9a-f]+) 0\t(.+)", re.DOTALL)
 
 
@@ -49,9 +51,11 @@ class Laid:
 
 def find(root: Path, word: str) -> Commit | None:
     """The commit that git calls so; None when it knows none, or where there is no git or repository."""
+    if ".." in word or word.startswith("^"):
+        # Several commits; no name has two dots.
+        return None
     try:
-        found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}")
-        text = _git(root, "show", "--no-patch", "--format=%H%x00%s%x00%cs", found.decode().strip())
+        text = _git(root, "log", "-1", "--no-show-signature", _FORM, "--end-of-options", f"{word}^{{commit}}", "--")
     except ProcessError:
         return None
     sha, subject, date = text.decode(errors="replace").strip().split("\0")
@@ -96,7 +100,7 @@ def laid_out(root: Path, commit: Commit) -> Iterator[Laid]:
 def _lay(source: Path, sha: str, tree: Path, prefix: str) -> list[str]:
     """Write a commit's files, and those of its submodules as far as their commits are in this clone."""
     tree.mkdir(parents=True, exist_ok=True)
-    form = _git(source, "rev-parse", "--show-object-format").decode().strip()
+    form = "sha1" if len(sha) == 40 else "sha256"
     _git(tree, "init", "--quiet", "--template=", f"--object-format={form}")
     index = f"GIT_INDEX_FILE={tree / '.git/index'}"
     _git(source, "read-tree", sha, env=index)
@@ -107,13 +111,22 @@ def _lay(source: Path, sha: str, tree: Path, prefix: str) -> list[str]:
             continue
         path, wanted = os.fsdecode(link[2]), link[1].decode()
         module = source / path
-        if (module / ".git").exists() and find(module, wanted) is not None:
+        if git.is_top(str(module)) and find(module, wanted) is not None:
             notes += _lay(module, wanted, tree / path, f"{prefix}{path}/")
         else:
             with contextlib.suppress(OSError):
                 (tree / path).rmdir()
             notes.append(f"submodule {prefix}{path} is not covered: its commit {wanted[:9]} is not in this clone")
     return notes
+
+
+def toolchain_file(root: Path) -> tuple[str, bytes] | None:
+    """Name and content of the file that names a tree's toolchain: the nearest one."""
+    for folder in (root, *root.parents):
+        for name in _TOOLCHAIN:
+            if (folder / name).is_file():
+                return name, (folder / name).read_bytes()
+    return None
 
 
 def _lent(root: Path, place: Path) -> list[str]:

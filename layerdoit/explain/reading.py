@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layerdoit import config as configuration
 from layerdoit import process, state
 from layerdoit.engine import images as engine_images
 from layerdoit.errors import ConfigError, EngineError, LayerdoitError
@@ -140,11 +141,32 @@ class Reading:
         from layerdoit.project import Project
 
         with commits.laid_out(self.project.root, commit) as laid:
+            committed = Project(laid.root, self.project.variables)
             try:
-                return sides.of_project(Project(laid.root, self.project.variables), "commit", commit.words, laid.notes)
+                self._lend(committed)
+                return sides.of_project(committed, "commit", commit.words, laid.notes)
             except LayerdoitError as error:
                 where = error.where.replace(f"{laid.root}/", "") if error.where else None
                 raise type(error)(f"{commit.words}: {error.what}", where=where, hint=error.hint) from None
+
+    def _lend(self, committed: Project) -> None:
+        """What this checkout has found out of a file or compiler, and is the same in the commit, is not asked again."""
+        overlay = self.project.variables.get("CONFIG")
+        committed.config = configuration.load(
+            committed.root,
+            overlay=Path(overlay) if overlay else None,
+            variables=self.project.variables,
+            state_dir=self.project.state,
+        )
+        named = commits.toolchain_file(committed.root)
+        same = named == commits.toolchain_file(self.project.root.resolve())
+        # A toolchain that is named by its path lies elsewhere for each of them.
+        if (
+            same
+            and committed.config.toolchain == self.project.config.toolchain
+            and b"path" not in (named or ("", b""))[1]
+        ):
+            committed.toolchain = self.project.toolchain
 
     def _elsewhere(self, word: str) -> Image | None:
         """An image of another project, or one that only the registry has."""
@@ -191,8 +213,8 @@ class Reading:
     # --- what is in no key -------------------------------------------------------------------------------------------
 
     def ask_builder(self, plan: Plan) -> None:
-        """Have the builder list its mounts, if an app build will look for one: that takes 0.2 s, so it begins early."""
-        if plan.step("app").action == "build" and self.layer in (None, "app"):
+        """Have the builder list its mounts, if an app build will look for one: that takes 0.1 s, so it begins early."""
+        if plan.step("app").action == "build" and self.layer in (None, "app") and not _new_chain(plan):
             self._asked = _Asked(self.project)
             self._asked.start()
 
@@ -209,9 +231,9 @@ class Reading:
         }
         app_key = self.keys.get("app") or (before["app"].key if "app" in before else "")
         app = self.known.get(("app", app_key))
+        made_with = app.label("mount") if app is not None else ""
         config = project.config
-        deps = plan.step("deps")
-        cook = self._cook(deps)
+        cook = self._cook(plan.step("deps"))
         return outside.Facts(
             known=known,
             cleared=state.cleared(project.state),
@@ -220,10 +242,11 @@ class Reading:
             delta=config.deps.delta,
             builder=config.builder or builder_name(),
             last={layer: outside.last_build(text) for layer, text in self._heads()},
-            mounts=self._asked.ids() if self._asked is not None else None,
+            # The answer is waited for only where it will be looked at.
+            mounts=self._asked.ids() if self._asked is not None and cook and made_with else None,
             mount=mounts.identity(project.name, project.root, project.variant, cook) if cook else "",
-            made_with=app.label("mount") if app is not None else "",
-            new_chain=deps.action == "build" and deps.parent is None,
+            made_with=made_with,
+            new_chain=_new_chain(plan),
         )
 
     def _cook(self, deps: Step) -> str:
@@ -251,6 +274,11 @@ class Reading:
                 if outside.last_build(text).key in keys:
                     return path.name, text
         return None
+
+
+def _new_chain(plan: Plan) -> bool:
+    """Whether the dependencies will be cooked in full."""
+    return plan.step("deps").action == "build" and plan.step("deps").parent is None
 
 
 def layer_of(words: list[str]) -> str | None:

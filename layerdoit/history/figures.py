@@ -95,6 +95,18 @@ def of_layer(
     return figures([row["value"] for row in rows])
 
 
+def last_size(folder: Path, variant: str, layer: str) -> int | None:
+    """Bytes of a layer's image when it was built or pulled last; None where that is not known."""
+    rows = store.read(
+        folder,
+        """SELECT layers.size AS value FROM layers JOIN runs ON id = run
+            WHERE layer = ? AND layers.outcome = 'ok' AND layers.size IS NOT NULL AND (variant = ? OR ?)
+            ORDER BY run DESC LIMIT 1""",
+        (layer, variant, layer in _SHARED),
+    )
+    return rows[0]["value"] if rows else None
+
+
 def of_phase(folder: Path, variant: str, phase: str, *, besides: str = "") -> Figures | None:
     """A phase that is no layer's: plan, start, healthy, swap, remove old."""
     rows = store.read(

@@ -84,8 +84,19 @@ CREATE TABLE crates (
     PRIMARY KEY (run, crate, version)
 ) WITHOUT ROWID;
 """
+_BENCHMARKS: Final = """
+CREATE TABLE benchmarks (
+    variant TEXT NOT NULL,
+    scenario TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    at REAL NOT NULL,
+    seconds REAL NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (variant, scenario, peer)
+) WITHOUT ROWID;
+"""
 # What each version adds to the one before, from the second on.
-_ADDED: Final = (_CRATES,)
+_ADDED: Final = (_CRATES, _BENCHMARKS)
 VERSION: Final = 1 + len(_ADDED)
 # SQLite's codes for: a statement does not fit the tables, malformed, not a database.
 _NOT_OURS: Final = (1, 11, 26)

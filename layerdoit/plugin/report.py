@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print or write the report; with `--check`, 1 when a target is missed or nothing is known of it."""
-    from layerdoit.history import export
+    from layerdoit.history import benchmarks, export
     from layerdoit.project import Project
     from layerdoit.report import figures, targets
     from layerdoit.tasks import variables
@@ -25,7 +25,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
     last = last_of(params)
     project = Project(Path(params["root"]), variables())
     name = project.config.project or project.root.name
-    report = figures.make(name, project.variant, export.as_json(project.state, last))
+    recorded = benchmarks.latest(project.state, project.variant)
+    report = figures.make(name, project.variant, export.as_json(project.state, last), recorded)
     checked = targets.check(report, project.config.targets)
     _written(params, report, checked)
     if params["json"]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from layerdoit.history import Figures
 from layerdoit.report.figures import IMAGES, LAYERS, STATUSES, Report, Seen
 from layerdoit.report.kinds import MEANING
 from layerdoit.report.markup import Markup, element, joined
@@ -14,8 +15,12 @@ from layerdoit.units import size_text
 
 WIDTH: Final = 720
 LEFT: Final = 96
+NAMES: Final = 190
+"""Room for the names of crates."""
+LONGEST_NAME: Final = 26
 RIGHT: Final = 24
 ROW: Final = 26
+NARROW: Final = 14
 HEIGHT: Final = 240
 TOP: Final = 12
 BOTTOM: Final = 26
@@ -53,7 +58,7 @@ def kinds(report: Report) -> Markup:
     found = report.kinds
     scale, ticks = _seconds([one.ready.median for one in found] + [one.ready.p90 for one in found], LEFT, WIDTH - RIGHT)
     height = TOP + len(found) * ROW
-    marks = [_vertical(scale(tick), height, seconds_text(tick)) for tick in ticks]
+    marks = [_vertical(scale(tick), height, f"{tick:g} s") for tick in ticks]
     for row, one in enumerate(found):
         y = TOP + row * ROW + 10
         title = f"{one.kind}: median {seconds_text(one.ready.median)}, p90 {seconds_text(one.ready.p90)}"
@@ -72,7 +77,7 @@ def over_time(report: Report) -> Markup:
     runs = [run for run in report.runs if run.kind is not None and run.ready is not None][-SHOWN:]
     scale, ticks = _seconds([run.ready or 0.0 for run in runs], HEIGHT - BOTTOM, TOP)
     across = _across(len(runs))
-    marks = [_horizontal(scale(tick), seconds_text(tick)) for tick in ticks]
+    marks = [_horizontal(scale(tick), f"{tick:g} s") for tick in ticks]
     marks += [
         element(
             "circle",
@@ -139,6 +144,49 @@ def sizes(report: Report) -> Markup:
     return _figure("Sizes of images", _svg([*marks, *_dates(runs)], HEIGHT, "Sizes of images"), present)
 
 
+def crates(report: Report) -> Markup:
+    """For each of the slowest crates a bar of its seconds."""
+    found = report.crates.crates
+    most = max((one.seconds for one in found), default=0.0) or 1.0
+    marks = []
+    for row, one in enumerate(found):
+        y, width = TOP + row * ROW, one.seconds / most * (WIDTH - NAMES - RIGHT - 60)
+        title = f"{one.crate} {one.version}: {seconds_text(one.seconds)}, {share_text(one.share)} of the cook"
+        marks += [
+            _label(_shortened(one.crate), y + 14, NAMES),
+            element("rect", _title(title), x=NAMES, y=y, width=max(width, 1.0), height=18, class_="fill deps"),
+            element("text", seconds_text(one.seconds), x=NAMES + width + 8, y=y + 14, class_="value"),
+        ]
+    name = "Seconds of the slowest crates in the latest cook that compiled them"
+    return _figure(name, _svg(marks, TOP + len(found) * ROW, name), ())
+
+
+def compared(name: str, found: Mapping[str, Mapping[str, Figures]]) -> Markup:
+    """For each row, and in it for each class, a dot at the median and a line from least to most; powers of ten."""
+    every = [one for row in found.values() for one in row.values()]
+    scale, ticks = _seconds([end for one in every for end in (one.low, one.high)], LEFT, WIDTH - RIGHT)
+    height = TOP + sum(len(row) * NARROW + NARROW for row in found.values())
+    marks, y = [_vertical(scale(tick), height, f"{tick:g} s") for tick in ticks], float(TOP)
+    for label, row in found.items():
+        marks.append(_label(label, y + len(row) * NARROW / 2 + 5))
+        for kind, one in row.items():
+            between = f"{seconds_text(one.low)} to {seconds_text(one.high)}"
+            title = _title(f"{label}, {kind}: median {seconds_text(one.median)}, {between}, n={one.n}")
+            place = {"y1": y + 8, "y2": y + 8, "x1": scale(one.low), "x2": scale(one.high)}
+            marks += [
+                element("line", **place, class_=f"stroke wide {kind}"),
+                element("circle", title, cx=scale(one.median), cy=y + 8, r=5, class_=f"fill {kind}"),
+            ]
+            y += NARROW
+        y += NARROW
+    legend = tuple(dict.fromkeys(kind for row in found.values() for kind in row))
+    return _figure(name, _svg(marks, height + BOTTOM, name), legend)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
 def _bytes(run: Seen, image: str) -> int | None:
     found = run.layers.get(image)
     return found.size if found is not None and found.size is not None and found.size >= 0 else None
@@ -184,8 +232,8 @@ def _title(text: str) -> Markup:
     return element("title", text)
 
 
-def _label(text: str, y: float) -> Markup:
-    return element("text", text, x=LEFT - 10, y=y, class_="label")
+def _label(text: str, y: float, left: float = LEFT) -> Markup:
+    return element("text", text, x=left - 10, y=y, class_="label")
 
 
 def _line(points: Sequence[tuple[float, float]], kind: str) -> Markup:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from layerdoit.history import Figures, LayerRecord
 from layerdoit.history.figures import figures
+from layerdoit.report import crates, saved
 from layerdoit.report.kinds import MEANING, Kind, kind_of
 from layerdoit.summary import DEPLOYING
+
+if TYPE_CHECKING:
+    from layerdoit.history.benchmarks import Recorded
+    from layerdoit.history.crates import Crate
 
 Status = Literal["reused", "pulled", "built", "failed"]
 
@@ -43,6 +48,8 @@ class Seen:
     phases: Mapping[str, float]
     kind: Kind | None
     """None for a run that did not go well."""
+    crates: Sequence[Crate] = ()
+    """The slowest external crates that it compiled for the deps layer."""
 
     def status(self, layer: str) -> Status | None:
         """What became of a layer (`base` is two images); None where the run did not come to it."""
@@ -121,7 +128,10 @@ class Slow:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that is shown. `elsewhere`: runs of other variants (profile and target), which count for nothing."""
+    """Everything that is shown. `elsewhere`: runs of other variants (profile and target), which count for nothing.
+
+    `saved`: None where no plain build is recorded.
+    """
 
     project: str
     variant: str
@@ -133,14 +143,17 @@ class Report:
     phases: Mapping[str, Figures]
     sizes: Sequence[SizeFigures]
     slowest: Sequence[Slow]
+    crates: crates.Slowest
+    saved: saved.Saved | None
 
 
-def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]]) -> Report:
-    """`rows`: runs as `history.export.as_json` gives them, oldest first."""
+def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]], recorded: Recorded | None = None) -> Report:
+    """`rows`: runs as `history.export.as_json` gives them, oldest first; `recorded`: the variant's benchmark."""
     runs = [_seen(row) for row in rows if row["variant"] == variant]
     outcomes: dict[str, int] = {}
     for run in runs:
         outcomes[run.outcome] = outcomes.get(run.outcome, 0) + 1
+    kinds = tuple(found for kind in MEANING if (found := _kind(kind, runs)) is not None)
     return Report(
         project,
         variant,
@@ -148,10 +161,12 @@ def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]]) -> Repor
         len(rows) - len(runs),
         outcomes,
         tuple(_layer(name, runs) for name in LAYERS),
-        tuple(found for kind in MEANING if (found := _kind(kind, runs)) is not None),
+        kinds,
         _phases(runs),
         tuple(size for image in IMAGES if (size := _size(image, runs)) is not None),
         _slowest(runs),
+        crates.slowest([run.crates for run in runs]),
+        saved.saved(kinds, recorded),
     )
 
 
@@ -170,6 +185,7 @@ def _seen(row: Mapping[str, Any]) -> Seen:
         layers,
         phases,
         kind_of(layers) if row["outcome"] == "ok" else None,
+        crates.cooked(row["crates"]),
     )
 
 
@@ -300,6 +316,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "phases": {name: _json(found) for name, found in report.phases.items()},
         "sizes": {found.image: {"newest": found.newest, "bytes": _json(found.all)} for found in report.sizes},
         "slowest": [{**vars(build), "reasons": list(build.reasons)} for build in report.slowest],
+        "slowest_crates": crates.as_json(report.crates),
+        "saved": saved.as_json(report.saved),
     }
 
 

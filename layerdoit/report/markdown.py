@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from layerdoit.report.sections import Section, sections
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 def page(report: Report, checked: Sequence[Checked]) -> str:
     """Headings and tables; ends with an empty line, so that another text can follow."""
-    parts = [f"## Image layers\n\n{_plain(heading(report))}\n"]
-    parts += [_table(section) for section in sections(report, checked)]
-    return "\n".join(parts) + "\n"
+    return text("Image layers", heading(report), sections(report, checked))
+
+
+def text(title: str, lead: str, shown: Iterable[Section]) -> str:
+    """A heading, a paragraph, and tables."""
+    return "\n".join([f"## {_plain(title)}\n\n{_plain(lead)}\n", *map(_table, shown)]) + "\n"
 
 
 def _table(section: Section) -> str:
-    lines = [section.head, ["---"] * len(section.head), *section.rows]
+    lines = [section.head, ["---"] * len(section.head), *section.rows] if section.rows else ()
     rows = "".join(f"| {' | '.join(map(_plain, line))} |\n" for line in lines)
     note = f"{_plain(section.note)}\n\n" if section.note else ""
     return f"### {_plain(section.title)}\n\n{note}{rows}"

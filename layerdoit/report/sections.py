@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from layerdoit.history import Figures
+from layerdoit.history.crates import KEPT
 from layerdoit.report.figures import LayerFigures, Report
 from layerdoit.report.kinds import MEANING
+from layerdoit.report.saved import COMMAND
 from layerdoit.report.wording import (
     NOTHING,
     commit_text,
@@ -17,20 +19,27 @@ from layerdoit.report.wording import (
     reason_text,
     seconds_text,
     share_text,
+    signed_text,
     trend_text,
     when_text,
 )
 from layerdoit.units import size_text
 
 if TYPE_CHECKING:
+    from layerdoit.report.saved import Saved
     from layerdoit.report.targets import Checked
 
-Name = Literal["targets", "hits", "kinds", "layers", "phases", "sizes", "slowest"]
+Name = Literal["targets", "hits", "kinds", "saved", "layers", "phases", "sizes", "slowest", "crates", "bench"]
+
+NUMBERS: Final = frozenset(
+    ("n", "reused", "pulled", "built", "failed", "hit rate", "median", "p90", "took", "newest", "least", "most")
+) | {"share", "cooks", "runs", "saved"}
+"""Columns that are read from the right."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table. `name`: which; `note`: what its figures are; `rows`: as long as `head`."""
+    """A table. `name`: which; `note`: what its figures are; `rows`: as long as `head`; none: the note says it all."""
 
     name: Name
     title: str
@@ -42,7 +51,7 @@ class Section:
 def sections(report: Report, checked: Sequence[Checked] = ()) -> Iterator[Section]:
     """Tables that have something to say. The targets come first."""
     for section in (_targets(checked), *_of(report)):
-        if section.rows:
+        if section.rows or section.name == "saved":
             yield section
 
 
@@ -51,6 +60,7 @@ def _of(report: Report) -> Iterator[Section]:
         return
     yield _hits(report)
     yield _kinds(report)
+    yield _saved(report.saved)
     yield _layers(report)
     yield Section(
         "phases",
@@ -85,6 +95,7 @@ def _of(report: Report) -> Iterator[Section]:
             for one in report.slowest
         ],
     )
+    yield _crates(report)
 
 
 def _targets(checked: Sequence[Checked]) -> Section:
@@ -120,6 +131,43 @@ def _kinds(report: Report) -> Section:
             (found.kind, MEANING[found.kind], *_spread(found.ready), median_text(found.whole), trend_text(found.trend))
             for found in report.kinds
         ],
+    )
+
+
+def _saved(found: Saved | None) -> Section:
+    title = "Saved compared with a plain build"
+    head = ("kind", "runs", "plain build", "here", "saved")
+    if found is None:
+        return Section("saved", title, f"no plain build is recorded; `{COMMAND}` measures one", head, ())
+    left = ", ".join(f"{kind} {runs}" for kind, runs in found.left_out.items())
+    note = f"runs times the difference of the medians; the plain build was measured {when_text(found.at)}"
+    note += f"; left out, for want of a measured counterpart: {left}" if left else ""
+    rows = [
+        (
+            one.kind,
+            str(one.runs),
+            f"{seconds_text(one.plain)} (n={one.n_plain})",
+            f"{seconds_text(one.median)} (n={one.runs})",
+            signed_text(one.seconds),
+        )
+        for one in found.kinds
+    ]
+    together = ("together", str(found.runs), "", "", signed_text(found.seconds))
+    return Section("saved", title, note, head, [*rows, together] if rows else ())
+
+
+def _crates(report: Report) -> Section:
+    rows = [
+        (one_line(one.crate), one_line(one.version), seconds_text(one.seconds), share_text(one.share), str(one.cooks))
+        for one in report.crates.crates
+    ]
+    return Section(
+        "crates",
+        "Slowest crates of cooks",
+        "compiling and build script, in the latest cook that compiled it; share of that cook's compiling; "
+        f"cooks: in how many of {report.crates.cooks} it was among the {KEPT} slowest",
+        ("crate", "version", "took", "share", "cooks"),
+        rows,
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.report.sections import sections
+from layerdoit.report.sections import NUMBERS, Section, sections
 from layerdoit.report.wording import heading
 
 if TYPE_CHECKING:
@@ -17,26 +17,33 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 140
 """Columns where the output is no terminal."""
-_NUMBERS: Final = ("n", "reused", "pulled", "built", "failed", "hit rate", "median", "p90", "took", "newest")
 _STYLES: Final = {"met": "green", "missed": "bold red", "no data": "yellow"}
 
 
 def show(report: Report, checked: Sequence[Checked], out: TextIO | None = None) -> None:
     """Print the report as tables."""
+    show_sections(heading(report), sections(report, checked), out)
+
+
+def show_sections(lead: str, shown: Iterable[Section], out: TextIO | None = None) -> None:
+    """Print a line, and tables below it."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     stream = out or sys.stdout
     console = Console(file=stream, width=None if stream.isatty() else WIDTH, highlight=False)
-    console.print(Text(heading(report)))
-    for section in sections(report, checked):
+    console.print(Text(lead))
+    for section in shown:
+        console.print()
+        if not section.rows:
+            console.print(Text(f"{section.title}: {section.note}"))
+            continue
         table = Table(title=Text(section.title), caption=Text(section.note), title_justify="left", box=None)
         table.caption_justify = "left"
         for name in section.head:
-            table.add_column(Text(name, "bold"), justify="right" if name in _NUMBERS else "left")
+            table.add_column(Text(name, "bold"), justify="right" if name in NUMBERS else "left")
         for row in section.rows:
             # Not plain text, in which rich would see markup.
             table.add_row(*(Text(cell, _STYLES.get(cell, "")) for cell in row))
-        console.print()
         console.print(table)

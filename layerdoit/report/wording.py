@@ -18,6 +18,11 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds < 0.995 else duration_text(seconds)
 
 
+def signed_text(seconds: float) -> str:
+    """A difference; less than nothing with a minus."""
+    return f"-{seconds_text(-seconds)}" if seconds < 0 else seconds_text(seconds)
+
+
 def when_text(at: float | None) -> str:
     """A moment in local time."""
     return NOTHING if at is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(at))

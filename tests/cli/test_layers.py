@@ -13,9 +13,9 @@ from tests.cli.scratch import Crate, docker
 def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
     """Layer -> action and reasons, from the documented JSON."""
     told = json.loads(crate.doit("layers", "plan", "--json", *words).out)
-    assert list(told) == ["layers"]
+    assert list(told) == ["layers", "removes"]
     for layer in told["layers"]:
-        assert list(layer) == ["layer", "action", "key", "tag", "reasons", "expected"]
+        assert list(layer) == ["layer", "action", "key", "tag", "reasons", "expected", "pull", "push"]
         assert layer["action"] in ("reuse", "pull", "build")
         assert layer["tag"].endswith(f"{layer['layer']}-{layer['key'][:12]}")
         assert layer["reasons"]
@@ -52,6 +52,25 @@ def test_plan_says_why(own: Crate) -> None:
     shutil.rmtree(own.folder / ".layerdoit")
     docker("image", "rm", *(tag for tag in own.images() if ":app-" in tag or ":latest" in tag))
     assert plan(own)["app"] == ("build", "not built before")
+
+
+def test_plan_says_what_retention_will_remove(own: Crate) -> None:
+    """And the build removes exactly that."""
+    settings = (own.folder / "layerdoit.yaml").read_text()
+    own.write("layerdoit.yaml", settings + "retention:\n  after_build: true\n  app: {keep_last: 2}\n")
+    own.doit("image").ok()
+    own.edit("src/main.rs", "first text", "second text")
+    own.doit("image").ok()
+    assert json.loads(own.doit("layers", "plan", "--json").ok().out)["removes"] is None, "nothing is built"
+    own.edit("src/main.rs", "second text", "third text")
+    before = {tag for tag in own.images() if ":app-" in tag}
+    removes = json.loads(own.doit("layers", "plan", "--json").ok().out)["removes"]
+    assert (len(removes["images"]), removes["mounts"], len(before)) == (1, 0, 2)
+    shown = own.doit("layers", "plan").ok().out.splitlines()[-1]
+    assert shown.startswith("would remove 1 image, up to ")
+    assert shown.endswith(f"(retention): {removes['images'][0]}")
+    assert "retention: " in own.doit("image").ok().out
+    assert before - {tag for tag in own.images() if ":app-" in tag} == set(removes["images"])
 
 
 def test_plan_names_changed_dependencies(own: Crate) -> None:

@@ -161,6 +161,10 @@ def test_every_layer_is_pulled_by_its_key(
     assert docker("image", "ls", "--quiet", repository) == ""
     forget(tree)
     assert plan(tree) == {"base": "pull", "deps": "pull", "app": "pull"}
+    pulls = [layer["pull"]["bytes"] for layer in json.loads(tree.doit("layers", "plan", "--json").stdout)["layers"]]
+    assert pulls[0] > 10_000_000, "two images"
+    assert 0 < pulls[1] < pulls[0], "what the base brings is not pulled again"
+    assert 0 < pulls[2] < pulls[0]
     done = tree.doit()
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines() if " in " in line]

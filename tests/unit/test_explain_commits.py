@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from layerdoit import project
 from layerdoit.errors import LayerdoitError
 from layerdoit.explain import answer, commits
 from layerdoit.project import Project
+from layerdoit.workspace import toolchain
 from tests.unit import tiny
 from tests.unit.tiny import Tiny, lock
 
@@ -107,6 +109,27 @@ def test_a_toolchain_file_that_came_later_is_not_the_commits(tree: Tiny) -> None
     assert "toolchain: 1.94.0 → 1.95.0" in said(tree, "second", "tree")
 
 
+def test_the_commit_asks_no_compiler_that_the_tree_has_asked(tree: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.replace("layerdoit.yaml", "toolchain: 1.95.0\n", "")
+    commit(tree, "second")
+    asked: list[Path] = []
+
+    def detected(root: Path, *_: object) -> toolchain.Toolchain:
+        asked.append(root)
+        return toolchain.Toolchain("stable", "1.95.0", None, "x86_64-unknown-linux-gnu", "the host's rustc", ())
+
+    monkeypatch.setattr(project, "detect", detected)
+    said(tree, "second", "tree")
+    assert asked == [tree.root]
+    tree.write("rust-toolchain.toml", '[toolchain]\nchannel = "stable"\n')
+    said(tree, "second", "tree")
+    assert len(asked) == 3, "another file names it there"
+    tree.write("rust-toolchain.toml", '[toolchain]\npath = "toolchain"\n')
+    commit(tree, "third")
+    said(tree, "third", "tree")
+    assert len(asked) == 5, "a toolchain beside the file is another one"
+
+
 def test_submodules_count_as_far_as_their_commits_are_here(tree: Tiny, tmp_path: Path) -> None:
     other = tiny.make(tmp_path / "other")
     other.git("init", "--quiet")
@@ -137,7 +160,7 @@ def test_what_git_calls_a_commit_is_one(tree: Tiny, word: str) -> None:
     assert found.subject == "first"
 
 
-@pytest.mark.parametrize("word", ["nowhere", "HEAD:api", "--help", "", "HEAD^{tree}", "main..first"])
+@pytest.mark.parametrize("word", ["nowhere", "HEAD:api", "--help", "", "HEAD^{tree}", "main..first", "^main", "HEAD^!"])
 def test_what_is_no_commit_is_none(tree: Tiny, word: str) -> None:
     assert commits.find(tree.root, word) is None
 

@@ -15,6 +15,7 @@ import pytest
 
 from layerdoit import history
 from layerdoit.history import LayerRecord, Run, store
+from layerdoit.history.crates import Crate
 from layerdoit.history.figures import figures
 
 VARIANT = "dev/host"
@@ -66,10 +67,11 @@ def test_its_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(store, "KEPT", 3)
     long = LayerRecord("app", "key", "build", reasons=["x" * 10_000] * 100)
     for number in range(6):
-        history.save(tmp_path, run(f"t{number}"), [long], {"plan": 1.0})
+        history.save(tmp_path, run(f"t{number}"), [long], {"plan": 1.0}, [Crate("serde", "1.0.0", 2.5, 0.5)])
     assert rows(tmp_path, "SELECT token FROM runs") == [("t3",), ("t4",), ("t5",)]
     assert rows(tmp_path, "SELECT COUNT(*), MAX(LENGTH(reasons)) < 7000 FROM layers") == [(3, 1)]
     assert rows(tmp_path, "SELECT COUNT(*) FROM phases") == [(3,)]
+    assert rows(tmp_path, "SELECT COUNT(*) FROM crates") == [(3,)]
 
 
 WRITER = """
@@ -138,6 +140,21 @@ def test_the_first_form_is_taken_over(tmp_path: Path) -> None:
     ]
     assert rows(tmp_path, "PRAGMA user_version") == [(store.VERSION,)]
     assert rows(tmp_path, "SELECT name FROM sqlite_master WHERE name LIKE 'old%'") == []
+
+
+def test_what_a_version_lacks_is_added(tmp_path: Path) -> None:
+    """Each version's tables are added to a file of any version before."""
+    saved(tmp_path, app(3.0))
+    with closing(sqlite3.connect(tmp_path / store.FILE)) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for added in set(tables) - {"runs", "layers", "phases"}:
+            connection.execute(f"DROP TABLE {added}")
+        connection.execute("PRAGMA user_version=1")
+    crate = Crate("serde", "1.0.0", 2.5, 0.5)
+    history.save(tmp_path, run("later"), crates=[crate])
+    assert rows(tmp_path, "SELECT crate, version, seconds, share FROM crates") == [("serde", "1.0.0", 2.5, 0.5)]
+    assert rows(tmp_path, "SELECT COUNT(*) FROM runs") == [(2,)]
+    assert {row[0] for row in rows(tmp_path, "SELECT name FROM sqlite_master WHERE type = 'table'")} == set(tables)
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first form", "none"])

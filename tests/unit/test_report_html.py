@@ -71,6 +71,9 @@ RUNS = st.fixed_dictionaries(
         "seconds": NUMBER,
         "layers": layers(),
         "phases": st.dictionaries(st.one_of(st.sampled_from(["plan", "start", "swap"]), TEXT), NUMBER, max_size=3),
+        "crates": st.lists(
+            st.fixed_dictionaries({"crate": TEXT, "version": TEXT, "seconds": NUMBER, "share": NUMBER}), max_size=3
+        ),
     }
 )
 
@@ -106,7 +109,8 @@ def row(*, seconds: float = 2.0, **app: Any) -> dict[str, Any]:
     layer = LayerRecord("app", "k", **{"action": "build", "seconds": 1.0, "compiled": 1, "reasons": reasons, **app})
     run = {"id": 1, "at": 1000.0, "task": EVIL, "variant": VARIANT, "host": EVIL, "version": "1", "git_commit": EVIL}
     ended = {"dirty": True, "outcome": "ok", "failed_in": None, "error": None, "seconds": seconds}
-    return {**run, **ended, "layers": {"app": vars(layer)}, "phases": {"swap": 0.1}}
+    crates = [{"crate": EVIL, "version": "1.0.0", "seconds": seconds, "share": 0.5}]
+    return {**run, **ended, "layers": {"app": vars(layer)}, "phases": {"swap": 0.1}, "crates": crates}
 
 
 def report_of(rows: list[dict[str, Any]], name: str = "shop") -> figures.Report:
@@ -158,7 +162,7 @@ def test_nothing_comes_from_elsewhere() -> None:
 def test_the_page_has_its_charts_and_their_numbers() -> None:
     rows = [row(seconds=number, size=number * 10**6) for number in (1, 2, 3)]
     page = html.page(report_of(rows), ())
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
     assert "<title>app: built in 3 of 3 runs</title>" in page
     assert "<title>leaf: median 1.9 s, p90 2.9 s, n=3</title>" in page
     assert "2 MB</title>" in page
@@ -175,10 +179,12 @@ def test_no_runs_yet() -> None:
 def test_marks_stay_on_the_paper() -> None:
     rows = [row(seconds=seconds) for seconds in (0.0, 1e-9, 5.0, 1e300)]
     report = report_of(rows)
-    for drawing in (charts.over_time(report), charts.kinds(report), charts.sizes(report)):
+    for drawing in (charts.over_time(report), charts.kinds(report), charts.sizes(report), charts.crates(report)):
         for x, y in re.findall(r'cx="([^"]+)" cy="([^"]+)"', drawing):
             assert 0 <= float(x) <= charts.WIDTH
             assert 0 <= float(y) <= charts.HEIGHT
+        for x, width in re.findall(r'<rect x="([^"]+)" y="[^"]+" width="([^"]+)"', drawing):
+            assert charts.LEFT <= float(x) <= float(x) + float(width) < charts.WIDTH - charts.RIGHT
 
 
 def test_elements() -> None:

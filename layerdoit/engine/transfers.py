@@ -1,0 +1,79 @@
+"""What would travel from a registry: sizes by its manifests, without what the engine has already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from layerdoit.engine.plugin import buildx
+from layerdoit.errors import LayerdoitError
+from layerdoit.process import capture_quick
+from layerdoit.workspace.machine import architecture, docker_name
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Of an image in a registry. `content`: digest of what is unpacked; `size`: bytes as they travel."""
+
+    content: str
+    size: int
+
+
+def to_pull(references: Sequence[str], local: Collection[Sequence[str]]) -> list[int | None]:
+    """Bytes that pulling each image takes, one after the other; None where the registry does not tell.
+
+    `local`: the unpacked layers, lowest first, of images on the engine.
+    """
+    with ThreadPoolExecutor(2 * len(references) or 1) as beside:
+        return needed(list(beside.map(layers, references)), local)
+
+
+def needed(images: Iterable[Sequence[Layer] | None], local: Collection[Sequence[str]]) -> list[int | None]:
+    """Bytes for each image. A layer is there when an image has it upon the same lower ones."""
+    there = {tuple(rootfs[:end]) for rootfs in local for end in range(1, len(rootfs) + 1)}
+    found: list[int | None] = []
+    for image in images:
+        if image is None:
+            found.append(None)
+            continue
+        stacks = [tuple(layer.content for layer in image[:end]) for end in range(1, len(image) + 1)]
+        found.append(sum(layer.size for layer, stack in zip(image, stacks, strict=True) if stack not in there))
+        there.update(stacks)
+    return found
+
+
+def layers(reference: str) -> tuple[Layer, ...] | None:
+    """The layers of an image in a registry, lowest first; None where that cannot be found out."""
+    try:
+        with ThreadPoolExecutor(1) as beside:
+            described = beside.submit(_inspected, reference, "--format", "{{json .Image}}")
+            manifest = _inspected(reference, "--raw")
+            if "layers" not in manifest:
+                digest = _of_this_machine(manifest)
+                manifest = _inspected(f"{reference.partition('@')[0]}@{digest}", "--raw")
+            contents = _image(described.result())["rootfs"]["diff_ids"]
+            sizes = [int(layer["size"]) for layer in manifest["layers"]]
+            return tuple(Layer(content, size) for content, size in zip(contents, sizes, strict=True))
+    except (LayerdoitError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _inspected(reference: str, *how: str) -> Any:
+    return json.loads(capture_quick([*buildx(), "imagetools", "inspect", reference, *how]))
+
+
+def _of_this_machine(index: Mapping[str, Any]) -> str:
+    wanted = docker_name(architecture())
+    return {one["platform"]["architecture"]: str(one["digest"]) for one in index["manifests"]}[wanted]
+
+
+def _image(described: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of an index there is one for each platform."""
+    if "rootfs" in described:
+        return described
+    wanted = docker_name(architecture())
+    found: dict[str, Mapping[str, Any]] = {platform.split("/")[1]: one for platform, one in described.items()}
+    return found[wanted]
