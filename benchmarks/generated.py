@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import engine
+from layerdoit.bench.clock import ask
 
 _LINE = "// a line of a file that no module names: it is sent, hashed and looked at, and costs no compiling\n"
 _PER_FOLDER = 50
@@ -62,5 +62,5 @@ def workspace(folder: Path, files: int = 0) -> Path:
         path = folder / "middle" / "src" / f"part{number // _PER_FOLDER:03d}" / f"file{number:05d}.rs"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"// {number}\n" + _LINE * (10 + number % 20))
-    engine.ask(["cargo", "generate-lockfile"], folder)
+    ask(["cargo", "generate-lockfile"], folder)
     return folder

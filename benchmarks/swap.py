@@ -7,86 +7,70 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from benchmarks import engine, noop, peers, report, run, scenarios, subject
-from benchmarks.scenarios import Tree
+from benchmarks import harness, report
+from benchmarks.harness import Copy
 from layerdoit import actions, cycle
+from layerdoit.bench import results, scenarios
+from layerdoit.bench.results import Result
+from layerdoit.bench.sessions import Session
 from layerdoit.deploy.base import Release
+from layerdoit.errors import LayerdoitError
 from layerdoit.planner import plan_of
 from layerdoit.project import Project
 
 
-def prepared(name: str, work: Path, options: argparse.Namespace) -> Tree:
+def prepared(options: argparse.Namespace, session: Session) -> Copy:
     """A copy of the project that publishes a free port, with its first container running."""
-    project = options.project.resolve()
-    tree = work / "tree" / project.name
-    root = subject.copy(project, tree)
-    entrypoint = subject.original_entrypoint(root)
-    subject.configure(root, name, options.profile, name, entrypoint)
-    _free_port(root)
-    state = Tree(tree, root, name.rsplit("-", 1)[-1], subject.places(root, entrypoint, None, None), None)
-    state.begin()
-    engine.ask([peers.doit(), "cycle_fast"], root)
-    return state
+    made = harness.copied(options, session)
+    _free_port(made)
+    scenarios.Tree(made.tree, made.root, session.name.rsplit("-", 1)[-1], made.places).begin()
+    harness.doit(made.root, "cycle_fast")
+    return made
 
 
-def _free_port(root: Path) -> None:
+def _free_port(made: Copy) -> None:
     import yaml
 
-    path = root / "layerdoit.yaml"
+    path = made.root / "layerdoit.yaml"
     settings = yaml.safe_load(path.read_text())
     settings["deploy"] = {**(settings.get("deploy") or {}), "publish": 0, "name": settings["project"]}
     path.write_text(yaml.safe_dump(settings, sort_keys=False))
 
 
-def swap(state: Tree) -> dict[str, float]:
+def swap(made: Copy) -> dict[str, float]:
     """Edit, build, then measure the cycle from the finished image on."""
-    path = state.root / state.places.leaf
-    edited = scenarios.with_line(path.read_text(), "leaf", uuid.uuid4().hex[:8], state.places.leaf_edition)
-    path.write_text(edited)
-    engine.ask([peers.doit(), "image"], state.root)
-    project = Project(state.root, {})
+    path = made.root / made.places.leaf
+    path.write_text(scenarios.with_line(path.read_text(), "leaf", uuid.uuid4().hex[:8], made.places.leaf_edition))
+    harness.doit(made.root, "image")
+    project = Project(made.root, {})
     spec = plan_of(project).step("app").spec
     found = cycle.run(actions.deployment(project), lambda: Release(spec.tag, spec.key))
     if found.error or not found.replaced:
-        raise engine.Failed(f"nothing was replaced: {found.error or 'no container ran before'}")
+        raise LayerdoitError(f"nothing was replaced: {found.error or 'no container ran before'}")
     return {name: round(seconds, 4) for name, seconds in found.phases if name != "build"}
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure, clean, report."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.swap", description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--project", type=Path, default=run.EXAMPLE, help="a project with a `deploy` section")
-    parser.add_argument("--profile", default="dev", help="cargo profile")
+    parser = harness.parser("swap", __doc__)
     parser.add_argument("--runs", type=int, default=5, help="how often a container is replaced")
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--markdown", type=Path, help="write the table here")
-    options = parser.parse_args(argv)
-    name = f"layerdoit-bench-{uuid.uuid4().hex[:8]}"
-    work = Path(tempfile.mkdtemp(prefix=f"{name}-"))
-    meta = {"project": options.project.resolve().name, "profile": options.profile, **run.about(options.runs)}
-    result, code = report.Result("swap", meta), 0
-    with engine.terminated_as_interrupted():
-        try:
-            state = prepared(name, work, options)
-            for _ in range(options.runs):
-                result = replace(result, rows=[*result.rows, {"phases": swap(state)}])
-        except KeyboardInterrupt:
-            code = 130
-        except engine.Failed as error:
-            run.say(f"error: {error}")
-            code = 1
-        finally:
-            with engine.undisturbed():
-                engine.remove_deployment(name)
-            noop.clean(name, work)
-    if result.rows:
-        run.write(options, result)
+    given = parser.parse_args(argv)
+    found: list[dict[str, dict[str, float]]] = []
+
+    def every(options: argparse.Namespace, session: Session) -> None:
+        made = prepared(options, session)
+        found.extend({"phases": swap(made)} for _ in range(options.runs))
+
+    result = Result("swap", harness.meta(given, given.runs))
+    code = harness.measured(given, every)
+    if found:
+        result = replace(result, rows=found)
+        harness.tell(report.section(result))
+        harness.write(given.json, results.to_json(result))
     return code
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import engine, subject
-from benchmarks.subject import Places
+from layerdoit.bench import subject
+from layerdoit.bench.clock import ask
+from layerdoit.bench.places import Places
+from layerdoit.errors import WorkspaceError
+from layerdoit.process import ProgramMissing
 
 SCENARIOS: Mapping[str, str] = {
     "cold": "cold: base images there, nothing else",
@@ -74,7 +77,7 @@ def with_description(manifest: str, text: str) -> str:
     lines = manifest.split("\n")
     start = next((at for at, line in enumerate(lines) if re.fullmatch(r"\s*\[package\]\s*(#.*)?", line)), None)
     if start is None:
-        raise engine.Failed("the leaf's Cargo.toml has no [package] line")
+        raise WorkspaceError("the Cargo.toml of the edited binary has no [package] line")
     end = next((at for at in range(start + 1, len(lines)) if re.match(r"\s*\[", lines[at])), len(lines))
     for name in ("description", "homepage", "documentation"):
         at = next((n for n in range(start + 1, end) if re.match(rf"\s*{name}\b", lines[n])), None)
@@ -83,7 +86,7 @@ def with_description(manifest: str, text: str) -> str:
             return "\n".join([*lines[: start + 1], new, *lines[start + 1 :]])
         if re.fullmatch(rf'\s*{name}\s*=\s*"(?!"")[^"]*"\s*(#.*)?', lines[at]):
             return "\n".join([*lines[:at], new, *lines[at + 1 :]])
-    raise engine.Failed("the leaf's Cargo.toml has no field that one line can change")
+    raise WorkspaceError("the Cargo.toml of the edited binary has no field that one line can change")
 
 
 def with_asset_mark(content: str, suffix: str, state: str) -> str:
@@ -129,26 +132,27 @@ def other_versions(version: str) -> list[str]:
     )
 
 
-def find_bump(scratch: Path, candidates: list[str], wanted: str | None) -> Bump | None:
-    """Let cargo itself try, in a scratch copy: the newest compatible version, else an earlier patch."""
+def find_bump(scratch: Path, candidates: Sequence[str]) -> Bump | None:
+    """Let cargo itself try, in a scratch copy: the newest compatible version, else an earlier patch.
+
+    None where nothing was found, or this machine has no cargo.
+    """
     lockfile = scratch / "Cargo.lock"
-    original = lockfile.read_text()
-    names, _, precise = (wanted or "").partition("@")
-    for crate in [names] if wanted else candidates:
+    original = lockfile.read_text(encoding="utf-8")
+    for crate in candidates:
         versions = [version for name, version in locked(original) if name == crate]
         if len(versions) != 1:
             continue
-        tries = [precise] if precise else ["", *other_versions(versions[0])]
-        for version in tries:
-            engine.ask(
-                ["cargo", "update", "-p", crate, *(["--precise", version] if version else [])], scratch, check=False
-            )
-            changed = lockfile.read_text()
-            lockfile.write_text(original)
+        for version in ["", *other_versions(versions[0])]:
+            words = ["cargo", "update", "-p", crate, *(["--precise", version] if version else [])]
+            try:
+                ask(words, scratch, check=False)
+            except ProgramMissing:
+                return None
+            changed = lockfile.read_text(encoding="utf-8")
+            lockfile.write_text(original, encoding="utf-8")
             if (found := single_change(original, changed)) and found[0] == crate:
                 return Bump(*found, changed)
-    if wanted:
-        raise engine.Failed(f"--bump {wanted}: cargo update changed nothing, or more than this crate")
     return None
 
 
@@ -197,7 +201,7 @@ class Tree:
         if scenario == "deep" and not self.places.deep:
             return "there is no library below the binary"
         if scenario == "bump" and not self.bump:
-            return "no locked crate has another version that changes nothing else"
+            return "cargo on this machine found no locked crate with another version that changes nothing else"
         if scenario == "asset" and not self.places.asset:
             return "there are no assets"
         return ""

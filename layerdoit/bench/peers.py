@@ -7,12 +7,14 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import engine
-from benchmarks.subject import Facts
+from layerdoit.bench import engine
+from layerdoit.bench.clock import compiled, timed
+from layerdoit.bench.subject import Facts
 from layerdoit.secrets import Secrets
 
 DOCKER_PEERS = ("plain", "mount", "chef")
-PEERS = (*DOCKER_PEERS, "layerdoit", "native")
+OURS = "layerdoit"
+PEERS = (*DOCKER_PEERS, OURS, "native")
 CHEF_VERSION = "0.1.78"
 
 _SECRETS = (
@@ -27,15 +29,6 @@ _NETWORK = (
 )
 # Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` has 20,000 files.
 _OUT = "/peer/out"
-
-# cargo-chef, compiled once; what is measured starts from this image.
-CHEF_IMAGE = f"""\
-ARG BUILDER
-FROM ${{BUILDER}}
-ARG CHEF_VERSION
-RUN {_SECRETS} {_NETWORK}; \\
-    cargo install cargo-chef --locked --version "$CHEF_VERSION" --root /usr/local && rm -rf /cargo/registry
-"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ def build(peer: str, now: Round, facts: Facts) -> Built:
     """Build the tree as it stands with one peer."""
     if peer == "native":
         return _native(now, facts)
-    if peer == "layerdoit":
+    if peer == OURS:
         return _layerdoit(now, facts)
     return _docker(peer, now, facts)
 
@@ -76,6 +69,11 @@ def doit() -> str:
     """The `doit` of this Python."""
     beside = Path(sys.executable).with_name("doit")
     return str(beside) if beside.exists() else "doit"
+
+
+def command() -> list[str]:
+    """The `doit` of this Python on the copy's dodo.py, whatever the project configures for doit."""
+    return [doit(), "-f", "dodo.py"]
 
 
 def profile_folder(facts: Facts) -> str:
@@ -98,20 +96,20 @@ def _words(output: str) -> str:
 def _layerdoit(now: Round, facts: Facts) -> Built:
     logs = now.root / ".layerdoit" / "logs"
     before = set(logs.glob("*.log"))
-    ran = engine.timed([doit(), "image"], now.root)
+    ran = timed([*command(), "image"], now.root)
     new = sorted(set(logs.glob("*.log")) - before)
     text = "\n".join(path.read_text(errors="replace") for path in new)
     layers = [path.stem.rsplit("-", 1)[-1] for path in new]
     error = _words(ran.output) if ran.code else ""
-    return Built(ran.seconds, engine.compiled(text), layers, facts.friendly, None, error)
+    return Built(ran.seconds, compiled(text), layers, facts.friendly, None, error)
 
 
 def _native(now: Round, facts: Facts) -> Built:
     target = now.work / "native-target"
     argv = ["cargo", "build", "--locked", *facts.cargo_args, *facts.bin_args]
-    ran = engine.timed(argv, now.root, {**dict(facts.env), "CARGO_TARGET_DIR": str(target)})
+    ran = timed(argv, now.root, {**dict(facts.env), "CARGO_TARGET_DIR": str(target)})
     error = _words(ran.output) if ran.code else ""
-    return Built(ran.seconds, engine.compiled(ran.output), [], "", target / profile_folder(facts), error)
+    return Built(ran.seconds, compiled(ran.output), [], "", target / profile_folder(facts), error)
 
 
 def _docker(peer: str, now: Round, facts: Facts) -> Built:
@@ -123,14 +121,21 @@ def _docker(peer: str, now: Round, facts: Facts) -> Built:
     iidfile = folder / "iid"
     args = {"BUILDER": facts.builder, "RUNTIME": facts.runtime, "CHEF": now.chef}
     tag = image_tag(peer, now)
-    call = engine.Build(dockerfile, now.tree, tag, args, now.secrets, iidfile)
-    ran = engine.timed(call.argv(), now.work, call.environment())
+    call = engine.Build(dockerfile, now.tree, tag, args, now.secrets, now.project, iidfile)
+    ran = timed(call.argv(), now.work, call.environment())
     error = _words(ran.output) if ran.code else ""
     image = "" if error else iidfile.read_text().strip()
-    return Built(ran.seconds, engine.compiled(ran.output), [], image, None, error)
+    return Built(ran.seconds, compiled(ran.output), [], image, None, error)
 
 
 # --- Dockerfiles -----------------------------------------------------------------------------------------------------
+
+
+def chef_image(token: str) -> str:
+    """cargo-chef, compiled once; what is measured starts from this image."""
+    install = f"cargo install cargo-chef --locked --version {CHEF_VERSION} --root /usr/local"
+    command = f"RUN {_SECRETS} : {token}; {_NETWORK}; {install} && rm -rf /cargo/registry"
+    return f"ARG BUILDER\nFROM ${{BUILDER}}\n{command}\n"
 
 
 def ignored(peer: str, facts: Facts) -> str:
@@ -140,9 +145,9 @@ def ignored(peer: str, facts: Facts) -> str:
 
 
 def dockerfile_text(peer: str, token: str, facts: Facts) -> str:
-    """A peer's Dockerfile; every RUN holds the run's token."""
+    """A peer's Dockerfile; every RUN and every stage holds the run's token, and so do BuildKit's records of them."""
     if peer == "chef":
-        return "\n".join([*_chef_head(token, facts), _compile(token, facts, ""), *_final(facts)])
+        return "\n".join([*_chef_head(token, facts), _compile(token, facts, ""), *_final(token, facts)])
     mounts = ""
     if peer == "mount":
         mounts = (
@@ -150,8 +155,14 @@ def dockerfile_text(peer: str, token: str, facts: Facts) -> str:
             f" --mount=type=cache,id={token}-git,target=/cargo/git/db"
             f" --mount=type=cache,id={token}-target,target={_workdir(facts)}/target,sharing=locked"
         )
-    head = ["ARG BUILDER", "ARG RUNTIME", "FROM ${BUILDER} AS build", f"WORKDIR {_workdir(facts)}", "COPY . /src"]
-    return "\n".join([*head, _compile(token, facts, mounts), *_final(facts)])
+    head = [
+        "ARG BUILDER",
+        "ARG RUNTIME",
+        f"FROM ${{BUILDER}} AS build-{token}",
+        f"WORKDIR {_workdir(facts)}",
+        "COPY . /src",
+    ]
+    return "\n".join([*head, _compile(token, facts, mounts), *_final(token, facts)])
 
 
 def _workdir(facts: Facts) -> str:
@@ -160,9 +171,16 @@ def _workdir(facts: Facts) -> str:
 
 def _chef_head(token: str, facts: Facts) -> list[str]:
     """Plan and cook. Local packages that are no members are not in a recipe: cooking needs them as they are."""
-    lines = ["ARG CHEF", "ARG RUNTIME", "FROM ${CHEF} AS planner", f"WORKDIR {_workdir(facts)}", "COPY . /src"]
+    lines = [
+        "ARG CHEF",
+        "ARG RUNTIME",
+        f"FROM ${{CHEF}} AS planner-{token}",
+        f"WORKDIR {_workdir(facts)}",
+        "COPY . /src",
+    ]
     lines += [f"RUN : {token}; cargo chef prepare --recipe-path /recipe.json"]
-    lines += ["FROM ${CHEF} AS build", f"WORKDIR {_workdir(facts)}", "COPY --from=planner /recipe.json /recipe.json"]
+    lines += [f"FROM ${{CHEF}} AS build-{token}", f"WORKDIR {_workdir(facts)}"]
+    lines += [f"COPY --from=planner-{token} /recipe.json /recipe.json"]
     lines += [f"COPY {shlex.quote(path)} /src/{shlex.quote(path)}" for path in facts.other_packages]
     cook = shlex.join(chef_args(facts.cargo_args))
     lines += [f"RUN {_SECRETS} : {token}; {_NETWORK}; {_env(facts)}cargo chef cook --recipe-path /recipe.json {cook}"]
@@ -192,7 +210,7 @@ def _compile(token: str, facts: Facts, mounts: str) -> str:
     )
 
 
-def _final(facts: Facts) -> list[str]:
-    lines = ["FROM ${RUNTIME}", f"COPY --from=build {_OUT}/ /usr/local/bin/"]
+def _final(token: str, facts: Facts) -> list[str]:
+    lines = [f"FROM ${{RUNTIME}} AS final-{token}", f"COPY --from=build-{token} {_OUT}/ /usr/local/bin/"]
     lines += [f'COPY ["{source}", "{place}"]' for source, place in facts.assets]
     return [*lines, f"USER {facts.user}", f'ENTRYPOINT ["/usr/local/bin/{facts.entrypoint}"]', ""]

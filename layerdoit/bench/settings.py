@@ -1,0 +1,67 @@
+"""What layerdoit.yaml, the file that CONFIG names and the variables say together, as one file for a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from layerdoit import config
+from layerdoit.config import reading
+
+
+class Written(str):
+    """A number, switch or date as it stands in the file: `1.80` is not 1.8. `tag`: what YAML takes it for."""
+
+    __slots__ = ("tag",)
+    tag: str
+
+
+def effective(root: Path, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of a project, which were checked before; texts, lists and mappings as YAML has them."""
+    found: dict[str, Any] = {}
+    for path in (root / config.FILE, Path(variables["CONFIG"]) if "CONFIG" in variables else None):
+        if path is not None and path.is_file():
+            found = reading.merged(found, _loaded(path.read_text(encoding="utf-8-sig")) or {})
+    for variable in config.VARIABLES:
+        if variable.path is None or variable.name not in variables:
+            continue
+        value = config.variable_value(variable.name, variables[variable.name])
+        inner: Any = list(value) if isinstance(value, tuple) else value
+        for name in reversed(variable.path.split(".")):
+            inner = {name: inner}
+        found = reading.merged(found, inner)
+    return found
+
+
+def _loaded(text: str) -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Keeps scalars that are no texts as they are written."""
+
+    def written(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Written:
+        value = Written(node.value)
+        value.tag = node.tag
+        return value
+
+    for kind in ("int", "float", "bool", "timestamp"):
+        Loader.add_constructor(f"tag:yaml.org,2002:{kind}", written)
+    return yaml.load(text, Loader)  # noqa: S506 - a safe loader
+
+
+def text(values: Mapping[str, Any]) -> str:
+    """A layerdoit.yaml that says what `effective` found."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes scalars as they were written."""
+
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - every one is written out
+            return True
+
+    def scalar(dumper: yaml.SafeDumper, value: Written) -> yaml.ScalarNode:
+        return dumper.represent_scalar(value.tag, str(value))
+
+    Dumper.add_representer(Written, scalar)
+    return str(yaml.dump(dict(values), Dumper=Dumper, sort_keys=False, allow_unicode=True))
