@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import socketserver
-import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from layerdoit.engine.containers import Container, Containers, Spec
 from layerdoit.errors import DeployError
+from tests.unit.unix_server import Handler, serving
 
 RUNC = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 DIED = RUNC + "waiting for init preliminary setup: read init-p: connection reset by peer: unknown"
@@ -26,49 +25,32 @@ DESCRIBED = {
 }
 
 
-class _Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    refusals: list[str]
-    starts = 0
+@dataclass
+class _Engine:
+    """What it says to those who start a container: one refusal after the other, then yes."""
 
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: _Engine
-
-    def do_POST(self) -> None:
-        self.server.starts += 1
-        if self.server.refusals:
-            self._answer(500, {"message": self.server.refusals.pop(0)})
-        else:
-            self._answer(204, None)
-
-    def do_GET(self) -> None:
-        self._answer(200, DESCRIBED)
-
-    def _answer(self, code: int, content: object) -> None:
-        body = b"" if content is None else json.dumps(content).encode()
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def address_string(self) -> str:
-        return "local"
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class calls it
-        pass
+    refusals: list[str] = field(default_factory=list)
+    starts: int = 0
 
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Engine]:
-    with _Engine(str(tmp_path / "sock"), _Handler) as running:
-        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/sock")
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+    said = _Engine()
+
+    class Answers(Handler):
+        def post(self) -> None:
+            said.starts += 1
+            if said.refusals:
+                self.answer(500, json.dumps({"message": said.refusals.pop(0)}).encode())
+            else:
+                self.answer(204)
+
+        def get(self) -> None:
+            self.answer(200, json.dumps(DESCRIBED).encode())
+
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/sock")
+    with serving(tmp_path / "sock", Answers):
+        yield said
 
 
 def _started() -> Container:

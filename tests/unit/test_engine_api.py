@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import pickle
-import socketserver
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,51 +12,30 @@ import pytest
 
 from layerdoit.engine.api import SocketApi, connect
 from layerdoit.errors import EngineError
+from tests.unit.unix_server import Handler, Server, serving
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(Handler):
     """Answers with the path that was asked for."""
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        body = f'"{self.path.removeprefix("/v1.41")}"'.encode()
-        self.send_response(404 if self.path.endswith("/gone") else 409 if self.path.endswith("/refused") else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def address_string(self) -> str:
-        return "local"
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class calls it
-        pass
-
-
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    connections = 0
-
-    def process_request(self, request: object, client_address: object) -> None:
-        self.connections += 1
-        super().process_request(request, client_address)  # type: ignore[arg-type]
+    def get(self) -> None:
+        code = 404 if self.path.endswith("/gone") else 409 if self.path.endswith("/refused") else 200
+        self.answer(code, f'"{self.path.removeprefix("/v1.41")}"'.encode())
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[_Server]:
-    with _Server(str(tmp_path / "sock"), _Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+def server(tmp_path: Path) -> Iterator[Server]:
+    with serving(tmp_path / "sock", _Handler) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
-def _api(server: _Server) -> SocketApi:
+def _api(server: Server) -> SocketApi:
     return SocketApi(str(server.server_address))
 
 
-def test_one_connection_is_kept(server: _Server) -> None:
+def test_one_connection_is_kept(server: Server) -> None:
     api = _api(server)
     assert [api.get(f"/{number}") for number in range(5)] == [f"/{number}" for number in range(5)]
     assert server.connections == 1
@@ -68,7 +44,7 @@ def test_one_connection_is_kept(server: _Server) -> None:
         api.get("/refused")
 
 
-def test_threads_do_not_share_it(server: _Server) -> None:
+def test_threads_do_not_share_it(server: Server) -> None:
     api = _api(server)
     assert api.get("/main") == "/main"
     with ThreadPoolExecutor(1) as pool:
@@ -77,7 +53,7 @@ def test_threads_do_not_share_it(server: _Server) -> None:
     assert server.connections == 2
 
 
-def test_processes_do_not_share_it(server: _Server) -> None:
+def test_processes_do_not_share_it(server: Server) -> None:
     api = _api(server)
     assert api.get("/parent") == "/parent"
     reading, writing = os.pipe()
@@ -93,7 +69,7 @@ def test_processes_do_not_share_it(server: _Server) -> None:
     assert server.connections == 2
 
 
-def test_it_is_made_anew_where_it_is_sent_to(server: _Server) -> None:
+def test_it_is_made_anew_where_it_is_sent_to(server: Server) -> None:
     api = _api(server)
     api.get("/here")
     assert pickle.loads(pickle.dumps(api)).get("/there") == "/there"
