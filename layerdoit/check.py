@@ -8,8 +8,8 @@ this very tree passed.
 
 from __future__ import annotations
 
+import hashlib
 import re
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from layerdoit.workspace.sources import Sources
 
 _SCRIPTS = ("cook.sh", "build.sh")
-# Lines of a failed check that are shown; the log holds all.
-SHOWN = 200
+# Failed tests that the error names; all stand in what was printed.
+NAMED = 8
+_FAILED = re.compile(r"test (.+) \.\.\. FAILED")
 _RESULT = re.compile(r"test result: \w+\. (\d+) passed; \d+ failed; (\d+) ignored")
 _PROGRESS = re.compile(r"\s*(Compiling|Checking|Finished|Fresh|Blocking) ")
 # Lines of check.sh.
@@ -89,7 +90,7 @@ class CheckProject(Project):
 
     def scripts(self, *names: str) -> dict[str, bytes]:
         """The build's own scripts, to which `cargo build` means tests and clippy."""
-        before = (dockerfile_dir() / "check.sh").read_bytes()
+        before = _before()
         return {
             name: before + content if name in _SCRIPTS else content for name, content in super().scripts(*names).items()
         }
@@ -97,6 +98,7 @@ class CheckProject(Project):
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """The build's, with what dev-dependencies add: their tables, and every locked package."""
+        from layerdoit.layers import deps as deps_layer
         from layerdoit.layers.key import Spec, digest
 
         builder, runtime, cooked, app = super().specs
@@ -104,13 +106,18 @@ class CheckProject(Project):
         locked = {
             f"package {item.name} {item.version}": item.checksum or item.source or "" for item in self.lock.external
         }
-        inputs = {**cooked.inputs, **locked, "check": "tests and clippy", "dev-dependency stubs": stubs}
-        deps = Spec("deps", inputs, cooked.repository)
+        script = {f"{deps_layer.CHECK}script": hashlib.sha256(_before()).hexdigest()[:16]}
+        deps = Spec("deps", {**cooked.inputs, **locked, **script, "dev-dependency stubs": stubs}, cooked.repository)
+        more = {**script, "deps": deps.key}
 
         def listed() -> Mapping[str, str]:
-            return {**app.label_inputs, "deps": deps.key}
+            return {**app.label_inputs, **more}
 
-        return (builder, runtime, deps, Spec("app", {**app.inputs, "deps": deps.key}, app.repository, listed))
+        return (builder, runtime, deps, Spec("app", {**app.inputs, **more}, app.repository, listed))
+
+    def _digest_of(self, layer: str, *scripts: str) -> str:
+        # The build's, so that what it compiled counts here too.
+        return self.plain._digest_of(layer, *scripts)  # noqa: SLF001 - of the same kind
 
     @cached_property
     def known(self) -> Known | None:
@@ -121,10 +128,15 @@ class CheckProject(Project):
         """See `known`."""
 
 
+def _before() -> bytes:
+    """What goes before the build's scripts."""
+    return (dockerfile_dir() / "check.sh").read_bytes()
+
+
 def run(project: CheckProject) -> tuple[list[Outcome], list[str]]:
     """Test and lint, unless this tree passed before; the outcomes of all layers, and what tests and clippy printed.
 
-    Raises BuildError, with that print, when a test or clippy failed.
+    That is shown as it comes. Raises BuildError when a test or clippy failed.
     """
     from layerdoit import build
 
@@ -134,7 +146,7 @@ def run(project: CheckProject) -> tuple[list[Outcome], list[str]]:
         outcomes += build.ensure(project, "app")
     except BuildError as error:
         said = printed(logs(project.state) - before)
-        what = "\n".join(["the check failed", *said[-SHOWN:]]) if said else error.what
+        what = f"the check failed: {failures(said)}" if said else error.what
         if _NO_CLIPPY in said:
             raise BuildError(
                 f"{what}\nclippy was not run: the Rust toolchain in the base image has none",
@@ -152,8 +164,6 @@ def show(project: Project) -> None:
     twin.asked = project.asked
     outcomes, said = run(twin)
     told.outcomes(twin, [outcome for outcome in outcomes[:-1] if outcome.step.action != "reuse"])
-    for text in clippy(said):
-        print(text, file=sys.stderr, flush=True)
     last = outcomes[-1]
     why = "; ".join(last.step.reasons)
     done = f"in {last.seconds:.1f} s: {summary(said)} — {why}" if said else "this tree passed before"
@@ -176,6 +186,16 @@ def printed(new: Collection[Path]) -> list[str]:
             )
             return [text for text in rest[:ended] if not text.startswith("# ") and text.strip()]
     return []
+
+
+def failures(said: Sequence[str]) -> str:
+    """`2 tests failed (a::b, c); clippy: 1 error`."""
+    names = [found[1] for text in said if (found := _FAILED.match(text))]
+    named = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    told = [f"{count_text(len(names), 'test')} failed ({named})"] if names else []
+    errors = sum(text.startswith("error") and "could not compile" not in text for text in clippy(said))
+    told += [f"clippy: {count_text(errors, 'error')}"] if errors else []
+    return "; ".join(told) or summary(said)
 
 
 def summary(said: Sequence[str]) -> str:

@@ -23,6 +23,26 @@ _SCRIPT = re.compile(r"failed to run custom build command for `(?P<crate>[\w-]+)
 _MISSING = re.compile(
     r"(?i)no such file|not ?found|unable to find|could not find|cannot find|did not find|not installed|can't locate"
 )
+_GIT = re.compile(r"(?i)unable to update (?P<url>(?:https?|ssh|git)://[^\s#?]+)")
+_LOGIN = re.compile(
+    r"(?i)got 40[13]\b|failed to authenticate|authentication required|no authentication|permission denied"
+)
+# A warning that the project makes an error; rustc's own errors have a code.
+_DENIED = re.compile(
+    r"^error: (?P<what>.+)\n(?:(?!warning|error).*\n)*?"
+    r"(?:note: the lint level is defined here\n +--> (?P<where>\S+:\d+):\d+$"
+    r"| += note: (?:`.+` implied by|requested on the command line with) `-D (?P<flag>[\w-]+)`)",
+    re.MULTILINE,
+)
+_CAUSE = re.compile(r"Caused by:\n +(.+)")
+
+
+_CAPPED = (
+    "correct it; or, where only a newer Rust says so, build with the one it was written for (TOOLCHAIN=…),"
+    " or add to layerdoit.yaml: env: {RUSTFLAGS: --cap-lints=warn}"
+)
+# Lines of the compiler that are shown.
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -43,7 +63,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Advice:
-    """`sentence`: what the build lacks; `setting`: the line of layerdoit.yaml that brings it, and where it goes."""
+    """`sentence`: what the build lacks; `setting`: the line of layerdoit.yaml that brings it, or what else to do."""
 
     sentence: str
     setting: str
@@ -51,6 +71,13 @@ class Advice:
 
 def advice(words: str, config: Config) -> Advice | None:
     """Advice for a failed build of a project that is configured so; None when there is none to give."""
+    if _SCRIPT.search(words) is None and (repository := _GIT.search(words)):
+        return _not_fetched(repository["url"], words[repository.end() :])
+    if "error[E" not in words and (denied := _DENIED.search(words)):
+        who = denied["where"] or f"deny for {denied['flag']} ([lints] in Cargo.toml, or RUSTFLAGS)"
+        # It may as well be what somebody has just written: the compiler's own words stay.
+        said = words[denied.start() :].partition("error: could not compile")[0].rstrip().splitlines()[:_SHOWN]
+        return Advice("\n".join([f"{who} makes a warning an error", *said]), _CAPPED)
     base = config.base
     found = diagnose(words, base.suite)
     # Debian's libraries are of no use to another C library; and what is installed already is not what is missing.
@@ -62,6 +89,21 @@ def advice(words: str, config: Config) -> Advice | None:
     if where is None:
         return Advice(found.sentence, f"add to layerdoit.yaml: base: {{{', '.join(lists)}}}")
     return Advice(found.sentence, f"set in {where}, under base: {', '.join(lists)}")
+
+
+def _not_fetched(url: str, after: str) -> Advice:
+    """A git dependency that cargo cannot download."""
+    causes = _CAUSE.findall(after)
+    over_ssh = url.startswith("ssh://")
+    if _LOGIN.search(after) and over_ssh:
+        return Advice(f"{url} takes no key of the ssh agent", "ssh-add the key that it takes; `ssh-add -l` lists them")
+    if _LOGIN.search(after):
+        return Advice(
+            f"{url} asks for a login, and a build has none for git over http",
+            "name it by ssh:// in Cargo.toml and Cargo.lock: builds ask the ssh agent of this machine",
+        )
+    why = f": {causes[-1].strip()}" if causes else ""
+    return Advice(f"{url} cannot be fetched{why}", "`doit layers doctor` checks names, proxies and certificates")
 
 
 def diagnose(words: str, suite: str) -> Diagnosis | None:

@@ -73,12 +73,13 @@ def _dependencies(ws: Workspace, lock: Lock, package: Package, entry: LockPackag
     for dependency in package.dependencies:
         if dependency.package == package.name:
             continue
-        place = _line(ws, package, (_TABLES[dependency.kind], dependency.name))
+        what = None
         if dependency.package not in locked:
             what = f"Cargo.lock does not have the dependency `{dependency.package}` of `{package.name}`"
-            yield STALE.found(what, place)
         elif problem := _unfit(ws, dependency, locked[dependency.package]):
-            yield STALE.found(f"`{package.name}` asks for {problem}", place)
+            what = f"`{package.name}` asks for {problem}"
+        if what:
+            yield STALE.found(what, _line(ws, package, (_TABLES[dependency.kind], dependency.name)))
     extra = sorted(name for name in locked if name not in wanted)
     if extra:
         what = f"Cargo.lock says that `{package.name}` depends on {listed(extra)}, its manifest does not"

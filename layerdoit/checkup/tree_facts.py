@@ -28,29 +28,24 @@ def gathered(sources: Sources, assets: frozenset[str]) -> Tree:
     top = "_/" * sources.ups
     found: list[secrets.Secret] = []
     sizes: dict[bool, dict[str, int]] = {True: {}, False: {}}
-    for path, entry in sources.entries.items():
-        if entry.kind == "l":
-            continue
+    paths = [path for path, entry in sources.entries.items() if entry.kind != "l"]
+    for path, host in zip(paths, sources.host_files(), strict=True):
         name = path.removeprefix(top) if path.startswith(top) else posixpath.relpath(path, top or ".")
-        host = str(sources.host_path(path))
         try:
-            size = os.stat(host).st_size
+            # One look-up of the path: there may be tens of thousands.
+            with open(host, "rb", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                content = file.read() if size <= secrets.MAX_SIZE else b""
         except OSError:
             continue
         sizes[path in assets][name] = size
-        found += _secrets(name, host, size)
+        found += _secrets(name, content)
     return Tree(Context(sizes[False], sizes[True]), tuple(found))
 
 
-def _secrets(name: str, host: str, size: int) -> Iterator[secrets.Secret]:
+def _secrets(name: str, content: bytes) -> Iterator[secrets.Secret]:
     if named := secrets.by_name(name):
         yield named
-    elif 0 < size <= secrets.MAX_SIZE:
-        try:
-            with open(host, "rb") as file:
-                content = file.read()
-        except OSError:
-            return
-        # A NUL byte near the start: nobody wrote this with an editor.
-        if b"\0" not in content[:1024]:
-            yield from secrets.in_content(name, content)
+    # A NUL byte near the start: nobody wrote this with an editor.
+    elif b"\0" not in content[:1024]:
+        yield from secrets.in_content(name, content)

@@ -16,6 +16,8 @@ from layerdoit.process import redact
 
 # Lines that the scripts of a build say to us.
 NOTE = re.compile(r"^layerdoit: (.*)$")
+# After these, what is printed until the next note is for the user, as it comes.
+ALOUD = frozenset(("tests", "clippy"))
 _STEP = re.compile(r"\[[^\]]+\] RUN ")
 _COMPILING = re.compile(r"^\s*(?:Compiling|Checking) (\S+) v")
 _DOWNLOADED = re.compile(r"^\s*(Downloaded|Downloading|Updating|Finished)\b")
@@ -114,6 +116,7 @@ class Reader:
         self._exporting: tuple[str, str] | None = None
         self._step = "starting"
         self._crate = ""
+        self._aloud = False
 
     def feed(self, line: str) -> None:
         """One line of buildx's standard error."""
@@ -180,6 +183,7 @@ class Reader:
             self._log(line)
             if note := NOTE.match(line):
                 self.report.notes.append(note[1])
+                self._aloud = note[1] in ALOUD
                 continue
             tail.append(line.rstrip("\r"))
             if found := _COMPILING.match(line):
@@ -187,6 +191,8 @@ class Reader:
                 self._crate = found[1]
             elif _DOWNLOADED.match(line):
                 self._step = line.strip()
+            elif self._aloud:
+                self._display.line(line)
         del tail[:-400]
 
 

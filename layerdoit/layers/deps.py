@@ -23,6 +23,9 @@ PER_CRATE = (
     "option default-features",
 )
 
+# What only `doit check` has. It is cooked from a build's image; a build never from one with dev-dependencies in it.
+CHECK = "check "
+
 # A parent that shares less than this part of its packages saves little and carries much that is dead.
 MIN_OVERLAP = 0.3
 
@@ -63,11 +66,12 @@ def packages(inputs: Mapping[str, str]) -> frozenset[str]:
 def parent(inputs: Mapping[str, str], cooked: Iterable[Cooked], max_chain: int) -> Cooked | None:
     """The image to cook from: compatible, its chain not full, and with the most packages in common."""
     wanted = packages(inputs)
-    compat = compatibility(inputs)
+    built = {name: value for name, value in inputs.items() if not name.startswith(CHECK)}
+    compats = {compatibility(inputs), compatibility(built)}
     candidates = [
         (len(image.packages & wanted), image.created, image)
         for image in cooked
-        if image.compat == compat and image.depth < max_chain
+        if image.compat in compats and image.depth < max_chain
     ]
     if not candidates:
         return None

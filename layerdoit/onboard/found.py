@@ -127,6 +127,9 @@ def look(root: Path) -> Found:
 
     if not (root / "Cargo.lock").is_file():
         hint = "run `cargo generate-lockfile` and commit Cargo.lock, then run this again"
+        nested = [folder for folder in _folders(root) if (folder / "Cargo.toml").is_file()]
+        if with_lock := [folder.name for folder in nested if (folder / "Cargo.lock").is_file()]:
+            hint += f"; or name a project below that has one: --root {with_lock[0]}"
         raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
     workspace = manifest.load(root)
     locked = lock.load(root)

@@ -141,18 +141,19 @@ class _Local:
         """Every dependency of a local package on an external one, active and not."""
         for key, package in self.ws.packages.items():
             on = self.features.get(key)
+            forwarded = _forwarded(package)
             for dependency in package.dependencies:
-                if dependency.path is not None or not cfg.applies(dependency.target, self.triple):
-                    continue
-                entry = self._entry(package, dependency)
+                entry = self._entry(package, dependency) if dependency.path is None else None
                 if entry is None:
                     continue
                 features, default = _asked(dependency)
                 base = features | (frozenset(("default",)) if default else frozenset())
-                runs = on is not None and dependency.kind != "dev" and dependency.name in self.used[key]
+                # The lockfile is of all targets: what another one asks for stands in it too.
+                here = dependency.kind != "dev" and cfg.applies(dependency.target, self.triple)
+                runs = on is not None and here and dependency.name in self.used[key]
                 if package.member or runs:
                     yield _Request(key, entry, base, runs)
-                for name in _forwarded(package, dependency):
+                for name in forwarded.get(dependency.name, ()):
                     feature = name.partition("/")[2]
                     yield _Request(key, entry, frozenset((feature,)), runs and on is not None and name in on)
 
@@ -172,10 +173,14 @@ def _asked(dependency: Dependency) -> tuple[frozenset[str], bool]:
     return frozenset(spec.get("features", ())), default
 
 
-def _forwarded(package: Package, dependency: Dependency) -> set[str]:
-    """Feature strings of a package that switch on features of a dependency."""
-    prefixes = (f"{dependency.name}/", f"{dependency.name}?/")
-    return {name for enables in package.features.values() for name in enables if name.startswith(prefixes)}
+def _forwarded(package: Package) -> dict[str, set[str]]:
+    """Dependency -> feature strings of a package that switch on features of it."""
+    out: dict[str, set[str]] = {}
+    for name in (name for enables in package.features.values() for name in enables):
+        dependency, slash, _ = name.partition("/")
+        if slash:
+            out.setdefault(dependency.removesuffix("?"), set()).add(name)
+    return out
 
 
 class _External:

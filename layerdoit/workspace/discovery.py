@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from layerdoit.workspace.cargo_config import Table
 
 
+def beyond(folder: str) -> bool:
+    """Whether a folder, relative to the workspace root, lies outside it."""
+    return folder.partition("/")[0] == ".."
+
+
 def relative(path: Path | str, top: Path) -> str:
     """`path`, seen from the folder `top` and maybe leaving and entering it again, as the shortest way from there."""
     start = top.absolute()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit.errors import WorkspaceError
 from layerdoit.workspace import cargo_config
-from layerdoit.workspace.discovery import binaries, expand, is_excluded, package_table, relative
+from layerdoit.workspace.discovery import beyond, binaries, expand, is_excluded, package_table, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -104,7 +104,7 @@ class Workspace:
         """Folders outside the root that builds read, sorted: local packages ("../shared"), vendored sources."""
         folders = {package.dir for package in self.packages.values()}
         folders.update(name for name in cargo_config.referenced(self.config, self.root) if (self.root / name).is_dir())
-        return tuple(sorted(folder for folder in folders if folder.startswith("../")))
+        return tuple(sorted(filter(beyond, folders)))
 
     def context_path(self, path: str) -> str:
         """A path relative to the workspace root as a path relative to the context root."""

@@ -13,7 +13,7 @@ import functools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.resources import data_dir
@@ -62,6 +62,10 @@ class Provider:
     unless: tuple[str, ...] = ()
 
 
+Asked = Mapping[str, tuple[frozenset[str], bool]]
+"""Crate that is built -> features that local packages ask it for, and whether nobody else asks."""
+
+
 @dataclass(frozen=True)
 class Table:
     """native.toml as it was written."""
@@ -98,6 +102,27 @@ class Table:
         """Whether a dependency in the lockfile is not compiled on Linux."""
         return crate in self._elsewhere_of.get(dependant, ()) or self._elsewhere.match(crate) is not None
 
+    def switched_on(self, dependant: str, crate: str, asked: Asked) -> bool | None:
+        """Whether `dependant` uses an optional dependency of the table; None: not known, or always."""
+        rules = self._optional.get((dependant, crate), ())
+        known = [_switched_on(rule, asked) for rule in rules]
+        if not known or None in known:
+            return None
+        return any(known)
+
+    def idle(self, asked: Asked) -> frozenset[tuple[str, str]]:
+        """(crate, dependency) of the table, of crates that are built, that nobody switches on."""
+        edges = (edge for edge in self._optional if edge[0] in asked)
+        return frozenset(edge for edge in edges if self.switched_on(*edge, asked) is False)
+
+    @functools.cached_property
+    def _optional(self) -> Mapping[tuple[str, str], tuple[Mapping[str, Any], ...]]:
+        out: dict[tuple[str, str], tuple[Mapping[str, Any], ...]] = {}
+        for rule in self.data["optional"]:
+            for edge in ((rule["of"], crate) for crate in rule["crates"]):
+                out[edge] = (*out.get(edge, ()), rule)
+        return out
+
     @functools.cached_property
     def _elsewhere(self) -> re.Pattern[str]:
         names = (".*".join(map(re.escape, name.split("*"))) for name in self.data["elsewhere"])
@@ -118,14 +143,13 @@ def table() -> Table:
 def needed(ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions, suite: str) -> tuple[Need, ...]:
     """What the crates that are built for `selection` need of Debian `suite`, besides what every builder has."""
     data = table()
-    crates = built(ws, lock, selection, options, data.elsewhere)
+    crates, asked = _crates(ws, lock, selection, options)
     providers = data.providers(suite)
-    names = frozenset(crate.package.name for crate in crates.values())
     found = [
         _need(crate, rule, certain, providers, options.target)
-        for crate in crates.values()
+        for crate in crates
         for rule in data.rules.get(crate.package.name, ())
-        if rule["needs"] and (certain := _verdict(crate, rule, names)) is not None
+        if rule["needs"] and (certain := _verdict(crate, rule, asked)) is not None
     ]
     merged = {(need.crate, need.version, need.build): need for need in sorted(found, key=lambda item: item.certain)}
     return tuple(sorted(merged.values(), key=lambda item: (not item.certain, item.crate, item.version, item.build)))
@@ -134,8 +158,7 @@ def needed(ws: Workspace, lock: Lock, selection: Selection, options: BuildOption
 def unknown(ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions) -> tuple[str, ...]:
     """`-sys` crates that are built and that the table does not know: they may need something."""
     data = table()
-    crates = built(ws, lock, selection, options, data.elsewhere)
-    names = {crate.package.name for crate in crates.values()}
+    names = {crate.package.name for crate in _crates(ws, lock, selection, options)[0]}
     return tuple(sorted(name for name in names if re.search(r"[-_]sys\d*$", name) and name not in data.rules))
 
 
@@ -146,9 +169,53 @@ def packages(needs: Iterable[Need]) -> Packages:
     return Packages(tuple(sorted(build)), tuple(sorted({name for need in listed for name in need.run})))
 
 
-def _verdict(crate: Crate, rule: Mapping[str, Any], names: frozenset[str]) -> bool | None:
+def _crates(ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions) -> tuple[list[Crate], Asked]:
+    """What is built, without the optional dependencies that nobody switches on, and who asks for what."""
+    data = table()
+    first = built(ws, lock, selection, options, data.elsewhere)
+    asked = _asked(first.values())
+    idle = data.idle(asked)
+
+    def elsewhere(dependant: str, crate: str) -> bool:
+        return (dependant, crate) in idle or data.elsewhere(dependant, crate)
+
+    crates = list((built(ws, lock, selection, options, elsewhere) if idle else first).values())
+    certain = {crate.package.name for crate in crates if crate.certain}
+
+    def settled(crate: Crate) -> Crate:
+        """What an inactive feature reaches as well is certain where an active one is known to."""
+        if crate.certain or not certain.intersection(crate.via[-1:]):
+            return crate
+        return replace(crate, certain=data.switched_on(crate.via[-1], crate.package.name, asked) is True)
+
+    return [settled(crate) for crate in crates], _asked(crates)
+
+
+def _asked(crates: Iterable[Crate]) -> Asked:
+    """Of several versions of a crate, all features that any of them is asked for."""
+    out: dict[str, tuple[frozenset[str], bool]] = {}
+    for crate in crates:
+        features, complete = out.get(crate.package.name, (frozenset(), True))
+        out[crate.package.name] = (features | crate.features, complete and crate.complete)
+    return out
+
+
+def _switched_on(rule: Mapping[str, Any], asked: Asked) -> bool | None:
+    """Whether a feature of a rule `[[optional]]` is asked for; None where others may ask too."""
+    none: tuple[frozenset[str], bool] = (frozenset(), True)
+    pairs = [(asked.get(name, none), frozenset(features)) for name, features in rule["asked"].items()]
+    hits = frozenset().union(*(features & wanted for (features, _), wanted in pairs))
+    if hits - {"default"}:
+        return True
+    sure = rule.get("only_asked", False) or all(complete for (_, complete), _ in pairs)
+    return False if sure and not hits else None
+
+
+def _verdict(crate: Crate, rule: Mapping[str, Any], asked: Asked) -> bool | None:
     """Whether the rule's needs are certain (True), possible (False), or none (None)."""
-    if not fits(crate.package.version, rule.get("versions", "")) or names.intersection(rule.get("unless_built", ())):
+    if not fits(crate.package.version, rule.get("versions", "")) or asked.keys() & rule.get("unless_built", ()):
+        return None
+    if any(name in asked and asked[name][0].intersection(on) for name, on in rule.get("unless_asked", {}).items()):
         return None
     certain = crate.certain
     locked = {reference.partition(" ")[0] for reference in crate.package.dependencies}

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.workspace import cargo_config
-from layerdoit.workspace.discovery import is_excluded, relative
+from layerdoit.workspace.discovery import beyond, is_excluded, relative
 from layerdoit.workspace.lock import MASKED, Lock, render
 from layerdoit.workspace.stub_closure import Closure, closure
 
@@ -158,7 +158,7 @@ class _Maker:
             return not package.member
         # A real one that is merely patched in may inherit from this workspace, which being excluded would forbid.
         table = self.ws.manifest.get("workspace")
-        return not package.dir.startswith("../") and (table is None or is_excluded(table, package.dir))
+        return not beyond(package.dir) and (table is None or is_excluded(table, package.dir))
 
     def _patches(self, table: Mapping[str, Any]) -> dict[str, Any]:
         """A table of dependencies written in the root, its local paths redirected; unknown folders drop out."""

@@ -9,6 +9,7 @@ import pytest
 
 from layerdoit import check
 from layerdoit.errors import BuildError
+from tests.engine.test_deps import BYTES, FNV, HTTP, MEMBERS, compiled, lock, right, using
 
 TEST = """\
 #[test]
@@ -32,7 +33,7 @@ def run(tree: Any) -> tuple[dict[str, str], list[str]]:
     return {outcome.step.spec.layer: outcome.step.action for outcome in outcomes}, said
 
 
-def test_check(checkout: Callable[..., Any]) -> None:
+def test_check(checkout: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     tree = checkout()
     built = {layer: outcome.step.spec.tag for layer, outcome in tree.build().items()}
     tree.write({"lib/tests/it.rs": TEST})
@@ -50,17 +51,40 @@ def test_check(checkout: Callable[..., Any]) -> None:
 
     # What fails says so with its own words; what clippy finds is told.
     tree.write({"lib/tests/it.rs": TEST.replace("!value()", "value()")})
-    with pytest.raises(BuildError) as failed:
+    capsys.readouterr()
+    with pytest.raises(BuildError, match=r"^the check failed: 1 test failed \(value_is_what_lib_says\)"):
         run(tree)
-    assert "value_is_what_lib_says" in failed.value.what
-    assert "panicked at lib/tests/it.rs" in failed.value.what
-    assert "there_is_no_network_but_there_is_a_loopback ... ok" in failed.value.what
+    shown = capsys.readouterr().err
+    assert "panicked at lib/tests/it.rs" in shown
+    assert "there_is_no_network_but_there_is_a_loopback ... ok" in shown
+    assert "Compiling" not in shown
 
     tree.write({"lib/tests/it.rs": TEST.replace("{ lib::value() }", "{ return lib::value(); }")})
     did, said = run(tree)
     assert (did["deps"], did["app"]) == ("reuse", "build")
     assert check.summary(said) == "2 tests passed; clippy: 1 warning"
     assert any("needless_return" in line for line in check.clippy(said))
+
+
+def test_it_goes_on_from_what_the_build_compiled(checkout: Callable[..., Any]) -> None:
+    """Dependencies of both compile once; a build never gets those of tests into its image."""
+    tree = checkout()
+    uses = {**MEMBERS, "lib": ("fnv", "http", "itoa", "stamp")}
+    using(tree, "fnv", "itoa")
+    manifest = tree.read("lib/Cargo.toml") + '\n[dev-dependencies]\nhttp = "1"\n'
+    tree.write({"lib/Cargo.toml": manifest, "Cargo.lock": lock("1.0.10", uses, BYTES, FNV, HTTP)})
+    built = tree.build()["deps"].step.spec
+    members = {"app", "lib", "stamp"}
+    assert compiled(tree, "deps") - members == {"fnv", "itoa"}
+    outcomes, _ = check.run(check.CheckProject(tree.root, {}))
+    cooked = next(outcome for outcome in outcomes if outcome.step.spec.layer == "deps")
+    assert cooked.how == f"cooked from {built.tag}"
+    assert compiled(tree, "deps") - members == {"bytes", "http"}
+
+    tree.write({"Cargo.lock": lock("1.0.11", uses, BYTES, FNV, HTTP)})
+    again = tree.build()
+    assert again["deps"].how == f"cooked from {built.tag}"
+    assert right(tree, again)
 
 
 def test_what_does_not_compile(checkout: Callable[..., Any]) -> None:

@@ -69,6 +69,16 @@ def test_a_toolchain_without_clippy_fails_the_check(tmp_path: Path, monkeypatch:
     assert 'components = ["clippy"]' in str(failed.value.hint)
 
 
+def test_a_failed_check_names_its_tests(tmp_path: Path) -> None:
+    failed = "test deep::one ... FAILED\ntest src/lib.rs - two (line 3) ... FAILED\ntest three ... ok\n"
+    log(tmp_path, PRINTED.replace("layerdoit: tests\n", f"layerdoit: tests\n{failed}"))
+    said = check.printed(check.logs(tmp_path))
+    assert check.failures(said) == "2 tests failed (deep::one, src/lib.rs - two (line 3))"
+    clippy = "error: this loop never loops\nerror: could not compile `lib` due to 1 previous error\n"
+    log(tmp_path, PRINTED.replace("layerdoit: clippy\n", f"layerdoit: clippy\n{clippy}"))
+    assert check.failures(check.printed(check.logs(tmp_path))) == "clippy: 1 error"
+
+
 FAKE = """\
 #!/bin/sh
 echo "$*" >>"$CALLS"

@@ -86,6 +86,17 @@ def test_other_flags_make_a_parent_useless(change: Mapping[str, str]) -> None:
     assert deps.parent(spec_of({**CRATES, **change}).inputs, [cooked(spec_of(CRATES).inputs)], 8) is None
 
 
+def test_a_check_is_cooked_from_a_build_and_never_the_other_way_round() -> None:
+    built = spec_of(CRATES).inputs
+    check = {**built, "check script": "aa", "dev-dependency stubs": "bb", "package quickcheck": "1.0.0 ee"}
+    image = cooked(built, name="build")
+    earlier = cooked({**check, "dev-dependency stubs": "cc"}, name="check", created="2")
+    assert deps.parent(check, [image], 8) == image
+    assert deps.parent(check, [image, earlier], 8) == earlier
+    assert deps.parent(built, [earlier], 8) is None
+    assert deps.parent(check, [cooked({**check, "check script": "dd"})], 8) is None
+
+
 def test_another_base_makes_a_parent_useless() -> None:
     assert deps.parent(spec_of(CRATES, "other").inputs, [cooked(spec_of(CRATES).inputs)], 8) is None
 

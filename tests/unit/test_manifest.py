@@ -69,6 +69,15 @@ def test_members_globs_exclude_and_implicit(tmp_path: Path) -> None:
     assert ws.packages["far"].dir == "../far"
 
 
+def test_the_folder_around_the_workspace_can_be_a_package(tmp_path: Path) -> None:
+    """A program in a folder of its library's repository."""
+    files = {"Cargo.toml": package("tool", '[dependencies]\nkit = { path = ".." }'), "../Cargo.toml": package("kit")}
+    ws = manifest.load(write(tmp_path / "tool", files))
+    assert ws.packages["kit"].dir == ".."
+    assert ws.outside == ("..",)
+    assert (ws.ups, ws.context_path(".."), ws.context_path(".")) == (1, ".", "_")
+
+
 def test_a_single_package_has_one_member(tmp_path: Path) -> None:
     files = {"Cargo.toml": package("a", '[dependencies]\nb = { path = "b" }'), "b/Cargo.toml": package("b")}
     ws = manifest.load(write(tmp_path, files))

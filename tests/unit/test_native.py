@@ -107,6 +107,66 @@ def test_only_what_is_built_counts(tmp_path: Path, table: str, features: tuple[s
     assert ("openssl-sys" in found) is needed
 
 
+GIT2: tuple[Entry, ...] = (
+    ("app", "0.1.0", ["git2"]),
+    ("git2", "0.20.0", ["libgit2-sys", "openssl-sys"]),
+    ("libgit2-sys", "0.18.0", ["cc", "openssl-sys", "pkg-config"]),
+    VENDORED,
+    *LEAVES,
+)
+_GIT2 = '[dependencies]\ngit2 = {{ version = "0.20", default-features = false{} }}\n[features]\nstatic = ["git2/{}"]\n'
+
+
+def test_an_optional_dependency_that_nobody_asks_for_is_not_proposed(tmp_path: Path) -> None:
+    """A feature that is off put openssl into the lockfile; that git2 uses it only with features is in the table."""
+    assert not needs(tmp_path, _GIT2.format("", "vendored-openssl"), *GIT2)
+
+
+def test_an_optional_dependency_that_is_asked_for_is_certain(tmp_path: Path) -> None:
+    table = _GIT2.format(', features = ["https"]', "https")
+    plain = [OPENSSL if entry is VENDORED else entry for entry in GIT2 if entry[0] != "openssl-src"]
+    assert needs(tmp_path, table, *plain)["openssl-sys"].certain
+    on = needs(tmp_path, _GIT2.format("", "vendored-openssl"), *GIT2, features=("static",))
+    assert {name: need.build for name, need in on.items()} == {"openssl-src": ("perl",)}
+
+
+def test_an_optional_dependency_stays_open_where_other_crates_ask_too(tmp_path: Path) -> None:
+    table = _GIT2.format("", "vendored-openssl") + '[dependencies.auth]\nversion = "1"\n'
+    others = (("app", "0.1.0", ["auth", "git2"]), ("auth", "1.0.0", ["git2"]), *GIT2[1:])
+    found = needs(tmp_path, table, *others)
+    assert "openssl-sys" in found
+    assert not found["openssl-sys"].certain
+
+
+def test_what_compiles_its_own_library_needs_none(tmp_path: Path) -> None:
+    """openssl's `vendored` is asked for, whatever else the lockfile leaves open."""
+    app = ("app", "0.1.0", ["openssl", "other"])
+    more = (("openssl", "0.10.0", ["openssl-sys"]), ("other", "1.0.0", ["openssl-sys"]))
+    table = '[dependencies]\nopenssl = { version = "0.10", features = ["vendored"] }\nother = "1"\n'
+    table += '[features]\nmore = ["other/more"]\n'
+    assert "openssl-sys" not in needs(tmp_path, table, app, *more, VENDORED, *LEAVES)
+
+
+def test_what_only_another_target_vendors_is_uncertain(tmp_path: Path) -> None:
+    """The lockfile is of all targets: openssl's sources stand in it, and are not compiled here."""
+    app = ("app", "0.1.0", ["native-tls", "openssl-sys"])
+    table = '[dependencies]\nnative-tls = "0.2"\n[target.arm-linux-androideabi.dependencies]\n'
+    table += 'openssl-sys = { version = "0.9", features = ["vendored"] }\n'
+    found = needs(tmp_path, table, app, ("native-tls", "0.2.0", ["openssl-sys"]), VENDORED, *LEAVES)
+    assert {name: need.build for name, need in found.items()} == {
+        "openssl-src": ("perl",),
+        "openssl-sys": ("libssl-dev",),
+    }
+
+
+def test_crates_of_other_systems_are_not_wondered_at(tmp_path: Path) -> None:
+    app = ("app", "0.1.0", ["mio"])
+    leaves = [(name, "0.3.0", list[str]()) for name in ("fuchsia-zircon-sys", "kernel32-sys", "ws2_32-sys")]
+    needs(tmp_path, '[dependencies]\nmio = "0.6"\n', app, ("mio", "0.6.0", [name for name, *_ in leaves]), *leaves)
+    ws, found, options = manifest.load(tmp_path), lock.load(tmp_path), BuildOptions()
+    assert native.unknown(ws, found, select(ws, build=options), options) == ()
+
+
 def test_sqlite_is_bundled_where_the_lock_has_its_compiler(tmp_path: Path) -> None:
     app = ("app", "0.1.0", ["rusqlite"])
     rusqlite = ("rusqlite", "0.32.0", ["libsqlite3-sys"])
@@ -181,7 +241,7 @@ def test_the_table_is_consistent() -> None:
     for rule in data["crate"]:
         assert set(rule["needs"]) <= set(names), rule
         assert native.fits("1.0.0", rule.get("versions", "")) in (True, False)
-        known = {"names", "needs", "versions", "unless_built"}
+        known = {"names", "needs", "versions", "unless_built", "unless_asked"}
         known |= {f"{word}_{kind}" for word in ("unless", "when") for kind in ("locked", "features")}
         assert set(rule) <= known, rule
     for failure in data["failure"]:
@@ -190,6 +250,12 @@ def test_the_table_is_consistent() -> None:
     for provider in (*native.table().providers("trixie").values(), *native.table().providers("bookworm").values()):
         for name in (*provider.build, *provider.run):
             assert re.fullmatch(package, name), name
+
+
+def test_the_optional_dependencies_are_consistent() -> None:
+    for rule in raw()["optional"]:
+        assert {"of", "crates", "asked"} <= set(rule) <= {"of", "crates", "asked", "only_asked"}, rule
+        assert all(features for features in rule["asked"].values()), rule
 
 
 def test_one_name_says_one_thing() -> None:

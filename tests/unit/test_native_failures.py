@@ -145,3 +145,92 @@ def test_no_advice_that_cannot_help() -> None:
 def test_pieces_of_real_texts_never_break_it(pieces: list[tuple[str, int, int]]) -> None:
     found = diagnosis.diagnose("".join(recorded(name)[start:end] for name, start, end in pieces), "bookworm")
     assert found is None or found.build
+
+
+GIT = """\
+error: failed to get `private` as a dependency of package `app v0.0.0 (/build/src)`
+
+Caused by:
+  failed to load source for dependency `private`
+
+Caused by:
+  unable to update {}/private.git?branch=x#5d9d53ec
+
+Caused by:
+  failed to clone into: /cargo/git/db/private-96094c374166a1c8
+
+Caused by:
+  {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "cause", "sentence", "next_step"),
+    [
+        (
+            "https://git.example.com",
+            "failed to receive HTTP 200 response: got 401; class=Net (12)",
+            "https://git.example.com/private.git asks for a login, and a build has none for git over http",
+            "ssh://",
+        ),
+        (
+            "ssh://git@git.example.com",
+            "failed to authenticate when downloading repository",
+            "ssh://git@git.example.com/private.git takes no key of the ssh agent",
+            "ssh-add",
+        ),
+        (
+            "https://git.example.com",
+            "[6] Could not resolve hostname; class=Net (12)",
+            "https://git.example.com/private.git cannot be fetched: [6] Could not resolve hostname; class=Net (12)",
+            "doctor",
+        ),
+    ],
+)
+def test_a_git_dependency_that_cannot_be_fetched(host: str, cause: str, sentence: str, next_step: str) -> None:
+    found = diagnosis.advice(GIT.format(host, cause), Config())
+    assert found is not None
+    assert found.sentence == sentence
+    assert next_step in found.setting
+
+
+LINT = """\
+   Compiling app v0.1.0 (/build/src)
+error: unnecessary parentheses around closure body
+  --> src/api/util.rs:30:38
+   |
+30 |     option_to_tuple(origin.map(|u| (text(u))), String::new())
+   |                                    ^       ^
+   |
+{}
+help: remove these parentheses
+
+error: could not compile `app` (lib) due to 1 previous error
+"""
+IN_SOURCES = "note: the lint level is defined here\n  --> src/lib.rs:4:5\n   |\n 4 |     unused_parens,"
+IMPLIED = "   = note: `-D unused-parens` implied by `-D unused`\n   = help: to override `-D unused` add `#[allow(x)]`"
+ASKED = "   = note: requested on the command line with `-D unused-parens`"
+
+
+@pytest.mark.parametrize(
+    ("note", "who"),
+    [
+        (IN_SOURCES, "src/lib.rs:4"),
+        (IMPLIED, "deny for unused ([lints] in Cargo.toml, or RUSTFLAGS)"),
+        (ASKED, "deny for unused-parens ([lints] in Cargo.toml, or RUSTFLAGS)"),
+    ],
+)
+def test_a_warning_that_the_project_makes_an_error(note: str, who: str) -> None:
+    """Rust releases add warnings: a project of last year that denies them does not compile."""
+    said = LINT.format(note)
+    found = diagnosis.advice(said, Config())
+    assert found is not None
+    head, *shown = found.sentence.split("\n")
+    assert head == f"{who} makes a warning an error"
+    assert shown[:2] == ["error: unnecessary parentheses around closure body", "  --> src/api/util.rs:30:38"]
+    assert shown[-1] == "help: remove these parentheses"
+    assert "env: {RUSTFLAGS: --cap-lints=warn}" in found.setting
+    mistake = "error[E0425]: cannot find value `x` in this scope\n"
+    assert diagnosis.advice(said + mistake, Config()) is None
+    only_a_warning = said.replace("error: unnecessary", "warning: unnecessary")
+    assert diagnosis.advice(f"error: expected one of `!` or `::`\n\n{only_a_warning}", Config()) is None

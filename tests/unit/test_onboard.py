@@ -194,6 +194,14 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert "Cargo.lock does not have the package `server`" in (look(tmp_path).problem or "")
 
 
+def test_a_library_s_repository_names_the_program_in_it(tmp_path: Path) -> None:
+    make(tmp_path, {"tool/Cargo.toml": MANIFEST.replace("server", "tool"), "tool/Cargo.lock": LOCK})
+    (tmp_path / "Cargo.lock").unlink()
+    with pytest.raises(WorkspaceError) as failed:
+        look(tmp_path)
+    assert "--root tool" in str(failed.value.hint)
+
+
 def test_where_the_project_is(tmp_path: Path) -> None:
     make(tmp_path / "services/api")
     assert project_root(tmp_path) == tmp_path / "services/api"

@@ -41,6 +41,16 @@ def test_notes_of_the_scripts_become_counts() -> None:
     assert read.report.noted("not-fresh") == ["anyhow@1.0"]
 
 
+def test_what_tests_and_clippy_say_is_shown_as_it_comes() -> None:
+    stream = io.StringIO()
+    read, _ = reader(stream)
+    read.feed(json.dumps(output("before\nlayerdoit: tests\ntest one ... ok\n   Compiling lib v0.1.0\n")))
+    assert "test one ... ok\n" in stream.getvalue()
+    read.feed(json.dumps(output("test two ... ok\nlayerdoit: compiled=1 units=1 external=0\nafter\n")))
+    assert "test two ... ok\n" in stream.getvalue()
+    assert not any(word in stream.getvalue() for word in ("before", "after", "Compiling", "layerdoit:"))
+
+
 def test_lines_are_put_together_from_pieces() -> None:
     read, log = reader()
     read.feed(json.dumps(output("   Compil")))
