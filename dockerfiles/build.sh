@@ -122,19 +122,10 @@ compile() {
   : >/tmp/begun
   eval "cargo build --locked --offline --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
   stamp
-  : >/tmp/external
-  awk -v cold="$cold" '
-    !/"reason":"compiler-artifact"/ { next }
-    { units++ }
-    !/"fresh":false/ { next }
-    { compiled++ }
-    match($0, /"package_id":"(registry|git|sparse)\+[^"]*/) {
-      crate = substr($0, RSTART, RLENGTH)
-      sub(/.*[#\/]/, "", crate)
-      if (!(crate in external)) { external[crate]; count++; print crate >"/tmp/external" }
-    }
-    END { printf "layerdoit: compiled=%d units=%d external=%d cold=%d\n", compiled, units, count, cold }
-  ' /tmp/messages >&2
+  external_crates /tmp/messages >/tmp/external
+  compiled=$(grep -c '"reason":"compiler-artifact".*"fresh":false' /tmp/messages || true)
+  units=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
+  echo "layerdoit: compiled=$compiled units=$units external=$(wc -l </tmp/external) cold=$cold" >&2
   if [ -s /tmp/external ]; then tell_misses; fi
   return "$status"
 }

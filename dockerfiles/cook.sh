@@ -46,7 +46,7 @@ status=0
 timings=$(cargo build -h 2>/dev/null | grep -o -m 1 -e '--timings' || true)
 eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
 # The stubs do not count.
-external=$(grep '"reason":"compiler-artifact".*"fresh":false' /tmp/messages | grep -oE '"package_id":"(registry|git|sparse)\+[^"]*"' | sort -u | wc -l)
+external=$(external_crates /tmp/messages | wc -l)
 total=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
 echo "layerdoit: compiled=$external units=$total external=$external" >&2
 [ "$status" -eq 0 ] || exit "$status"

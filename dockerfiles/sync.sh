@@ -1,4 +1,4 @@
-# Sourced by cook.sh and build.sh. Makes /build/src the mirror of a tree that was sent, by content.
+# Sourced by cook.sh and build.sh: what both do. Makes /build/src the mirror of a tree that was sent, by content.
 #   sync CTX TREE: CTX is the folder as sent, TREE its listing: lines of `f|x|l <sha256>  <path>`.
 # /build/tree is the listing of what /build/src holds now, sorted by line; /build/syncing is there while that is not so.
 # /build/pending says what became of which path since the last time that cargo was told: `added|changed|gone <path>`.
@@ -12,6 +12,22 @@ verify() {
   while read -r sum path; do
     [ "$(readlink -n "$path" | sha256sum | cut -d' ' -f1)" = "$sum" ] || { echo "$path: link differs" >&2; return 1; }
   done </tmp/links
+}
+
+# The external crates that cargo's messages say were not fresh, as name@version. cargo before 1.77 writes of a package
+# `name version (source)`.
+external_crates() {
+  awk '
+    !/"reason":"compiler-artifact"/ || !/"fresh":false/ { next }
+    match($0, /"package_id":"[^"]*/) {
+      id = substr($0, RSTART + 14, RLENGTH - 14)
+      if (id ~ /^(registry|git|sparse)\+/) sub(/.*[#\/]/, "", id)
+      else if (split(id, word, " ") > 2 && word[3] ~ /^\((registry|git|sparse)\+/) id = word[1] "@" word[2]
+      else next
+      if (!(id in told)) print id
+      told[id]
+    }
+  ' "$1"
 }
 
 # New times for the paths on standard input. cargo calls a source fresh unless it is newer than the last build: where the
