@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
+from tests.ports import PORT
+
 MAIN = """\
 use std::{io::{Read, Write}, net::TcpListener};
 const STATUS: &str = "200 OK";
@@ -26,7 +28,7 @@ fn main() {
         let _ = write!(stream, "{head}\\r\\n\\r\\n{TEXT}");
     }
 }
-"""
+""".replace("8080", str(PORT))
 MANIFEST = """\
 [package]
 name = "hello"
@@ -43,7 +45,7 @@ version = "0.1.0"
 CONFIG = """\
 project: {name}
 deploy:
-  port: 8080
+  port: {port}
   health:
     path: /
     timeout: 20
@@ -118,7 +120,7 @@ class Crate:
 
     def port(self) -> int:
         """The port on this machine that the container is published on."""
-        return int(docker("port", self.name, "8080").splitlines()[0].rsplit(":", 1)[1])
+        return int(docker("port", self.name, str(PORT)).splitlines()[0].rsplit(":", 1)[1])
 
     def serves(self) -> str:
         """What a user gets from the container that runs."""
@@ -143,7 +145,7 @@ def make_crate(folder: Path, name: str) -> Crate:
     crate.write("Cargo.toml", MANIFEST)
     crate.write("Cargo.lock", LOCK)
     crate.write("src/main.rs", MAIN)
-    crate.write("layerdoit.yaml", CONFIG.format(name=name))
+    crate.write("layerdoit.yaml", CONFIG.format(name=name, port=PORT))
     crate.write("dodo.py", DODO)
     return crate
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ import pytest
 from layerdoit.engine import mounts
 from layerdoit.engine.images import PREFIX
 from layerdoit.project import Project
+from tests.engine.static_program import program
 
 # Images are of one program: appends to the file that it is given; without one, it waits for the end of its input.
 TOOL = r"""
@@ -57,28 +57,9 @@ CMD ["/tool"]
 """
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    docker = pytest.importorskip("docker")
-    try:
-        made = docker.from_env()
-        made.ping()
-    except docker.errors.DockerException:
-        pytest.skip("no Docker engine answers")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rustc = shutil.which("rustc") or shutil.which("rustc", path=str(Path.home() / ".cargo/bin"))
-    if rustc is None:
-        pytest.skip("no rustc")
-    folder = tmp_path_factory.mktemp("tool")
-    (folder / "tool.rs").write_text(TOOL)
-    command = [rustc, "--edition=2021", "-C", "target-feature=+crt-static", "-C", "strip=symbols", "tool.rs"]
-    subprocess.run(command, cwd=folder, check=True)
-    return folder / "tool"
+    return program(TOOL, tmp_path_factory.mktemp("tool") / "tool")
 
 
 def build(context: Path, tag: str, labels: Mapping[str, str], *options: str) -> str:
@@ -92,7 +73,9 @@ def build(context: Path, tag: str, labels: Mapping[str, str], *options: str) -> 
 
 def context_of(folder: Path, tool: Path, name: str, dockerfile: str) -> Path:
     folder.mkdir(parents=True)
-    shutil.copy2(tool, folder / "tool")
+    # Nobody else's content: of equal steps in builds beside each other, BuildKit runs, and shows, only one.
+    (folder / "tool").write_bytes(tool.read_bytes() + name.encode())
+    (folder / "tool").chmod(0o755)
     (folder / "name").write_text(name)
     (folder / "Dockerfile").write_text(dockerfile.replace("NAME", name))
     return folder
@@ -183,7 +166,7 @@ def clean_up(client: Any, *projects: str) -> None:
 
 
 @pytest.fixture
-def ours(client: Any, tool: Path, tmp_path: Path) -> Iterator[Ours]:
+def ours(docker_engine: Any, tool: Path, tmp_path: Path) -> Iterator[Ours]:
     name = f"ldc-{uuid.uuid4().hex[:8]}"
     root = tmp_path / "project"
     (root / "src").mkdir(parents=True)
@@ -191,13 +174,13 @@ def ours(client: Any, tool: Path, tmp_path: Path) -> Iterator[Ours]:
     (root / "Cargo.toml").write_text(f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n')
     (root / "Cargo.lock").write_text(f'version = 4\n\n[[package]]\nname = "{name}"\nversion = "0.1.0"\n')
     project = Project(root, {})
-    made = Ours(project, name, client, context_of(tmp_path / "context", tool, name, LAYERS))
+    made = Ours(project, name, docker_engine, context_of(tmp_path / "context", tool, name, LAYERS))
     made.make()
     yield made
     connection = getattr(project.images._api, "_connection", None)
     if connection is not None:
         connection.close()
-    clean_up(client, name)
+    clean_up(docker_engine, name)
 
 
 @dataclass
@@ -216,7 +199,7 @@ class Neighbours:
             printed = build(context, tag, labels, "--build-arg", f"MOUNT={mount}")
             steps = {line.split()[0] for line in printed.splitlines() if "] COPY" in line or "] RUN" in line}
             cached = {line.split()[0] for line in printed.splitlines() if line.endswith(" CACHED")}
-            assert len(steps) == 4
+            assert len(steps) == 4, printed
             again += [line for line in printed.splitlines() if line.split(" ")[0] in steps - cached]
         return again
 
@@ -235,7 +218,7 @@ class Neighbours:
 
 
 @pytest.fixture
-def neighbours(client: Any, tool: Path, tmp_path: Path, ours: Ours) -> Iterator[Neighbours]:
+def neighbours(docker_engine: Any, tool: Path, tmp_path: Path, ours: Ours) -> Iterator[Neighbours]:
     second, plain = f"{ours.name}2", f"plain-{uuid.uuid4().hex[:8]}"
     labels = {"project": second, "layer": "app", "key": "a" * 64}
     unlabelled: dict[str, str] = {}
@@ -246,15 +229,15 @@ def neighbours(client: Any, tool: Path, tmp_path: Path, ours: Ours) -> Iterator[
     )
     for context, tag, found, identity in builds:
         build(context, tag, found, "--build-arg", f"MOUNT={identity}")
-    volume = client.volumes.create(plain).name
+    volume = docker_engine.volumes.create(plain).name
     names = tuple(tag.split(":")[0] for _, tag, _, _ in builds)
     for name, (_, tag, _, _) in zip(names, builds, strict=True):
-        client.containers.run(tag, detach=True, stdin_open=True, name=name, volumes=[f"{volume}:/data"])
-    yield Neighbours(client, builds, names, volume)
+        docker_engine.containers.run(tag, detach=True, stdin_open=True, name=name, volumes=[f"{volume}:/data"])
+    yield Neighbours(docker_engine, builds, names, volume)
     for name in names:
-        client.containers.get(name).remove(force=True)
-    client.volumes.get(volume).remove()
+        docker_engine.containers.get(name).remove(force=True)
+    docker_engine.volumes.get(volume).remove()
     for (_, tag, _, identity), name in zip(builds, names, strict=True):
-        client.images.remove(tag)
+        docker_engine.images.remove(tag)
         for record in records(f'with id "/{identity}"') | records(f'with id "//of-{name}"'):
             mounts.prune(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import os
 import re
@@ -22,133 +23,13 @@ from layerdoit import build
 from layerdoit.engine import api, images, mounts
 from layerdoit.layers.plan import Outcome
 from layerdoit.project import Project
+from tests.engine.cache_fixture import tool
+from tests.engine.cycle_fixture import parents
+from tests.engine.registry_fixture import official, registry
+from tests.engine.tiny import LIB_BUILD, MAIN, TINY, WITH_EXTRA, WITHOUT_EXTRA
 
-APP_MANIFEST = """\
-[package]
-name = "app"
-version = "0.1.0"
-edition = "2021"
-
-[dependencies]
-lib = { path = "../lib" }
-"""
-LIB_MANIFEST = """\
-[package]
-name = "lib"
-version = "0.1.0"
-edition = "2021"
-
-[dependencies]
-stamp = { path = "../stamp" }
-"""
-MAIN = """\
-const MAIN: &str = "0000";
-const EXTRA: &str = "none";
-include!(concat!(env!("OUT_DIR"), "/made.rs"));
-
-fn main() {
-    println!("main={MAIN}");
-    println!("extra={EXTRA}");
-    println!("lib={}", lib::value());
-    println!("script={}", lib::SCRIPT.unwrap_or("none"));
-    println!("text={}", include_str!("../data/text.txt"));
-    println!("macro={}", lib::MACRO);
-    println!("parts={}", lib::PARTS);
-    println!("made={MADE}");
-    println!("version={VERSION}");
-}
-"""
-WITH_EXTRA = "mod extra;\nuse extra::EXTRA;"
-WITHOUT_EXTRA = 'const EXTRA: &str = "none";'
-# Names no file that it reads: cargo runs it again when a file of its package changes, and knows nothing of the other.
-BUILD = """\
-fn main() {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or("none".into());
-    let text = format!(
-        "const MADE: &str = {:?}; const VERSION: &str = {:?};",
-        read("data/made.txt"), read("../VERSION")
-    );
-    let folder = std::env::var("OUT_DIR").unwrap();
-    std::fs::write(std::path::Path::new(&folder).join("made.rs"), text).unwrap();
-}
-"""
-LIB_BUILD = """\
-fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-env=SCRIPT=0000");
-}
-"""
-LIB = """\
-mod deep;
-pub const MACRO: &str = stamp::read!();
-pub const PARTS: &str = stamp::parts!();
-pub const SCRIPT: Option<&str> = option_env!("SCRIPT");
-const LIB: &str = "0000";
-pub fn value() -> String { format!("{LIB}{}", deep::DEEP) }
-"""
-# Macros that read what no compiler is told of: a file's content, and which files there are.
-STAMP = """\
-use proc_macro::TokenStream;
-
-fn inside(path: &str) -> std::path::PathBuf {
-    std::path::Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join(path)
-}
-
-#[proc_macro]
-pub fn read(_: TokenStream) -> TokenStream {
-    let text = std::fs::read_to_string(inside("data/macro.txt")).unwrap_or("none".into());
-    format!("{text:?}").parse().unwrap()
-}
-
-#[proc_macro]
-pub fn parts(_: TokenStream) -> TokenStream {
-    let mut names: Vec<String> = std::fs::read_dir(inside("src/parts"))
-        .map(|found| found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
-        .unwrap_or_default();
-    names.sort();
-    format!("{:?}", names.join(",")).parse().unwrap()
-}
-"""
-LOCK = """\
-version = 4
-
-[[package]]
-name = "app"
-version = "0.1.0"
-dependencies = [
- "lib",
-]
-
-[[package]]
-name = "lib"
-version = "0.1.0"
-dependencies = [
- "stamp",
-]
-
-[[package]]
-name = "stamp"
-version = "0.1.0"
-"""
-TINY: Mapping[str, str] = {
-    "Cargo.toml": '[workspace]\nmembers = ["app", "lib", "stamp"]\nresolver = "2"\n\n'
-    "[profile.dev]\ndebug = 0\nstrip = true\n",
-    "Cargo.lock": LOCK,
-    "VERSION": "0000",
-    "app/Cargo.toml": APP_MANIFEST,
-    "app/build.rs": BUILD,
-    "app/src/main.rs": MAIN,
-    "app/data/text.txt": "0000",
-    "app/data/made.txt": "0000",
-    "lib/data/macro.txt": "0000",
-    "lib/Cargo.toml": LIB_MANIFEST,
-    "lib/src/lib.rs": LIB,
-    "lib/src/deep.rs": 'pub const DEEP: &str = "0000";\n',
-    "stamp/Cargo.toml": '[package]\nname = "stamp"\nversion = "0.1.0"\nedition = "2021"\n\n[lib]\nproc-macro = true\n',
-    "stamp/src/lib.rs": STAMP,
-    ".gitignore": "/target\n/x-*\n",
-    "dodo.py": "from layerdoit import task_layerdoit\n",
-}
+# What takes long to make is made once, whichever files ask for it.
+__all__ = ["official", "parents", "registry", "tool"]
 
 
 def until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "the condition") -> Any:
@@ -360,6 +241,25 @@ def docker_engine() -> Iterator[Any]:
         pytest.skip("no docker buildx")
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_base_for_all(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Workers whose first builds begin at once would each bootstrap the system that all base images stand on."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    run = tmp_path_factory.getbasetemp().parent
+    with open(run / "base.lock", "a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (run / "base.there").exists():
+            one = Checkout(tmp_path_factory.mktemp("base"), f"lt-base-{uuid.uuid4().hex[:8]}", docker_engine)
+            one.write(TINY)
+            one.configure()
+            try:
+                build.ensure(one.project(), "base")
+            finally:
+                one.remove()
+            (run / "base.there").touch()
 
 
 @pytest.fixture

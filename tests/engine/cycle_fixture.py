@@ -15,6 +15,7 @@ from layerdoit import build
 from layerdoit.engine import mounts
 from layerdoit.history.export import as_json
 from tests.cli.scratch import LOCK, MAIN, MANIFEST, Crate, docker, remove_containers
+from tests.ports import PORT
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -28,7 +29,7 @@ FILES = {
     "dodo.py": "from layerdoit import task_layerdoit\n",
     ".gitignore": "/target\n.doit.db*\n__pycache__/\n",
 }
-DEPLOY = "deploy:\n  port: 8080\n  health:\n    path: /\n    timeout: 20\n  stop_grace: 0\n"
+DEPLOY = f"deploy:\n  port: {PORT}\n  health:\n    path: /\n    timeout: 20\n  stop_grace: 0\n"
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def served(checkout: Callable[..., Checkout]) -> Iterator[Callable[..., Checkout
         remove_containers(crate(one))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def parents(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Configuration with parents that have everything: a base on them is built from nothing in a second."""
     from tests.engine.conftest import Checkout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,10 @@ import pytest
 from layerdoit.engine import registry as product
 from layerdoit.errors import EngineError
 from layerdoit.layers.key import Spec
-from tests.engine.registry_fixture import Official, Registry, docker, official, registry
+from tests.engine.registry_fixture import Official, Registry, docker
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
-
-__all__ = ["official", "registry"]
 
 # Nobody listens there.
 NOWHERE = "127.0.0.1:1"
@@ -208,7 +207,7 @@ def test_default_references_and_bootstrap(
     official: Official, docker_engine: Any, checkout: Callable[..., Checkout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`auto` takes the images of the default names where they are; equal inputs have equal keys either way."""
-    suite = "lt" + "".join(chr(ord("a") + int(digit)) for digit in str(id(checkout))[-8:])
+    suite = "lt" + "".join(chr(ord("a") + int(digit)) for digit in str(uuid.uuid4().int)[-8:])
     names = (f"rust:{official.release}-slim-{suite}", f"debian:{suite}-slim")
     tree = checkout({**checkout().tiny, **toolchain_file(official.release, WASM)}, f"base: {{suite: {suite}}}")
     try:

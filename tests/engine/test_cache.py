@@ -15,9 +15,9 @@ import pytest
 
 from layerdoit.cache import clear, levels, table, usage
 from layerdoit.engine import builders, removal
-from tests.engine.cache_fixture import Neighbours, Ours, build, client, neighbours, ours, tool
+from tests.engine.cache_fixture import Neighbours, Ours, build, neighbours, ours
 
-__all__ = ["client", "neighbours", "ours", "tool"]
+__all__ = ["neighbours", "ours"]
 
 KEPT = {
     "soft": {"base", "runtime", "deps", "app"},

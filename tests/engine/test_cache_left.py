@@ -7,19 +7,19 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from layerdoit.cache import clear, gc, levels, table, usage
 from layerdoit.engine import builders, mounts, removal
 from layerdoit.project import Project
-from tests.engine.cache_fixture import Neighbours, Ours, client, neighbours, ours, tool
+from tests.engine.cache_fixture import Neighbours, Ours, neighbours, ours
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
 
-__all__ = ["client", "neighbours", "ours", "tool"]
+__all__ = ["neighbours", "ours"]
 
 OF_OTHERS = "FROM {}\n{}\n"
 
@@ -223,7 +223,8 @@ def test_what_others_made_of_ours_stays_without_a_tag(ours: Ours) -> None:
         container.remove()
 
 
-def test_what_has_a_tag_again_or_is_anothers_is_not_removed(ours: Ours, client: Any) -> None:
+def test_what_has_a_tag_again_or_is_anothers_is_not_removed(ours: Ours) -> None:
+    client = ours.client
     image = client.images.get(ours.tag("app"))
     assert removal.remove_untagged(ours.name, image.id) == "it has a tag again"
     again(ours, "second")

@@ -16,9 +16,9 @@ from layerdoit.cache.levels import Narrow
 from layerdoit.engine import mounts
 from layerdoit.errors import LayerdoitError
 from layerdoit.project import Project
-from tests.engine.cache_fixture import Neighbours, Ours, build, client, neighbours, ours, tool
+from tests.engine.cache_fixture import Neighbours, Ours, build, neighbours, ours
 
-__all__ = ["client", "neighbours", "ours", "tool"]
+__all__ = ["neighbours", "ours"]
 
 
 def configured(ours: Ours, text: str) -> Project:

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.engine.cycle_fixture import crate, edited, last, left_over, mount_ids, ok, parents, same, served, serves
+from tests.engine.cycle_fixture import crate, edited, last, left_over, mount_ids, ok, same, served, serves
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
 
-__all__ = ["parents", "served"]
+__all__ = ["served"]
 
 
 # --- the way it should go --------------------------------------------------------------------------------------------

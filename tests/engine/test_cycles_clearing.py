@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.scratch import docker
-from tests.engine.cycle_fixture import crate, edited, last, left_over, mount_ids, ok, parents, served, serves
+from tests.engine.cycle_fixture import crate, edited, last, left_over, mount_ids, ok, served, serves
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
 
-__all__ = ["parents", "served"]
+__all__ = ["served"]
 
 # The process stops before, or after, a step of the clearing, the number of which stands in a file.
 STOPPING = """\

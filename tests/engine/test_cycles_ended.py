@@ -22,7 +22,6 @@ from tests.engine.cycle_fixture import (
     left_over,
     mount_ids,
     ok,
-    parents,
     served,
     serves,
 )
@@ -30,7 +29,7 @@ from tests.engine.cycle_fixture import (
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
 
-__all__ = ["parents", "served"]
+__all__ = ["served"]
 
 
 # --- the way it should not -------------------------------------------------------------------------------------------

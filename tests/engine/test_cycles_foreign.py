@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.engine.cache_fixture import Neighbours, client, neighbours, ours, tool
-from tests.engine.cycle_fixture import ok, parents, served
+from tests.engine.cache_fixture import Neighbours, neighbours, ours
+from tests.engine.cycle_fixture import ok, served
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
 
-__all__ = ["client", "neighbours", "ours", "parents", "served", "tool"]
+__all__ = ["neighbours", "ours", "served"]
 
 
 def test_no_cycle_touches_what_others_have(

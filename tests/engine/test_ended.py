@@ -33,6 +33,7 @@ from tests.engine.together_fixture import (
     start,
     stopped,
 )
+from tests.ports import PORT
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -165,14 +166,14 @@ fn main() {
         let _ = write!(stream, "HTTP/1.1 {STATUS}\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nold");
     }
 }
-"""
+""".replace("8080", str(PORT))
 SERVING = {
     "Cargo.toml": '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n',
     "Cargo.lock": 'version = 4\n\n[[package]]\nname = "app"\nversion = "0.1.0"\n',
     "src/main.rs": SERVER,
     "dodo.py": "from layerdoit import task_layerdoit\n",
 }
-DEPLOY = "deploy: {port: 8080, health: {path: /, timeout: 60}}\n"
+DEPLOY = f"deploy: {{port: {PORT}, health: {{path: /, timeout: 60}}}}\n"
 
 
 def test_an_interrupted_deployment_leaves_the_old_one_serving(checkout: New) -> None:

@@ -13,14 +13,12 @@ from layerdoit import build, invocation
 from layerdoit.engine import mounts
 from layerdoit.errors import ConfigError
 from layerdoit.explain import answer
-from tests.engine.registry_fixture import Registry, registry
+from tests.engine.registry_fixture import Registry
 from tests.engine.test_cooked import FILES, NEW, NEWEST, OLD, configure, lock
 
 if TYPE_CHECKING:
     from layerdoit.project import Project
     from tests.engine.conftest import Checkout
-
-__all__ = ["registry"]
 
 
 def said(one: Checkout, layer: str, old: str = "", new: str = "", **variables: str) -> list[str]:

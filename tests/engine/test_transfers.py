@@ -8,9 +8,7 @@ from pathlib import Path
 
 from layerdoit.engine import transfers
 from tests.engine.conftest import engine_images
-from tests.engine.registry_fixture import Registry, docker, registry
-
-__all__ = ["registry"]
+from tests.engine.registry_fixture import Registry, docker
 
 SIZES = {"lower": 300_000, "upper": 200_000}
 

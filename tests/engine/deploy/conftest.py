@@ -1,0 +1,91 @@
+"""What the tests of deployments share: a server in an image, and a project of which nothing is left."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit.deploy.base import DeployConfig
+from layerdoit.deploy.docker import DockerDeployment
+from tests.engine.deploy.cycling import Make
+from tests.engine.static_program import program
+from tests.ports import PORT
+
+SERVER = r"""
+use std::{env, io::{Read, Write}, net::{TcpListener, TcpStream}, process::exit, thread, time::Duration};
+fn arg(name: &str) -> Option<String> { env::var(name).ok() }
+fn main() {
+    println!("starting {}", arg("VERSION").unwrap_or_default());
+    if let Some(peer) = arg("NEEDS") {
+        // Something outside that must answer before this service can start.
+        if TcpStream::connect_timeout(&peer.parse().unwrap(), Duration::from_secs(1)).is_err() {
+            println!("cannot reach {peer}");
+            exit(9);
+        }
+    }
+    if let Some(code) = arg("EXIT") { println!("giving up"); exit(code.parse().unwrap()); }
+    if let Some(ms) = arg("DELAY") { thread::sleep(Duration::from_millis(ms.parse().unwrap())); }
+    if let Some("check") = env::args().nth(1).as_deref() { exit(if arg("SICK").is_some() { 1 } else { 0 }); }
+    let sick = arg("SICK").is_some();
+    let listener = TcpListener::bind("0.0.0.0:8080").unwrap();
+    println!("listening");
+    for stream in listener.incoming() {
+        let Ok(mut stream) = stream else { continue };
+        let mut buffer = [0u8; 2048];
+        let _ = stream.read(&mut buffer);
+        let body = arg("VERSION").unwrap_or_default();
+        let status = if sick { "503 Sick" } else { "200 OK" };
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
+        let _ = write!(stream, "{head}\r\n\r\n{body}");
+    }
+}
+""".replace("8080", str(PORT))
+
+
+@pytest.fixture(scope="session")
+def image(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server in an image of one file: no network, no registry."""
+    server = program(SERVER, tmp_path_factory.mktemp("server") / "server")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        tar.add(server, arcname="server")
+    name = f"layerdoit-test-server:{uuid.uuid4().hex[:8]}"
+    repository, tag = name.split(":")
+    docker_engine.api.import_image_from_data(
+        packed.getvalue(), repository=repository, tag=tag, changes=['ENTRYPOINT ["/server"]']
+    )
+    yield name
+    docker_engine.images.remove(name, force=True)
+
+
+@pytest.fixture
+def project(docker_engine: Any) -> Iterator[str]:
+    name = f"ldt-{uuid.uuid4().hex[:8]}"
+    yield name
+    filters = {"label": f"io.layerdoit.project={name}"}
+    for container in docker_engine.containers.list(all=True, filters=filters):
+        container.remove(force=True)
+    for network in docker_engine.networks.list(filters=filters):
+        network.remove()
+
+
+@pytest.fixture(autouse=True)
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+@pytest.fixture
+def make(project: str, image: str) -> Make:
+    def build(version: str = "1", **changes: Any) -> DockerDeployment:
+        env = {"VERSION": version, **changes.pop("env", {})}
+        settings = {"name": project, "port": PORT, "health_path": "/", "health_timeout": 10, "env": env, **changes}
+        return DockerDeployment(project, DeployConfig(**settings))
+
+    return build

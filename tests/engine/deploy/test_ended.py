@@ -1,0 +1,97 @@
+"""Cycles that are killed or interrupted, or that begin at once: one container serves in the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.ports import PORT
+
+DRIVER = """
+import os, signal, sys
+from layerdoit import cycle
+from layerdoit.deploy.base import DeployConfig, Release
+from layerdoit.deploy.docker import DockerDeployment
+from layerdoit.engine.containers import Containers
+project, image, way, limit, env = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:]
+changes = 0
+def lethal(function):
+    def wrapped(*args, **options):
+        global changes
+        result = function(*args, **options)
+        changes += 1
+        if changes == limit:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return wrapped
+for name in ("create", "start", "attach", "detach", "rename", "stop", "remove"):
+    setattr(Containers, name, lethal(getattr(Containers, name)))
+config = DeployConfig(project, 8080, health_path="/", env=dict(item.split("=") for item in env))
+deployment = DockerDeployment(project, config)
+if way == "again":
+    deployment._choose_way = lambda *_: "again"
+result = cycle.run(deployment, lambda: Release(image, "k2"), on_phase=lambda phase: print(phase, flush=True))
+print(result.error, file=sys.stderr)
+sys.exit(result.exit_code)
+""".replace("8080", str(PORT))
+
+
+def drive(project: str, image: str, way: str, limit: int, *env: str) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-c", DRIVER, project, image, way, str(limit), *env]
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(argv, env=path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("way", "points"), [("moved", 9), ("again", 10)])
+def test_kill_9_after_each_single_change_is_recovered(
+    docker_engine: Any, make: Make, image: str, project: str, way: str, points: int
+) -> None:
+    seen = set()
+    for point in range(1, points + 2):
+        deployment = make("1")
+        assert go(deployment, image, f"first {point}").error is None
+        child = drive(project, image, way, point, "VERSION=2")
+        child.communicate(timeout=60)
+        assert child.returncode == (0 if point > points else -signal.SIGKILL), "the number of changes is known"
+        next_run = make("1")
+        with next_run.lock():
+            next_run.recover()
+        assert names(docker_engine, project) == [project]
+        now = next_run.current()
+        assert now is not None
+        body = ask(now.address)
+        assert body in ("1", "2")
+        seen.add(body)
+        assert next_run.recover() == (), "nothing is left to do"
+    assert seen == {"1", "2"}
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_waiting_for_health(
+    docker_engine: Any, make: Make, image: str, project: str, signum: signal.Signals
+) -> None:
+    first = go(make("1"), image)
+    assert first.service is not None
+    child = drive(project, image, "moved", 0, "VERSION=2", "SICK=1")
+    assert child.stdout is not None
+    assert [child.stdout.readline().strip() for _ in range(3)] == ["build", "start", "healthy"]
+    child.send_signal(signum)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == 128 + signum
+    assert "Traceback" not in said
+    assert names(docker_engine, project) == [project]
+    assert ask(first.service.address) == "1"
+
+
+def test_two_cycles_at_once_take_turns(docker_engine: Any, image: str, project: str) -> None:
+    children = [drive(project, image, "", 0, f"VERSION={number}") for number in range(3)]
+    for child in children:
+        _, said = child.communicate(timeout=60)
+        assert child.returncode == 0, said
+    assert names(docker_engine, project) == [project]

@@ -1,0 +1,126 @@
+"""Ports, names, networks and images that a deployment asks for: leased, taken by others, or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Any
+
+import pytest
+
+from layerdoit.errors import ConfigError, DeployError, EngineError
+from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.ports import PORT
+
+
+def test_the_first_free_port_is_leased_and_kept(make: Make, image: str) -> None:
+    # Held now, so that the lease is another port than the first choice; free again for the second cycle.
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            stack.enter_context(socket.create_server(("127.0.0.1", PORT)))
+        first = go(make("1"), image)
+    assert first.service is not None
+    assert int((first.service.address or "").rpartition(":")[2]) > PORT
+    second = go(make("2"), image, "k2")
+    assert second.service is not None
+    assert second.service.address == first.service.address
+    assert ask(second.service.address) == "2"
+
+
+def test_two_deployments_lease_two_ports(make: Make, image: str, project: str) -> None:
+    first = go(make("1"), image)
+    other = go(make("2", name=f"{project}-other"), image)
+    assert first.service is not None
+    assert other.service is not None
+    assert first.service.address != other.service.address
+    assert (ask(first.service.address), ask(other.service.address)) == ("1", "2")
+
+
+def test_port_taken_by_a_process_names_the_port_and_what_to_set(
+    docker_engine: Any, make: Make, image: str, project: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as blocker:
+        port = blocker.getsockname()[1]
+        failed = go(make("1", publish=port), image)
+    assert f"port {port} is taken by another process" in str(failed.error)
+    assert "deploy.publish" in str(failed.error)
+    assert names(docker_engine, project) == []
+
+
+def test_port_taken_by_a_container_names_it(docker_engine: Any, make: Make, image: str, project: str) -> None:
+    first = go(make("1"), image)
+    assert first.service is not None
+    port = int((first.service.address or "").rpartition(":")[2])
+    failed = go(make("2", name=f"{project}-other", publish=port), image)
+    assert f"port {port} is taken by the container {project}" in str(failed.error)
+    assert names(docker_engine, project) == [project]
+
+
+def test_a_port_lost_between_search_and_start_is_searched_again(
+    make: Make, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = go(make("1"), image)
+    assert first.service is not None
+    held = int((first.service.address or "").rpartition(":")[2])
+    racing = make("2", name=f"{first.service.name}-other")
+    monkeypatch.setattr(racing, "_choose_port", lambda _old: held)
+    second = go(racing, image)
+    assert second.error is None
+    assert second.service is not None
+    assert ask(second.service.address) == "2"
+    assert second.service.address != first.service.address
+
+
+def test_the_name_of_somebody_elses_container_is_respected(
+    docker_engine: Any, make: Make, image: str, project: str
+) -> None:
+    foreign = docker_engine.containers.create(image, name=project)
+    try:
+        failed = go(make("1"), image)
+        assert "is taken by a container that is not of this deployment" in str(failed.error)
+        assert "deploy.name" in str(failed.error)
+        assert make("1").destroy() is False
+        foreign.reload()
+        assert names(docker_engine, project) == []
+    finally:
+        foreign.remove(force=True)
+
+
+def test_the_host_network_is_refused(make: Make) -> None:
+    with pytest.raises(ConfigError, match="network: host"):
+        make("1", network="host")
+
+
+def test_a_missing_network_is_one_message(docker_engine: Any, make: Make, image: str, project: str) -> None:
+    failed = go(make("1", network="layerdoit-test-none"), image)
+    assert "layerdoit-test-none" in str(failed.error)
+    assert names(docker_engine, project) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), "no Docker engine answers"),
+        (PermissionError(13, "Permission denied"), "no permission"),
+    ],
+)
+def test_an_engine_out_of_reach(
+    make: Make, image: str, monkeypatch: pytest.MonkeyPatch, reason: OSError, says: str
+) -> None:
+    from requests import ConnectionError as NoConnection
+
+    def refuse(**_: object) -> None:
+        # As the SDK reports it; the real thing would leave the SDK's socket to the garbage collector.
+        raise NoConnection(f"('Connection aborted.', {reason!r})")
+
+    deployment = make("1")
+    monkeypatch.setattr(deployment._containers._api, "containers", refuse)
+    failed = go(deployment, image)
+    assert isinstance(failed.error, EngineError)
+    assert says in str(failed.error)
+
+
+def test_a_missing_image_is_one_message(make: Make) -> None:
+    failed = go(make("1"), "layerdoit-test-none:none")
+    assert isinstance(failed.error, DeployError)
+    assert "layerdoit-test-none:none is not there" in str(failed.error)

@@ -1,0 +1,239 @@
+"""Replacing a container on a real engine: what serves, and how long nobody answers."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit.deploy import docker as deploy_docker
+from layerdoit.deploy.docker import DockerDeployment
+from tests.engine.deploy.cycling import Make, ask, go, names
+
+
+class Poller:
+    """Asks all the time from a thread of its own; `gap` is the longest time without an answer."""
+
+    def __init__(self, address: str) -> None:
+        self.seen: list[tuple[float, str | None]] = []
+        self._stop = threading.Event()
+        self._address = address
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.seen.append((time.perf_counter(), ask(self._address, timeout=0.5)))
+            self._stop.wait(0.005)
+
+    def __enter__(self) -> Poller:
+        self._thread.start()
+        while len(self.seen) < 3:
+            time.sleep(0.001)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        last = len(self.seen)
+        while len(self.seen) < last + 3:
+            time.sleep(0.001)
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def gap(self) -> float:
+        answered = [when for when, body in self.seen if body is not None]
+        return max(after - before for before, after in itertools.pairwise(answered))
+
+
+def test_first_deployment_then_nothing_to_do_then_a_swap(
+    docker_engine: Any, make: Make, image: str, project: str
+) -> None:
+    first = go(make("1"), image)
+    assert first.error is None
+    assert first.service is not None
+    assert ask(first.service.address) == "1"
+    assert not first.replaced
+
+    again = go(make("1"), image)
+    assert again.service == first.service
+    assert [name for name, _ in again.phases] == ["build"]
+
+    second = go(make("2"), image, "k2")
+    assert second.error is None
+    assert second.replaced
+    assert second.service is not None
+    assert second.service.address == first.service.address
+    assert second.service.id != first.service.id
+    assert ask(second.service.address) == "2"
+    assert names(docker_engine, project) == [project]
+    labels = docker_engine.containers.get(project).labels
+    assert {name: labels[f"io.layerdoit.{name}"] for name in ("project", "layer", "key", "deployment", "role")} == {
+        "project": project,
+        "layer": "app",
+        "key": "k2",
+        "deployment": project,
+        "role": "serving",
+    }
+
+
+@pytest.mark.parametrize("way", ["moved", "again"])
+def test_swaps_are_quick_and_the_old_one_answers_nearly_all_the_time(
+    make: Make, image: str, monkeypatch: pytest.MonkeyPatch, way: str, record_property: Callable[[str, object], None]
+) -> None:
+    if way == "again":
+        chosen = DockerDeployment._choose_way
+        monkeypatch.setattr(
+            DockerDeployment, "_choose_way", lambda *a: "again" if chosen(*a) == "moved" else chosen(*a)
+        )
+    first = go(make("0"), image, "k0")
+    assert first.service is not None
+    assert first.service.address is not None
+    seconds, gaps = [], []
+    for number in range(1, 6):
+        deployment = make(str(number))
+        with Poller(first.service.address) as poller:
+            result = go(deployment, image, f"k{number}")
+        assert result.error is None
+        assert deployment._way == way
+        bodies = [body for _, body in poller.seen if body is not None]
+        assert bodies == sorted(bodies)
+        assert {bodies[0], bodies[-1]} == {str(number - 1), str(number)}
+        seconds.append(sum(spent for _, spent in result.phases))
+        gaps.append(poller.gap)
+        print(f"{way} {number}: " + ", ".join(f"{name} {spent * 1000:.0f} ms" for name, spent in result.phases))
+    figures = f"{way}: cycle median {statistics.median(seconds):.3f} s, gap median {statistics.median(gaps):.3f} s"
+    record_property("swap", figures)
+    print(figures)
+    assert statistics.median(gaps) < 1.5
+
+
+def test_an_image_without_a_port_is_replaced_too(docker_engine: Any, make: Make, image: str, project: str) -> None:
+    for number in ("1", "2"):
+        result = go(make(number, port=None, health_path=None), image, number)
+        assert result.error is None
+    assert names(docker_engine, project) == [project]
+    assert sum(spent for name, spent in result.phases if name == "healthy") >= deploy_docker.SETTLE
+
+
+def test_health_by_command(make: Make, image: str) -> None:
+    assert go(make("1", health_path=None, health_command=("/server", "check")), image).error is None
+    failed = go(make("2", health_command=("/server", "check"), env={"SICK": "1"}, health_timeout=0.5), image, "k2")
+    assert "/server check: exit code 1" in str(failed.error)
+
+
+def test_health_by_open_port_waits_for_it(make: Make, image: str) -> None:
+    result = go(make("1", health_path=None, env={"DELAY": "400"}), image)
+    assert result.error is None
+    assert dict(result.phases)["healthy"] >= 0.3
+    assert result.service is not None
+    assert ask(result.service.address) == "1"
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [({"EXIT": "3"}, ["exit code 3", "giving up"]), ({"SICK": "1"}, ["not healthy within 1 s", "503", "listening"])],
+    ids=["ends early", "never healthy"],
+)
+def test_a_bad_release_leaves_the_old_one_serving(
+    docker_engine: Any, make: Make, image: str, project: str, env: dict[str, str], says: list[str]
+) -> None:
+    first = go(make("1"), image)
+    second = go(make("2"), image, "k2")
+    assert first.service is not None
+    assert second.service is not None
+    with Poller(first.service.address or "") as poller:
+        started = time.monotonic()
+        failed = go(make("3", env=env, health_timeout=1 if "SICK" in env else 60), image, "k3")
+        assert time.monotonic() - started < 15
+    assert {body for _, body in poller.seen} == {"2"}
+    assert failed.exit_code != 0
+    assert failed.failed_in == "healthy"
+    assert all(word in str(failed.error) for word in says)
+    assert failed.service == second.service
+    assert names(docker_engine, project) == [project]
+
+
+def test_a_bad_first_release_leaves_nothing(docker_engine: Any, make: Make, image: str, project: str) -> None:
+    failed = go(make("1", env={"EXIT": "4"}), image)
+    assert "exit code 4" in str(failed.error)
+    assert failed.service is None
+    assert names(docker_engine, project) == []
+
+
+def test_a_final_container_that_fails_puts_the_old_one_back(
+    docker_engine: Any, make: Make, image: str, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = go(make("1"), image)
+    assert first.service is not None
+    before = docker_engine.containers.get(project).attrs["State"]["StartedAt"]
+
+    def sick(*_: object) -> str:
+        return "it does not answer"
+
+    for way in ("moved", "again"):
+        deployment = make("2", health_timeout=0.3)
+        monkeypatch.setattr(deployment, "_choose_way", lambda *_, way=way: way)
+        monkeypatch.setattr(deployment, "_probe_published", sick)
+        failed = go(deployment, image, "k2")
+        assert failed.failed_in == "swap"
+        assert "listening" in str(failed.error)
+        assert ask(first.service.address) == "1"
+        assert names(docker_engine, project) == [project]
+        assert docker_engine.containers.get(project).attrs["State"]["StartedAt"] == before, (
+            "the old one was never stopped"
+        )
+
+
+def counted(function: Callable[..., Any], calls: list[object]) -> Callable[..., Any]:
+    def wrapped(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        return function(*args, **options)
+
+    return wrapped
+
+
+def test_a_service_that_needs_the_way_out_at_its_start(
+    docker_engine: Any, make: Make, image: str, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the internal network it ends at once; the second way serves it, and is remembered."""
+    go(make("1"), image)
+    gateway = docker_engine.networks.get(f"layerdoit-{project}").attrs["IPAM"]["Config"][0]["Gateway"]
+    with socket.create_server((gateway, 0)) as peer:
+        env = {"NEEDS": f"{gateway}:{peer.getsockname()[1]}"}
+        deployment = make("2", env=env)
+        result = go(deployment, image, "k2")
+        assert result.error is None, result.error
+        assert deployment._way == "again"
+        assert result.service is not None
+        assert ask(result.service.address) == "2"
+        straight = make("2", env=env)
+        waits: list[object] = []
+        monkeypatch.setattr(straight, "_await_healthy", counted(straight._await_healthy, waits))
+        assert go(straight, image, "k3").error is None
+        assert len(waits) == 2, "the throw-away container and the final one, no attempt on the internal network"
+    assert names(docker_engine, project) == [project]
+
+
+def test_a_moved_service_has_the_way_out_after_the_swap(
+    docker_engine: Any, make: Make, image: str, project: str
+) -> None:
+    """It started on an internal network; afterwards it must be as well connected as one that started normally."""
+    go(make("1"), image)
+    deployment = make("2")
+    go(deployment, image, "k2")
+    assert deployment._way == "moved"
+    gateway = docker_engine.networks.get(f"layerdoit-{project}").attrs["IPAM"]["Config"][0]["Gateway"]
+    pid = docker_engine.containers.get(project).attrs["State"]["Pid"]
+    assert list(docker_engine.containers.get(project).attrs["NetworkSettings"]["Networks"]) == [f"layerdoit-{project}"]
+    routes = Path(f"/proc/{pid}/net/route")
+    if not os.access(routes, os.R_OK):
+        pytest.skip("may not look into the container")
+    default = [line.split() for line in routes.read_text().splitlines()[1:] if line.split()[1] == "00000000"]
+    assert [socket.inet_ntoa(int(line[2], 16).to_bytes(4, "little")) for line in default] == [gateway]
