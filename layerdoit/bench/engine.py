@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from layerdoit.bench.clock import ask
+from layerdoit.engine import mounts
 from layerdoit.engine.api import builder_name, connect
 from layerdoit.engine.images import PREFIX
+from layerdoit.engine.plugin import buildx
 from layerdoit.secrets import Secrets
 
 LABEL: Final = PREFIX + "bench"
 """The label of what a session makes besides layerdoit's own images, which carry its name as their project."""
 _PROJECT: Final = PREFIX + "project"
-_RECORD: Final = re.compile(r"^ID:\s+(\w+)\n(?=(?:Parents?:.*\n)?Created at:)", re.MULTILINE)
 _PARENTS: Final = re.compile(r"^Parents?:\s+(.*)$", re.MULTILINE)
 _CREATED: Final = re.compile(r"^Created at:\s+(\S+ \d\d:\d\d:\d\d)", re.MULTILINE)
 # An image's layers, as BuildKit refers to them while something is built on them.
@@ -147,20 +148,17 @@ def names() -> set[str]:
 
 def records() -> list[Record]:
     """BuildKit's cache, as it is now."""
-    return parsed(ask(["docker", "buildx", "du", "--verbose", "--builder", builder_name()]))
+    return parsed(ask([*buildx(), "du", "--verbose", "--builder", builder_name()]))
 
 
 def parsed(listing: str) -> list[Record]:
     """The records in the output of `docker buildx du --verbose`."""
-    heads = list(_RECORD.finditer(listing))
-    ends = [*(head.start() for head in heads[1:]), len(listing)]
     found = []
-    for head, end in zip(heads, ends, strict=True):
-        text = listing[head.start() : end]
+    for identity, text in mounts.records(listing):
         above = _PARENTS.search(text)
         described = _DESCRIPTION.search(text)
         parents = tuple(re.findall(r"\w+", above[1])) if above else ()
-        found.append(Record(head[1], parents, described[1].strip() if described else "", _created(text)))
+        found.append(Record(identity, parents, described[1].strip() if described else "", _created(text)))
     return found
 
 
@@ -205,7 +203,7 @@ def prune(marker: str, project: str, began: float) -> int:
         tried = wanted
         for record in wanted:
             ask(
-                ["docker", "buildx", "prune", "--force", "--builder", builder_name(), "--filter", f"id={record}"],
+                [*buildx(), "prune", "--force", "--builder", builder_name(), "--filter", f"id={record}"],
                 check=False,
             )
     return len(owned(records(), marker, project, began))

@@ -8,10 +8,11 @@ from __future__ import annotations
 import calendar
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -116,7 +117,7 @@ def parsed(listing: str, project: str, now: float) -> Iterator[Mount]:
     chain = r"(?:/([0-9a-f]{12})(?:~\d+)?)?"
     place = r"(?:@([0-9a-f]{8})(/.*))?"
     ours = re.compile(rf"layerdoit/{re.escape(project)}/([0-9a-f]{{8}})/([^/@]+/[^/@]+){chain}{place}")
-    for record, text in _records(listing):
+    for record, text in records(listing):
         described = _DESCRIPTION.search(text)
         mount = _MOUNT.fullmatch(described[1]) if described else None
         owned = ours.fullmatch(mount[1]) if mount else None
@@ -140,11 +141,11 @@ def _used(last: str, created: str, now: float) -> float:
         return now
 
 
-def _records(listing: str) -> Iterator[tuple[str, str]]:
+def records(listing: str) -> Iterator[tuple[str, str]]:
+    """Id and text of each record in the output of `docker buildx du --verbose`; none of an empty cache."""
     heads = list(_HEAD.finditer(listing))
-    ends: Iterable[int] = [*(head.start() for head in heads[1:]), len(listing)]
-    for head, end in zip(heads, ends, strict=True):
-        yield head[1], listing[head.start() : end]
+    for head, following in itertools.zip_longest(heads, heads[1:]):
+        yield head[1], listing[head.start() : following.start() if following else len(listing)]
 
 
 def _fact(text: str, name: str) -> str:

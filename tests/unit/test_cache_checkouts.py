@@ -104,3 +104,8 @@ def test_what_they_are_called() -> None:
     assert checkouts.Checkout("0123abcd", "/x", "gone").words == "checkout gone: /x"
     assert checkouts.Checkout("0", "/x", "this").words == "this checkout"
     assert checkouts.Checkout("0", "/x", "there").words == "/x"
+
+
+def test_an_empty_cache_has_no_mounts() -> None:
+    assert list(mounts.parsed("", "p", 0.0)) == []
+    assert list(mounts.parsed("Reclaimable:\t0B\nTotal:\t0B\n", "p", 0.0)) == []
