@@ -107,6 +107,15 @@ def locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
             stream.truncate()
 
 
+@contextlib.contextmanager
+def machine_lock(name: str) -> Iterator[None]:
+    """One at a time on this machine, across checkouts; the kernel lets go when the process ends, however it ends."""
+    folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    with (Path(folder) / f"layerdoit-{os.getuid()}-{name}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def cleared(folder: Path) -> frozenset[str]:
     """Layers that were cleared and not built since."""
     return frozenset(read_json(folder / "cleared.json"))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import os
 import socket
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -205,14 +203,3 @@ def quoted(lines: Sequence[str]) -> str:
     if not lines:
         return "it logged nothing"
     return "\n".join([f"its last {len(lines)} log lines:", *(f"  {line}" for line in lines)])
-
-
-@contextmanager
-def machine_lock(name: str) -> Iterator[None]:
-    """One at a time on this machine, across checkouts; the kernel lets go when the process ends, however it ends."""
-    import fcntl
-
-    folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    with (Path(folder) / f"layerdoit-{os.getuid()}-{name}.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -33,7 +33,6 @@ from layerdoit.deploy.base import (
     absolute,
     can_bind,
     first_free,
-    machine_lock,
     port_taken,
     probe_http,
     probe_tcp,
@@ -41,6 +40,7 @@ from layerdoit.deploy.base import (
 )
 from layerdoit.engine.containers import Container, Containers, PortTaken, Spec, name_taken
 from layerdoit.errors import ConfigError, DeployError
+from layerdoit.state import machine_lock
 
 POLL: Final = 0.05  # seconds between two probes
 SETTLE: Final = 1.0

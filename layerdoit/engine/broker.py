@@ -15,6 +15,7 @@ from layerdoit import process
 from layerdoit.console import warn
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import ConfigError, EngineError
+from layerdoit.state import machine_lock
 from layerdoit.workspace.toolchain import Toolchain, installed
 
 if TYPE_CHECKING:
@@ -167,7 +168,8 @@ def bootstrap_os(suite: str) -> str:
 
     key = hashlib.sha256(f"mmdebstrap minbase {OS_PACKAGES} {suite}".encode()).hexdigest()
     name = f"{OS_REPOSITORY}:{suite}-{key[:12]}"
-    with client() as engine:
+    # Two first builds at once would each make one, and the first would be left without its tag.
+    with machine_lock(name.replace(":", "-")), client() as engine:
         try:
             engine.images.get(name)
         except ImageNotFound:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -44,7 +46,8 @@ def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001
     json_schema.put(open_state(found.root))
     for change in changes:
         print(f"wrote {_shown(change.path, start)}")
-    print("next: doit")
+    there = "" if start == Path.cwd().resolve() else f"cd {shlex.quote(os.path.relpath(start))} && "
+    print(f"next: {there}doit")
     return 0
 
 

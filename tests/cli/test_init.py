@@ -33,6 +33,14 @@ def tree(crate: Crate) -> dict[str, bytes]:
     return {path.relative_to(crate.folder).as_posix(): path.read_bytes() for path in files}
 
 
+def test_what_comes_next_is_said_from_where_one_is(bare: Crate) -> None:
+    (bare.folder / "the app").mkdir()
+    for name in ("Cargo.toml", "Cargo.lock", "src"):
+        (bare.folder / name).rename(bare.folder / "the app" / name)
+    done = bare.doit("layers", "init", "--root", "the app", "--yes").ok()
+    assert done.out.endswith("next: cd 'the app' && doit\n")
+
+
 def test_a_project_becomes_a_doit_project(bare: Crate) -> None:
     before = tree(bare)
     done = bare.doit("layers", "init", "--yes").ok()

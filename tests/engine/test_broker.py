@@ -7,11 +7,13 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from layerdoit.engine import broker
 from layerdoit.engine import registry as product
 from layerdoit.errors import EngineError
 from layerdoit.layers.key import Spec
@@ -314,3 +316,20 @@ def test_a_push_that_is_refused(official: Official, docker_engine: Any) -> None:
     finally:
         docker("image", "rm", local.tag)
     assert docker("image", "ls", "--quiet", f"{NOWHERE}/team") == ""
+
+
+def test_two_first_builds_at_once_make_one_os_image(docker_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = f"lt{uuid.uuid4().hex[:8]}"
+    made: list[str] = []
+
+    def archive(suite: str, path: Path) -> None:
+        made.append(suite)
+        subprocess.run(["tar", "--create", "--file", path, "--files-from", "/dev/null"], check=True)
+
+    monkeypatch.setattr(broker, "_mmdebstrap", archive)
+    with ThreadPoolExecutor(2) as both:
+        (name,) = set(both.map(broker.bootstrap_os, [suite, suite]))
+    try:
+        assert made == [suite]
+    finally:
+        docker_engine.images.remove(name)
