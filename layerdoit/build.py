@@ -118,7 +118,7 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
             f"the base image {step.spec.tag} is not on this machine, and base.on_missing forbids to build it",
             hint="push it from another machine (registry.push: [base]), or set base.on_missing: [pull, build]",
         )
-    secrets = gathered(project=project.workspace.config)
+    secrets = gathered(project=project.workspace.config, repositories=_downloaded(project, step))
     with state.open_log(project.state, step.spec.layer) as log:
         make = {"base": _base, "runtime": _base, "deps": _deps, "app": _app}[step.spec.layer]
         made = make(project, plan, step, secrets)
@@ -212,6 +212,11 @@ def _with_secrets(project: Project, made: _Made, secrets: Secrets) -> buildx.Bui
     text = dockerfiles.mounts(made.text, hidden.files.keys() | hidden.values.keys(), public, ssh=ssh)
     _write(build.dockerfile, text.encode())
     return replace(build, secrets=hidden.files, values=hidden.values, ssh=ssh)
+
+
+def _downloaded(project: Project, step: Step) -> list[str]:
+    takes = step.spec.layer == "deps" and "git" in dockerfiles.secrets(project.dockerfile("deps").read_text("utf-8"))
+    return [package.source or "" for package in project.lock.external] if takes else []
 
 
 def _over_ssh(project: Project, secrets: Secrets) -> bool:

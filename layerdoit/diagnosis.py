@@ -27,6 +27,8 @@ _GIT = re.compile(r"(?i)unable to update (?P<url>(?:https?|ssh|git)://[^\s#?]+)"
 _LOGIN = re.compile(
     r"(?i)got 40[13]\b|failed to authenticate|authentication required|no authentication|permission denied"
 )
+# What git itself says before cargo does, with net.git-fetch-with-cli.
+_LOGIN_OF_GIT = re.compile(r"(?i)could not read (?:username|password) for|authentication failed for")
 # A warning that the project makes an error; rustc's own errors have a code.
 _DENIED = re.compile(
     r"^error: (?P<what>.+)\n(?:(?!warning|error).*\n)*?"
@@ -72,7 +74,7 @@ class Advice:
 def advice(words: str, config: Config) -> Advice | None:
     """Advice for a failed build of a project that is configured so; None when there is none to give."""
     if _SCRIPT.search(words) is None and (repository := _GIT.search(words)):
-        return _not_fetched(repository["url"], words[repository.end() :])
+        return _not_fetched(repository["url"], words, words[repository.end() :], config)
     if "error[E" not in words and (denied := _DENIED.search(words)):
         who = denied["where"] or f"deny for {denied['flag']} ([lints] in Cargo.toml, or RUSTFLAGS)"
         # It may as well be what somebody has just written: the compiler's own words stay.
@@ -91,16 +93,18 @@ def advice(words: str, config: Config) -> Advice | None:
     return Advice(found.sentence, f"set in {where}, under base: {', '.join(lists)}")
 
 
-def _not_fetched(url: str, after: str) -> Advice:
+def _not_fetched(url: str, words: str, after: str, config: Config) -> Advice:
     """A git dependency that cargo cannot download."""
     causes = _CAUSE.findall(after)
     over_ssh = url.startswith("ssh://")
     if _LOGIN.search(after) and over_ssh:
         return Advice(f"{url} takes no key of the ssh agent", "ssh-add the key that it takes; `ssh-add -l` lists them")
-    if _LOGIN.search(after):
+    if _LOGIN.search(after) or (not over_ssh and _LOGIN_OF_GIT.search(words)):
+        mount = "--mount=type=secret,id=git,target=/root/.gitconfig"
+        own = f"; {config.dockerfiles.deps} has to mount it: RUN {mount}" if config.dockerfiles.deps else ""
         return Advice(
-            f"{url} asks for a login, and a build has none for git over http",
-            "name it by ssh:// in Cargo.toml and Cargo.lock: builds ask the ssh agent of this machine",
+            f"{url} takes no login that git or ~/.netrc of this machine has",
+            f"give git one (`gh auth setup-git`, or credential.helper and `git credential approve`), or ~/.netrc{own}",
         )
     why = f": {causes[-1].strip()}" if causes else ""
     return Advice(f"{url} cannot be fetched{why}", "`doit layers doctor` checks names, proxies and certificates")

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -56,6 +56,10 @@ OnLine = Callable[[str, str], None]
 
 class ProgramMissing(ProcessError):
     """The program is not installed, or not on PATH."""
+
+
+class TookTooLong(ProcessError):
+    """The command did not end in the time that it was given."""
 
 
 class CommandFailed(ProcessError):
@@ -131,11 +135,16 @@ def capture(
     env: Mapping[str, str] | None = None,
     check: bool = True,
     input: str | bytes | None = None,  # noqa: A002 - as subprocess calls it
+    seconds: float | None = None,
 ) -> Completed:
-    """Run to the end and return all output. `env` is added to the present environment."""
+    """Run to the end and return all output. `env` is added to the present environment.
+
+    Raises `TookTooLong` where the end does not come within `seconds`; the child is ended then.
+    """
     fed = input.encode() if isinstance(input, str) else input
     parts: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
-    code = _run(argv, cwd, env, lambda name, data: parts[name].append(data), fed=fed)
+    graces = (INTERRUPT_GRACE, TERMINATE_GRACE) if seconds is None else (GROUP_GRACE, GROUP_GRACE)
+    code = _run(argv, cwd, env, lambda name, data: parts[name].append(data), fed=fed, graces=graces, seconds=seconds)
     result = Completed(code, _text(b"".join(parts["stdout"])), _text(b"".join(parts["stderr"])))
     if check and code != 0:
         raise CommandFailed(argv, code, result.stdout, result.stderr)
@@ -235,6 +244,7 @@ def _run(
     *,
     fed: bytes | None = None,
     graces: tuple[float, float] = (INTERRUPT_GRACE, TERMINATE_GRACE),
+    seconds: float | None = None,
 ) -> int:
     events: Events = queue.SimpleQueue()
     stdin = subprocess.DEVNULL if fed is None else subprocess.PIPE
@@ -242,15 +252,38 @@ def _run(
         child = _spawn(argv, cwd, env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, new_session=True)
         try:
             _start_threads(child, events, fed)
-            interrupted = _pump(events, deliver)
+            with _late(events, seconds) as late:
+                interrupted = _pump(events, deliver)
         except BaseException:
             _end(child, events, graces)
             raise
         if interrupted:
             _end(child, events, graces)
+    if late.is_set() and interrupted and not caught:
+        raise TookTooLong(f"`{shown(argv)}` did not end within {seconds:g} s")
     if caught or interrupted:
         raise Interrupted(caught[0] if caught else signal.SIGINT)
     return int(child.returncode)
+
+
+@contextlib.contextmanager
+def _late(events: Events, seconds: float | None) -> Iterator[threading.Event]:
+    """As if the user interrupted after so many seconds; the event tells that it was not the user."""
+    late = threading.Event()
+
+    def expire() -> None:
+        late.set()
+        events.put(("signal", signal.SIGALRM))
+
+    timer = threading.Timer(seconds, expire) if seconds is not None else None
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield late
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 def _start_threads(child: Any, events: Events, fed: bytes | None) -> None:

@@ -1,4 +1,4 @@
-"""What builds need of the host and no image may hold: CA bundle, cargo's registries, credentials, proxies with a login.
+"""What builds need of the host and no image may hold: CA bundle, cargo's registries, logins, proxies with a login.
 
 They reach `RUN` steps as BuildKit secrets: mounted for one step, in no layer, key, or log. What is no file of the host
 travels in buildx's environment, so that nothing secret is ever written to a disk. What everyone may read is no secret
@@ -73,8 +73,15 @@ class Secrets:
         )
 
 
-def gathered(environment: Mapping[str, str] = os.environ, project: Mapping[str, Any] | None = None) -> Secrets:
-    """The host's secrets for a build; masked in all text from now on. `project`: its own cargo configuration."""
+def gathered(
+    environment: Mapping[str, str] = os.environ,
+    project: Mapping[str, Any] | None = None,
+    repositories: Iterable[str] = (),
+) -> Secrets:
+    """The host's secrets for a build; masked in all text from now on. `project`: its own cargo configuration.
+
+    `repositories`: sources as Cargo.lock names them; git is asked for a login for those of git over http.
+    """
     home = Path(environment.get("CARGO_HOME") or Path(environment.get("HOME", "/")) / ".cargo")
     host, stored, project = _toml(home, "config"), _toml(home, "credentials"), project or {}
     config = {name: kept for name in _SOURCES if (kept := _without(host.get(name), _HOST_ONLY | _CREDENTIALS))}
@@ -105,6 +112,11 @@ def gathered(environment: Mapping[str, str] = os.environ, project: Mapping[str, 
         # All of them, so that one file says which proxy is used for what.
         values["proxy"] = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in proxies.items())
     bundle = ca_bundle(environment, host, home)
+    if over_http := sorted({source for source in repositories if source.startswith(("git+https://", "git+http://"))}):
+        from layerdoit import git_logins
+
+        if git := git_logins.configuration(over_http, environment, bundle):
+            values["git"] = git
     logged_in = any(map(_login, _texts(config)))
     return Secrets(
         {"ca": bundle} if bundle else {},

@@ -25,6 +25,7 @@ SECONDS: Final[Mapping[str, int]] = {
     "cli/test_tasks.py": 70,
     "engine/test_cycles_clearing.py": 60,
     "engine/test_bench.py": 60,
+    "engine/test_secrets_git.py": 45,
     "engine/test_interrupt.py": 60,
     "engine/test_cooked.py": 60,
     "engine/test_explain.py": 60,

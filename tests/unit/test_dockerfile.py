@@ -48,9 +48,9 @@ def test_no_secret_is_left_in_our_own_files() -> None:
         assert "--mount=type=secret" in text
         bare = dockerfile.mounts(text, [], [], ssh=False)
         assert "--mount=type=s" not in bare
-        assert dockerfile.mounts(text, [], ["ca", "proxy", "cargo-config", "cargo-credentials"], ssh=False).count(
-            "source=control/"
-        ) == text.count("--mount=type=secret")
+        there = ["ca", "proxy", "cargo-config", "cargo-credentials", "git"]
+        public = dockerfile.mounts(text, [], there, ssh=False)
+        assert public.count("source=control/") == text.count("--mount=type=secret")
 
 
 def test_assets_stand_at_the_mark_or_at_the_end() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerdoit import diagnosis
-from layerdoit.config import Base, Config
+from layerdoit.config import Base, Config, Dockerfiles
 
 RECORDED = Path(__file__).parent / "native_failures"
 # name of the recording -> builder packages, runtime packages; None: the text does not say what is missing
@@ -170,8 +170,14 @@ Caused by:
         (
             "https://git.example.com",
             "failed to receive HTTP 200 response: got 401; class=Net (12)",
-            "https://git.example.com/private.git asks for a login, and a build has none for git over http",
-            "ssh://",
+            "https://git.example.com/private.git takes no login that git or ~/.netrc of this machine has",
+            "git credential approve",
+        ),
+        (
+            "https://git.example.com",
+            "failed to authenticate when downloading repository: https://me:***@git.example.com/private.git",
+            "https://git.example.com/private.git takes no login that git or ~/.netrc of this machine has",
+            "gh auth setup-git",
         ),
         (
             "ssh://git@git.example.com",
@@ -192,6 +198,31 @@ def test_a_git_dependency_that_cannot_be_fetched(host: str, cause: str, sentence
     assert found is not None
     assert found.sentence == sentence
     assert next_step in found.setting
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "fatal: could not read Username for 'https://git.example.com': terminal prompts disabled",
+        "fatal: Authentication failed for 'https://git.example.com/private.git/'",
+    ],
+)
+def test_git_s_own_words_come_before_cargo_s(said: str) -> None:
+    cause = "process didn't exit successfully: `git fetch --no-tags --force` (exit status: 128)"
+    found = diagnosis.advice(f"{said}\n{GIT.format('https://git.example.com', cause)}", Config())
+    assert found is not None
+    assert "takes no login" in found.sentence
+    over_ssh = diagnosis.advice(f"{said}\n{GIT.format('ssh://git@git.example.com', cause)}", Config())
+    assert over_ssh is not None
+    assert "cannot be fetched" in over_ssh.sentence
+
+
+def test_a_dockerfile_of_one_s_own_has_to_take_the_login() -> None:
+    words = GIT.format("https://git.example.com", "got 401; class=Net (12)")
+    own, ours = Config(dockerfiles=Dockerfiles(deps="docker/deps")), Config()
+    mount = "docker/deps has to mount it: RUN --mount=type=secret,id=git,"
+    found = [diagnosis.advice(words, config) for config in (own, ours)]
+    assert [mount in advice.setting for advice in found if advice] == [True, False]
 
 
 LINT = """\

@@ -54,6 +54,22 @@ def gone(pid: int, seconds: float = 3.0) -> bool:
 # --- plain running ---------------------------------------------------------------------------------------------------
 
 
+def test_capture_ends_what_takes_too_long_with_its_children(tmp_path: Path) -> None:
+    child = f"import time; time.sleep({LONG})"
+    code = f"import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', {child!r}]);"
+    code += "open(sys.argv[1], 'w').write(str(c.pid)); c.wait()"
+    begun = time.monotonic()
+    with pytest.raises(process.TookTooLong, match=r"did not end within 0\.5 s"):
+        process.capture(python(code, str(tmp_path / "pid")), seconds=0.5)
+    assert time.monotonic() - begun < LONG / 2
+    written = (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else ""
+    assert not written or gone(int(written))
+
+
+def test_capture_in_time_is_as_without_a_limit() -> None:
+    assert process.capture(python("print(1)"), seconds=LONG).stdout == "1\n"
+
+
 def test_capture_quick_returns_bytes(tmp_path: Path) -> None:
     assert process.capture_quick(python("import os; print(os.getcwd())"), cwd=tmp_path) == f"{tmp_path}\n".encode()
 

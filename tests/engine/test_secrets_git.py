@@ -1,0 +1,113 @@
+"""A private git dependency over http: git's own login reaches the cook, and stays nowhere."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.engine import test_secrets as planting
+from tests.engine.git_fixture import GitServer, serving
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Checkout
+
+# Signs that an address, a shell or a configuration file would take for their own.
+TOKEN = "planted-git/9c4e@:%\"'$x"
+LOGIN = f"ci:{TOKEN}"
+# Whole or in part, as it is or in an address or a request.
+PLANTED = {
+    "git token": "planted-git",
+    "git token's end": quote(TOKEN, safe="")[-18:],
+    "git login, encoded": base64.b64encode(LOGIN.encode()).decode(),
+}
+
+
+@pytest.fixture
+def server(docker_engine: Any) -> Iterator[GitServer]:
+    """git over http, on the address by which containers reach this machine."""
+    network = docker_engine.networks.get("bridge").attrs
+    gateway = network["IPAM"]["Config"][0].get("Gateway") or "172.17.0.1"
+    try:
+        with serving(gateway, LOGIN) as found:
+            yield found
+    except OSError:
+        pytest.skip("containers cannot reach a server of this machine")
+
+
+def workspace(server: GitServer) -> dict[str, str]:
+    """A program that uses a crate of a private repository."""
+    files = {
+        "Cargo.toml": '[package]\nname = "lt-private"\nversion = "1.0.0"\nedition = "2021"\n',
+        "src/lib.rs": 'pub const PRIVATE: &str = "from a private repository";\n',
+    }
+    commit, url = server.commit("team/private.git", files), f"http://{server.address}/team/private.git"
+    return {
+        "Cargo.toml": '[package]\nname = "app"\nversion = "1.0.0"\nedition = "2021"\n\n[dependencies]\n'
+        f'lt-private = {{ git = "{url}" }}\n\n[profile.dev]\ndebug = 0\n',
+        "Cargo.lock": 'version = 4\n\n[[package]]\nname = "app"\nversion = "1.0.0"\n'
+        'dependencies = [\n "lt-private",\n]\n'
+        f'\n[[package]]\nname = "lt-private"\nversion = "1.0.0"\nsource = "git+{url}#{commit}"\n',
+        "src/main.rs": 'fn main() { println!("{}", lt_private::PRIVATE); }\n',
+        "dodo.py": "from layerdoit import task_layerdoit\n",
+    }
+
+
+def host(folder: Path, *logins: str) -> dict[str, str]:
+    """An environment in which git has a credential store with these logins, and nothing else."""
+    (folder / "store").write_text("".join(f"{login}\n" for login in logins))
+    (folder / "gitconfig").write_text(f'[credential]\n\thelper = "store --file={folder}/store"\n')
+    (folder / "tmp").mkdir(exist_ok=True)
+    return {
+        "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "TMPDIR": str(folder / "tmp"),
+    }
+
+
+def test_a_private_repository_is_read_and_its_token_found_nowhere(
+    checkout: Callable[..., Checkout], server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for what, value in PLANTED.items():
+        monkeypatch.setitem(planting.PLANTED, what, value)
+    tree = checkout(workspace(server))
+
+    code, said = planting.doit(tree, host(tmp_path))
+    assert code == 1, said
+    assert f"http://{server.address}/team/private.git takes no login" in said
+    assert "git credential approve" in said
+
+    code, refused = planting.doit(tree, host(tmp_path, f"http://ci:planted-git-old@{server.address}"))
+    assert code == 1, refused
+    assert "takes no login" in refused
+
+    server.asked.clear()
+    environment = host(tmp_path, f"http://ci:{quote(TOKEN, safe='')}@{server.address}")
+    code, built = planting.doit(tree, environment)
+    assert code == 0, built
+    assert True in server.asked
+    assert tree.said(f"{tree.name}:latest") == "from a private repository\n"
+
+    # What does not cook asks neither git nor the server.
+    server.asked.clear()
+    tree.replace("src/main.rs", "println!(", "print!(")
+    code, edited = planting.doit(tree, {**environment, "GIT_TRACE": str(tmp_path / "trace")})
+    assert code == 0, edited
+    assert server.asked == []
+    assert "credential" not in ((tmp_path / "trace").read_text() if (tmp_path / "trace").exists() else "")
+
+    tags = sorted(tree.tags())
+    assert {"deps", "app"} <= {tag.partition(":")[2].partition("-")[0] for tag in tags}
+    shown = (said + refused + built + edited).encode()
+    leaks = [
+        *planting.leaks_of_images(tags),
+        *planting.leaks_of_folder(tree.root),
+        *planting.leaks_of_folder(tmp_path / "tmp"),
+        *planting.found_in(shown, "the terminal"),
+    ]
+    assert leaks == []
