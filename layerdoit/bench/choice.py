@@ -11,7 +11,7 @@ from layerdoit.bench.peers import OURS, PEERS
 from layerdoit.bench.scenarios import REPEATS, SCENARIOS
 from layerdoit.config.kinds import suggestion
 from layerdoit.errors import ConfigError
-from layerdoit.units import duration_text
+from layerdoit.units import count_text, duration_text
 
 RIVALS: Final = tuple(peer for peer in PEERS if peer != OURS)
 _MOST_RUNS: Final = 100
@@ -69,7 +69,7 @@ def announced(found: Wanted, project: str, variant: str, expected: float | None)
     builds = found.runs * len(found.peers) * sum(REPEATS.get(scenario, 1) for scenario in found.scenarios)
     rivals = ", ".join(peer for peer in found.peers if peer != OURS)
     took = "unknown, for it was not measured here yet" if expected is None else f"about {duration_text(expected)}"
-    times = f"{found.runs} run{'' if found.runs == 1 else 's'}"
+    times = count_text(found.runs, "run")
     return (
         f"{project}, {variant}: layerdoit against {rivals}; {', '.join(found.scenarios)}; {times}, {builds} builds\n"
         f"on a copy of the tree as it stands; how long: {took}"

@@ -19,6 +19,7 @@ from layerdoit.bench.scenarios import Bump, Tree
 from layerdoit.bench.sessions import Session
 from layerdoit.engine.api import builder_name
 from layerdoit.errors import LayerdoitError
+from layerdoit.layers.key import IMAGES
 from layerdoit.planner import plan_of
 from layerdoit.project import Project
 from layerdoit.secrets import Secrets, gathered
@@ -123,7 +124,7 @@ def _base(bench: Bench, root: Path) -> None:
     project = Project(root, {})
     images = project.images
     missing = False
-    for layer in ("base", "runtime"):
+    for layer in IMAGES["base"]:
         key = plan_of(project).step(layer).spec.tag.rpartition(":")[2]
         theirs = f"{bench.subject.repository}:{key}"
         if images.inspect(theirs) is None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from layerdoit.cache import levels
 from layerdoit.cache.levels import Going, Level, Narrow
 from layerdoit.cache.usage import Usage, gather
+from layerdoit.console import warn
 from layerdoit.errors import Interrupted
 from layerdoit.signals import as_errors
-from layerdoit.units import duration_text, size_text
+from layerdoit.units import count_text, duration_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse
@@ -78,7 +79,7 @@ def declined_by_user(sweep: Sweep, *, yes: bool) -> int:
         return 0
     if not sys.stdin.isatty():
         words = f"{sweep.command} asks before it clears, and there is no terminal to ask on; nothing was cleared"
-        print(f"layerdoit: error: {words}\nnext: doit {sweep.command} --yes", file=sys.stderr, flush=True)
+        warn(f"error: {words}\nnext: doit {sweep.command} --yes")
         return REFUSED
     if _confirmed(sweep.command):
         return 0
@@ -168,8 +169,8 @@ class Done:
     @property
     def words(self) -> str:
         """As it is said."""
-        more = f", and {_count(self.untagged, 'image')} without a tag" if self.untagged else ""
-        return f"cleared {_count(self.mounts, 'mount')} and {_count(self.tags, 'image tag')}{more}"
+        more = f", and {count_text(self.untagged, 'image')} without a tag" if self.untagged else ""
+        return f"cleared {count_text(self.mounts, 'mount')} and {count_text(self.tags, 'image tag')}{more}"
 
 
 @contextlib.contextmanager
@@ -207,14 +208,8 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
     shown = [mount for mount in usage.mounts if mount.record in records]
     busy = [mount for mount in shown if not mounts.prune(mount.record, project.config.builder)]
     for mount in busy:
-        print(
-            f"layerdoit: the mount of {place(usage, mount.checkout)} is in use and stays", file=sys.stderr, flush=True
-        )
+        warn(f"the mount of {place(usage, mount.checkout)} is in use and stays")
     for done in refused:
-        print(f"layerdoit: {done.tag} stays: {done.refused}", file=sys.stderr, flush=True)
+        warn(f"{done.tag} stays: {done.refused}")
     cleared = [sum(not done.refused for done in several) for several in (tagged, removed)]
     return Done(len(shown) - len(busy), cleared[0], len(busy) + len(refused), cleared[1])
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")

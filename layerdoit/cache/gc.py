@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from layerdoit.cache import clear, levels, retention
 from layerdoit.cache.levels import Going
 from layerdoit.cache.usage import Usage, gather
+from layerdoit.console import warn
 from layerdoit.errors import LayerdoitError
 from layerdoit.units import size_text
 
@@ -77,4 +77,4 @@ def after_build(project: Project) -> None:
         if wanted:
             print(f"retention: {clear.carry_out(project, found, wanted).words}", flush=True)
     except (LayerdoitError, OSError) as error:
-        print(f"layerdoit: retention was not applied: {error}", file=sys.stderr, flush=True)
+        warn(f"retention was not applied: {error}")

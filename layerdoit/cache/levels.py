@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from layerdoit.cache.room import Room
 from layerdoit.errors import ConfigError
+from layerdoit.layers.key import IMAGES, ORDER
 from layerdoit.units import SPAN, seconds_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ LAYERS: Final[Mapping[Level, frozenset[str]]] = {
     "soft": frozenset(),
     "medium": frozenset({"app"}),
     "hard": frozenset({"app", "deps"}),
-    "nuke": frozenset({"app", "deps", "base", "runtime"}),
+    "nuke": frozenset(ORDER),
 }
 
 
@@ -107,7 +108,7 @@ def ranks(images: Iterable[ImageUse]) -> Mapping[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for image in sorted(images, key=lambda image: (-image.made, image.id)):
         if image.tags:
-            variant = "" if image.layer in ("base", "runtime") else image.variant
+            variant = "" if image.layer in IMAGES["base"] else image.variant
             found.setdefault((image.layer, variant), []).append(image.id)
     return found
 

@@ -9,12 +9,11 @@ from typing import Any, Final
 
 from layerdoit.cache import levels
 from layerdoit.cache.levels import LAYERS, LEVELS
-from layerdoit.layers.key import PINNED
+from layerdoit.layers.key import ORDER, PINNED
 from layerdoit.units import duration_text, size_text
 
 Table = Callable[[Sequence[str], Iterable[Sequence[str]]], str]
 
-_ORDER: Final = ("base", "runtime", "deps", "app")
 _COSTS: Final = {
     "first build": "the first build, with nothing there",
     "nothing": "nothing was cleared, nothing changed",
@@ -179,11 +178,11 @@ def page(recorded: Path, table: Table) -> str:
 
 
 def _level_row(level: levels.Level) -> Sequence[str]:
-    gone = [layer for layer in reversed(_ORDER) if layer in LAYERS[level]]
-    kept = [layer for layer in _ORDER if layer not in LAYERS[level]]
+    gone = [layer for layer in reversed(ORDER) if layer in LAYERS[level]]
+    kept = [layer for layer in ORDER if layer not in LAYERS[level]]
     clears = "app mounts" + (f"; images: {', '.join(gone)}" if gone else "")
     keeps = f"images: {', '.join(kept)}" if kept else "what is always kept, see below"
-    makes = ", ".join(layer for layer in _ORDER if layer in LAYERS[level])
+    makes = ", ".join(layer for layer in ORDER if layer in LAYERS[level])
     return f"`{level}`", clears, keeps, makes or "nothing; after the next edit, all crates of the workspace"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from layerdoit.cache import levels
 from layerdoit.cache.levels import Going
 from layerdoit.cache.room import Room
+from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 Kind = Literal["base", "deps", "app", "mounts"]
 
 KINDS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "base": ("base", "runtime"),
-    "deps": ("deps",),
-    "app": ("app",),
+    "base": IMAGES["base"],
+    "deps": IMAGES["deps"],
+    "app": IMAGES["app"],
     "mounts": (),
 }
 

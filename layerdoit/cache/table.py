@@ -9,7 +9,7 @@ from layerdoit.cache import levels, retention
 from layerdoit.cache.gc import offer
 from layerdoit.cache.room import Room
 from layerdoit.engine import builders
-from layerdoit.units import age_text, size_text
+from layerdoit.units import age_text, count_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage
@@ -33,7 +33,7 @@ def render(usage: Usage, builder: Builder) -> str:
 
 def _image_row(usage: Usage, image: ImageUse) -> Row:
     depth = _depth(usage, image)
-    chain = f" (on {depth} other{'s' if depth > 1 else ''})" if depth else ""
+    chain = f" (on {count_text(depth, 'other')})" if depth else ""
     return (
         image.layer,
         image.name + chain,

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from layerdoit.errors import LayerdoitError
-from layerdoit.layers.key import pin_tag
+from layerdoit.layers.key import IMAGES, ORDER, pin_tag
 from layerdoit.layers.key import tag as key_tag
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from layerdoit.engine.mounts import Mount
     from layerdoit.engine.removal import Holder
     from layerdoit.project import Project
-
-LAYERS: Final = ("base", "runtime", "deps", "app")
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ def _gathered(project: Project, current: Mapping[str, str], listed: Callable[[],
     uses = [replace(use, current=bool(use.tags) and current.get(use.layer) == use.key) for use in uses]
     lost = replaced.found(uses, removal.steps)
     uses = [replace(use, replaced=use.id in lost) for use in uses]
-    uses.sort(key=lambda use: (LAYERS.index(use.layer) if use.layer in LAYERS else len(LAYERS), -use.made, use.id))
+    uses.sort(key=lambda use: (_place(use.layer), -use.made, use.id))
     return Usage(
         project.name,
         with_uses(uses),
@@ -228,7 +226,7 @@ def _rootfs(described: Mapping[str, Any]) -> tuple[str, ...]:
 def _foreign(project: Project, found: Iterable[Image]) -> Iterator[tuple[tuple[str, ...], int]]:
     """The images that our base images were made from."""
     for reference in sorted(
-        {image.label("parent") for image in found if image.label("layer") in ("base", "runtime")} - {""}
+        {image.label("parent") for image in found if image.label("layer") in IMAGES["base"]} - {""}
     ):
         described = project.images.inspect(reference)
         if described is not None:
@@ -251,7 +249,7 @@ def _sorted_out(project: Project, image: Image, friendly: Collection[str]) -> tu
     keyed = {key_tag(repository, image.label("layer"), image.label("key")) for repository in repositories}
     own = [tag for tag in image.tags if tag in keyed]
     pin = _pin(project, image)
-    if not own or not image.label("key") or image.label("layer") not in LAYERS:
+    if not own or not image.label("key") or image.label("layer") not in ORDER:
         return (), tuple(tag for tag in image.tags if tag != pin)
     # Git may have forgotten the worktree that an app was compiled in.
     given = {*friendly, f"{local}:{image.label('worktree')}"} if image.label("layer") == "app" else ()
@@ -269,6 +267,11 @@ def _familiar(repository: str) -> str:
     for prefix in ("docker.io/", "index.docker.io/"):
         repository = repository.removeprefix(prefix)
     return repository.removeprefix("library/")
+
+
+def _place(layer: str) -> int:
+    """Where a layer stands among the others; what is none comes last."""
+    return next((place for place, name in enumerate(ORDER) if name == layer), len(ORDER))
 
 
 def _checkout(image: Image) -> str:

@@ -8,9 +8,9 @@ from layerdoit import planner
 from layerdoit.errors import EngineError
 from layerdoit.explain import difference, miss, naming, outside, reading
 from layerdoit.explain.report import Explanation
+from layerdoit.layers.key import IMAGES, ORDER
 
 if TYPE_CHECKING:
-    from layerdoit.explain.sides import Layer
     from layerdoit.project import Project
 
 
@@ -28,9 +28,7 @@ def explain(project: Project, words: list[str], old_word: str, new_word: str) ->
             notes.append(f"what is in no key is not known: {error.what}")
     new = read.side("--to", new_word or naming.TREE)
     old = read.side("--from", old_word or naming.LAST)
-    layers: tuple[Layer, ...] = {
-        "base": ("base", "runtime"), "deps": ("deps",), "app": ("app",)
-    }.get(layer or "", ("base", "runtime", "deps", "app"))  # type: ignore[assignment]  # fmt: skip
+    layers = ORDER if layer is None else IMAGES[layer]
     found = tuple(
         one for one in difference.between(old, new, layers) if one.old is not None or old.kind in ("built", "nothing")
     )

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from layerdoit.explain.sides import LAYERS, Layer, Listing, Side, comparable
+from layerdoit.explain.sides import Listing, Side, comparable
 from layerdoit.layers import words
+from layerdoit.layers.key import ORDER, Layer
 from layerdoit.layers.wording import moved
 from layerdoit.layers.words import KINDS
 
@@ -47,9 +48,9 @@ class LayerDifference:
         return self.old == self.new
 
 
-def between(old: Side, new: Side, layers: Iterable[Layer] = LAYERS) -> list[LayerDifference]:
+def between(old: Side, new: Side, layers: Iterable[Layer] = ORDER) -> list[LayerDifference]:
     """The layers that both sides have, in the order in which they are built."""
-    return [_layer(old, new, layer) for layer in LAYERS if layer in layers and layer in new.layers]
+    return [_layer(old, new, layer) for layer in ORDER if layer in layers and layer in new.layers]
 
 
 def _layer(old: Side, new: Side, layer: Layer) -> LayerDifference:

@@ -21,6 +21,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from layerdoit.units import count_text
+
 _EXTERNAL = re.compile(r"\bexternal=(\d+)\b")
 _CARGO = re.compile(r"cargo::core::compiler::fingerprint[\]:]\s*(.*)")
 _UNIT = re.compile(r"fingerprint (?:dirty|error) for (\S+) v(\S+?)(?: \((.*?)\))?/(\w+)/")
@@ -83,7 +85,7 @@ class Miss:
     def sentence(self) -> str:
         """All of it in one sentence."""
         named = ", ".join(self.crates[:8]) + (", …" if self.count > 8 else "")
-        crates = f"{self.count} external crate{'s' if self.count != 1 else ''}"
+        crates = count_text(self.count, "external crate")
         what = f"{crates} compiled again in the app build ({named})"
         if not self.causes:
             return f"{what}; cargo's reason was not recorded"

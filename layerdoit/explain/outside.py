@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.layers import deps as deps_layer
 from layerdoit.layers.key import TAG_DIGITS
+from layerdoit.units import count_text
 
 if TYPE_CHECKING:
     from layerdoit.layers.deps import Cooked
@@ -96,8 +97,8 @@ def chain(step: Step, facts: Facts) -> str:
     full = [image for image in alike if image.depth >= facts.max_chain]
     if len(full) == len(alike):
         return (
-            f"cooked in full: the chain is squashed, as {full[0].tag} stands on {full[0].depth} "
-            f"other{'' if full[0].depth == 1 else 's'} (deps.max_chain: {facts.max_chain})"
+            f"cooked in full: the chain is squashed, as {full[0].tag} stands on "
+            f"{count_text(full[0].depth, 'other')} (deps.max_chain: {facts.max_chain})"
         )
     best = max((len(image.packages & wanted) for image in alike if image.depth < facts.max_chain), default=0)
     return f"cooked in full: the nearest earlier deps image has only {best} of the {len(wanted)} packages"

@@ -15,7 +15,7 @@ from layerdoit import process, state
 from layerdoit.engine import images as engine_images
 from layerdoit.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.explain import commits, naming, outside, sides
-from layerdoit.layers.key import TAG_DIGITS
+from layerdoit.layers.key import ORDER, TAG_DIGITS
 from layerdoit.layers.key import tag as keyed
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class Reading:
         before = engine_images.previous(self.images, project.variant, self.keys)
         known: dict[str, frozenset[str]] = {
             layer: frozenset(filter(None, (self.keys.get(layer), before[layer].key if layer in before else None)))
-            for layer in sides.LAYERS
+            for layer in ORDER
         }
         app_key = self.keys.get("app") or (before["app"].key if "app" in before else "")
         app = self.known.get(("app", app_key))
@@ -260,7 +260,7 @@ class Reading:
         return iter(sorted((self.project.state / "logs").glob(f"*-{layer}.log"), reverse=True))
 
     def _heads(self) -> Iterator[tuple[str, str]]:
-        for layer in sides.LAYERS:
+        for layer in ORDER:
             for path in self._logs(layer):
                 with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as stream:
                     yield layer, stream.readline()

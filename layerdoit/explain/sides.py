@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.layers import app
-from layerdoit.layers.key import TAG_DIGITS
+from layerdoit.layers.key import ORDER, TAG_DIGITS, Layer
 
 if TYPE_CHECKING:
     from layerdoit.engine.images import Image
     from layerdoit.explain.graph import Graph
     from layerdoit.layers.key import Spec
     from layerdoit.project import Project
-
-Layer = Literal["base", "runtime", "deps", "app"]
-LAYERS: Final[tuple[Layer, ...]] = ("base", "runtime", "deps", "app")
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ def of_last(keys: Mapping[str, str], images: Iterable[Image], newest: Mapping[st
     known = by_key(images)
     listings: dict[Layer, Listing] = {}
     notes, tags = [], {}
-    for layer in LAYERS:
+    for layer in ORDER:
         key = keys.get(layer) or newest.get(layer)
         if key is None:
             continue

@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from layerdoit.console import warn
 
 if TYPE_CHECKING:
     import sqlite3
@@ -119,9 +120,9 @@ def write(folder: Path, change: Callable[[sqlite3.Connection], None]) -> None:
                 raise
             _begin_anew(folder, change)
     except _Newer:
-        _say(f"{folder / FILE} is of a later layerdoit; this run is not in it")
+        warn(f"{folder / FILE} is of a later layerdoit; this run is not in it")
     except (sqlite3.Error, OSError) as error:
-        _say(f"this run is not in the history: {folder / FILE}: {error}")
+        warn(f"this run is not in the history: {folder / FILE}: {error}")
 
 
 def read(folder: Path, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
@@ -230,9 +231,5 @@ def _begin_anew(folder: Path, change: Callable[[sqlite3.Connection], None]) -> N
             for suffix in ("-wal", "-shm"):
                 (folder / f"{FILE}{suffix}").unlink(missing_ok=True)
             os.replace(folder / FILE, folder / BROKEN)
-            _say(f"{folder / FILE} cannot be read ({error}); it is {BROKEN} now, and a new history begins")
+            warn(f"{folder / FILE} cannot be read ({error}); it is {BROKEN} now, and a new history begins")
             _changed(folder, change)
-
-
-def _say(text: str) -> None:
-    print(f"layerdoit: {text}", file=sys.stderr, flush=True)

@@ -46,10 +46,11 @@ def last_of(params: Any) -> int | None:
 
 def line(run: Mapping[str, Any]) -> str:
     """One run: when, task, what was done to each layer and for how long, how it ended, commit."""
-    from layerdoit.report.figures import IMAGES, moment
+    from layerdoit.layers.key import ORDER
+    from layerdoit.report.figures import moment
     from layerdoit.report.wording import NOTHING, commit_text, one_line, when_text
 
-    known = [name for name in IMAGES if name in run["layers"]]
+    known = [name for name in ORDER if name in run["layers"]]
     names = [*known, *sorted(run["layers"].keys() - set(known))]
     layers = ", ".join(f"{one_line(name)} {_action(run['layers'][name])}" for name in names) or "no layer"
     ended = run["outcome"] + (f" in {run['failed_in']}" if run["failed_in"] else "")

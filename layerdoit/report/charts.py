@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from layerdoit.history import Figures
-from layerdoit.report.figures import IMAGES, LAYERS, STATUSES, Report, Seen
+from layerdoit.layers.key import IMAGES, ORDER
+from layerdoit.report.figures import STATUSES, Report, Seen
 from layerdoit.report.kinds import MEANING
 from layerdoit.report.markup import Markup, element, joined
 from layerdoit.report.wording import seconds_text, share_text, when_text
@@ -104,7 +105,7 @@ def hits_over_time(report: Report) -> Markup:
         return HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)
 
     marks = [_horizontal(down(share), share_text(share)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    for layer in LAYERS:
+    for layer in IMAGES:
         points, recent = [], list[bool]()
         for number, run in enumerate(runs):
             status = run.status(layer)
@@ -113,20 +114,20 @@ def hits_over_time(report: Report) -> Markup:
                 points.append((across(number), down(sum(recent) / len(recent))))
         marks.append(_line(points, layer))
     name = f"Share of hits among the last {WINDOW} runs"
-    return _figure(name, _svg([*marks, *_dates(runs)], HEIGHT, name), tuple(LAYERS))
+    return _figure(name, _svg([*marks, *_dates(runs)], HEIGHT, name), tuple(IMAGES))
 
 
 def sizes(report: Report) -> Markup:
     """The size of each image, each time that it was built or pulled."""
     runs = report.runs[-SHOWN:]
-    most = max((_bytes(run, image) or 0 for run in runs for image in IMAGES), default=0) or 1
+    most = max((_bytes(run, image) or 0 for run in runs for image in ORDER), default=0) or 1
     across = _across(len(runs))
 
     def down(size: float) -> float:
         return HEIGHT - BOTTOM - size / most * (HEIGHT - BOTTOM - TOP)
 
     marks = [_horizontal(down(share * most), size_text(share * most)) for share in (0.0, 0.5, 1.0)]
-    for image in IMAGES:
+    for image in ORDER:
         known = [(number, size) for number, run in enumerate(runs) if (size := _bytes(run, image)) is not None]
         marks.append(_line([(across(number), down(size)) for number, size in known], image))
         marks += [
@@ -140,7 +141,7 @@ def sizes(report: Report) -> Markup:
             )
             for number, size in known
         ]
-    present = [image for image in IMAGES if any(_bytes(run, image) is not None for run in runs)]
+    present = [image for image in ORDER if any(_bytes(run, image) is not None for run in runs)]
     return _figure("Sizes of images", _svg([*marks, *_dates(runs)], HEIGHT, "Sizes of images"), present)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from layerdoit.history import Figures, LayerRecord
 from layerdoit.history.figures import figures
+from layerdoit.layers.key import IMAGES, ORDER
 from layerdoit.report import crates, saved
 from layerdoit.report.kinds import MEANING, Kind, kind_of
 from layerdoit.summary import DEPLOYING
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 Status = Literal["reused", "pulled", "built", "failed"]
 
 STATUSES: Final[tuple[Status, ...]] = ("reused", "pulled", "built", "failed")
-LAYERS: Final[Mapping[str, tuple[str, ...]]] = {"base": ("base", "runtime"), "deps": ("deps",), "app": ("app",)}
-IMAGES: Final = ("base", "runtime", "deps", "app")
 SLOWEST: Final = 8
 MOMENTS: Final = 1e11
 """Seconds since 1970; in the year 5138."""
@@ -53,7 +52,7 @@ class Seen:
 
     def status(self, layer: str) -> Status | None:
         """What became of a layer (`base` is two images); None where the run did not come to it."""
-        parts = [self.layers[name] for name in LAYERS[layer] if name in self.layers]
+        parts = [self.layers[name] for name in IMAGES[layer] if name in self.layers]
         if not parts:
             return None
         if any(part.outcome != "ok" for part in parts):
@@ -160,10 +159,10 @@ def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]], recorded
         runs,
         len(rows) - len(runs),
         outcomes,
-        tuple(_layer(name, runs) for name in LAYERS),
+        tuple(_layer(name, runs) for name in IMAGES),
         kinds,
         _phases(runs),
-        tuple(size for image in IMAGES if (size := _size(image, runs)) is not None),
+        tuple(size for image in ORDER if (size := _size(image, runs)) is not None),
         _slowest(runs),
         crates.slowest([run.crates for run in runs]),
         saved.saved(kinds, recorded),
@@ -210,7 +209,7 @@ def _layer(layer: str, runs: Sequence[Seen]) -> LayerFigures:
             continue
         counts[status] += 1
         hits.append(float(status in ("reused", "pulled")))
-        parts = [run.layers[name] for name in LAYERS[layer] if name in run.layers]
+        parts = [run.layers[name] for name in IMAGES[layer] if name in run.layers]
         done = [part for part in parts if part.action != "reuse"]
         seconds = _measured(sum(part.seconds for part in done))
         if status in ("built", "pulled") and seconds is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from layerdoit.history import LayerRecord
+from layerdoit.layers.key import IMAGES
 
 Kind = Literal["nothing", "files", "leaf", "library", "manifest", "dependency", "toolchain", "pulled", "other"]
 
@@ -23,7 +24,6 @@ MEANING: Final[Mapping[Kind, str]] = {
     "other": "anything else: first builds, removed images, settings, or not known",
 }
 
-_BASE: Final = ("base", "runtime")
 _MANIFESTS: Final = ("Cargo.toml", "Cargo.lock")
 _FILES: Final = re.compile(r"\d+ (?:file|asset)s? changed: (.+)")
 # What is no change of the project: the image was missing, or was to be made again.
@@ -45,7 +45,7 @@ def kind_of(layers: Mapping[str, LayerRecord]) -> Kind:
     if any(layer.action == "pull" or _without_change(layer) for layer in done.values()):
         return "other"
     reasons = [reason for layer in done.values() for reason in layer.reasons]
-    if any(name in _BASE for name in done) or any(reason in _BASE_MOVED for reason in reasons):
+    if any(name in IMAGES["base"] for name in done) or any(reason in _BASE_MOVED for reason in reasons):
         return "toolchain"
     if "deps" in done:
         changed = [reason for reason in done["deps"].reasons if not _NO_DEPENDENCY.fullmatch(reason)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from layerdoit.history import Figures
 from layerdoit.report.figures import Report, Trend
-from layerdoit.units import duration_text
+from layerdoit.units import count_text, duration_text
 
 NO_RUNS = "no runs yet"
 NOTHING = "-"
@@ -61,7 +61,7 @@ def heading(report: Report) -> str:
         return f"{one_line(report.project)}, {one_line(report.variant)}: {NO_RUNS}{_elsewhere(report)}"
     between = f"{when_text(report.runs[0].at)} to {when_text(report.runs[-1].at)}"
     ended = ", ".join(f"{number} {one_line(outcome)}" for outcome, number in report.outcomes.items())
-    count = f"{len(report.runs)} recorded run{'' if len(report.runs) == 1 else 's'}"
+    count = count_text(len(report.runs), "recorded run")
     return f"{one_line(report.project)}, {one_line(report.variant)}: {count} ({ended}), {between}{_elsewhere(report)}"
 
 
