@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks import generated, harness, report
-from layerdoit.bench import peers, results, settings, subject
+from layerdoit.bench import peers, settings, subject
 from layerdoit.bench.clock import say
 from layerdoit.bench.results import Result
 from layerdoit.bench.sessions import Session
@@ -60,9 +60,7 @@ def main(argv: Sequence[str]) -> int:
     result = Result("noop", harness.meta(given, given.pairs))
     code = harness.measured(given, every)
     if found:
-        result = replace(result, rows=found)
-        harness.tell(report.section(result))
-        harness.write(given.json, results.to_json(result))
+        report.tell(replace(result, rows=found), given.json)
     return code
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import harness
 from layerdoit.bench.results import (
     COLUMNS,
     Cell,
@@ -25,6 +26,7 @@ from layerdoit.bench.results import (
     problems,
     ratio_text,
     spread,
+    to_json,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -193,6 +195,12 @@ Measure your own project: [`doit layers bench`](bench.md), which wrote the resul
 tables are of `python -m benchmarks.noop` and `python -m benchmarks.swap`.
 """
 NONE_YET = "\nNo results are kept yet.\n"
+
+
+def tell(result: Result, path: Path | None) -> None:
+    """A result for the person who measured, and to the file that was asked for."""
+    harness.tell(section(result))
+    harness.write(path, to_json(result))
 
 
 def page(results: Sequence[Result]) -> str:

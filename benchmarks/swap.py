@@ -14,7 +14,7 @@ from dataclasses import replace
 from benchmarks import harness, report
 from benchmarks.harness import Copy
 from layerdoit import actions, cycle
-from layerdoit.bench import results, scenarios
+from layerdoit.bench import scenarios
 from layerdoit.bench.results import Result
 from layerdoit.bench.sessions import Session
 from layerdoit.deploy.base import Release
@@ -68,9 +68,7 @@ def main(argv: Sequence[str]) -> int:
     result = Result("swap", harness.meta(given, given.runs))
     code = harness.measured(given, every)
     if found:
-        result = replace(result, rows=found)
-        harness.tell(report.section(result))
-        harness.write(given.json, results.to_json(result))
+        report.tell(replace(result, rows=found), given.json)
     return code
 
 

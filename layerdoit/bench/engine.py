@@ -16,6 +16,7 @@ from typing import Final
 from layerdoit.bench.clock import ask
 from layerdoit.engine import mounts
 from layerdoit.engine.api import builder_name, connect
+from layerdoit.engine.buildx import secret_environment, secret_flags
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.plugin import buildx
 from layerdoit.secrets import Secrets
@@ -64,21 +65,14 @@ class Build:
         command += ["--label", f"{LABEL}={self.session}"]
         for name, value in {**self.args, **self.secrets.args}.items():
             command += ["--build-arg", f"{name}={value}"]
-        for name, path in self.secrets.files.items():
-            command += ["--secret", f"id={name},src={path}"]
-        for name in self.secrets.values:
-            command += ["--secret", f"id={name},env={_variable(name)}"]
+        command += secret_flags(self.secrets.files, self.secrets.values)
         if self.iidfile:
             command += ["--iidfile", str(self.iidfile)]
         return [*command, str(self.context)]
 
     def environment(self) -> dict[str, str]:
         """Secrets that are no files."""
-        return {_variable(name): content for name, content in self.secrets.values.items()}
-
-
-def _variable(name: str) -> str:
-    return "LAYERDOIT_SECRET_" + name.upper().replace("-", "_")
+        return secret_environment(self.secrets.values)
 
 
 @contextlib.contextmanager

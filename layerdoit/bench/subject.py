@@ -19,7 +19,7 @@ from layerdoit.planner import plan_of
 from layerdoit.process import capture_quick
 from layerdoit.project import Project
 from layerdoit.resources import dockerfile_dir
-from layerdoit.workspace import listing, manifest
+from layerdoit.workspace import listing, manifest, toolchain
 from layerdoit.workspace.manifest import Workspace
 
 _LEFT_OUT: Final = shutil.ignore_patterns("target", ".git", ".layerdoit", ".doit.db*", ".venv", "node_modules")
@@ -111,11 +111,9 @@ def _copy_file(source: Path, into: Path) -> None:
 
 def _copy_toolchain_file(root: Path, copied: Path) -> None:
     """The toolchain file that counts for the project may stand above it."""
-    for folder in (root, *root.parents):
-        for name in ("rust-toolchain", "rust-toolchain.toml"):
-            if (folder / name).is_file():
-                _copy_file(folder / name, copied / name)
-                return
+    path = toolchain.nearest_file(root)
+    if path is not None:
+        _copy_file(path, copied / path.name)
 
 
 def start_git(tree: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -50,10 +50,7 @@ class Build:
         ):
             for name, value in pairs.items():
                 command += [flag, f"{name}={value}"]
-        for name, path in self.secrets.items():
-            command += ["--secret", f"id={name},src={path}"]
-        for name in self.values:
-            command += ["--secret", f"id={name},env={_variable(name)}"]
+        command += secret_flags(self.secrets, self.values)
         for tag in self.tags:
             command += ["--tag", tag]
         for stage in self.afresh:
@@ -67,7 +64,21 @@ class Build:
     def environment(self) -> dict[str, str]:
         """What buildx's own environment has to hold: secrets that are no files."""
         # It would ask git about the staged context, which is nobody's work tree: 30 ms.
-        return {"BUILDX_GIT_INFO": "false", **{_variable(name): content for name, content in self.values.items()}}
+        return {"BUILDX_GIT_INFO": "false", **secret_environment(self.values)}
+
+
+def secret_flags(files: Mapping[str, Path], values: Iterable[str]) -> list[str]:
+    """The flags that name secrets: files by their path, contents by the variable that holds them."""
+    sources = [
+        *(f"id={name},src={path}" for name, path in files.items()),
+        *(f"id={name},env={_variable(name)}" for name in values),
+    ]
+    return [word for source in sources for word in ("--secret", source)]
+
+
+def secret_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """The variables that `secret_flags` names."""
+    return {_variable(name): content for name, content in values.items()}
 
 
 def _variable(name: str) -> str:

@@ -18,11 +18,10 @@ from pathlib import Path
 from layerdoit import config as configuration
 from layerdoit import process
 from layerdoit.errors import LayerdoitError, ProcessError
-from layerdoit.workspace import git
+from layerdoit.workspace import git, toolchain
 
 # Inside a git hook these point at one repository and would answer for every other one too.
 _CLEAN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
-_TOOLCHAIN = ("rust-toolchain", "rust-toolchain.toml")
 _FORM = "--format=%H%x00%s%x00%cs"
 _LINK = re.compile(rb"160000 ([0-9a-f]+) 0\t(.+)", re.DOTALL)
 
@@ -88,7 +87,7 @@ def laid_out(root: Path, commit: Commit) -> Iterator[Laid]:
                 f"{commit.words} has no Cargo.toml{where}", hint="name a commit in which this project was there"
             )
         notes += _lent(root, place)
-        for name in _TOOLCHAIN:
+        for name in toolchain.FILES:
             above = next((folder / name for folder in top.parents if (folder / name).is_file()), None)
             if above is not None:
                 shutil.copyfile(above, holder / name)
@@ -122,11 +121,8 @@ def _lay(source: Path, sha: str, tree: Path, prefix: str) -> list[str]:
 
 def toolchain_file(root: Path) -> tuple[str, bytes] | None:
     """Name and content of the file that names a tree's toolchain: the nearest one."""
-    for folder in (root, *root.parents):
-        for name in _TOOLCHAIN:
-            if (folder / name).is_file():
-                return name, (folder / name).read_bytes()
-    return None
+    path = toolchain.nearest_file(root)
+    return None if path is None else (path.name, path.read_bytes())
 
 
 def _lent(root: Path, place: Path) -> list[str]:

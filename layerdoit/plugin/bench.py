@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,14 +57,9 @@ def _measured(about: Subject, wanted: Wanted, work: Path) -> tuple[Result, Layer
 
 def _told(params: Any, result: Result) -> None:
     from layerdoit.bench import results, views
+    from layerdoit.plugin import pages
 
-    if params["html"]:
-        Path(params["html"]).write_text(views.page(result), encoding="utf-8")
-        print(f"layerdoit: wrote {params['html']}", file=sys.stderr)
-    if params["summary"]:
-        with Path(params["summary"]).open("a", encoding="utf-8") as file:
-            file.write(views.summary(result))
-        print(f"layerdoit: appended to {params['summary']}", file=sys.stderr)
+    pages.write(params, lambda: views.page(result), lambda: views.summary(result))
     if params["json"]:
         print(results.to_json(result), end="")
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,17 +42,12 @@ def run(params: Any, _words: Sequence[str]) -> int:
 
 def _written(params: Any, report: Report, checked: Sequence[Checked]) -> None:
     """The files that were asked for."""
-    if params["html"]:
-        from layerdoit.report import html
+    if not params["html"] and not params["summary"]:
+        return
+    from layerdoit.plugin import pages
+    from layerdoit.report import html, markdown
 
-        Path(params["html"]).write_text(html.page(report, checked), encoding="utf-8")
-        print(f"layerdoit: wrote {params['html']}", file=sys.stderr)
-    if params["summary"]:
-        from layerdoit.report import markdown
-
-        with Path(params["summary"]).open("a", encoding="utf-8") as file:
-            file.write(markdown.page(report, checked))
-        print(f"layerdoit: appended to {params['summary']}", file=sys.stderr)
+    pages.write(params, lambda: html.page(report, checked), lambda: markdown.page(report, checked))
 
 
 def _told(checked: Sequence[Checked]) -> None:

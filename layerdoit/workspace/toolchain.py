@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from layerdoit.errors import ProcessError, WorkspaceError
 from layerdoit.workspace.machine import host_triple
@@ -21,6 +21,8 @@ Run = Callable[[list[str], Path], str]
 # The same compiler for everybody, so that nobody needs to be asked: 1.95.0, 1.95, 1.96.0-beta.2, nightly-2026-04-14.
 _EXACT = re.compile(r"\d+\.\d+(?:\.\d+)?(?:-beta(?:\.\d+)?)?$|(?:nightly|beta|stable)-\d{4}-\d{2}-\d{2}$")
 _HOST = re.compile(r"-((?:x86_64|aarch64|i[3-6]86|arm\w*|riscv64\w*|powerpc\w*|s390x|loongarch64|mips\w*)-[\w-]+)$")
+FILES: Final = ("rust-toolchain", "rust-toolchain.toml")
+"""rustup prefers the older name where both exist."""
 _HINT = 'write a rust-toolchain.toml with [toolchain] channel = "<version>", or set `toolchain:` in layerdoit.yaml'
 
 
@@ -94,7 +96,7 @@ class _Named:
 
 
 def _named(root: Path, override: str | None) -> _Named:
-    file = next((p for folder in (root, *root.parents) if (p := _toolchain_file(folder))), None)
+    file = nearest_file(root)
     in_file = _read_file(file) if file else _Named("", "the host's rustc")
     if override:
         channel = _HOST.sub("", override.strip())
@@ -102,9 +104,13 @@ def _named(root: Path, override: str | None) -> _Named:
     return in_file
 
 
+def nearest_file(root: Path) -> Path | None:
+    """The file that names the toolchain of a folder: its own, or the nearest one above."""
+    return next((file for folder in (root, *root.parents) if (file := _toolchain_file(folder))), None)
+
+
 def _toolchain_file(folder: Path) -> Path | None:
-    # rustup prefers the older name where both exist.
-    return next((p for name in ("rust-toolchain", "rust-toolchain.toml") if (p := folder / name).is_file()), None)
+    return next((path for name in FILES if (path := folder / name).is_file()), None)
 
 
 def _read_file(file: Path) -> _Named:
