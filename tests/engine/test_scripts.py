@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit import build, planner
+from layerdoit import build, planner, recipes
 from layerdoit.workspace.staging import stage
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Box:
         """The checkout as it stands, as a build would get it; what its program must say."""
         project = one.project()
         control = folder / name / "control"
-        build._control(project, control, project.scripts("build.sh", "sync.sh"))
+        recipes.control_files(project, control, project.scripts("build.sh", "sync.sh"))
         assert not stage(project.sources, folder / name / "src", tree=control / "tree")
         (control / "smoke").write_text("")
         self.put(folder / name, "/trees/")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit import build, git_logins, process, secrets
+from layerdoit import git_logins, process, recipes, secrets
 from layerdoit.resources import dockerfile_dir
 
 PRIVATE = "git+https://git.example.com/team/private.git?branch=x#5d9d53ec"
@@ -204,7 +204,7 @@ def test_only_a_cook_whose_dockerfile_takes_a_login_asks(tmp_path: Path) -> None
 
     def asked_for(layer: str) -> list[str]:
         step: Any = SimpleNamespace(spec=SimpleNamespace(layer=layer))
-        return build._downloaded(project, step)
+        return recipes.downloaded(project, step)
 
     dockerfile.write_bytes((dockerfile_dir() / "Dockerfile.deps").read_bytes())
     assert [asked_for(layer) for layer in ("base", "runtime", "deps", "app")] == [[], [], [PRIVATE], []]
