@@ -24,4 +24,4 @@ RUN --network=none \
 # What else the configuration says (environment, user, entry point) is appended to this stage.
 FROM runtime AS app
 # layerdoit: assets
-COPY --from=build /layerdoit/out/ /usr/local/bin/
+# layerdoit: binaries

@@ -197,6 +197,7 @@ compile || exit $?
 out=/layerdoit/out
 mkdir -p "$out"
 sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
+sed -n '/"fresh":false/s/.*"kind":\["bin"\].*"executable":"[^"]*\/\([^"/]*\)".*/layerdoit: linked \1/p' /tmp/messages >&2
 xargs -r -d '\n' cp --reflink=auto -t "$out" -- </tmp/executables &
 copying=$!
 wrong=0

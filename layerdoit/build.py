@@ -13,6 +13,7 @@ from layerdoit.engine import buildx
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import BuildError, EngineError, LayerdoitError
 from layerdoit.history import recording
+from layerdoit.layers import binaries
 from layerdoit.layers.key import IMAGES, ORDER
 from layerdoit.layers.plan import Outcome, Plan, Step
 from layerdoit.project import Project
@@ -122,6 +123,8 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
             raise buildx.Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
         if project.afresh.pop(step.spec.layer, None) and step.spec.layer == "app":
             renewal.adopt(project, build.labels[PREFIX + "mount"])
+    if new := built.report.noted("linked"):
+        state.mark_linked(project.state, binaries.moved_up(state.linked(project.state), new))
     pushed = "base" if step.spec.layer == "runtime" else step.spec.layer
     if repository is not None and pushed in project.config.registry.push:
         from layerdoit.engine import registry

@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from layerdoit import renewal
+from layerdoit import renewal, state
 from layerdoit.cache import branches
 from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX
 from layerdoit.invocation import cargo_args, environment
+from layerdoit.layers import binaries
 from layerdoit.layers import deps as deps_layer
 from layerdoit.layers import dockerfile as dockerfiles
 from layerdoit.layers.key import Spec
@@ -188,7 +189,8 @@ def _app(project: Project, plan: Plan, step: Step, _secrets: Secrets) -> Recipe:
     _write(control / "smoke", "".join(f"{line}\n" for line in project.config.image.smoke).encode())
     assets = [(path, place, project.assets.host_path(path).is_dir()) for path, place in project.asset_paths.items()]
     ours = project.dockerfile("app").read_text(encoding="utf-8")
-    text = dockerfiles.app(ours, project.config.image, assets, project.entrypoint)
+    bins = binaries.ordered((name for _, name in project.selection.bins), state.linked(project.state))
+    text = dockerfiles.app(ours, project.config.image, assets, bins, project.entrypoint)
     cooked, runtime = plan.step("deps").spec, plan.step("runtime").spec
     mount = _mount(project, cooked)
     build = buildx.Build(

@@ -129,6 +129,18 @@ def mark_cleared(folder: Path, layers: Iterable[str] = (), *, done: Iterable[str
         write(folder / "cleared.json", json.dumps(dict.fromkeys(sorted(new), "")))
 
 
+def linked(folder: Path) -> list[str]:
+    """The binaries that builds in this checkout linked, the last ones last."""
+    return list(read_json(folder / "linked.json"))
+
+
+def mark_linked(folder: Path, names: Iterable[str]) -> None:
+    """Note the order that `linked` gives."""
+    new = dict.fromkeys(names, "")
+    if list(new) != linked(folder):
+        write(folder / "linked.json", json.dumps(new))
+
+
 def _end_orphans(folder: Path) -> None:
     """A run that was killed could not end its child, which holds the target folder until its step is over."""
     deadline = time.monotonic() + ORPHAN_GRACE

@@ -63,15 +63,20 @@ def packages(inputs: Mapping[str, str]) -> frozenset[str]:
     return frozenset(f"{name} {value}" for name, value in inputs.items() if name.startswith("package "))
 
 
-def parent(inputs: Mapping[str, str], cooked: Iterable[Cooked], max_chain: int) -> Cooked | None:
-    """The image to cook from: compatible, its chain not full, and with the most packages in common."""
-    wanted = packages(inputs)
+def of_use(inputs: Mapping[str, str], cooked: Iterable[Cooked]) -> list[Cooked]:
+    """Those of the images whose compiled crates count here: compatible ones, and for a check a build's."""
     built = {name: value for name, value in inputs.items() if not name.startswith(CHECK)}
     compats = {compatibility(inputs), compatibility(built)}
+    return [image for image in cooked if image.compat in compats]
+
+
+def parent(inputs: Mapping[str, str], cooked: Iterable[Cooked], max_chain: int) -> Cooked | None:
+    """The image to cook from: of use, its chain not full, and with the most packages in common."""
+    wanted = packages(inputs)
     candidates = [
         (len(image.packages & wanted), image.created, image)
-        for image in cooked
-        if image.compat in compats and image.depth < max_chain
+        for image in of_use(inputs, cooked)
+        if image.depth < max_chain
     ]
     if not candidates:
         return None

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
+
+from layerdoit.layers.binaries import copies
 
 if TYPE_CHECKING:
     from layerdoit.config import Image
 
 MARK: Final = "# layerdoit: assets\n"
 """In place of this line of a Dockerfile stand the working directory and the assets; without it, they come last."""
+BINARIES: Final = "# layerdoit: binaries\n"
+"""In place of this line stand the copies of the binaries; without it, the Dockerfile has its own."""
 
 _SECRET: Final = re.compile(r"--mount=type=secret,(?:\S*,)?id=([\w-]+)\S*[ \t]*(?:\\\n[ \t]*)?")
 _SSH: Final = re.compile(r"--mount=type=ssh\S*[ \t]*(?:\\\n[ \t]*)?")
@@ -46,7 +50,9 @@ def mounts(text: str, secret: Collection[str], public: Collection[str], *, ssh: 
     return text if ssh else _SSH.sub("", text)
 
 
-def app(text: str, image: Image, assets: Iterable[tuple[str, str, bool]], entrypoint: str) -> str:
+def app(
+    text: str, image: Image, assets: Iterable[tuple[str, str, bool]], binaries: Sequence[str], entrypoint: str
+) -> str:
     """`text`, completed. `assets`: path in the build context, place in the image, whether it is a folder."""
     placed = [f"WORKDIR {json.dumps(image.workdir)}"]
     for path, place, folder in assets:
@@ -60,6 +66,7 @@ def app(text: str, image: Image, assets: Iterable[tuple[str, str, bool]], entryp
     settings += ["CMD " + json.dumps(list(image.cmd))]
     files = "".join(f"{line}\n" for line in placed)
     marked = text if MARK in text else f"{text}\n{MARK}"
+    marked = marked.replace(BINARIES, copies(binaries), 1)
     return marked.replace(MARK, files, 1) + "\n" + "".join(f"{line}\n" for line in settings)
 
 

@@ -185,14 +185,30 @@ def test_assets_and_configuration_never_run_cargo(checkout: Callable[..., Checko
     assert built(one)["app"].step.action == "reuse"
 
 
-def test_new_binaries_leave_the_layers_of_the_assets(checkout: Callable[..., Checkout]) -> None:
-    """What is pushed after an edit is the binaries."""
+def test_an_edit_makes_one_layer_new(checkout: Callable[..., Checkout]) -> None:
+    """What is pushed after an edit: the binary that changed before too is on top, and no other layer is new."""
     one = checkout(FILES, SETTINGS)
-    first = own_layers(one, built(one))
-    one.replace("src/main.rs", "VALUE: u32 = 1", "VALUE: u32 = 2")
-    second = own_layers(one, built(one))
+    built(one)
+
+    def edited(path: str, old: str, new: str) -> list[str]:
+        one.replace(path, old, new)
+        return own_layers(one, built(one))
+
+    other = "src/bin/other_tool.rs"
+    edited("src/main.rs", "VALUE: u32 = 1", "VALUE: u32 = 2")
+    first = edited("src/main.rs", "VALUE: u32 = 2", "VALUE: u32 = 3")
+    second = edited("src/main.rs", "VALUE: u32 = 3", "VALUE: u32 = 4")
     assert first[:-1] == second[:-1]
     assert first[-1] != second[-1]
+    edited(other, "the other", "another")
+    assert one.run(f"{one.name}:latest", "x").count("value=4\n") == 1
+    third = edited(other, "another", "one more")
+    fourth = edited(other, "one more", "the last")
+    assert third[:-1] == fourth[:-1]
+    assert third[-1] != fourth[-1]
+    one.configure("image: {entrypoint: other_tool}\n")
+    built(one)
+    assert one.run(f"{one.name}:latest") == "the last tool\n"
 
 
 def test_profiles_keep_apart(checkout: Callable[..., Checkout]) -> None:

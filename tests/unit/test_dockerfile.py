@@ -57,8 +57,11 @@ def test_assets_stand_at_the_mark_or_at_the_end() -> None:
     image = Image(workdir="/srv", env={"A": 'x"$y'}, cmd=("serve",), expose=("80",))
     assets = [("_/static", "/srv/static", True), ("_/one.txt", "/one", False)]
     placed = 'WORKDIR "/srv"\nCOPY ["assets/_/static/", "/srv/static/"]\nCOPY ["assets/_/one.txt", "/one"]\n'
-    text = dockerfile.app(f"FROM x AS app\n{dockerfile.MARK}COPY --from=build /out/ /bin/\n", image, assets, "tool")
-    assert f"AS app\n{placed}COPY --from=build" in text
+    marked = f"FROM x AS app\n{dockerfile.MARK}{dockerfile.BINARIES}"
+    text = dockerfile.app(marked, image, assets, ["other", "tool"], "tool")
+    copies = 'COPY --from=build ["/layerdoit/out/other", "/usr/local/bin/"]\nCOPY --from=build ["/layerdoit/out/tool", '
+    assert f"AS app\n{placed}{copies}" in text
     assert text.endswith('ENV A="x\\"\\$y"\nEXPOSE 80\nUSER app\nENTRYPOINT ["/usr/local/bin/tool"]\nCMD ["serve"]\n')
-    own = dockerfile.app("FROM x AS app\nCOPY --from=build /out/ /bin/\n", image, [], "tool")
+    own = dockerfile.app("FROM x AS app\nCOPY --from=build /out/ /bin/\n", image, [], ["tool"], "tool")
     assert 'COPY --from=build /out/ /bin/\n\nWORKDIR "/srv"\n' in own
+    assert "/layerdoit/out/tool" not in own
