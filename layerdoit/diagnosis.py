@@ -1,7 +1,7 @@
 """A failing build's words -> the Debian packages that it lacks, and the line of layerdoit.yaml that brings them.
 
     advice(words, config) -> Advice | None          # what happened, and the line to write
-    diagnose(words, suite) -> Diagnosis | None
+    diagnose(words, suite, runtime) -> Diagnosis | None
 
 Pure; the expressions are in data/native.toml. What is not recognised is None: better no advice than wrong advice.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from layerdoit.workspace.native import Provider, Table, table
+from layerdoit.workspace.native import IMAGES, Provider, Table, suites, table
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
@@ -55,6 +55,8 @@ class Diagnosis:
     build: tuple[str, ...]
     run: tuple[str, ...]
     crate: str | None = None
+    elsewhere: tuple[str, ...] = ()
+    """The suites that have it, where this one does not."""
 
     @property
     def sentence(self) -> str:
@@ -81,16 +83,21 @@ def advice(words: str, config: Config) -> Advice | None:
         said = words[denied.start() :].partition("error: could not compile")[0].rstrip().splitlines()[:_SHOWN]
         return Advice("\n".join([f"{who} makes a warning an error", *said]), _CAPPED)
     base = config.base
-    found = diagnose(words, base.suite)
+    of = suites(config)
+    found = diagnose(words, of.build, of.run)
     # Debian's libraries are of no use to another C library; and what is installed already is not what is missing.
     foreign = config.target is not None and "musl" in config.target
-    if found is None or (foreign and found.run) or set(found.build) <= set(base.packages):
+    if found is None or (foreign and (found.run or found.elsewhere)):
+        return None
+    if found.elsewhere:
+        have = " and ".join(found.elsewhere)
+        return Advice(found.sentence, f"only {have} have it: choose one with {IMAGES}")
+    if set(found.build) <= set(base.packages):
         return None
     where = config.where.get("base.packages") or config.where.get("base.runtime_packages") or config.where.get("base")
-    lists = setting(found, base.packages, base.runtime_packages)
-    if where is None:
-        return Advice(found.sentence, f"add to layerdoit.yaml: base: {{{', '.join(lists)}}}")
-    return Advice(found.sentence, f"set in {where}, under base: {', '.join(lists)}")
+    lists = ", ".join(setting(found, base.packages, base.runtime_packages))
+    line = f"add to layerdoit.yaml: base: {{{lists}}}" if where is None else f"set in {where}, under base: {lists}"
+    return Advice(found.sentence, f"{line}; {of.doubt}" if of.doubt else line)
 
 
 def _not_fetched(url: str, words: str, after: str, config: Config) -> Advice:
@@ -110,10 +117,13 @@ def _not_fetched(url: str, words: str, after: str, config: Config) -> Advice:
     return Advice(f"{url} cannot be fetched{why}", "`doit layers doctor` checks names, proxies and certificates")
 
 
-def diagnose(words: str, suite: str) -> Diagnosis | None:
-    """What a build that said `words` lacks; None when that is not known, or when it failed for another reason."""
+def diagnose(words: str, suite: str, runtime: str | None = None) -> Diagnosis | None:
+    """What a build that said `words` lacks; None when that is not known, or when it failed for another reason.
+
+    Names are those of `suite`, in the runtime image of `runtime` where that is another one.
+    """
     data = table()
-    providers = data.providers(suite)
+    providers = data.providers(suite, runtime)
     script = next(reversed(list(_SCRIPT.finditer(words))), None)
     # Only the failing build script's output counts, not what came before it.
     text = words[script.start() :] if script else words
@@ -127,7 +137,8 @@ def diagnose(words: str, suite: str) -> Diagnosis | None:
     found = {word: provider for word, provider in found.items() if not names.intersection(provider.unless)}
     build = dict.fromkeys(name for provider in found.values() for name in provider.build)
     run = dict.fromkeys(name for provider in found.values() for name in provider.run)
-    return Diagnosis(tuple(found), tuple(build), tuple(run), crate)
+    elsewhere = dict.fromkeys(name for provider in found.values() for name in provider.elsewhere)
+    return Diagnosis(tuple(found), tuple(build), tuple(run), crate, tuple(elsewhere))
 
 
 def _found(

@@ -163,11 +163,11 @@ class _Examination:
             yield from workspace.override(config.toolchain, own)
 
     def _native(self) -> Iterator[Item]:
-        from layerdoit.workspace.native import needed
+        from layerdoit.workspace.native import needed, suites
 
         project = self._project
-        suite = project.config.base.suite
-        needs = needed(project.workspace, project.lock, project.selection, project.options, suite)
+        of = suites(project.config)
+        needs = needed(project.workspace, project.lock, project.selection, project.options, of.build, of.run)
         yield from native.missing(needs, project.config)
 
     def _no_op(self) -> Iterator[Item]:

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from layerdoit.workspace.suite import of_image as suite_of
+from layerdoit.workspace.suite import parts
+
 Version = tuple[int, int]
 
 
@@ -24,10 +27,9 @@ UNKNOWN = Libc("unknown")
 _SUITES: dict[str, Version] = {
     "stretch": (2, 24), "buster": (2, 28), "bullseye": (2, 31), "bookworm": (2, 36), "trixie": (2, 41),
     "bionic": (2, 27), "focal": (2, 31), "jammy": (2, 35), "noble": (2, 39), "plucky": (2, 41),
+    "questing": (2, 42), "resolute": (2, 43),
 }  # fmt: skip
-_RELEASES: dict[str, dict[str, str | Version]] = {
-    "debian": {"9": "stretch", "10": "buster", "11": "bullseye", "12": "bookworm", "13": "trixie"},
-    "ubuntu": {"18.04": "bionic", "20.04": "focal", "22.04": "jammy", "24.04": "noble", "25.04": "plucky"},
+_RELEASES: dict[str, dict[str, Version]] = {
     "almalinux": {"8": (2, 28), "9": (2, 34), "10": (2, 39)},
     "rockylinux": {"8": (2, 28), "9": (2, 34), "10": (2, 39)},
     "amazonlinux": {"2": (2, 26), "2023": (2, 34)},
@@ -36,28 +38,17 @@ _RELEASES: dict[str, dict[str, str | Version]] = {
 }
 # What came after this version (up to 2.41) is used by no Rust program that does not ask for it.
 _SETTLED: Version = (2, 39)
-# Which suite a rust image without one in its tag is of: (first release, suite). 1.89 was published on both.
-_RUST = ((90, "trixie"), (71, "bookworm"), (55, "bullseye"))
-_RUST_BOTH = 89
 
 
 def of_image(reference: str) -> Libc:
     """The C library of an image. What the name does not tell is unknown."""
-    bare = reference.partition("@")[0]
-    name, _, tag = bare.rpartition(":") if ":" in bare.rpartition("/")[2] else (bare, "", "")
-    last = name.rpartition("/")[2].lower()
-    tag = tag.lower()
+    name, last, tag = parts(reference)
     if last == "scratch" or (last.startswith("static") and "distroless" in name) or last == "static":
         return Libc("none", system=last)
     if last == "alpine" or "alpine" in tag or re.search(r"(^|-)musl", f"{last}-{tag}"):
         return Libc("musl", system="Alpine" if "alpine" in f"{last}{tag}" else "musl")
-    for suite, version in _SUITES.items():
-        if re.search(rf"(^|[-_]){suite}($|[-_\d])", tag) or re.search(rf"[-_]{suite}$", last):
-            return Libc("glibc", version, suite)
-    if "distroless" in name and (found := re.search(r"-debian(\d+)$", last)):
-        return _release("debian", found[1])
-    if last in ("rust", "cargo-chef"):
-        return _rust(tag)
+    if suite := suite_of(reference):
+        return Libc("glibc", _SUITES[suite], suite)
     if last.startswith("ubi") and last[3:4].isdigit():
         return _release("ubi", last[3:].partition("-")[0])
     release = re.match(r"\d+(?:\.\d+)?", tag)
@@ -67,24 +58,7 @@ def of_image(reference: str) -> Libc:
 def _release(system: str, release: str) -> Libc:
     known = _RELEASES[system]
     found = known.get(release) or known.get(release.partition(".")[0])
-    if found is None:
-        return UNKNOWN
-    return (
-        Libc("glibc", _SUITES[found], found) if isinstance(found, str) else Libc("glibc", found, f"{system} {release}")
-    )
-
-
-def _rust(tag: str) -> Libc:
-    """`1.78-slim`, `latest-rust-1.78`, `1`, `slim`, ``; official images move to a new Debian with its release."""
-    version = re.search(r"(?:^|rust-)1\.(\d+)", tag)
-    if version is None:
-        moving = re.fullmatch(r"(latest|1|slim|1-slim|latest-rust-1|latest-rust-latest|latest|)(-slim)?", tag)
-        return Libc("glibc", _SUITES["trixie"], "trixie") if moving else UNKNOWN
-    minor = int(version[1])
-    if minor == _RUST_BOTH:
-        return UNKNOWN
-    suite = next((suite for first, suite in _RUST if minor >= first), None)
-    return Libc("glibc", _SUITES[suite], suite) if suite else UNKNOWN
+    return Libc("glibc", found, f"{system} {release}") if found else UNKNOWN
 
 
 def mismatch(builder: Libc, runtime: Libc) -> str | None:

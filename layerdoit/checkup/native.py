@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from layerdoit.checkup.finding import Finding, Level, Rule, rules
+from layerdoit.workspace.native import IMAGES, suites
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
@@ -24,7 +25,9 @@ RULES = tuple(rules(globals()))
 def missing(needs: Sequence[Need], config: Config) -> Iterator[Finding]:
     """One finding for what is certain, one for what may be. An image of one's own may have it: then it is a warning."""
     build, run = _names(config.base.packages), _names(config.base.runtime_packages)
-    lacking = [need for need in needs if not build.issuperset(need.build) or not run.issuperset(need.run)]
+    lacking = [
+        need for need in needs if need.elsewhere or not build.issuperset(need.build) or not run.issuperset(need.run)
+    ]
     place = config.where.get("base.packages") or config.where.get("base.runtime_packages")
     own = config.base.image or config.base.runtime_image
     levels: tuple[tuple[bool, Level], ...] = ((True, "warning" if own else "error"), (False, "hint"))
@@ -44,7 +47,11 @@ def _fix(needs: Sequence[Need], config: Config) -> str:
         ("runtime_packages", [*config.base.runtime_packages, *(name for need in needs for name in need.run)]),
     )
     told = ", ".join(f"{setting}: [{', '.join(dict.fromkeys(names))}]" for setting, names in wanted if names)
-    return f"base: {{{told}}} in layerdoit.yaml"
+    steps = [f"base: {{{told}}} in layerdoit.yaml"] if any(need.build or need.run for need in needs) else []
+    if any(need.elsewhere for need in needs):
+        steps.append(f"another suite with {IMAGES}")
+    doubt = suites(config).doubt
+    return "; ".join([*steps, doubt] if doubt else steps)
 
 
 def _names(packages: Sequence[str]) -> frozenset[str]:

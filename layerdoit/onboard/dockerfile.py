@@ -3,6 +3,7 @@
     parse(text, file) -> Dockerfile                 # stages with their instructions, each with its line
     commands(instruction, known) -> list[Command]   # a RUN (or CMD in shell form) as simple commands
     apt_packages(command) -> list[str]              # Debian packages that a command installs
+    apk_packages(command) -> list[str]              # Alpine's
 
 `Instruction.where` is `file:line`. Nothing is executed and nothing but the text is looked at.
 """
@@ -24,6 +25,11 @@ _OPERATORS = frozenset(("&&", "||", ";", "|", "&", "(", ")", "{", "}", "\n", "|&
 # Words that only introduce a command.
 _BEFORE = frozenset(("sudo", "env", "exec", "eatmydata", "time", "then", "do", "else", "if", "!", "nice", "command"))
 _APT_WITH_VALUE = frozenset(("-t", "-o", "-c", "--target-release", "--default-release", "--option", "--config-file"))
+_APK_WITH_VALUE = frozenset((
+    "-t", "--virtual", "-X", "--repository", "-p", "--root", "--arch", "--keys-dir", "--repositories-file", "--wait",
+))  # fmt: skip
+# Of `openssl-dev~3.1`, `rust@edge`; not of `.build-deps`, which is only a name for the others.
+_APK = re.compile(r"(?P<name>[A-Za-z0-9][\w+.-]*)(?:[=<>~@].*)?")
 _PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?P<arch>:[a-z0-9]+)?(?:[=/].*)?")
 
 
@@ -300,16 +306,28 @@ def _between_operators(tokens: Sequence[str]) -> Iterator[list[str]]:
 
 def apt_packages(command: Command) -> list[str]:
     """The Debian packages that `apt-get install` or the like installs; versions and files left out."""
-    words = list(command.words)
-    if not words or words[0].rpartition("/")[2] not in ("apt-get", "apt", "aptitude") or "install" not in words:
-        return []
-    found: list[str] = []
-    rest = iter(words[words.index("install") + 1 :])
+    words = _arguments(command, ("apt-get", "apt", "aptitude"), "install", _APT_WITH_VALUE)
+    names = (_PACKAGE.fullmatch(word) for word in words if not word.endswith((".deb", "-")))
+    return [name["name"] + (name["arch"] or "") for name in names if name]
+
+
+def apk_packages(command: Command) -> list[str]:
+    """The packages of Alpine that `apk add` installs; versions, repositories and files left out."""
+    words = _arguments(command, ("apk",), "add", _APK_WITH_VALUE)
+    names = (_APK.fullmatch(word) for word in words if not word.endswith(".apk"))
+    return [name["name"] for name in names if name]
+
+
+def _arguments(command: Command, programs: Sequence[str], verb: str, valued: frozenset[str]) -> Iterator[str]:
+    """What follows the verb, without options and their values (`valued`)."""
+    words = command.words
+    if not words or words[0].rpartition("/")[2] not in programs or verb not in words:
+        return
+    rest = iter(words[words.index(verb) + 1 :])
     for word in rest:
-        if word in _APT_WITH_VALUE:
+        if word in valued:
             next(rest, None)
         elif word and set(word) <= set("<>"):
-            break  # a redirection
-        elif (name := _PACKAGE.fullmatch(word)) and not word.endswith((".deb", "-")):
-            found.append(name["name"] + (name["arch"] or ""))
-    return found
+            return  # a redirection
+        elif not word.startswith("-"):
+            yield word

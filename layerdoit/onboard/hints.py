@@ -3,10 +3,11 @@
     from_dockerfile(parsed, exists) -> tuple[Hint, ...]   # `exists(path)`: has the project that file or folder?
     from_commands(commands) -> tuple[Hint, ...]           # of a Makefile
 
-Kinds and values: `apt-build`, `apt-run` (a Debian package), `port`, `publish` (a port of the host), `user`, `workdir`,
-`entrypoint` (the program's name), `cmd` (JSON list), `env` and `build-env` (`NAME=value`), `asset` (`path in the
-project:path in the image`), `health` (an HTTP path), `volume`, `arg` (a build argument), `features` (comma
-list), `default-features` (no), `all-features` (yes), `package`, `bin`, `profile`, `target`.
+Kinds and values: `apt-build`, `apt-run` (a Debian package), `apk` (one of Alpine whose Debian name is not known),
+`port`, `publish` (a port of the host), `user`, `workdir`, `entrypoint` (the program's name), `cmd` (JSON list), `env`
+and `build-env` (`NAME=value`), `asset` (`path in the project:path in the image`), `health` (an HTTP path), `volume`,
+`arg` (a build argument), `features` (comma list), `default-features` (no), `all-features` (yes), `package`, `bin`,
+`profile`, `target`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from layerdoit.onboard.dockerfile import (
     Dockerfile,
     Instruction,
     Stage,
+    apk_packages,
     apt_packages,
     assignments,
     commands,
@@ -34,6 +36,12 @@ Exists = Callable[[str], bool]
 _CARGO = re.compile(r"(^|/)(xx-)?cargo(-chef)?$")
 _RUST_IMAGE = re.compile(r"(^|/)(rust|cargo-chef|rustlang)([:/@-]|$)")
 _URL_PATH = re.compile(r"https?://[^\s/'\"|]+(?P<path>/[^\s'\"|;&?)]*)?")
+_SAME_ON_ALPINE = frozenset(("ca-certificates", "tzdata"))
+# Debian's images or every builder have it, or nobody needs it there.
+_ONLY_ON_ALPINE = frozenset((
+    "alpine-sdk", "bash", "binutils", "build-base", "ca-certificates-bundle", "cargo", "coreutils", "gcc", "libc-dev",
+    "libc6-compat", "libgcc", "libstdc++", "linux-headers", "musl", "musl-dev", "rust", "rustup", "shadow", "su-exec",
+))  # fmt: skip
 _CARGO_BUILDS = frozenset(("build", "b", "rustc", "install", "zigbuild", "auditable"))
 _WRAPPERS = frozenset(("tini", "dumb-init", "sh", "bash", "gosu", "su-exec", "env", "catatonit", "--", "-g", "exec"))
 
@@ -125,6 +133,23 @@ def _packages(stage: Stage, known: Mapping[str, str], kind: str) -> Iterator[Hin
             for command in commands(instruction, known):
                 for name in apt_packages(command):
                     yield Hint(kind, name, instruction.where_is(name))
+                for name in apk_packages(command):
+                    yield from _of_alpine(name, kind, instruction.where_is(name))
+
+
+def _of_alpine(name: str, kind: str, where: str) -> Iterator[Hint]:
+    """Alpine's package as Debian's."""
+    from layerdoit.workspace.native import table
+
+    data = table()
+    if name in data.of_alpine:
+        provider = data.providers(data.data["suite"])[data.of_alpine[name]]
+        names = (provider.run if kind == "apt-run" else ()) or provider.build
+        yield from (Hint(kind, one, where) for one in names)
+    elif name in _SAME_ON_ALPINE:
+        yield Hint(kind, name, where)
+    elif name not in _ONLY_ON_ALPINE:
+        yield Hint("apk", name, where)
 
 
 # --- cargo ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What crates need of the system: C libraries and programs, as Debian packages. The table is data/native.toml.
 
-    needed(ws, lock, selection, options, suite) -> tuple[Need, ...]     # sorted by crate; those that are certain first
+    suites(config) -> Suites                                                    # whose package names it wants
+    needed(ws, lock, selection, options, suite, runtime) -> tuple[Need, ...]    # by crate; those that are certain first
     packages(needs) -> Packages(build, run)                             # unique, sorted
     table() -> Table                                                    # the data, for `diagnosis`
 
@@ -18,11 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit.resources import data_dir
 from layerdoit.workspace.built import Crate, built
+from layerdoit.workspace.suite import of_image
 
 if TYPE_CHECKING:
+    from layerdoit.config import Config
     from layerdoit.workspace.lock import Lock
     from layerdoit.workspace.manifest import Workspace
     from layerdoit.workspace.selection import BuildOptions, Selection
+
+IMAGES = "base.suite, or base.image and base.runtime_image"
+"""The settings that choose a suite."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Need:
     """Such as `links to openssl, through reqwest, native-tls`."""
     certain: bool
     """False: features that the lockfile does not tell decide; the packages do no harm if they are not needed."""
+    elsewhere: tuple[str, ...] = ()
+    """The suites that have what this one lacks, as people call them; empty where nothing is lacking."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,18 @@ class Provider:
     header: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    """The suites that have it, where this one does not: then there are no packages."""
+
+
+@dataclass(frozen=True)
+class Suites:
+    """Whose package names builder and runtime image want: suites of the table. `doubt`: what of it is a guess."""
+
+    build: str
+    run: str
+    doubt: str = ""
+    """Such as `these are names of Debian 13 (trixie): …`; empty: nothing."""
 
 
 Asked = Mapping[str, tuple[frozenset[str], bool]]
@@ -81,22 +101,52 @@ class Table:
                 out[name] = (*out.get(name, ()), rule)
         return out
 
-    def providers(self, suite: str) -> Mapping[str, Provider]:
-        """Name -> library or program, with the package names of `suite` (those of the newest known for another)."""
+    def providers(self, suite: str, runtime: str | None = None) -> Mapping[str, Provider]:
+        """Name -> library or program, with the package names of `suite`, in the runtime image those of `runtime`.
+
+        Of a suite that the table does not have, the names of the one that stands in for it.
+        """
+        build, run = self.known(suite), self.known(runtime or suite)
         out = {}
         for kind in ("library", "tool"):
             for name, entry in self.data[kind].items():
-                own = {**entry, **entry.get(suite, {})}
-                texts = ("build", "run", "pc", "lib", "header", "programs", "unless")
-                lists: dict[str, Any] = {key: tuple(own.get(key, ())) for key in texts}
+                texts = ("pc", "lib", "header", "programs", "unless")
+                lists: dict[str, Any] = {key: tuple(entry.get(key, ())) for key in texts}
+                only = entry.get("suites", (build, run))
+                if build in only and run in only:
+                    lists["build"] = tuple(entry.get(build, {}).get("build", entry["build"]))
+                    lists["run"] = tuple(entry.get(run, {}).get("run", entry.get("run", ())))
+                else:
+                    lists |= {"build": (), "run": (), "elsewhere": tuple(map(self.called, only))}
                 out[name] = Provider(name=name, library=kind == "library", **lists)
         return out
 
     @functools.cached_property
     def suites(self) -> tuple[str, ...]:
         """Other suites than the one that the names are of."""
-        entries = (entry for kind in ("library", "tool") for entry in self.data[kind].values())
-        return tuple(sorted({name for entry in entries for name, value in entry.items() if isinstance(value, dict)}))
+        own = (name for name, entry in self.data["suites"].items() if "like" not in entry)
+        return tuple(sorted(set(own) - {self.data["suite"]}))
+
+    def known(self, suite: str) -> str:
+        """The suite of the table whose names stand for those of `suite`: its own, if they are here."""
+        newest: str = self.data["suite"]
+        entry = self.data["suites"].get(suite)
+        return str(entry.get("like", suite)) if entry else newest
+
+    def called(self, suite: str) -> str:
+        """`Ubuntu 24.04 (noble)`; the bare name of a suite that the table does not have."""
+        entry = self.data["suites"].get(suite)
+        return f"{entry['called']} ({suite})" if entry else suite
+
+    @functools.cached_property
+    def of_alpine(self) -> Mapping[str, str]:
+        """Alpine's package -> the library or program that it is."""
+        out: dict[str, str] = {}
+        for kind in ("tool", "library"):
+            for name, entry in self.data[kind].items():
+                if (own := entry.get("alpine")) is not None:
+                    out |= dict.fromkeys((*own.get("build", entry["build"]), *own.get("run", ())), name)
+        return out
 
     def elsewhere(self, dependant: str, crate: str) -> bool:
         """Whether a dependency in the lockfile is not compiled on Linux."""
@@ -140,11 +190,33 @@ def table() -> Table:
         return Table(tomllib.load(file))
 
 
-def needed(ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions, suite: str) -> tuple[Need, ...]:
-    """What the crates that are built for `selection` need of Debian `suite`, besides what every builder has."""
+def suites(config: Config) -> Suites:
+    """The suites of a configuration's images, as far as their names tell; `base.suite` where they do not."""
+    data, base = table(), config.base
+    told = {image: of_image(image) for image in (base.image, base.runtime_image) if image}
+    build, run = ((image and told[image]) or base.suite for image in (base.image, base.runtime_image))
+    doubts = [
+        f"these are names of {data.called(data.known(suite))}, the nearest here to {data.called(suite)}"
+        for suite in dict.fromkeys((build, run))
+        if data.known(suite) != suite
+    ]
+    silent = [image for image, suite in told.items() if suite is None]
+    if silent and "base.suite" not in config.where:
+        unknown = f"the suite of {' and '.join(silent)} is not known (base.suite tells it)"
+        doubts.insert(0, f"these are names of {data.called(base.suite)}: {unknown}")
+    return Suites(data.known(build), data.known(run), "; ".join(doubts))
+
+
+def needed(
+    ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions, suite: str, runtime: str | None = None
+) -> tuple[Need, ...]:
+    """What the crates that are built for `selection` need, besides what every builder has.
+
+    Names are those of `suite`, in the runtime image of `runtime` where that is another one.
+    """
     data = table()
     crates, asked = _crates(ws, lock, selection, options)
-    providers = data.providers(suite)
+    providers = data.providers(suite, runtime)
     found = [
         _need(crate, rule, certain, providers, options.target)
         for crate in crates
@@ -242,15 +314,18 @@ def _need(
     wanted = [providers[name] for name in rule["needs"]]
     static = target is not None and "musl" in target
     usable = [item for item in wanted if not (static and item.library and item.run)]
-    verb = "links to" if any(item.library and item.run for item in wanted) else "is built with"
+    verb = "links to" if any(item.library and (item.run or item.elsewhere) for item in wanted) else "is built with"
     why = f"{verb} {' and '.join(item.name for item in wanted)}"
+    elsewhere = tuple(dict.fromkeys(name for item in usable for name in item.elsewhere))
+    if elsewhere:
+        why += f", which only {' and '.join(elsewhere)} have"
     if len(usable) < len(wanted):
         why += f", which Debian does not have for {target}: use the crate's vendored or bundled feature"
     if len(crate.via) > 1:
         why += f", through {', '.join(crate.via[1:])}"
     build = tuple(dict.fromkeys(name for item in usable for name in item.build))
     run = tuple(dict.fromkeys(name for item in usable for name in item.run))
-    return Need(crate.package.name, crate.package.version, build, run, why, certain)
+    return Need(crate.package.name, crate.package.version, build, run, why, certain, elsewhere)
 
 
 def fits(version: str, conditions: str) -> bool:

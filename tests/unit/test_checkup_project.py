@@ -329,6 +329,14 @@ def test_native_packages() -> None:
     assert finding.fix == (
         "base: {packages: [clang, libssl-dev, pkg-config], runtime_packages: [libssl3]} in layerdoit.yaml"
     )
+    (finding,) = native.missing([sure], Config(base=Base(image="own/rust:7", runtime_image="ubuntu:22.04")))
+    assert finding.fix is not None
+    assert finding.fix.endswith(
+        "; these are names of Debian 13 (trixie): the suite of own/rust:7 is not known (base.suite tells it)"
+    )
+    absent = Need("webkit2gtk-sys", "0.18.0", (), (), "links to it", certain=True, elsewhere=("Debian 12 (bookworm)",))
+    (finding,) = native.missing([absent], Config())
+    assert finding.fix == "another suite with base.suite, or base.image and base.runtime_image"
 
 
 # --- profiles and flags ----------------------------------------------------------------------------------------------

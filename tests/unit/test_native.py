@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layerdoit.config import Base, Config
 from layerdoit.resources import data_dir
 from layerdoit.workspace import cfg, lock, manifest, native
 from layerdoit.workspace.selection import BuildOptions, select
+from layerdoit.workspace.suite import SUITES as ALL_SUITES
 
 Entry = tuple[str, str, list[str]]
 SOURCE = 'source = "registry+https://example.com/index"\n'
@@ -247,9 +249,139 @@ def test_the_table_is_consistent() -> None:
     for failure in data["failure"]:
         assert set(failure.get("needs", ())) <= set(names)
     package = r"[a-z0-9][a-z0-9+.-]+"
-    for provider in (*native.table().providers("trixie").values(), *native.table().providers("bookworm").values()):
-        for name in (*provider.build, *provider.run):
-            assert re.fullmatch(package, name), name
+    for suite in SUITES:
+        for provider in native.table().providers(suite).values():
+            for name in (*provider.build, *provider.run):
+                assert re.fullmatch(package, name), name
+
+
+SUITES = ("trixie", *native.table().suites)
+
+
+def test_the_suites_of_the_table() -> None:
+    data = raw()
+    assert SUITES == ("trixie", "bookworm", "jammy", "noble")
+    own = set(SUITES) - {"trixie"}
+    for kind in ("library", "tool"):
+        for name, entry in data[kind].items():
+            tables = {key: value for key, value in entry.items() if isinstance(value, dict)}
+            assert set(tables) <= own | {"alpine"}, name
+            assert all(set(value) <= {"build", "run"} for value in tables.values()), name
+            assert set(entry.get("suites", SUITES)) <= set(SUITES), name
+    assert {entry.get("like", "trixie") for entry in data["suites"].values()} <= set(SUITES)
+    assert set(data["suites"]) == ALL_SUITES
+
+
+def test_what_changes_from_suite_to_suite_is_known_in_all() -> None:
+    """Of a library that two suites name differently every suite has an entry, an empty one if it is equal."""
+    for name, entry in raw()["library"].items():
+        if entry.keys() & {"bookworm", "jammy", "noble"}:
+            assert {"jammy", "noble"} <= entry.keys(), name
+
+
+def test_64_bit_times_are_in_the_names_of_newer_suites_only() -> None:
+    """Debian 13 and Ubuntu 24.04 compiled libraries anew for it, by new names that older suites do not have."""
+    data = native.table()
+    of = {suite: data.providers(suite) for suite in SUITES}
+    for name, provider in of["trixie"].items():
+        for suite in ("bookworm", "jammy"):
+            assert not [one for one in of[suite][name].run if one.endswith("t64")], name
+        if any(one.endswith("t64") for one in provider.run):
+            assert all(one.endswith("t64") for one in of["noble"][name].run), name
+
+
+@pytest.mark.parametrize(
+    ("suite", "library", "run"),
+    [
+        ("noble", "openssl", ("libssl3t64",)),
+        ("jammy", "openssl", ("libssl3",)),
+        ("noble", "icu", ("libicu74",)),
+        ("jammy", "icu", ("libicu70",)),
+        ("noble", "mysqlclient", ("libmysqlclient21",)),
+        ("bookworm", "mysqlclient", ("libmariadb3",)),
+        ("jammy", "pq", ("libpq5",)),
+        ("jammy", "webkit2gtk-4_0", ("libwebkit2gtk-4.0-37",)),
+        ("noble", "webkit2gtk-4_0", ()),
+        ("focal", "openssl", ("libssl3",)),
+        ("sid", "icu", ("libicu76",)),
+    ],
+)
+def test_names_by_suite(suite: str, library: str, run: tuple[str, ...]) -> None:
+    assert native.table().providers(suite)[library].run == run
+
+
+def test_a_package_is_one_library_in_every_suite() -> None:
+    """By it, names that a Dockerfile of one suite installs become those of another."""
+    seen: dict[str, str] = {}
+    for suite in SUITES:
+        for provider in native.table().providers(suite).values():
+            for name in (*provider.build, *provider.run):
+                assert seen.setdefault(name, provider.name) == provider.name, name
+
+
+def test_a_package_of_alpine_is_one_library() -> None:
+    data = raw()
+    names = [
+        name
+        for kind in ("library", "tool")
+        for entry in data[kind].values()
+        if (own := entry.get("alpine")) is not None
+        for name in (*own.get("build", entry["build"]), *own.get("run", ()))
+    ]
+    assert len(names) == len(set(names)) == len(native.table().of_alpine)
+    assert native.table().of_alpine["openssl-dev"] == "openssl"
+
+
+def test_builder_and_runtime_of_different_suites(tmp_path: Path) -> None:
+    table = native.table().providers("jammy", "trixie")
+    assert (table["jpeg"].build, table["jpeg"].run) == (("libturbojpeg0-dev",), ("libturbojpeg0",))
+    assert not table["webkit2gtk-4_0"].build  # the runtime image would lack it
+    assert native.table().providers("jammy", "bookworm")["webkit2gtk-4_0"].build
+
+
+@pytest.mark.parametrize(
+    ("base", "build", "run", "doubt"),
+    [
+        ({}, "trixie", "trixie", ""),
+        ({"suite": "bookworm"}, "bookworm", "bookworm", ""),
+        ({"image": "company/rust:1.95-ubuntu24.04", "runtime_image": "ubuntu:24.04"}, "noble", "noble", ""),
+        ({"image": "company/rust:jammy"}, "jammy", "trixie", ""),
+        (
+            {"image": "own/rust:7", "runtime_image": "ubuntu:22.04"},
+            "trixie",
+            "jammy",
+            "these are names of Debian 13 (trixie): the suite of own/rust:7 is not known (base.suite tells it)",
+        ),
+        (
+            {"image": "own/a", "runtime_image": "own/b"},
+            "trixie",
+            "trixie",
+            "these are names of Debian 13 (trixie): the suite of own/a and own/b is not known (base.suite tells it)",
+        ),
+        ({"image": "own/rust:7", "runtime_image": "own/run:7", "suite": "noble"}, "noble", "noble", ""),
+        (
+            {"suite": "bullseye"},
+            "bookworm",
+            "bookworm",
+            "these are names of Debian 12 (bookworm), the nearest here to Debian 11 (bullseye)",
+        ),
+    ],
+)
+def test_the_suites_of_a_configuration(base: dict[str, str], build: str, run: str, doubt: str) -> None:
+    where = {f"base.{name}": "layerdoit.yaml:1" for name in base}
+    found = native.suites(Config(base=Base(**base), where=where))  # type: ignore[arg-type]
+    assert found == native.Suites(build, run, doubt)
+
+
+def test_what_a_suite_lacks_is_said(tmp_path: Path) -> None:
+    app = ("app", "0.1.0", ["webkit2gtk-sys"])
+    webkit: Entry = ("webkit2gtk-sys", "0.18.0", [])
+    table = '[dependencies]\nwebkit2gtk-sys = "0.18"\n'
+    need = needs(tmp_path, table, app, webkit)["webkit2gtk-sys"]
+    assert (need.build, need.run) == ((), ())
+    assert need.why == "links to webkit2gtk-4_0, which only Debian 12 (bookworm) and Ubuntu 22.04 (jammy) have"
+    need = needs(tmp_path, table, app, webkit, suite="jammy")["webkit2gtk-sys"]
+    assert (need.build, need.elsewhere) == (("libwebkit2gtk-4.0-dev",), ())
 
 
 def test_the_optional_dependencies_are_consistent() -> None:

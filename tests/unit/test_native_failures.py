@@ -135,6 +135,48 @@ def test_advice_is_the_line_to_write() -> None:
     assert advice.setting == f"set in layerdoit.yaml:7, under base: {lists}"
 
 
+@pytest.mark.parametrize(
+    ("base", "lists"),
+    [
+        (
+            {"image": "own/rust:1-noble", "runtime_image": "ubuntu:24.04"},
+            "[libssl-dev], runtime_packages: [libssl3t64]",
+        ),
+        ({"image": "own/rust:jammy", "runtime_image": "ubuntu:22.04"}, "[libssl-dev], runtime_packages: [libssl3]"),
+        ({"image": "rust:1.95-trixie", "runtime_image": "debian:12"}, "[libssl-dev], runtime_packages: [libssl3]"),
+        ({"suite": "bookworm"}, "[libssl-dev], runtime_packages: [libssl3]"),
+    ],
+)
+def test_advice_names_packages_of_the_images(base: dict[str, str], lists: str) -> None:
+    advice = diagnosis.advice(recorded("openssl"), Config(base=Base(**base)))  # type: ignore[arg-type]
+    assert advice is not None
+    assert advice.setting == f"add to layerdoit.yaml: base: {{packages: {lists}}}"
+
+
+def test_advice_says_what_it_assumes() -> None:
+    advice = diagnosis.advice(recorded("openssl"), Config(base=Base(image="own/rust:7", runtime_image="ubuntu:24.04")))
+    assert advice is not None
+    assert advice.setting == (
+        "add to layerdoit.yaml: base: {packages: [libssl-dev], runtime_packages: [libssl3t64]}; these are names of"
+        " Debian 13 (trixie): the suite of own/rust:7 is not known (base.suite tells it)"
+    )
+
+
+def test_advice_where_the_suite_lacks_it() -> None:
+    said = "error: failed to run custom build command for `webkit2gtk-sys v0.18.0`\n"
+    said += "  Package webkit2gtk-4.0 was not found in the pkg-config search path.\n"
+    advice = diagnosis.advice(said, Config())
+    assert advice is not None
+    assert advice.setting == (
+        "only Debian 12 (bookworm) and Ubuntu 22.04 (jammy) have it: choose one with base.suite, or base.image and"
+        " base.runtime_image"
+    )
+    advice = diagnosis.advice(said, Config(base=Base(suite="bookworm")))
+    assert advice is not None
+    assert "libwebkit2gtk-4.0-dev" in advice.setting
+    assert diagnosis.advice(said, Config(target="x86_64-unknown-linux-musl")) is None
+
+
 def test_no_advice_that_cannot_help() -> None:
     assert diagnosis.advice(recorded("openssl"), config({}, packages=("libssl-dev",))) is None
     assert diagnosis.advice(recorded("openssl"), config({}, target="x86_64-unknown-linux-musl")) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.onboard.dockerfile import apt_packages, assignments, commands, expand, parse
+from layerdoit.onboard.dockerfile import apk_packages, apt_packages, assignments, commands, expand, parse
 from layerdoit.onboard.hints import Hint, from_commands, from_dockerfile
 
 TEXT = """\
@@ -142,9 +142,39 @@ def test_tools_are_not_the_project() -> None:
     assert [hint[:2] for hint in hints(text)] == [("features", "y")]
 
 
-def test_an_alpine_image_tells_no_debian_packages() -> None:
-    text = 'FROM rust:alpine AS b\nRUN apk add openssl-dev\nRUN cargo build\nFROM alpine\nEXPOSE 80\nCMD ["/x"]\n'
-    assert [hint[0] for hint in hints(text)] == ["port", "entrypoint"]
+def test_packages_of_alpine_become_those_of_debian() -> None:
+    text = (
+        "FROM rust:alpine AS b\nRUN apk add --no-cache musl-dev openssl-dev openssl-libs-static protoc=3-r0 odd-dev\n"
+        'RUN cargo build\nFROM alpine\nRUN apk add libssl3 tzdata curl tini\nEXPOSE 80\nCMD ["/x"]\n'
+    )
+    assert [hint[:2] for hint in hints(text)] == [
+        ("apt-build", "libssl-dev"),
+        ("apt-build", "protobuf-compiler"),
+        ("apt-build", "libprotobuf-dev"),
+        ("apk", "odd-dev"),
+        ("apt-run", "libssl3t64"),
+        ("apt-run", "tzdata"),
+        ("apt-run", "curl"),
+        ("apk", "tini"),
+        ("port", "80"),
+        ("entrypoint", "x"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "packages"),
+    [
+        ("apk add --no-cache a1 b2-dev", ["a1", "b2-dev"]),
+        ("apk --no-cache add --update a1", ["a1"]),
+        ("apk add --virtual .deps a1 -t b2 c3 -X https://example.com/edge d4@edge", ["a1", "c3", "d4"]),
+        ("apk add 'a1>=1.0' b2~3.1 c3=1.0-r2 ./d4.apk gtk+3.0-dev", ["a1", "b2", "c3", "gtk+3.0-dev"]),
+        ("apk update && apk add .deps a1 > /dev/null", ["a1"]),
+        ("apk del a1", []),
+    ],
+)
+def test_apk_packages(line: str, packages: list[str]) -> None:
+    (run,) = parse(f"FROM x\nRUN {line}\n").stages[0].instructions
+    assert [name for command in commands(run) for name in apk_packages(command)] == packages
 
 
 def test_makefile_commands() -> None:
