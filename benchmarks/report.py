@@ -147,7 +147,20 @@ def swap_table(result: Result) -> str:
     return table(["phase", "seconds"], rows)
 
 
-TABLES = {"run": run_table, "noop": noop_table, "swap": swap_table}
+def edit_table(result: Result) -> str:
+    """What an edit costs each way, and what `doit image` costs beyond what cargo does."""
+    ways = list(result.rows[0]["seconds"])
+    rows = [[way, spread([row["seconds"][way] for row in result.rows])] for way in ways]
+    *parts, ours = ways
+    beyond = [row["seconds"][ours] - row["seconds"][parts[0]] for row in result.rows]
+    least = [sum(row["seconds"][part] for part in parts[1:]) for row in result.rows]
+    held = Verdict(f"≤ {EDIT_OVER_NATIVE} s", statistics.median(beyond) <= EDIT_OVER_NATIVE)
+    rows.append([f"{ours} − {parts[0]}", f"{spread(beyond)} {held}"])
+    rows.append([" + ".join(parts[1:]), spread(least)])
+    return table(["way", "seconds"], rows)
+
+
+TABLES = {"run": run_table, "edit": edit_table, "noop": noop_table, "swap": swap_table}
 
 
 def section(result: Result) -> str:
@@ -165,6 +178,7 @@ def section(result: Result) -> str:
 
 _TITLES = {
     "run": "{project}, {profile}",
+    "edit": "What an edit costs beyond cargo: {project}, {profile}",
     "noop": "Nothing to do",
     "swap": "Replacing a container: {project}, {profile}",
 }
@@ -191,8 +205,10 @@ looked up in the binaries of each image after each build: a build whose binaries
 never the best peer. Budgets: every row at most the best of the three Dockerfiles plus 5 %; an edit at most cargo on
 the host plus 0.6 s; the way back at most 0.5 s without a build.
 
-Measure your own project: [`doit layers bench`](bench.md), which wrote the results of the example too. The last two
-tables are of `python -m benchmarks.noop` and `python -m benchmarks.swap`.
+Measure your own project: [`doit layers bench`](bench.md), which wrote the results of the example too. The last three
+tables are of `python -m benchmarks.edit`, `python -m benchmarks.noop` and `python -m benchmarks.swap`. The first of them
+compares an edit with the least that an image costs where buildx makes it: cargo on the host, then a Dockerfile that is
+`FROM` and one COPY of the binaries. Such an image holds the host's libc and libraries in its binaries; it is no peer.
 """
 NONE_YET = "\nNo results are kept yet.\n"
 

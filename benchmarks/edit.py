@@ -1,0 +1,93 @@
+"""What an edit costs beyond cargo: `doit image` against cargo on the host and an image of its binaries made by hand.
+
+`python -m benchmarks.edit --project PATH --runs 9 --json benchmarks/results/NAME.json`
+
+By hand is the least that an image can cost where buildx makes it: nothing compiles in a container, the Dockerfile is
+`FROM runtime` and a COPY. Its binaries are the host's: they fit only an image with the host's libraries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from benchmarks import harness, report
+from benchmarks.harness import Copy
+from layerdoit.bench import engine, peers, scenarios, subject
+from layerdoit.bench.clock import timed
+from layerdoit.bench.results import Result
+from layerdoit.bench.sessions import Session
+from layerdoit.bench.subject import Facts
+from layerdoit.errors import LayerdoitError
+from layerdoit.secrets import Secrets
+
+CARGO: Final = "cargo build"
+BY_HAND: Final = "docker buildx build of its binaries"
+START: Final = "python starts, and imports doit"
+IMAGE: Final = "doit image"
+
+
+def _seconds(argv: Sequence[str], cwd: Path, more: Mapping[str, str] | None = None) -> float:
+    ran = timed(argv, cwd, more)
+    if ran.code:
+        raise LayerdoitError(f"`{argv[0]}` failed: {ran.output[-800:]}")
+    return round(ran.seconds, 4)
+
+
+def by_hand(session: Session, facts: Facts, folder: Path) -> list[str]:
+    """`docker buildx build` of a Dockerfile that copies cargo's binaries from `folder`."""
+    dockerfile = session.work / "Dockerfile"
+    names = " ".join(name for _, name in facts.bins)
+    dockerfile.write_text(f"FROM {facts.runtime}\nCOPY {names} /usr/local/bin/\n")
+    return engine.Build(dockerfile, folder, f"{session.name}:by-hand", {}, Secrets({}, {}, {}, ssh=False), session.name).argv()
+
+
+def edits(made: Copy, session: Session, runs: int, rows: list[dict[str, float]]) -> None:
+    """After each edit of one line in the binary crate: seconds of each way, in an order that turns."""
+    harness.doit(made.root, "image")
+    facts = subject.with_base(made.root, subject.facts(made.root))
+    target = session.work / "native-target"
+    cargo = ["cargo", "build", "--locked", *facts.cargo_args, *facts.bin_args]
+    image = by_hand(session, facts, target / peers.profile_folder(facts))
+    path = made.root / made.places.leaf
+    for number in range(runs + 1):
+        path.write_text(scenarios.with_line(path.read_text(), "leaf", uuid.uuid4().hex[:8], made.places.leaf_edition))
+        found: dict[str, float] = {}
+        for way in ("doit", "cargo") if number % 2 else ("cargo", "doit"):
+            if way == "doit":
+                found[IMAGE] = _seconds([*peers.command(), "image"], made.root)
+            else:
+                found[CARGO] = _seconds(cargo, made.root, {**dict(facts.env), "CARGO_TARGET_DIR": str(target)})
+                found[BY_HAND] = _seconds(image, made.root)
+        found[START] = _seconds([sys.executable, "-c", "import doit.doit_cmd"], made.root)
+        # The first has both target folders to fill.
+        if number:
+            rows.append({name: found[name] for name in (CARGO, BY_HAND, START, IMAGE)})
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, clean, report."""
+    parser = harness.parser("edit", __doc__)
+    parser.add_argument("--runs", type=int, default=9, help="edits")
+    given = parser.parse_args(argv)
+    rows: list[dict[str, float]] = []
+    result = Result("edit", harness.meta(given, given.runs))
+
+    def every(options: argparse.Namespace, session: Session) -> None:
+        made = harness.copied(options, session)
+        scenarios.Tree(made.tree, made.root, session.name.rsplit("-", 1)[-1], made.places).begin()
+        edits(made, session, options.runs, rows)
+
+    code = harness.measured(given, every)
+    if rows:
+        report.tell(replace(result, rows=[{"seconds": row} for row in rows]), given.json)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
