@@ -16,6 +16,7 @@ from layerdoit.console import warn
 from layerdoit.engine.images import PREFIX
 from layerdoit.errors import ConfigError, EngineError
 from layerdoit.state import machine_lock
+from layerdoit.workspace.suite import UBUNTU
 from layerdoit.workspace.toolchain import Toolchain, installed
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Origin:
 def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str, root: Path) -> Origin:
     """Decide, and have ready, what a builder (`base`) or a `runtime` image is built from."""
     version = toolchain.release or toolchain.channel
+    _of_debian(base, layer)
     if layer == "runtime":
         if base.runtime_image:
             _explicit(base.runtime_image, "base.runtime_image")
@@ -74,6 +76,17 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
     # One reason is enough: that of the system's image would be the same.
     words = f"{words.partition(' (')[0]}, with this machine's Rust {version}{_because(official, refusal)}"
     return Origin("bootstrap", image, None, sysroot, version, words)
+
+
+def _of_debian(base: Base, layer: str) -> None:
+    """Official Rust images, slim ones, and what mmdebstrap makes are Debian's."""
+    release = UBUNTU.get(base.suite)
+    if release and not (base.runtime_image if layer == "runtime" else base.image):
+        raise ConfigError(
+            f"base.suite: {base.suite} is Ubuntu {release}, and there are no Rust images of it to start from",
+            hint="name an image with Rust in it (base.image) "
+            f"and base.runtime_image: ubuntu:{release}; or a Debian suite (base.suite: trixie)",
+        )
 
 
 def _from_image(reference: str, version: str) -> Origin:

@@ -18,6 +18,8 @@ _RELEASES = {
         "26.04": "resolute",
     },
 }  # fmt: skip
+UBUNTU = {name: release for release, name in _RELEASES["ubuntu"].items()}
+"""Ubuntu's suites, and their releases."""
 # Which suite a rust image without one in its tag is of: (first release, suite). 1.89 was published on both.
 _RUST = ((90, "trixie"), (71, "bookworm"), (55, "bullseye"))
 _RUST_BOTH = 89

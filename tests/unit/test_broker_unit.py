@@ -258,3 +258,14 @@ def test_a_silent_registry_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -
     assert [registry.pull_parent(f"silent.example/{name}") for name in "ab"] == [UNREACHABLE] * 2
     assert [registry.pull_parent(f"r.example/{name}") for name in "ab"] == ["denied"] * 2
     assert pulled == ["silent.example/a", "r.example/a", "r.example/b"]
+
+
+@pytest.mark.parametrize("layer", ["base", "runtime"])
+def test_ubuntu_needs_an_image(reachable: list[str], layer: str) -> None:
+    with pytest.raises(ConfigError, match=r"base\.suite: noble is Ubuntu 24\.04") as caught:
+        origin({"suite": "noble"}, toolchain(None), layer)
+    assert caught.value.hint
+    assert "base.runtime_image: ubuntu:24.04" in caught.value.hint
+    assert not reachable, "an image that cannot exist was asked for"
+    named = {"image": "example.org/rust:1.95-ubuntu24.04", "runtime_image": "ubuntu:24.04", "suite": "noble"}
+    assert origin(named, toolchain(None), layer).method == "image"
