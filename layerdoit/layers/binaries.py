@@ -25,6 +25,9 @@ def ordered(names: Iterable[str], recent: Sequence[str]) -> list[str]:
 
 def copies(names: Sequence[str]) -> str:
     """The lines of a Dockerfile that bring the binaries into the app image, in this order."""
+    if not names:
+        # A check has none; without a copy BuildKit would not run the build at all.
+        return f"COPY --from=build {_FROM}/ {_TO}\n"
     groups = [names[:-OWN], *([name] for name in names[-OWN:])]
     lines = (
         "COPY --from=build " + json.dumps([*(f"{_FROM}/{name}" for name in group), _TO]) for group in groups if group

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit import build, invocation, planner, told
+from layerdoit import invocation, planner, recipes, told
 from layerdoit.engine import mounts
 from layerdoit.engine.images import PREFIX
 
@@ -257,7 +257,7 @@ def test_an_external_crate_that_the_app_compiles_is_named(
     def other_flags(project: Project, *, bins: bool) -> str:
         return real(project, bins=bins) + (" --config profile.dev.package.itoa.opt-level=1" if bins else "")
 
-    monkeypatch.setattr(build, "cargo_args", other_flags)
+    monkeypatch.setattr(recipes, "cargo_args", other_flags)
     outcome = built(one).outcomes["app"]
     assert outcome.counts["external"] == 1
     assert outcome.not_fresh == (f"itoa@{OLD}",)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit import build, invocation
+from layerdoit import invocation, recipes
 from layerdoit.engine import mounts
 from layerdoit.errors import ConfigError
 from layerdoit.explain import answer
@@ -96,7 +96,7 @@ def test_a_miss_is_told_from_the_log_of_the_build(
     def other_flags(project: Project, *, bins: bool) -> str:
         return real(project, bins=bins) + (" --config profile.dev.package.itoa.opt-level=1" if bins else "")
 
-    monkeypatch.setattr(build, "cargo_args", other_flags)
+    monkeypatch.setattr(recipes, "cargo_args", other_flags)
     one.build()
     (line,) = said(one, "app")
     again = f"in the last build: 1 external crate compiled again in the app build (itoa@{OLD})"

@@ -32,6 +32,9 @@ def test_every_binary_is_copied_once_and_what_did_not_change_keeps_its_place(
 
     lines = binaries.copies(after).splitlines()
     assert len(lines) <= binaries.OWN + 1
+    if not names:
+        assert lines == ["COPY --from=build /layerdoit/out/ /usr/local/bin/"], "the build must run all the same"
+        return
     copied = [json.loads(re.sub("^COPY --from=build ", "", line)) for line in lines]
     assert [path for *group, _ in copied for path in group] == [f"/layerdoit/out/{name}" for name in after]
     assert {target for *_, target in copied} <= {"/usr/local/bin/"}
