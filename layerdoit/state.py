@@ -75,6 +75,16 @@ def remembered(folder: Path, variant: str) -> dict[str, str]:
     return {name.removeprefix(prefix): key for name, key in noted.items() if name.startswith(prefix)}
 
 
+def asked_last(folder: Path, key: str, branch: str) -> bool:
+    """Whether `note_asked` noted last that this branch asked for the app image of that key."""
+    return read_json(folder / "asked.json") == {key: branch}
+
+
+def note_asked(folder: Path, key: str, branch: str) -> None:
+    """Note which branch asked last for an app image, and for which."""
+    write(folder / "asked.json", json.dumps({key: branch}))
+
+
 @contextlib.contextmanager
 def locked(folder: Path, *, wait: bool = True) -> Iterator[bool]:
     """One build at a time in a checkout; the value says whether it had to be waited for. The kernel releases it.

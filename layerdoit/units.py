@@ -1,8 +1,10 @@
-"""Sizes and spans of time as people write and read them."""
+"""Sizes, times and spans of time as people and engines write them."""
 
 from __future__ import annotations
 
+import calendar
 import re
+import time
 from typing import Final
 
 SPAN: Final = "a span of time such as 90m, 12h, 7d or 2w"
@@ -54,6 +56,14 @@ def duration_text(seconds: float) -> str:
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 599.5 else f"{seconds / 60:.0f} min"
+
+
+def instant(text: str) -> int:
+    """A time of the engine or of our labels (`2026-01-02T03:04:05Z`, UTC) as seconds since 1970; 0 for none."""
+    try:
+        return max(0, calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
+    except ValueError:
+        return 0
 
 
 _WORDS: Final = (

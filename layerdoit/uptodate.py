@@ -63,7 +63,14 @@ class Current:
             return False
         # Back on a branch whose images are there: the next change is told from these.
         state.remember(project.state, project.variant, {step.spec.layer: step.spec.key for step in plan.steps})
-        return not project.images.untagged(plan.step("app").spec.tag, project.repository, project.tags)
+        app, git = plan.step("app").spec, project.checkout
+        if project.images.untagged(app.tag, project.repository, project.tags):
+            return False
+        if git is not None and not state.asked_last(project.state, app.key, git.branch):
+            from layerdoit.cache import branches
+
+            branches.met(project, app)
+        return True
 
     def __repr__(self) -> str:
         """What `doit info` shows."""

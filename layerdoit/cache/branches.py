@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from layerdoit import state
+from layerdoit.engine.images import PREFIX
 from layerdoit.engine.mounts import checkout_of, this_host
+from layerdoit.units import instant
 
 if TYPE_CHECKING:
     from layerdoit.engine.images import Image
+    from layerdoit.layers.key import Spec
     from layerdoit.project import Project
 
 _FILE: Final = "branches.json"
@@ -51,6 +54,17 @@ def note(project: Project, key: str) -> None:
     state.write(path, json.dumps(dict(latest), indent=1))
 
 
+def met(project: Project, app: Spec) -> None:
+    """The present branch asks for an app image that is there and has its tags, as after a fast-forward.
+
+    Who asked last is kept: a run with nothing to do, on the same branch, need not come here (`state.asked_last`).
+    """
+    built_on = project.images.labels([app.tag]).get(app.tag, {}).get(PREFIX + "branch", "")
+    if built_on not in ("", _branch(project)):
+        note(project, app.key)
+    state.note_asked(project.state, app.key, _branch(project))
+
+
 def _branch(project: Project) -> str:
     return project.checkout.branch if project.checkout else ""
 
@@ -76,7 +90,7 @@ class Branches:
         if not branch or not self.machine or image.label("machine") != self.machine or checkout not in self.checkouts:
             return False
         noted = self.noted.get(key, ())
-        if not noted and tagged > max(image.created, _built(image)) + AGAIN:
+        if not noted and tagged > max(image.created, instant(image.label("built"))) + AGAIN:
             return False
         return all(self.has(name) is False for name in (branch, *noted))
 
@@ -95,9 +109,3 @@ def known(project: Project, images: Iterable[Image]) -> Branches:
             noted.setdefault(key, set()).update(names.split("\n"))
     digests = {checkout_of(root) for root in roots}
     return Branches(this_host(), digests, functools.cache(lambda name: None if name == _NONE else own.has(name)), noted)
-
-
-def _built(image: Image) -> int:
-    from layerdoit.cache.usage import seconds
-
-    return seconds(image.label("built"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import os
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from layerdoit.errors import LayerdoitError
 from layerdoit.layers.key import IMAGES, ORDER, pin_tag
 from layerdoit.layers.key import tag as key_tag
+from layerdoit.units import instant
 
 if TYPE_CHECKING:
     from layerdoit.cache.checkouts import Checkout
@@ -281,19 +281,11 @@ def _checkout(image: Image) -> str:
 
 
 def _made(image: Image) -> int:
-    return seconds(image.label("built")) or image.created
+    return instant(image.label("built")) or image.created
 
 
 def _tagged(described: Mapping[str, Any]) -> int:
-    return seconds(str((described.get("Metadata") or {}).get("LastTagTime") or ""))
-
-
-def seconds(text: str) -> int:
-    """A time of the engine or of ours, in UTC, as seconds since 1970; 0 for none."""
-    try:
-        return max(0, calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
-    except ValueError:
-        return 0
+    return instant(str((described.get("Metadata") or {}).get("LastTagTime") or ""))
 
 
 def _state_sizes(folder: Path) -> dict[str, int]:

@@ -140,6 +140,34 @@ def test_a_feature_that_was_merged(checkout: Callable[..., Checkout]) -> None:
     assert {first, merged, last} <= one.tags()
 
 
+def test_a_fast_forward_with_nothing_to_do(checkout: Callable[..., Checkout]) -> None:
+    """The image has all its tags already: the main branch, which asked for it too, keeps it all the same."""
+    one = checkout()
+    one.write({".gitignore": "/target\n.doit.db*\n__pycache__/\n"})
+    one.git("init", "-q", "-b", "main")
+
+    def built(text: str) -> str:
+        one.write({"VERSION": text})
+        one.git("add", "-A")
+        one.git("commit", "-q", "-m", text)
+        assert one.doit().returncode == 0
+        tags: list[str] = one.image()["RepoTags"]
+        return next(tag for tag in tags if ":app-" in tag)
+
+    built("1111")
+    one.git("checkout", "-q", "-b", "feature")
+    merged = built("2222")
+    one.git("checkout", "-q", "main")
+    one.git("merge", "-q", "--ff-only", "feature")
+    assert one.doit().returncode == 0
+    one.git("branch", "-d", "feature")
+    one.git("checkout", "-q", "-b", "fix")
+    built("3333")
+    assert "branch gone" not in one.doit("cache_status").stdout
+    assert one.doit("cache_gc", "--stale", "--yes").returncode == 0
+    assert merged in one.tags()
+
+
 # --- without a tag ---------------------------------------------------------------------------------------------------
 
 

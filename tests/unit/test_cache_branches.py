@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layerdoit import state
 from layerdoit.cache import branches
 from layerdoit.cache.branches import AGAIN, Branches
 from layerdoit.engine.images import PREFIX, Image
 from layerdoit.engine.mounts import checkout_of
+from layerdoit.layers.key import Spec
 from layerdoit.project import Project
 
 HERE = "0123abcd"
@@ -141,6 +143,42 @@ def test_from_label_to_gone(repository: Path, tmp_path: Path) -> None:
     git(repository, "worktree", "remove", "--force", str(tmp_path / "side"))
     git(repository, "branch", "-D", "side")
     assert gone(project)
+
+
+class Described:
+    """An engine whose images all have the same labels."""
+
+    def __init__(self, **labels: str) -> None:
+        self.found = {PREFIX + name: value for name, value in labels.items()}
+
+    def labels(self, tags: list[str]) -> dict[str, dict[str, str]]:
+        return dict.fromkeys(tags, self.found)
+
+
+def test_a_branch_that_meets_an_image_of_another_branch_is_noted(repository: Path) -> None:
+    project, app = Project(repository / "api", {}), Spec("app", {}, "p")
+    project.__dict__["images"] = Described(branch="feature")
+    path = project.state / "branches.json"
+    git(repository, "checkout", "-q", "-b", "feature")
+    branches.met(project, app)
+    assert not path.exists(), "it was built here"
+    git(repository, "checkout", "-q", "main")
+    assert not state.asked_last(project.state, app.key, "main")
+    branches.met(project, app)
+    assert state.asked_last(project.state, app.key, "main")
+    assert json.loads(path.read_text()) == {app.key: "main"}
+    git(repository, "checkout", "-q", "--detach")
+    branches.met(project, app)
+    assert json.loads(path.read_text()) == {app.key: "?\nmain"}
+    branches.met(project, Spec("app", {"source": "edited"}, "p"))
+    assert list(json.loads(path.read_text())) == [app.key, Spec("app", {"source": "edited"}, "p").key]
+
+
+def test_without_a_branch_on_its_label_an_image_needs_no_note(repository: Path) -> None:
+    project = Project(repository / "api", {})
+    project.__dict__["images"] = Described()
+    branches.met(project, Spec("app", {}, "p"))
+    assert not (project.state / "branches.json").exists()
 
 
 def test_notes_add_up_and_end_somewhere(repository: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sizes and spans, read and written."""
+"""Sizes, instants and spans, read and written."""
 
 from __future__ import annotations
 
@@ -36,6 +36,20 @@ def test_sizes(text: str, size: int | None) -> None:
 )
 def test_spans(text: str, seconds: float | None) -> None:
     assert units.seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-01-01T00:00:00Z", 1_767_225_600),
+        ("2026-01-01T00:00:01.987654321+00:00", 1_767_225_601),
+        ("0001-01-01T00:00:00Z", 0),
+        ("", 0),
+        ("yesterday", 0),
+    ],
+)
+def test_instants(text: str, instant: int) -> None:
+    assert units.instant(text) == instant
 
 
 @pytest.mark.parametrize(
