@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit import config
-from layerdoit.config import json_schema, reading
+from layerdoit.config import json_schema, reading, shipped
 
 GENERATED = "<!-- written by `python -m layerdoit.docs`; edit the source, not this page -->\n"
 RECORDED = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "caches" / "example-dev.json"
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str], folder: Path = DOCS) -> int:
         return 2
     current = {folder / name: content for name, content in pages().items()}
     if folder == DOCS:
-        current[json_schema.shipped()] = json_schema.text()
+        current[shipped.schema()] = json_schema.text()
     stale = [path for path, content in current.items() if _on_disk(path) != content]
     if not arguments:
         folder.mkdir(exist_ok=True)

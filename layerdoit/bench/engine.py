@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from layerdoit.bench.clock import ask
-from layerdoit.engine import mounts
+from layerdoit.engine import buildx, mounts, plugin
 from layerdoit.engine.api import builder_name, connect
-from layerdoit.engine.buildx import secret_environment, secret_flags
 from layerdoit.engine.images import PREFIX
-from layerdoit.engine.plugin import buildx
 from layerdoit.secrets import Secrets
 
 LABEL: Final = PREFIX + "bench"
@@ -59,20 +57,23 @@ class Build:
     iidfile: Path | None = None
 
     def argv(self) -> list[str]:
-        """The command; the flags are those that layerdoit's own builds have, but for the progress."""
-        command = ["docker", "buildx", "build", "--progress", "plain", "--provenance", "false", "--load"]
-        command += ["--builder", builder_name(), "--file", str(self.dockerfile), "--tag", self.tag]
-        command += ["--label", f"{LABEL}={self.session}"]
-        for name, value in {**self.args, **self.secrets.args}.items():
-            command += ["--build-arg", f"{name}={value}"]
-        command += secret_flags(self.secrets.files, self.secrets.values)
-        if self.iidfile:
-            command += ["--iidfile", str(self.iidfile)]
-        return [*command, str(self.context)]
+        """The command as people type it; its flags are those of layerdoit's own builds, but for the progress."""
+        ours = buildx.Build(
+            "peer",
+            self.dockerfile,
+            self.context,
+            [self.tag],
+            {LABEL: self.session},
+            {**self.args, **self.secrets.args},
+            secrets=self.secrets.files,
+            values=self.secrets.values,
+        )
+        to = ["--iidfile", str(self.iidfile)] if self.iidfile else []
+        return ["docker", "buildx", "build", *ours.flags("plain"), *to, str(self.context)]
 
     def environment(self) -> dict[str, str]:
         """Secrets that are no files."""
-        return secret_environment(self.secrets.values)
+        return buildx.secret_environment(self.secrets.values)
 
 
 @contextlib.contextmanager
@@ -142,7 +143,7 @@ def names() -> set[str]:
 
 def records() -> list[Record]:
     """BuildKit's cache, as it is now."""
-    return parsed(ask([*buildx(), "du", "--verbose", "--builder", builder_name()]))
+    return parsed(ask([*plugin.buildx(), "du", "--verbose", "--builder", builder_name()]))
 
 
 def parsed(listing: str) -> list[Record]:
@@ -197,7 +198,7 @@ def prune(marker: str, project: str, began: float) -> int:
         tried = wanted
         for record in wanted:
             ask(
-                [*buildx(), "prune", "--force", "--builder", builder_name(), "--filter", f"id={record}"],
+                [*plugin.buildx(), "prune", "--force", "--builder", builder_name(), "--filter", f"id={record}"],
                 check=False,
             )
     return len(owned(records(), marker, project, began))

@@ -22,8 +22,8 @@ from layerdoit.config.schema import (
     Registry,
     Retention,
     Sources,
-    secret_looking,
 )
+from layerdoit.config.values import secret_looking
 from layerdoit.errors import ConfigError
 
 __all__ = [

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from layerdoit.config import Config, reading
-
-NAME = "schema.json"
 
 
 def schema() -> dict[str, Any]:
@@ -25,23 +22,6 @@ def schema() -> dict[str, Any]:
 def text() -> str:
     """The schema as it is shipped."""
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
-
-
-def shipped() -> Path:
-    """The file that comes with the package."""
-    from layerdoit.resources import data_dir
-
-    return data_dir() / NAME
-
-
-def put(state: Path) -> None:
-    """Have the schema in a project's state folder, where the first line of layerdoit.yaml names it."""
-    wanted = shipped().read_bytes()
-    path = state / NAME
-    if not path.is_file() or path.read_bytes() != wanted:
-        from layerdoit.state import write
-
-        write(path, wanted.decode())
 
 
 def _section(kind: type[Any], doc: str) -> dict[str, Any]:

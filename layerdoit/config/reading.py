@@ -142,9 +142,9 @@ def read(path: Path, file: str, state_dir: Path) -> Node:
     with contextlib.suppress(OSError):  # a read-only state folder costs time, nothing else
         _write(store, json.dumps({"format": CACHE_FORMAT, "files": kept}))
         # For the editor in which this file was just edited.
-        from layerdoit.config import json_schema
+        from layerdoit.config import shipped
 
-        json_schema.put(state_dir)
+        shipped.put(state_dir)
     return node
 
 

@@ -1,21 +1,17 @@
-"""What the cycle asks of a deployment, the settings of one, and how health is probed from outside."""
+"""What the cycle asks of a deployment, the settings of one, and how a port of this machine is found for it."""
 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from layerdoit.errors import DeployError
-
-PROBE_TIMEOUT: Final = 2.0
-"""Seconds one probe may take."""
 
 PORTS_TRIED: Final = 200
 
@@ -139,28 +135,6 @@ class Deployment(Protocol):
         ...
 
 
-def probe_http(host: str, port: int, path: str, timeout: float = PROBE_TIMEOUT) -> str | None:
-    """None when GET answers 2xx or 3xx, else why not."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout)
-    try:
-        connection.request("GET", path, headers={"Connection": "close"})
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        return f"GET {path}: {str(error) or type(error).__name__}"
-    finally:
-        connection.close()
-    return None if 200 <= status < 400 else f"GET {path} answered {status}"
-
-
-def probe_tcp(host: str, port: int, timeout: float = PROBE_TIMEOUT) -> str | None:
-    """None when something accepts connections, else why not."""
-    try:
-        socket.create_connection((host, port), timeout=timeout).close()
-    except OSError as error:
-        return f"port {port}: {error}"
-    return None
-
-
 def can_bind(address: str, port: int) -> bool:
     """Whether nobody on this machine holds the port."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -196,10 +170,3 @@ def absolute(volume: str, root: Path) -> str:
     """A volume whose source is relative to the project, as the engine wants it."""
     source, colon, rest = volume.partition(":")
     return f"{(root / source).resolve()}{colon}{rest}" if source.startswith(".") else volume
-
-
-def quoted(lines: Sequence[str]) -> str:
-    """The last log lines below a message."""
-    if not lines:
-        return "it logged nothing"
-    return "\n".join([f"its last {len(lines)} log lines:", *(f"  {line}" for line in lines)])

@@ -16,15 +16,13 @@ again  a throw-away container without a published port proves that the release b
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from layerdoit.deploy.base import (
-    PROBE_TIMEOUT,
     DeployConfig,
     Release,
     Service,
@@ -34,19 +32,11 @@ from layerdoit.deploy.base import (
     can_bind,
     first_free,
     port_taken,
-    probe_http,
-    probe_tcp,
-    quoted,
 )
+from layerdoit.deploy.health import Health
 from layerdoit.engine.containers import Container, Containers, PortTaken, Spec, name_taken
 from layerdoit.errors import ConfigError, DeployError
 from layerdoit.state import machine_lock
-
-POLL: Final = 0.05  # seconds between two probes
-SETTLE: Final = 1.0
-"""Seconds that a container without any known probe must run to count as healthy."""
-LOG_LINES: Final = 20
-COMMAND_TIMEOUT: Final = 5.0  # seconds a health command may take when somebody asks for the status
 
 Way = Literal["plain", "moved", "again"]
 
@@ -64,7 +54,7 @@ class DockerDeployment:
         self._project = project
         self._root = root or Path.cwd()
         self._containers = Containers(project, config.name)
-        self._direct: bool | None = None
+        self._health = Health(config, self._containers)
         self._way: Way = "plain"
         self._old: Container | None = None
         self._spec = Spec(name="", image="", network="", labels={})
@@ -106,7 +96,7 @@ class DockerDeployment:
             and found.running
             and self._attached(found)
             and (found.label("key"), found.label("config")) == (release.key, self._config.digest())
-            and self._probe(found, COMMAND_TIMEOUT) is None
+            and self._health.problem(found) is None
         )
 
     def start_beside(self, release: Release) -> Service:
@@ -124,7 +114,7 @@ class DockerDeployment:
     def wait_healthy(self, candidate: Service) -> Service:
         """See `Deployment`."""
         try:
-            return self._service(self._await_healthy(candidate.id))
+            return self._service(self._health.wait(candidate.id))
         except Unhealthy as failure:
             # On an internal network, what a service needs at its start may be out of reach.
             proven = self._old is not None and self._old.label("way") == "moved"
@@ -132,7 +122,7 @@ class DockerDeployment:
                 raise
         self._remove_named("-next")
         self._way = "again"
-        return self._service(self._await_healthy(self._start_candidate().id))
+        return self._service(self._health.wait(self._start_candidate().id))
 
     def swap(self, candidate: Service) -> Service:
         """See `Deployment`."""
@@ -147,7 +137,7 @@ class DockerDeployment:
             self._attach(coming)
             self._containers.detach(coming, self._check_network())
         if self._way != "plain":
-            self._await_healthy(identity, published=True)
+            self._health.wait(identity, published=True)
         if self._old is not None:
             self._containers.rename(self._old, self._name("-old"))
         self._containers.rename(self._inspect(identity), self._name())
@@ -180,7 +170,7 @@ class DockerDeployment:
             return Status(None, "not deployed")
         if not found.running:
             return Status(self._service(found), f"{found.state}, exit code {found.exit_code}")
-        return Status(self._service(found), self._probe(found, COMMAND_TIMEOUT) or "healthy")
+        return Status(self._service(found), self._health.problem(found) or "healthy")
 
     def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """See `Deployment`."""
@@ -247,7 +237,7 @@ class DockerDeployment:
             return replace(spec, network=self._check_network(), aliases=())
         if way == "try":
             labels = {**spec.labels, "role": "candidate"}
-            publish = None if self._is_direct() else 0
+            publish = None if self._health.direct else 0
             return replace(spec, name=self._name("-try"), labels=labels, aliases=(), publish=publish)
         return spec
 
@@ -256,7 +246,7 @@ class DockerDeployment:
             return "plain"
         needs_network = old.label("way") == "again" and old.label("config") == self._config.digest()
         connected = self._config.network is not None or not self._config.isolated_start
-        if connected or needs_network or not self._is_direct():
+        if connected or needs_network or not self._health.direct:
             return "again"
         return "moved"
 
@@ -282,67 +272,6 @@ class DockerDeployment:
     def _port_taken(self, port: int) -> DeployError:
         return port_taken(port, self._containers.published().get(port))
 
-    # --- health ------------------------------------------------------------------------------------------------------
-
-    def _await_healthy(self, identity: str, *, published: bool = False) -> Container:
-        started = time.monotonic()
-        while True:
-            now = self._containers.inspect(identity)
-            if now is None:
-                raise Unhealthy("the new container was removed by somebody else while it started", ended=True)
-            if now.state in ("exited", "dead"):
-                raise self._unhealthy(now, f"ended with exit code {now.exit_code} before it was healthy", ended=True)
-            elapsed = time.monotonic() - started
-            left = self._config.health_timeout - elapsed
-            reason = self._probe(now, max(left, PROBE_TIMEOUT), elapsed)
-            if reason is None and published:
-                reason = self._probe_published(now)
-            if reason is None:
-                return now
-            if left <= 0:
-                waited = f"was not healthy within {self._config.health_timeout:g} s ({reason})"
-                raise self._unhealthy(now, waited, ended=False)
-            time.sleep(POLL)
-
-    def _probe(self, container: Container, command_timeout: float, running_for: float = SETTLE) -> str | None:
-        """None when healthy, else why not. A command beats a path beats a port beats patience."""
-        config = self._config
-        if config.health_command is not None:
-            code = self._containers.exec_code(container, config.health_command, command_timeout)
-            outcome = "did not end in time" if code is None else f"exit code {code}"
-            return None if code == 0 else f"{' '.join(config.health_command)}: {outcome}"
-        if config.port is None:
-            return None if running_for >= SETTLE else "it has only just started"
-        host, port = self._target(container)
-        if not host:
-            return "it has no network address"
-        if config.health_path is not None:
-            return probe_http(host, port, config.health_path)
-        return probe_tcp(host, port)
-
-    def _probe_published(self, container: Container) -> str | None:
-        bound = container.ports.get(self._config.port or 0)
-        if bound is None or self._config.health_command is not None:
-            return None
-        host = self._containers.published_host(self._config.bind)
-        if self._config.health_path is not None:
-            return probe_http(host, bound[1], self._config.health_path)
-        return probe_tcp(host, bound[1])
-
-    def _target(self, container: Container) -> tuple[str, int]:
-        port = self._config.port or 0
-        if self._is_direct():
-            return next((address for address in container.networks.values() if address), ""), port
-        bound = container.ports.get(port)
-        return (self._containers.published_host(self._config.bind), bound[1]) if bound else ("", port)
-
-    def _unhealthy(self, container: Container, what: str, *, ended: bool) -> Unhealthy:
-        lines = self._containers.log_tail(container, LOG_LINES)
-        hint = "correct what its log shows, then doit cycle_fast"
-        if not ended:
-            hint = "make the service answer, or set deploy.health (path, command, timeout)"
-        return Unhealthy(f"the new container of {self._name()} {what}\n{quoted(lines)}", ended=ended, hint=hint)
-
     # --- small things ------------------------------------------------------------------------------------------------
 
     def _name(self, part: str = "") -> str:
@@ -353,11 +282,6 @@ class DockerDeployment:
 
     def _check_network(self) -> str:
         return f"layerdoit-{self._project}-check"
-
-    def _is_direct(self) -> bool:
-        if self._direct is None:
-            self._direct = self._containers.reachable_directly()
-        return self._direct
 
     def _attached(self, container: Container) -> bool:
         return container.label("network") in container.networks

@@ -40,7 +40,11 @@ class Build:
 
     def argv(self) -> list[str]:
         """The command, as it could be typed."""
-        command = [*buildx(), "build", "--progress", "rawjson", "--provenance", "false", "--load"]
+        return [*buildx(), "build", *self.flags("rawjson"), str(self.context)]
+
+    def flags(self, progress: str) -> list[str]:
+        """What is asked of buildx; `progress`: the form in which it tells of it."""
+        command = ["--progress", progress, "--provenance", "false", "--load"]
         command += ["--builder", self.builder or builder_name()]
         command += ["--file", str(self.dockerfile)]
         for flag, pairs in (
@@ -59,7 +63,7 @@ class Build:
             command += ["--target", self.target]
         if self.ssh:
             command += ["--ssh", "default"]
-        return [*command, str(self.context)]
+        return command
 
     def environment(self) -> dict[str, str]:
         """What buildx's own environment has to hold: secrets that are no files."""

@@ -90,8 +90,7 @@ def chain(step: Step, facts: Facts) -> str:
         return f"cooked on {step.parent.tag}, which has {common} of the {len(wanted)} packages: only the others compile"
     if not facts.delta:
         return "cooked in full: deps.delta is off"
-    compat = deps_layer.compatibility(inputs)
-    alike = [image for image in facts.cooked if image.compat == compat]
+    alike = deps_layer.of_use(inputs, facts.cooked)
     if not alike:
         return "cooked in full: no earlier deps image here has the same base, profile, target and flags"
     full = [image for image in alike if image.depth >= facts.max_chain]

@@ -1,25 +1,24 @@
 """What layerdoit.yaml should hold for a tree: only what detection cannot know, each line with its reason. Pure.
 
-propose(found) -> Proposal                       # settings, active ones and ones that are only shown as comments
-cargo_options(workspace, hints) -> BuildOptions   # features that existing files build with
+propose(found) -> Proposal     # settings, active ones and ones that are only shown as comments
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from layerdoit.onboard import builds
 from layerdoit.onboard.hints import Hint
+from layerdoit.onboard.items import Item, checked, in_order, unique
 
 if TYPE_CHECKING:
     from layerdoit.onboard.found import Found
-    from layerdoit.workspace.manifest import Workspace
-    from layerdoit.workspace.selection import BuildOptions
+    from layerdoit.workspace.native import Suites
 
-SUITE = "trixie"
 # In every builder, or of use only to those who write Dockerfiles.
 _ALWAYS = frozenset((
     "apt-transport-https", "apt-utils", "build-essential", "ca-certificates", "debian-archive-keyring", "dpkg-dev",
@@ -33,16 +32,6 @@ _BUILD_ENV = re.compile(
     r"(RUSTFLAGS|RUSTC_\w+|CARGO_(PROFILE|BUILD|FEATURE|INCREMENTAL|NET)\w*|SQLX_\w+|(HOST_|TARGET_)?C(XX)?(FLAGS)?)$"
 )
 _IMAGE_ENV_SKIPPED = re.compile(r"(PATH|DEBIAN_FRONTEND|HOME|TERM|LANG|LC_\w+|CARGO_\w+|RUSTUP_\w+|RUSTFLAGS|DIR)$")
-
-
-@dataclass(frozen=True)
-class Item:
-    """One value of a setting: an item of a list, `(name, value)` of a mapping, or the only value."""
-
-    path: str
-    value: Any
-    why: str
-    active: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,85 +55,22 @@ def propose(found: Found) -> Proposal:
         *_image(found),
         *_deploy(found),
     ]
-    checked = [_checked(item) for item in listed]
+    valid = [checked(item) for item in listed]
     # A login is not even shown: a comment is committed as well.
-    secret = [item for item in checked if item.path in ("env", "image.env") and "readable in the image" in item.why]
-    kept = [item for item in checked if item not in secret]
+    secret = [item for item in valid if item.path in ("env", "image.env") and "readable in the image" in item.why]
+    kept = [item for item in valid if item not in secret]
     withheld = [f"{item.value[0]} ({item.why}): give it at run time" for item in secret]
-    return Proposal(tuple(_sorted(_unique(kept))), (*withheld, *_remarks(found)))
+    return Proposal(tuple(in_order(unique(kept))), (*withheld, *_remarks(found)))
 
 
 # --- what cargo builds ------------------------------------------------------------------------------------------------
 
 
-def cargo_options(workspace: Workspace, hints: Sequence[Hint]) -> BuildOptions:
-    """The features that existing files build with, as far as they agree and the workspace has them."""
-    from layerdoit.workspace.selection import BuildOptions
-
-    values = {item.path: item for item in _features(workspace, hints) if item.active}
-    return BuildOptions(
-        features=tuple(item.value for item in _features(workspace, hints) if item.active and item.path == "features"),
-        all_features="all_features" in values,
-        default_features="default_features" not in values,
-    )
-
-
-def _features(workspace: Workspace, hints: Sequence[Hint]) -> list[Item]:
-    from layerdoit.workspace import choices
-
-    known = choices.features(workspace)
-    kinds = ("features", "default-features", "all-features")
-    builds: dict[str, set[tuple[str, str]]] = {}
-    for hint in hints:
-        if hint.kind in (*kinds, "profile", "bin", "package", "target"):
-            builds.setdefault(hint.where, set()).update(((hint.kind, hint.value),) if hint.kind in kinds else ())
-    # Two builds that differ: which one is meant, a person must say.
-    agree = len({frozenset(said) for said in builds.values()}) <= 1 and not _contradictory(hints)
-    items = []
-    for hint in hints:
-        if hint.kind == "features":
-            for name in filter(None, hint.value.split(",")):
-                plain = name.rpartition("/")[2] in known or "/" in name
-                if name != "default" and (plain or name in known):
-                    items.append(Item("features", name, hint.origin, active=agree))
-        elif hint.kind == "default-features":
-            items.append(Item("default_features", False, hint.origin, active=agree))
-        elif hint.kind == "all-features":
-            items.append(Item("all_features", True, hint.origin, active=agree))
-    return items
-
-
-def _contradictory(hints: Sequence[Hint]) -> bool:
-    """One RUN with an `if` in it builds in two ways."""
-    places: dict[tuple[str, str], set[str]] = {}
-    for hint in hints:
-        if hint.kind in ("features", "profile"):
-            places.setdefault((hint.kind, hint.where), set()).add(hint.value)
-    kinds = {hint.kind for hint in hints}
-    return any(len(values) > 1 for values in places.values()) or {"features", "all-features"} <= kinds
-
-
-def chosen(workspace: Workspace, hints: Sequence[Hint]) -> tuple[list[Item], list[Item]]:
-    """Packages and binaries that existing files build; else all with binaries, where no default member has one."""
-    members = {key: package for key, package in workspace.packages.items() if package.member}
-    packages = [Item("packages", h.value, h.origin) for h in hints if h.kind == "package" and h.value in members]
-    packages = [item for item in packages if members[item.value].bins]
-    names = {name for key in (item.value for item in packages) for name in members[key].bins} or {
-        name for package in members.values() for name in package.bins
-    }
-    bins = [Item("bins", h.value, h.origin) for h in hints if h.kind == "bin" and h.value in names]
-    if not packages and not bins and not any(members[key].bins for key in workspace.default_members):
-        why = "no default member has a binary"
-        packages = [Item("packages", key, why) for key, package in members.items() if package.bins and key != "xtask"]
-    unique = list({item.value: item for item in reversed(packages)}.values())[::-1]
-    return unique, list({item.value: item for item in reversed(bins)}.values())[::-1]
-
-
 def _cargo(found: Found) -> Iterator[Item]:
-    packages, bins = chosen(found.workspace, found.hints)
+    packages, bins = builds.chosen(found.workspace, found.hints)
     yield from packages
     yield from bins
-    yield from _features(found.workspace, found.hints)
+    yield from builds.features(found.workspace, found.hints)
     for hint in found.hints:
         if hint.kind == "profile" and hint.value != "dev":
             yield Item("profile", hint.value, f"{hint.origin}; dev compiles much faster", active=False)
@@ -178,22 +104,26 @@ def _packages(found: Found) -> Iterator[Item]:
         yield Item("base.packages", name, why)
     for hint in found.hints:
         if hint.kind in ("apt-build", "apt-run") and hint.value.partition(":")[0] not in _ALWAYS:
-            yield from _translated(hint)
+            yield from _translated(hint, found.suites)
 
 
-def _translated(hint: Hint) -> Iterator[Item]:
-    """A package of an existing Dockerfile, by the name that it has in our suite."""
+def _translated(hint: Hint, suites: Suites) -> Iterator[Item]:
+    """A package of an existing Dockerfile, by the name that it has in the suites of our images."""
     from layerdoit.workspace.native import table
 
     name = hint.value.partition(":")[0]
     data = table()
-    ours = data.providers(SUITE)
+    ours = data.providers(suites.build, suites.run)
     build = hint.kind == "apt-build"
     path = "base.packages" if build else "base.runtime_packages"
-    for suite in (SUITE, *data.suites):
+    for suite in (data.data["suite"], *data.suites):
         for provider in data.providers(suite).values():
             if name in (*provider.build, *provider.run):
                 here = ours[provider.name]
+                if here.elsewhere:
+                    only = f"only {' and '.join(here.elsewhere)} have it"
+                    yield Item(path, name, f"{hint.origin}; {only}", active=False)
+                    return
                 names = ((name,) if name in here.build else here.build) if build else here.run
                 active = provider.name not in _HELPERS and (provider.library or build)
                 for one in names or ((name,) if name in here.build else ()):
@@ -254,6 +184,11 @@ def _remarks(found: Found) -> Iterator[str]:
     if found.unknown:
         shown = ", ".join(found.unknown[:6])
         yield f"{shown} may need Debian packages that are not known here; a failing build says which"
+    if foreign := [hint for hint in found.hints if hint.kind == "apk"]:
+        names = ", ".join(dict.fromkeys(hint.value for hint in foreign))
+        yield f"packages of Alpine whose Debian names are not known here: {names} ({foreign[0].where})"
+    if found.suites.doubt:
+        yield found.suites.doubt
     if len(found.submodules) == 1:
         path = found.submodules[0]
         yield f"the submodule {path} is not checked out: git submodule update --init {path}"
@@ -270,57 +205,3 @@ def _remarks(found: Found) -> Iterator[str]:
     if found.in_git and not found.ignores_record:
         yield "doit keeps its record in .doit.db: add the line .doit.db* to .gitignore"
     yield from found.notes
-
-
-# --- in order, valid, once --------------------------------------------------------------------------------------------
-
-
-def _checked(item: Item) -> Item:
-    """The item, inactive where the schema refuses its value."""
-    from layerdoit.config import Config, reading
-    from layerdoit.config.kinds import Invalid
-
-    kind = dict(reading.flat(Config))[item.path].metadata["kind"]
-    try:
-        kind.parse(_node(item, kind.many))
-    except Invalid as invalid:
-        return Item(item.path, item.value, f"{item.why}; {invalid.problem}", active=False)
-    return item
-
-
-def _node(item: Item, many: bool) -> Any:
-    from layerdoit.config.kinds import Node
-
-    if isinstance(item.value, tuple):
-        name, value = item.value
-        return Node(1, {name: Node(1, value, value)})
-    one = Node(1, item.value, str(item.value))
-    return Node(1, (one,)) if many else one
-
-
-def _unique(items: Iterable[Item]) -> Iterator[Item]:
-    """Each value once, the active and the first reason first; a single setting or name only once active."""
-    from layerdoit.config import Config, reading
-
-    many = {name for name, setting in reading.flat(Config) if setting.metadata["kind"].many}
-    seen: dict[tuple[str, Any], Item] = {}
-    for item in items:
-        key = (item.path, item.value) if item.path in many else (item.path, item.value[0] if _named(item) else None)
-        old = seen.get(key)
-        repeated = item.path == "image.cmd"  # arguments may be given twice
-        if old is None or repeated:
-            seen[(*key, len(seen)) if repeated else key] = item  # type: ignore[index]
-        elif item.path == "image.env" or (item.active and not old.active):
-            seen[key] = item  # the last ENV wins
-    yield from seen.values()
-
-
-def _named(item: Item) -> bool:
-    return isinstance(item.value, tuple)
-
-
-def _sorted(items: Iterable[Item]) -> list[Item]:
-    from layerdoit.config import Config, reading
-
-    order: Mapping[str, int] = {name: place for place, (name, _) in enumerate(reading.flat(Config))}
-    return sorted(items, key=lambda item: (order[item.path], not item.active))

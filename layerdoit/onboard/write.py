@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit.errors import LayerdoitError
-from layerdoit.onboard.proposal import Item, Proposal
+from layerdoit.onboard.items import Item
+from layerdoit.onboard.proposal import Proposal
 
 SCHEMA_LINE = "# yaml-language-server: $schema=.layerdoit/schema.json"
 _HEAD = """\

@@ -1,4 +1,4 @@
-"""What cargo finds by looking at folders: members by pattern, binaries by place."""
+"""What cargo finds by looking at folders: the workspace root, members by pattern, binaries by place."""
 
 from __future__ import annotations
 
@@ -8,10 +8,35 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layerdoit.errors import WorkspaceError
+from layerdoit.workspace import cargo_config
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from layerdoit.workspace.cargo_config import Table
+
+
+def find_root(start: Path) -> Path:
+    """The nearest workspace root at or above `start` that does not exclude it, else the nearest package."""
+    start = start.absolute()
+    start = Path(os.path.normpath(start))
+    nearest: Path | None = None
+    for folder in (start, *start.parents):
+        path = folder / "Cargo.toml"
+        if not path.is_file():
+            continue
+        manifest = cargo_config.read_toml(path)
+        pointer = package_table(manifest).get("workspace")
+        if nearest is None and isinstance(pointer, str):
+            return Path(os.path.normpath(folder / pointer))
+        nearest = nearest or folder
+        if "workspace" in manifest and not is_excluded(manifest["workspace"], start.relative_to(folder).as_posix()):
+            return folder
+    if nearest is None:
+        hint = "run this in a Rust project"
+        raise WorkspaceError("there is no Cargo.toml in this folder or above", where=str(start), hint=hint)
+    return nearest
 
 
 def beyond(folder: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,16 @@ def find(folder: Path) -> Checkout | None:
     return None
 
 
+def empty_submodules(root: Path) -> tuple[str, ...]:
+    """Submodules of a repository's top folder that are not checked out: what is in them is missed."""
+    try:
+        text = (root / ".gitmodules").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ()
+    paths = (path.strip() for path in re.findall(r"^\s*path\s*=\s*(.+)$", text, re.MULTILINE))
+    return tuple(path for path in paths if not _inhabited(root / path))
+
+
 def is_top(folder: str) -> bool:
     """Whether a folder has a `.git`, of whatever kind."""
     return os.path.lexists(folder + "/.git")
@@ -103,6 +114,13 @@ def is_within(folder: str) -> bool:
             return False
         folder = parent
     return True
+
+
+def _inhabited(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _branch(folder: Path) -> str:

@@ -1,7 +1,6 @@
 """The packages of a Cargo workspace, read from TOML alone; no cargo is needed.
 
     load(root) -> Workspace          # members, local path dependencies, packages reached by [patch] and [replace]
-    find_root(start) -> Path         # the workspace root that cargo would use in `start`
 
 `Package.dir` is relative to the workspace root ("." , "crates/api", "../shared"). `Package.dependencies` has every
 dependency with inheritance (`workspace = true`) resolved to literal values. A second local package of the same name
@@ -19,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.errors import WorkspaceError
-from layerdoit.workspace import cargo_config
+from layerdoit.workspace import cargo_config, git
 from layerdoit.workspace.discovery import beyond, binaries, expand, is_excluded, package_table, relative
+from layerdoit.workspace.inheritance import dependency_tables, inherited, inherits, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from layerdoit.workspace.cargo_config import Table
 
 _NAME = re.compile(r"[\w-]+")
-_KINDS = (("normal", "dependencies"), ("build", "build-dependencies"), ("dev", "dev-dependencies"))
 
 
 @dataclass(frozen=True)
@@ -135,38 +134,6 @@ def _wrong_type(where: str) -> WorkspaceError:
     return WorkspaceError("a value in this manifest has the wrong type", where=where, hint=hint)
 
 
-def find_root(start: Path) -> Path:
-    """The nearest workspace root at or above `start` that does not exclude it, else the nearest package."""
-    start = start.absolute()
-    start = Path(os.path.normpath(start))
-    nearest: Path | None = None
-    for folder in (start, *start.parents):
-        path = folder / "Cargo.toml"
-        if not path.is_file():
-            continue
-        manifest = cargo_config.read_toml(path)
-        pointer = package_table(manifest).get("workspace")
-        if nearest is None and isinstance(pointer, str):
-            return Path(os.path.normpath(folder / pointer))
-        nearest = nearest or folder
-        if "workspace" in manifest and not is_excluded(manifest["workspace"], start.relative_to(folder).as_posix()):
-            return folder
-    if nearest is None:
-        hint = "run this in a Rust project"
-        raise WorkspaceError("there is no Cargo.toml in this folder or above", where=str(start), hint=hint)
-    return nearest
-
-
-def dependency_tables(manifest: Table) -> Iterator[tuple[str, str | None, Table]]:
-    """Every (kind, target, table) of a manifest; the old spelling with underscores counts."""
-    scopes: list[tuple[str | None, Table]] = [(None, manifest), *manifest.get("target", {}).items()]
-    for target, scope in scopes:
-        for kind, name in _KINDS:
-            table = scope.get(name) or scope.get(name.replace("-", "_"))
-            if table:
-                yield kind, target, table
-
-
 class _Loader:
     """Follows members, path dependencies and patches the way cargo does."""
 
@@ -234,7 +201,7 @@ class _Loader:
         named = self.table.get("resolver", package.get("resolver"))
         if named is not None:
             return str(named)
-        edition = self._inherit(package.get("edition"), "edition", self.table) if package else None
+        edition = inherited(package.get("edition"), "edition", self.table) if package else None
         return {"2021": "2", "2024": "3"}.get(str(edition), "1")
 
     def _default_members(self, members: list[str]) -> list[str]:
@@ -264,10 +231,17 @@ class _Loader:
         if manifest is None:
             path = self.root / folder / "Cargo.toml"
             if not path.is_file():
-                what = f"it names a package in {folder}, but there is no Cargo.toml"
-                raise WorkspaceError(what, where=self._file(origin), hint="add the package or remove the entry")
+                raise self._missing(folder, origin)
             manifest = self.manifests[folder] = cargo_config.read_toml(path)
         return manifest
+
+    def _missing(self, folder: str, origin: str) -> WorkspaceError:
+        for module in git.empty_submodules(self.root):
+            if f"{folder}/".startswith(f"{module}/"):
+                what = f"it names a package in {folder}, of a submodule that is not checked out"
+                return WorkspaceError(what, where=self._file(origin), hint=f"git submodule update --init {module}")
+        what = f"it names a package in {folder}, but there is no Cargo.toml"
+        return WorkspaceError(what, where=self._file(origin), hint="add the package or remove the entry")
 
     def _visit(self, folder: str, *, member: bool, origin: str) -> str:
         """Load the package in `folder` and what it depends on by path; visited again when it proves to be a member."""
@@ -309,11 +283,6 @@ class _Loader:
                     return place, table
         return None, {}
 
-    def _inherit(self, value: Any, name: str, table: Table) -> Any:
-        if isinstance(value, dict) and value.get("workspace") is True:
-            return table.get("package", {}).get(name)
-        return value
-
     def _checked(self, folder: str, manifest: Table, member: bool) -> Package:
         """The package in `folder`; values of a wrong type are the user's mistake, not ours."""
         try:
@@ -326,8 +295,8 @@ class _Loader:
 
     def _package(self, folder: str, manifest: Table, member: bool) -> Package:
         section = package_table(manifest)
-        home, table = self._home(folder, manifest) if _inherits(manifest) else (None, {})
-        edition = str(self._inherit(section.get("edition"), "edition", table) or "2015")
+        home, table = self._home(folder, manifest) if inherits(manifest) else (None, {})
+        edition = str(inherited(section.get("edition"), "edition", table) or "2015")
         library: Table = manifest.get("lib", {})
         kinds = library.get("crate-type", library.get("crate_type", []))
         if not all(_strings(enables) for enables in manifest.get("features", {}).values()) or not _strings(kinds):
@@ -337,7 +306,7 @@ class _Loader:
         bins, required = binaries(place, manifest, section["name"], edition)
         return Package(
             name=section["name"],
-            version=str(self._inherit(section.get("version"), "version", table) or "0.0.0"),
+            version=str(inherited(section.get("version"), "version", table) or "0.0.0"),
             dir=folder,
             manifest=manifest,
             member=member,
@@ -363,7 +332,7 @@ class _Loader:
                         lacks = "no workspace has this package" if home is None else "workspace.dependencies lacks it"
                         what = f"dependency `{name}` is to be inherited, but {lacks}"
                         raise WorkspaceError(what, where=self._file(folder), hint="add it there or name a version here")
-                    spec, base = _merged({"version": shared} if isinstance(shared, str) else shared, spec), home or "."
+                    spec, base = merged({"version": shared} if isinstance(shared, str) else shared, spec), home or "."
                 if not _strings(spec.get("features", [])):
                     raise TypeError(name)
                 path = spec.pop("path", None)
@@ -373,27 +342,3 @@ class _Loader:
 
 def _strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _inherits(manifest: Table) -> bool:
-    tables = [package_table(manifest), *(table for _, _, table in dependency_tables(manifest))]
-    values = (value for table in tables for value in table.values())
-    return any(isinstance(value, dict) and value.get("workspace") is True for value in values)
-
-
-def _default_features(spec: Table) -> Any:
-    return spec.get("default-features", spec.get("default_features"))
-
-
-def _merged(shared: Table, own: Table) -> dict[str, Any]:
-    """What cargo makes of `name = { workspace = true, … }`: features add up, the member may switch defaults on."""
-    out = {name: value for name, value in shared.items() if name not in ("default_features", "optional")}
-    features = [*shared.get("features", []), *own.get("features", [])]
-    if features:
-        out["features"] = list(dict.fromkeys(features))
-    if _default_features(shared) is False:
-        out["default-features"] = _default_features(own) is True
-    else:
-        out.pop("default-features", None)
-    out.update({name: own[name] for name in ("optional", "public") if name in own})
-    return out

@@ -190,6 +190,12 @@ def table() -> Table:
         return Table(tomllib.load(file))
 
 
+def default_suites() -> Suites:
+    """Those of a project without a configuration."""
+    newest: str = table().data["suite"]
+    return Suites(newest, newest)
+
+
 def suites(config: Config) -> Suites:
     """The suites of a configuration's images, as far as their names tell; `base.suite` where they do not."""
     data, base = table(), config.base

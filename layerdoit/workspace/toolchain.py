@@ -54,7 +54,7 @@ def _default_run(argv: list[str], cwd: Path) -> str:
 
 def detect(root: Path, override: str | None, state_dir: Path, *, run: Run | None = None) -> Toolchain:
     """The toolchain for the workspace: configuration, toolchain file, host's rustc. A known answer spawns nothing."""
-    named = _named(root.resolve(), override)
+    named = asked_for(root, override)
     if is_exact(named.channel) and not named.path:
         host = host_triple()
         release = _release_of(named.channel)
@@ -81,13 +81,15 @@ def installed(toolchain: Toolchain, root: Path, *, run: Run | None = None) -> Pa
         return None
     try:
         answers = _ask(_question(rustc, toolchain.channel), root, run or _default_run)
-        return _from_answers(_Named(toolchain.channel, toolchain.source), answers).sysroot
+        return _from_answers(Named(toolchain.channel, toolchain.source), answers).sysroot
     except WorkspaceError:
         return None
 
 
 @dataclass(frozen=True)
-class _Named:
+class Named:
+    """What the configuration or a toolchain file asks for, before any compiler was asked."""
+
     channel: str  # "" where nothing names one
     source: str
     targets: tuple[str, ...] = ()
@@ -95,12 +97,13 @@ class _Named:
     components: tuple[str, ...] = ()
 
 
-def _named(root: Path, override: str | None) -> _Named:
-    file = nearest_file(root)
-    in_file = _read_file(file) if file else _Named("", "the host's rustc")
+def asked_for(root: Path, override: str | None = None) -> Named:
+    """What is asked for in a folder; starts nothing. WorkspaceError where the toolchain file is broken."""
+    file = nearest_file(root.resolve())
+    in_file = _read_file(file) if file else Named("", "the host's rustc")
     if override:
         channel = _HOST.sub("", override.strip())
-        return _Named(channel, "the configuration", in_file.targets, components=in_file.components)
+        return Named(channel, "the configuration", in_file.targets, components=in_file.components)
     return in_file
 
 
@@ -113,14 +116,14 @@ def _toolchain_file(folder: Path) -> Path | None:
     return next((path for name in FILES if (path := folder / name).is_file()), None)
 
 
-def _read_file(file: Path) -> _Named:
+def _read_file(file: Path) -> Named:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(f"the toolchain file cannot be read: {error}", where=str(file)) from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if file.suffix != ".toml" and len(lines) == 1 and not lines[0].startswith("["):
-        return _Named(_HOST.sub("", lines[0]), file.name)
+        return Named(_HOST.sub("", lines[0]), file.name)
     try:
         table: Any = tomllib.loads(text).get("toolchain", {})
     except tomllib.TOMLDecodeError as error:
@@ -138,7 +141,7 @@ def _read_file(file: Path) -> _Named:
         )
     folder = str(file.parent / path) if path else None
     channel = _HOST.sub("", channel.strip())
-    return _Named(channel, file.name, tuple(sorted(set(targets))), folder, tuple(sorted(set(components))))
+    return Named(channel, file.name, tuple(sorted(set(targets))), folder, tuple(sorted(set(components))))
 
 
 def _release_of(channel: str) -> str | None:
@@ -193,7 +196,7 @@ def _ask(argv: list[str], root: Path, run: Run) -> dict[str, str]:
     return {**told, "sysroot": sysroot.strip()}
 
 
-def _from_answers(named: _Named, answers: dict[str, str]) -> Toolchain:
+def _from_answers(named: Named, answers: dict[str, str]) -> Toolchain:
     release = answers["release"]
     version, _, stage = release.partition("-")
     wanted = named.channel

@@ -251,6 +251,20 @@ def test_how_dependencies_are_cooked() -> None:
     assert reasons(delta=False) == ["cooked in full: deps.delta is off"]
 
 
+def test_a_check_may_be_cooked_on_a_builds_image_and_says_why_it_is_not() -> None:
+    check = Step(Spec("deps", {**CRATES, f"{deps.CHECK}script": "s"}, "p"), "build", (), None)
+    full, little = replace(COOKED, depth=4), replace(COOKED, packages=frozenset())
+
+    def said(image: deps.Cooked) -> str:
+        assert deps.parent(check.spec.inputs, [image], 4) is None
+        return outside.chain(check, outside.Facts(cooked=(image,), max_chain=4))
+
+    assert said(full).startswith("cooked in full: the chain is squashed, as p:deps-k stands on 4 others")
+    assert said(little) == "cooked in full: the nearest earlier deps image has only 0 of the 2 packages"
+    other = replace(COOKED, compat="other")
+    assert said(other).startswith("cooked in full: no earlier deps image here has the same base")
+
+
 @pytest.mark.parametrize("command", ["docker buildx", "/usr/libexec/docker/cli-plugins/docker-buildx"])
 def test_another_builder_and_a_build_without_cache(command: str) -> None:
     last = outside.last_build(

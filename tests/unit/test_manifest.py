@@ -12,6 +12,7 @@ from layerdoit.errors import WorkspaceError
 from layerdoit.workspace import lock as lockfile
 from layerdoit.workspace import manifest
 from layerdoit.workspace.deps_inputs import inputs
+from layerdoit.workspace.discovery import find_root
 from layerdoit.workspace.selection import BuildOptions, Selection, select
 
 if TYPE_CHECKING:
@@ -250,9 +251,9 @@ def test_find_root(tmp_path: Path) -> None:
         "pointing/Cargo.toml": package("pointing", head='workspace = "../other"'),
     }
     root = write(tmp_path, files)
-    assert manifest.find_root(root / "a/src") == root
-    assert manifest.find_root(root / "alone") == root / "alone"
-    assert manifest.find_root(root / "pointing") == root / "other"
+    assert find_root(root / "a/src") == root
+    assert find_root(root / "alone") == root / "alone"
+    assert find_root(root / "pointing") == root / "other"
 
 
 def many(root: Path) -> Path:

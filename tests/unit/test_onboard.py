@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from layerdoit import config
-from layerdoit.config import json_schema, reading
+from layerdoit.config import json_schema, reading, shipped
 from layerdoit.errors import LayerdoitError, WorkspaceError
 from layerdoit.onboard import proposal, write
 from layerdoit.onboard.found import Found, find_projects, look, project_root
@@ -118,6 +118,18 @@ def test_a_dockerfile_is_taken_over_in_our_names(tmp_path: Path) -> None:
     assert loaded("\n".join(lines), tmp_path).profile == "release"
 
 
+def test_packages_have_the_names_of_the_image_that_is_configured(tmp_path: Path) -> None:
+    yaml = "base: {image: example.org/rust-ubuntu22.04, runtime_image: ubuntu:22.04}\n"
+    alpine = "FROM rust:alpine\nRUN apk add openssl-dev odd-thing && cargo build --features tls\n"
+    make(tmp_path, {"Dockerfile": alpine})
+    newest = look(tmp_path)
+    assert proposed(newest)["base.runtime_packages"] == ["libssl3t64"]
+    (remark,) = (text for text in proposal.propose(newest).remarks if "Alpine" in text)
+    assert remark.endswith("not known here: odd-thing (Dockerfile:2)")
+    (tmp_path / "layerdoit.yaml").write_text(yaml)
+    assert proposed(look(tmp_path))["base.runtime_packages"] == ["libssl3"]
+
+
 def test_compose_makefile_and_tiltfile_are_read(tmp_path: Path) -> None:
     compose = (
         "services:\n  db:\n    image: x\n    ports: ['5432:5432']\n  web:\n    build: .\n    ports:\n      - 80:8080\n"
@@ -194,6 +206,27 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert "Cargo.lock does not have the package `server`" in (look(tmp_path).problem or "")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("rust-toolchain", "1.80.0\n", "1.80.0 (rust-toolchain)"),
+        ("rust-toolchain.toml", "# channel = '1.70'\n[toolchain]\nchannel = '1.80'\n", "1.80 (rust-toolchain.toml)"),
+        ("rust-toolchain.toml", "[toolchain]\ncomponents = ['clippy']\n", "the host's"),
+        ("../rust-toolchain.toml", "[toolchain]\nchannel = '1.80'\n", "1.80 (rust-toolchain.toml)"),
+    ],
+)
+def test_the_toolchain_is_the_one_that_a_build_takes(tmp_path: Path, name: str, text: str, words: str) -> None:
+    found = look(make(tmp_path / "one", {name: text}))
+    assert found.toolchain.partition(" (no")[0] == words
+    assert found.problem is None
+
+
+def test_a_broken_toolchain_file_is_to_be_mended_first(tmp_path: Path) -> None:
+    found = look(make(tmp_path, {"rust-toolchain.toml": "[toolchain\n"}))
+    assert "the toolchain file is not valid TOML" in (found.problem or "")
+    assert found.selection is not None
+
+
 def test_a_library_s_repository_names_the_program_in_it(tmp_path: Path) -> None:
     make(tmp_path, {"tool/Cargo.toml": MANIFEST.replace("server", "tool"), "tool/Cargo.lock": LOCK})
     (tmp_path / "Cargo.lock").unlink()
@@ -216,6 +249,15 @@ def test_where_the_project_is(tmp_path: Path) -> None:
 def test_submodules_that_are_not_there(tmp_path: Path) -> None:
     found = look(make(tmp_path, {".gitmodules": '[submodule "x"]\n\tpath = vendor/x\n\turl = y\n'}))
     assert any("git submodule update --init vendor/x" in text for text in proposal.propose(found).remarks)
+    missing = MANIFEST.replace("[dependencies]\n", '[dependencies]\nx-sys = { path = "vendor/x/sys" }\n')
+    (tmp_path / "Cargo.toml").write_text(missing)
+    with pytest.raises(WorkspaceError, match="of a submodule that is not checked out") as caught:
+        look(tmp_path)
+    assert caught.value.hint == "git submodule update --init vendor/x"
+    (tmp_path / "Cargo.lock").unlink()
+    with pytest.raises(WorkspaceError, match=r"no Cargo\.lock") as caught:
+        look(tmp_path)
+    assert (caught.value.hint or "").startswith("git submodule update --init, then run `cargo generate-lockfile`")
 
 
 # --- dodo.py ----------------------------------------------------------------------------------------------------------
@@ -275,7 +317,7 @@ def test_all_files_or_none(tmp_path: Path) -> None:
 
 
 def test_the_shipped_schema_is_up_to_date() -> None:
-    assert json_schema.shipped().read_text(encoding="utf-8") == json_schema.text()
+    assert shipped.schema().read_text(encoding="utf-8") == json_schema.text()
 
 
 def test_the_schema_knows_every_key_and_no_other() -> None:
@@ -291,7 +333,7 @@ def test_the_schema_knows_every_key_and_no_other() -> None:
 def test_editors_find_the_schema_where_the_file_says(tmp_path: Path) -> None:
     loaded(write.settings_text(proposal.Proposal(())), tmp_path)
     line = (tmp_path / "layerdoit.yaml").read_text().splitlines()[0]
-    assert (tmp_path / line.partition("$schema=")[2]).read_bytes() == json_schema.shipped().read_bytes()
+    assert (tmp_path / line.partition("$schema=")[2]).read_bytes() == shipped.schema().read_bytes()
 
 
 # --- mutilated trees --------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from layerdoit.deploy import docker as deploy_docker
+from layerdoit.deploy import health
 from layerdoit.deploy.docker import DockerDeployment
 from tests.engine.deploy.cycling import Make, ask, go, names
 
@@ -119,7 +119,7 @@ def test_an_image_without_a_port_is_replaced_too(docker_engine: Any, make: Make,
         result = go(make(number, port=None, health_path=None), image, number)
         assert result.error is None
     assert names(docker_engine, project) == [project]
-    assert sum(spent for name, spent in result.phases if name == "healthy") >= deploy_docker.SETTLE
+    assert sum(spent for name, spent in result.phases if name == "healthy") >= health.SETTLE
 
 
 def test_health_by_command(make: Make, image: str) -> None:
@@ -180,7 +180,7 @@ def test_a_final_container_that_fails_puts_the_old_one_back(
     for way in ("moved", "again"):
         deployment = make("2", health_timeout=0.3)
         monkeypatch.setattr(deployment, "_choose_way", lambda *_, way=way: way)
-        monkeypatch.setattr(deployment, "_probe_published", sick)
+        monkeypatch.setattr(deployment._health, "_published", sick)
         failed = go(deployment, image, "k2")
         assert failed.failed_in == "swap"
         assert "listening" in str(failed.error)
@@ -215,7 +215,7 @@ def test_a_service_that_needs_the_way_out_at_its_start(
         assert ask(result.service.address) == "2"
         straight = make("2", env=env)
         waits: list[object] = []
-        monkeypatch.setattr(straight, "_await_healthy", counted(straight._await_healthy, waits))
+        monkeypatch.setattr(straight._health, "wait", counted(straight._health.wait, waits))
         assert go(straight, image, "k3").error is None
         assert len(waits) == 2, "the throw-away container and the final one, no attempt on the internal network"
     assert names(docker_engine, project) == [project]

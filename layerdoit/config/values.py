@@ -1,0 +1,137 @@
+"""Kinds of value that only this schema has: names, paths, ports, references, environments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from layerdoit.config.kinds import (
+    Invalid,
+    Kind,
+    Node,
+    choice,
+    integer,
+    many,
+    repository_name,
+    suggestion,
+    table,
+    text,
+    wrong,
+)
+
+_CREDENTIAL = r"(?i)TOKEN(?!I[ZS])|PASSWORD|PASSWD|SECRET|GH_PAT|(^|_)PAT$|(_|API|ACCESS|PRIVATE)KEY(S?$|_)"
+_LOGIN_IN_ADDRESS = r"://[^/\s:@]+:[^/\s@]+@"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+
+
+def secret_looking(name: str) -> bool:
+    """Whether a variable of this name probably holds a credential."""
+    return re.search(_CREDENTIAL, name) is not None
+
+
+def _public_env(expected: str, hint: str) -> Kind:
+    """Variables that end up in an image or in a build's record: no credential may be among them."""
+    plain = table(VARIABLE, text(switches=True), expected)
+
+    def parse(node: Node) -> dict[str, str]:
+        parsed: dict[str, str] = plain.parse(node)
+        for name, given in parsed.items():
+            if secret_looking(name):
+                problem = f'"{name}" looks like a secret'
+            elif re.search(_LOGIN_IN_ADDRESS, given):
+                problem = f'the value of "{name}" holds a password in an address'
+            else:
+                continue
+            assert isinstance(node.value, Mapping)  # noqa: S101 - `plain` has checked it
+            raise Invalid(
+                node.value[name], f"{problem}: it would be readable in the image", inside=f".{name}", hint=hint
+            )
+        return parsed
+
+    return Kind(expected, parse, json=plain.json)
+
+
+def _on_missing() -> Kind:
+    steps = many(choice("pull", "build"), "pull, build")
+
+    def parse(node: Node) -> tuple[str, ...]:
+        if node.value == "fail":
+            return ()
+        if isinstance(node.value, tuple):
+            if len(node.value) == 1 and node.value[0].value == "fail":
+                return ()
+            return tuple(steps.parse(node))
+        words = ("pull", "build", "fail")
+        hint = suggestion(node.value, words, "valid values") if isinstance(node.value, str) else None
+        raise wrong(node, steps.expected + ", or the word fail", hint=hint)
+
+    either = {"anyOf": [steps.json, {"enum": ["fail", ["fail"]]}]}
+    return Kind("a list of pull, build; or the word fail", parse, many=True, json=either)
+
+
+def _command() -> Kind:
+    words = many(TEXT, "texts", unique=False, at_least=1)
+
+    def parse(node: Node) -> tuple[str, ...]:
+        if isinstance(node.value, str) and node.value.strip():
+            return ("/bin/sh", "-c", node.value)
+        if isinstance(node.value, tuple):
+            return tuple(words.parse(node))
+        raise wrong(node, "a shell command or a list of arguments")
+
+    either = {"anyOf": [{"type": "string", "pattern": r"\S"}, words.json]}
+    return Kind("a shell command or a list of arguments", parse, json=either)
+
+
+def _address() -> Kind:
+    def parse(node: Node) -> str:
+        import ipaddress
+
+        try:
+            return str(ipaddress.ip_address(str(node.value)))
+        except ValueError:
+            raise wrong(node, "an IP address", hint="127.0.0.1 for this machine only, 0.0.0.0 for everyone") from None
+
+    return Kind("an IP address", parse, json={"type": "string"})
+
+
+def _project() -> Kind:
+    def parse(node: Node) -> str:
+        return repository_name(NAME.parse(node))
+
+    return Kind("a name", parse, json=NAME.json)
+
+
+TEXT = text()
+NAME = text("a name", r"\S(.*\S)?")
+VARIABLE = text("a variable name", r"[A-Za-z_][A-Za-z0-9_]*")
+PACKAGE = text("a cargo package name", r"[\w-]+")
+BINARY = text("a binary name", r"[\w-]+")
+FEATURE = text("a feature", r"[\w+.-]+(/[\w+.-]+)?")
+DEBIAN = text("a Debian package name", r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=\S+)?")
+IMAGE = text("an image reference", r"[\w.:/@-]+")
+REPOSITORY = text(
+    "an image repository without tag",
+    rf"(?:[A-Za-z0-9.-]+(?::\d+)?/)?{_COMPONENT}(?:/{_COMPONENT})*",
+    hint="such as registry.example.com/team/shop: small letters, digits, single . _ - between them",
+)
+TAG = text("an image tag", r"\w[\w.-]{0,127}")
+PORT = integer("a port from 1 to 65535", 1, 65535)
+EXPOSE = text("a port, or a port with /tcp or /udp", r"\d{1,5}(/(tcp|udp))?")
+ABSOLUTE = text("an absolute path", r"/.*")
+INSIDE = text("a path inside the project", r"(?!/)(?!(.*/)?\.\.(/|$)).+")
+PROFILE = text("a cargo profile", r"(?!debug$)[\w-]+", hint="dev, release, or a [profile.<name>] of Cargo.toml")
+TARGET = text("a target triple", r"\w+(-[\w.]+){1,4}", hint="such as x86_64-unknown-linux-musl")
+LABEL = text("a label outside io.layerdoit", r"(?!io\.layerdoit(\.|$))\S+")
+BUILD_ENV = _public_env(
+    "a mapping of variable names to text",
+    "leave it out and use build secrets: the host's cargo configuration and credentials reach the build as such",
+)
+IMAGE_ENV = _public_env(
+    "a mapping of variable names to text",
+    "leave it out here and give it to the container at run time, under deploy.env",
+)
+ON_MISSING = _on_missing()
+COMMAND = _command()
+ADDRESS = _address()
+PROJECT = _project()
