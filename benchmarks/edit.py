@@ -44,7 +44,9 @@ def by_hand(session: Session, facts: Facts, folder: Path) -> list[str]:
     dockerfile = session.work / "Dockerfile"
     names = " ".join(name for _, name in facts.bins)
     dockerfile.write_text(f"FROM {facts.runtime}\nCOPY {names} /usr/local/bin/\n")
-    return engine.Build(dockerfile, folder, f"{session.name}:by-hand", {}, Secrets({}, {}, {}, ssh=False), session.name).argv()
+    return engine.Build(
+        dockerfile, folder, f"{session.name}:by-hand", {}, Secrets({}, {}, {}, ssh=False), session.name
+    ).argv()
 
 
 def edits(made: Copy, session: Session, runs: int, rows: list[dict[str, float]]) -> None:

@@ -206,7 +206,7 @@ never the best peer. Budgets: every row at most the best of the three Dockerfile
 the host plus 0.6 s; the way back at most 0.5 s without a build.
 
 Measure your own project: [`doit layers bench`](bench.md), which wrote the results of the example too. The last three
-tables are of `python -m benchmarks.edit`, `python -m benchmarks.noop` and `python -m benchmarks.swap`. The first of them
+tables are of `python -m benchmarks.edit`, `python -m benchmarks.noop` and `python -m benchmarks.swap`. The first
 compares an edit with the least that an image costs where buildx makes it: cargo on the host, then a Dockerfile that is
 `FROM` and one COPY of the binaries. Such an image holds the host's libc and libraries in its binaries; it is no peer.
 """
