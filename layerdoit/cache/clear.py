@@ -193,7 +193,6 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
     from layerdoit import state
     from layerdoit.engine import mounts, removal
 
-    records = {mount.record for mount in seen.mounts}
     tags = {(tag, image.id) for image in seen.images for tag in image.tags}
     ids = {image.id for image in seen.images if not image.tags}
     usage = gather(project)
@@ -205,11 +204,12 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
     bare = [image for image in reversed(still.images) if not image.tags and image.id in ids]
     removed = [removal.Untagged(image.name, removal.remove_untagged(project.name, image.id)) for image in bare]
     refused = [done for done in (*tagged, *removed) if done.refused]
-    shown = [mount for mount in usage.mounts if mount.record in records]
-    busy = [mount for mount in shown if not mounts.prune(mount.record, project.config.builder)]
+    stayed = [mount for mount in seen.mounts if not mounts.prune(mount.record, project.config.builder)]
+    there = {mount.record for mount in mounts.of_project(project.name, project.config.builder)} if stayed else set()
+    busy = [mount for mount in stayed if mount.record in there]
     for mount in busy:
         warn(f"the mount of {place(usage, mount.checkout)} is in use and stays")
     for done in refused:
         warn(f"{done.tag} stays: {done.refused}")
     cleared = [sum(not done.refused for done in several) for several in (tagged, removed)]
-    return Done(len(shown) - len(busy), cleared[0], len(busy) + len(refused), cleared[1])
+    return Done(len(seen.mounts) - len(stayed), cleared[0], len(busy) + len(refused), cleared[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import pty
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from layerdoit.cache import clear, levels, table, usage
-from layerdoit.engine import builders, removal
+from layerdoit.engine import builders, mounts, removal
 from tests.engine.cache_fixture import Neighbours, Ours, build, neighbours, ours
 
 __all__ = ["neighbours", "ours"]
@@ -83,6 +84,24 @@ def test_without_a_terminal_and_without_yes_nothing_changes(
         assert clear.run(ours.project, level, yes=False, dry_run=False) != 0
         assert ours.everything() == before
         assert "--yes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("hidden", [1, 2])
+def test_a_mount_that_is_hidden_for_a_moment_is_cleared(
+    ours: Ours, monkeypatch: pytest.MonkeyPatch, hidden: int
+) -> None:
+    """As BuildKit does while it measures the mount for another process: in the first listing, or in the next."""
+    runtime = next(spec.key for spec in ours.project.specs if spec.layer == "runtime")
+    ours.layer("app", "e" * 64, runtime, mount=ours.mount)
+    real, asked = mounts.of_project, itertools.count(1)
+
+    def listed(project: str, builder: str | None = None) -> tuple[mounts.Mount, ...]:
+        return () if next(asked) == hidden else real(project, builder)
+
+    monkeypatch.setattr(mounts, "of_project", listed)
+    monkeypatch.setattr(mounts, "checkout_of", lambda _root: "0123abcd")
+    assert clear.run(ours.project, "medium", yes=True, dry_run=False) == 0
+    assert ours.mounts_there() == 0
 
 
 def test_on_a_terminal_only_yes_clears(ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
