@@ -115,8 +115,6 @@ compile() {
   set -a
   . /control/env
   set +a
-  # A project's own build.build-dir would lead away from the compiled dependencies.
-  export CARGO_BUILD_BUILD_DIR=/build/target
   cd "/build/src/$WORKDIR"
   status=0
   : >/tmp/begun

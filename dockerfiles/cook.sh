@@ -39,7 +39,8 @@ fi
 set -a
 . /ctx/control/env
 set +a
-export CARGO_BUILD_BUILD_DIR=/build/target
+# A project that has git fetch for cargo means its own machines; the builder may have none.
+command -v git >/dev/null || export CARGO_NET_GIT_FETCH_WITH_CLI=false
 cd "/build/src/$WORKDIR"
 status=0
 # cargo before 1.60 makes no such report.
@@ -61,6 +62,8 @@ for noted in /cargo/registry/index/*/config.json; do
   fi
 done
 rm -f /cargo/git/db/*/FETCH_HEAD /cargo/registry/index/*/.git/FETCH_HEAD
+rm -rf /cargo/registry/index/*/.git/logs
+if [ -d /cargo/git/checkouts ]; then find /cargo/git/checkouts -path '*/.git/*' -name FETCH_HEAD -delete; fi
 
 # Only packages that an external crate depends on stay, with the times at which they were compiled; the stubs go.
 cut -c69- /ctx/control/kept >/tmp/kept

@@ -40,5 +40,11 @@ def _package_id(project: Project, key: str, *, stub: bool) -> str:
 
 
 def environment(project: Project) -> str:
-    """The configured variables, as lines for a shell."""
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in project.options.env)
+    """The configured variables, as lines for a shell; and what keeps cargo in its target folder."""
+    variables = list(project.options.env)
+    build = project.workspace.config.get("build")
+    # It would lead away from the compiled dependencies. Only then: build scripts see it too, and one that runs cargo
+    # with a target folder of its own would wait for ever for that of its parent.
+    if isinstance(build, dict) and "build-dir" in build:
+        variables.append(("CARGO_BUILD_BUILD_DIR", "/build/target"))
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables)

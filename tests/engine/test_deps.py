@@ -192,3 +192,28 @@ def test_what_makes_the_deps_layer_anew(checkout: Callable[..., Checkout]) -> No
     built = one.build()
     assert built["deps"].step.reasons == ("image was removed",)
     assert right(one, built)
+
+
+# In a build script: cargo, with a target folder of its own.
+NESTED = """
+    let folder = std::path::PathBuf::from(std::env::var("OUT_DIR").unwrap()).join("nested");
+    std::fs::create_dir_all(folder.join("src")).unwrap();
+    let manifest = "[package]\\nname = \\"nested\\"\\nversion = \\"0.1.0\\"\\n[workspace]\\n";
+    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(folder.join("src/lib.rs"), "").unwrap();
+    let mut nested = std::process::Command::new(std::env::var("CARGO").unwrap());
+    nested.args(["build", "--offline", "--target-dir"]).arg(folder.join("target"));
+    assert!(nested.arg("--manifest-path").arg(folder.join("Cargo.toml")).status().unwrap().success());
+"""
+
+
+def test_a_target_folder_of_its_own_is_left_alone(checkout: Callable[..., Checkout]) -> None:
+    """A project's own build.build-dir does not lead away from what is cooked; a build script may run cargo."""
+    one = checkout()
+    using(one, "itoa", "fnv")
+    one.write({"Cargo.lock": lock("1.0.10", MEMBERS, FNV)})
+    head, brace, rest = one.read("app/build.rs").partition("{")
+    one.write({"app/build.rs": head + brace + NESTED + rest})
+    assert right(one, one.build())
+    one.write({".cargo/config.toml": '[build]\nbuild-dir = "elsewhere"\n', "app/build.rs": head + brace + rest})
+    assert right(one, one.build())
