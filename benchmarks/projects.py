@@ -139,7 +139,7 @@ def _history(root: Path) -> list[dict[str, Any]]:
 
 def _last_log(root: Path) -> list[str]:
     """The end of the newest log."""
-    logs = sorted((root / ".layerdoit" / "logs").glob("*.log"))
+    logs = sorted((root / ".layerdoit" / "logs").glob("*.log"), key=lambda log: log.stat().st_mtime)
     return logs[-1].read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG:] if logs else []
 
 

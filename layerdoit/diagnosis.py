@@ -29,6 +29,11 @@ _LOGIN = re.compile(
 )
 # What git itself says before cargo does, with net.git-fetch-with-cli.
 _LOGIN_OF_GIT = re.compile(r"(?i)could not read (?:username|password) for|authentication failed for")
+_NO_STD = re.compile(r"note: the `([\w.-]+)` target may not be installed")
+_NO_HOST_KEY = "unknown SSH host key"
+# cargo asks for a locked commit of github.com in this way; a mirror of it has to answer.
+_BY_ID = "cannot fetch a specific object"
+_GIVES_IDS = "git config uploadpack.allowReachableSHA1InWant true"
 # A warning that the project makes an error; rustc's own errors have a code.
 _DENIED = re.compile(
     r"^error: (?P<what>.+)\n(?:(?!warning|error).*\n)*?"
@@ -82,6 +87,11 @@ def advice(words: str, config: Config) -> Advice | None:
         # It may as well be what somebody has just written: the compiler's own words stay.
         said = words[denied.start() :].partition("error: could not compile")[0].rstrip().splitlines()[:_SHOWN]
         return Advice("\n".join([f"{who} makes a warning an error", *said]), _CAPPED)
+    if config.target is None and (absent := _NO_STD.search(words)):
+        return Advice(
+            f"the builder's Rust cannot compile for {absent[1]}, which the project's own cargo configuration names",
+            f"add to layerdoit.yaml: target: {absent[1]}; or another one, to build for that instead",
+        )
     base = config.base
     of = suites(config)
     found = diagnose(words, of.build, of.run)
@@ -103,7 +113,8 @@ def advice(words: str, config: Config) -> Advice | None:
 def _not_fetched(url: str, words: str, after: str, config: Config) -> Advice:
     """A git dependency that cargo cannot download."""
     causes = _CAUSE.findall(after)
-    over_ssh = url.startswith("ssh://")
+    # A rule of git may have led there.
+    over_ssh = url.startswith("ssh://") or "ssh-agent authentication" in after
     if _LOGIN.search(after) and over_ssh:
         return Advice(f"{url} takes no key of the ssh agent", "ssh-add the key that it takes; `ssh-add -l` lists them")
     if _LOGIN.search(after) or (not over_ssh and _LOGIN_OF_GIT.search(words)):
@@ -112,6 +123,12 @@ def _not_fetched(url: str, words: str, after: str, config: Config) -> Advice:
         return Advice(
             f"{url} takes no login that git or ~/.netrc of this machine has",
             f"give git one (`gh auth setup-git`, or credential.helper and `git credential approve`), or ~/.netrc{own}",
+        )
+    if _BY_ID in after:
+        return Advice(f"{url} comes from a server that gives no commit by its id", f"on it: {_GIVES_IDS}")
+    if _NO_HOST_KEY in after:
+        return Advice(
+            f"{url}: this machine does not know the key of its server", "ssh to it once, so that known_hosts has it"
         )
     why = f": {causes[-1].strip()}" if causes else ""
     return Advice(f"{url} cannot be fetched{why}", "`doit layers doctor` checks names, proxies and certificates")

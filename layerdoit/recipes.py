@@ -59,8 +59,11 @@ def downloaded(project: Project, step: Step) -> list[str]:
 
 
 def _over_ssh(project: Project, secrets: Secrets) -> bool:
-    places = (*(package.source or "" for package in project.lock.external), *secrets.values.values())
-    return any("ssh://" in place for place in places)
+    from layerdoit import git_logins
+
+    others = secrets.without(["git"]).values.values()
+    places = (*(package.source or "" for package in project.lock.external), *others)
+    return any("ssh://" in place for place in places) or git_logins.over_ssh(secrets.values.get("git", ""))
 
 
 def labels(project: Project, step: Step, parent: str, **more: str) -> dict[str, str]:

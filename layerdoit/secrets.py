@@ -11,7 +11,7 @@ import contextlib
 import os
 import shlex
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ _SYSTEM_BUNDLES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+# What git fetches, as a lock file names it. crates.io has been asked without git since cargo 1.70.
+_GIT = tuple(f"{kind}+{scheme}://" for kind in ("git", "registry") for scheme in ("https", "http", "ssh", "git"))
+_CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 # BuildKit's limit for one secret.
 MAX_SECRET = 500 * 1024
 
@@ -80,7 +83,7 @@ def gathered(
 ) -> Secrets:
     """The host's secrets for a build; masked in all text from now on. `project`: its own cargo configuration.
 
-    `repositories`: sources as Cargo.lock names them; git is asked for a login for those of git over http.
+    `repositories`: sources as Cargo.lock names them; git is asked for rewrites and logins for those that it fetches.
     """
     home = Path(environment.get("CARGO_HOME") or Path(environment.get("HOME", "/")) / ".cargo")
     host, stored, project = _toml(home, "config"), _toml(home, "credentials"), project or {}
@@ -97,11 +100,18 @@ def gathered(
         _merge(config, {"registry": {"global-credential-providers": ["cargo:token"]}})
     for content in (host, stored, project, config, credentials):
         _register(content)
+    bundle = ca_bundle(environment, host, home)
+    git, keys = _of_git(_fetched(repositories, (host, project)), environment, bundle)
+    if keys:
+        keys += config.get("net", {}).get("ssh", {}).get("known-hosts", [])
+        _merge(config, {"net": {"ssh": {"known-hosts": keys}}})
     values = {
         name: _written(content)
         for name, content in (("cargo-config", config), ("cargo-credentials", credentials))
         if content
     }
+    if git:
+        values["git"] = git
     proxies = {
         name: environment[name] for proxy in _PROXIES for name in (proxy, proxy.lower()) if environment.get(name)
     }
@@ -111,12 +121,6 @@ def gathered(
     if logins:
         # All of them, so that one file says which proxy is used for what.
         values["proxy"] = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in proxies.items())
-    bundle = ca_bundle(environment, host, home)
-    if over_http := sorted({source for source in repositories if source.startswith(("git+https://", "git+http://"))}):
-        from layerdoit import git_logins
-
-        if git := git_logins.configuration(over_http, environment, bundle):
-            values["git"] = git
     logged_in = any(map(_login, _texts(config)))
     return Secrets(
         {"ca": bundle} if bundle else {},
@@ -150,6 +154,26 @@ def ca_bundle(environment: Mapping[str, str], config: Mapping[str, Any], home: P
             return path
     usable = (path for path in map(Path, _SYSTEM_BUNDLES) if path.is_file() and path.stat().st_size <= MAX_SECRET)
     return next(usable, None)
+
+
+def _fetched(sources: Iterable[str], configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The sources that git fetches from a server: repositories, and indexes of registries that are repositories."""
+    found = set(sources)
+    if found:
+        tables = (table for config in configs for table in config.get("source", {}).values())
+        # Instead of crates.io, or of one another.
+        found |= {f"registry+{table['registry']}" for table in tables if "registry" in table}
+    return sorted(source for source in found - {_CRATES_IO} if source.startswith(_GIT))
+
+
+def _of_git(sources: Sequence[str], environment: Mapping[str, str], bundle: Path | None) -> tuple[str, list[str]]:
+    """A git configuration for these sources, and the keys of hosts that cargo may trust."""
+    if not sources:
+        return "", []
+    from layerdoit import git_logins
+
+    git = git_logins.configuration(sources, environment, bundle)
+    return git, git_logins.host_keys(sources, git, Path(environment.get("HOME", "/")))
 
 
 def _toml(home: Path, name: str) -> dict[str, Any]:

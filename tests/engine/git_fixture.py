@@ -1,4 +1,7 @@
-"""A git server over http that asks for a login: git's own CGI program behind a small server."""
+"""A git server over http that asks for a login: git's own CGI program behind a small server.
+
+What lies in its folder `files` is given to everybody.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ class GitServer:
     login: str
     asked: list[bool] = field(default_factory=list)
 
-    def commit(self, name: str, files: Mapping[str, str]) -> str:
-        """A repository of one commit; its id."""
+    def commit(self, name: str, files: Mapping[str, str], modules: Mapping[str, str] | None = None) -> str:
+        """A repository of one commit; its id. `modules`: folder -> commit of a submodule that `.gitmodules` names."""
         root = self.folder / name
         for path, text in files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -37,6 +40,8 @@ class GitServer:
 
         git("init", "--quiet", "--initial-branch", "main")
         git("add", ".")
+        for path, commit in (modules or {}).items():
+            git("update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
         git("commit", "--quiet", "--message", "one")
         return git("rev-parse", "HEAD")
 
@@ -49,6 +54,9 @@ def serving(address: str, login: str) -> Iterator[GitServer]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path.startswith("/files/"):
+                self._answer(200, {}, (Path(folder) / self.path.lstrip("/")).read_bytes())
+                return
             logged_in = self.headers.get("Authorization") == wanted
             served.asked.append(logged_in)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -1,8 +1,10 @@
-"""A private git dependency over http: git's own login reaches the cook, and stays nowhere."""
+"""A private git dependency over http: git's own login and rewrites reach the cook, and stay nowhere."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,6 +60,45 @@ def workspace(server: GitServer) -> dict[str, str]:
     }
 
 
+HUB = "https://hub.invalid"
+"""Nobody has that name: what is asked for there comes from elsewhere, or not at all."""
+
+
+def mirrored(server: GitServer) -> dict[str, str]:
+    """A program that uses a crate of a repository with a submodule, and one of a registry whose index is in git."""
+    inner = server.commit("team/inner.git", {"word.txt": "mirrored"})
+    commit = server.commit(
+        "team/private.git",
+        {
+            "Cargo.toml": '[package]\nname = "lt-private"\nversion = "1.0.0"\nedition = "2021"\n',
+            "src/lib.rs": 'pub const WORD: &str = include_str!("../inner/word.txt");\n',
+            ".gitmodules": f'[submodule "inner"]\n\tpath = inner\n\turl = {HUB}/team/inner.git\n',
+        },
+        {"inner": inner},
+    )
+    listed = planting.crate("lt-listed", 'pub const WORD: &str = "listed";\n')
+    (server.folder / "files").mkdir()
+    (server.folder / "files" / "lt-listed").write_bytes(listed)
+    checksum = hashlib.sha256(listed).hexdigest()
+    entry = {"name": "lt-listed", "vers": "1.0.0", "deps": [], "cksum": checksum, "features": {}, "yanked": False}
+    index = {"dl": f"http://{server.address}/files/{{crate}}", "api": None}
+    server.commit("team/index.git", {"config.json": json.dumps(index), "lt/-l/lt-listed": json.dumps(entry)})
+    return {
+        ".cargo/config.toml": f'[registries.team]\nindex = "{HUB}/team/index.git"\n',
+        "Cargo.toml": '[package]\nname = "app"\nversion = "1.0.0"\nedition = "2021"\n\n[dependencies]\n'
+        f'lt-private = {{ git = "{HUB}/team/private.git" }}\n'
+        'lt-listed = { version = "1", registry = "team" }\n\n[profile.dev]\ndebug = 0\n',
+        "Cargo.lock": 'version = 4\n\n[[package]]\nname = "app"\nversion = "1.0.0"\n'
+        'dependencies = [\n "lt-listed",\n "lt-private",\n]\n'
+        '\n[[package]]\nname = "lt-listed"\nversion = "1.0.0"\n'
+        f'source = "registry+{HUB}/team/index.git"\nchecksum = "{checksum}"\n'
+        '\n[[package]]\nname = "lt-private"\nversion = "1.0.0"\n'
+        f'source = "git+{HUB}/team/private.git#{commit}"\n',
+        "src/main.rs": 'fn main() { println!("{} {}", lt_private::WORD, lt_listed::WORD); }\n',
+        "dodo.py": "from layerdoit import task_layerdoit\n",
+    }
+
+
 def host(folder: Path, *logins: str) -> dict[str, str]:
     """An environment in which git has a credential store with these logins, and nothing else."""
     (folder / "store").write_text("".join(f"{login}\n" for login in logins))
@@ -109,5 +150,36 @@ def test_a_private_repository_is_read_and_its_token_found_nowhere(
         *planting.leaks_of_folder(tree.root),
         *planting.leaks_of_folder(tmp_path / "tmp"),
         *planting.found_in(shown, "the terminal"),
+    ]
+    assert leaks == []
+
+
+def test_git_s_rule_leads_a_build_to_the_mirror_and_its_token_is_found_nowhere(
+    checkout: Callable[..., Checkout], server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for what, value in PLANTED.items():
+        monkeypatch.setitem(planting.PLANTED, what, value)
+    monkeypatch.setitem(planting.PLANTED, "mirror", f"{server.address}/team")
+    tree = checkout(mirrored(server))
+    locked = (tree.root / "Cargo.lock").read_bytes()
+    environment = host(tmp_path)
+    with open(tmp_path / "gitconfig", "a") as config:
+        login = f"ci:{quote(TOKEN, safe='')}"
+        config.write(f'[url "http://{login}@{server.address}/"]\n\tinsteadOf = {HUB}/\n')
+
+    code, built = planting.doit(tree, environment)
+    assert code == 0, built
+    assert tree.said(f"{tree.name}:latest") == "mirrored listed\n"
+    assert (tree.root / "Cargo.lock").read_bytes() == locked
+
+    # The rule is no part of the key: without it, everything is still there.
+    code, again = planting.doit(tree, host(tmp_path))
+    assert code == 0, again
+    tags = sorted(tree.tags())
+    leaks = [
+        *planting.leaks_of_images(tags),
+        *planting.leaks_of_folder(tree.root),
+        *planting.leaks_of_folder(tmp_path / "tmp"),
+        *planting.found_in((built + again).encode(), "the terminal"),
     ]
     assert leaks == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +19,18 @@ from layerdoit import git_logins, process, recipes, secrets
 from layerdoit.resources import dockerfile_dir
 
 PRIVATE = "git+https://git.example.com/team/private.git?branch=x#5d9d53ec"
-# Answers as git would; whoever asks is noted. `anyone`: what ls-remote may read without a login.
+# Answers as git would; whoever asks is noted. `anyone`: what ls-remote may read without a login. What the rules say is
+# git's own answer.
 GIT = """\
 #!{python}
 import os, pathlib, sys
 words = sys.argv[1:]
 folder = pathlib.Path(__file__).parent
+if "config" in words or "--get-url" in words:
+    assert os.getcwd() == "/"
+    with open(folder / "looked", "a") as looked:
+        print(*words, file=looked)
+    os.execv("{real}", ["git", *words])
 with open(folder / "asked", "a") as asked:
     print(*words, file=asked)
 if "ls-remote" in words:
@@ -44,7 +52,7 @@ class Git:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        (folder / "git").write_text(GIT.format(python=sys.executable))
+        (folder / "git").write_text(GIT.format(python=sys.executable, real=shutil.which("git")))
         (folder / "git").chmod(0o755)
         self.knows()
 
@@ -52,10 +60,24 @@ class Git:
         (self.folder / "logins").write_text("".join(f"{login}\n" for login in logins))
         (self.folder / "anyone").write_text(anyone)
 
+    def rewrites(self, *rules: tuple[str, str]) -> None:
+        """Rules `plain, real` of the user."""
+        (self.folder / "config").write_text(
+            "".join(f'[url "{real}"]\n\tinsteadOf = "{plain}"\n' for plain, real in rules)
+        )
+
     @property
     def asked(self) -> list[str]:
-        asked = self.folder / "asked"
-        return asked.read_text().splitlines() if asked.exists() else []
+        return self._noted("asked")
+
+    @property
+    def looked(self) -> list[str]:
+        """Questions about rules."""
+        return self._noted("looked")
+
+    def _noted(self, name: str) -> list[str]:
+        noted = self.folder / name
+        return noted.read_text().splitlines() if noted.exists() else []
 
 
 @pytest.fixture
@@ -64,8 +86,11 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
     monkeypatch.setattr(secrets, "_SYSTEM_BUNDLES", ())
     folder = tmp_path / "bin"
     folder.mkdir()
+    found = Git(folder)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    return Git(folder)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(folder / "config"))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    return found
 
 
 def handed(home: Path, *sources: str) -> str:
@@ -75,10 +100,13 @@ def handed(home: Path, *sources: str) -> str:
 
 
 def test_git_is_not_asked_without_a_repository_over_http(tmp_path: Path, git: Git) -> None:
-    crates = "registry+https://github.com/rust-lang/crates.io-index"
-    assert handed(tmp_path, "", crates, "git+ssh://git@git.example.com/a.git#1", "git+file:///a#1") == ""
+    crates, sparse = "registry+https://github.com/rust-lang/crates.io-index", "sparse+https://crates.example.com/"
+    assert handed(tmp_path, "", crates, sparse, "git+file:///a#1") == ""
     assert handed(tmp_path) == ""
+    assert git.looked == []
+    assert handed(tmp_path, "git+ssh://git@git.example.com/a.git#1") == ""
     assert git.asked == []
+    assert process.redact("git@git.example.com") == "git@git.example.com"
 
 
 def test_what_git_knows_is_the_host_s_login(tmp_path: Path, git: Git) -> None:
@@ -179,9 +207,163 @@ def test_what_is_no_address_is_left_to_cargo(tmp_path: Path, git: Git) -> None:
     assert git.asked == []
 
 
+def rule(real: str, plain: str) -> str:
+    return f'[url "{real}"]\n\tinsteadOf = "{plain}"\n'
+
+
+HUB = "git+https://hub.example.com/team/a.git?rev=1#1"
+MIRROR = ("https://hub.example.com/", "https://git.example.com/mirror/")
+
+
+def test_a_rule_of_git_holds_in_a_build(tmp_path: Path, git: Git) -> None:
+    git.rewrites(MIRROR, ("https://elsewhere.example.com/", "https://git.example.com/other/"))
+    assert handed(tmp_path, HUB, HUB.replace("/a.git", "/b.git")) == rule(MIRROR[1], MIRROR[0])
+    # What no rule is about is asked for as it stands.
+    assert handed(tmp_path, PRIVATE) == ""
+    assert [words for words in git.asked if "credential fill" not in words] == []
+
+
+def test_the_longest_rule_is_followed_as_git_does(tmp_path: Path, git: Git) -> None:
+    git.rewrites(MIRROR, ("https://hub.example.com/te", "git@git.example.com:te"), ("https://hub", "https://no"))
+    assert handed(tmp_path, HUB) == rule("git@git.example.com:te", "https://hub.example.com/te")
+
+
+def test_the_mirror_s_login_goes_with_the_rule(tmp_path: Path, git: Git) -> None:
+    """git applies one rule only, so that it has to be the same."""
+    git.rewrites(MIRROR)
+    git.knows("https://git.example.com/mirror/ me t0ken", "https://hub.example.com/ me another")
+    assert handed(tmp_path, HUB) == rule("https://me:t0ken@git.example.com/mirror/", MIRROR[0])
+    git.knows(
+        "https://git.example.com/mirror/ me t0ken",
+        anyone="https://git.example.com/mirror/team/a.git",
+    )
+    assert handed(tmp_path, HUB) == rule(MIRROR[1], MIRROR[0])
+    second = HUB.replace("/a.git", "/b.git")
+    assert handed(tmp_path, HUB, second) == rule("https://me:t0ken@git.example.com/mirror/", MIRROR[0])
+
+
+def test_repositories_of_one_mirror_may_have_logins_of_their_own(tmp_path: Path, git: Git) -> None:
+    git.rewrites(MIRROR)
+    git.knows("https://git.example.com/mirror/team/a a token-a", "https:// b token-b")
+    assert handed(tmp_path, HUB, HUB.replace("/a.git", "/b.git")) == (
+        rule("https://a:token-a@git.example.com/mirror/", MIRROR[0])
+        + rule("https://b:token-b@git.example.com/mirror/team/b.git", "https://hub.example.com/team/b.git")
+    )
+
+
+@pytest.mark.parametrize("login", ["ci:rule-t0ken", "rule-t0ken:", "rule-t0ken:x-oauth-basic", "ci:rule%2Dt0ken"])
+def test_a_login_in_a_rule_is_a_secret(tmp_path: Path, git: Git, login: str) -> None:
+    git.rewrites(("https://hub.example.com/", f"https://{login}@hub.example.com/"))
+    assert handed(tmp_path, HUB).startswith('[url "https://')
+    assert "t0ken" in handed(tmp_path, HUB)
+    assert "t0ken" not in process.redact(f"https://{login}@hub.example.com/team/a.git rule-t0ken")
+    # Nor is it handed over where nobody needs one.
+    git.knows(anyone="https://hub.example.com/team/a.git")
+    assert handed(tmp_path, HUB) == ""
+
+
+def test_a_token_in_place_of_a_user_is_a_secret(tmp_path: Path, git: Git) -> None:
+    git.rewrites(("https://hub.example.com/", "https://rule-t0ken@hub.example.com/"))
+    assert "rule-t0ken@" in handed(tmp_path, HUB)
+    assert process.redact("https://rule-t0ken@hub.example.com/") == "https://***hub.example.com/"
+
+
+@pytest.mark.parametrize(
+    ("real", "agent"),
+    [
+        ("ssh://git@hub.example.com/", True),
+        ("git@hub.example.com:", True),
+        ("hub:", True),
+        ("https://git.example.com:8443/mirror/", False),
+        ("git://git.example.com/", False),
+    ],
+)
+def test_a_rule_that_leads_to_ssh_asks_the_agent(tmp_path: Path, git: Git, real: str, agent: bool) -> None:
+    git.rewrites(("https://hub.example.com/", real))
+    git.knows("https://hub.example.com/ me t0ken")
+    found = handed(tmp_path, HUB)
+    assert found == rule(real, "https://hub.example.com/")
+    assert git_logins.over_ssh(found) is agent
+    project: Any = SimpleNamespace(lock=SimpleNamespace(external=[SimpleNamespace(source=HUB)]))
+    assert recipes._over_ssh(project, secrets.Secrets({}, {"git": found}, {}, True)) is agent
+
+
+def test_a_rule_may_lead_from_ssh_to_a_login(tmp_path: Path, git: Git) -> None:
+    git.rewrites(("ssh://git@hub.example.com/", "https://ci:rule-t0ken@hub.example.com/"))
+    found = handed(tmp_path, "git+ssh://git@hub.example.com/team/a.git#1")
+    assert found == rule("https://ci:rule-t0ken@hub.example.com/", "ssh://git@hub.example.com/")
+    assert not git_logins.over_ssh(found)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen")
+def test_the_keys_of_servers_over_ssh_are_known_to_cargo(tmp_path: Path, git: Git) -> None:
+    known = tmp_path / ".ssh" / "known_hosts"
+    known.parent.mkdir()
+    known.write_text(
+        "hub.example.com,192.0.2.1 ssh-rsa QUFB a comment\n[git.example.com]:2222 ssh-ed25519 QkJC\n"
+        "other.example.com ssh-rsa Q0ND\n@cert-authority *.example.com ssh-rsa RERE\n"
+    )
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(known)], check=True, capture_output=True)
+    git.rewrites(("https://hub.example.com/", "git@hub.example.com:"))
+    (tmp_path / "none").mkdir()
+    config = tmp_path / "none" / "config.toml"
+    config.write_text('[net.ssh]\nknown-hosts = ["mine.example.com ssh-rsa RUVF"]\n')
+    source = "git+ssh://git@git.example.com:2222/a.git#1"
+    found = secrets.gathered({"HOME": str(tmp_path), "CARGO_HOME": str(tmp_path / "none")}, None, [HUB, source])
+    assert tomllib.loads(found.values["cargo-config"])["net"]["ssh"]["known-hosts"] == [
+        "[git.example.com]:2222 ssh-ed25519 QkJC",
+        "hub.example.com ssh-rsa QUFB",
+        "mine.example.com ssh-rsa RUVF",
+    ]
+    assert "cargo-config" in found.public
+    # What is not reached over ssh needs none.
+    git.rewrites()
+    config.unlink()
+    assert "cargo-config" not in secrets.gathered({"HOME": str(tmp_path)}, None, [HUB]).values
+
+
+@pytest.mark.parametrize("real", ["/srv/mirror/", "file:///srv/mirror/", "C:/mirror/", "codecommit::eu://", "../"])
+def test_where_a_build_cannot_go_is_no_rule_for_it(tmp_path: Path, git: Git, real: str) -> None:
+    git.rewrites(("https://hub.example.com/", real))
+    git.knows("https://hub.example.com/ me t0ken")
+    assert handed(tmp_path, HUB) == rule("https://me:t0ken@hub.example.com/", "https://hub.example.com/")
+
+
+def test_a_registry_s_index_in_git_has_the_same(tmp_path: Path, git: Git) -> None:
+    git.rewrites(MIRROR)
+    git.knows("https://git.example.com/ me t0ken")
+    index = "https://hub.example.com/index.git"
+    expected = rule("https://me:t0ken@git.example.com/mirror/", MIRROR[0])
+    assert handed(tmp_path, f"registry+{index}") == expected
+    # In place of crates.io too, where nothing but the configuration names it.
+    (tmp_path / "none").mkdir()
+    config = '[source.crates-io]\nreplace-with = "ours"\n[source.ours]\nregistry = "{}"\n'
+    (tmp_path / "none" / "config.toml").write_text(config.format(index))
+    crates = "registry+https://github.com/rust-lang/crates.io-index"
+    assert handed(tmp_path, crates) == expected
+    assert handed(tmp_path) == ""
+    (tmp_path / "none" / "config.toml").write_text(config.format(f"sparse+{index}"))
+    assert handed(tmp_path, crates) == ""
+
+
+def test_rules_are_those_of_the_user_and_not_of_a_checkout(
+    tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / ".git" / "objects").mkdir(parents=True)
+    (checkout / ".git" / "refs").mkdir()
+    (checkout / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (checkout / ".git" / "config").write_text(rule(MIRROR[1], MIRROR[0]))
+    monkeypatch.chdir(checkout)
+    assert handed(tmp_path, HUB) == ""
+    (git.folder / "config").write_text(f'[include]\n\tpath = "{checkout}/.git/config"\n')
+    assert handed(tmp_path, HUB) == rule(MIRROR[1], MIRROR[0])
+
+
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_git_reads_back_what_is_written(user: str, password: str) -> None:
-    written = git_logins._instead("https://git.example.com/", git_logins.Login(user, password))
+    host = "https://git.example.com/"
+    written = git_logins._instead(host, host, git_logins.Login(user, password))
     # Nothing of a login can end the line, the section or the quotes.
     assert written.count("\n") == 2
     assert written.count('"') == 4
@@ -190,7 +372,8 @@ def test_git_reads_back_what_is_written(user: str, password: str) -> None:
 
 def test_git_understands_the_configuration(tmp_path: Path) -> None:
     config = tmp_path / "config"
-    config.write_text(git_logins._instead('https://git.example.com/a"b\\c', git_logins.Login("a b", 'p"\\;#')))
+    place = 'https://git.example.com/a"b\\c'
+    config.write_text(git_logins._instead(place, place, git_logins.Login("a b", 'p"\\;#')))
     command = ["git", "config", "--file", str(config), "--list"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said == ('url.https://a%20b:p%22%5C%3B%23@git.example.com/a"b\\c.insteadof=https://git.example.com/a"b\\c\n')

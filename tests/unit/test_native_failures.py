@@ -229,6 +229,24 @@ Caused by:
         ),
         (
             "https://git.example.com",
+            "failed to authenticate when downloading repository\n  \n  * attempted ssh-agent authentication, but none",
+            "https://git.example.com/private.git takes no key of the ssh agent",
+            "ssh-add",
+        ),
+        (
+            "ssh://git@git.example.com",
+            "error: unknown SSH host key",
+            "ssh://git@git.example.com/private.git: this machine does not know the key of its server",
+            "known_hosts",
+        ),
+        (
+            "https://github.com",
+            "cannot fetch a specific object from the remote repository; class=Invalid (3)",
+            "https://github.com/private.git comes from a server that gives no commit by its id",
+            "uploadpack.allowReachableSHA1InWant",
+        ),
+        (
+            "https://git.example.com",
             "[6] Could not resolve hostname; class=Net (12)",
             "https://git.example.com/private.git cannot be fetched: [6] Could not resolve hostname; class=Net (12)",
             "doctor",
@@ -265,6 +283,17 @@ def test_a_dockerfile_of_one_s_own_has_to_take_the_login() -> None:
     mount = "docker/deps has to mount it: RUN --mount=type=secret,id=git,"
     found = [diagnosis.advice(words, config) for config in (own, ours)]
     assert [mount in advice.setting for advice in found if advice] == [True, False]
+
+
+def test_a_target_that_cargo_s_configuration_names() -> None:
+    words = (
+        "error[E0463]: can't find crate for `core`\n  |\n"
+        "  = note: the `x86_64-unknown-linux-musl` target may not be installed\n"
+    )
+    found = diagnosis.advice(words, Config())
+    assert found is not None
+    assert "add to layerdoit.yaml: target: x86_64-unknown-linux-musl" in found.setting
+    assert diagnosis.advice(words, Config(target="x86_64-unknown-linux-musl")) is None
 
 
 LINT = """\
