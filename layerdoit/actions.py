@@ -120,6 +120,9 @@ def destroy(project: Project) -> None:
 
 def status(project: Project, json: bool) -> None:
     """What runs, and what a build would do."""
+    from layerdoit.report.wording import when_text
+    from layerdoit.units import instant
+
     found = deployment(project).status()
     service = found.service
     plan = _plan(project)
@@ -128,12 +131,14 @@ def status(project: Project, json: bool) -> None:
         running = None if service is None else {**asdict(service), "health": found.health, "current": current}
         say(dumps({"deployment": running, **plan.as_json()}))
         return
+    fast = f"doit {project.prefix}:cycle_fast" if project.prefix else "doit cycle_fast"
     if service is None:
-        say("nothing is deployed; doit cycle_fast does it")
+        say(f"nothing is deployed; {fast} does it")
     else:
         at = service.url if service.address else "(no port published)"
-        say(f"{service.name}  {found.health}  {at}  since {service.since}")
-        say("runs the image of the tree as it stands" if current else "runs an older image than the tree would give")
+        say(f"{service.name}  {found.health}  {at}  since {when_text(instant(service.since) or None)}")
+        other = f"runs another image than that of the tree as it stands; {fast} replaces it"
+        say("runs the image of the tree as it stands" if current else other)
     for step in plan.layers():
         say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {'; '.join(step.reasons)}")
 

@@ -35,7 +35,8 @@ _LAYERS = ("base", "deps", "app")
 def fast(project: Project, deployment: Deployment) -> None:
     """Start the image that is there beside the old container, wait until it is healthy, swap."""
     for step in planner.plan_of(project).layers():
-        if step.spec.layer not in project.told:
+        # What is not there was not built either: `deploy` needs the app image only, and says so where that lacks.
+        if step.action == "reuse" and step.spec.layer not in project.told:
             say(line(Outcome(step)))
     deployed = _deployed(project, deployment, lambda: release(project))
     # What the container that is gone was made from.
@@ -78,6 +79,8 @@ def _deployed(project: Project, deployment: Deployment, build: Callable[[], Rele
     say(f"deploy  {service.name} {_how(result.replaced, bool(entered))}")
     if service.address:
         say(f"healthy at {service.url}")
+    elif entered and project.config.deploy.port is None:
+        say("no port is published: deploy.port in layerdoit.yaml names the one that a service listens on")
     return bool(entered)
 
 

@@ -52,6 +52,8 @@ class Project:
         """When this run began, in ns since 1970; names the run in the history."""
         self.asked = ""
         """The task that was asked for."""
+        self.prefix = ""
+        """What stands before the names of this project's tasks."""
         self.spent: dict[str, float] = {}
         """Seconds of this run's phases that no layer counts."""
         self.afresh: dict[str, str] = {}

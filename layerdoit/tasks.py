@@ -189,6 +189,7 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
                 hint="give the folder of a Rust project, relative to the dodo.py",
             )
         project = Project(root, variables())
+        project.prefix = prefix
         project.asked = " ".join(word for word in run.to_run if not word.startswith("-")) if run else ""
         _ = project.config
     except (LayerdoitError, OSError) as error:
@@ -241,6 +242,12 @@ def _named(prefix: str, name: str) -> str:
     return f"{prefix}:{name}" if prefix else name
 
 
+def as_typed(text: str, prefix: str) -> str:
+    """Tasks that a text tells to run (`doit cycle_fast`), by the names that they have under a prefix."""
+    names = "|".join({task.name.partition(":")[0] for task in TASKS})
+    return re.sub(rf"\bdoit (?=(?:{names})\b)", f"doit {prefix}:", text) if prefix else text
+
+
 def _task(project: Project, task: TaskDoc, prefix: str, files: Sequence[str]) -> dict[str, Any]:
     from layerdoit import actions
 
@@ -249,7 +256,7 @@ def _task(project: Project, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     arguments = [project, name] if name else [project]
     described: dict[str, Any] = {
         "basename": _named(prefix, group),
-        "actions": [(Guarded(action), arguments)],
+        "actions": [(Guarded(action, prefix), arguments)],
         "doc": task.doc,
         "params": [dict(param) for param in task.params],
         "task_dep": [_named(prefix, other) for other in task.after],
@@ -269,8 +276,9 @@ def _task(project: Project, task: TaskDoc, prefix: str, files: Sequence[str]) ->
 class Guarded:
     """An action whose errors are one message, and whose interruption is an exit code."""
 
-    def __init__(self, action: Action) -> None:
+    def __init__(self, action: Action, prefix: str = "") -> None:
         self._action = action
+        self._prefix = prefix
         # doit reads the signature to pass the task's parameters.
         functools.update_wrapper(self, action)
 
@@ -286,6 +294,7 @@ class Guarded:
             raise Ended(128 + signal.SIGINT) from None
         except (LayerdoitError, OSError) as error:
             failure = as_error(error)
+            failure.hint = failure.hint and as_typed(failure.hint, self._prefix)
             warn(f"error: {failure}")
             return TaskFailed(failure.what, report=False)
         # False: failed, and has said why.

@@ -20,7 +20,7 @@ def outcomes(project: Project, done: Iterable[Outcome]) -> None:
     for outcome in done:
         project.told.add(outcome.step.spec.layer)
         say(line(outcome))
-        for text in (*warnings(outcome), *summary.notes(project, outcome)):
+        for text in (*warnings(outcome), *guessed(project, outcome), *summary.notes(project, outcome)):
             warn(text)
 
 
@@ -46,3 +46,15 @@ def warnings(outcome: Outcome) -> list[str]:
         "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
     )
     return [f"{what}; likely causes: {causes}"]
+
+
+def guessed(project: Project, outcome: Outcome) -> list[str]:
+    """A new image may run another program than the last one, only because a binary was added."""
+    names = [name for _, name in project.selection.bins] if outcome.step.action == "build" else []
+    app = outcome.step.spec.layer == "app"
+    if not app or len(names) < 2 or project.config.image.entrypoint is not None or project.name in names:
+        return []
+    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    return [
+        f"the image runs `{project.entrypoint}`, the first of {shown}: image.entrypoint in layerdoit.yaml says which"
+    ]

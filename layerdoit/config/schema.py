@@ -229,7 +229,7 @@ class Deploy(Settings):
     publish: int | None = setting(
         optional(integer("a port from 0 to 65535", 0, 65535)),
         None,
-        "Port on this machine; default: the same as `port`; 0: a free one.",
+        "Port on this machine; default, and 0: the first free one from `port` on, kept while it serves.",
     )
     bind: str = setting(ADDRESS, "127.0.0.1", "Address on this machine that the port is bound to.")
     health: Health = section(Health, "When a new container counts as healthy and may take over.")

@@ -18,7 +18,7 @@ PORTS_TRIED: Final = 200
 
 @dataclass(frozen=True)
 class DeployConfig:
-    """How a release runs. `publish`: host port; None or 0: the first free one from `port` on, kept from then on."""
+    """How a release runs. `publish`: host port; None or 0: the first free one from `port` on, kept."""
 
     name: str
     port: int | None = None

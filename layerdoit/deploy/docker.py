@@ -16,12 +16,13 @@ again  a throw-away container without a published port proves that the release b
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from layerdoit.console import warn
 from layerdoit.deploy.base import (
     DeployConfig,
     Release,
@@ -120,6 +121,7 @@ class DockerDeployment:
             proven = self._old is not None and self._old.label("way") == "moved"
             if self._way != "moved" or (proven and not failure.ended):
                 raise
+        warn(f"{self._name()} did not become healthy on a network without a way out: it is tried on its own network")
         self._remove_named("-next")
         self._way = "again"
         return self._service(self._health.wait(self._start_candidate().id))
@@ -215,6 +217,7 @@ class DockerDeployment:
             "role": "serving",
             "network": self._network(),
             "publish": str(publish or ""),
+            "leased-from": self._leased_from(),
         }
         return Spec(
             name=self._name("-next"),
@@ -254,16 +257,26 @@ class DockerDeployment:
         if self._config.port is None:
             return None
         held = {port for _, port in old.ports.values()} if old else set()
-        wanted = self._config.publish or int((old.label("publish") if old else "") or 0)
+        wanted = self._config.publish or self._lease(old)
         if wanted and (wanted in held or self._is_free(wanted, self._containers.published())):
             return wanted
         if self._config.publish:
             raise self._port_taken(wanted)
-        return self._free_port(self._config.port)
+        return self._free_port(self._config.port, held)
 
-    def _free_port(self, first: int) -> int:
+    def _lease(self, old: Container | None) -> int:
+        """The port that was found for the old one, 0 where one was named then, or another is asked for now."""
+        if old is None or old.label("leased-from") != self._leased_from():
+            return 0
+        return int(old.label("publish") or 0)
+
+    def _leased_from(self) -> str:
+        """Where the search for a port begins; "" where one is named."""
+        return "" if self._config.publish else str(self._config.port or "")
+
+    def _free_port(self, first: int, held: Collection[int] = ()) -> int:
         taken = self._containers.published()
-        return first_free(first, lambda port: self._is_free(port, taken))
+        return first_free(first, lambda port: port in held or self._is_free(port, taken))
 
     def _is_free(self, port: int, taken: Mapping[int, str]) -> bool:
         local = self._containers.host.startswith("unix://")

@@ -103,7 +103,7 @@ def probe_http(host: str, port: int, path: str, timeout: float = PROBE_TIMEOUT) 
         connection.request("GET", path, headers={"Connection": "close"})
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        return f"GET {path}: {str(error) or type(error).__name__}"
+        return f"GET {path}: {_why(error)}"
     finally:
         connection.close()
     return None if 200 <= status < 400 else f"GET {path} answered {status}"
@@ -114,12 +114,19 @@ def probe_tcp(host: str, port: int, timeout: float = PROBE_TIMEOUT) -> str | Non
     try:
         socket.create_connection((host, port), timeout=timeout).close()
     except OSError as error:
-        return f"port {port}: {error}"
+        return f"port {port}: {_why(error)}"
     return None
+
+
+def _why(error: Exception) -> str:
+    """Without the number that Python puts before the system's words."""
+    words = error.strerror if isinstance(error, OSError) else None
+    return words or str(error) or type(error).__name__
 
 
 def _quoted(lines: Sequence[str]) -> str:
     """The last log lines below a message."""
     if not lines:
         return "it logged nothing"
-    return "\n".join([f"its last {len(lines)} log lines:", *(f"  {line}" for line in lines)])
+    count = "line" if len(lines) == 1 else f"{len(lines)} lines"
+    return "\n".join([f"the last {count} of its log:", *(f"  {line}" for line in lines)])

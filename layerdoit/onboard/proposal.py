@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from layerdoit.config import repository_name
 from layerdoit.onboard import builds
 from layerdoit.onboard.hints import Hint
 from layerdoit.onboard.items import Item, checked, in_order, unique
@@ -49,6 +50,7 @@ class Proposal:
 def propose(found: Found) -> Proposal:
     """The settings for a tree; every active one is valid by the schema."""
     listed = [
+        *_name(found),
         *_cargo(found),
         *_build_environment(found),
         *_packages(found),
@@ -61,6 +63,14 @@ def propose(found: Found) -> Proposal:
     kept = [item for item in valid if item not in secret]
     withheld = [f"{item.value[0]} ({item.why}): give it at run time" for item in secret]
     return Proposal(tuple(in_order(unique(kept))), (*withheld, *_remarks(found)))
+
+
+def _name(found: Found) -> Iterator[Item]:
+    """Without a root package the name would follow the folder, or the only package until there is a second one."""
+    if found.workspace.root_package is None and found.selection is not None:
+        chosen = found.selection.packages
+        name = repository_name(chosen[0] if len(chosen) == 1 else found.root.name)
+        yield Item("project", name, "stays when packages are added, and in every folder; images and container have it")
 
 
 # --- what cargo builds ------------------------------------------------------------------------------------------------
@@ -203,5 +213,5 @@ def _remarks(found: Found) -> Iterator[str]:
     if found.asks_database:
         yield f"sqlx checks {found.asks_database} against a database, which no build has: run `cargo sqlx prepare`"
     if found.in_git and not found.ignores_record:
-        yield "doit keeps its record in .doit.db: add the line .doit.db* to .gitignore"
+        yield "doit and Python keep records in .doit.db and __pycache__: add .doit.db* and __pycache__/ to .gitignore"
     yield from found.notes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from doit.cmd_base import Command
+from doit.cmdparse import CmdParseError
 from doit.exceptions import InvalidCommand
 
 # `plan --exit-code`: something would be pulled or built. 1 is an error.
@@ -94,6 +95,18 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
         ]
     )
     cmd_options = OPTIONS
+
+    def parse_execute(self, in_args: Sequence[str]) -> int:
+        """Run what was typed; doit's own words for an option that is not known show the insides of its parser."""
+        if {"-h", "--help"}.intersection(in_args):
+            print(self.help())
+            return 0
+        try:
+            return int(super().parse_execute(in_args))
+        except CmdParseError as error:
+            verb = next((word for word in in_args if word in VERBS), None)
+            told = f" {verb}: {error.__context__}; usage: {_usage(verb)}" if verb else f": {error.__context__}"
+            raise InvalidCommand(f"doit layers{told}; all options: doit help layers") from None
 
     def execute(self, params: Any, args: Sequence[str]) -> int:
         """Run a verb; the return value is the exit code."""

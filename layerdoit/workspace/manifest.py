@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit.errors import WorkspaceError
 from layerdoit.workspace import cargo_config, git
-from layerdoit.workspace.discovery import beyond, binaries, expand, is_excluded, package_table, relative
+from layerdoit.workspace.discovery import beyond, binaries, expand, find_root, is_excluded, package_table, relative
 from layerdoit.workspace.inheritance import dependency_tables, inherited, inherits, merged
 
 if TYPE_CHECKING:
@@ -114,15 +114,26 @@ def load(root: Path) -> Workspace:
     """Read the workspace whose root manifest is `root`/Cargo.toml."""
     path = root / "Cargo.toml"
     if not path.is_file():
-        hint = "name the folder of the Rust project, or run `cargo init`"
-        raise WorkspaceError("there is no Cargo.toml here", where=str(root), hint=hint)
+        raise _missing(root, path.name, "name the folder of the Rust project, or run `cargo init`")
     if not (root / "Cargo.lock").is_file():
-        hint = "run `cargo generate-lockfile` and commit Cargo.lock"
-        raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
+        raise _missing(root, "Cargo.lock", "run `cargo generate-lockfile` and commit Cargo.lock")
     try:
         return _Loader(root, cargo_config.read_toml(path)).workspace()
     except _WRONG_TYPE:
         raise _wrong_type(str(path)) from None
+
+
+def _missing(root: Path, name: str, hint: str) -> WorkspaceError:
+    """A file that is not there: often because it is that of a project around this folder."""
+    what = f"there is no {name} here"
+    try:
+        around = find_root(root)
+    except WorkspaceError:
+        around = root
+    if around != root:
+        what += f": this folder is inside the Rust project {around}"
+        hint = f"run it there; `doit layers` also takes --root {os.path.relpath(around)}"
+    return WorkspaceError(what, where=str(root), hint=hint)
 
 
 # What reading a table, a list or a string from a value of another type raises.

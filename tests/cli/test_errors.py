@@ -388,7 +388,9 @@ def test_of_a_service_that_is_not_deployed(crate: Crate, task: str) -> None:
 
 def test_of_a_deployment_of_a_tree_that_is_not_built(crate: Crate) -> None:
     crate.edit("src/main.rs", "first text", "text that nobody builds")
-    told = message(crate.doit("deploy"))
+    refused = crate.doit("deploy")
+    told = message(refused)
     assert told[0].startswith(f"there is no image of the tree as it stands ({crate.name}:app-")
+    assert f"{crate.name}:app-" not in refused.out, "it did not build one"
     assert told[1] == "doit image builds it, doit cycle_fast builds and deploys it"
     assert crate.containers() == {}

@@ -131,3 +131,18 @@ def test_layers_misused(plain: Crate, words: list[str]) -> None:
     assert refused.out == ""
     assert refused.err.startswith("ERROR: ")
     assert "Traceback" not in refused.err
+
+
+def test_an_option_that_is_not_known_is_told_the_usage(plain: Crate) -> None:
+    """Not the insides of doit's parser."""
+    for words in (["plan", "--jsno"], ["--jsno", "plan"]):
+        assert plain.doit("layers", *words).err.startswith(
+            "ERROR: doit layers plan: option --jsno not recognized; usage: plan [--json] [--exit-code]; "
+        )
+    lacks = plain.doit("layers", "history", "--last").err
+    assert lacks.startswith("ERROR: doit layers history: option --last requires argument; usage: history [--json] ")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["plan", "-h"]])
+def test_help_is_shown_where_it_is_asked_for(plain: Crate, words: list[str]) -> None:
+    assert plain.doit("layers", *words).ok().out == plain.doit("help", "layers").ok().out

@@ -215,6 +215,8 @@ def test_two_projects_in_one_dodo(two: Crate) -> None:
     assert not (two.folder / ".layerdoit").exists()
     both = two.doit().ok()
     assert sorted(both.ran()) == sorted(f"{prefix}:{name}" for prefix in ("api", "web") for name in BUILDING)
+    assert "nothing is deployed; doit web:cycle_fast does it\n" in two.doit("web:status").ok().out
+    assert two.doit("web:logs").err.endswith(" is not deployed\nnext: doit web:cycle_fast\n")
     assert f"{two.name}:web" in two.images()
 
     two.doit("api:cycle_fast", "web:cycle_fast").ok()

@@ -226,6 +226,19 @@ def test_errors_name_file_and_line(files: dict[str, str], where: str, what: str,
     assert caught.value.where == str(root / where)
 
 
+@pytest.mark.parametrize(("folder", "lacks"), [("member", "Cargo.lock"), ("member/src", "Cargo.toml")])
+def test_a_folder_inside_a_project_is_told_where_it_is(folder: str, lacks: str, tmp_path: Path) -> None:
+    """A second Cargo.lock, or a new package, would be the wrong advice."""
+    root = write(
+        tmp_path, {"Cargo.toml": '[workspace]\nmembers = ["member"]\n', "member/Cargo.toml": package("member")}
+    )
+    (root / folder).mkdir(exist_ok=True)
+    with pytest.raises(WorkspaceError, match=f"no {lacks} here: this folder is inside the Rust project") as caught:
+        manifest.load(root / folder)
+    assert str(root) in caught.value.what
+    assert "cargo" not in (caught.value.hint or "")
+
+
 def test_missing_files(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"no Cargo\.toml"):
         manifest.load(tmp_path)

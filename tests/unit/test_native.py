@@ -140,6 +140,25 @@ def test_an_optional_dependency_stays_open_where_other_crates_ask_too(tmp_path: 
     assert not found["openssl-sys"].certain
 
 
+def test_the_validated_build_of_aws_lc_is_proposed_where_it_is_asked_for(tmp_path: Path) -> None:
+    """A feature of the project that is off puts it into the lockfile, below three crates that are built without it."""
+    entries: tuple[Entry, ...] = (
+        ("app", "0.1.0", ["tokio-rustls"]),
+        ("tokio-rustls", "0.26.4", ["rustls"]),
+        ("rustls", "0.23.42", ["aws-lc-rs", "ring"]),
+        ("aws-lc-rs", "1.17.3", ["aws-lc-fips-sys", "aws-lc-sys"]),
+        ("aws-lc-fips-sys", "0.13.16", ["bindgen", "cc", "cmake"]),
+        ("bindgen", "0.72.1", ["clang-sys"]),
+        *((name, "1.0.0", []) for name in ("aws-lc-sys", "cc", "clang-sys", "cmake", "ring")),
+    )
+    table = '[dependencies]\ntokio-rustls = { version = "0.26", default-features = false }\n'
+    table += '[features]\nfips = ["tokio-rustls/fips"]\n'
+    assert not needs(tmp_path, table, *entries)
+    on = needs(tmp_path, table, *entries, features=("fips",))
+    assert on["aws-lc-fips-sys"].certain
+    assert "golang-go" in on["aws-lc-fips-sys"].build
+
+
 def test_what_compiles_its_own_library_needs_none(tmp_path: Path) -> None:
     """openssl's `vendored` is asked for, whatever else the lockfile leaves open."""
     app = ("app", "0.1.0", ["openssl", "other"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -190,8 +192,25 @@ def test_members_where_no_default_member_has_a_binary(tmp_path: Path) -> None:
         files[f"{name}/Cargo.toml"] = f'[package]\nname = "{name}"\nversion = "0.1.0"\n'
     entries = "".join(f'[[package]]\nname = "{name}"\nversion = "0.1.0"\n\n' for name in "ab")
     found = look(make(tmp_path, {**files, "Cargo.lock": f"version = 3\n\n{entries}"}))
-    assert proposed(found) == {"packages": ["b"]}
+    assert proposed(found) == {"project": ["b"], "packages": ["b"]}
     assert found.problem is None
+
+
+def test_a_name_that_another_package_would_change_is_written_down(tmp_path: Path) -> None:
+    """Images, caches and the container of the old name would be left behind, and the container would go on serving."""
+
+    def of(*names: str) -> dict[str, list[Any]]:
+        files = {"Cargo.toml": f"[workspace]\nmembers = {json.dumps(names)}\n"}
+        for name in names:
+            files[f"{name}/src/main.rs"] = "fn main() {}\n"
+            files[f"{name}/Cargo.toml"] = f'[package]\nname = "{name}"\nversion = "0.1.0"\n'
+        entries = "".join(f'[[package]]\nname = "{name}"\nversion = "0.1.0"\n\n' for name in names)
+        folder = tmp_path / f"Shop{len(names)}"
+        folder.mkdir()
+        return proposed(look(make(folder, {**files, "Cargo.lock": f"version = 3\n\n{entries}"})))
+
+    assert of("server") == {"project": ["server"]}
+    assert of("admin", "server") == {"project": ["shop2"]}
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

@@ -27,6 +27,22 @@ def test_the_first_free_port_is_leased_and_kept(make: Make, image: str) -> None:
     assert ask(second.service.address) == "2"
 
 
+def test_a_port_that_was_named_once_is_not_kept(make: Make, image: str) -> None:
+    """Nor one that was found for another port of the service: what the settings say now counts."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        named = free.getsockname()[1]
+    first = go(make("1", publish=named), image)
+    assert first.service is not None
+    assert first.service.address == f"127.0.0.1:{named}"
+    second = go(make("2"), image, "k2")
+    assert second.service is not None
+    address = second.service.address
+    assert address != first.service.address
+    kept = go(make("3", publish=0), image, "k3")
+    assert kept.service is not None
+    assert kept.service.address == address
+
+
 def test_two_deployments_lease_two_ports(make: Make, image: str, project: str) -> None:
     first = go(make("1"), image)
     other = go(make("2", name=f"{project}-other"), image)
