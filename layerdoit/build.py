@@ -21,6 +21,8 @@ from layerdoit.secrets import gathered
 
 # A source that is edited while it is sent is read again; after so many times the editing does not seem to end.
 TRIES = 6
+# cargo's words where Cargo.lock lags behind the manifests.
+_LOCKED = "--locked was passed"
 # The stages of our Dockerfiles that make a layer.
 _STAGES = {"base": ("builder",), "runtime": ("runtime",), "deps": ("deps",), "app": ("build",)}
 
@@ -132,6 +134,9 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         registry.push(step.spec, repository)
         how = f"{how}, pushed to {repository}"
     report = built.report
+    if step.spec.layer == "app" and "compiled" not in report.counts():
+        # Only assets or settings are new: BuildKit had what cargo made.
+        how = how.replace("compiled", "put together", 1)
     return Outcome(
         step,
         time.monotonic() - begun,
@@ -153,11 +158,25 @@ def _advised(project: Project, step: Step, error: BuildError) -> BuildError:
 
     if not isinstance(error, buildx.StepFailed):
         return error
+    log = (error.hint or "").rpartition("; ")[2]
+    if _LOCKED in error.said and (lagging := _lagging(project)):
+        what = f"{step.spec.layer} did not build: {lagging.what}"
+        return BuildError(what, where=lagging.where, hint=f"{lagging.hint}; {log}")
     advice = diagnosis.advice(error.said, project.config)
     if advice is None:
         return error
-    log = (error.hint or "").rpartition("; ")[2]
     return BuildError(f"{step.spec.layer} did not build: {advice.sentence}", hint=f"{advice.setting}; {log}")
+
+
+def _lagging(project: Project) -> LayerdoitError | None:
+    """What Cargo.lock lacks of the manifests."""
+    from layerdoit.workspace import lock
+
+    try:
+        lock.check(project.workspace, project.lock)
+    except LayerdoitError as error:
+        return error
+    return None
 
 
 def _cleared(project: Project, plan: Plan, step: Step) -> bool:

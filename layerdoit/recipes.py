@@ -174,7 +174,15 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> Recipe:
     )
     how = f"cooked from {parent.tag}" if parent else "cooked"
     text = project.dockerfile("deps").read_text(encoding="utf-8")
-    return Recipe(build, text, how, None if parent else len(project.lock.external))
+    return Recipe(build, text, how, None if parent else _crates(project))
+
+
+def _crates(project: Project) -> int:
+    """How many external crates a full cook compiles, as far as Cargo.lock tells."""
+    from layerdoit.workspace import built, native
+
+    elsewhere = native.table().elsewhere
+    return len(built.built(project.workspace, project.lock, project.selection, project.options, elsewhere))
 
 
 # --- app -------------------------------------------------------------------------------------------------------------

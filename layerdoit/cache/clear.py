@@ -212,4 +212,5 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
     for done in refused:
         warn(f"{done.tag} stays: {done.refused}")
     cleared = [sum(not done.refused for done in several) for several in (tagged, removed)]
-    return Done(len(seen.mounts) - len(stayed), cleared[0], len(busy) + len(refused), cleared[1])
+    # One that something else cleared meanwhile is cleared.
+    return Done(len(seen.mounts) - len(busy), cleared[0], len(busy) + len(refused), cleared[1])

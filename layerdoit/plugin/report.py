@@ -23,7 +23,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
 
     last = last_of(params)
     project = Project(Path(params["root"]), variables())
-    name = project.config.project or project.root.name
+    name = project.name
     recorded = benchmarks.latest(project.state, project.variant)
     report = figures.make(name, project.variant, export.as_json(project.state, last), recorded)
     checked = targets.check(report, project.config.targets)

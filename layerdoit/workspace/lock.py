@@ -176,12 +176,16 @@ def check(ws: Workspace, lock: Lock) -> None:
         for dependency in package.dependencies:
             if package.member and dependency.path is None and dependency.package not in locked:
                 what = f"Cargo.lock does not have the dependency `{dependency.package}` of `{package.name}`"
-                raise _stale(ws, package, what)
+                raise _stale(ws, package, what, dependency.package)
 
 
-def _stale(ws: Workspace, package: Package, what: str) -> WorkspaceError:
+def _stale(ws: Workspace, package: Package, what: str, dependency: str = "") -> WorkspaceError:
     hint = "run `cargo update --workspace` and commit Cargo.lock"
-    return WorkspaceError(what, where=str(ws.root / package.dir / "Cargo.toml"), hint=hint)
+    manifest = ws.root / package.dir / "Cargo.toml"
+    lines = manifest.read_text(encoding="utf-8").split("\n") if dependency else []
+    key = re.compile(rf'\s*["\']?{re.escape(dependency)}["\']?\s*[.=]')
+    line = next((f":{number}" for number, text in enumerate(lines, 1) if key.match(text)), "")
+    return WorkspaceError(what, where=f"{manifest}{line}", hint=hint)
 
 
 def render(lock: Lock, masked: Collection[tuple[str, str]]) -> str:

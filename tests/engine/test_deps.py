@@ -11,7 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from layerdoit.engine.images import PREFIX
+from layerdoit.errors import BuildError
 from layerdoit.layers.plan import Outcome
 
 if TYPE_CHECKING:
@@ -192,6 +195,18 @@ def test_what_makes_the_deps_layer_anew(checkout: Callable[..., Checkout]) -> No
     built = one.build()
     assert built["deps"].step.reasons == ("image was removed",)
     assert right(one, built)
+
+
+def test_a_lock_file_that_lags_behind_is_named(checkout: Callable[..., Checkout]) -> None:
+    one = checkout()
+    one.build()
+    one.write({"lib/Cargo.toml": one.read("lib/Cargo.toml") + 'itoa = "1"\n'})
+    line = one.read("lib/Cargo.toml").count("\n")
+    with pytest.raises(BuildError, match="does not have the dependency `itoa` of `lib`") as caught:
+        one.build()
+    assert caught.value.where == str(one.root / f"lib/Cargo.toml:{line}")
+    assert caught.value.hint
+    assert caught.value.hint.startswith("run `cargo update --workspace` and commit Cargo.lock; the whole log: ")
 
 
 # In a build script: cargo, with a target folder of its own.
