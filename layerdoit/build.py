@@ -125,7 +125,11 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
             raise buildx.Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
         if project.afresh.pop(step.spec.layer, None) and step.spec.layer == "app":
             renewal.adopt(project, build.labels[PREFIX + "mount"])
-    if new := built.report.noted("linked"):
+    report = built.report
+    if step.spec.layer == "app" and "compiled" not in report.counts():
+        # Only assets or settings are new: BuildKit had what cargo made.
+        how = "put together"
+    if new := report.noted("linked"):
         state.mark_linked(project.state, binaries.moved_up(state.linked(project.state), new))
     pushed = "base" if step.spec.layer == "runtime" else step.spec.layer
     if repository is not None and pushed in project.config.registry.push:
@@ -133,10 +137,6 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
 
         registry.push(step.spec, repository)
         how = f"{how}, pushed to {repository}"
-    report = built.report
-    if step.spec.layer == "app" and "compiled" not in report.counts():
-        # Only assets or settings are new: BuildKit had what cargo made.
-        how = how.replace("compiled", "put together", 1)
     return Outcome(
         step,
         time.monotonic() - begun,

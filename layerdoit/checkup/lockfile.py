@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from layerdoit.checkup.finding import Finding, Rule, listed, rules
 from layerdoit.checkup.semver import satisfies
-from layerdoit.checkup.toml_lines import where
+from layerdoit.workspace.lock import place_of
+from layerdoit.workspace.toml_lines import where
 
 if TYPE_CHECKING:
     from layerdoit.workspace.lock import Lock, LockPackage
@@ -79,14 +80,11 @@ def _dependencies(ws: Workspace, lock: Lock, package: Package, entry: LockPackag
         elif problem := _unfit(ws, dependency, locked[dependency.package]):
             what = f"`{package.name}` asks for {problem}"
         if what:
-            yield STALE.found(what, _line(ws, package, (_TABLES[dependency.kind], dependency.name)))
+            yield STALE.found(what, _line(ws, package, place_of(dependency)))
     extra = sorted(name for name in locked if name not in wanted)
     if extra:
         what = f"Cargo.lock says that `{package.name}` depends on {listed(extra)}, its manifest does not"
         yield STALE.found(what, f"{package.dir}/Cargo.toml".removeprefix("./"))
-
-
-_TABLES = {"normal": "dependencies", "build": "build-dependencies", "dev": "dev-dependencies"}
 
 
 def _unfit(ws: Workspace, dependency: Dependency, locked: list[LockPackage]) -> str | None:

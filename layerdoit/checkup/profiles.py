@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.checkup.finding import Finding, Rule, rules
-from layerdoit.checkup.toml_lines import where
 from layerdoit.workspace import cfg
 from layerdoit.workspace.profiles import chain
+from layerdoit.workspace.toml_lines import where
 
 if TYPE_CHECKING:
     from layerdoit.config import Config

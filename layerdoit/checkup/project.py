@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from layerdoit.checkup import libc
 from layerdoit.checkup.finding import Finding, Item, Rule, Unchecked, listed, rules
-from layerdoit.checkup.toml_lines import where
 from layerdoit.workspace.machine import docker_name
+from layerdoit.workspace.toml_lines import where
 
 if TYPE_CHECKING:
     from layerdoit.config import Config

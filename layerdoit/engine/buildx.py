@@ -54,7 +54,7 @@ class Build:
         ):
             for name, value in pairs.items():
                 command += [flag, f"{name}={value}"]
-        command += secret_flags(self.secrets, self.values)
+        command += _secret_flags(self.secrets, self.values)
         for tag in self.tags:
             command += ["--tag", tag]
         for stage in self.afresh:
@@ -71,7 +71,7 @@ class Build:
         return {"BUILDX_GIT_INFO": "false", **secret_environment(self.values)}
 
 
-def secret_flags(files: Mapping[str, Path], values: Iterable[str]) -> list[str]:
+def _secret_flags(files: Mapping[str, Path], values: Iterable[str]) -> list[str]:
     """The flags that name secrets: files by their path, contents by the variable that holds them."""
     sources = [
         *(f"id={name},src={path}" for name, path in files.items()),
@@ -81,7 +81,7 @@ def secret_flags(files: Mapping[str, Path], values: Iterable[str]) -> list[str]:
 
 
 def secret_environment(values: Mapping[str, str]) -> dict[str, str]:
-    """The variables that `secret_flags` names."""
+    """The variables that `_secret_flags` names."""
     return {_variable(name): content for name, content in values.items()}
 
 

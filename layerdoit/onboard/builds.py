@@ -17,11 +17,12 @@ def cargo_options(workspace: Workspace, hints: Sequence[Hint]) -> BuildOptions:
     """The features that existing files build with, as far as they agree and the workspace has them."""
     from layerdoit.workspace.selection import BuildOptions
 
-    values = {item.path: item for item in features(workspace, hints) if item.active}
+    active = [item for item in features(workspace, hints) if item.active]
+    settings = {item.path for item in active}
     return BuildOptions(
-        features=tuple(item.value for item in features(workspace, hints) if item.active and item.path == "features"),
-        all_features="all_features" in values,
-        default_features="default_features" not in values,
+        features=tuple(item.value for item in active if item.path == "features"),
+        all_features="all_features" in settings,
+        default_features="default_features" not in settings,
     )
 
 

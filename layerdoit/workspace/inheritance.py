@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
     from layerdoit.workspace.cargo_config import Table
 
-_KINDS = (("normal", "dependencies"), ("build", "build-dependencies"), ("dev", "dev-dependencies"))
+KINDS = {"normal": "dependencies", "build": "build-dependencies", "dev": "dev-dependencies"}
+"""The tables of dependencies, by kind."""
 
 
 def dependency_tables(manifest: Table) -> Iterator[tuple[str, str | None, Table]]:
     """Every (kind, target, table) of a manifest; the old spelling with underscores counts."""
     scopes: list[tuple[str | None, Table]] = [(None, manifest), *manifest.get("target", {}).items()]
     for target, scope in scopes:
-        for kind, name in _KINDS:
+        for kind, name in KINDS.items():
             table = scope.get(name) or scope.get(name.replace("-", "_"))
             if table:
                 yield kind, target, table

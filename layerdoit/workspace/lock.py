@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit.errors import WorkspaceError
 from layerdoit.workspace import cargo_config
+from layerdoit.workspace.inheritance import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from layerdoit.workspace.manifest import Package, Workspace
+    from layerdoit.workspace.manifest import Dependency, Package, Workspace
 
 MASKED = "0.0.0"
 # Formats 1 and 2 have no version line; the first keeps checksums in `[metadata]` and writes references in full.
@@ -176,16 +177,22 @@ def check(ws: Workspace, lock: Lock) -> None:
         for dependency in package.dependencies:
             if package.member and dependency.path is None and dependency.package not in locked:
                 what = f"Cargo.lock does not have the dependency `{dependency.package}` of `{package.name}`"
-                raise _stale(ws, package, what, dependency.package)
+                raise _stale(ws, package, what, place_of(dependency))
 
 
-def _stale(ws: Workspace, package: Package, what: str, dependency: str = "") -> WorkspaceError:
+def place_of(dependency: Dependency) -> tuple[str, ...]:
+    """Where a manifest names a dependency, as `toml_lines` takes it."""
+    table = (KINDS[dependency.kind], dependency.name)
+    return table if dependency.target is None else ("target", dependency.target, *table)
+
+
+def _stale(ws: Workspace, package: Package, what: str, place: Sequence[str] = ()) -> WorkspaceError:
+    from layerdoit.workspace import toml_lines
+
     hint = "run `cargo update --workspace` and commit Cargo.lock"
     manifest = ws.root / package.dir / "Cargo.toml"
-    lines = manifest.read_text(encoding="utf-8").split("\n") if dependency else []
-    key = re.compile(rf'\s*["\']?{re.escape(dependency)}["\']?\s*[.=]')
-    line = next((f":{number}" for number, text in enumerate(lines, 1) if key.match(text)), "")
-    return WorkspaceError(what, where=f"{manifest}{line}", hint=hint)
+    line = toml_lines.where(str(manifest), manifest.read_text(encoding="utf-8"), place) if place else str(manifest)
+    return WorkspaceError(what, where=line, hint=hint)
 
 
 def render(lock: Lock, masked: Collection[tuple[str, str]]) -> str:

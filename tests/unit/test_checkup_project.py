@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.checkup import libc, lockfile, native, profiles, toml_lines
+from layerdoit.checkup import libc, lockfile, native, profiles
 from layerdoit.checkup import project as rules
 from layerdoit.checkup.finding import Fact, Finding, Item
 from layerdoit.checkup.semver import satisfies
 from layerdoit.config import Config
 from layerdoit.config.schema import Base, Image
-from layerdoit.workspace import lock, manifest, selection
+from layerdoit.workspace import lock, manifest, selection, toml_lines
 from layerdoit.workspace.manifest import Workspace
 from layerdoit.workspace.native import Need
 from layerdoit.workspace.toolchain import Toolchain
