@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import harness
-from layerdoit.bench import engine, peers, scenarios
-from layerdoit.bench.clock import ask, say, timed
-from layerdoit.bench.places import Places
+from layerdoit.bench import buildkit, peers, scenarios
+from layerdoit.bench.edits import Places
+from layerdoit.bench.running import ask, say, timed
 from layerdoit.bench.sessions import Session
 from layerdoit.cache import levels, usage
+from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine.images import PREFIX
-from layerdoit.errors import LayerdoitError
-from layerdoit.project import Project
+from layerdoit.project.project import Project
 
 IMAGES, OURS, STATUS_RUNS = 1000, 20, 5
 
@@ -87,7 +87,7 @@ def archive(name: str, project: str) -> bytes:
         _add(opened, "layer.tar", layer.getvalue())
         for number in range(IMAGES):
             key = hashlib.sha256(f"{name} {number}".encode()).hexdigest()
-            labels = {engine.LABEL: name, "number": str(number)}
+            labels = {buildkit.LABEL: name, "number": str(number)}
             tag = f"{name}-crowd:{number}"
             if number < OURS:
                 ours = {"project": project, "layer": "app", "key": key, "variant": "dev/host"}

@@ -18,13 +18,13 @@ from typing import Final
 
 from benchmarks import harness, report
 from benchmarks.harness import Copy
-from layerdoit.bench import engine, peers, scenarios, subject
-from layerdoit.bench.clock import timed
+from layerdoit.bench import buildkit, peers, scenarios, subject
 from layerdoit.bench.results import Result
+from layerdoit.bench.running import timed
 from layerdoit.bench.sessions import Session
 from layerdoit.bench.subject import Facts
-from layerdoit.errors import LayerdoitError
-from layerdoit.secrets import Secrets
+from layerdoit.build.host_secrets import Secrets
+from layerdoit.core.errors import LayerdoitError
 
 CARGO: Final = "cargo build"
 BY_HAND: Final = "docker buildx build of its binaries"
@@ -44,7 +44,7 @@ def by_hand(session: Session, facts: Facts, folder: Path) -> list[str]:
     dockerfile = session.work / "Dockerfile"
     names = " ".join(name for _, name in facts.bins)
     dockerfile.write_text(f"FROM {facts.runtime}\nCOPY {names} /usr/local/bin/\n")
-    return engine.Build(
+    return buildkit.Build(
         dockerfile, folder, f"{session.name}:by-hand", {}, Secrets({}, {}, {}, ssh=False), session.name
     ).argv()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from layerdoit.bench.clock import ask
+from layerdoit.bench.running import ask
 
 _LINE = "// a line of a file that no module names: it is sent, hashed and looked at, and costs no compiling\n"
 _PER_FOLDER = 50

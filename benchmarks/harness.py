@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit.bench import host, measuring, peers, sessions, subject
-from layerdoit.bench.clock import ask, say
-from layerdoit.bench.places import Places, places
+from layerdoit.bench.edits import Places, places
+from layerdoit.bench.running import ask, say
 from layerdoit.bench.sessions import Session
-from layerdoit.errors import Interrupted, LayerdoitError
+from layerdoit.core.errors import Interrupted, LayerdoitError
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE.parent / "examples" / "bookshelf"

@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks import generated, harness, report
-from layerdoit.bench import peers, settings, subject
-from layerdoit.bench.clock import say
+from layerdoit.bench import effective, peers, subject
 from layerdoit.bench.results import Result
+from layerdoit.bench.running import say
 from layerdoit.bench.sessions import Session
-from layerdoit.errors import LayerdoitError
-from layerdoit.secrets import gathered
+from layerdoit.build.host_secrets import gathered
+from layerdoit.core.errors import LayerdoitError
 
 _WARM_UP = 2
 
@@ -26,7 +26,7 @@ def measure(session: Session, files: int, pairs: int) -> dict[str, Any]:
     """Build once each, then nothing changes; the order of each pair alternates."""
     folder, token = session.work / f"files{files}", f"{session.name}-{files}"
     root = generated.workspace(folder / "tree" / "tiny", files)
-    subject.configure(root, settings.effective(root, {}), session.name, token, "app")
+    subject.configure(root, effective.effective(root, {}), session.name, token, "app")
     subject.start_git(root)
     harness.doit(root, "image")
     facts = subject.with_base(root, subject.facts(root))

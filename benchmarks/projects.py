@@ -21,11 +21,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from layerdoit import process, state
 from layerdoit.bench import host
-from layerdoit.bench.places import places
-from layerdoit.errors import LayerdoitError
-from layerdoit.project import Project
+from layerdoit.bench.edits import places
+from layerdoit.core import process, state
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.project.project import Project
 
 _DOIT: Final = (sys.executable, "-m", "doit")
 _LABEL: Final = "io.layerdoit.project"

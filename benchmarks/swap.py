@@ -13,14 +13,15 @@ from dataclasses import replace
 
 from benchmarks import harness, report
 from benchmarks.harness import Copy
-from layerdoit import actions, cycle
 from layerdoit.bench import scenarios
 from layerdoit.bench.results import Result
 from layerdoit.bench.sessions import Session
-from layerdoit.deploy.base import Release
-from layerdoit.errors import LayerdoitError
-from layerdoit.planner import plan_of
-from layerdoit.project import Project
+from layerdoit.build.planning import plan_of
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.deploy.docker import swap as cycle
+from layerdoit.deploy.provider import Release
+from layerdoit.front import actions
+from layerdoit.project.project import Project
 
 
 def prepared(options: argparse.Namespace, session: Session) -> Copy:

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from layerdoit.tasks import task_layerdoit, tasks
+from layerdoit.core.version import __version__
 
-__all__ = ["task_layerdoit", "tasks"]
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from layerdoit.front.tasks import task_layerdoit, tasks
+
+__all__ = ["__version__", "task_layerdoit", "tasks"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from importlib import import_module
+    if name not in __all__:
+        raise AttributeError(f"module 'layerdoit' has no attribute '{name}'")
+    from layerdoit.front import tasks as front_tasks
 
-        module = import_module("layerdoit.tasks")
-        # The import itself has bound `tasks` to the module of that name: from now on it is the function.
-        globals().update({public: getattr(module, public) for public in __all__})
-        return globals()[name]
-    raise AttributeError(f"module 'layerdoit' has no attribute '{name}'")
+    return getattr(front_tasks, name)

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from layerdoit.errors import Interrupted
+from layerdoit.core.errors import Interrupted
 
 SECONDS: Final[Mapping[str, int]] = {
     "engine/test_cycles_ended.py": 220,

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import layerdoit
-from layerdoit.bench.clock import ask
+from layerdoit.bench.running import ask
+from layerdoit.core.errors import ProcessError
+from layerdoit.core.version import __version__
 from layerdoit.engine.api import connect
-from layerdoit.errors import ProcessError
 
 
 def cores() -> int:
@@ -47,7 +47,7 @@ def about(runs: int) -> dict[str, Any]:
         "engine": str((connect().get("/version") or {}).get("Version", "")),
         "buildx": ask(["docker", "buildx", "version"]).split()[1],
         "cargo": _cargo(),
-        "layerdoit": layerdoit.__version__,
+        "layerdoit": __version__,
         "date": time.strftime("%Y-%m-%d"),
         "runs": runs,
         "load": f"{os.getloadavg()[0]:.1f} at the start",

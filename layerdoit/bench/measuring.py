@@ -9,21 +9,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from layerdoit.bench import engine, host, peers, scenarios, settings, subject
+from layerdoit.bench import buildkit, effective, host, peers, scenarios, subject
 from layerdoit.bench.choice import Wanted
-from layerdoit.bench.clock import ask, say
+from layerdoit.bench.edits import places
 from layerdoit.bench.peers import OURS
-from layerdoit.bench.places import places
 from layerdoit.bench.results import Cell, Result
+from layerdoit.bench.running import ask, say
 from layerdoit.bench.scenarios import Bump, Tree
 from layerdoit.bench.sessions import Session
+from layerdoit.build.host_secrets import Secrets, gathered
+from layerdoit.build.planning import plan_of
+from layerdoit.cargo import manifest
+from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine.api import builder_name
-from layerdoit.errors import LayerdoitError
 from layerdoit.layers.key import IMAGES
-from layerdoit.planner import plan_of
-from layerdoit.project import Project
-from layerdoit.secrets import Secrets, gathered
-from layerdoit.workspace import manifest
+from layerdoit.project.project import Project
 
 _MOST_CANDIDATES: Final = 8
 _UNMARKED: Final = (
@@ -81,7 +81,7 @@ def look_at(root: Path, variables: Mapping[str, str], scratch: Path) -> Subject:
         project.variant,
         project.repository,
         project.entrypoint,
-        settings.effective(project.root, variables),
+        effective.effective(project.root, variables),
         (*found.sources.include, *found.image.assets),
     )
 
@@ -170,7 +170,7 @@ def _chef(bench: Bench, facts: subject.Facts) -> str:
     (folder / "Dockerfile").write_text(peers.chef_image(bench.session.name))
     tag = f"{bench.session.name}-chef-tool:once"
     args = {"BUILDER": facts.builder}
-    call = engine.Build(folder / "Dockerfile", folder, tag, args, bench.secrets, bench.session.name)
+    call = buildkit.Build(folder / "Dockerfile", folder, tag, args, bench.secrets, bench.session.name)
     ask(call.argv(), more=call.environment())
     return tag
 
@@ -279,7 +279,7 @@ def look(bench: Bench, outcome: peers.Built, facts: subject.Facts) -> tuple[dict
             name for name in names if not (outcome.folder / name).is_file()
         ]
     wanted = ["/usr/local/bin", *(place for _, place in facts.assets)]
-    with engine.contents(outcome.image, wanted, bench.session.work, bench.session.name) as folder:
+    with buildkit.contents(outcome.image, wanted, bench.session.work, bench.session.name) as folder:
         missing = [name for name in names if not (folder / "usr/local/bin" / name).is_file()]
         return _marks(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()), missing
 
@@ -301,9 +301,9 @@ def public(text: str, work: Path) -> str:
 def clean_run(bench: Bench, number: int) -> None:
     """What one run made: its images, layers and mounts. The base images serve the next run."""
     name = bench.session.name
-    engine.remove_images([*bench.images, *engine.images_of(name, "app", "deps")])
+    buildkit.remove_images([*bench.images, *buildkit.images_of(name, "app", "deps")])
     bench.images.clear()
-    left = engine.prune(f"{name}-r{number}", name, bench.session.began)
+    left = buildkit.prune(f"{name}-r{number}", name, bench.session.began)
     shutil.rmtree(bench.session.work / f"r{number}", ignore_errors=True)
     if left:
         say(f"{left} cache records of run {number} are in use and stay until the end")

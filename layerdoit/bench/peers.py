@@ -7,10 +7,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from layerdoit.bench import engine
-from layerdoit.bench.clock import compiled, timed
+from layerdoit.bench import buildkit
+from layerdoit.bench.running import compiled, timed
 from layerdoit.bench.subject import Facts
-from layerdoit.secrets import Secrets
+from layerdoit.build.host_secrets import Secrets
 
 DOCKER_PEERS = ("plain", "mount", "chef")
 OURS = "layerdoit"
@@ -121,7 +121,7 @@ def _docker(peer: str, now: Round, facts: Facts) -> Built:
     iidfile = folder / "iid"
     args = {"BUILDER": facts.builder, "RUNTIME": facts.runtime, "CHEF": now.chef}
     tag = image_tag(peer, now)
-    call = engine.Build(dockerfile, now.tree, tag, args, now.secrets, now.project, iidfile)
+    call = buildkit.Build(dockerfile, now.tree, tag, args, now.secrets, now.project, iidfile)
     ran = timed(call.argv(), now.work, call.environment())
     error = _words(ran.output) if ran.code else ""
     image = "" if error else iidfile.read_text().strip()

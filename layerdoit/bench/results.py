@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from layerdoit.bench.peers import DOCKER_PEERS, OURS
 from layerdoit.history import Figures
-from layerdoit.history.figures import figures
+from layerdoit.history.medians import figures
 
 COLUMNS: Final = (*DOCKER_PEERS, OURS, "native")
 

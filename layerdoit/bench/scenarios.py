@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from layerdoit.bench import subject
-from layerdoit.bench.clock import ask
-from layerdoit.bench.places import Places
-from layerdoit.errors import WorkspaceError
-from layerdoit.process import ProgramMissing
+from layerdoit.bench.edits import Places
+from layerdoit.bench.running import ask
+from layerdoit.core.errors import WorkspaceError
+from layerdoit.core.process import ProgramMissing
 
 SCENARIOS: Mapping[str, str] = {
     "cold": "cold: base images there, nothing else",

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from layerdoit.bench import engine
-from layerdoit.bench.clock import SESSION, environment, say
+from layerdoit.bench import buildkit
+from layerdoit.bench.running import SESSION, environment, say
+from layerdoit.core.signals import as_errors, ignored
 from layerdoit.engine.mounts import this_host
-from layerdoit.signals import as_errors, ignored
 
 _FOLDER: Final = "layerdoit-bench-"
 _PROC: Final = Path("/proc")
@@ -139,19 +139,19 @@ def session(project: str, work: Path) -> Iterator[Session]:
 
 def leftovers(project: str) -> list[str]:
     """Sessions of a project that were killed, and of which the engine or a process still tells."""
-    known = [*engine.names(), *(record.description for record in engine.records())]
+    known = [*buildkit.names(), *(record.description for record in buildkit.records())]
     return dead([*known, *(name for _, name in _processes())], project)
 
 
 def clear(name: str) -> None:
     """Remove everything that has a session's name: processes, containers, images, layers and mounts."""
     _end_processes(name)
-    engine.remove_containers(name)
+    buildkit.remove_containers(name)
     # First the tags: a borrowed base image has others, and stays.
-    engine.remove_images(engine.tags_of(name))
-    engine.remove_images(engine.images_of(name))
+    buildkit.remove_images(buildkit.tags_of(name))
+    buildkit.remove_images(buildkit.images_of(name))
     deadline = time.monotonic() + _RELEASE_GRACE
-    while left := engine.prune(name, name, began(name)):
+    while left := buildkit.prune(name, name, began(name)):
         if time.monotonic() > deadline:
             say(f"{left} records of BuildKit's cache are in use and stay; the next benchmark removes them")
             return

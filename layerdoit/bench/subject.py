@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from layerdoit import config
-from layerdoit.bench import settings
-from layerdoit.bench.clock import ask
-from layerdoit.errors import ProcessError
-from layerdoit.planner import plan_of
-from layerdoit.process import capture_quick
-from layerdoit.project import Project
-from layerdoit.resources import dockerfile_dir
-from layerdoit.workspace import listing, manifest, toolchain
-from layerdoit.workspace.manifest import Workspace
+from layerdoit.bench import effective
+from layerdoit.bench.running import ask
+from layerdoit.build.planning import plan_of
+from layerdoit.cargo import manifest, toolchain
+from layerdoit.cargo.manifest import Workspace
+from layerdoit.core.errors import ProcessError
+from layerdoit.core.process import capture_quick
+from layerdoit.core.resources import dockerfile_dir
+from layerdoit.project.project import Project
+from layerdoit.tree import listing
 
 _LEFT_OUT: Final = shutil.ignore_patterns("target", ".git", ".layerdoit", ".doit.db*", ".venv", "node_modules")
 # Nothing of a person's own git configuration: no signatures, hooks, or other line ends.
@@ -153,7 +154,7 @@ def configure(root: Path, given: Mapping[str, Any], name: str, token: str, entry
         values["dockerfiles"][layer] = f"{token}.Dockerfile.{layer}"
         marked = _LAST_STAGE.sub(rf"\g<0>-{token}", text.replace(command, f": {token}; {command}"))
         (root / values["dockerfiles"][layer]).write_text(marked, encoding="utf-8")
-    (root / config.FILE).write_text(settings.text(values), encoding="utf-8")
+    (root / config.FILE).write_text(effective.text(values), encoding="utf-8")
     (root / "dodo.py").write_text(DODO, encoding="utf-8")
     return unmarked
 
@@ -163,7 +164,7 @@ def configure(root: Path, given: Mapping[str, Any], name: str, token: str, entry
 
 def facts(root: Path) -> Facts:
     """Read the facts of a configured copy as it stands; no engine is asked."""
-    from layerdoit.invocation import cargo_args
+    from layerdoit.cargo.invocation import cargo_args
 
     project = Project(root, {})
     workspace, found = project.workspace, project.config

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from layerdoit.cache import levels
 from layerdoit.cache.levels import Going, Level, Narrow
 from layerdoit.cache.usage import Usage, gather
-from layerdoit.console import warn
-from layerdoit.errors import Interrupted
-from layerdoit.signals import as_errors
-from layerdoit.units import count_text, duration_text, size_text
+from layerdoit.core.console import warn
+from layerdoit.core.errors import Interrupted
+from layerdoit.core.signals import as_errors
+from layerdoit.core.units import count_text, duration_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse
-    from layerdoit.project import Project
+    from layerdoit.project.project import Project
 
 CANCELLED = 1
 REFUSED = 2
@@ -58,7 +58,7 @@ def of_level(chosen: Level, less: Narrow) -> Sweep:
 
 def carried_through(project: Project, sweep: Sweep, *, yes: bool, dry_run: bool) -> int:
     """Preview, question, and the deed; the exit code."""
-    from layerdoit import state
+    from layerdoit.core import state
 
     usage = gather(project)
     wanted = sweep.going(usage)
@@ -190,7 +190,7 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
 
     The caller holds the lock of the state folder.
     """
-    from layerdoit import state
+    from layerdoit.core import state
     from layerdoit.engine import mounts, removal
 
     tags = {(tag, image.id) for image in seen.images for tag in image.tags}

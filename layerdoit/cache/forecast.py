@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit.cache import levels, retention
 from layerdoit.cache.usage import ImageUse, Usage, gather
-from layerdoit.units import count_text, size_text
+from layerdoit.core.units import count_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.levels import Going
     from layerdoit.layers.plan import Plan, Step
-    from layerdoit.project import Project
+    from layerdoit.project.project import Project
 
 
 @dataclass(frozen=True)

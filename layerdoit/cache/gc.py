@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from layerdoit.cache import clear, levels, retention
 from layerdoit.cache.levels import Going
 from layerdoit.cache.usage import Usage, gather
-from layerdoit.console import warn
-from layerdoit.errors import LayerdoitError
-from layerdoit.units import size_text
+from layerdoit.core.console import warn
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.units import size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse
-    from layerdoit.project import Project
+    from layerdoit.project.project import Project
 
 
 def run(project: Project, *, stale: bool, yes: bool, dry_run: bool) -> int:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from layerdoit.cache.room import Room
-from layerdoit.errors import ConfigError
+from layerdoit.core.errors import ConfigError
+from layerdoit.core.units import SPAN, seconds_of
 from layerdoit.layers.key import IMAGES, ORDER
-from layerdoit.units import SPAN, seconds_of
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from layerdoit.errors import ConfigError, LayerdoitError
+from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.layers.key import pin_tag
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage
-    from layerdoit.project import Project
+    from layerdoit.project.project import Project
 
 
 def run(project: Project, words: Iterable[str], *, remove: bool) -> int:
     """Pin images, or take their pins off; the exit code. Without words: the app image of the tree as it stands."""
-    from layerdoit import state
     from layerdoit.cache.usage import gather
+    from layerdoit.core import state
     from layerdoit.engine import removal
 
     words = list(words)

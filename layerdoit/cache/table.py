@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from layerdoit.cache import levels, retention
 from layerdoit.cache.gc import offer
 from layerdoit.cache.room import Room
+from layerdoit.core.units import age_text, count_text, size_text
 from layerdoit.engine import builders
-from layerdoit.units import age_text, count_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage

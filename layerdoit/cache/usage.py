@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from layerdoit.errors import LayerdoitError
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.units import instant
 from layerdoit.layers.key import IMAGES, ORDER, pin_tag
 from layerdoit.layers.key import tag as key_tag
-from layerdoit.units import instant
 
 if TYPE_CHECKING:
-    from layerdoit.cache.checkouts import Checkout
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
     from layerdoit.engine.removal import Holder
-    from layerdoit.project import Project
+    from layerdoit.project.checkouts import Checkout
+    from layerdoit.project.project import Project
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,10 @@ def gather(project: Project) -> Usage:
 
 
 def _gathered(project: Project, current: Mapping[str, str], listed: Callable[[], tuple[Mount, ...]]) -> Usage:
-    from layerdoit.cache import branches, replaced
-    from layerdoit.cache.checkouts import checkouts
+    from layerdoit.cache import replaced
     from layerdoit.engine import removal
+    from layerdoit.project import branches
+    from layerdoit.project.checkouts import checkouts
 
     found = [image for image in project.images.of_project(project.name) if image.label("project") == project.name]
     held = removal.holders() if found else {}
@@ -217,21 +218,21 @@ def _current(project: Project) -> dict[str, str]:
 
 def _cold(project: Project) -> dict[str, tuple[str, ...]]:
     """Why layers are not there, as the plan would say it; no registry is asked."""
-    from layerdoit import planner
+    from layerdoit.build import planning
 
-    steps = planner.local_plan(project).steps
+    steps = planning.local_plan(project).steps
     return {step.spec.layer: step.reasons for step in steps if step.action != "reuse"}
 
 
 def _mount(project: Project, uses: Iterable[ImageUse]) -> str:
     """The id of the mount that the next app build of this tree would compile in; '' while there are no deps for it."""
-    from layerdoit import renewal
+    from layerdoit.build import leftovers
     from layerdoit.engine import mounts
 
     cook = next((use.cook or use.key[:12] for use in uses if use.layer == "deps" and use.current), "")
     if not cook:
         return ""
-    return renewal.mount(project, mounts.identity(project.name, project.root, project.variant, cook))
+    return leftovers.mount(project, mounts.identity(project.name, project.root, project.variant, cook))
 
 
 def _rootfs(described: Mapping[str, Any]) -> tuple[str, ...]:

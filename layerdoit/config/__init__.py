@@ -24,7 +24,7 @@ from layerdoit.config.schema import (
     Sources,
 )
 from layerdoit.config.values import secret_looking
-from layerdoit.errors import ConfigError
+from layerdoit.core.errors import ConfigError
 
 __all__ = [
     "FILE",

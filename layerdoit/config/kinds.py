@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
-from layerdoit import units
+from layerdoit.core import units
 
 T = TypeVar("T")
 Scalar = str | int | float | bool | None

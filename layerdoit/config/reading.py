@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layerdoit.config.kinds import Invalid, Kind, Node, described, nearest, suggestion
-from layerdoit.errors import ConfigError
+from layerdoit.core.errors import ConfigError
 
 if TYPE_CHECKING:
     import yaml

@@ -12,7 +12,7 @@ NAME = "schema.json"
 
 def schema() -> Path:
     """The file that comes with the package."""
-    from layerdoit.resources import data_dir
+    from layerdoit.core.resources import data_dir
 
     return data_dir() / NAME
 
@@ -22,6 +22,6 @@ def put(state: Path) -> None:
     wanted = schema().read_bytes()
     path = state / NAME
     if not path.is_file() or path.read_bytes() != wanted:
-        from layerdoit.state import write
+        from layerdoit.core.state import write
 
         write(path, wanted.decode())

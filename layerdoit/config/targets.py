@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple
 
-from layerdoit import units
 from layerdoit.config.kinds import Invalid, Kind, Node, described, suggestion, table, text
+from layerdoit.core import units
 
 Unit = Literal["share", "seconds", "bytes"]
 

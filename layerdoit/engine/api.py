@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from layerdoit.errors import EngineError
+from layerdoit.core.errors import EngineError
 
 API = "/v1.41"
 TIMEOUT = 30.0

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerdoit import process
-from layerdoit.console import warn
+from layerdoit.cargo.suite import UBUNTU
+from layerdoit.cargo.toolchain import Toolchain, installed
+from layerdoit.core import process
+from layerdoit.core.console import warn
+from layerdoit.core.errors import ConfigError, EngineError
+from layerdoit.core.state import machine_lock
 from layerdoit.engine.images import PREFIX
-from layerdoit.errors import ConfigError, EngineError
-from layerdoit.state import machine_lock
-from layerdoit.workspace.suite import UBUNTU
-from layerdoit.workspace.toolchain import Toolchain, installed
 
 if TYPE_CHECKING:
     from layerdoit.config import Base

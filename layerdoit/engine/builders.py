@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from layerdoit import process
+from layerdoit.core import process
+from layerdoit.core.units import age_text, bytes_of, size_text
 from layerdoit.engine.api import builder_name
-from layerdoit.engine.plugin import buildx
-from layerdoit.units import age_text, bytes_of, size_text
+from layerdoit.engine.buildx_program import buildx
 
 MOUNTS: Final = "type==exec.cachemount"
 LASTING: Final = 60 * 86_400

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from layerdoit import process
+from layerdoit.core import process
+from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
 from layerdoit.engine.api import builder_name, endpoint, unreachable
-from layerdoit.engine.plugin import buildx
+from layerdoit.engine.buildx_program import buildx
 from layerdoit.engine.progress import Display, Reader, Report
-from layerdoit.errors import BuildError, EngineError, LayerdoitError
 
 # The app build's script ends with these.
 RESEND = 86

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
+from layerdoit.core.errors import DeployError, EngineError
 from layerdoit.engine.api import endpoint, unreachable
-from layerdoit.errors import DeployError, EngineError
 
 PREFIX: Final = "io.layerdoit."
 SDK_TIMEOUT: Final = 60

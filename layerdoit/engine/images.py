@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from layerdoit.engine.api import Api
-from layerdoit.layers.deps import Cooked, packages
 from layerdoit.layers.key import TAG_DIGITS
 from layerdoit.layers.plan import Previous
+from layerdoit.layers.specs.deps import Cooked, packages
 
 PREFIX = "io.layerdoit."
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
-from layerdoit import process
+from layerdoit.core import process
+from layerdoit.core.units import at_least, bytes_of
 from layerdoit.engine.api import builder_name
-from layerdoit.engine.plugin import buildx
-from layerdoit.units import at_least, bytes_of
+from layerdoit.engine.buildx_program import buildx
 
 _HEAD: Final = re.compile(r"^ID:\s+(\w+)\n(?:Parents?:.*\n)?Created at:", re.MULTILINE)
 # A description holds the whole command, lines and all: it ends where the last "Usage count" of its record begins.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TextIO
 
-from layerdoit.process import redact
+from layerdoit.core.process import redact
 
 # Lines that the scripts of a build say to us.
 NOTE = re.compile(r"^layerdoit: (.*)$")

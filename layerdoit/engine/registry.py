@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from layerdoit.console import warn
+from layerdoit.core.console import warn
+from layerdoit.core.errors import EngineError
+from layerdoit.core.process import redact
 from layerdoit.engine.api import endpoint, unreachable
 from layerdoit.engine.images import PREFIX
-from layerdoit.errors import EngineError
 from layerdoit.layers.key import Spec, tag
-from layerdoit.process import redact
 
 if TYPE_CHECKING:
     import docker

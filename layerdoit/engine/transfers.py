@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from layerdoit.engine.plugin import buildx
-from layerdoit.errors import LayerdoitError
-from layerdoit.process import capture_quick
-from layerdoit.workspace.machine import architecture, docker_name
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.platform import architecture, docker_name
+from layerdoit.core.process import capture_quick
+from layerdoit.engine.buildx_program import buildx
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerdoit import planner
-from layerdoit.errors import EngineError
-from layerdoit.explain import difference, miss, naming, outside, reading
-from layerdoit.explain.report import Explanation
+from layerdoit.build import planning
+from layerdoit.core.errors import EngineError
+from layerdoit.explain import difference, lookup, miss, naming, outside
+from layerdoit.explain.rendering import Explanation
 from layerdoit.layers.key import IMAGES, ORDER
 
 if TYPE_CHECKING:
-    from layerdoit.project import Project
+    from layerdoit.project.project import Project
 
 
 def explain(project: Project, words: list[str], old_word: str, new_word: str) -> Explanation:
     """The difference between two sides. ConfigError for words that mean nothing, or several things."""
-    layer = reading.layer_of(words)
-    read = reading.Reading(project, layer)
+    layer = lookup.layer_of(words)
+    read = lookup.Reading(project, layer)
     notes: list[str] = []
     plan = None
     if (new_word or naming.TREE) == naming.TREE:
         try:
-            plan = planner.plan_of(project)
+            plan = planning.plan_of(project)
             read.ask_builder(plan)
         except EngineError as error:
             notes.append(f"what is in no key is not known: {error.what}")

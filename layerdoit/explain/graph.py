@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from layerdoit.workspace.stub_closure import closure
+from layerdoit.cargo.stub_closure import closure
 
 if TYPE_CHECKING:
-    from layerdoit.workspace.lock import Lock, LockPackage
-    from layerdoit.workspace.manifest import Workspace
-    from layerdoit.workspace.selection import Selection
+    from layerdoit.cargo.lock import Lock, LockPackage
+    from layerdoit.cargo.manifest import Workspace
+    from layerdoit.cargo.selection import Selection
 
 Node = tuple[str, str]
 """Name and version of a locked external package."""

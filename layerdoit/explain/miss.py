@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from layerdoit.units import count_text
+from layerdoit.core.units import count_text
 
 _EXTERNAL = re.compile(r"\bexternal=(\d+)\b")
 _CARGO = re.compile(r"cargo::core::compiler::fingerprint[\]:]\s*(.*)")

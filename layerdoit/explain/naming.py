@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.errors import ConfigError
-from layerdoit.explain.commits import Commit
+from layerdoit.core.errors import ConfigError
 from layerdoit.layers.key import TAG_DIGITS
+from layerdoit.project.commits import Commit
 
 if TYPE_CHECKING:
     from layerdoit.engine.images import Image

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from layerdoit.layers import deps as deps_layer
+from layerdoit.core.units import count_text
 from layerdoit.layers.key import TAG_DIGITS
-from layerdoit.units import count_text
+from layerdoit.layers.specs import deps as deps_layer
 
 if TYPE_CHECKING:
-    from layerdoit.layers.deps import Cooked
     from layerdoit.layers.plan import Step
+    from layerdoit.layers.specs.deps import Cooked
 
 _ALL = "all of the workspace's own crates compile"
 _BUILD = re.compile(r"\$ (docker |\S*docker-)buildx build ")

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.layers import app
 from layerdoit.layers.key import ORDER, TAG_DIGITS, Layer
+from layerdoit.layers.specs import app
 
 if TYPE_CHECKING:
     from layerdoit.engine.images import Image
     from layerdoit.explain.graph import Graph
     from layerdoit.layers.key import Spec
-    from layerdoit.project import Project
+    from layerdoit.project.project import Project
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Written only by runs that did something; deleting it costs only knowledge. Nothi
 
 from __future__ import annotations
 
-from layerdoit.history.figures import Expected, Figures, Part, expected, last_size, of_layer, of_phase, together
+from layerdoit.history.medians import Expected, Figures, Part, expected, last_size, of_layer, of_phase, together
 from layerdoit.history.records import Ended, LayerRecord, Run, save
 
 __all__ = [

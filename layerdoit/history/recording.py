@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from layerdoit import __version__
-from layerdoit.errors import Interrupted, LayerdoitError
+from layerdoit.core.errors import Interrupted, LayerdoitError
+from layerdoit.core.version import __version__
 from layerdoit.history import crates
 from layerdoit.history.records import Ended, LayerRecord, Run, save
 
 if TYPE_CHECKING:
     from layerdoit.layers.plan import Outcome, Plan, Step
-    from layerdoit.project import Project
+    from layerdoit.project.project import Project
 
 
 class _Git(threading.Thread):
@@ -31,7 +31,7 @@ class _Git(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        from layerdoit.process import capture_quick
+        from layerdoit.core.process import capture_quick
 
         command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", "."]
         try:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from layerdoit.console import warn
+from layerdoit.core.console import warn
 
 if TYPE_CHECKING:
     import sqlite3

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from layerdoit.layers import deps as deps_layer
 from layerdoit.layers.key import Spec
+from layerdoit.layers.specs import deps as deps_layer
 from layerdoit.layers.words import difference
 
 Action = Literal["reuse", "pull", "build"]

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from layerdoit.core.units import size_text
 from layerdoit.history import Figures
 from layerdoit.layers.key import IMAGES, ORDER
+from layerdoit.report.change_kinds import MEANING
 from layerdoit.report.figures import STATUSES, Report, Seen
-from layerdoit.report.kinds import MEANING
+from layerdoit.report.formats import seconds_text, share_text, when_text
 from layerdoit.report.markup import Markup, element, joined
-from layerdoit.report.wording import seconds_text, share_text, when_text
-from layerdoit.units import size_text
 
 WIDTH: Final = 720
 LEFT: Final = 96

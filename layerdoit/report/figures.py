@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from layerdoit.flows.summary import DEPLOYING
 from layerdoit.history import Figures, LayerRecord
-from layerdoit.history.figures import figures
+from layerdoit.history.medians import figures
 from layerdoit.layers.key import IMAGES, ORDER
-from layerdoit.report import crates, saved
-from layerdoit.report.kinds import MEANING, Kind, kind_of
-from layerdoit.summary import DEPLOYING
+from layerdoit.report import saved
+from layerdoit.report import slow_crates as crates
+from layerdoit.report.change_kinds import MEANING, Kind, kind_of
 
 if TYPE_CHECKING:
     from layerdoit.history.benchmarks import Recorded

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.report import charts
+from layerdoit.report.formats import heading
 from layerdoit.report.markup import Markup, element
 from layerdoit.report.sections import NUMBERS, Name, Section, sections
-from layerdoit.report.wording import heading
 
 if TYPE_CHECKING:
     from layerdoit.report.figures import Report
-    from layerdoit.report.targets import Checked
+    from layerdoit.report.target_checks import Checked
 
 _LIGHT: Final = """--text: #1f2328; --soft: #59636e; --line: #d1d9e0; --back: #ffffff; --c1: #0969da; --c2: #8250df;
   --c3: #bc4c00; --c4: #cf222e; --c5: #1a7f37; --c6: #9a6700; --c7: #57606a; --c8: #bf3989;"""

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from layerdoit.report.formats import heading
 from layerdoit.report.sections import Section, sections
-from layerdoit.report.wording import heading
 
 if TYPE_CHECKING:
     from layerdoit.report.figures import Report
-    from layerdoit.report.targets import Checked
+    from layerdoit.report.target_checks import Checked
 
 
 def page(report: Report, checked: Sequence[Checked]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from layerdoit.report.kinds import Kind
+from layerdoit.report.change_kinds import Kind
 
 if TYPE_CHECKING:
     from layerdoit.history.benchmarks import Recorded

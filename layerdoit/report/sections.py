@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from layerdoit.core.units import size_text
 from layerdoit.history import Figures
 from layerdoit.history.crates import KEPT
+from layerdoit.report.change_kinds import MEANING
 from layerdoit.report.figures import LayerFigures, Report
-from layerdoit.report.kinds import MEANING
-from layerdoit.report.saved import COMMAND
-from layerdoit.report.wording import (
+from layerdoit.report.formats import (
     NOTHING,
     commit_text,
     median_text,
@@ -23,11 +23,11 @@ from layerdoit.report.wording import (
     trend_text,
     when_text,
 )
-from layerdoit.units import size_text
+from layerdoit.report.saved import COMMAND
 
 if TYPE_CHECKING:
     from layerdoit.report.saved import Saved
-    from layerdoit.report.targets import Checked
+    from layerdoit.report.target_checks import Checked
 
 Name = Literal["targets", "hits", "kinds", "saved", "layers", "phases", "sizes", "slowest", "crates", "bench"]
 

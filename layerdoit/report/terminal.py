@@ -6,14 +6,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.report.formats import heading
 from layerdoit.report.sections import NUMBERS, Section, sections
-from layerdoit.report.wording import heading
 
 if TYPE_CHECKING:
     from typing import TextIO
 
     from layerdoit.report.figures import Report
-    from layerdoit.report.targets import Checked
+    from layerdoit.report.target_checks import Checked
 
 WIDTH: Final = 140
 """Columns where the output is no terminal."""

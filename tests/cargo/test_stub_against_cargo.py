@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit.workspace import lock as lockfile
-from layerdoit.workspace import manifest, stub
-from layerdoit.workspace.selection import Selection, select
+from layerdoit.cargo import lock as lockfile
+from layerdoit.cargo import manifest, stub
+from layerdoit.cargo.selection import Selection, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ import pytest
 
 from layerdoit.engine import mounts
 from layerdoit.engine.images import PREFIX
-from layerdoit.project import Project
+from layerdoit.project.project import Project
 from tests.engine.static_program import program
 
 # Images are of one program: appends to the file that it is given; without one, it waits for the end of its input.

@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from layerdoit import build
+from layerdoit.build import execute as build
 from layerdoit.engine import api, images, mounts
 from layerdoit.layers.plan import Outcome
-from layerdoit.project import Project
+from layerdoit.project.project import Project
 from tests.engine.cache_fixture import tool
 from tests.engine.cycle_fixture import parents
 from tests.engine.registry_fixture import official, registry

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerdoit import build
+from layerdoit.build import execute
 from layerdoit.engine import mounts
 from layerdoit.history.export import as_json
 from tests.cli.scratch import LOCK, MAIN, MANIFEST, Crate, docker, remove_containers
@@ -54,7 +54,7 @@ def parents(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
     one = Checkout(tmp_path_factory.mktemp("parents"), f"lt-parents-{os.getpid()}", docker_engine)
     one.write(FILES)
     one.configure()
-    found = {done.step.spec.layer: done.step.spec.tag for done in build.ensure(one.project(), "base")}
+    found = {done.step.spec.layer: done.step.spec.tag for done in execute.ensure(one.project(), "base")}
     for layer, tag in found.items():
         docker_engine.images.get(tag).tag(f"{one.name}-{layer}", "1")
     one._forget_projects()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerdoit.bench import engine, sessions
+from layerdoit.bench import buildkit, sessions
 from layerdoit.history import benchmarks
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def tree(root: Path) -> dict[str, tuple[Any, ...]]:
 
 def left(one: Checkout) -> list[str]:
     """What names a benchmark of this project: images, tags, containers, BuildKit's records, processes, folders."""
-    known = [*engine.names(), *(record.description for record in engine.records())]
+    known = [*buildkit.names(), *(record.description for record in buildkit.records())]
     known += [name for _, name in sessions._processes()]
     return [text for text in known if f"{one.name}-bench-" in text]
 
@@ -63,7 +63,7 @@ def test_it_measures_checks_and_notes_and_leaves_everything_as_it_was(
     checkout: Callable[..., Checkout], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = prepared(checkout, tmp_path, monkeypatch)
-    before, records, tags = tree(one.root), {record.id for record in engine.records()}, one.tags()
+    before, records, tags = tree(one.root), {record.id for record in buildkit.records()}, one.tags()
     run = one.doit(*WORDS, "--json", "--html", str(tmp_path / "page.html"), "--summary", str(tmp_path / "s.md"))
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
@@ -84,7 +84,7 @@ def test_it_measures_checks_and_notes_and_leaves_everything_as_it_was(
     assert one.tags() == tags, "the project's own images stay, the borrowed base among them"
     assert list((tmp_path / "temporary").iterdir()) == []
     # The engine has others' records too, but none of these may be of what only this benchmark did.
-    come = [record for record in engine.records() if record.id not in records]
+    come = [record for record in buildkit.records() if record.id not in records]
     assert [record.description for record in come if "bench-" in record.description] == []
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from layerdoit.core.errors import EngineError
 from layerdoit.engine import broker
 from layerdoit.engine import registry as product
-from layerdoit.errors import EngineError
 from layerdoit.layers.key import Spec
 from tests.engine.registry_fixture import Official, Registry, docker
 

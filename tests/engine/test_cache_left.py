@@ -13,7 +13,7 @@ import pytest
 
 from layerdoit.cache import clear, gc, levels, table, usage
 from layerdoit.engine import builders, mounts, removal
-from layerdoit.project import Project
+from layerdoit.project.project import Project
 from tests.engine.cache_fixture import Neighbours, Ours, neighbours, ours
 
 if TYPE_CHECKING:

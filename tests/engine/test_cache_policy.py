@@ -13,9 +13,9 @@ import pytest
 
 from layerdoit.cache import clear, gc, pins, table, usage
 from layerdoit.cache.levels import Narrow
+from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine import mounts
-from layerdoit.errors import LayerdoitError
-from layerdoit.project import Project
+from layerdoit.project.project import Project
 from tests.engine.cache_fixture import Neighbours, Ours, build, neighbours, ours
 
 __all__ = ["neighbours", "ours"]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerdoit import build
+from layerdoit.build import execute
 from layerdoit.cache import clear, levels
+from layerdoit.core.errors import BuildError
 from layerdoit.engine import buildx
-from layerdoit.errors import BuildError
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -114,7 +114,7 @@ def test_clearing_between_plan_and_build(pair: tuple[Checkout, Checkout], monkey
         return real(what, *more)
 
     monkeypatch.setattr(buildx, "run", late)
-    outcomes = build.ensure(other.project(), "app")
+    outcomes = execute.ensure(other.project(), "app")
     assert cleared == [0]
     again = {outcome.step.spec.layer for outcome in outcomes if outcome.step.action != "reuse"}
     assert again == levels.LAYERS["nuke"]
@@ -123,7 +123,7 @@ def test_clearing_between_plan_and_build(pair: tuple[Checkout, Checkout], monkey
 
 def test_clearing_before_the_tags_are_given(pair: tuple[Checkout, Checkout], monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = pair
-    real = build.give_tags
+    real = execute.give_tags
     cleared: list[int] = []
 
     def late(*of: Any) -> bool:
@@ -131,8 +131,8 @@ def test_clearing_before_the_tags_are_given(pair: tuple[Checkout, Checkout], mon
             cleared.append(clear.run(one.project(), "medium", yes=True, dry_run=False))
         return real(*of)
 
-    monkeypatch.setattr(build, "give_tags", late)
-    build.ensure(other.project(), "app")
+    monkeypatch.setattr(execute, "give_tags", late)
+    execute.ensure(other.project(), "app")
     assert cleared == [0]
     assert other.said(f"{other.name}:latest") == other.promised()
 
@@ -151,5 +151,5 @@ def test_a_build_that_fails_for_another_reason_is_not_tried_again(
     monkeypatch.setattr(buildx, "run", counted)
     other.write({MAIN_FILE: "fn main() { nonsense }"})
     with pytest.raises(BuildError, match="nonsense"):
-        build.ensure(other.project(), "app")
+        execute.ensure(other.project(), "app")
     assert tried == ["app"]

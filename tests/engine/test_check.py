@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from layerdoit import check
-from layerdoit.errors import BuildError
+from layerdoit.core.errors import BuildError
+from layerdoit.flows import check
 from tests.engine.test_deps import BYTES, FNV, HTTP, MEMBERS, compiled, lock, right, using
 
 TEST = """\

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit import invocation, planner, recipes, told
+from layerdoit.build import planning
+from layerdoit.cargo import invocation
+from layerdoit.components import rust
 from layerdoit.engine import mounts
 from layerdoit.engine.images import PREFIX
+from layerdoit.flows import reporting
 
 if TYPE_CHECKING:
     from layerdoit.layers.plan import Outcome
-    from layerdoit.project import Project
+    from layerdoit.project.project import Project
     from tests.engine.conftest import Checkout
 
 ITOA = {
@@ -213,7 +216,7 @@ def test_a_member_that_is_not_built_brings_its_dependencies_into_the_index_only(
 
 def deps_tag(project: Project) -> str:
     """The deps layer of a project as it stands."""
-    return planner.plan_of(project).step("deps").spec.tag
+    return planning.plan_of(project).step("deps").spec.tag
 
 
 def test_what_dependencies_do_not_see_leaves_them_and_flags_and_profiles_do_not(
@@ -257,11 +260,11 @@ def test_an_external_crate_that_the_app_compiles_is_named(
     def other_flags(project: Project, *, bins: bool) -> str:
         return real(project, bins=bins) + (" --config profile.dev.package.itoa.opt-level=1" if bins else "")
 
-    monkeypatch.setattr(recipes, "cargo_args", other_flags)
+    monkeypatch.setattr(rust, "cargo_args", other_flags)
     outcome = built(one).outcomes["app"]
     assert outcome.counts["external"] == 1
     assert outcome.not_fresh == (f"itoa@{OLD}",)
-    (warning,) = told.warnings(outcome)
+    (warning,) = reporting.warnings(outcome)
     assert f"itoa@{OLD}" in warning
     assert "ryu" not in warning
     assert "likely causes" in warning

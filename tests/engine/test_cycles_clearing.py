@@ -25,7 +25,9 @@ STOPPING = """\
 import os, signal
 from pathlib import Path
 from docker.models.images import ImageCollection
-from layerdoit import cycle, process, task_layerdoit
+from layerdoit import task_layerdoit
+from layerdoit.core import process
+from layerdoit.deploy.docker import swap as cycle
 from layerdoit.engine import mounts
 
 limit, known = Path(".layerdoit/stop-at"), None

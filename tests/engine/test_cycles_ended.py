@@ -136,13 +136,14 @@ DRIVER = """
 import os, signal, sys
 from pathlib import Path
 from docker.models.images import ImageCollection
-from layerdoit import actions, state
+from layerdoit.core import state
+from layerdoit.front import actions
 from layerdoit.engine import buildx, mounts, removal
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.images import Images
 from layerdoit.engine.progress import Reader
 from layerdoit.history import store
-from layerdoit.project import Project
+from layerdoit.project.project import Project
 task, limit, known = sys.argv[1], int(sys.argv[2]), 0
 
 def reached(name):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from layerdoit.core.errors import BuildError
 from layerdoit.engine.images import PREFIX
-from layerdoit.errors import BuildError
 from layerdoit.layers.plan import Outcome
 
 if TYPE_CHECKING:

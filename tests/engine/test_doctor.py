@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from layerdoit.checkup import engine_facts
-from layerdoit.checkup.engine_facts import Builder, Engine, Failed
-from layerdoit.checkup.examination import PATIENCE, examine
-from layerdoit.checkup.finding import Finding
+from layerdoit.doctor import engine_facts
+from layerdoit.doctor.engine_facts import Builder, Engine, Failed
+from layerdoit.doctor.examination import PATIENCE, examine
+from layerdoit.doctor.finding import Finding
 
 KEY = "MIIEowIBAAKCAQEAx0Zk3jvQ5Wq8rTnYb1uLdPfHc2sVgX7eJmKzN9oUaBtRiSyE"
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit import invocation, recipes
+from layerdoit.cargo import invocation
+from layerdoit.components import rust
+from layerdoit.core.errors import ConfigError
 from layerdoit.engine import mounts
-from layerdoit.errors import ConfigError
 from layerdoit.explain import answer
 from tests.engine.registry_fixture import Registry
 from tests.engine.test_cooked import FILES, NEW, NEWEST, OLD, configure, lock
 
 if TYPE_CHECKING:
-    from layerdoit.project import Project
+    from layerdoit.project.project import Project
     from tests.engine.conftest import Checkout
 
 
@@ -96,7 +97,7 @@ def test_a_miss_is_told_from_the_log_of_the_build(
     def other_flags(project: Project, *, bins: bool) -> str:
         return real(project, bins=bins) + (" --config profile.dev.package.itoa.opt-level=1" if bins else "")
 
-    monkeypatch.setattr(recipes, "cargo_args", other_flags)
+    monkeypatch.setattr(rust, "cargo_args", other_flags)
     one.build()
     (line,) = said(one, "app")
     again = f"in the last build: 1 external crate compiled again in the app build (itoa@{OLD})"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from layerdoit.core.errors import BuildError
 from layerdoit.engine.images import PREFIX
-from layerdoit.errors import BuildError
 
 if TYPE_CHECKING:
     from layerdoit.layers.plan import Outcome

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit import build, planner, recipes
-from layerdoit.workspace.staging import stage
+from layerdoit.build import execute as build
+from layerdoit.build import planning
+from layerdoit.components import rust
+from layerdoit.tree.staging import stage
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -65,7 +67,7 @@ class Box:
         """The checkout as it stands, as a build would get it; what its program must say."""
         project = one.project()
         control = folder / name / "control"
-        recipes.control_files(project, control, project.scripts("build.sh", "sync.sh"))
+        rust.control_files(project, control, project.scripts("build.sh", "sync.sh"))
         assert not stage(project.sources, folder / name / "src", tree=control / "tree")
         (control / "smoke").write_text("")
         self.put(folder / name, "/trees/")
@@ -83,7 +85,7 @@ class Box:
 def box(one: Checkout, tmp_path: Path) -> Iterator[Box]:
     project = one.project()
     build.ensure(project, "base")
-    image = planner.plan_of(project).step("base").spec.tag
+    image = planning.plan_of(project).step("base").spec.tag
     command = ["docker", "run", "-d", "--init", "--network", "none", image, "sleep", "infinity"]
     container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     try:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerdoit.secrets import _SYSTEM_BUNDLES
+from layerdoit.build.host_secrets import _SYSTEM_BUNDLES
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerdoit.build import ensure
+from layerdoit.build.execute import ensure
+from layerdoit.core.errors import BuildError
 from layerdoit.engine import buildx
-from layerdoit.errors import BuildError
-from layerdoit.workspace.staging import stage
+from layerdoit.tree.staging import stage
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout

@@ -117,7 +117,7 @@ def test_worktrees_of_one_repository(new: New) -> None:
 
 def container(one: Checkout) -> str:
     """The name of the container that a deployment of this checkout would have."""
-    from layerdoit import actions
+    from layerdoit.front import actions
 
     return actions.deployment(one.project())._config.name
 

@@ -19,9 +19,9 @@ import yaml
 
 from benchmarks import generated
 from layerdoit import config
-from layerdoit.bench import choice, clock, engine, measuring, peers, places, scenarios, sessions, settings, subject
+from layerdoit.bench import buildkit, choice, edits, effective, measuring, peers, running, scenarios, sessions, subject
 from layerdoit.bench.choice import Wanted
-from layerdoit.errors import ConfigError, Interrupted
+from layerdoit.core.errors import ConfigError, Interrupted
 from layerdoit.history import benchmarks
 from layerdoit.history.benchmarks import Recorded
 
@@ -150,14 +150,14 @@ def test_a_generated_workspace_has_as_many_files_as_wanted(tiny: Path) -> None:
 
 
 def test_the_deepest_library_and_the_entry_points_main_file_are_edited(tiny: Path) -> None:
-    found = places.places(tiny, "app")
+    found = edits.places(tiny, "app")
     assert (found.leaf, found.deep, found.leaf_manifest) == ("app/src/main.rs", "deep/src/lib.rs", "app/Cargo.toml")
     assert found.asset == "assets/page.css"
 
 
 def test_a_copy_has_its_own_name_and_keeps_the_projects_settings(tiny: Path) -> None:
     (tiny / "over.yaml").write_text("env: {LEVEL: yes}\nregistry: {repository: example.org/x}\nbuilder: other\n")
-    given = settings.effective(tiny, {"PROFILE": "release", "CONFIG": str(tiny / "over.yaml")})
+    given = effective.effective(tiny, {"PROFILE": "release", "CONFIG": str(tiny / "over.yaml")})
     assert subject.configure(tiny, given, "bench", "token", "app") == []
     written = yaml.safe_load((tiny / "layerdoit.yaml").read_text())
     assert written["project"] == "bench"
@@ -178,7 +178,7 @@ def test_settings_survive_as_they_are_written(tmp_path: Path) -> None:
     text = "toolchain: 1.80\nenv:\n  A: 010\n  B: off\n  C: '1'\n  D: 2024-01-01\nfeatures: [a, b]\ntarget: null\n"
     (tmp_path / "layerdoit.yaml").write_text(text)
     before = config.load(tmp_path, overlay=None, variables={}, state_dir=tmp_path / "a")
-    (tmp_path / "layerdoit.yaml").write_text(settings.text(settings.effective(tmp_path, {})))
+    (tmp_path / "layerdoit.yaml").write_text(effective.text(effective.effective(tmp_path, {})))
     after = config.load(tmp_path, overlay=None, variables={}, state_dir=tmp_path / "b")
     assert after.toolchain == "1.80"
     assert after.env == {"A": "010", "B": "off", "C": "1", "D": "2024-01-01"}
@@ -187,7 +187,7 @@ def test_settings_survive_as_they_are_written(tmp_path: Path) -> None:
 
 def test_variables_win_over_files(tmp_path: Path) -> None:
     (tmp_path / "layerdoit.yaml").write_text("profile: dev\nfeatures: [a]\n")
-    found = settings.effective(tmp_path, {"PROFILE": "release", "FEATURES": "b,c", "PORT": "80", "YES": "1"})
+    found = effective.effective(tmp_path, {"PROFILE": "release", "FEATURES": "b,c", "PORT": "80", "YES": "1"})
     assert found == {"profile": "release", "features": ["b", "c"], "deploy": {"port": 80}}
 
 
@@ -265,8 +265,8 @@ def test_chef_spells_profiles_in_its_own_way(profile: str, words: list[str]) -> 
 
 def test_crates_are_counted_in_plain_progress_and_in_raw_output() -> None:
     plain = "#12 3.456    Compiling itoa v1.0.17\n#12 4.0    Compiling app v0.1.0 (/src/app)\n#12 5.0 Finished\n"
-    assert clock.compiled(plain) == ["itoa v1.0.17", "app v0.1.0"]
-    assert clock.compiled("   Compiling itoa v1.0.17\nnot Compiling x v1\n") == ["itoa v1.0.17"]
+    assert running.compiled(plain) == ["itoa v1.0.17", "app v0.1.0"]
+    assert running.compiled("   Compiling itoa v1.0.17\nnot Compiling x v1\n") == ["itoa v1.0.17"]
 
 
 # --- cleaning --------------------------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ def test_only_the_benchmarks_own_records_are_removed_children_first() -> None:
         + record("other", "base", cook.format(": bench-10; "))
         + record("mount2", "", f'cached mount /build {build} with id "/layerdoit/bench-10/abc/dev/host"')
     )
-    found = engine.owned(engine.parsed(listing), "bench-1-r", "bench-1", 0)
+    found = buildkit.owned(buildkit.parsed(listing), "bench-1-r", "bench-1", 0)
     assert set(found) == {"cook1", "mount1", "app1", "cook2", "peer"}
     assert found.index("app1") < found.index("cook1")
     assert found.index("cook2") < found.index("cook1")
@@ -309,7 +309,7 @@ def test_layers_of_an_image_go_where_nothing_else_stands_on_them_and_they_came_w
         + record("mine3", "step", "[final-bench-1-r1 2/2] COPY --from=build")
     )
     began = calendar.timegm((2026, 1, 2, 12, 0, 0))
-    found = engine.owned(engine.parsed(listing), "bench-1-r", "bench-1", began)
+    found = buildkit.owned(buildkit.parsed(listing), "bench-1-r", "bench-1", began)
     assert set(found) == {"mine", "high", "low", "mine2", "mine3"}
     assert found.index("mine") < found.index("high") < found.index("low")
 
@@ -336,9 +336,9 @@ def test_a_session_of_this_process_is_alive_and_one_of_a_process_that_ended_is_d
 def test_the_environment_is_what_it_was_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUSTFLAGS", "-C opt-level=1")
     before = dict(os.environ)
-    with clock.environment("demo"):
+    with running.environment("demo"):
         assert "RUSTFLAGS" not in os.environ
-        assert os.environ[clock.SESSION] == "demo"
+        assert os.environ[running.SESSION] == "demo"
         assert (os.getpid(), "demo") not in list(sessions._processes()), "children have it, not who sets it"
         child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
         try:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from layerdoit import process
+from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Base
+from layerdoit.core import process
+from layerdoit.core.errors import ConfigError, EngineError
 from layerdoit.engine import broker, registry
-from layerdoit.errors import ConfigError, EngineError
-from layerdoit.workspace.toolchain import Toolchain
 
 HOST = "x86_64-unknown-linux-gnu"
 UNREACHABLE = "the registry cannot be reached (no such host)"

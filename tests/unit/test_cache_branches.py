@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit import state
-from layerdoit.cache import branches
-from layerdoit.cache.branches import AGAIN, Branches
+from layerdoit.core import state
 from layerdoit.engine.images import PREFIX, Image
 from layerdoit.engine.mounts import checkout_of
 from layerdoit.layers.key import Spec
-from layerdoit.project import Project
+from layerdoit.project import branches
+from layerdoit.project.branches import AGAIN, Branches
+from layerdoit.project.project import Project
 
 HERE = "0123abcd"
 BUILT, DONE = 1_767_225_600, 1_767_225_700

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.cache import checkouts
 from layerdoit.engine import mounts
 from layerdoit.engine.mounts import Mount
+from layerdoit.project import checkouts
 
 
 @pytest.fixture(autouse=True)

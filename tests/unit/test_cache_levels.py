@@ -15,11 +15,11 @@ from layerdoit.cache import clear, levels
 from layerdoit.cache.levels import Narrow
 from layerdoit.cache.table import as_json, render
 from layerdoit.cache.usage import ImageUse, Usage, shared_size, with_uses
+from layerdoit.core.errors import ConfigError
 from layerdoit.engine import mounts
 from layerdoit.engine.builders import Builder
 from layerdoit.engine.mounts import Mount
 from layerdoit.engine.removal import Holder
-from layerdoit.errors import ConfigError
 
 LAYERS = ("base", "runtime", "deps", "app")
 NOW = 1_000_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from layerdoit import docs
-from layerdoit.cache import levels, page
+from layerdoit.cache import levels
+from tools import caches_page, docs
 
 RECORDED = {
     "meta": {
@@ -32,7 +32,7 @@ def rows(text: str) -> dict[str, list[str]]:
 
 
 def test_the_levels_are_those_of_the_code(tmp_path: Path) -> None:
-    found = rows(page.page(tmp_path / "none", docs._table))
+    found = rows(caches_page.page(tmp_path / "none", docs._table))
     for level in levels.LEVELS:
         clears, keeps, makes = found[f"`{level}`"]
         named = {layer for layer in ("base", "runtime", "deps", "app") if layer in clears.replace("app mounts", "")}
@@ -42,10 +42,10 @@ def test_the_levels_are_those_of_the_code(tmp_path: Path) -> None:
 
 
 def test_costs_are_told_with_their_number(tmp_path: Path) -> None:
-    assert "cost once" not in page.page(tmp_path / "none", docs._table)
+    assert "cost once" not in caches_page.page(tmp_path / "none", docs._table)
     recorded = tmp_path / "run.json"
     recorded.write_text(json.dumps(RECORDED))
-    text = page.page(recorded, docs._table)
+    text = caches_page.page(recorded, docs._table)
     assert (
         "What it cost once (n=1; shop, profile dev; a machine; engine 26.1; 2026-11-21, load 0.1 at the start)" in text
     )

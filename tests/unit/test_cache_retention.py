@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerdoit.cache import gc, levels, retention
-from layerdoit.cache.checkouts import Checkout
 from layerdoit.cache.levels import Going
 from layerdoit.cache.retention import Policy, Rule
 from layerdoit.cache.room import Room
@@ -17,6 +16,7 @@ from layerdoit.cache.usage import ImageUse, Usage
 from layerdoit.config import Config, Keep, Retention
 from layerdoit.engine.mounts import Mount
 from layerdoit.engine.removal import Holder
+from layerdoit.project.checkouts import Checkout
 
 NOW = 1_000_000
 DAY = 86_400

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit import build, check
-from layerdoit.errors import BuildError
+from layerdoit.build import execute
+from layerdoit.core.errors import BuildError
+from layerdoit.core.resources import dockerfile_dir
+from layerdoit.flows import check
 from layerdoit.layers.plan import Outcome
-from layerdoit.resources import dockerfile_dir
 
 PRINTED = """\
 # step
@@ -63,7 +64,7 @@ def test_a_toolchain_without_clippy_fails_the_check(tmp_path: Path, monkeypatch:
             raise BuildError("app did not build")
         return []
 
-    monkeypatch.setattr(build, "ensure", failing)
+    monkeypatch.setattr(execute, "ensure", failing)
     with pytest.raises(BuildError, match="clippy was not run") as failed:
         check.run(check.CheckProject(tmp_path, {}))
     assert 'components = ["clippy"]' in str(failed.value.hint)

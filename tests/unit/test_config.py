@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from layerdoit import config
 from layerdoit.config import Config, load, reading
-from layerdoit.errors import ConfigError
+from layerdoit.core.errors import ConfigError
 
 
 def loaded(root: Path, text: str | None = None, overlay: str | None = None, **variables: str) -> Config:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from layerdoit.core.errors import DeployError
 from layerdoit.engine.containers import Container, Containers, Spec
-from layerdoit.errors import DeployError
 from tests.unit.unix_server import Handler, serving
 
 RUNC = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from layerdoit.workspace import lock as lockfile
-from layerdoit.workspace import manifest
-from layerdoit.workspace.deps_inputs import inputs, missing_from
-from layerdoit.workspace.selection import BuildOptions, Selection
+from layerdoit.cargo import lock as lockfile
+from layerdoit.cargo import manifest
+from layerdoit.cargo.deps_inputs import inputs, missing_from
+from layerdoit.cargo.selection import BuildOptions, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

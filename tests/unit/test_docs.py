@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from layerdoit import config, docs
+from layerdoit import config
 from layerdoit.config import reading
+from tools import docs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +35,7 @@ class Option:
 
 def test_the_committed_pages_are_up_to_date() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "layerdoit.docs", "--check"], capture_output=True, text=True, check=False, cwd=ROOT
+        [sys.executable, "-m", "tools.docs", "--check"], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -87,5 +88,5 @@ def test_check_notices_a_stale_and_a_missing_page(tmp_path: Path, capsys: pytest
     page = tmp_path / "configuration.md"
     page.write_text(page.read_text().replace("`dev`", "`release`"))
     assert docs.main(["--check"], tmp_path) == 1
-    assert capsys.readouterr().err.endswith("docs: out of date: configuration.md\nnext: python -m layerdoit.docs\n")
+    assert capsys.readouterr().err.endswith("docs: out of date: configuration.md\nnext: python -m tools.docs\n")
     assert docs.main(["--wrong"], tmp_path) == 2

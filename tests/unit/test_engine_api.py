@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from layerdoit.core.errors import EngineError
 from layerdoit.engine.api import SocketApi, connect
-from layerdoit.errors import EngineError
 from tests.unit.unix_server import Handler, Server, serving
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit import project
-from layerdoit.errors import LayerdoitError
-from layerdoit.explain import answer, commits
-from layerdoit.project import Project
-from layerdoit.workspace import toolchain
+from layerdoit.cargo import toolchain
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.explain import answer
+from layerdoit.project import commits, project
+from layerdoit.project.project import Project
 from tests.unit import tiny
 from tests.unit.tiny import Tiny, lock
 

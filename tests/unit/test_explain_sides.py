@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from layerdoit.core.errors import ConfigError
 from layerdoit.engine.images import PREFIX, Image
-from layerdoit.errors import ConfigError
 from layerdoit.explain import naming, outside, sides
-from layerdoit.explain.commits import Commit
-from layerdoit.layers import app, deps
 from layerdoit.layers.key import Spec
 from layerdoit.layers.plan import Step
+from layerdoit.layers.specs import app, deps
+from layerdoit.project.commits import Commit
 from tests.unit import tiny
 from tests.unit.tiny import lock, told
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.resources import dockerfile_dir
+from layerdoit.core.resources import dockerfile_dir
 
 CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 

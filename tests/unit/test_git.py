@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.workspace import git
-from layerdoit.workspace.git import Checkout
+from layerdoit.tree import git
+from layerdoit.tree.git import Checkout
 
 
 def run(folder: Path, *words: str) -> str:

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit import git_logins, process, recipes, secrets
-from layerdoit.resources import dockerfile_dir
+from layerdoit.build import git_logins, host_secrets
+from layerdoit.components import rust
+from layerdoit.core import process
+from layerdoit.core.resources import dockerfile_dir
 
 PRIVATE = "git+https://git.example.com/team/private.git?branch=x#5d9d53ec"
 # Answers as git would; whoever asks is noted. `anyone`: what ls-remote may read without a login. What the rules say is
@@ -83,7 +85,7 @@ class Git:
 @pytest.fixture
 def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
     monkeypatch.setattr(process, "_secrets", set())
-    monkeypatch.setattr(secrets, "_SYSTEM_BUNDLES", ())
+    monkeypatch.setattr(host_secrets, "_SYSTEM_BUNDLES", ())
     folder = tmp_path / "bin"
     folder.mkdir()
     found = Git(folder)
@@ -96,7 +98,7 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
 def handed(home: Path, *sources: str) -> str:
     """The configuration that a cook gets."""
     environment = {"HOME": str(home), "CARGO_HOME": str(home / "none")}
-    return secrets.gathered(environment, None, sources).values.get("git", "")
+    return host_secrets.gathered(environment, None, sources).values.get("git", "")
 
 
 def test_git_is_not_asked_without_a_repository_over_http(tmp_path: Path, git: Git) -> None:
@@ -285,7 +287,7 @@ def test_a_rule_that_leads_to_ssh_asks_the_agent(tmp_path: Path, git: Git, real:
     assert found == rule(real, "https://hub.example.com/")
     assert git_logins.over_ssh(found) is agent
     project: Any = SimpleNamespace(lock=SimpleNamespace(external=[SimpleNamespace(source=HUB)]))
-    assert recipes._over_ssh(project, secrets.Secrets({}, {"git": found}, {}, True)) is agent
+    assert rust._over_ssh(project, host_secrets.Secrets({}, {"git": found}, {}, True)) is agent
 
 
 def test_a_rule_may_lead_from_ssh_to_a_login(tmp_path: Path, git: Git) -> None:
@@ -309,7 +311,7 @@ def test_the_keys_of_servers_over_ssh_are_known_to_cargo(tmp_path: Path, git: Gi
     config = tmp_path / "none" / "config.toml"
     config.write_text('[net.ssh]\nknown-hosts = ["mine.example.com ssh-rsa RUVF"]\n')
     source = "git+ssh://git@git.example.com:2222/a.git#1"
-    found = secrets.gathered({"HOME": str(tmp_path), "CARGO_HOME": str(tmp_path / "none")}, None, [HUB, source])
+    found = host_secrets.gathered({"HOME": str(tmp_path), "CARGO_HOME": str(tmp_path / "none")}, None, [HUB, source])
     assert tomllib.loads(found.values["cargo-config"])["net"]["ssh"]["known-hosts"] == [
         "[git.example.com]:2222 ssh-ed25519 QkJC",
         "hub.example.com ssh-rsa QUFB",
@@ -319,7 +321,7 @@ def test_the_keys_of_servers_over_ssh_are_known_to_cargo(tmp_path: Path, git: Gi
     # What is not reached over ssh needs none.
     git.rewrites()
     config.unlink()
-    assert "cargo-config" not in secrets.gathered({"HOME": str(tmp_path)}, None, [HUB]).values
+    assert "cargo-config" not in host_secrets.gathered({"HOME": str(tmp_path)}, None, [HUB]).values
 
 
 @pytest.mark.parametrize("real", ["/srv/mirror/", "file:///srv/mirror/", "C:/mirror/", "codecommit::eu://", "../"])
@@ -387,7 +389,7 @@ def test_only_a_cook_whose_dockerfile_takes_a_login_asks(tmp_path: Path) -> None
 
     def asked_for(layer: str) -> list[str]:
         step: Any = SimpleNamespace(spec=SimpleNamespace(layer=layer))
-        return recipes.downloaded(project, step)
+        return rust.downloaded(project, step)
 
     dockerfile.write_bytes((dockerfile_dir() / "Dockerfile.deps").read_bytes())
     assert [asked_for(layer) for layer in ("base", "runtime", "deps", "app")] == [[], [], [PRIVATE], []]

@@ -16,7 +16,7 @@ import pytest
 from layerdoit import history
 from layerdoit.history import LayerRecord, Run, store
 from layerdoit.history.crates import Crate
-from layerdoit.history.figures import figures
+from layerdoit.history.medians import figures
 
 VARIANT = "dev/host"
 
@@ -293,7 +293,7 @@ def test_the_present_run_is_not_compared_with_itself(tmp_path: Path) -> None:
 
 
 def test_only_recent_runs_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layerdoit.history.figures.RECENT", 2)
+    monkeypatch.setattr("layerdoit.history.medians.RECENT", 2)
     saved(tmp_path, app(50), app(1), app(3))
     assert history.of_layer(tmp_path, VARIANT, "app", cold=False) == history.Figures(2, 1, 3, 3, 2)
 

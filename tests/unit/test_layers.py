@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.layers import app, base, deps, plan, words
+from layerdoit.layers import plan, words
 from layerdoit.layers.key import Spec, digest, key, tag
+from layerdoit.layers.specs import app, base, deps
 
 TEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=5)
 

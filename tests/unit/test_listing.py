@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from layerdoit.errors import ProcessError, WorkspaceError
-from layerdoit.workspace.listing import Filter, Patterns, Place, decode, included, places, raw_listing, walk
+from layerdoit.core.errors import ProcessError, WorkspaceError
+from layerdoit.tree.listing import Filter, Patterns, Place, decode, included, places, raw_listing, walk
 
 PATHS = ("a", "b.log", "d/a", "d/b.log", "d/e/a", "d/e/b.log", "foo/a", "d/foo/a", "x[1]", "d/ab")
 RULES = (

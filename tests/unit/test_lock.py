@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.errors import WorkspaceError
-from layerdoit.workspace import lock as lockfile
-from layerdoit.workspace.lock import Lock, LockPackage
+from layerdoit.cargo import lock as lockfile
+from layerdoit.cargo.lock import Lock, LockPackage
+from layerdoit.core.errors import WorkspaceError
 
 INDEX = "registry+https://github.com/rust-lang/crates.io-index"
 GIT = "git+https://example.org/x.git?branch=main"

@@ -8,12 +8,12 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from layerdoit.errors import WorkspaceError
-from layerdoit.workspace import lock as lockfile
-from layerdoit.workspace import manifest
-from layerdoit.workspace.deps_inputs import inputs
-from layerdoit.workspace.discovery import find_root
-from layerdoit.workspace.selection import BuildOptions, Selection, select
+from layerdoit.cargo import lock as lockfile
+from layerdoit.cargo import manifest
+from layerdoit.cargo.deps_inputs import inputs
+from layerdoit.cargo.discovery import find_root
+from layerdoit.cargo.selection import BuildOptions, Selection, select
+from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layerdoit.cargo import cfg, lock, manifest, native
+from layerdoit.cargo.selection import BuildOptions, select
+from layerdoit.cargo.suite import SUITES as ALL_SUITES
 from layerdoit.config import Base, Config
-from layerdoit.resources import data_dir
-from layerdoit.workspace import cfg, lock, manifest, native
-from layerdoit.workspace.selection import BuildOptions, select
-from layerdoit.workspace.suite import SUITES as ALL_SUITES
+from layerdoit.core.resources import data_dir
 
 Entry = tuple[str, str, list[str]]
 SOURCE = 'source = "registry+https://example.com/index"\n'

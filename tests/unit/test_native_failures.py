@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit import diagnosis
+from layerdoit.cargo import failures
 from layerdoit.config import Base, Config, Dockerfiles
 
 RECORDED = Path(__file__).parent / "native_failures"
@@ -57,7 +57,7 @@ def test_every_recording_is_looked_at() -> None:
 
 @pytest.mark.parametrize("name", LACKS)
 def test_recorded_failures(name: str) -> None:
-    found = diagnosis.diagnose(recorded(name), "trixie")
+    found = failures.diagnose(recorded(name), "trixie")
     expected = LACKS[name]
     if expected is None:
         assert found is None
@@ -83,7 +83,7 @@ def test_recorded_failures(name: str) -> None:
     ],
 )
 def test_sentences_of_linkers_and_shells(text: str, build: str) -> None:
-    found = diagnosis.diagnose(text, "trixie")
+    found = failures.diagnose(text, "trixie")
     assert found is not None
     assert found.build[0] == build
 
@@ -103,12 +103,12 @@ def test_sentences_of_linkers_and_shells(text: str, build: str) -> None:
     ],
 )
 def test_other_failures_get_no_advice(text: str) -> None:
-    assert diagnosis.diagnose(text, "trixie") is None
+    assert failures.diagnose(text, "trixie") is None
 
 
 def test_only_the_failing_script_counts() -> None:
     before = "warning: x: The system library `alsa` required by crate `alsa-sys` was not found.\n"
-    found = diagnosis.diagnose(before + recorded("zlibng"), "trixie")
+    found = failures.diagnose(before + recorded("zlibng"), "trixie")
     assert found is not None
     assert found.build == ("cmake",)
 
@@ -123,13 +123,13 @@ def config(
 
 
 def test_advice_is_the_line_to_write() -> None:
-    advice = diagnosis.advice(recorded("openssl"), config({}))
+    advice = failures.advice(recorded("openssl"), config({}))
     assert advice is not None
     assert advice.sentence == "the build script of openssl-sys 0.9.118 lacks openssl.pc"
     lists = "packages: [libssl-dev], runtime_packages: [libssl3t64]"
     assert advice.setting == f"add to layerdoit.yaml: base: {{{lists}}}"
     there = config({"base.packages": "layerdoit.yaml:7"}, packages=("cmake",), runtime_packages=("tzdata",))
-    advice = diagnosis.advice(recorded("openssl"), there)
+    advice = failures.advice(recorded("openssl"), there)
     assert advice is not None
     lists = "packages: [cmake, libssl-dev], runtime_packages: [tzdata, libssl3t64]"
     assert advice.setting == f"set in layerdoit.yaml:7, under base: {lists}"
@@ -148,13 +148,13 @@ def test_advice_is_the_line_to_write() -> None:
     ],
 )
 def test_advice_names_packages_of_the_images(base: dict[str, str], lists: str) -> None:
-    advice = diagnosis.advice(recorded("openssl"), Config(base=Base(**base)))  # type: ignore[arg-type]
+    advice = failures.advice(recorded("openssl"), Config(base=Base(**base)))  # type: ignore[arg-type]
     assert advice is not None
     assert advice.setting == f"add to layerdoit.yaml: base: {{packages: {lists}}}"
 
 
 def test_advice_says_what_it_assumes() -> None:
-    advice = diagnosis.advice(recorded("openssl"), Config(base=Base(image="own/rust:7", runtime_image="ubuntu:24.04")))
+    advice = failures.advice(recorded("openssl"), Config(base=Base(image="own/rust:7", runtime_image="ubuntu:24.04")))
     assert advice is not None
     assert advice.setting == (
         "add to layerdoit.yaml: base: {packages: [libssl-dev], runtime_packages: [libssl3t64]}; these are names of"
@@ -165,27 +165,27 @@ def test_advice_says_what_it_assumes() -> None:
 def test_advice_where_the_suite_lacks_it() -> None:
     said = "error: failed to run custom build command for `webkit2gtk-sys v0.18.0`\n"
     said += "  Package webkit2gtk-4.0 was not found in the pkg-config search path.\n"
-    advice = diagnosis.advice(said, Config())
+    advice = failures.advice(said, Config())
     assert advice is not None
     assert advice.setting == (
         "only Debian 12 (bookworm) and Ubuntu 22.04 (jammy) have it: choose one with base.suite, or base.image and"
         " base.runtime_image"
     )
-    advice = diagnosis.advice(said, Config(base=Base(suite="bookworm")))
+    advice = failures.advice(said, Config(base=Base(suite="bookworm")))
     assert advice is not None
     assert "libwebkit2gtk-4.0-dev" in advice.setting
-    assert diagnosis.advice(said, Config(target="x86_64-unknown-linux-musl")) is None
+    assert failures.advice(said, Config(target="x86_64-unknown-linux-musl")) is None
 
 
 def test_no_advice_that_cannot_help() -> None:
-    assert diagnosis.advice(recorded("openssl"), config({}, packages=("libssl-dev",))) is None
-    assert diagnosis.advice(recorded("openssl"), config({}, target="x86_64-unknown-linux-musl")) is None
-    assert diagnosis.advice(recorded("zlibng"), config({}, target="x86_64-unknown-linux-musl")) is not None
+    assert failures.advice(recorded("openssl"), config({}, packages=("libssl-dev",))) is None
+    assert failures.advice(recorded("openssl"), config({}, target="x86_64-unknown-linux-musl")) is None
+    assert failures.advice(recorded("zlibng"), config({}, target="x86_64-unknown-linux-musl")) is not None
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(LACKS)), st.integers(0, 3000), st.integers(0, 3000)), max_size=4))
 def test_pieces_of_real_texts_never_break_it(pieces: list[tuple[str, int, int]]) -> None:
-    found = diagnosis.diagnose("".join(recorded(name)[start:end] for name, start, end in pieces), "bookworm")
+    found = failures.diagnose("".join(recorded(name)[start:end] for name, start, end in pieces), "bookworm")
     assert found is None or found.build
 
 
@@ -254,7 +254,7 @@ Caused by:
     ],
 )
 def test_a_git_dependency_that_cannot_be_fetched(host: str, cause: str, sentence: str, next_step: str) -> None:
-    found = diagnosis.advice(GIT.format(host, cause), Config())
+    found = failures.advice(GIT.format(host, cause), Config())
     assert found is not None
     assert found.sentence == sentence
     assert next_step in found.setting
@@ -269,10 +269,10 @@ def test_a_git_dependency_that_cannot_be_fetched(host: str, cause: str, sentence
 )
 def test_git_s_own_words_come_before_cargo_s(said: str) -> None:
     cause = "process didn't exit successfully: `git fetch --no-tags --force` (exit status: 128)"
-    found = diagnosis.advice(f"{said}\n{GIT.format('https://git.example.com', cause)}", Config())
+    found = failures.advice(f"{said}\n{GIT.format('https://git.example.com', cause)}", Config())
     assert found is not None
     assert "takes no login" in found.sentence
-    over_ssh = diagnosis.advice(f"{said}\n{GIT.format('ssh://git@git.example.com', cause)}", Config())
+    over_ssh = failures.advice(f"{said}\n{GIT.format('ssh://git@git.example.com', cause)}", Config())
     assert over_ssh is not None
     assert "cannot be fetched" in over_ssh.sentence
 
@@ -281,7 +281,7 @@ def test_a_dockerfile_of_one_s_own_has_to_take_the_login() -> None:
     words = GIT.format("https://git.example.com", "got 401; class=Net (12)")
     own, ours = Config(dockerfiles=Dockerfiles(deps="docker/deps")), Config()
     mount = "docker/deps has to mount it: RUN --mount=type=secret,id=git,"
-    found = [diagnosis.advice(words, config) for config in (own, ours)]
+    found = [failures.advice(words, config) for config in (own, ours)]
     assert [mount in advice.setting for advice in found if advice] == [True, False]
 
 
@@ -290,10 +290,10 @@ def test_a_target_that_cargo_s_configuration_names() -> None:
         "error[E0463]: can't find crate for `core`\n  |\n"
         "  = note: the `x86_64-unknown-linux-musl` target may not be installed\n"
     )
-    found = diagnosis.advice(words, Config())
+    found = failures.advice(words, Config())
     assert found is not None
     assert "add to layerdoit.yaml: target: x86_64-unknown-linux-musl" in found.setting
-    assert diagnosis.advice(words, Config(target="x86_64-unknown-linux-musl")) is None
+    assert failures.advice(words, Config(target="x86_64-unknown-linux-musl")) is None
 
 
 LINT = """\
@@ -325,7 +325,7 @@ ASKED = "   = note: requested on the command line with `-D unused-parens`"
 def test_a_warning_that_the_project_makes_an_error(note: str, who: str) -> None:
     """Rust releases add warnings: a project of last year that denies them does not compile."""
     said = LINT.format(note)
-    found = diagnosis.advice(said, Config())
+    found = failures.advice(said, Config())
     assert found is not None
     head, *shown = found.sentence.split("\n")
     assert head == f"{who} makes a warning an error"
@@ -333,6 +333,6 @@ def test_a_warning_that_the_project_makes_an_error(note: str, who: str) -> None:
     assert shown[-1] == "help: remove these parentheses"
     assert "env: {RUSTFLAGS: --cap-lints=warn}" in found.setting
     mistake = "error[E0425]: cannot find value `x` in this scope\n"
-    assert diagnosis.advice(said + mistake, Config()) is None
+    assert failures.advice(said + mistake, Config()) is None
     only_a_warning = said.replace("error: unnecessary", "warning: unnecessary")
-    assert diagnosis.advice(f"error: expected one of `!` or `::`\n\n{only_a_warning}", Config()) is None
+    assert failures.advice(f"error: expected one of `!` or `::`\n\n{only_a_warning}", Config()) is None

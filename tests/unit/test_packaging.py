@@ -6,7 +6,7 @@ import configparser
 from pathlib import Path
 
 import layerdoit
-from layerdoit.resources import dockerfile_dir
+from layerdoit.core.resources import dockerfile_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,14 +13,14 @@ from layerdoit import history
 from layerdoit.cache import forecast, retention
 from layerdoit.cache.retention import Policy, Rule
 from layerdoit.cache.usage import ImageUse, Usage
+from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine import transfers
 from layerdoit.engine.removal import Holder
 from layerdoit.engine.transfers import Layer
-from layerdoit.errors import LayerdoitError
+from layerdoit.front.verbs.plan import Foreseen, Travel
 from layerdoit.history import Figures, LayerRecord, Run
 from layerdoit.layers.key import ORDER, Spec
 from layerdoit.layers.plan import Action, Plan, Step
-from layerdoit.plugin.plan import Foreseen, Travel
 
 VARIANT = "dev/host"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.engine import plugin
+from layerdoit.engine import buildx_program
 
 Put = Callable[[str, bytes], Path]
 PROGRAM = b"\x7fELF\x02"
@@ -19,10 +19,10 @@ SCRIPT = b"#!/bin/sh\n"
 def _unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setattr(plugin, "_SYSTEM", (str(tmp_path / "system"),))
-    plugin.buildx.cache_clear()
+    monkeypatch.setattr(buildx_program, "_SYSTEM", (str(tmp_path / "system"),))
+    buildx_program.buildx.cache_clear()
     yield
-    plugin.buildx.cache_clear()
+    buildx_program.buildx.cache_clear()
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def put(tmp_path: Path) -> Put:
 def test_the_plugin_that_docker_would_start(put: Put, tmp_path: Path) -> None:
     put("bin/docker", PROGRAM)
     system = put("system/docker-buildx", PROGRAM)
-    assert plugin.buildx() == (str(system),)
-    plugin.buildx.cache_clear()
+    assert buildx_program.buildx() == (str(system),)
+    buildx_program.buildx.cache_clear()
     own = put("config/cli-plugins/docker-buildx", PROGRAM)
-    assert plugin.buildx() == (str(own),)
-    plugin.buildx.cache_clear()
+    assert buildx_program.buildx() == (str(own),)
+    buildx_program.buildx.cache_clear()
     extra = put("extra/docker-buildx", PROGRAM)
     put("config/config.json", json.dumps({"cliPluginsExtraDirs": [str(tmp_path / "extra")]}).encode())
-    assert plugin.buildx() == (str(extra),)
+    assert buildx_program.buildx() == (str(extra),)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_the_plugin_that_docker_would_start(put: Put, tmp_path: Path) -> None:
 def test_docker_is_asked_where_it_may_do_something_else(put: Put, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         put(name, content)
-    assert plugin.buildx() == ("docker", "buildx")
+    assert buildx_program.buildx() == ("docker", "buildx")
 
 
 def test_a_broken_configuration_is_dockers_to_complain_of(put: Put) -> None:
     put("bin/docker", PROGRAM)
     system = put("system/docker-buildx", PROGRAM)
     put("config/config.json", b"{")
-    assert plugin.buildx() == (str(system),)
+    assert buildx_program.buildx() == (str(system),)

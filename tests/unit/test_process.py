@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit import process, signals
-from layerdoit.errors import Interrupted, ProcessError
+from layerdoit.core import process, signals
+from layerdoit.core.errors import Interrupted, ProcessError
 
 PY = sys.executable
 LONG = 60
@@ -76,7 +76,7 @@ def test_capture_quick_returns_bytes(tmp_path: Path) -> None:
 
 def test_capture_quick_imports_no_plumbum() -> None:
     code = (
-        "import sys; from layerdoit import process; process.capture_quick(['true']);"
+        "import sys; from layerdoit.core import process; process.capture_quick(['true']);"
         "print([m for m in ('plumbum', 'docker', 'rich', 'yaml') if m in sys.modules])"
     )
     assert process.capture(python(code)).stdout == "[]\n"
@@ -296,8 +296,8 @@ def test_grandchildren_end_too(leaf: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 OUTER = """
 import sys
-from layerdoit import process, signals
-from layerdoit.errors import LayerdoitError
+from layerdoit.core import process, signals
+from layerdoit.core.errors import LayerdoitError
 def on_line(name, line):
     print(line, flush=True)
 try:
@@ -367,8 +367,8 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 IN_THREAD = """
 import signal, sys, threading
-from layerdoit import process, signals
-from layerdoit.errors import Interrupted
+from layerdoit.core import process, signals
+from layerdoit.core.errors import Interrupted
 started = threading.Event()
 def on_line(name, line):
     print(line, flush=True)

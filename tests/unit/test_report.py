@@ -14,10 +14,10 @@ from layerdoit import history
 from layerdoit.history import Figures, LayerRecord, Run
 from layerdoit.history.export import as_json
 from layerdoit.report import figures, markdown, terminal
+from layerdoit.report.change_kinds import Kind, kind_of
 from layerdoit.report.figures import Report, Trend, make
-from layerdoit.report.kinds import Kind, kind_of
+from layerdoit.report.formats import heading, one_line, when_text
 from layerdoit.report.sections import sections
-from layerdoit.report.wording import heading, one_line, when_text
 
 VARIANT = "dev/host"
 EDIT = "1 file changed: src/main.rs"

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from layerdoit.core.resources import dockerfile_dir
 from layerdoit.history import LayerRecord, crates
 from layerdoit.history.benchmarks import Recorded
 from layerdoit.history.crates import Crate
 from layerdoit.report import figures, html, markdown, terminal
-from layerdoit.report.crates import CrateFigures, slowest
 from layerdoit.report.sections import sections
-from layerdoit.resources import dockerfile_dir
+from layerdoit.report.slow_crates import CrateFigures, slowest
 
 VARIANT = "dev/host"
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from layerdoit.history import LayerRecord
 from layerdoit.report import charts, figures, html, markdown, terminal
 from layerdoit.report.markup import element
-from layerdoit.report.targets import check
+from layerdoit.report.target_checks import check
 
 EVIL = "<script>alert('&\"')</script>"
 VARIANT = "dev/host"

@@ -8,11 +8,11 @@ import pytest
 
 from layerdoit import config
 from layerdoit.config.targets import NAMES, Target, target
-from layerdoit.errors import ConfigError
+from layerdoit.core.errors import ConfigError
 from layerdoit.history import LayerRecord, Run, save
 from layerdoit.history.export import as_json
-from layerdoit.report import figures, targets
-from layerdoit.report.kinds import MEANING
+from layerdoit.report import figures, target_checks
+from layerdoit.report.change_kinds import MEANING
 
 
 def load(folder: Path, text: str) -> config.Config:
@@ -93,11 +93,11 @@ def test_every_name_is_measured() -> None:
     report = figures.make("shop", "dev/host", [])
     for name, unit in NAMES.items():
         limit = {"share": ">1%", "seconds": "<1s", "bytes": "<1MB"}[unit]
-        (found,) = targets.check(report, {name: limit})
+        (found,) = target_checks.check(report, {name: limit})
         assert (found.value, found.n, found.met, found.result) == (None, 0, False, "no data")
     plain = {name.removesuffix("_p90") for name, unit in NAMES.items() if unit == "seconds"}
-    assert plain == set(targets.KINDS)
-    assert set(targets.KINDS.values()) == set(MEANING) - {"pulled", "other"}
+    assert plain == set(target_checks.KINDS)
+    assert set(target_checks.KINDS.values()) == set(MEANING) - {"pulled", "other"}
 
 
 def test_they_are_compared(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_they_are_compared(tmp_path: Path) -> None:
         save(tmp_path, Run(f"{number}", 1.0, "image", "dev/host", "", "", number + 1.0), [deps, app])
     report = figures.make("shop", "dev/host", as_json(tmp_path))
     wanted = {"deps_hit_rate": ">=90%", "leaf_edit": "<6s", "leaf_edit_p90": "<5s", "app_size": "<1kB", "no_op": "<1s"}
-    found = targets.check(report, wanted)
+    found = target_checks.check(report, wanted)
     assert [one.line() for one in found] == [
         "deps_hit_rate: 90.0% (n=10), wanted >=90%: met",
         "leaf_edit: 6.0 s (n=9), wanted <6s: missed",
@@ -115,7 +115,12 @@ def test_they_are_compared(tmp_path: Path) -> None:
         "app_size: 1 kB (n=10), wanted <1kB: missed",
         "no_op: nothing measured, wanted <1s: no data",
     ]
-    assert [one.target.name for one in targets.failed(found)] == ["leaf_edit", "leaf_edit_p90", "app_size", "no_op"]
+    assert [one.target.name for one in target_checks.failed(found)] == [
+        "leaf_edit",
+        "leaf_edit_p90",
+        "app_size",
+        "no_op",
+    ]
     assert found[0].as_json() == {
         "name": "deps_hit_rate",
         "wanted": ">=90%",

@@ -9,31 +9,32 @@ from typing import Any
 
 import pytest
 
-from layerdoit import process, secrets
-from layerdoit.errors import ConfigError
+from layerdoit.build import host_secrets
+from layerdoit.core import process
+from layerdoit.core.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
 def no_secrets_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is masked for what another test registered, and this machine's own certificates do not count."""
     monkeypatch.setattr(process, "_secrets", set())
-    monkeypatch.setattr(secrets, "_SYSTEM_BUNDLES", ())
+    monkeypatch.setattr(host_secrets, "_SYSTEM_BUNDLES", ())
 
 
-def gathered(home: Path, project: Mapping[str, Any] | None = None, /, **environment: str) -> secrets.Secrets:
-    return secrets.gathered({"CARGO_HOME": str(home), **environment}, project)
+def gathered(home: Path, project: Mapping[str, Any] | None = None, /, **environment: str) -> host_secrets.Secrets:
+    return host_secrets.gathered({"CARGO_HOME": str(home), **environment}, project)
 
 
-def config(found: secrets.Secrets) -> dict[str, Any]:
+def config(found: host_secrets.Secrets) -> dict[str, Any]:
     return tomllib.loads(found.values.get("cargo-config", ""))
 
 
-def credentials(found: secrets.Secrets) -> dict[str, Any]:
+def credentials(found: host_secrets.Secrets) -> dict[str, Any]:
     return tomllib.loads(found.values.get("cargo-credentials", ""))
 
 
 def test_a_host_without_anything_gives_nothing(tmp_path: Path) -> None:
-    assert gathered(tmp_path) == secrets.Secrets({}, {}, {}, False)
+    assert gathered(tmp_path) == host_secrets.Secrets({}, {}, {}, False)
 
 
 def test_only_tables_that_say_where_crates_come_from_pass(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ def test_the_certificates_that_the_environment_names(tmp_path: Path, name: str) 
         gathered(tmp_path, None, **{name: str(bundle)})
     bundle.write_text("certificates")
     assert gathered(tmp_path, None, **{name: str(bundle)}).files == {"ca": bundle}
-    bundle.write_bytes(b"x" * (secrets.MAX_SECRET + 1))
+    bundle.write_bytes(b"x" * (host_secrets.MAX_SECRET + 1))
     with pytest.raises(ConfigError, match="larger than a build secret may be"):
         gathered(tmp_path, None, **{name: str(bundle)})
 
@@ -221,7 +222,7 @@ def test_the_certificates_that_the_environment_names(tmp_path: Path, name: str) 
 def test_without_a_name_the_system_s_certificates_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = tmp_path / "system.pem"
     bundle.write_text("certificates")
-    monkeypatch.setattr(secrets, "_SYSTEM_BUNDLES", (str(tmp_path / "none.pem"), str(bundle)))
+    monkeypatch.setattr(host_secrets, "_SYSTEM_BUNDLES", (str(tmp_path / "none.pem"), str(bundle)))
     assert gathered(tmp_path).files == {"ca": bundle}
 
 

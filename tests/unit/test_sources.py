@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.errors import WorkspaceError
-from layerdoit.workspace import sources
-from layerdoit.workspace.reading import RACY_NS, read_entry
-from layerdoit.workspace.sources import Sources, scan
+from layerdoit.core.errors import WorkspaceError
+from layerdoit.tree import sources
+from layerdoit.tree.entries import RACY_NS, read_entry
+from layerdoit.tree.sources import Sources, scan
 
 
 def write(path: Path, content: str = "") -> Path:

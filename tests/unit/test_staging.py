@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from layerdoit.errors import WorkspaceError
-from layerdoit.workspace import staging
-from layerdoit.workspace.sources import Sources, scan
-from layerdoit.workspace.staging import stage
+from layerdoit.core.errors import WorkspaceError
+from layerdoit.tree import staging
+from layerdoit.tree.sources import Sources, scan
+from layerdoit.tree.staging import stage
 
 NAMES = ("a", "b", "c", "d/e", "d/f", "d/g/h", "a/b", "a/c/d")
 CONTENTS = (b"one", b"two", b"six", b"longer")

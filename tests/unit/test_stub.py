@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerdoit.errors import WorkspaceError
-from layerdoit.workspace import lock as lockfile
-from layerdoit.workspace import manifest, stub
-from layerdoit.workspace.selection import Selection
+from layerdoit.cargo import lock as lockfile
+from layerdoit.cargo import manifest, stub
+from layerdoit.cargo.selection import Selection
+from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.checkup import libc
-from layerdoit.workspace.suite import SUITES, of_image
+from layerdoit.cargo.suite import SUITES, of_image
+from layerdoit.doctor import libc
 
 
 @pytest.mark.parametrize(

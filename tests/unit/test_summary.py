@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from layerdoit import summary
+from layerdoit.flows import summary
+from layerdoit.flows.summary import Phase
 from layerdoit.history import Figures, LayerRecord, Run, save
 from layerdoit.layers.key import Spec
 from layerdoit.layers.plan import Outcome, Step
-from layerdoit.summary import Phase
 
 
 def usual(median: float, n: int = 31, p90: float | None = None) -> Figures:

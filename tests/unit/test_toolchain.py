@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.errors import ProcessError, WorkspaceError
-from layerdoit.workspace.toolchain import Toolchain, detect
+from layerdoit.cargo.toolchain import Toolchain, detect
+from layerdoit.core.errors import ProcessError, WorkspaceError
 
 ANSWER = (
     "rustc {release} (x)\nbinary: rustc\ncommit-date: 2026-04-14\nhost: x86_64-unknown-linux-gnu\nrelease: {release}\n"

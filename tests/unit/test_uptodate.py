@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layerdoit.uptodate import Vouched
+from layerdoit.front.uptodate import Vouched
 
 
 def test_doit_takes_it_for_the_files_it_knows_and_looks_at_none() -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerdoit.explain import difference, sides
-from layerdoit.explain.report import Explanation
-from layerdoit.project import Project
+from layerdoit.explain.rendering import Explanation
+from layerdoit.project.project import Project
 
 SOURCE = "registry+https://github.com/rust-lang/crates.io-index"
 API = """\

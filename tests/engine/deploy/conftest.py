@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from layerdoit.deploy.base import DeployConfig
-from layerdoit.deploy.docker import DockerDeployment
+from layerdoit.deploy.docker.deployment import DockerDeployment
+from layerdoit.deploy.provider import DeployConfig
 from tests.engine.deploy.cycling import Make
 from tests.engine.static_program import program
 from tests.ports import PORT

@@ -6,15 +6,15 @@ import http.client
 from collections.abc import Callable
 from typing import Any
 
-from layerdoit import cycle
-from layerdoit.deploy.base import Release
-from layerdoit.deploy.docker import DockerDeployment
+from layerdoit.deploy.docker import swap
+from layerdoit.deploy.docker.deployment import DockerDeployment
+from layerdoit.deploy.provider import Release
 
 Make = Callable[..., DockerDeployment]
 
 
-def go(deployment: DockerDeployment, image: str, key: str = "k1") -> cycle.CycleResult:
-    return cycle.run(deployment, lambda: Release(image, key))
+def go(deployment: DockerDeployment, image: str, key: str = "k1") -> swap.CycleResult:
+    return swap.run(deployment, lambda: Release(image, key))
 
 
 def ask(address: str | None, timeout: float = 1.0) -> str | None:

@@ -15,9 +15,9 @@ from tests.ports import PORT
 
 DRIVER = """
 import os, signal, sys
-from layerdoit import cycle
-from layerdoit.deploy.base import DeployConfig, Release
-from layerdoit.deploy.docker import DockerDeployment
+from layerdoit.deploy.docker import swap as cycle
+from layerdoit.deploy.docker.deployment import DockerDeployment
+from layerdoit.deploy.provider import DeployConfig, Release
 from layerdoit.engine.containers import Containers
 project, image, way, limit, env = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:]
 changes = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from layerdoit.errors import ConfigError, DeployError, EngineError
+from layerdoit.core.errors import ConfigError, DeployError, EngineError
 from tests.engine.deploy.cycling import Make, ask, go, names
 from tests.ports import PORT
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from layerdoit.deploy.base import DeployConfig
-from layerdoit.deploy.docker import DockerDeployment
-from layerdoit.errors import DeployError
+from layerdoit.core.errors import DeployError
+from layerdoit.deploy.docker.deployment import DockerDeployment
+from layerdoit.deploy.provider import DeployConfig
 from tests.engine.deploy.cycling import Make, ask, go, names
 from tests.ports import PORT
 

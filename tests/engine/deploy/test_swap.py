@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from layerdoit.deploy import health
-from layerdoit.deploy.docker import DockerDeployment
+from layerdoit.deploy.docker import health
+from layerdoit.deploy.docker.deployment import DockerDeployment
 from tests.engine.deploy.cycling import Make, ask, go, names
 
 

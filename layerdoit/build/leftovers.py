@@ -1,0 +1,119 @@
+"""What a build from nothing takes the place of: it goes when the new one is there, and nothing else needs it.
+
+Noted before the build, in the state folder: a run that was killed leaves nothing that a later one does not take away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.core import state
+
+if TYPE_CHECKING:
+    from layerdoit.project.project import Project
+
+# "image <id>" and "mount <name>": left over. "use <plain name>" and "tried <plain name>": numbers of mounts.
+_FILE: Final = "renewal.json"
+
+
+def replacing(project: Project, tag: str) -> None:
+    """A build is about to take this tag: the image that has it will have none."""
+    described = project.images.inspect(tag)
+    if described is not None:
+        _keep(project.state, {f"image {described['Id']}": tag})
+
+
+# --- target mounts ---------------------------------------------------------------------------------------------------
+
+
+def mount(project: Project, plain: str) -> str:
+    """The mount in use. `plain`: its name by checkout, profile, target and chain of deps images."""
+    return _numbered(plain, _number(_read(project.state), f"use {plain}"))
+
+
+def new_mount(project: Project, plain: str) -> str:
+    """A mount that nothing has been compiled in yet. Until `adopt` it counts as left over."""
+    known = _read(project.state)
+    tried = max(_number(known, f"use {plain}"), _number(known, f"tried {plain}")) + 1
+    fresh = _numbered(plain, tried)
+    _keep(project.state, {f"mount {fresh}": "", f"tried {plain}": str(tried)})
+    return fresh
+
+
+def adopt(project: Project, fresh: str) -> None:
+    """The build in the new mount went well: from now on it is the one in use."""
+    plain, _, number = fresh.rpartition("~")
+    old = mount(project, plain)
+    _keep(project.state, {f"mount {old}": "", f"use {plain}": number}, without=(f"mount {fresh}", f"tried {plain}"))
+
+
+def drop_mount(project: Project, plain: str) -> None:
+    """No image is left that the mount in use fits."""
+    old = mount(project, plain)
+    _keep(project.state, {f"mount {old}": ""}, without=(f"use {plain}", f"tried {plain}"))
+
+
+# --- taking away -----------------------------------------------------------------------------------------------------
+
+
+def sweep(project: Project) -> None:
+    """Take away what is left over. What is in use stays, and is tried again by a later run."""
+    if not any(entry.startswith(("image ", "mount ")) for entry in _read(project.state)):
+        return
+    # A build that goes on in this checkout does so itself; one that a killed run left behind is ended.
+    with contextlib.suppress(BlockingIOError), state.locked(project.state, wait=False):
+        known = _read(project.state)
+        _keep(project.state, {}, without=(*_images_gone(project, known), *_mounts_gone(project, known)))
+
+
+def _images_gone(project: Project, known: Mapping[str, str]) -> Iterator[str]:
+    from layerdoit.engine import removal
+
+    for entry in known:
+        kind, _, image = entry.partition(" ")
+        if kind == "image":
+            described = project.images.inspect(image)
+            # One that has a tag, still or again, was not replaced.
+            if described is None or described.get("RepoTags") or not removal.remove_untagged(project.name, image):
+                yield entry
+
+
+def _mounts_gone(project: Project, known: Mapping[str, str]) -> Iterator[str]:
+    names = {entry.partition(" ")[2] for entry in known if entry.startswith("mount ")}
+    if not names:
+        return
+    from layerdoit.engine import mounts
+
+    there = mounts.of_project(project.name, project.config.builder)
+    records = [(record.id.partition("@")[0], record.record) for record in there]
+    busy = {name for name, record in records if name in names and not mounts.prune(record)}
+    yield from (f"mount {name}" for name in names - busy)
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def _numbered(plain: str, number: int) -> str:
+    return f"{plain}~{number}" if number else plain
+
+
+def _number(known: Mapping[str, str], entry: str) -> int:
+    text = known.get(entry, "")
+    return int(text) if text.isdecimal() else 0
+
+
+def _read(folder: Path) -> dict[str, str]:
+    return state.read_json(folder / _FILE)
+
+
+def _keep(folder: Path, entries: Mapping[str, str], without: Iterable[str] = ()) -> None:
+    """All of a change at once: a kill leaves the one state or the other."""
+    old = _read(folder)
+    dropped = set(without)
+    new = {name: value for name, value in {**old, **entries}.items() if name not in dropped}
+    if new != old:
+        state.write(folder / _FILE, json.dumps(new, indent=1, sort_keys=True))

@@ -1,0 +1,257 @@
+"""Which external crates the chosen packages, features and target compile, as far as it can be known without cargo.
+
+    built(ws, lock, selection, options, elsewhere) -> dict[ident, Crate]
+
+Features of local packages are resolved as cargo does. Cargo.lock holds the dependencies of external crates for all
+features that *any* member may switch on: where an inactive one reaches a crate, what lies below is only perhaps built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from layerdoit.cargo import cfg
+from layerdoit.core.platform import container_triple
+
+if TYPE_CHECKING:
+    from layerdoit.cargo.lock import Lock, LockPackage
+    from layerdoit.cargo.manifest import Dependency, Package, Workspace
+    from layerdoit.cargo.selection import BuildOptions, Selection
+
+Ident = tuple[str, str, str | None]
+Elsewhere = Callable[[str, str], bool]
+"""(dependant, crate) -> whether that dependency is not compiled on Linux."""
+
+
+@dataclass(frozen=True)
+class Crate:
+    """An external crate that is built. `features`: those that local packages ask for; `complete`: nobody else asks."""
+
+    package: LockPackage
+    certain: bool
+    via: tuple[str, ...]
+    """The way to it: a local package, then external ones."""
+    features: frozenset[str]
+    complete: bool
+    tainted: bool
+    """Something inactive reaches it as well, so that its dependencies in the lockfile are only perhaps used."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A local package's dependency on an external one."""
+
+    dependant: str
+    entry: LockPackage
+    features: frozenset[str]
+    active: bool
+
+
+def built(
+    ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions, elsewhere: Elsewhere
+) -> dict[Ident, Crate]:
+    """Every external crate that is, or perhaps is, compiled."""
+    active = _Local(ws, lock, options)
+    active.run(selection)
+    requests = list(active.requests())
+    return _External(lock, requests, elsewhere).crates()
+
+
+@dataclass
+class _Local:
+    """Features and dependencies of local packages, resolved from the selected ones on."""
+
+    ws: Workspace
+    lock: Lock
+    options: BuildOptions
+    features: dict[str, set[str]] = field(default_factory=dict)
+    used: dict[str, set[str]] = field(default_factory=dict)
+    """Package -> names of dependencies that are switched on, optional ones among them."""
+
+    def run(self, selection: Selection) -> None:
+        options = self.options
+        for key in selection.packages:
+            package = self.ws.packages[key]
+            wanted = set(package.features) if options.all_features else set()
+            if options.all_features:
+                wanted |= {f"dep:{item.name}" for item in package.dependencies if item.spec.get("optional")}
+            for name in options.features:
+                owner, _, rest = name.rpartition("/")
+                if owner in ("", package.name):
+                    wanted.add(rest)
+                elif owner in {item.name for item in package.dependencies}:
+                    wanted.add(name)
+            self._package(key, wanted, default=options.default_features)
+
+    @property
+    def triple(self) -> str:
+        return self.options.target or container_triple()
+
+    def _package(self, key: str, wanted: set[str], *, default: bool) -> None:
+        package = self.ws.packages.get(key)
+        if package is None:
+            return
+        new = key not in self.features
+        self.features.setdefault(key, set())
+        self.used.setdefault(key, set())
+        if new:
+            for dependency in package.dependencies:
+                if dependency.kind != "dev" and not dependency.spec.get("optional"):
+                    self._use(package, key, dependency, frozenset())
+        for name in sorted(wanted | ({"default"} if default else set())):
+            self._feature(key, package, name)
+
+    def _feature(self, key: str, package: Package, name: str) -> None:
+        if name in self.features[key]:
+            return
+        self.features[key].add(name)
+        target, slash, feature = name.partition("/")
+        weak = target.endswith("?")
+        target = target.removesuffix("?").removeprefix("dep:")
+        if not slash and name in package.features:
+            for enables in package.features[name]:
+                self._feature(key, package, enables)
+            return
+        for dependency in package.dependencies:
+            if dependency.name != target or dependency.kind == "dev":
+                continue
+            if not weak or target in self.used[key] or not dependency.spec.get("optional"):
+                self._use(package, key, dependency, frozenset((feature,)) if slash else frozenset())
+        if slash and not weak and target in package.features:
+            self._feature(key, package, target)
+
+    def _use(self, package: Package, key: str, dependency: Dependency, more: frozenset[str]) -> None:
+        if not cfg.applies(dependency.target, self.triple):
+            return
+        first = dependency.name not in self.used[key]
+        self.used[key].add(dependency.name)
+        if dependency.path is not None:
+            local = self.ws.by_dir.get(dependency.path)
+            if local is not None:
+                features, default = _asked(dependency)
+                self._package(local, set(features | more), default=default)
+        if first:  # weak features that waited for it
+            for name in [item for item in self.features[key] if item.startswith(f"{dependency.name}?/")]:
+                self.features[key].discard(name)
+                self._feature(key, package, name)
+
+    def requests(self) -> Iterator[_Request]:
+        """Every dependency of a local package on an external one, active and not."""
+        for key, package in self.ws.packages.items():
+            on = self.features.get(key)
+            forwarded = _forwarded(package)
+            for dependency in package.dependencies:
+                entry = self._entry(package, dependency) if dependency.path is None else None
+                if entry is None:
+                    continue
+                features, default = _asked(dependency)
+                base = features | (frozenset(("default",)) if default else frozenset())
+                # The lockfile is of all targets: what another one asks for stands in it too.
+                here = dependency.kind != "dev" and cfg.applies(dependency.target, self.triple)
+                runs = on is not None and here and dependency.name in self.used[key]
+                if package.member or runs:
+                    yield _Request(key, entry, base, runs)
+                for name in forwarded.get(dependency.name, ()):
+                    feature = name.partition("/")[2]
+                    yield _Request(key, entry, frozenset((feature,)), runs and on is not None and name in on)
+
+    def _entry(self, package: Package, dependency: Dependency) -> LockPackage | None:
+        own = self.lock.local(package.name, package.version)
+        for reference in own.dependencies if own else ():
+            if reference.partition(" ")[0] == dependency.package:
+                found = self.lock.find(reference)
+                if found is not None and found.source is not None:
+                    return found
+        return None
+
+
+def _asked(dependency: Dependency) -> tuple[frozenset[str], bool]:
+    spec = dependency.spec
+    default = spec.get("default-features", spec.get("default_features", True)) is not False
+    return frozenset(spec.get("features", ())), default
+
+
+def _forwarded(package: Package) -> dict[str, set[str]]:
+    """Dependency -> feature strings of a package that switch on features of it."""
+    out: dict[str, set[str]] = {}
+    for name in (name for enables in package.features.values() for name in enables):
+        dependency, slash, _ = name.partition("/")
+        if slash:
+            out.setdefault(dependency.removesuffix("?"), set()).add(name)
+    return out
+
+
+class _External:
+    """The locked graph of external crates below the requests."""
+
+    def __init__(self, lock: Lock, requests: list[_Request], elsewhere: Elsewhere) -> None:
+        self.lock = lock
+        self.elsewhere = elsewhere
+        self.asked: dict[Ident, set[str]] = {}
+        self.first: dict[Ident, str] = {}
+        for request in requests:
+            if request.active and not elsewhere(request.dependant, request.entry.name):
+                self.asked.setdefault(request.entry.ident, set()).update(request.features)
+                self.first.setdefault(request.entry.ident, request.dependant)
+        idle = [request.entry for request in requests if not request.active and not self._subsumed(request)]
+        self.tainted = set(self._below(idle))
+
+    def _subsumed(self, request: _Request) -> bool:
+        return request.features <= self.asked.get(request.entry.ident, set()) and request.entry.ident in self.asked
+
+    def _edges(self, package: LockPackage) -> Iterator[LockPackage]:
+        for reference in (*package.dependencies, *((package.replace,) if package.replace else ())):
+            found = self.lock.find(reference)
+            if found is not None and not self.elsewhere(package.name, found.name):
+                yield found
+
+    def _below(self, start: list[LockPackage]) -> Mapping[Ident, LockPackage]:
+        seen = {package.ident: package for package in start}
+        todo = list(start)
+        while todo:
+            for package in self._edges(todo.pop()):
+                if package.ident not in seen:
+                    seen[package.ident] = package
+                    todo.append(package)
+        return seen
+
+    def crates(self) -> dict[Ident, Crate]:
+        """Breadth first, so that `via` is a shortest way; ways over certain crates before others."""
+        by_ident = {package.ident: package for package in self.lock.packages}
+        via: dict[Ident, tuple[str, ...]] = {ident: (name,) for ident, name in self.first.items()}
+        certain = set(via)
+        doubtful: list[tuple[LockPackage, LockPackage]] = []
+        todo = [by_ident[ident] for ident in via]
+        askers: set[Ident] = set()  # crates that an external one asks for as well
+        for sure in (True, False):
+            if not sure:
+                for package, found in doubtful:
+                    if found.ident not in via:
+                        via[found.ident] = (*via[package.ident], package.name)
+                        todo.append(found)
+            while todo:
+                package = todo.pop(0)
+                for found in self._edges(package):
+                    askers.add(found.ident)
+                    if found.ident in via:
+                        continue
+                    if sure and package.ident in self.tainted:
+                        doubtful.append((package, found))
+                        continue
+                    via[found.ident] = (*via[package.ident], package.name)
+                    certain.update((found.ident,) if sure else ())
+                    todo.append(found)
+        return {
+            ident: Crate(
+                by_ident[ident],
+                ident in certain,
+                way,
+                frozenset(self.asked.get(ident, ())),
+                complete=ident not in askers,
+                tainted=ident in self.tainted,
+            )
+            for ident, way in via.items()
+            if by_ident[ident].source is not None
+        }

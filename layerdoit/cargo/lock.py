@@ -1,0 +1,239 @@
+"""Cargo.lock: a fast reader for cargo's own way of writing it, lookups, and a writer with local versions masked.
+
+load(root) -> Lock; parse(text, where) -> Lock
+Lock.find(reference) -> LockPackage | None      # "name", "name version", "name version (source)"
+Lock.local(name, version) -> LockPackage | None # the entry of a path package
+check(ws, lock)                                 # WorkspaceError when `--locked` would refuse the lockfile
+render(lock, masked) -> str                     # `masked`: (name, version) of local packages that become 0.0.0
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from layerdoit.cargo import cargo_config
+from layerdoit.cargo.inheritance import KINDS
+from layerdoit.core.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from layerdoit.cargo.manifest import Dependency, Package, Workspace
+
+MASKED = "0.0.0"
+# Formats 1 and 2 have no version line; the first keeps checksums in `[metadata]` and writes references in full.
+_WITH_METADATA, _UNNUMBERED = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class LockPackage:
+    """One `[[package]]`; `source` is None for a local package."""
+
+    name: str
+    version: str
+    source: str | None = None
+    checksum: str | None = None
+    dependencies: tuple[str, ...] = ()
+    replace: str | None = None
+
+    @property
+    def ident(self) -> tuple[str, str, str | None]:
+        return self.name, self.version, self.source
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A parsed Cargo.lock; `version` is the format."""
+
+    version: int
+    packages: tuple[LockPackage, ...]
+    unused: tuple[LockPackage, ...] = ()
+
+    @cached_property
+    def by_name(self) -> Mapping[str, tuple[LockPackage, ...]]:
+        out: dict[str, tuple[LockPackage, ...]] = {}
+        for package in self.packages:
+            out[package.name] = (*out.get(package.name, ()), package)
+        return out
+
+    def find(self, reference: str) -> LockPackage | None:
+        """The package that a `dependencies` or `replace` entry means."""
+        name, _, rest = reference.partition(" ")
+        candidates = self.by_name.get(name, ())
+        if not rest:
+            return candidates[0] if candidates else None
+        version, _, source = rest.partition(" ")
+        matching = [package for package in candidates if package.version == version]
+        if source:
+            wanted = _without_revision(source[1:-1])
+            return next((item for item in matching if item.source and _without_revision(item.source) == wanted), None)
+        # Without a source it is the only one of its version, or a local one beside others of the same version.
+        return next((package for package in matching if package.source is None), matching[0] if matching else None)
+
+    def local(self, name: str, version: str) -> LockPackage | None:
+        """The entry of a local package; its version may lag behind the manifest."""
+        candidates = [package for package in self.by_name.get(name, ()) if package.source is None]
+        exact = [package for package in candidates if package.version == version]
+        return next(iter(exact or candidates), None)
+
+    @property
+    def external(self) -> tuple[LockPackage, ...]:
+        """Every package that is not local: what an offline resolution must find in the index."""
+        return tuple(package for package in self.packages if package.source is not None)
+
+
+def _without_revision(source: str) -> str:
+    """The source as references name it: without the commit of a git source."""
+    return source.partition("#")[0]
+
+
+def load(root: Path) -> Lock:
+    """Read `root`/Cargo.lock."""
+    path = root / "Cargo.lock"
+    if not path.is_file():
+        hint = "run `cargo generate-lockfile` and commit Cargo.lock"
+        raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
+    return parse(cargo_config.read_text(path), str(path))
+
+
+def parse(text: str, where: str = "Cargo.lock") -> Lock:
+    """Parse lockfile text: cargo's own layout quickly, anything else as TOML."""
+    text = text.replace("\r\n", "\n")
+    lock = parse_canonical(text)
+    return lock if lock is not None else _from_toml(cargo_config.parse_toml(text, where), where)
+
+
+_VALUE = r'"([^"\\\n\x00-\x1f\x7f]*)"\n'
+_HEAD = re.compile(r"(?:#[^\n\x00-\x08\x0b-\x1f\x7f]*\n)*\n*(?:version = ([3-9])\n+)?")
+_ENTRY = re.compile(
+    rf"\[\[(package|patch\.unused)\]\]\nname = {_VALUE}version = {_VALUE}(?:source = {_VALUE})?(?:checksum = {_VALUE})?"
+    r'(?:dependencies = \[\n((?: "[^"\\\n\x00-\x1f\x7f]*",\n)+)\]\n)?'
+    rf"(?:replace = {_VALUE})?\n*"
+)
+
+
+def parse_canonical(text: str) -> Lock | None:
+    """The lock if every byte is as cargo writes it (format 2 and later), else None."""
+    head = _HEAD.match(text)
+    if head is None:
+        return None
+    position, end = head.end(), len(text)
+    packages: list[LockPackage] = []
+    unused: list[LockPackage] = []
+    match = _ENTRY.match
+    while position < end:
+        found = match(text, position)
+        if found is None:
+            return None
+        position = found.end()
+        table, name, version, source, checksum, listed, substitute = found.groups()
+        dependencies = tuple(listed[2:-3].split('",\n "')) if listed else ()
+        package = LockPackage(name, version, source, checksum, dependencies, substitute)
+        if table == "package":
+            if unused:
+                return None
+            packages.append(package)
+        else:
+            unused.append(package)
+    return Lock(int(head[1] or _UNNUMBERED), tuple(packages), tuple(unused))
+
+
+def _from_toml(data: Mapping[str, Any], where: str) -> Lock:
+    sums: Mapping[str, str] = data.get("metadata", {})
+    root = [data["root"]] if "root" in data else []
+    try:
+        packages = [_entry(table, sums) for table in (*root, *data.get("package", []))]
+        unused = [_entry(table, sums) for table in data.get("patch", {}).get("unused", [])]
+    except (KeyError, TypeError, AttributeError):
+        hint = "restore it from git or run `cargo generate-lockfile`"
+        raise WorkspaceError("this is not a lockfile that cargo wrote", where=where, hint=hint) from None
+    version = int(data.get("version", _WITH_METADATA if sums else _UNNUMBERED))
+    return Lock(version, tuple(packages), tuple(unused))
+
+
+def _entry(table: Mapping[str, Any], sums: Mapping[str, str]) -> LockPackage:
+    name, version, source = str(table["name"]), str(table["version"]), table.get("source")
+    checksum = table.get("checksum", sums.get(f"checksum {name} {version} ({source})"))
+    return LockPackage(name, version, source, checksum, tuple(table.get("dependencies", ())), table.get("replace"))
+
+
+def check(ws: Workspace, lock: Lock) -> None:
+    """Say early and in one sentence what `cargo build --locked` would say late: the lockfile lags behind."""
+    for package in ws.packages.values():
+        entry = lock.local(package.name, package.version)
+        if entry is None:
+            if package.member:
+                raise _stale(ws, package, f"Cargo.lock does not have the package `{package.name}`")
+            continue
+        if entry.version != package.version:
+            what = f"Cargo.lock has {package.name} {entry.version}, but the manifest says {package.version}"
+            raise _stale(ws, package, what)
+        locked = {reference.partition(" ")[0] for reference in entry.dependencies}
+        for dependency in package.dependencies:
+            if package.member and dependency.path is None and dependency.package not in locked:
+                what = f"Cargo.lock does not have the dependency `{dependency.package}` of `{package.name}`"
+                raise _stale(ws, package, what, place_of(dependency))
+
+
+def place_of(dependency: Dependency) -> tuple[str, ...]:
+    """Where a manifest names a dependency, as `toml_lines` takes it."""
+    table = (KINDS[dependency.kind], dependency.name)
+    return table if dependency.target is None else ("target", dependency.target, *table)
+
+
+def _stale(ws: Workspace, package: Package, what: str, place: Sequence[str] = ()) -> WorkspaceError:
+    from layerdoit.cargo import toml_lines
+
+    hint = "run `cargo update --workspace` and commit Cargo.lock"
+    manifest = ws.root / package.dir / "Cargo.toml"
+    line = toml_lines.where(str(manifest), manifest.read_text(encoding="utf-8"), place) if place else str(manifest)
+    return WorkspaceError(what, where=line, hint=hint)
+
+
+def render(lock: Lock, masked: Collection[tuple[str, str]]) -> str:
+    """The lockfile with the versions of `masked` local packages set to 0.0.0, references as short as cargo's."""
+
+    def mask(package: LockPackage) -> LockPackage:
+        hidden = package.source is None and (package.name, package.version) in masked
+        return replace(package, version=MASKED) if hidden else package
+
+    counts = Counter(mask(package).ident[:2] for package in lock.packages)
+    versions = Counter(name for name, _ in counts)
+
+    def reference(text: str) -> str:
+        found = lock.find(text)
+        if found is None:
+            return text
+        package = mask(found)
+        suffix = f" ({_without_revision(package.source)})" if package.source else ""
+        if lock.version == _WITH_METADATA or counts[package.ident[:2]] > 1:
+            return f"{package.name} {package.version}{suffix}"
+        return package.name if versions[package.name] == 1 else f"{package.name} {package.version}"
+
+    out = [f"version = {lock.version}\n"] if lock.version > _UNNUMBERED else []
+    ordered = sorted(map(mask, lock.packages), key=lambda item: (item.name, item.version, item.source or ""))
+    out += [_block("package", item, sorted(map(reference, item.dependencies)), lock.version) for item in ordered]
+    out += [_block("patch.unused", mask(package), [], lock.version) for package in lock.unused]
+    if lock.version == _WITH_METADATA:
+        sums = [item for item in lock.external if item.checksum]
+        lines = sorted(f'"checksum {p.name} {p.version} ({p.source})" = "{p.checksum}"\n' for p in sums)
+        out.append("[metadata]\n" + "".join(lines))
+    return "# This file is automatically @generated by Cargo.\n" + "\n".join(out)
+
+
+def _block(table: str, package: LockPackage, dependencies: list[str], version: int) -> str:
+    lines = [f"[[{table}]]", f'name = "{package.name}"', f'version = "{package.version}"']
+    if package.source is not None:
+        lines.append(f'source = "{package.source}"')
+    if package.checksum is not None and version > _WITH_METADATA:
+        lines.append(f'checksum = "{package.checksum}"')
+    if dependencies:
+        lines += ["dependencies = [", *(f' "{name}",' for name in dependencies), "]"]
+    if package.replace is not None:
+        lines.append(f'replace = "{package.replace}"')
+    return "\n".join(lines) + "\n"

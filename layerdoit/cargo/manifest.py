@@ -1,0 +1,356 @@
+"""The packages of a Cargo workspace, read from TOML alone; no cargo is needed.
+
+    load(root) -> Workspace          # members, local path dependencies, packages reached by [patch] and [replace]
+
+`Package.dir` is relative to the workspace root ("." , "crates/api", "../shared"). `Package.dependencies` has every
+dependency with inheritance (`workspace = true`) resolved to literal values. A second local package of the same name
+is listed as "name@version". `Workspace.context_path(dir)` says where a folder lies below the context root.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from layerdoit.cargo import cargo_config
+from layerdoit.cargo.discovery import beyond, binaries, expand, find_root, is_excluded, package_table, relative
+from layerdoit.cargo.inheritance import dependency_tables, inherited, inherits, merged
+from layerdoit.core.errors import WorkspaceError
+from layerdoit.tree import git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from layerdoit.cargo.cargo_config import Table
+
+_NAME = re.compile(r"[\w-]+")
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """One entry of a dependency table, with inheritance resolved."""
+
+    name: str
+    """The name in the table, by which features and sources call it."""
+    package: str
+    """The name of the package; differs from `name` when renamed."""
+    kind: str
+    """"normal", "build" or "dev"."""
+    target: str | None
+    """The key of its `[target.…]` table."""
+    spec: Table
+    """The literal specification without `path`."""
+    path: str | None
+    """The folder of a path dependency, relative to the workspace root."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A local package: a member, or a path dependency, or the target of a patch."""
+
+    name: str
+    version: str
+    dir: str
+    manifest: Table
+    member: bool
+    bins: tuple[str, ...]
+    has_lib: bool
+    proc_macro: bool
+    build_script: bool
+    edition: str = "2015"
+    crate_types: tuple[str, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    required_features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Binary -> its `required-features`."""
+    workspace_dir: str | None = None
+    """The folder of the workspace it inherits from; differs from "." for a package of another workspace."""
+
+    @property
+    def features(self) -> Mapping[str, list[str]]:
+        features: Mapping[str, list[str]] = self.manifest.get("features", {})
+        return features
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace root with everything local that it is built from."""
+
+    root: Path
+    manifest: Table
+    packages: Mapping[str, Package]
+    default_members: tuple[str, ...]
+    resolver: str
+    ups: int
+    config: Table
+    patched: frozenset[str] = frozenset()
+    """Packages that `[patch]` or `[replace]` points to; their versions matter to resolution."""
+
+    @cached_property
+    def by_dir(self) -> Mapping[str, str]:
+        """Folder -> key in `packages`."""
+        return {package.dir: key for key, package in self.packages.items()}
+
+    @property
+    def root_package(self) -> str | None:
+        return self.by_dir.get(".")
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Folders outside the root that builds read, sorted: local packages ("../shared"), vendored sources."""
+        folders = {package.dir for package in self.packages.values()}
+        folders.update(name for name in cargo_config.referenced(self.config, self.root) if (self.root / name).is_dir())
+        return tuple(sorted(filter(beyond, folders)))
+
+    def context_path(self, path: str) -> str:
+        """A path relative to the workspace root as a path relative to the context root."""
+        return posixpath.normpath("_/" * self.ups + path)
+
+
+def load(root: Path) -> Workspace:
+    """Read the workspace whose root manifest is `root`/Cargo.toml."""
+    path = root / "Cargo.toml"
+    if not path.is_file():
+        raise _missing(root, path.name, "name the folder of the Rust project, or run `cargo init`")
+    if not (root / "Cargo.lock").is_file():
+        raise _missing(root, "Cargo.lock", "run `cargo generate-lockfile` and commit Cargo.lock")
+    try:
+        return _Loader(root, cargo_config.read_toml(path)).workspace()
+    except _WRONG_TYPE:
+        raise _wrong_type(str(path)) from None
+
+
+def _missing(root: Path, name: str, hint: str) -> WorkspaceError:
+    """A file that is not there: often because it is that of a project around this folder."""
+    what = f"there is no {name} here"
+    try:
+        around = find_root(root)
+    except WorkspaceError:
+        around = root
+    if around != root:
+        what += f": this folder is inside the Rust project {around}"
+        hint = f"run it there; `doit layers` also takes --root {os.path.relpath(around)}"
+    return WorkspaceError(what, where=str(root), hint=hint)
+
+
+# What reading a table, a list or a string from a value of another type raises.
+_WRONG_TYPE = (AttributeError, KeyError, TypeError, ValueError)
+
+
+def _wrong_type(where: str) -> WorkspaceError:
+    hint = "run `cargo metadata`, it says which one"
+    return WorkspaceError("a value in this manifest has the wrong type", where=where, hint=hint)
+
+
+class _Loader:
+    """Follows members, path dependencies and patches the way cargo does."""
+
+    def __init__(self, root: Path, manifest: Table) -> None:
+        self.root = root
+        self.manifest = manifest
+        self.table: Table = manifest.get("workspace", {})
+        self.config = cargo_config.load(root)
+        self.manifests: dict[str, Table] = {".": manifest}
+        self.members: set[str] = set()
+        self.found: dict[str, Package] = {}
+
+    def workspace(self) -> Workspace:
+        self._check_lists()
+        if package_table(self.manifest):
+            self._visit(".", member=True, origin=".")
+        for pattern in self.table.get("members", []):
+            for folder in expand(self.root, pattern):
+                if not is_excluded(self.table, folder):
+                    self._visit(folder, member=True, origin=".")
+        patched = {self._visit(folder, member=False, origin=".") for folder in self._patch_paths()}
+        packages, keys = self._named()
+        members = [package.dir for package in packages.values() if package.member]
+        if not members:
+            raise WorkspaceError("this manifest has neither a [package] nor workspace members", where=self._file("."))
+        default = self._default_members(members)
+        return Workspace(
+            root=self.root,
+            manifest=self.manifest,
+            packages=packages,
+            default_members=tuple(sorted(keys[folder] for folder in default)),
+            resolver=self._resolver(),
+            ups=self._ups(packages),
+            config=self.config,
+            patched=frozenset(keys[folder] for folder in patched),
+        )
+
+    def _ups(self, packages: Mapping[str, Package]) -> int:
+        folders = [folder for package in packages.values() for folder in (package.dir, package.workspace_dir or ".")]
+        folders += cargo_config.referenced(self.config, self.root)
+        return max(folder.split("/").count("..") for folder in folders)
+
+    def _file(self, folder: str) -> str:
+        return str(self.root / folder / "Cargo.toml")
+
+    def _check_lists(self) -> None:
+        for tables in (self.manifest, self.config):
+            for name in ("profile", "patch"):
+                if not all(isinstance(table, dict) for table in tables.get(name, {}).values()):
+                    raise TypeError(name)
+        for name in ("members", "exclude", "default-members"):
+            value = self.table.get(name, [])
+            if not _strings(value):
+                raise WorkspaceError(f"workspace.{name} is not a list of strings", where=self._file("."))
+
+    def _patch_paths(self) -> Iterator[str]:
+        tables = [*self.manifest.get("patch", {}).values(), *self.config.get("patch", {}).values()]
+        for table in (*tables, self.manifest.get("replace", {})):
+            for spec in table.values():
+                if isinstance(spec, dict) and "path" in spec:
+                    yield relative(spec["path"], self.root)
+
+    def _resolver(self) -> str:
+        package = package_table(self.manifest)
+        named = self.table.get("resolver", package.get("resolver"))
+        if named is not None:
+            return str(named)
+        edition = inherited(package.get("edition"), "edition", self.table) if package else None
+        return {"2021": "2", "2024": "3"}.get(str(edition), "1")
+
+    def _default_members(self, members: list[str]) -> list[str]:
+        patterns = self.table.get("default-members")
+        if patterns is None:
+            return ["."] if "." in members else members
+        named = {folder for pattern in patterns for folder in expand(self.root, pattern)}
+        unknown = sorted(named - set(members))
+        if unknown:
+            raise WorkspaceError(f"default member `{unknown[0]}` is not a member", where=self._file("."))
+        return sorted(named)
+
+    def _named(self) -> tuple[dict[str, Package], dict[str, str]]:
+        packages: dict[str, Package] = {}
+        for package in sorted(self.found.values(), key=lambda item: (item.name, not item.member, item.dir)):
+            key = package.name
+            if key in packages:
+                key = f"{package.name}@{package.version}"
+            if key in packages:
+                what = f"two local packages are called `{key}`: {packages[key].dir} and {package.dir}"
+                raise WorkspaceError(what, where=self._file(package.dir), hint="rename one of them")
+            packages[key] = package
+        return packages, {package.dir: key for key, package in packages.items()}
+
+    def _read(self, folder: str, origin: str) -> Table:
+        manifest = self.manifests.get(folder)
+        if manifest is None:
+            path = self.root / folder / "Cargo.toml"
+            if not path.is_file():
+                raise self._missing(folder, origin)
+            manifest = self.manifests[folder] = cargo_config.read_toml(path)
+        return manifest
+
+    def _missing(self, folder: str, origin: str) -> WorkspaceError:
+        for module in git.empty_submodules(self.root):
+            if f"{folder}/".startswith(f"{module}/"):
+                what = f"it names a package in {folder}, of a submodule that is not checked out"
+                return WorkspaceError(what, where=self._file(origin), hint=f"git submodule update --init {module}")
+        what = f"it names a package in {folder}, but there is no Cargo.toml"
+        return WorkspaceError(what, where=self._file(origin), hint="add the package or remove the entry")
+
+    def _visit(self, folder: str, *, member: bool, origin: str) -> str:
+        """Load the package in `folder` and what it depends on by path; visited again when it proves to be a member."""
+        member = member or folder in self.members
+        if folder in self.found and self.found[folder].member >= member:
+            return folder
+        if member:
+            self.members.add(folder)
+        package = self._checked(folder, self._read(folder, origin), member)
+        self.found[folder] = package
+        for dependency in package.dependencies:
+            if dependency.path is not None and (member or dependency.kind != "dev"):
+                self._visit(dependency.path, member=member and self._joins(dependency.path, folder), origin=folder)
+        return folder
+
+    def _joins(self, folder: str, origin: str) -> bool:
+        """Does a member's path dependency in `folder` become a member too?"""
+        if "workspace" not in self.manifest or is_excluded(self.table, folder):
+            return False
+        if not folder.startswith(".."):
+            return True
+        pointer = package_table(self._read(folder, origin)).get("workspace")
+        return isinstance(pointer, str) and relative(f"{folder}/{pointer}", self.root) == "."
+
+    def _home(self, folder: str, manifest: Table) -> tuple[str | None, Table]:
+        """The folder and `[workspace]` table that a package inherits from."""
+        if "workspace" in manifest:
+            return folder, manifest["workspace"]
+        pointer = package_table(manifest).get("workspace")
+        if isinstance(pointer, str):
+            place = relative(f"{folder}/{pointer}", self.root)
+            return place, self._read(place, folder).get("workspace", {})
+        absolute = Path(os.path.normpath(self.root.absolute() / folder))
+        for parent in absolute.parents:
+            place = relative(parent, self.root)
+            if place in self.manifests or (parent / "Cargo.toml").is_file():
+                table = self._read(place, folder).get("workspace")
+                if table is not None and not is_excluded(table, absolute.relative_to(parent).as_posix()):
+                    return place, table
+        return None, {}
+
+    def _checked(self, folder: str, manifest: Table, member: bool) -> Package:
+        """The package in `folder`; values of a wrong type are the user's mistake, not ours."""
+        try:
+            name = package_table(manifest).get("name")
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise WorkspaceError("this manifest has no valid package.name", where=self._file(folder))
+            return self._package(folder, manifest, member)
+        except _WRONG_TYPE:
+            raise _wrong_type(self._file(folder)) from None
+
+    def _package(self, folder: str, manifest: Table, member: bool) -> Package:
+        section = package_table(manifest)
+        home, table = self._home(folder, manifest) if inherits(manifest) else (None, {})
+        edition = str(inherited(section.get("edition"), "edition", table) or "2015")
+        library: Table = manifest.get("lib", {})
+        kinds = library.get("crate-type", library.get("crate_type", []))
+        if not all(_strings(enables) for enables in manifest.get("features", {}).values()) or not _strings(kinds):
+            raise TypeError(folder)
+        place = self.root / folder
+        build = section.get("build")
+        bins, required = binaries(place, manifest, section["name"], edition)
+        return Package(
+            name=section["name"],
+            version=str(inherited(section.get("version"), "version", table) or "0.0.0"),
+            dir=folder,
+            manifest=manifest,
+            member=member,
+            bins=bins,
+            has_lib="lib" in manifest or (place / "src/lib.rs").is_file(),
+            proc_macro=bool(library.get("proc-macro", library.get("proc_macro", "proc-macro" in kinds))),
+            build_script=(place / "build.rs").is_file() if build in (None, True) else bool(build),
+            edition=edition,
+            crate_types=tuple(kinds),
+            dependencies=tuple(self._dependencies(folder, manifest, home, table)),
+            required_features=required,
+            workspace_dir=home,
+        )
+
+    def _dependencies(self, folder: str, manifest: Table, home: str | None, table: Table) -> Iterator[Dependency]:
+        for kind, target, entries in dependency_tables(manifest):
+            for name, raw in entries.items():
+                spec = {"version": raw} if isinstance(raw, str) else dict(raw)
+                base = folder
+                if spec.get("workspace") is True:
+                    shared = table.get("dependencies", {}).get(name)
+                    if shared is None:
+                        lacks = "no workspace has this package" if home is None else "workspace.dependencies lacks it"
+                        what = f"dependency `{name}` is to be inherited, but {lacks}"
+                        raise WorkspaceError(what, where=self._file(folder), hint="add it there or name a version here")
+                    spec, base = merged({"version": shared} if isinstance(shared, str) else shared, spec), home or "."
+                if not _strings(spec.get("features", [])):
+                    raise TypeError(name)
+                path = spec.pop("path", None)
+                where = relative(f"{base}/{path}", self.root) if isinstance(path, str) else None
+                yield Dependency(name, str(spec.get("package", name)), kind, target, spec, where)
+
+
+def _strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -1,0 +1,354 @@
+"""What crates need of the system: C libraries and programs, as Debian packages. The table is data/native.toml.
+
+    suites(config) -> Suites                                                    # whose package names it wants
+    needed(ws, lock, selection, options, suite, runtime) -> tuple[Need, ...]    # by crate; those that are certain first
+    packages(needs) -> Packages(build, run)                             # unique, sorted
+    table() -> Table                                                    # the data, for `diagnosis`
+
+Crates that bring all they need give no `Need`. `unknown(…)` names `-sys` crates that the table does not know.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from layerdoit.cargo.compiled_crates import Crate, built
+from layerdoit.cargo.suite import of_image
+from layerdoit.core.resources import data_dir
+
+if TYPE_CHECKING:
+    from layerdoit.cargo.lock import Lock
+    from layerdoit.cargo.manifest import Workspace
+    from layerdoit.cargo.selection import BuildOptions, Selection
+    from layerdoit.config import Config
+
+IMAGES = "base.suite, or base.image and base.runtime_image"
+"""The settings that choose a suite."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """One crate's need. `build` and `run` are Debian packages of the builder and the runtime image."""
+
+    crate: str
+    version: str
+    build: tuple[str, ...]
+    run: tuple[str, ...]
+    why: str
+    """Such as `links to openssl, through reqwest, native-tls`."""
+    certain: bool
+    """False: features that the lockfile does not tell decide; the packages do no harm if they are not needed."""
+    elsewhere: tuple[str, ...] = ()
+    """The suites that have what this one lacks, as people call them; empty where nothing is lacking."""
+
+
+@dataclass(frozen=True)
+class Packages:
+    """Debian packages of the builder and the runtime image, each sorted."""
+
+    build: tuple[str, ...] = ()
+    run: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A library or a program of the table, in one suite; the last three are names that build scripts know it by."""
+
+    name: str
+    build: tuple[str, ...]
+    run: tuple[str, ...]
+    library: bool
+    pc: tuple[str, ...] = ()
+    lib: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    """The suites that have it, where this one does not: then there are no packages."""
+
+
+@dataclass(frozen=True)
+class Suites:
+    """Whose package names builder and runtime image want: suites of the table. `doubt`: what of it is a guess."""
+
+    build: str
+    run: str
+    doubt: str = ""
+    """Such as `these are names of Debian 13 (trixie): …`; empty: nothing."""
+
+
+Asked = Mapping[str, tuple[frozenset[str], bool]]
+"""Crate that is built -> features that local packages ask it for, and whether nobody else asks."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """native.toml as it was written."""
+
+    data: Mapping[str, Any]
+
+    @functools.cached_property
+    def rules(self) -> Mapping[str, tuple[Mapping[str, Any], ...]]:
+        """Crate -> its rules, in the order of the file."""
+        out: dict[str, tuple[Mapping[str, Any], ...]] = {}
+        for rule in self.data["crate"]:
+            for name in rule["names"]:
+                out[name] = (*out.get(name, ()), rule)
+        return out
+
+    def providers(self, suite: str, runtime: str | None = None) -> Mapping[str, Provider]:
+        """Name -> library or program, with the package names of `suite`, in the runtime image those of `runtime`.
+
+        Of a suite that the table does not have, the names of the one that stands in for it.
+        """
+        build, run = self.known(suite), self.known(runtime or suite)
+        out = {}
+        for kind in ("library", "tool"):
+            for name, entry in self.data[kind].items():
+                texts = ("pc", "lib", "header", "programs", "unless")
+                lists: dict[str, Any] = {key: tuple(entry.get(key, ())) for key in texts}
+                only = entry.get("suites", (build, run))
+                if build in only and run in only:
+                    lists["build"] = tuple(entry.get(build, {}).get("build", entry["build"]))
+                    lists["run"] = tuple(entry.get(run, {}).get("run", entry.get("run", ())))
+                else:
+                    lists |= {"build": (), "run": (), "elsewhere": tuple(map(self.called, only))}
+                out[name] = Provider(name=name, library=kind == "library", **lists)
+        return out
+
+    @functools.cached_property
+    def suites(self) -> tuple[str, ...]:
+        """Other suites than the one that the names are of."""
+        own = (name for name, entry in self.data["suites"].items() if "like" not in entry)
+        return tuple(sorted(set(own) - {self.data["suite"]}))
+
+    def known(self, suite: str) -> str:
+        """The suite of the table whose names stand for those of `suite`: its own, if they are here."""
+        newest: str = self.data["suite"]
+        entry = self.data["suites"].get(suite)
+        return str(entry.get("like", suite)) if entry else newest
+
+    def called(self, suite: str) -> str:
+        """`Ubuntu 24.04 (noble)`; the bare name of a suite that the table does not have."""
+        entry = self.data["suites"].get(suite)
+        return f"{entry['called']} ({suite})" if entry else suite
+
+    @functools.cached_property
+    def of_alpine(self) -> Mapping[str, str]:
+        """Alpine's package -> the library or program that it is."""
+        out: dict[str, str] = {}
+        for kind in ("tool", "library"):
+            for name, entry in self.data[kind].items():
+                if (own := entry.get("alpine")) is not None:
+                    out |= dict.fromkeys((*own.get("build", entry["build"]), *own.get("run", ())), name)
+        return out
+
+    def elsewhere(self, dependant: str, crate: str) -> bool:
+        """Whether a dependency in the lockfile is not compiled on Linux."""
+        return crate in self._elsewhere_of.get(dependant, ()) or self._elsewhere.match(crate) is not None
+
+    def switched_on(self, dependant: str, crate: str, asked: Asked) -> bool | None:
+        """Whether `dependant` uses an optional dependency of the table; None: not known, or always."""
+        rules = self._optional.get((dependant, crate), ())
+        known = [_switched_on(rule, asked) for rule in rules]
+        if not known or None in known:
+            return None
+        return any(known)
+
+    def idle(self, asked: Asked) -> frozenset[tuple[str, str]]:
+        """(crate, dependency) of the table, of crates that are built, that nobody switches on."""
+        edges = (edge for edge in self._optional if edge[0] in asked)
+        return frozenset(edge for edge in edges if self.switched_on(*edge, asked) is False)
+
+    @functools.cached_property
+    def _optional(self) -> Mapping[tuple[str, str], tuple[Mapping[str, Any], ...]]:
+        out: dict[tuple[str, str], tuple[Mapping[str, Any], ...]] = {}
+        for rule in self.data["optional"]:
+            for edge in ((rule["of"], crate) for crate in rule["crates"]):
+                out[edge] = (*out.get(edge, ()), rule)
+        return out
+
+    @functools.cached_property
+    def _elsewhere(self) -> re.Pattern[str]:
+        names = (".*".join(map(re.escape, name.split("*"))) for name in self.data["elsewhere"])
+        return re.compile(rf"(?:{'|'.join(names)})\Z")
+
+    @functools.cached_property
+    def _elsewhere_of(self) -> Mapping[str, frozenset[str]]:
+        return {name: frozenset(crates) for name, crates in self.data["elsewhere_of"].items()}
+
+
+@functools.cache
+def table() -> Table:
+    """The table that comes with the package."""
+    with open(data_dir() / "native.toml", "rb") as file:
+        return Table(tomllib.load(file))
+
+
+def default_suites() -> Suites:
+    """Those of a project without a configuration."""
+    newest: str = table().data["suite"]
+    return Suites(newest, newest)
+
+
+def suites(config: Config) -> Suites:
+    """The suites of a configuration's images, as far as their names tell; `base.suite` where they do not."""
+    data, base = table(), config.base
+    told = {image: of_image(image) for image in (base.image, base.runtime_image) if image}
+    build, run = ((image and told[image]) or base.suite for image in (base.image, base.runtime_image))
+    doubts = [
+        f"these are names of {data.called(data.known(suite))}, the nearest here to {data.called(suite)}"
+        for suite in dict.fromkeys((build, run))
+        if data.known(suite) != suite
+    ]
+    silent = [image for image, suite in told.items() if suite is None]
+    if silent and "base.suite" not in config.where:
+        unknown = f"the suite of {' and '.join(silent)} is not known (base.suite tells it)"
+        doubts.insert(0, f"these are names of {data.called(base.suite)}: {unknown}")
+    return Suites(data.known(build), data.known(run), "; ".join(doubts))
+
+
+def needed(
+    ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions, suite: str, runtime: str | None = None
+) -> tuple[Need, ...]:
+    """What the crates that are built for `selection` need, besides what every builder has.
+
+    Names are those of `suite`, in the runtime image of `runtime` where that is another one.
+    """
+    data = table()
+    crates, asked = _crates(ws, lock, selection, options)
+    providers = data.providers(suite, runtime)
+    found = [
+        _need(crate, rule, certain, providers, options.target)
+        for crate in crates
+        for rule in data.rules.get(crate.package.name, ())
+        if rule["needs"] and (certain := _verdict(crate, rule, asked)) is not None
+    ]
+    merged = {(need.crate, need.version, need.build): need for need in sorted(found, key=lambda item: item.certain)}
+    return tuple(sorted(merged.values(), key=lambda item: (not item.certain, item.crate, item.version, item.build)))
+
+
+def unknown(ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions) -> tuple[str, ...]:
+    """`-sys` crates that are built and that the table does not know: they may need something."""
+    data = table()
+    names = {crate.package.name for crate in _crates(ws, lock, selection, options)[0]}
+    return tuple(sorted(name for name in names if re.search(r"[-_]sys\d*$", name) and name not in data.rules))
+
+
+def packages(needs: Iterable[Need]) -> Packages:
+    """All packages of some needs."""
+    listed = tuple(needs)
+    build = {name for need in listed for name in need.build}
+    return Packages(tuple(sorted(build)), tuple(sorted({name for need in listed for name in need.run})))
+
+
+def _crates(ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions) -> tuple[list[Crate], Asked]:
+    """What is built, without the optional dependencies that nobody switches on, and who asks for what."""
+    data = table()
+    first = built(ws, lock, selection, options, data.elsewhere)
+    asked = _asked(first.values())
+    idle = data.idle(asked)
+
+    def elsewhere(dependant: str, crate: str) -> bool:
+        return (dependant, crate) in idle or data.elsewhere(dependant, crate)
+
+    crates = list((built(ws, lock, selection, options, elsewhere) if idle else first).values())
+    certain = {crate.package.name for crate in crates if crate.certain}
+
+    def settled(crate: Crate) -> Crate:
+        """What an inactive feature reaches as well is certain where an active one is known to."""
+        if crate.certain or not certain.intersection(crate.via[-1:]):
+            return crate
+        return replace(crate, certain=data.switched_on(crate.via[-1], crate.package.name, asked) is True)
+
+    return [settled(crate) for crate in crates], _asked(crates)
+
+
+def _asked(crates: Iterable[Crate]) -> Asked:
+    """Of several versions of a crate, all features that any of them is asked for."""
+    out: dict[str, tuple[frozenset[str], bool]] = {}
+    for crate in crates:
+        features, complete = out.get(crate.package.name, (frozenset(), True))
+        out[crate.package.name] = (features | crate.features, complete and crate.complete)
+    return out
+
+
+def _switched_on(rule: Mapping[str, Any], asked: Asked) -> bool | None:
+    """Whether a feature of a rule `[[optional]]` is asked for; None where others may ask too."""
+    none: tuple[frozenset[str], bool] = (frozenset(), True)
+    pairs = [(asked.get(name, none), frozenset(features)) for name, features in rule["asked"].items()]
+    hits = frozenset().union(*(features & wanted for (features, _), wanted in pairs))
+    if hits - {"default"}:
+        return True
+    sure = rule.get("only_asked", False) or all(complete for (_, complete), _ in pairs)
+    return False if sure and not hits else None
+
+
+def _verdict(crate: Crate, rule: Mapping[str, Any], asked: Asked) -> bool | None:
+    """Whether the rule's needs are certain (True), possible (False), or none (None)."""
+    if not fits(crate.package.version, rule.get("versions", "")) or asked.keys() & rule.get("unless_built", ()):
+        return None
+    if any(name in asked and asked[name][0].intersection(on) for name, on in rule.get("unless_asked", {}).items()):
+        return None
+    certain = crate.certain
+    locked = {reference.partition(" ")[0] for reference in crate.package.dependencies}
+    shown = bool(locked.intersection(rule.get("unless_locked", ())))
+    lacks = "when_locked" in rule and not locked.intersection(rule["when_locked"])
+    if shown or lacks:
+        # What an inactive feature put into the lockfile shows nothing.
+        if lacks or not crate.tainted:
+            return None
+        certain = False
+    if crate.features.intersection(rule.get("unless_features", ())):
+        return None
+    if "unless_features" in rule and not crate.complete and not ("unless_locked" in rule and not crate.tainted):
+        certain = False
+    if "when_features" in rule and not crate.features.intersection(rule["when_features"]):
+        # Nobody known asks for it; others may, but rarely do: what is not asked for is not proposed.
+        return None
+    return certain
+
+
+def _need(
+    crate: Crate, rule: Mapping[str, Any], certain: bool, providers: Mapping[str, Provider], target: str | None
+) -> Need:
+    wanted = [providers[name] for name in rule["needs"]]
+    static = target is not None and "musl" in target
+    usable = [item for item in wanted if not (static and item.library and item.run)]
+    verb = "links to" if any(item.library and (item.run or item.elsewhere) for item in wanted) else "is built with"
+    why = f"{verb} {' and '.join(item.name for item in wanted)}"
+    elsewhere = tuple(dict.fromkeys(name for item in usable for name in item.elsewhere))
+    if elsewhere:
+        why += f", which only {' and '.join(elsewhere)} have"
+    if len(usable) < len(wanted):
+        why += f", which Debian does not have for {target}: use the crate's vendored or bundled feature"
+    if len(crate.via) > 1:
+        why += f", through {', '.join(crate.via[1:])}"
+    build = tuple(dict.fromkeys(name for item in usable for name in item.build))
+    run = tuple(dict.fromkeys(name for item in usable for name in item.run))
+    return Need(crate.package.name, crate.package.version, build, run, why, certain, elsewhere)
+
+
+def fits(version: str, conditions: str) -> bool:
+    """Whether `1.2.3` fulfils all of `>=1, <2.5`; no condition always fits."""
+    have = _numbers(version)
+    for condition in filter(None, (part.strip() for part in conditions.split(","))):
+        found = re.fullmatch(r"(>=|<=|<|>|=)\s*([\d.]+)", condition)
+        if found is None:
+            raise ValueError(f"no version condition: {condition}")
+        wanted = _numbers(found[2])
+        order = (have > wanted) - (have < wanted)
+        if order not in {">=": (0, 1), "<=": (0, -1), "<": (-1,), ">": (1,), "=": (0,)}[found[1]]:
+            return False
+    return True
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    core = re.match(r"[\d.]*", version)
+    parts = [int(part) for part in (core[0] if core else "").split(".") if part.isdigit()]
+    return (*parts, 0, 0, 0)[:3]

@@ -1,0 +1,115 @@
+"""Which packages and binaries are built, and with which options.
+
+select(ws, packages, bins, build=None) -> Selection
+BuildOptions(profile, features, all_features, default_features, target, env)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from layerdoit.core.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from layerdoit.cargo.manifest import Package, Workspace
+
+_HELPERS = frozenset(("xtask",))
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How cargo is called; all of it is part of the deps key."""
+
+    profile: str = "release"
+    features: tuple[str, ...] = ()
+    all_features: bool = False
+    default_features: bool = True
+    target: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    """Environment variables that reach rustc or build scripts: RUSTFLAGS, CFLAGS, …"""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The chosen packages (keys of `Workspace.packages`) and (package, binary) pairs, both sorted."""
+
+    packages: tuple[str, ...]
+    bins: tuple[tuple[str, str], ...]
+
+
+def select(
+    ws: Workspace, packages: Sequence[str] = (), bins: Sequence[str] = (), build: BuildOptions | None = None
+) -> Selection:
+    """Choose what to build: what is named, else every default member that has a binary (`xtask` left out)."""
+    options = build or BuildOptions()
+    members = {key: package for key, package in ws.packages.items() if package.member}
+    for name in packages:
+        if name not in members:
+            raise _unknown("package", name, members, ws)
+    pool = list(packages) or [key for key in ws.default_members if key not in _HELPERS]
+    if bins:
+        pairs = [_owner(ws, name, pool, members, restricted=bool(packages)) for name in bins]
+        chosen = {*packages, *(key for key, _ in pairs)}
+        return Selection(tuple(sorted(chosen)), tuple(sorted(set(pairs))))
+    pairs = [(key, name) for key in pool for name in members[key].bins if _enabled(members[key], name, options)]
+    for key in packages:
+        if not members[key].bins:
+            what = f"package `{key}` has no binary"
+            raise WorkspaceError(what, where=_where(ws, members[key]), hint=_with_binaries(members))
+    if not pairs:
+        what = "no default member of this workspace has a binary"
+        raise WorkspaceError(what, where=str(ws.root / "Cargo.toml"), hint=_with_binaries(members))
+    return Selection(tuple(sorted({key for key, _ in pairs})), tuple(sorted(set(pairs))))
+
+
+def _where(ws: Workspace, package: Package) -> str:
+    return str(ws.root / package.dir / "Cargo.toml")
+
+
+def _with_binaries(members: dict[str, Package]) -> str:
+    names = [key for key, package in members.items() if package.bins]
+    return f"packages with binaries: {', '.join(names)}" if names else "add a src/main.rs or a [[bin]] table"
+
+
+def _unknown(what: str, name: str, valid: Iterable[str], ws: Workspace) -> WorkspaceError:
+    import difflib  # only a mistake pays for it
+
+    names = sorted(valid)
+    near = difflib.get_close_matches(name, names, 1)
+    hint = f"did you mean `{near[0]}`?" if near else f"valid: {', '.join(names)}"
+    return WorkspaceError(f"there is no {what} `{name}`", where=str(ws.root / "Cargo.toml"), hint=hint)
+
+
+def _owner(
+    ws: Workspace, name: str, pool: list[str], members: dict[str, Package], *, restricted: bool
+) -> tuple[str, str]:
+    """The package that a binary belongs to: one of `pool`, else, unless packages were named, any member."""
+    owners = [key for key in pool if name in members[key].bins]
+    if not owners and not restricted:
+        owners = [key for key, package in members.items() if name in package.bins]
+    if not owners:
+        searched = pool if restricted else list(members)
+        raise _unknown("binary", name, {item for key in searched for item in members[key].bins}, ws)
+    if len(owners) > 1:
+        what = f"binary `{name}` exists in {' and '.join(owners)}"
+        raise WorkspaceError(what, where=str(ws.root / "Cargo.toml"), hint="name the package too")
+    return owners[0], name
+
+
+def _enabled(package: Package, name: str, options: BuildOptions) -> bool:
+    """Would cargo build this binary, or skip it because of its `required-features`?"""
+    required = package.required_features.get(name, ())
+    if options.all_features or not required:
+        return True
+    todo = [item.removeprefix(f"{package.name}/") for item in options.features]
+    todo += ["default"] if options.default_features else []
+    active: set[str] = set()
+    while todo:
+        feature = todo.pop()
+        if feature not in active:
+            active.add(feature)
+            todo += package.features.get(feature, [])
+    return set(required) <= active

@@ -1,0 +1,389 @@
+"""The one gate for processes: run, capture, stream, end them when the user interrupts, keep secrets out of the text.
+
+A child runs in a session of its own, so that Ctrl-C reaches only this process, which then ends the child's whole
+process group: interrupt, terminate, kill. The signal handlers only post to a queue that the waiting loop reads: no
+exception can strike between starting a child and having it under control.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from layerdoit.core.errors import Interrupted, ProcessError
+from layerdoit.core.signals import Events, ended_at_exit, next_event, posted_to
+
+INTERRUPT_GRACE: Final = 8.0
+"""Seconds a child has to end by itself after SIGINT; BuildKit needs a moment to cancel a running step."""
+TERMINATE_GRACE: Final = 3.0
+"""Seconds after SIGTERM, before SIGKILL."""
+GROUP_GRACE: Final = 1.0
+"""Seconds that grandchildren have to end after their parent did."""
+DRAIN_GRACE: Final = 2.0
+"""Seconds of silence after a child's end before output held open by a process it left behind is given up."""
+TAIL_LINES: Final = 20
+
+_MIN_SECRET: Final = 4
+_MASK: Final = "***"
+
+_PACKAGES: Final[Mapping[str, str]] = {
+    "docker": "docker.io (Debian, Ubuntu) or docker-ce-cli (download.docker.com)",
+    "git": "git",
+    "cargo": "rustup or cargo",
+    "rustc": "rustup or rustc",
+    "rustup": "rustup",
+    "kubectl": "kubernetes-client or kubectl",
+    "az": "azure-cli",
+    "rsync": "rsync",
+    "mmdebstrap": "mmdebstrap",
+    "tar": "tar",
+    "ssh": "openssh-client",
+}
+
+OnLine = Callable[[str, str], None]
+"""Called with the stream's name ("stdout" or "stderr") and one line without its end."""
+
+
+class ProgramMissing(ProcessError):
+    """The program is not installed, or not on PATH."""
+
+
+class TookTooLong(ProcessError):
+    """The command did not end in the time that it was given."""
+
+
+class CommandFailed(ProcessError):
+    """The command ended with an unexpected exit code."""
+
+    def __init__(self, argv: Sequence[str], code: int, stdout: str, stderr: str) -> None:
+        self.code = code
+        self.stdout = redact(stdout)
+        self.stderr = redact(stderr)
+        said = (self.stderr.strip() or self.stdout.strip()).splitlines()[-TAIL_LINES:]
+        how = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
+        super().__init__("\n".join([f"`{shown(argv)}` {how}" + (":" if said else ""), *said]))
+
+
+@dataclass(frozen=True)
+class Completed:
+    code: int
+    stdout: str
+    stderr: str
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+_secrets: set[str] = set()
+
+
+def register_secret(value: str) -> None:
+    """From now on `value` is masked by `redact`: as it is, percent-encoded, and line by line.
+
+    Values shorter than four characters are not registered: masking them would shred every log.
+    """
+    from urllib.parse import quote
+
+    for line in value.splitlines():
+        text = line.strip()
+        if len(text) >= _MIN_SECRET and not text.startswith("-----"):
+            _secrets.update({text, quote(text, safe=""), quote(text)})
+
+
+def redact(text: str) -> str:
+    # Longest first: a secret may contain another one.
+    for secret in sorted(_secrets, key=len, reverse=True):
+        if secret in text:
+            text = text.replace(secret, _MASK)
+    return text
+
+
+def shown(argv: Sequence[str]) -> str:
+    """The command as a user could type it, without secrets."""
+    return redact(shlex.join(str(arg) for arg in argv))
+
+
+# --- the four ways to run --------------------------------------------------------------------------------------------
+
+
+def capture_quick(argv: Sequence[str], cwd: str | Path | None = None) -> bytes:
+    """Standard output of a short command. Only the standard library: for the path on which nothing is to be done."""
+    try:
+        done = subprocess.run(list(argv), cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except KeyboardInterrupt:
+        raise Interrupted(signal.SIGINT) from None
+    except OSError as error:
+        raise _not_started(argv, cwd, error) from error
+    if done.returncode != 0:
+        raise CommandFailed(argv, done.returncode, _text(done.stdout), _text(done.stderr))
+    return done.stdout
+
+
+def capture(
+    argv: Sequence[str],
+    *,
+    cwd: str | Path | None = None,
+    env: Mapping[str, str] | None = None,
+    check: bool = True,
+    input: str | bytes | None = None,  # noqa: A002 - as subprocess calls it
+    seconds: float | None = None,
+) -> Completed:
+    """Run to the end and return all output. `env` is added to the present environment.
+
+    Raises `TookTooLong` where the end does not come within `seconds`; the child is ended then.
+    """
+    fed = input.encode() if isinstance(input, str) else input
+    parts: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+    graces = (INTERRUPT_GRACE, TERMINATE_GRACE) if seconds is None else (GROUP_GRACE, GROUP_GRACE)
+    code = _run(argv, cwd, env, lambda name, data: parts[name].append(data), fed=fed, graces=graces, seconds=seconds)
+    result = Completed(code, _text(b"".join(parts["stdout"])), _text(b"".join(parts["stderr"])))
+    if check and code != 0:
+        raise CommandFailed(argv, code, result.stdout, result.stderr)
+    return result
+
+
+def stream(
+    argv: Sequence[str],
+    *,
+    cwd: str | Path | None = None,
+    env: Mapping[str, str] | None = None,
+    on_line: OnLine,
+    interrupt_grace: float = INTERRUPT_GRACE,
+    terminate_grace: float = TERMINATE_GRACE,
+) -> int:
+    """Run, calling `on_line` in this thread for each line as it comes, without secrets; return the exit code."""
+
+    def deliver(name: str, data: bytes) -> None:
+        on_line(name, redact(_text(data).rstrip("\r\n")))
+
+    return _run(argv, cwd, env, deliver, graces=(interrupt_grace, terminate_grace))
+
+
+def interactive(argv: Sequence[str]) -> int:
+    """Run on the user's own terminal and return the exit code. Ctrl-C belongs to the child meanwhile."""
+    events: Events = queue.SimpleQueue()
+    with posted_to(events) as caught:
+        child = _spawn(argv, None, None, stdin=None, stdout=None, stderr=None)
+        threading.Thread(target=_reap, args=(child, events), daemon=True).start()
+        while True:
+            event = next_event(events)
+            if event[0] == "exit":
+                break
+            if event[1] != signal.SIGINT:
+                _end(child, events, (0.0, TERMINATE_GRACE), send=child.send_signal)
+                break
+    ended_by = [signum for signum in caught if signum != signal.SIGINT]
+    if ended_by:
+        raise Interrupted(ended_by[0])
+    return int(child.returncode)
+
+
+# --- inside ----------------------------------------------------------------------------------------------------------
+
+_environment_lock = threading.Lock()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")
+
+
+def _not_started(argv: Sequence[str], cwd: str | Path | None, error: OSError) -> ProcessError:
+    program = str(argv[0])
+    if cwd is not None and not os.path.isdir(cwd):
+        return ProcessError(f"`{shown(argv)}` cannot run in {cwd}: there is no such folder")
+    if isinstance(error, FileNotFoundError):
+        return _missing(program)
+    return ProcessError(f"`{shown(argv)}` could not be started: {error.strerror or error}")
+
+
+def _missing(program: str) -> ProgramMissing:
+    package = _PACKAGES.get(os.path.basename(program))
+    hint = (
+        f"install the package {package}, or add its folder to PATH"
+        if package
+        else "install it, or add its folder to PATH"
+    )
+    return ProgramMissing(f"the program `{program}` was not found", hint=hint)
+
+
+def _spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] | None, **how: Any) -> Any:
+    """Start a child through plumbum; its type is plumbum's proxy of `subprocess.Popen`."""
+    import shutil
+
+    from plumbum import local
+
+    words = [str(word) for word in argv]
+    program = shutil.which(words[0], path={**os.environ, **(env or {})}.get("PATH"))
+    if program is None:
+        raise _missing(words[0])
+    try:
+        # plumbum copied the environment when it was imported, and adds that copy to every child's.
+        with _environment_lock:
+            local.env.clear()
+            local.env.update(os.environ)
+            command = local[os.path.abspath(program)]
+            return command.popen(words[1:], cwd=None if cwd is None else str(cwd), env=dict(env or {}), **how)
+    except OSError as error:
+        raise _not_started(argv, cwd, error) from error
+
+
+def _run(
+    argv: Sequence[str],
+    cwd: str | Path | None,
+    env: Mapping[str, str] | None,
+    deliver: Callable[[str, bytes], None],
+    *,
+    fed: bytes | None = None,
+    graces: tuple[float, float] = (INTERRUPT_GRACE, TERMINATE_GRACE),
+    seconds: float | None = None,
+) -> int:
+    events: Events = queue.SimpleQueue()
+    stdin = subprocess.DEVNULL if fed is None else subprocess.PIPE
+    with posted_to(events) as caught, ended_at_exit(events):
+        child = _spawn(argv, cwd, env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, new_session=True)
+        try:
+            _start_threads(child, events, fed)
+            with _late(events, seconds) as late:
+                interrupted = _pump(events, deliver)
+        except BaseException:
+            _end(child, events, graces)
+            raise
+        if interrupted:
+            _end(child, events, graces)
+    if late.is_set() and interrupted and not caught:
+        raise TookTooLong(f"`{shown(argv)}` did not end within {seconds:g} s")
+    if caught or interrupted:
+        raise Interrupted(caught[0] if caught else signal.SIGINT)
+    return int(child.returncode)
+
+
+@contextlib.contextmanager
+def _late(events: Events, seconds: float | None) -> Iterator[threading.Event]:
+    """As if the user interrupted after so many seconds; the event tells that it was not the user."""
+    late = threading.Event()
+
+    def expire() -> None:
+        late.set()
+        events.put(("signal", signal.SIGALRM))
+
+    timer = threading.Timer(seconds, expire) if seconds is not None else None
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield late
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def _start_threads(child: Any, events: Events, fed: bytes | None) -> None:
+    jobs: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
+        (_read, (_own(child.stdout, "rb"), "stdout", events)),
+        (_read, (_own(child.stderr, "rb"), "stderr", events)),
+        (_reap, (child, events)),
+    ]
+    if fed is not None:
+        jobs.append((_feed, (_own(child.stdin, "wb"), fed)))
+    for target, args in jobs:
+        threading.Thread(target=target, args=args, daemon=True).start()
+
+
+def _own(pipe: IO[bytes], mode: str) -> IO[Any]:
+    # plumbum closes the pipes when its proxy is collected, which blocks while a thread still reads from one.
+    with pipe:
+        return open(os.dup(pipe.fileno()), mode)
+
+
+def _read(pipe: IO[bytes], name: str, events: Events) -> None:
+    with pipe:
+        for line in iter(pipe.readline, b""):
+            events.put(("data", name, line))
+    events.put(("eof", name))
+
+
+def _feed(pipe: IO[bytes], data: bytes) -> None:
+    # The child may end, or close its input, before it has read everything; its exit code tells.
+    with contextlib.suppress(BrokenPipeError), pipe:
+        pipe.write(data)
+
+
+def _reap(child: Any, events: Events) -> None:
+    child.wait()
+    events.put(("exit",))
+
+
+def _pump(events: Events, deliver: Callable[[str, bytes], None]) -> bool:
+    """Deliver output until the child has ended and its output is complete; True as soon as a signal came."""
+    open_streams, ended = 2, False
+    while open_streams or not ended:
+        try:
+            event = events.get(timeout=DRAIN_GRACE) if ended else next_event(events)
+        except queue.Empty:
+            return False
+        if event[0] == "data":
+            deliver(event[1], event[2])
+        elif event[0] == "eof":
+            open_streams -= 1
+        elif event[0] == "exit":
+            ended = True
+        else:
+            return True
+    return False
+
+
+def _end(child: Any, events: Events, graces: tuple[float, float], *, send: Callable[[int], None] | None = None) -> None:
+    """The ladder: interrupt, terminate, kill. Another signal from the user skips to the next rung."""
+
+    def to_group(signum: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signum)
+
+    signal_child = send or to_group
+    for signum, grace in zip((signal.SIGINT, signal.SIGTERM), graces, strict=True):
+        if child.returncode is not None or grace <= 0:
+            continue
+        signal_child(signum)
+        if _ended_within(child, events, grace):
+            break
+    if child.returncode is None:
+        signal_child(signal.SIGKILL)
+    child.wait()
+    if send is None:
+        _end_group(child.pid)
+
+
+def _ended_within(child: Any, events: Events, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while child.returncode is None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        with contextlib.suppress(queue.Empty):
+            if events.get(timeout=left)[0] == "signal":
+                return False
+    return True
+
+
+def _end_group(group: int) -> None:
+    """End what a child that is gone left behind in its process group."""
+    deadline = time.monotonic() + GROUP_GRACE
+    signum: int = signal.SIGTERM
+    while True:
+        try:
+            os.killpg(group, signum)
+        except (ProcessLookupError, PermissionError):
+            return
+        if signum == signal.SIGKILL:
+            return
+        signum = 0 if time.monotonic() < deadline else signal.SIGKILL
+        time.sleep(0.01)

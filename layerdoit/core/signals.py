@@ -1,0 +1,166 @@
+"""Signals: posted to a queue while a child runs, an exit code otherwise; and children that an exit finds alive.
+
+`Ended` goes through doit without a traceback. In the main process of `doit -n` it makes doit end its workers.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal
+
+from layerdoit.core.errors import Interrupted
+
+Event = (
+    tuple[Literal["data"], str, bytes]
+    | tuple[Literal["eof"], str]
+    | tuple[Literal["exit"]]
+    | tuple[Literal["signal"], int]
+)
+Events = queue.SimpleQueue[Event]
+
+CAUGHT: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+EXIT_GRACE: Final = 15.0
+"""Seconds that an exit waits for threads to end their children; longer than the ladder takes."""
+LAST_WORDS: Final = 0.5
+"""Seconds that such a thread then has to say so."""
+_POLL: Final = 0.02
+_MISSED: Final = 0.2
+"""Seconds after which a wait looks for signals that came in the moment before it began, or to another thread."""
+
+_AGAIN: Final = 2.0
+"""Seconds that a worker has to react to a signal."""
+
+_live: dict[Events, threading.Thread] = {}
+
+
+class Ended(SystemExit):
+    """Ended by a signal. `doit -n` makes it anew from its text: the code must not become one."""
+
+    def __init__(self, code: int | str) -> None:
+        super().__init__(int(code))
+
+
+def exit_when_signalled() -> None:
+    """Have SIGINT, SIGTERM and SIGHUP end this process by `Ended`. What was set or ignored by others stays."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def end(signum: int, _frame: object) -> None:
+        if "multiprocessing.util" in sys.modules:
+            # The last one to be registered is called first: before the workers are joined.
+            atexit.register(_end_workers)
+        raise Ended(128 + signum)
+
+    for signum in CAUGHT:
+        if signal.getsignal(signum) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(signum, end)
+
+
+@contextlib.contextmanager
+def as_errors() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP raise `Interrupted`, where the process would otherwise end without a last word."""
+
+    def raise_interrupted(signum: int, _frame: object) -> None:
+        raise Interrupted(signum)
+
+    with _handled_by(raise_interrupted):
+        yield
+
+
+@contextlib.contextmanager
+def ignored() -> Iterator[None]:
+    """A rollback takes less than a second and must not be cut in two by an impatient second Ctrl-C."""
+    with _handled_by(lambda _signum, _frame: None):
+        yield
+
+
+@contextlib.contextmanager
+def posted_to(events: Events) -> Iterator[list[int]]:
+    """Post SIGINT, SIGTERM and SIGHUP to `events`; elsewhere than in the main thread there is nothing to catch."""
+    caught: list[int] = []
+
+    def note(signum: int, _frame: object) -> None:
+        caught.append(signum)
+        events.put(("signal", signum))
+
+    with _handled_by(note):
+        yield caught
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous: dict[int, Any] = {}
+    try:
+        for signum in CAUGHT:
+            # An ignored signal stays ignored: `nohup`, background jobs.
+            if signal.getsignal(signum) not in (signal.SIG_IGN, None):
+                previous[signum] = signal.signal(signum, handler)
+        yield
+    finally:
+        for restored, old in previous.items():
+            signal.signal(restored, old)
+
+
+def next_event(events: Events) -> Event:
+    """Wait for the next event.
+
+    A signal that comes between Python's last look for signals and the system call does not interrupt the wait: its
+    handler runs at the next event. A silent child has none for minutes.
+    """
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return events.get(timeout=_MISSED)
+
+
+@contextlib.contextmanager
+def ended_at_exit(events: Events) -> Iterator[None]:
+    """Should the interpreter exit meanwhile, a thread that has a child is told to end it, as by Ctrl-C."""
+    _live[events] = threading.current_thread()
+    try:
+        yield
+    finally:
+        del _live[events]
+
+
+def _end_workers() -> None:
+    """End the other processes of `doit -n`. One that missed its signals, as `next_event` tells, gets them again."""
+    from multiprocessing import active_children
+
+    deadline = time.monotonic() + EXIT_GRACE
+    with posted_to(queue.SimpleQueue()):
+        while (workers := active_children()) and time.monotonic() < deadline:
+            for worker in workers:
+                worker.terminate()
+            again = time.monotonic() + _AGAIN
+            for worker in workers:
+                worker.join(max(0.0, again - time.monotonic()))
+        for worker in workers:
+            worker.kill()
+
+
+@atexit.register
+def _end_live() -> None:
+    threads = dict(_live)
+    again: Events = queue.SimpleQueue()
+    deadline = time.monotonic() + EXIT_GRACE
+    with posted_to(again):
+        for events in threads:
+            events.put(("signal", signal.SIGINT))
+        while not threads.keys().isdisjoint(_live) and time.monotonic() < deadline:
+            # An impatient user's next Ctrl-C is passed on.
+            with contextlib.suppress(queue.Empty):
+                event = again.get(timeout=_POLL)
+                for events in threads:
+                    events.put(event)
+        for thread in threads.values():
+            thread.join(LAST_WORDS)

@@ -1,0 +1,291 @@
+"""The whole check-up of a project: asks everything at the same time, then lets the rules judge."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.doctor import (
+    access,
+    access_facts,
+    cargo_facts,
+    context,
+    dockerfile_facts,
+    dockerfiles,
+    engine_checks,
+    engine_facts,
+    lockfile,
+    native_packages,
+    profile_checks,
+    savings,
+    secret_files,
+    tree_facts,
+)
+from layerdoit.doctor import project_checks as workspace
+from layerdoit.doctor.diagnosis import Report, report
+from layerdoit.doctor.engine_facts import Builder, Engine, Failed
+from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked
+from layerdoit.doctor.jobs import Job, Jobs
+
+if TYPE_CHECKING:
+    from layerdoit.project.project import Project
+
+PATIENCE = 5.0
+"""Seconds for all questions together; what has no answer by then is not checked."""
+
+AREAS: Mapping[str, tuple[Rule, ...]] = {
+    "Engine": engine_checks.RULES,
+    "Network and credentials": access.RULES,
+    "Workspace": (*lockfile.RULES, *workspace.RULES, *native_packages.RULES),
+    "Profiles and flags": (*profile_checks.RULES, *savings.RULES),
+    "Sources": (*context.RULES, *secret_files.RULES),
+    "Dockerfiles": dockerfiles.RULES,
+}
+"""Every rule, by what it is about."""
+
+
+def examine(project: Project, *, measure: bool = False) -> Report:
+    """Look at everything once. Errors of the project are findings; without `measure` nothing is built or downloaded."""
+    items = list(_Examination(project).items())
+    if measure:
+        items += _guarded("what other settings would save", lambda: savings.measured(project))
+    return report(items)
+
+
+# What reading a table, a list or a string from a value of another type raises: cargo itself says which one.
+_WRONG_TYPE = (AttributeError, KeyError, TypeError, ValueError)
+
+
+class _Examination:
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._root = project.root
+        self._locked = False
+        self._readable = False
+
+    def items(self) -> Iterator[Item]:
+        """Everything that is to be said, area by area."""
+        try:
+            config = self._project.config
+        except LayerdoitError as error:
+            yield workspace.UNREADABLE.found(error.what, error.where, fix=error.hint)
+            yield Unchecked("everything else", "the configuration cannot be read")
+            return
+        first = list(self._first())
+        # Alone, for the other questions would slow it down.
+        no_op = list(_of_tree("time to a no-op", self._no_op))
+        jobs = Jobs(PATIENCE)
+        asked_engine = jobs.ask(engine_facts.engine)
+        asked_buildx = jobs.ask(engine_facts.buildx)
+        asked_builder = jobs.ask(self._builder)
+        asked_access = jobs.ask(lambda: list(self._access(jobs)))
+        asked_cargo = jobs.ask(lambda: cargo_facts.refusal(self._root))
+        asked_files = jobs.ask(lambda: list(self._dockerfiles()))
+        asked_tree = jobs.ask(self._tree)
+        yield from _guarded("engine", lambda: engine_checks.engine(asked_engine.result()))
+        yield from _guarded("buildx", lambda: engine_checks.buildx(asked_buildx.result()))
+        pushed = frozenset(config.registry.push)
+        yield from _guarded(
+            "builder", lambda: _builder_items(asked_builder.result(), config.registry.repository, pushed)
+        )
+        yield from no_op
+        yield from _of_tree("certificates, names and credentials", asked_access.result)
+        yield from first
+        if self._readable:
+            yield from self._workspace(asked_engine, asked_cargo)
+        yield from _of_tree("size and secrets of the sources", lambda: self._tree_items(asked_tree))
+        yield from _of_tree("Dockerfiles", asked_files.result)
+
+    # --- the project -------------------------------------------------------------------------------------------------
+
+    def _first(self) -> Iterator[Item]:
+        """Can the workspace be read at all?"""
+        self._locked = (self._root / "Cargo.lock").is_file()
+        if not self._locked and (self._root / "Cargo.toml").is_file():
+            yield lockfile.MISSING.found("there is no Cargo.lock", "Cargo.toml")
+            yield Unchecked("workspace", "there is no Cargo.lock")
+            return
+        try:
+            _ = self._project.workspace, self._project.lock, self._project.selection
+            self._readable = True
+        except LayerdoitError as error:
+            yield workspace.UNREADABLE.found(error.what, _relative(error.where, self._root), fix=error.hint)
+            yield Unchecked("workspace", "it cannot be read")
+
+    def _workspace(self, asked_engine: Job[Engine | Failed], asked_cargo: Job[str | None]) -> Iterator[Item]:
+        project, config = self._project, self._project.config
+        ws, lock = project.workspace, project.lock
+
+        def checks() -> Iterator[Callable[[], Iterable[Item]]]:
+            yield lambda: self._lock(asked_cargo)
+            yield lambda: lockfile.unused_patches(ws, lock)
+            yield lambda: workspace.members(ws, config, project.selection, project.entrypoint, project.name)
+            yield self._toolchain
+            yield lambda: workspace.images(config)
+            yield lambda: workspace.target(config, ws, lock, _architecture(asked_engine))
+            yield lambda: profile_checks.profiles(ws, config)
+            yield lambda: profile_checks.flags(ws, config, _host())
+            yield self._native
+
+        for check in checks():
+            yield from _of_tree("workspace", check)
+
+    def _lock(self, asked_cargo: Job[str | None]) -> Iterator[Item]:
+        stale = list(lockfile.stale(self._project.workspace, self._project.lock))
+        yield from stale
+        if not stale:
+            try:
+                refused = asked_cargo.result()
+            except LayerdoitError:
+                # The texts agree as far as they tell; without cargo that is all that can be known.
+                refused = None
+            if refused:
+                yield lockfile.STALE.found(refused, "Cargo.lock")
+        if cargo_facts.ignored(self._root):
+            yield lockfile.IGNORED.found("git ignores Cargo.lock", ".gitignore")
+
+    def _toolchain(self) -> Iterator[Item]:
+        from layerdoit.cargo import stub_closure, toolchain
+
+        project, config = self._project, self._project.config
+        yield Fact("toolchain", f"{project.toolchain.identity}, named by {project.toolchain.source}")
+        reached = stub_closure.closure(project.workspace, project.lock, project.selection)
+        yield from workspace.msrv(project.workspace, reached.local, project.toolchain)
+        if config.toolchain:
+            try:
+                own = toolchain.detect(self._root, None, project.state)
+            except LayerdoitError:
+                return
+            yield from workspace.override(config.toolchain, own)
+
+    def _native(self) -> Iterator[Item]:
+        from layerdoit.cargo.native import needed, suites
+
+        project = self._project
+        of = suites(project.config)
+        needs = needed(project.workspace, project.lock, project.selection, project.options, of.build, of.run)
+        yield from native_packages.missing(needs, project.config)
+
+    def _no_op(self) -> Iterator[Item]:
+        if not self._readable:
+            return
+        from layerdoit.build.planning import plan_of
+        from layerdoit.project.project import Project
+
+        if self._project.config.registry.repository and self._project.known is None:
+            yield Unchecked("time to a no-op", "nothing was built here yet, so that the registry would be asked")
+            return
+        fresh = Project(self._root, self._project.variables)
+        begun = time.perf_counter()
+        plan = plan_of(fresh)
+        took = time.perf_counter() - begun
+        waiting = [step.spec.layer for step in plan.layers() if step.action != "reuse"]
+        yield Fact("layers", f"to be built or pulled: {', '.join(waiting)}" if waiting else "all there")
+        if not waiting:
+            yield from engine_checks.no_op(took, len(fresh.all_sources.entries))
+
+    def _tree(self) -> tree_facts.Tree:
+        project = self._project
+        sources = project.all_sources if self._readable else project.scan(0, ())
+        assets = frozenset(project.assets.entries) if self._readable else frozenset()
+        return tree_facts.gathered(sources, assets)
+
+    def _tree_items(self, asked: Job[tree_facts.Tree]) -> Iterator[Item]:
+        tree = asked.result()
+        yield from context.context(tree.context)
+        yield from secret_files.findings(tree.secrets, frozenset(tree.context.assets))
+
+    def _dockerfiles(self) -> Iterator[Item]:
+        config = self._project.config
+        own = [path for path in (config.dockerfiles.base, config.dockerfiles.deps, config.dockerfiles.app) if path]
+        channel, msrv = None, None
+        if self._readable:
+            msrv = workspace.highest_msrv(self._project.workspace)
+            try:
+                named = self._project.toolchain
+                channel = named.channel if named.source.startswith("rust-toolchain") else None
+            except LayerdoitError:
+                pass
+        return dockerfile_facts.checked(self._root, own, channel, msrv)
+
+    # --- engine and network ------------------------------------------------------------------------------------------
+
+    def _builder(self) -> tuple[Builder | Failed, int | None]:
+        found = engine_facts.builder(self._project.config.builder)
+        if isinstance(found, Failed) or not self._readable:
+            return found, None
+        return found, engine_facts.mounts(self._project.name, found)
+
+    def _access(self, jobs: Jobs) -> Iterator[Item]:
+        from layerdoit.build.host_secrets import gathered
+
+        project = self._project
+        cargo = project.workspace.config if self._readable else {}
+        try:
+            handed = gathered(project=cargo)
+        except LayerdoitError as error:
+            yield from access.certificates(None, error.what)
+            yield Unchecked("names and credentials", "first the CA bundle has to be right")
+            return
+        bundle = str(handed.files["ca"]) if "ca" in handed.files else None
+        yield from access.certificates(bundle, None)
+        locked = [package.source or "" for package in project.lock.external] if self._readable else []
+        wanted = access.sources(locked, cargo)
+        proxies = access_facts.proxies()
+        asked = [] if proxies else [jobs.ask(partial(access_facts.probe, host, bundle)) for host in wanted.hosts]
+        keys = access_facts.agent_keys() if handed.ssh else None
+        git = access_facts.git_credentials()
+        yield from access.network([job.result() for job in asked], proxies)
+        registry = project.config.registry
+        yield from access.credentials(
+            access_facts.docker_logins(),
+            registry.repository if registry.push else None,
+            access_facts.cargo_tokens(handed.values.get("cargo-credentials")),
+            wanted.registries,
+            git,
+        )
+        yield from access.ssh(wanted.ssh, handed.ssh, keys)
+
+
+def _builder_items(
+    answer: tuple[Builder | Failed, int | None], registry: str | None, pushed: frozenset[str]
+) -> Iterator[Item]:
+    found, held = answer
+    yield from engine_checks.builder(found, registry, pushed)
+    if isinstance(found, Builder):
+        yield from engine_checks.mounts(found, held)
+
+
+def _guarded(what: str, ask: Callable[[], Iterable[Item]]) -> Iterator[Item]:
+    """What cannot be found out is said to be so."""
+    try:
+        yield from ask()
+    except (LayerdoitError, OSError) as error:
+        yield Unchecked(what, str(error).splitlines()[0])
+
+
+def _of_tree(what: str, ask: Callable[[], Iterable[Item]]) -> Iterator[Item]:
+    """The same for what reads manifests and cargo's configuration, in which people may have written anything."""
+    try:
+        yield from _guarded(what, ask)
+    except _WRONG_TYPE:
+        yield Unchecked(what, "a value in a manifest or in cargo's configuration has the wrong type")
+
+
+def _architecture(asked: Job[Engine | Failed]) -> str | None:
+    found = asked.result()
+    return None if isinstance(found, Failed) else found.architecture
+
+
+def _host() -> str:
+    from layerdoit.core.platform import container_triple
+
+    return container_triple()
+
+
+def _relative(where: str | None, root: object) -> str | None:
+    return where.removeprefix(f"{root}{os.sep}") if where else None

@@ -1,0 +1,201 @@
+"""The workspace and its configuration: will the image hold what its owner expects, and run?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from layerdoit.cargo.toml_lines import where
+from layerdoit.core.platform import docker_name
+from layerdoit.doctor import libc
+from layerdoit.doctor.finding import Finding, Item, Rule, Unchecked, listed, rules
+
+if TYPE_CHECKING:
+    from layerdoit.cargo.lock import Lock
+    from layerdoit.cargo.manifest import Package, Workspace
+    from layerdoit.cargo.selection import Selection
+    from layerdoit.cargo.toolchain import Toolchain
+    from layerdoit.config import Config
+
+UNREADABLE = Rule(
+    "unreadable",
+    "error",
+    "Configuration or workspace cannot be read.",
+    "nothing can be built from it",
+    "correct it and run again",
+)
+LEFT_OUT = Rule(
+    "members-left-out",
+    "hint",
+    "Members with binaries are not built, as cargo's own default members say.",
+    "without `packages:` the image holds what `cargo build` in the root would build: there, only the root package",
+    "name what belongs into the image: `packages:` in layerdoit.yaml, or `default-members` in Cargo.toml",
+)
+GUESSED = Rule(
+    "entrypoint-guessed",
+    "warning",
+    "The image has several binaries, and which one it runs is a guess.",
+    "a container that starts the wrong program looks healthy until somebody uses it",
+    "name it: image: {entrypoint: …} in layerdoit.yaml",
+)
+MSRV = Rule(
+    "msrv",
+    "error",
+    "A package asks for a newer Rust than the toolchain.",
+    "cargo refuses to compile it",
+    "name a newer toolchain (rust-toolchain.toml, or toolchain: in layerdoit.yaml)",
+)
+OVERRIDE = Rule(
+    "toolchain-override",
+    "warning",
+    "The configuration overrides the toolchain that the project names.",
+    "image and laptops compile with different compilers",
+    "remove toolchain: (or TOOLCHAIN=), or change the project's own toolchain file",
+)
+RUNTIME_LIBC = Rule(
+    "runtime-libc",
+    "error",
+    "The runtime image's C library is older than the builder's, or of another kind.",
+    "the binaries would not start there; the build refuses such an image",
+    "take one suite for both: base.suite, base.image, base.runtime_image; or a musl target",
+)
+CROSS_LINKER = Rule(
+    "cross-linker",
+    "warning",
+    "The target is of another architecture, and no linker is named for it.",
+    "the builder's own linker cannot make binaries for it",
+    "name one in .cargo/config.toml ([target.<triple>] linker) and its package in base.packages",
+)
+CROSS_RUNTIME = Rule(
+    "cross-runtime",
+    "error",
+    "The binaries are for another architecture than the image.",
+    "they cannot run in it",
+    "build on a machine (or builder) of that architecture, or leave target: out",
+)
+MUSL_TOOLS = Rule(
+    "musl-tools",
+    "warning",
+    "The target is musl, crates compile C code, and there is no C compiler for musl.",
+    "their build scripts look for musl-gcc",
+    "base: {packages: [musl-tools]} in layerdoit.yaml",
+)
+RULES = tuple(rules(globals()))
+
+
+def members(ws: Workspace, config: Config, selection: Selection, entrypoint: str, name: str) -> Iterator[Finding]:
+    """Which binaries the image holds, and which it runs."""
+    if not config.packages and not config.bins:
+        root = ws.packages.get(ws.root_package or "")
+        left = sorted(
+            key
+            for key, package in ws.packages.items()
+            if package.member and package.bins and key not in selection.packages and key not in ws.default_members
+            and not (_private(package) and root is not None and not _private(root))
+            and not re.search(r"xtask|example|bench|fuzz|test", f"{key} {package.dir}")
+        )  # fmt: skip
+        named = "default-members" in ws.manifest.get("workspace", {})
+        if left and not named:
+            what = f"of this workspace only {listed(list(selection.packages))} is built, not {listed(left)}"
+            yield LEFT_OUT.found(what, "Cargo.toml")
+    names = [binary for _, binary in selection.bins]
+    default_run = next(
+        (_default_run(ws.packages[key]) for key in selection.packages if _default_run(ws.packages[key])), None
+    )
+    if len(names) > 1 and config.image.entrypoint is None and name not in names:
+        instead = f"; Cargo.toml says default-run = {default_run}" if default_run else ""
+        what = f"the image runs `{entrypoint}`, the first by alphabet of {listed(names)}{instead}"
+        yield GUESSED.found(what, fix=f"image: {{entrypoint: {default_run or entrypoint}}} in layerdoit.yaml")
+
+
+def _private(package: Package) -> bool:
+    """Never published: beside a published program, such a one is a helper."""
+    return package.manifest.get("package", {}).get("publish") in (False, [])
+
+
+def _default_run(package: Package) -> str | None:
+    named = package.manifest.get("package", {}).get("default-run")
+    return named if isinstance(named, str) else None
+
+
+def number(text: str) -> tuple[int, int, int] | None:
+    """`1.78`, `1.78.0`, `1.97.0-nightly 2026-04-14` as numbers."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+
+def msrv(ws: Workspace, keys: Iterable[str], toolchain: Toolchain) -> Iterator[Item]:
+    """`rust-version` of what is built against the compiler."""
+    have = number(toolchain.release or toolchain.channel)
+    asked = {key: version for key in keys if (version := _rust_version(ws, ws.packages[key]))}
+    if have is None:
+        if asked:
+            yield Unchecked("rust-version", f"{toolchain.channel} does not tell which release it is")
+        return
+    # `1.80` in a toolchain file is the newest patch of it.
+    patchless = len((toolchain.release or toolchain.channel).split(".")) < 3
+    for key, version in sorted(asked.items()):
+        wanted = number(version)
+        if wanted and (wanted[:2] > have[:2] if patchless else wanted > have):
+            package = ws.packages[key]
+            name = f"{package.dir}/Cargo.toml".removeprefix("./")
+            text = (ws.root / name).read_text(encoding="utf-8")
+            named = toolchain.release or toolchain.channel
+            what = f"`{package.name}` asks for Rust {version}, but {toolchain.source} says {named}"
+            yield MSRV.found(what, where(name, text, ("package", "rust-version")))
+
+
+def _rust_version(ws: Workspace, package: Package) -> str | None:
+    value = package.manifest.get("package", {}).get("rust-version")
+    if isinstance(value, dict):
+        value = ws.manifest.get("workspace", {}).get("package", {}).get("rust-version")
+    return value if isinstance(value, str) else None
+
+
+def highest_msrv(ws: Workspace) -> tuple[str, str] | None:
+    """The member that asks for the newest Rust, and which it asks for."""
+    asked = [(package.name, version) for package in ws.packages.values() if (version := _rust_version(ws, package))]
+    return max(asked, key=lambda item: number(item[1]) or (0, 0, 0), default=None)
+
+
+def override(configured: str | None, named: Toolchain | None) -> Iterator[Finding]:
+    """`named`: the toolchain that the project names by itself, None where it names none."""
+    if configured and named and named.source != "the host's rustc" and not configured.startswith(named.channel):
+        yield OVERRIDE.found(f"the configuration says {configured}, {named.source} says {named.channel}")
+
+
+def images(config: Config) -> Iterator[Finding]:
+    """Builder against runtime image, by their names."""
+    if config.target and "musl" in config.target:
+        return
+    suite = f"debian:{config.base.suite}-slim"
+    reason = libc.mismatch(libc.of_image(config.base.image or suite), libc.of_image(config.base.runtime_image or suite))
+    if reason:
+        place = config.where.get("base.runtime_image") or config.where.get("base.image")
+        yield RUNTIME_LIBC.found(f"a binary of this builder may not start on the runtime image: {reason}", place)
+
+
+def target(config: Config, ws: Workspace, lock: Lock | None, architecture: str | None) -> Iterator[Item]:
+    """A configured target triple. `architecture`: the engine's, as it calls it."""
+    triple = config.target
+    if triple is None:
+        return
+    place = config.where.get("target")
+    machine = triple.partition("-")[0]
+    if architecture is None:
+        yield Unchecked(f"whether {triple} runs on the engine's architecture", "the engine does not answer")
+    elif docker_name(machine) != architecture:
+        yield CROSS_RUNTIME.found(f"binaries for {triple} in an image for {architecture}", place)
+        variable = f"CARGO_TARGET_{triple.upper().replace('-', '_')}_LINKER"
+        table = ws.config.get("target", {}).get(triple, {})
+        if (
+            variable not in config.env
+            and not (isinstance(table, dict) and table.get("linker"))
+            and "musl" not in triple
+        ):
+            yield CROSS_LINKER.found(f"no linker is named for {triple}", place)
+    if "musl" in triple and lock is not None and {"cc", "cmake"} & set(lock.by_name):
+        compiler = f"CC_{triple.replace('-', '_')}"
+        if "musl-tools" not in config.base.packages and compiler not in config.env and not config.base.image:
+            yield MUSL_TOOLS.found(f"crates compile C code for {triple}, and base.packages has no musl-tools", place)

@@ -1,0 +1,27 @@
+"""What a registry says of an image without its being pulled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from layerdoit.core import process
+from layerdoit.core.errors import EngineError, ProcessError
+from layerdoit.engine.buildx_program import buildx
+from layerdoit.engine.registry import means_absent
+
+
+def labels(reference: str) -> Mapping[str, str] | None:
+    """The labels of an image in a registry; None when it has no such image. EngineError when it does not answer."""
+    try:
+        found = process.capture([*buildx(), "imagetools", "inspect", reference, "--format", "{{json .Image}}"])
+    except ProcessError as error:
+        said = str(error).strip().splitlines()[-1]
+        if means_absent(said):
+            return None
+        raise EngineError(f"the registry does not tell of {reference}: {said}") from error
+    described = json.loads(found.stdout)
+    # Of an index there is one for each platform; ours have the same labels in all.
+    if "config" not in described:
+        described = next((one for one in described.values() if isinstance(one, dict)), {})
+    return dict((described.get("config") or {}).get("Labels") or {})

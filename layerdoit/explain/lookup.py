@@ -1,0 +1,292 @@
+"""Reads what `explain` needs: sides by their words, and the facts that are in no key."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerdoit import config as configuration
+from layerdoit.core import process, state
+from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
+from layerdoit.engine import images as engine_images
+from layerdoit.explain import naming, outside, sides
+from layerdoit.layers.key import ORDER, TAG_DIGITS
+from layerdoit.layers.key import tag as keyed
+from layerdoit.project import commits
+
+if TYPE_CHECKING:
+    from layerdoit.engine.images import Image
+    from layerdoit.explain.naming import Gone
+    from layerdoit.explain.sides import Side
+    from layerdoit.layers.plan import Plan, Step
+    from layerdoit.project.commits import Commit
+    from layerdoit.project.project import Project
+
+
+class _Asked(threading.Thread):
+    """The ids of the mounts that the builder holds for a project, asked for in the background."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(daemon=True)
+        self._name_builder = (project.name, project.config.builder)
+        self._ids: frozenset[str] = frozenset()
+        self._error: LayerdoitError | None = None
+
+    def run(self) -> None:
+        from layerdoit.engine import mounts
+
+        name, builder = self._name_builder
+        try:
+            listing = process.capture_quick(mounts.question(builder)).decode(errors="replace")
+            # Of an id, only this is in labels.
+            self._ids = frozenset(
+                f"layerdoit/{name}/{mount.checkout}/{mount.variant}/{mount.cook}"
+                for mount in mounts.parsed(listing, name, time.time())
+            )
+        except LayerdoitError as error:
+            self._error = error
+
+    def ids(self) -> frozenset[str]:
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._ids
+
+
+class Reading:
+    """What one call reads of a project, each thing once."""
+
+    def __init__(self, project: Project, layer: str | None) -> None:
+        self.project = project
+        self.layer = layer
+        self._asked: _Asked | None = None
+
+    @cached_property
+    def images(self) -> list[Image]:
+        """This project's images, newest first. EngineError without an engine."""
+        return self.project.images.of_project(self.project.name)
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """Keys that this checkout built or found last, by layer."""
+        return state.remembered(self.project.state, self.project.variant)
+
+    @cached_property
+    def known(self) -> dict[tuple[str, str], Image]:
+        """Layers that are here, by layer and key."""
+        return sides.by_key(self.images)
+
+    # --- sides -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def tree(self) -> Side:
+        """The tree as it stands."""
+        return sides.of_project(self.project, "tree", "the tree as it stands")
+
+    @cached_property
+    def last(self) -> Side:
+        """What this checkout built or found last."""
+        before = engine_images.previous(self.images, self.project.variant, self.keys)
+        newest = {layer: image.key for layer, image in before.items()}
+        return sides.of_last(self.keys, self.images, newest, self.project.variant)
+
+    def side(self, option: str, word: str) -> Side:
+        """The side that a word names. ConfigError when it names none, or several."""
+        if word == naming.TREE:
+            return self.tree
+        if word == naming.LAST:
+            return self.last
+        commit = commits.find(self.project.root, word)
+        try:
+            images = self._images(word)
+        except EngineError:
+            # Two commits can be compared where no engine is.
+            if commit is None:
+                raise
+            images = []
+        return self._side(option, word, naming.one(option, word, [*images, *([commit] if commit else [])]))
+
+    def _images(self, word: str) -> list[Image | Gone]:
+        repository = self.project.repository
+        found: list[Image | Gone] = []
+        found += naming.of_images(word, self.images, repository, self.layer)
+        found += naming.of_keys(word, self.keys, self.images, self.layer)
+        return found
+
+    def _side(self, option: str, word: str, meaning: Image | Gone | Commit | None) -> Side:
+        if meaning is None:
+            image = self._elsewhere(word)
+            if image is None:
+                raise naming.unknown(option, word, self.images, commits.names(self.project.root))
+            return self._checked(option, sides.of_image(image, self._around(image), naming.image_words(image)))
+        if isinstance(meaning, commits.Commit):
+            return self._committed(meaning)
+        if isinstance(meaning, naming.Gone):
+            listing = sides.Listing(meaning.key, None)
+            return sides.Side("image", naming.described(meaning), {meaning.layer: listing})  # type: ignore[dict-item]
+        return self._checked(option, sides.of_image(meaning, self.known, naming.image_words(meaning)))
+
+    def _checked(self, option: str, side: Side) -> Side:
+        wanted = "base" if self.layer == "runtime" else self.layer
+        if wanted is not None and wanted not in side.layers:
+            there = ", ".join(side.layers)
+            raise ConfigError(f"{option}: {side.words} says nothing of {wanted}", hint=f"it knows {there}")
+        return side
+
+    def _committed(self, commit: Commit) -> Side:
+        from layerdoit.project.project import Project
+
+        with commits.laid_out(self.project.root, commit) as laid:
+            committed = Project(laid.root, self.project.variables)
+            try:
+                self._lend(committed)
+                return sides.of_project(committed, "commit", commit.words, laid.notes)
+            except LayerdoitError as error:
+                where = error.where.replace(f"{laid.root}/", "") if error.where else None
+                raise type(error)(f"{commit.words}: {error.what}", where=where, hint=error.hint) from None
+
+    def _lend(self, committed: Project) -> None:
+        """What this checkout has found out of a file or compiler, and is the same in the commit, is not asked again."""
+        overlay = self.project.variables.get("CONFIG")
+        committed.config = configuration.load(
+            committed.root,
+            overlay=Path(overlay) if overlay else None,
+            variables=self.project.variables,
+            state_dir=self.project.state,
+        )
+        named = commits.toolchain_file(committed.root)
+        same = named == commits.toolchain_file(self.project.root.resolve())
+        # A toolchain that is named by its path lies elsewhere for each of them.
+        if (
+            same
+            and committed.config.toolchain == self.project.config.toolchain
+            and b"path" not in (named or ("", b""))[1]
+        ):
+            committed.toolchain = self.project.toolchain
+
+    def _elsewhere(self, word: str) -> Image | None:
+        """An image of another project, or one that only the registry has."""
+        described = self.project.images.inspect(word)
+        if described is not None:
+            labels = (described.get("Config") or {}).get("Labels") or {}
+            found = engine_images.Image(described["Id"], tuple(described.get("RepoTags") or ()), labels, 0, 0)
+            return found if found.label("key") else None
+        repository = self.project.config.registry.repository
+        if repository is None:
+            return None
+        reference = word if ":" in word.rpartition("/")[2] else f"{repository}:{word}"
+        return self._remote(reference)
+
+    def _remote(self, reference: str) -> Image | None:
+        from layerdoit.engine import imagetools
+
+        labels = imagetools.labels(reference)
+        if not labels:
+            return None
+        image = engine_images.Image(reference, (reference,), labels, 0, 0)
+        return image if image.label("key") else None
+
+    def _around(self, image: Image) -> dict[tuple[str, str], Image]:
+        """Layers that an image from elsewhere may stand on: this project's, its own project's, the registry's."""
+        known = dict(self.known)
+        if image.label("project") != self.project.name:
+            known |= sides.by_key(self.project.images.of_project(image.label("project")))
+        repository = self.project.config.registry.repository
+        if repository is None:
+            return known
+        todo = [image]
+        while todo:
+            upper = todo.pop()
+            for layer, listing in sides.below(upper, {}).items():
+                if (layer, listing.key) in known or listing.inputs is not None:
+                    continue
+                found = self._remote(keyed(repository, layer, listing.key))
+                if found is not None:
+                    known[layer, listing.key] = found
+                    todo.append(found)
+        return known
+
+    # --- what is in no key -------------------------------------------------------------------------------------------
+
+    def ask_builder(self, plan: Plan) -> None:
+        """Have the builder list its mounts, if an app build will look for one: that takes 0.1 s, so it begins early."""
+        if plan.step("app").action == "build" and self.layer in (None, "app") and not _new_chain(plan):
+            self._asked = _Asked(self.project)
+            self._asked.start()
+
+    def facts(self, plan: Plan) -> outside.Facts:
+        """What engine, builder, labels and state folder say besides the keys."""
+        from layerdoit.engine import mounts
+        from layerdoit.engine.api import builder_name
+
+        project = self.project
+        before = engine_images.previous(self.images, project.variant, self.keys)
+        known: dict[str, frozenset[str]] = {
+            layer: frozenset(filter(None, (self.keys.get(layer), before[layer].key if layer in before else None)))
+            for layer in ORDER
+        }
+        app_key = self.keys.get("app") or (before["app"].key if "app" in before else "")
+        app = self.known.get(("app", app_key))
+        made_with = app.label("mount") if app is not None else ""
+        config = project.config
+        cook = self._cook(plan.step("deps"))
+        return outside.Facts(
+            known=known,
+            cleared=state.cleared(project.state),
+            cooked=engine_images.cooked(self.images),
+            max_chain=config.deps.max_chain,
+            delta=config.deps.delta,
+            builder=config.builder or builder_name(),
+            last={layer: outside.last_build(text) for layer, text in self._heads()},
+            # The answer is waited for only where it will be looked at.
+            mounts=self._asked.ids() if self._asked is not None and cook and made_with else None,
+            mount=mounts.identity(project.name, project.root, project.variant, cook) if cook else "",
+            made_with=made_with,
+            new_chain=_new_chain(plan),
+        )
+
+    def _cook(self, deps: Step) -> str:
+        """The full cook that the next deps image comes from; '' when it is not known yet."""
+        if deps.action == "build":
+            return deps.parent.cook if deps.parent else ""
+        image = self.known.get(("deps", deps.spec.key))
+        return (image.label("cook") or deps.spec.key[:TAG_DIGITS]) if image is not None else ""
+
+    def _logs(self, layer: str) -> Iterator[Path]:
+        return iter(sorted((self.project.state / "logs").glob(f"*-{layer}.log"), reverse=True))
+
+    def _heads(self) -> Iterator[tuple[str, str]]:
+        for layer in ORDER:
+            for path in self._logs(layer):
+                with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as stream:
+                    yield layer, stream.readline()
+                break
+
+    def app_log(self, keys: set[str]) -> tuple[str, str] | None:
+        """Name and text of the newest log of an app build with one of the keys."""
+        for path in self._logs("app"):
+            with contextlib.suppress(OSError):
+                text = path.read_text(encoding="utf-8", errors="replace")
+                if outside.last_build(text).key in keys:
+                    return path.name, text
+        return None
+
+
+def _new_chain(plan: Plan) -> bool:
+    """Whether the dependencies will be cooked in full."""
+    return plan.step("deps").action == "build" and plan.step("deps").parent is None
+
+
+def layer_of(words: list[str]) -> str | None:
+    """The LAYER of the command line: base, deps or app; None for all."""
+    if not words:
+        return None
+    valid = ("base", "deps", "app")
+    if len(words) > 1 or words[0] not in valid:
+        raise ConfigError(f'"{" ".join(words)}" is no layer', hint=f"one of {', '.join(valid)}")
+    return words[0]

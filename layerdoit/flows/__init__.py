@@ -1,0 +1,1 @@
+"""What a user's command does from beginning to end. Only here build, deploy and cache meet."""

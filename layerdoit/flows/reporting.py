@@ -1,0 +1,60 @@
+"""What a run says of each layer as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from layerdoit.core.console import say, warn
+from layerdoit.core.units import count_text
+
+if TYPE_CHECKING:
+    from layerdoit.layers.plan import Outcome
+    from layerdoit.project.project import Project
+
+
+def outcomes(project: Project, done: Iterable[Outcome]) -> None:
+    """What became of some layers, and what is odd about it."""
+    from layerdoit.flows import summary
+
+    for outcome in done:
+        project.told.add(outcome.step.spec.layer)
+        say(line(outcome))
+        for text in (*warnings(outcome), *guessed(project, outcome), *summary.notes(project, outcome)):
+            warn(text)
+
+
+def line(outcome: Outcome) -> str:
+    """One layer: what was done, how long it took, why."""
+    step = outcome.step
+    did = ""
+    if step.action != "reuse":
+        compiled = outcome.counts.get("compiled")
+        crates = "" if compiled is None else f", {count_text(compiled, 'crate')} compiled"
+        did = f" in {outcome.seconds:.1f} s: {outcome.how}{crates}"
+    return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {'; '.join(step.reasons)}"
+
+
+def warnings(outcome: Outcome) -> list[str]:
+    """A miss is seen: external crates that the app build had to compile again."""
+    external = outcome.counts.get("external", 0)
+    if outcome.step.spec.layer != "app" or not external:
+        return []
+    names = ", ".join(outcome.not_fresh[:8]) + (", …" if len(outcome.not_fresh) > 8 else "")
+    what = f"{external} external crates were not fresh and compiled again in the app build: {names}"
+    causes = (
+        "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
+    )
+    return [f"{what}; likely causes: {causes}"]
+
+
+def guessed(project: Project, outcome: Outcome) -> list[str]:
+    """A new image may run another program than the last one, only because a binary was added."""
+    names = [name for _, name in project.selection.bins] if outcome.step.action == "build" else []
+    app = outcome.step.spec.layer == "app"
+    if not app or len(names) < 2 or project.config.image.entrypoint is not None or project.name in names:
+        return []
+    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    return [
+        f"the image runs `{project.entrypoint}`, the first of {shown}: image.entrypoint in layerdoit.yaml says which"
+    ]

@@ -1,0 +1,171 @@
+"""The end of a cycle in a few lines: what each phase took, and how that compares with this project's own history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.core.units import count_text, duration_text, size_text
+from layerdoit.history import Figures, LayerRecord, Part, of_layer, of_phase, together
+from layerdoit.layers.key import IMAGES
+
+if TYPE_CHECKING:
+    from layerdoit.layers.plan import Outcome
+    from layerdoit.project.project import Project
+
+# Of the container's side, in the order of the cycle.
+DEPLOYING: Final = ("start", "healthy", "swap", "remove old")
+# Fewer runs say nothing of what is usual.
+ENOUGH: Final = 5
+# A phase is far outside its history when it takes so much longer than the median and nine runs in ten, in all of:
+TIMES_MEDIAN: Final = 2.0
+TIMES_P90: Final = 1.5
+SECONDS: Final = 1.0
+
+_DONE: Final = {"reuse": "reused", "pull": "pulled", "build": "built"}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What a phase took, what it usually takes, and what else there is to say."""
+
+    name: str
+    seconds: float
+    usual: Figures | None = None
+    more: tuple[str, ...] = ()
+
+
+# --- the summary -----------------------------------------------------------------------------------------------------
+
+
+def of_cycle(project: Project) -> list[str]:
+    """The summary of what this run has done so far; nothing where its history cannot be read."""
+    from layerdoit.history import recording
+    from layerdoit.history.export import of_run
+
+    token = recording.token(project)
+    done = of_run(project.state, token)
+    made = [layer for layer in done.layers if layer.action != "reuse"]
+    if not made and not done.phases:
+        return []
+
+    def usual(layer: LayerRecord, part: Part) -> Figures | None:
+        return of_layer(project.state, project.variant, layer.layer, cold=layer.cold, part=part, besides=token)
+
+    phases = [
+        Phase(name, seconds, of_phase(project.state, project.variant, name, besides=token))
+        for name, seconds in done.phases.items()
+    ]
+    works = {layer.layer: usual(layer, "work") for layer in made}
+    exports = {layer.layer: usual(layer, "export") for layer in made}
+    return lines(done.layers, phases, works, exports)
+
+
+def lines(
+    layers: Sequence[LayerRecord],
+    phases: Sequence[Phase],
+    works: Mapping[str, Figures | None],
+    exports: Mapping[str, Figures | None],
+) -> list[str]:
+    """At most eight lines. `phases`: all but the layers'. `works`, `exports`: what is usual for made layers."""
+    made = {layer.layer: layer for layer in layers if layer.action != "reuse"}
+    rows = [phase for phase in phases if phase.name == "plan"]
+    for name, members in IMAGES.items():
+        parts = [made[member] for member in members if member in made]
+        if parts:
+            seconds = sum(part.seconds - (part.export or 0.0) for part in parts)
+            rows.append(Phase(name, seconds, together(works[part.layer] for part in parts), _counted(parts)))
+    exported = [layer for layer in made.values() if layer.export]
+    if exported:
+        seconds = sum(layer.export or 0.0 for layer in exported)
+        rows.append(Phase("export", seconds, together(exports[layer.layer] for layer in exported), _sized(exported)))
+    deploying = sorted((phase for phase in phases if phase.name in DEPLOYING), key=lambda p: DEPLOYING.index(p.name))
+    total = sum(phase.seconds for phase in (*rows, *deploying))
+    found = [f"cycle   {duration_text(total)}: {', '.join(_hits(layers))}", *map(_row, rows)]
+    if deploying:
+        each = ", ".join(f"{phase.name} {duration_text(phase.seconds)}" for phase in deploying)
+        together_ = Phase("deploy", sum(p.seconds for p in deploying), together(p.usual for p in deploying), (each,))
+        found.append(_row(together_))
+    return found
+
+
+def _hits(layers: Iterable[LayerRecord]) -> list[str]:
+    """Each layer as a user counts them: base stands for builder and runtime."""
+    found: dict[str, str] = {}
+    for layer in layers:
+        name = "base" if layer.layer in IMAGES["base"] else layer.layer
+        if found.get(name, "reuse") == "reuse":
+            found[name] = layer.action
+    return [f"{name} {_DONE[found[name]]}" for name in ("base", "deps", "app") if name in found]
+
+
+def _row(phase: Phase) -> str:
+    usual = "" if phase.usual is None else f", {compared(phase.usual)}"
+    more = f": {', '.join(phase.more)}" if phase.more else ""
+    return f"  {phase.name:<7} {duration_text(phase.seconds)}{usual}{more}"
+
+
+def compared(usual: Figures) -> str:
+    """The median, and of how many."""
+    return f"median {duration_text(usual.median)} of {usual.n}"
+
+
+def _counted(parts: Sequence[LayerRecord]) -> tuple[str, ...]:
+    compiled = sum(part.compiled or 0 for part in parts)
+    fresh = sum(part.fresh or 0 for part in parts)
+    sent = sum(part.sent or 0 for part in parts)
+    crates = f"{count_text(compiled, 'crate')} compiled"
+    known = any(part.compiled is not None for part in parts)
+    words = [f"{crates}, {fresh} fresh" if fresh else crates] if known else []
+    return (*words, *([f"{size_text(sent)} sent"] if sent else []))
+
+
+def _sized(exported: Sequence[LayerRecord]) -> tuple[str, ...]:
+    return tuple(f"{layer.layer} {size_text(layer.size)}" for layer in exported if layer.size)
+
+
+# --- what is far from usual ------------------------------------------------------------------------------------------
+
+
+def notes(project: Project, outcome: Outcome) -> list[str]:
+    """A remark where a layer took far longer than it does, with the reasons that are known."""
+    step = outcome.step
+    if step.action == "reuse":
+        return []
+    from layerdoit.history import recording
+
+    layer, token = step.spec.layer, recording.token(project)
+
+    def usual(part: Part) -> Figures | None:
+        return of_layer(project.state, project.variant, layer, cold=outcome.cold, part=part, besides=token)
+
+    took = usual("all")
+    if took is None or not is_far(outcome.seconds, took):
+        return []
+    return [f"{regression(layer, outcome.seconds, took)}; {why(outcome, usual('compiled'))}"]
+
+
+def is_far(seconds: float, usual: Figures) -> bool:
+    """Whether something took so long that it is no chance. Never said of few runs."""
+    return usual.n >= ENOUGH and seconds > max(
+        usual.median * TIMES_MEDIAN, usual.p90 * TIMES_P90, usual.median + SECONDS
+    )
+
+
+def regression(name: str, seconds: float, usual: Figures) -> str:
+    """In words, with the figures."""
+    return f"{name} took {duration_text(seconds)}, median {duration_text(usual.median)} over {usual.n} runs"
+
+
+def why(outcome: Outcome, compiled: Figures | None) -> str:
+    """The causes that the figures show; where they show none, that is said."""
+    external, own = outcome.counts.get("external", 0), outcome.counts.get("compiled")
+    because = f" ({'; '.join(outcome.step.reasons)})"
+    if outcome.step.spec.layer == "app" and external:
+        return f"{count_text(external, 'external crate')} compiled again{because}"
+    if own is not None and compiled is not None and own > compiled.p90:
+        return f"{own} crates compiled, median {compiled.median:g}{because}"
+    if own is None or compiled is None:
+        return "why is not known"
+    return f"no more crates compiled than usual ({own}): why is not known"

@@ -1,0 +1,77 @@
+"""The truth about a layer, for doit: what it calls up to date, and that its files need no second look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from layerdoit.build.planning import plan_of
+from layerdoit.core import state
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.layers.key import IMAGES
+from layerdoit.project.project import Project
+
+
+class Vouched(set[str]):
+    """A task's files, of which the key has said that nothing changed: doit need not look at each (10 us a file).
+
+    Equal to every set, lest doit take it for other files; looked through, it is empty.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, set)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # as of every set
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+
+class Current:
+    """Is the image of a layer's key there? Errors are for the action to report.
+
+    `vouches`: the task's files are not looked at, nor shown, when it is.
+    """
+
+    def __init__(self, project: Project, layer: str, *, vouches: bool) -> None:
+        self._project = project
+        self._layer = layer
+        self._vouches = vouches
+
+    def __call__(self, task: Any) -> bool:
+        """Called by doit, which passes its task to a parameter of this name."""
+        try:
+            there = self._there()
+        except LayerdoitError:
+            return False
+        if there and self._vouches:
+            task.file_dep = Vouched()
+        return there
+
+    def _there(self) -> bool:
+        project = self._project
+        # After a build the last task runs, to say what the image is called.
+        if self._layer == "image" and project.told:
+            return False
+        plan = plan_of(project)
+        if self._layer != "image":
+            return all(plan.step(name).action == "reuse" for name in IMAGES[self._layer])
+        if plan.changes:
+            return False
+        # Back on a branch whose images are there: the next change is told from these.
+        state.remember(project.state, project.variant, {step.spec.layer: step.spec.key for step in plan.steps})
+        app, git = plan.step("app").spec, project.checkout
+        if project.images.untagged(app.tag, project.repository, project.tags):
+            return False
+        if git is not None and not state.asked_last(project.state, app.key, git.branch):
+            from layerdoit.project import branches
+
+            branches.met(project, app)
+        return True
+
+    def __repr__(self) -> str:
+        """What `doit info` shows."""
+        return f"{self._layer} is there (if not, `doit layers plan` says why)"

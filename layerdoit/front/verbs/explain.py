@@ -1,0 +1,23 @@
+"""`doit layers explain`: why a layer has another key, or is built though its key is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def run(params: Any, words: Sequence[str]) -> int:
+    """Print the difference between two sides in words."""
+    from layerdoit.explain import answer
+    from layerdoit.front.tasks import variables
+    from layerdoit.project.project import Project
+
+    project = Project(Path(params["root"]), variables())
+    found = answer.explain(project, list(words), params["from"], params["to"])
+    if params["json"]:
+        print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(found.lines()))
+    return 0

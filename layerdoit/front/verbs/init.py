@@ -1,0 +1,171 @@
+"""`doit layers init`: look at the tree, show what was found and what would be written, ask, write."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from layerdoit.core.errors import ConfigError, LayerdoitError
+
+if TYPE_CHECKING:
+    from layerdoit.init.found import Found
+    from layerdoit.init.proposal import Proposal
+    from layerdoit.init.write import Change
+
+DODO = "dodo.py"
+
+
+def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001 - every verb is called so
+    """Returns 0 when the files are there, 1 when the user said no."""
+    from layerdoit.config import shipped
+    from layerdoit.core.state import open_state
+    from layerdoit.init import proposal, write
+    from layerdoit.init.found import look, project_root
+
+    start = Path(params["root"]).resolve()
+    if not start.is_dir():
+        raise ConfigError("there is no such folder", where=str(start), hint="give the folder of a Rust project")
+    found = look(project_root(start))
+    proposed = proposal.propose(found)
+    changes, ready = _changes(found, proposed, start)
+    print("\n".join(_report(found, proposed, changes, ready)), flush=True)
+    if found.problem:
+        what, _, rest = found.problem.partition("\nnext: ")
+        raise ConfigError(what, hint=rest or None)
+    if not changes:
+        print("\nnothing to write")
+        return 0
+    if not params["yes"] and not _confirmed(len(changes)):
+        print("nothing was written")
+        return 1
+    write.write(changes)
+    shipped.put(open_state(found.root))
+    for change in changes:
+        print(f"wrote {_shown(change.path, start)}")
+    there = "" if start == Path.cwd().resolve() else f"cd {shlex.quote(os.path.relpath(start))} && "
+    print(f"next: {there}doit")
+    return 0
+
+
+def _changes(found: Found, proposed: Proposal, start: Path) -> tuple[list[Change], list[str]]:
+    """The files to write, and those that are as they should be. An existing layerdoit.yaml is never written."""
+    from layerdoit.config import FILE
+    from layerdoit.front.tasks import TASKS
+    from layerdoit.init import write
+
+    changes, ready = [], []
+    path = _dodo_file(start)
+    taken = frozenset(task.name.partition(":")[0] for task in TASKS)
+    folder = found.root.relative_to(start).as_posix()
+    made = write.dodo(path.read_bytes() if path.is_file() else None, folder, _shown(path, start), taken)
+    if made is None:
+        ready.append(f"{_shown(path, start)} has the tasks")
+    else:
+        changes.append(write.Change(path, made[0], made[1], new=not path.is_file()))
+    settings = found.root / FILE
+    if not found.configured:
+        text = write.settings_text(proposed)
+        _verify(text, settings)
+        changes.append(write.Change(settings, text.encode(), text, new=True))
+    else:
+        missing = _missing(found, proposed)
+        ready.append(f"{_shown(settings, start)} is there and stays as it is")
+        if missing.active:
+            added = "\n".join(f"    {line}" for line in write.added_text(missing).split("\n"))
+            ready.append(f"it does not say:\n{added}")
+    return changes, ready
+
+
+def _missing(found: Found, proposed: Proposal) -> Proposal:
+    """What an existing layerdoit.yaml does not say: single settings that it has are its own decision."""
+    from dataclasses import replace
+
+    from layerdoit import config
+    from layerdoit.config import reading
+
+    loaded = config.load(found.root, overlay=None, variables={}, state_dir=found.root / ".layerdoit")
+    fields = dict(reading.flat(config.Config))
+
+    def said(path: str, value: Any) -> bool:
+        current: Any = loaded
+        for name in path.split("."):
+            current = getattr(current, name)
+        if isinstance(value, tuple):
+            return value[0] in current
+        if fields[path].metadata["kind"].many and path.startswith("base."):
+            return str(value) in current
+        return path in loaded.where
+
+    return replace(proposed, items=tuple(item for item in proposed.items if not said(item.path, item.value)))
+
+
+def _verify(text: str, path: Path) -> None:
+    """What is written must be valid, whatever was in the files that it was made from."""
+    from layerdoit.config import Config, reading
+
+    try:
+        reading.check(Config, reading.parse(text.encode(), path.name), path.name)
+    except ConfigError as error:
+        what = f"the proposed {path.name} would not be valid: {error.what}"
+        raise LayerdoitError(what, where=error.where, hint="write the file by hand, and report this") from None
+
+
+def _dodo_file(start: Path) -> Path:
+    """The file that doit reads in a folder: dodo.py, or what its configuration names."""
+    import configparser
+    import tomllib
+
+    try:
+        table = tomllib.loads((start / "pyproject.toml").read_text(encoding="utf-8"))
+        named = table.get("tool", {}).get("doit", {}).get("dodoFile")
+    except (OSError, ValueError, AttributeError):
+        named = None
+    if not isinstance(named, str):
+        parser = configparser.ConfigParser(interpolation=None)
+        try:
+            parser.read(start / "doit.cfg", encoding="utf-8")
+            named = parser.get("GLOBAL", "dodoFile", fallback=None)
+        except (configparser.Error, OSError, ValueError):
+            named = None
+    return start / (named or DODO)
+
+
+def _shown(path: Path, start: Path) -> str:
+    return path.relative_to(start).as_posix() if path.is_relative_to(start) else str(path)
+
+
+def _report(found: Found, proposed: Proposal, changes: Sequence[Change], ready: Sequence[str]) -> Iterator[str]:
+    yield "found"
+    members = [package for package in found.workspace.packages.values() if package.member]
+    count = f"{len(members)} packages in " if len(members) > 1 else ""
+    yield f"  {'workspace' if count else 'package':<11} {count}{found.root}"
+    if found.selection is not None:
+        yield f"  binaries    {', '.join(name for _, name in found.selection.bins)}"
+    yield f"  toolchain   {found.toolchain}"
+    for need in found.needs:
+        sure = "" if need.certain else " (perhaps)"
+        yield f"  native      {need.crate} {need.version} {need.why}{sure}: {' '.join((*need.build, *need.run)) or '-'}"
+    if found.files:
+        yield f"  read        {', '.join(found.files)}"
+    for remark in proposed.remarks:
+        yield f"  note        {remark}"
+    for line in ready:
+        yield f"  ready       {line}"
+    for change in changes:
+        yield f"\n{'new' if change.new else 'to be added to'} {change.path.name}"
+        yield from (f"    {line}" for line in change.added.rstrip("\n").split("\n"))
+
+
+def _confirmed(count: int) -> bool:
+    if not sys.stdin.isatty():
+        hint = "look at the above, and run again with --yes"
+        raise LayerdoitError(f"{count} files would be written, and there is no terminal to ask on", hint=hint)
+    try:
+        answer = input("\nwrite this? [y/N] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in ("y", "yes")

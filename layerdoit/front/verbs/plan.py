@@ -1,0 +1,160 @@
+"""`doit layers plan`: what would be done to each layer, why, how long that takes by this project's own history, what
+would travel, and what retention would remove."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from layerdoit.front.command import CHANGES
+from layerdoit.layers.key import IMAGES
+
+if TYPE_CHECKING:
+    from layerdoit.history import Figures
+    from layerdoit.layers.plan import Plan, Step
+    from layerdoit.project.project import Project
+
+
+@dataclass(frozen=True)
+class Travel:
+    """Bytes between registry and engine; None: not known."""
+
+    bytes: int | None
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a step will cost. None: it does not apply, or, of `expected`, was never measured here."""
+
+    expected: Figures | None
+    pull: Travel | None
+    push: Travel | None
+
+    def text(self) -> str:
+        """What follows the layer in its line."""
+        parts = [_seconds(self.expected)] if self.expected else []
+        parts += [f"pulls {_size(self.pull)}"] if self.pull else []
+        parts += [f"pushes {'at most ' if self.push.bytes is not None else ''}{_size(self.push)}"] if self.push else []
+        return f"  {', '.join(parts)}" if parts else ""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The documented form."""
+        return {
+            "expected": _as_json(self.expected),
+            "pull": None if self.pull is None else {"bytes": self.pull.bytes},
+            "push": None if self.push is None else {"at_most_bytes": self.push.bytes},
+        }
+
+
+def run(params: Any, _words: Sequence[str]) -> int:
+    """Print the plan; with `--exit-code`, 2 when something would be done."""
+    from layerdoit.build.planning import plan_of
+    from layerdoit.front.tasks import variables
+    from layerdoit.project.project import Project
+
+    project = Project(Path(params["root"]), variables())
+    plan = plan_of(project)
+    foreseen = _foreseen(project, plan)
+    removal = _removal(project, plan)
+    if params["json"]:
+        told = plan.as_json()
+        layers = [{**layer, **foreseen[layer["layer"]].as_json()} for layer in told["layers"]]
+        print(json.dumps({**told, "layers": layers, "removes": removal.as_json() if removal else None}, indent=2))
+    else:
+        for step in plan.layers():
+            print(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
+            for reason in step.reasons:
+                print(f"      {reason}")
+        if removal:
+            print(removal.line())
+    return CHANGES if params["exit_code"] and plan.changes else 0
+
+
+def _foreseen(project: Project, plan: Plan) -> dict[str, Foreseen]:
+    """By layer as a user counts them."""
+    pulls = _pulls(project, [step for step in plan.steps if step.action == "pull"])
+    return {
+        layer: Foreseen(
+            _expected(project, plan, layer),
+            _together(pulls[name] for name in names if name in pulls),
+            _together(_pushes(project, plan.step(name), layer) for name in names),
+        )
+        for layer, names in IMAGES.items()
+    }
+
+
+def _together(parts: Any) -> Travel | None:
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    sizes = [part.bytes for part in known]
+    return Travel(None if None in sizes else sum(sizes))
+
+
+def _pulls(project: Project, steps: Sequence[Step]) -> dict[str, Travel]:
+    """What pulling takes; the registry is asked only where the plan pulls."""
+    repository = project.config.registry.repository
+    if not steps or repository is None:
+        return {}
+    from layerdoit.engine import transfers
+    from layerdoit.layers.key import tag
+
+    described = [project.images.inspect(image.id) or {} for image in project.images.of_project(project.name)]
+    local = [(one.get("RootFS") or {}).get("Layers") or () for one in described]
+    found = transfers.to_pull([tag(repository, step.spec.layer, step.spec.key) for step in steps], local)
+    return {step.spec.layer: Travel(size) for step, size in zip(steps, found, strict=True)}
+
+
+def _pushes(project: Project, step: Step, layer: str) -> Travel | None:
+    """As large as the last image of its layer was, at most: it travels packed, without what the registry has."""
+    registry = project.config.registry
+    if step.action != "build" or registry.repository is None or layer not in registry.push:
+        return None
+    from layerdoit import history
+
+    return Travel(history.last_size(project.state, project.variant, step.spec.layer))
+
+
+def _removal(project: Project, plan: Plan) -> Any:
+    """What goes after the build; asked only where something would."""
+    if not project.config.retention.after_build:
+        return None
+    from layerdoit.cache import forecast
+
+    return forecast.removal(project, plan)
+
+
+def _expected(project: Project, plan: Plan, layer: str) -> Figures | None:
+    """How long builds of this kind took here; None for what is not built, or was never built so."""
+    parts = [step for step in map(plan.step, IMAGES[layer]) if step.action == "build"]
+    if not parts:
+        return None
+    from layerdoit import history
+    from layerdoit.build import execute
+
+    return history.together(
+        history.of_layer(project.state, project.variant, part.spec.layer, cold=execute.from_nothing(part))
+        for part in parts
+    )
+
+
+def _as_json(found: Figures | None) -> Mapping[str, float] | None:
+    if found is None:
+        return None
+    return {"seconds": found.median, "low": found.low, "high": found.high, "n": found.n}
+
+
+def _seconds(found: Figures) -> str:
+    from layerdoit.core.units import duration_text
+
+    between = f"{duration_text(found.low)} to {duration_text(found.high)}" if found.n > 1 else "one build"
+    return f"about {duration_text(found.median)} ({between}{f', n={found.n}' if found.n > 1 else ''})"
+
+
+def _size(found: Travel) -> str:
+    from layerdoit.core.units import size_text
+
+    return "an unknown number of bytes" if found.bytes is None else size_text(found.bytes)

@@ -1,0 +1,64 @@
+"""`doit layers report`: what the recorded runs say as a whole, and whether that meets the project's targets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from layerdoit.front.verbs.history import last_of
+
+if TYPE_CHECKING:
+    from layerdoit.report.figures import Report
+    from layerdoit.report.target_checks import Checked
+
+
+def run(params: Any, _words: Sequence[str]) -> int:
+    """Print or write the report; with `--check`, 1 when a target is missed or nothing is known of it."""
+    from layerdoit.front.tasks import variables
+    from layerdoit.history import benchmarks, export
+    from layerdoit.project.project import Project
+    from layerdoit.report import figures, target_checks
+
+    last = last_of(params)
+    project = Project(Path(params["root"]), variables())
+    name = project.name
+    recorded = benchmarks.latest(project.state, project.variant)
+    report = figures.make(name, project.variant, export.as_json(project.state, last), recorded)
+    checked = target_checks.check(report, project.config.targets)
+    _written(params, report, checked)
+    if params["json"]:
+        told = {**figures.as_json(report), "targets": [one.as_json() for one in checked]}
+        print(json.dumps(told, indent=2))
+    elif params["check"]:
+        _told(checked)
+    elif not params["html"] and not params["summary"]:
+        from layerdoit.report import terminal
+
+        terminal.show(report, checked)
+    return 1 if params["check"] and target_checks.failed(checked) else 0
+
+
+def _written(params: Any, report: Report, checked: Sequence[Checked]) -> None:
+    """The files that were asked for."""
+    if not params["html"] and not params["summary"]:
+        return
+    from layerdoit.front import pages
+    from layerdoit.report import html, markdown
+
+    pages.write(params, lambda: html.page(report, checked), lambda: markdown.page(report, checked))
+
+
+def _told(checked: Sequence[Checked]) -> None:
+    from layerdoit.report import target_checks
+
+    if not checked:
+        print("no targets: layerdoit.yaml names none, so nothing was checked")
+        return
+    for one in checked:
+        print(one.line())
+    failed = target_checks.failed(checked)
+    if failed:
+        names = ", ".join(one.target.name for one in failed)
+        print(f"{len(failed)} of {len(checked)} targets not met: {names}")

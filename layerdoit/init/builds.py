@@ -1,0 +1,78 @@
+"""What existing files have cargo build: packages, binaries and features, as far as the workspace has them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from layerdoit.init.hints import Hint
+from layerdoit.init.items import Item
+
+if TYPE_CHECKING:
+    from layerdoit.cargo.manifest import Workspace
+    from layerdoit.cargo.selection import BuildOptions
+
+
+def cargo_options(workspace: Workspace, hints: Sequence[Hint]) -> BuildOptions:
+    """The features that existing files build with, as far as they agree and the workspace has them."""
+    from layerdoit.cargo.selection import BuildOptions
+
+    active = [item for item in features(workspace, hints) if item.active]
+    settings = {item.path for item in active}
+    return BuildOptions(
+        features=tuple(item.value for item in active if item.path == "features"),
+        all_features="all_features" in settings,
+        default_features="default_features" not in settings,
+    )
+
+
+def features(workspace: Workspace, hints: Sequence[Hint]) -> list[Item]:
+    """The features that existing files name; inactive where two of the builds differ."""
+    from layerdoit.cargo import choices
+
+    known = choices.features(workspace)
+    kinds = ("features", "default-features", "all-features")
+    builds: dict[str, set[tuple[str, str]]] = {}
+    for hint in hints:
+        if hint.kind in (*kinds, "profile", "bin", "package", "target"):
+            builds.setdefault(hint.where, set()).update(((hint.kind, hint.value),) if hint.kind in kinds else ())
+    # Two builds that differ: which one is meant, a person must say.
+    agree = len({frozenset(said) for said in builds.values()}) <= 1 and not _contradictory(hints)
+    items = []
+    for hint in hints:
+        if hint.kind == "features":
+            for name in filter(None, hint.value.split(",")):
+                plain = name.rpartition("/")[2] in known or "/" in name
+                if name != "default" and (plain or name in known):
+                    items.append(Item("features", name, hint.origin, active=agree))
+        elif hint.kind == "default-features":
+            items.append(Item("default_features", False, hint.origin, active=agree))
+        elif hint.kind == "all-features":
+            items.append(Item("all_features", True, hint.origin, active=agree))
+    return items
+
+
+def _contradictory(hints: Sequence[Hint]) -> bool:
+    """One RUN with an `if` in it builds in two ways."""
+    places: dict[tuple[str, str], set[str]] = {}
+    for hint in hints:
+        if hint.kind in ("features", "profile"):
+            places.setdefault((hint.kind, hint.where), set()).add(hint.value)
+    kinds = {hint.kind for hint in hints}
+    return any(len(values) > 1 for values in places.values()) or {"features", "all-features"} <= kinds
+
+
+def chosen(workspace: Workspace, hints: Sequence[Hint]) -> tuple[list[Item], list[Item]]:
+    """Packages and binaries that existing files build; else all with binaries, where no default member has one."""
+    members = {key: package for key, package in workspace.packages.items() if package.member}
+    packages = [Item("packages", h.value, h.origin) for h in hints if h.kind == "package" and h.value in members]
+    packages = [item for item in packages if members[item.value].bins]
+    names = {name for key in (item.value for item in packages) for name in members[key].bins} or {
+        name for package in members.values() for name in package.bins
+    }
+    bins = [Item("bins", h.value, h.origin) for h in hints if h.kind == "bin" and h.value in names]
+    if not packages and not bins and not any(members[key].bins for key in workspace.default_members):
+        why = "no default member has a binary"
+        packages = [Item("packages", key, why) for key, package in members.items() if package.bins and key != "xtask"]
+    unique = list({item.value: item for item in reversed(packages)}.values())[::-1]
+    return unique, list({item.value: item for item in reversed(bins)}.values())[::-1]

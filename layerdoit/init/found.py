@@ -1,0 +1,254 @@
+"""What is in a tree that somebody wants to build: the workspace, its needs, and what existing files tell. Only reads.
+
+look(root) -> Found        # WorkspaceError where there is no Rust project, or it cannot be read
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerdoit.core.errors import WorkspaceError
+from layerdoit.init.existing import text_of, told
+
+if TYPE_CHECKING:
+    from layerdoit.cargo.lock import Lock
+    from layerdoit.cargo.manifest import Workspace
+    from layerdoit.cargo.native import Need, Suites
+    from layerdoit.cargo.selection import Selection
+    from layerdoit.init.hints import Hint
+
+# Folders in which nobody keeps what describes the project.
+_SKIPPED = frozenset(("target", "node_modules", "vendor", "third_party", "tests", "examples", "fixtures"))
+# Not in a comment.
+_QUERY = re.compile(r"^(?![ \t]*//).*?\bquery(_as|_scalar|_file|_file_as)?!\s*[({]", re.MULTILINE)
+_NO_SOURCES = frozenset(("target", "node_modules"))
+# askama, sqlx::migrate!, prost and rust-embed read these where they are told nothing else.
+_READ_BY_MACROS = frozenset(("migrations", "proto", "protos", "templates", ".sqlx", "sqlx-data.json"))
+_DEEPEST = 3
+
+
+@dataclass(frozen=True)
+class Found:
+    """The facts of a tree. `root` is the workspace's folder; `files` are those that were read, relative to it."""
+
+    root: Path
+    workspace: Workspace
+    selection: Selection | None
+    """None: nothing is built as the configuration stands; `problem` says why."""
+    problem: str | None
+    """What has to be mended before anything is built."""
+    needs: tuple[Need, ...]
+    unknown: tuple[str, ...]
+    """`-sys` crates that nobody here knows."""
+    suites: Suites
+    """Whose package names the images want."""
+    toolchain: str
+    hints: tuple[Hint, ...] = ()
+    files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    configured: bool = False
+    """There is a layerdoit.yaml."""
+    linkers: tuple[tuple[str, str], ...] = ()
+    """(Debian package, why): linkers that the cargo configuration names."""
+    sqlx: str | None = None
+    """What makes sqlx's macros check queries without a database: `.sqlx` or `sqlx-data.json`."""
+    asks_database: str | None = None
+    """`file:line` of a query that sqlx checks against a database while it compiles; the build has none."""
+    submodules: tuple[str, ...] = ()
+    """Paths of submodules that are not checked out."""
+    compiled: frozenset[str] = frozenset()
+    """Files and folders, copied into an image by a Dockerfile, that the compiler probably reads as well."""
+    in_git: bool = False
+    ignores_record: bool = False
+    """.gitignore names doit's record."""
+
+
+def find_projects(start: Path) -> list[Path]:
+    """Folders at or below `start` with a workspace or package of their own, the nearest ones only."""
+    if (start / "Cargo.toml").is_file():
+        return [start]
+    level = [start]
+    for _ in range(_DEEPEST):
+        level = [folder for parent in level for folder in _folders(parent)]
+        found = [folder for folder in level if (folder / "Cargo.toml").is_file()]
+        if found:
+            return found
+    return []
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        with os.scandir(parent) as entries:
+            names = sorted(
+                entry.name
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".") and entry.name not in _SKIPPED
+            )
+    except OSError:
+        return []
+    return [parent / name for name in names]
+
+
+def project_root(start: Path) -> Path:
+    """The folder of the one Rust project at or below `start`; WorkspaceError where there is none, or several."""
+    from layerdoit.cargo.discovery import find_root
+
+    projects = find_projects(start)
+    if not projects:
+        root = find_root(start)  # says that there is none
+        hint = f"run it in {root}, or give --root {os.path.relpath(root, start)}"
+        raise WorkspaceError("this folder is inside a Rust project", where=str(start), hint=hint)
+    if len(projects) > 1:
+        names = [path.relative_to(start).as_posix() for path in projects]
+        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+        raise WorkspaceError(
+            f"there are {len(names)} Rust projects here: {shown}", where=str(start), hint=f"name one: --root {names[0]}"
+        )
+    (project,) = projects
+    root = find_root(project)
+    if root != project:
+        hint = f"run it there, or give --root {os.path.relpath(root, start)}; `packages:` in layerdoit.yaml chooses"
+        raise WorkspaceError(f"this package belongs to the workspace in {root}", where=str(project), hint=hint)
+    return project
+
+
+def look(root: Path) -> Found:
+    """Look at the Rust project in `root`."""
+    from layerdoit.cargo import lock, manifest, native, selection
+    from layerdoit.config import FILE
+    from layerdoit.init import builds
+    from layerdoit.tree import git
+
+    if not (root / "Cargo.lock").is_file():
+        hint = "run `cargo generate-lockfile` and commit Cargo.lock, then run this again"
+        if git.empty_submodules(root):
+            hint = f"git submodule update --init, then {hint}"
+        nested = [folder for folder in _folders(root) if (folder / "Cargo.toml").is_file()]
+        if with_lock := [folder.name for folder in nested if (folder / "Cargo.lock").is_file()]:
+            hint += f"; or name a project below that has one: --root {with_lock[0]}"
+        raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
+    workspace = manifest.load(root)
+    locked = lock.load(root)
+    hints, files, notes = told(root)
+    config = (root / FILE).is_file()
+    suites = _suites(root) if config else native.default_suites()
+    options = builds.cargo_options(workspace, hints)
+    packages, bins = (tuple(item.value for item in items) for items in builds.chosen(workspace, hints))
+    chosen: Selection | None = None
+    problem: str | None = None
+    needs: tuple[Need, ...] = ()
+    unknown: tuple[str, ...] = ()
+    try:
+        lock.check(workspace, locked)
+        chosen = selection.select(workspace, packages, bins, options)
+        needs = native.needed(workspace, locked, chosen, options, suites.build, suites.run)
+        unknown = native.unknown(workspace, locked, chosen, options)
+    except WorkspaceError as error:
+        problem = str(error)
+    compiler, broken = _toolchain(root)
+    sqlx = _prepared(root, locked)
+    return Found(
+        root=root,
+        workspace=workspace,
+        selection=chosen,
+        problem=problem or broken,
+        needs=needs,
+        unknown=unknown,
+        toolchain=compiler,
+        hints=hints,
+        files=files,
+        notes=notes,
+        configured=config,
+        suites=suites,
+        linkers=_linkers(workspace, suites),
+        sqlx=sqlx,
+        asks_database=None if sqlx else _query(root, locked),
+        submodules=git.empty_submodules(root),
+        compiled=_compiled(root, [hint.value.rpartition(":")[0] for hint in hints if hint.kind == "asset"]),
+        in_git=git.is_within(os.path.abspath(root)),
+        ignores_record=".doit.db" in (text_of(root / ".gitignore") or ""),
+    )
+
+
+def _toolchain(root: Path) -> tuple[str, str | None]:
+    """Which toolchain the tree names, in words; and what is wrong with the file that should name it."""
+    from layerdoit.cargo import toolchain
+
+    try:
+        named = toolchain.asked_for(root)
+    except WorkspaceError as error:
+        return "?", str(error)
+    asked = named.channel or named.path
+    return f"{asked} ({named.source})" if asked else "the host's (no rust-toolchain.toml names one)", None
+
+
+def _suites(root: Path) -> Suites:
+    """Those of the images that an existing configuration chooses."""
+    from layerdoit import config
+    from layerdoit.cargo import native
+
+    return native.suites(config.load(root, overlay=None, variables={}, state_dir=root / ".layerdoit"))
+
+
+def _linkers(workspace: Workspace, suites: Suites) -> tuple[tuple[str, str], ...]:
+    """Programs that `.cargo/config.toml` links with, for a target that a Linux container has."""
+    from layerdoit.cargo import cfg
+    from layerdoit.cargo.native import table
+    from layerdoit.core.platform import container_triple
+
+    triple = container_triple()
+    config = workspace.config
+    tables = {name: entry for name, entry in config.get("target", {}).items() if cfg.applies(name, triple)}
+    words: list[str] = []
+    for entry in (config.get("build", {}), *tables.values()):
+        if isinstance(entry, dict):
+            words.append(str(entry.get("linker", "")))
+            words += re.findall(r"-fuse-ld=([\w./-]+)", str(entry.get("rustflags", "")))
+    found = []
+    for word in filter(None, words):
+        for provider in table().providers(suites.build).values():
+            if os.path.basename(word) in provider.programs:
+                found += [(name, f".cargo/config.toml links with {word}") for name in provider.build]
+    return tuple(dict.fromkeys(found))
+
+
+def _prepared(root: Path, lock: Lock) -> str | None:
+    if "sqlx-macros" not in lock.by_name:
+        return None
+    return next((name for name in (".sqlx", "sqlx-data.json") if (root / name).exists()), None)
+
+
+def _query(root: Path, lock: Lock) -> str | None:
+    """The first use of a macro that asks the database."""
+    if "sqlx-macros" not in lock.by_name:
+        return None
+    for path, text in _sources(root):
+        found = _QUERY.search(text)
+        if found:
+            return f"{path.relative_to(root).as_posix()}:{text.count(chr(10), 0, found.end()) + 1}"
+    return None
+
+
+def _sources(root: Path) -> Iterator[tuple[Path, str]]:
+    """Every Rust file and its text."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in _NO_SOURCES and not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(".rs") and (text := text_of(Path(folder, name))):
+                yield Path(folder, name), text
+
+
+def _compiled(root: Path, assets: Sequence[str]) -> frozenset[str]:
+    """Those of the assets that a source names, or that a macro reads by custom."""
+    found = {path for path in assets if os.path.basename(path) in _READ_BY_MACROS}
+    wanted = set(assets) - found
+    for _, text in _sources(root) if wanted else ():
+        seen = {path for path in wanted if re.search(rf'"[^"\n]*{re.escape(os.path.basename(path))}', text)}
+        found |= seen
+        wanted -= seen
+    return frozenset(found)

@@ -1,0 +1,217 @@
+"""What layerdoit.yaml should hold for a tree: only what detection cannot know, each line with its reason. Pure.
+
+propose(found) -> Proposal     # settings, active ones and ones that are only shown as comments
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from layerdoit.config import repository_name
+from layerdoit.init import builds
+from layerdoit.init.hints import Hint
+from layerdoit.init.items import Item, checked, in_order, unique
+
+if TYPE_CHECKING:
+    from layerdoit.cargo.native import Suites
+    from layerdoit.init.found import Found
+
+# In every builder, or of use only to those who write Dockerfiles.
+_ALWAYS = frozenset((
+    "apt-transport-https", "apt-utils", "build-essential", "ca-certificates", "debian-archive-keyring", "dpkg-dev",
+    "g++", "gcc", "gnupg", "gnupg2", "libc-dev", "libc6-dev", "lsb-release", "make", "pkg-config", "pkgconf",
+    "software-properties-common",
+))  # fmt: skip
+# Tools of which a Dockerfile says only that it used them itself.
+_HELPERS = frozenset(("curl-program", "git", "nodejs", "rsync", "sqlite3-shell", "unzip", "wget", "xz"))
+_HARMLESS = frozenset(("tzdata", "netbase", "media-types", "mime-support"))
+_BUILD_ENV = re.compile(
+    r"(RUSTFLAGS|RUSTC_\w+|CARGO_(PROFILE|BUILD|FEATURE|INCREMENTAL|NET)\w*|SQLX_\w+|(HOST_|TARGET_)?C(XX)?(FLAGS)?)$"
+)
+_IMAGE_ENV_SKIPPED = re.compile(r"(PATH|DEBIAN_FRONTEND|HOME|TERM|LANG|LC_\w+|CARGO_\w+|RUSTUP_\w+|RUSTFLAGS|DIR)$")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Items in the order of the schema; `remarks` are sentences for the user that no setting expresses."""
+
+    items: tuple[Item, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.active)
+
+
+def propose(found: Found) -> Proposal:
+    """The settings for a tree; every active one is valid by the schema."""
+    listed = [
+        *_name(found),
+        *_cargo(found),
+        *_build_environment(found),
+        *_packages(found),
+        *_image(found),
+        *_deploy(found),
+    ]
+    valid = [checked(item) for item in listed]
+    # A login is not even shown: a comment is committed as well.
+    secret = [item for item in valid if item.path in ("env", "image.env") and "readable in the image" in item.why]
+    kept = [item for item in valid if item not in secret]
+    withheld = [f"{item.value[0]} ({item.why}): give it at run time" for item in secret]
+    return Proposal(tuple(in_order(unique(kept))), (*withheld, *_remarks(found)))
+
+
+def _name(found: Found) -> Iterator[Item]:
+    """Without a root package the name would follow the folder, or the only package until there is a second one."""
+    if found.workspace.root_package is None and found.selection is not None:
+        chosen = found.selection.packages
+        name = repository_name(chosen[0] if len(chosen) == 1 else found.root.name)
+        yield Item("project", name, "stays when packages are added, and in every folder; images and container have it")
+
+
+# --- what cargo builds ------------------------------------------------------------------------------------------------
+
+
+def _cargo(found: Found) -> Iterator[Item]:
+    packages, bins = builds.chosen(found.workspace, found.hints)
+    yield from packages
+    yield from bins
+    yield from builds.features(found.workspace, found.hints)
+    for hint in found.hints:
+        if hint.kind == "profile" and hint.value != "dev":
+            yield Item("profile", hint.value, f"{hint.origin}; dev compiles much faster", active=False)
+            break
+    for hint in found.hints:
+        if hint.kind == "target" and "linux" in hint.value:
+            yield Item("target", hint.value, hint.origin, active=False)
+            break
+
+
+def _build_environment(found: Found) -> Iterator[Item]:
+    if found.sqlx is not None:
+        yield Item("env", ("SQLX_OFFLINE", "true"), f"queries are checked against {found.sqlx}, not a database")
+    for hint in found.hints:
+        name, _, value = hint.value.partition("=")
+        if hint.kind == "build-env" and _BUILD_ENV.match(name) and value:
+            yield Item("env", (name, value), hint.origin, active=name == "SQLX_OFFLINE")
+
+
+# --- Debian packages --------------------------------------------------------------------------------------------------
+
+
+def _packages(found: Found) -> Iterator[Item]:
+    for need in found.needs:
+        sure = "" if need.certain else "perhaps, "
+        through = need.why.partition(", through ")[2]
+        why = f"{sure}{need.crate} {need.version}" + (f", through {through}" if through else "")
+        yield from (Item("base.packages", name, why) for name in need.build)
+        yield from (Item("base.runtime_packages", name, why) for name in need.run)
+    for name, why in found.linkers:
+        yield Item("base.packages", name, why)
+    for hint in found.hints:
+        if hint.kind in ("apt-build", "apt-run") and hint.value.partition(":")[0] not in _ALWAYS:
+            yield from _translated(hint, found.suites)
+
+
+def _translated(hint: Hint, suites: Suites) -> Iterator[Item]:
+    """A package of an existing Dockerfile, by the name that it has in the suites of our images."""
+    from layerdoit.cargo.native import table
+
+    name = hint.value.partition(":")[0]
+    data = table()
+    ours = data.providers(suites.build, suites.run)
+    build = hint.kind == "apt-build"
+    path = "base.packages" if build else "base.runtime_packages"
+    for suite in (data.data["suite"], *data.suites):
+        for provider in data.providers(suite).values():
+            if name in (*provider.build, *provider.run):
+                here = ours[provider.name]
+                if here.elsewhere:
+                    only = f"only {' and '.join(here.elsewhere)} have it"
+                    yield Item(path, name, f"{hint.origin}; {only}", active=False)
+                    return
+                names = ((name,) if name in here.build else here.build) if build else here.run
+                active = provider.name not in _HELPERS and (provider.library or build)
+                for one in names or ((name,) if name in here.build else ()):
+                    yield Item(path, one, hint.origin, active=active and bool(names))
+                return
+    yield Item(path, name, hint.origin, active=name in _HARMLESS and not build)
+
+
+# --- image and container ----------------------------------------------------------------------------------------------
+
+
+def _image(found: Found) -> Iterator[Item]:
+    names = [name for _, name in found.selection.bins] if found.selection else []
+    entry = next((hint for hint in found.hints if hint.kind == "entrypoint" and hint.value in names), None)
+    if len(names) > 1 and entry is not None:
+        yield Item("image.entrypoint", entry.value, entry.origin)
+    elif len(names) > 1:
+        yield Item("image.entrypoint", names[0], f"one of {', '.join(names[:12])}: what the image runs", active=False)
+    for hint in found.hints:
+        if hint.kind == "cmd" and entry is not None:
+            yield from (Item("image.cmd", word, hint.origin) for word in json.loads(hint.value))
+        elif hint.kind == "env" and not _IMAGE_ENV_SKIPPED.match(hint.value.partition("=")[0]):
+            name, _, value = hint.value.partition("=")
+            yield Item("image.env", (name, value), hint.origin)
+        elif hint.kind == "user":
+            name = hint.value.partition(":")[0]
+            if name != "app":
+                yield Item("image.user", name, hint.origin, active=name not in ("root", "0"))
+        elif hint.kind == "workdir" and hint.value.rstrip("/"):
+            yield Item("image.workdir", hint.value, hint.origin)
+        elif hint.kind == "port":
+            yield Item("image.expose", hint.value, hint.origin)
+        elif hint.kind == "asset":
+            source, _, target = hint.value.rpartition(":")
+            yield Item("image.assets", (source, target), hint.origin)
+            if source in found.compiled:
+                yield Item("sources.include", source, "an asset that the build reads too")
+
+
+def _deploy(found: Found) -> Iterator[Item]:
+    ports = list(dict.fromkeys(hint.value.partition("/")[0] for hint in found.hints if hint.kind == "port"))
+    for hint in found.hints:
+        if hint.kind == "port" and "/udp" not in hint.value:
+            yield Item("deploy.port", int(hint.value.partition("/")[0]), hint.origin, active=len(ports) == 1)
+            if len(ports) == 1:
+                break
+    for hint in found.hints:
+        if hint.kind == "publish" and len(ports) == 1 and hint.value not in ports:
+            yield Item("deploy.publish", int(hint.value), hint.origin)
+        elif hint.kind == "health" and ports:
+            yield Item("deploy.health.path", hint.value, hint.origin, active=len(ports) == 1)
+        elif hint.kind == "volume":
+            name = re.sub(r"[^\w.-]+", "-", hint.value.strip("/")) or "data"
+            yield Item("deploy.volumes", f"{name}:{hint.value}", hint.origin, active=False)
+
+
+def _remarks(found: Found) -> Iterator[str]:
+    if found.unknown:
+        shown = ", ".join(found.unknown[:6])
+        yield f"{shown} may need Debian packages that are not known here; a failing build says which"
+    if foreign := [hint for hint in found.hints if hint.kind == "apk"]:
+        names = ", ".join(dict.fromkeys(hint.value for hint in foreign))
+        yield f"packages of Alpine whose Debian names are not known here: {names} ({foreign[0].where})"
+    if found.suites.doubt:
+        yield found.suites.doubt
+    if len(found.submodules) == 1:
+        path = found.submodules[0]
+        yield f"the submodule {path} is not checked out: git submodule update --init {path}"
+    elif found.submodules:
+        first = ", ".join(found.submodules[:2])
+        yield f"{len(found.submodules)} submodules are not checked out ({first}, …): git submodule update --init"
+    arguments = [hint for hint in found.hints if hint.kind == "arg" and not hint.value.startswith(("TARGET", "BUILD"))]
+    if arguments:
+        names = ", ".join(dict.fromkeys(hint.value for hint in arguments))
+        file = arguments[0].where.rpartition(":")[0]
+        yield f"build arguments of {file} have no counterpart: {names} (see env, features)"
+    if found.asks_database:
+        yield f"sqlx checks {found.asks_database} against a database, which no build has: run `cargo sqlx prepare`"
+    if found.in_git and not found.ignores_record:
+        yield "doit and Python keep records in .doit.db and __pycache__: add .doit.db* and __pycache__/ to .gitignore"
+    yield from found.notes

@@ -1,0 +1,1 @@
+"""What each layer is made of, as the inputs that key it."""

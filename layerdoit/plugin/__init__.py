@@ -1,1 +1,0 @@
-"""Front door 2: the doit command `layers`."""

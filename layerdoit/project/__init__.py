@@ -1,0 +1,1 @@
+"""A project: who it is, what its tree holds, and what is asked of it."""

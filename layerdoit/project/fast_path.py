@@ -1,0 +1,60 @@
+"""What the last run found out about a tree, believed while the tree, the configuration and the toolchain are the same.
+
+It spares a run with nothing to do the reading of manifests and Cargo.lock. Deleting it costs some milliseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from layerdoit.core import state
+from layerdoit.layers.key import Spec
+
+
+@dataclass(frozen=True)
+class Known:
+    """`signature`: of all facts that the rest follows from. `specs`: (layer, key, repository). `locked`: the label."""
+
+    signature: str
+    ups: int
+    outside: tuple[str, ...]
+    specs: tuple[tuple[str, str, str], ...]
+    locked: str
+
+    def layers(self) -> tuple[Spec, ...]:
+        """The specs with their keys, without the inputs that gave them."""
+        found = []
+        for layer, key, repository in self.specs:
+            spec = Spec(layer, {}, repository)  # type: ignore[arg-type]
+            spec.__dict__["key"] = key
+            found.append(spec)
+        return tuple(found)
+
+
+def file(folder: Path, settings: str) -> Path:
+    """Where the knowledge about one set of settings is kept."""
+    return folder / f"known-{hashlib.sha256(settings.encode()).hexdigest()[:12]}.json"
+
+
+def read(path: Path) -> Known | None:
+    """The last run's knowledge; None when there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        specs = tuple((str(a), str(b), str(c)) for a, b, c in found["specs"])
+        return Known(found["signature"], int(found["ups"]), tuple(found["outside"]), specs, str(found["locked"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write(path: Path, known: Known) -> None:
+    """Keep it for the next run."""
+    state.write(path, json.dumps(asdict(known)))
+
+
+def signature(parts: Sequence[str]) -> str:
+    """One text for all facts."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

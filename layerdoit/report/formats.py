@@ -1,0 +1,77 @@
+"""Words and numbers that terminal, page and markdown share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from layerdoit.core.units import count_text, duration_text
+from layerdoit.history import Figures
+from layerdoit.report.figures import Report, Trend
+
+NO_RUNS = "no runs yet"
+NOTHING = "-"
+
+
+def seconds_text(seconds: float) -> str:
+    """Hundredths below one second."""
+    return f"{seconds:.2f} s" if seconds < 0.995 else duration_text(seconds)
+
+
+def signed_text(seconds: float) -> str:
+    """A difference; less than nothing with a minus."""
+    return f"-{seconds_text(-seconds)}" if seconds < 0 else seconds_text(seconds)
+
+
+def when_text(at: float | None) -> str:
+    """A moment in local time."""
+    return NOTHING if at is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and control characters, which a terminal would obey."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def commit_text(commit: str | None) -> str:
+    """Its first digits."""
+    return NOTHING if commit is None else one_line(commit)[:9]
+
+
+def share_text(share: float | None) -> str:
+    """Per cent."""
+    return NOTHING if share is None else f"{share:.0%}"
+
+
+def median_text(found: Figures | None) -> str:
+    """`1.4 s (n=31)`."""
+    return NOTHING if found is None else f"{seconds_text(found.median)} (n={found.n})"
+
+
+def trend_text(found: Trend | None, show: Callable[[float], str] = seconds_text) -> str:
+    """`2.0 s → 1.4 s (n=15, 16)`."""
+    if found is None:
+        return NOTHING
+    return f"{show(found.older)} → {show(found.newer)} (n={found.n_older}, {found.n_newer})"
+
+
+def heading(report: Report) -> str:
+    """What the figures are of."""
+    if not report.runs:
+        return f"{one_line(report.project)}, {one_line(report.variant)}: {NO_RUNS}{_elsewhere(report)}"
+    between = f"{when_text(report.runs[0].at)} to {when_text(report.runs[-1].at)}"
+    ended = ", ".join(f"{number} {one_line(outcome)}" for outcome, number in report.outcomes.items())
+    count = count_text(len(report.runs), "recorded run")
+    return f"{one_line(report.project)}, {one_line(report.variant)}: {count} ({ended}), {between}{_elsewhere(report)}"
+
+
+def _elsewhere(report: Report) -> str:
+    return f"; {report.elsewhere} of other profiles or targets not counted" if report.elsewhere else ""
+
+
+def reason_text(reasons: Sequence[str]) -> str:
+    """The first reason, and how many more."""
+    if not reasons:
+        return NOTHING
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"{one_line(reasons[0])}{more}"

@@ -1,0 +1,335 @@
+"""Which files of the tree are sources: git's view where there is one, else a walk that honours `.gitignore`."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from layerdoit.core.errors import ProcessError, WorkspaceError
+from layerdoit.tree import git
+
+Runner = Callable[[list[str], Path], bytes]
+
+# Never sources, whatever git says: state of tools, not of the project.
+TOOL_DIRS = frozenset({".git", ".layerdoit", "node_modules", "__pycache__", ".venv"})
+# These decide how cargo builds; they count even where git or .dockerignore leaves them out.
+FORCED = (
+    "Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", ".cargo/config", ".cargo/config.toml",
+)  # fmt: skip
+_GIT = ["git", "-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false"]
+_LS = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+# Inside a git hook these point at one repository and would answer for every other one too.
+_GIT_ENVIRONMENT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+_SPECIAL = re.compile(r"[*?\[]")
+_TOOL_PART = re.compile(rf"(?:^|/)(?:{'|'.join(map(re.escape, sorted(TOOL_DIRS)))})(?:/|$)")
+_TOOL_FILE = re.compile(r"(?:^|/)(?:\.doit\.[^/]*|\.cargo/credentials(?:\.toml)?)$")
+_PROTECTED = re.compile(r"(?:^|/)(?:Cargo\.toml|Cargo\.lock|rust-toolchain(?:\.toml)?|\.cargo/[^/]+)$")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A directory on the host and where its content goes in the build context."""
+
+    prefix: str  # in the context: "" or ends with "/"
+    host: str  # absolute, no trailing "/"
+    rel: str  # relative to the workspace root: "" or ends with "/"
+
+
+def places(root: Path, ups: int, outside: Sequence[str]) -> tuple[Place, ...]:
+    """The workspace root, then the out-of-root directories."""
+    found = [Place("_/" * ups, str(root), "")]
+    for directory in outside:
+        parts = [part for part in directory.split("/") if part not in ("", ".")]
+        leading = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
+        rest = parts[leading:]
+        if not 0 < leading <= ups or ".." in rest:
+            raise WorkspaceError(f"the path dependency {directory} does not lie in the build context")
+        if rest[:1] == ["_"]:
+            raise WorkspaceError(
+                f"the path dependency {directory} lies in a folder named '_', which stands for the workspace itself",
+                hint="rename that folder",
+            )
+        where = os.path.join(str(root), *parts)
+        if not os.path.isdir(where):
+            raise WorkspaceError(f"the path dependency {directory} is not a directory", where=str(root / "Cargo.toml"))
+        rel = "/".join(parts) + "/"
+        found.append(Place("_/" * (ups - leading) + "".join(f"{part}/" for part in rest), where, rel))
+    return tuple(found)
+
+
+def raw_listing(place: Place, run: Runner, *, inside: bool = False) -> bytes:
+    """NUL-separated names relative to the place, exactly as git (or the walk) gives them.
+
+    `inside`: it is a folder that git lists as one, a submodule or a repository in a repository. A submodule that is
+    not initialised is no repository, and the one around it does not know its files.
+    """
+    if git.is_top(place.host) if inside else git.is_within(place.host):
+        argv = _GIT + _LS
+        if any(name in os.environ for name in _GIT_ENVIRONMENT):
+            argv = ["env", *(part for name in _GIT_ENVIRONMENT for part in ("-u", name)), *argv]
+        try:
+            raw = run(argv, Path(place.host))
+        except (ProcessError, FileNotFoundError):
+            raw = None
+        if raw is not None and _plausible(raw, place.host):
+            return raw
+    return b"\0".join(os.fsencode(name) for name in sorted(walk(place.host)))
+
+
+def _plausible(raw: bytes, host: str) -> bool:
+    """False where the whole folder is ignored by a repository around it (then git has no view of it)."""
+    if raw.startswith(b"Cargo.toml\0") or b"\0Cargo.toml\0" in raw:
+        return True
+    return bool(raw) and not os.path.exists(host + "/Cargo.toml")
+
+
+class Background:
+    """A thread that lists while the caller stats what the last scan knew; errors come back to the caller."""
+
+    def __init__(self, work: Callable[[], dict[str, bytes]]) -> None:
+        self._work = work
+        self._raws: dict[str, bytes] = {}
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._raws = self._work()
+        except BaseException as error:  # noqa: BLE001  (raised again in `result`)
+            self._error = error
+
+    def result(self) -> dict[str, bytes]:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._raws
+
+
+def decode(raw: bytes) -> list[str]:
+    return [name.rstrip("/") for name in raw.decode("utf-8", "surrogateescape").split("\0") if name]
+
+
+def included(root: Path, patterns: Sequence[str]) -> bytes:
+    """Files that `sources.include` names, though git ignores them."""
+    names: set[str] = set()
+    for pattern in patterns:
+        if pattern.startswith("/") or ".." in pattern.split("/"):
+            raise WorkspaceError(f"sources.include: '{pattern}' leads out of the workspace")
+        names.update(_expand(str(root), pattern))
+    return b"\0".join(os.fsencode(name) for name in sorted(names))
+
+
+def _expand(root: str, pattern: str) -> Iterator[str]:
+    import glob
+
+    pattern = os.path.normpath(pattern)
+    hits = [pattern]
+    if _SPECIAL.search(pattern):
+        hits = glob.glob(pattern, root_dir=root, recursive=True, include_hidden=True)
+    for hit in hits:
+        full = os.path.join(root, hit)
+        if os.path.isdir(full) and not os.path.islink(full):
+            for folder, dirs, files in os.walk(full):
+                dirs[:] = [d for d in dirs if d not in (".git", ".layerdoit")]
+                links = [d for d in dirs if os.path.islink(os.path.join(folder, d))]
+                yield from (os.path.relpath(os.path.join(folder, f), root) for f in files + links)
+        elif os.path.lexists(full):
+            yield os.path.normpath(hit)
+
+
+class Filter:
+    """What is left out of a listing: tools' folders, target directories, `.dockerignore`, `sources.exclude`."""
+
+    def __init__(self, dockerignore: str, exclude: Sequence[str]) -> None:
+        lines = [line for line in dockerignore.splitlines() if not line.startswith("#")]
+        self._dockerignore = Patterns(lines)
+        self._exclude = Patterns(exclude)
+        # A plain `*` is about the workspace; it must not throw a dependency beside it away.
+        self._exclude_outside = Patterns([p for p in exclude if p.lstrip("!").startswith(("../", "**"))])
+
+    def keep(self, place: Place, names: Iterable[str]) -> list[str]:
+        """Names relative to the place, filtered. A nested place obeys the rules of what lies around it."""
+        outside = place.rel.startswith("..")
+        plain = [n for n in names if not _TOOL_PART.search(n) and not _TOOL_FILE.search(n)]
+        built = tuple(n[: -len("CACHEDIR.TAG")] for n in plain if n.endswith("/CACHEDIR.TAG"))
+        if built:
+            plain = [n for n in plain if not n.startswith(built)]
+        if outside:
+            return [n for n in plain if not self._exclude_outside.match(place.rel + n)]
+        return [n for n in plain if not self._left_out(place.rel + n)]
+
+    def _left_out(self, rel: str) -> bool:
+        if self._dockerignore.match(rel) and not _PROTECTED.search(rel):
+            return True
+        return self._exclude.match(rel)
+
+
+class Patterns:
+    """Patterns with the meaning they have in `.dockerignore`: the last that matches the path or a parent decides."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._groups: list[tuple[bool, re.Pattern[str]]] = []
+        runs: list[tuple[bool, list[str]]] = []
+        for line in lines:
+            text = line.strip()
+            drop = not text.startswith("!")
+            text = text.removeprefix("!").strip()
+            if not text:
+                continue
+            text = os.path.normpath(text).lstrip("/")
+            if text in (".", ""):
+                continue
+            if not runs or runs[-1][0] != drop:
+                runs.append((drop, []))
+            runs[-1][1].append(_regex(text, docker=True))
+        for drop, alternatives in runs:
+            try:
+                self._groups.append((drop, re.compile(f"(?:{'|'.join(alternatives)})(?:/.*)?", re.DOTALL)))
+            except re.error as error:
+                raise WorkspaceError(f"a pattern for leaving sources out is malformed: {error}") from error
+
+    def match(self, path: str) -> bool:
+        for drop, pattern in reversed(self._groups):
+            if pattern.fullmatch(path):
+                return drop
+        return False
+
+
+def _regex(glob: str, *, docker: bool) -> str:
+    """A glob as a regular expression; `**` in the middle of a name crosses folders for docker, not for git."""
+    out, i, end = "", 0, len(glob)
+    while i < end:
+        char = glob[i]
+        if glob.startswith("**", i):
+            part, i = _stars(glob, i, docker)
+            out += part
+            continue
+        i += 1
+        if char == "*":
+            out += "[^/]*"
+        elif char == "?":
+            out += "[^/]"
+        elif char == "[" and (close := _class_end(glob, i)) > 0:
+            body = glob[i:close]
+            negated = body.startswith("^") or (not docker and body.startswith("!"))
+            escaped = re.sub(r"([\[&~|])", r"\\\1", body[1:] if negated else body)
+            escaped = "\\" + escaped if escaped.startswith("]") else escaped
+            out += f"(?!/)[{'^' if negated else ''}{escaped}]"
+            i = close + 1
+        elif char == "\\" and i < end:
+            out += re.escape(glob[i])
+            i += 1
+        else:
+            out += re.escape(char)
+    return out
+
+
+def _stars(glob: str, i: int, docker: bool) -> tuple[str, int]:
+    j = i
+    while j < len(glob) and glob[j] == "*":
+        j += 1
+    bounded = (i == 0 or glob[i - 1] == "/") and (j == len(glob) or glob[j] == "/") and j - i == 2
+    if not docker and not bounded:
+        return "[^/]*", j
+    if j == len(glob):
+        return (".*" if docker else ".+"), j
+    return "(?:.*/)?", j + 1 if glob[j] == "/" else j
+
+
+def _class_end(glob: str, i: int) -> int:
+    """Position of the `]` that ends the class whose body begins at i; a `]` in first place is literal."""
+    j = i + 1 if glob[i : i + 1] in ("^", "!") else i
+    j += 1
+    while j < len(glob):
+        if glob[j] == "\\":
+            j += 1
+        elif glob[j] == "]":
+            return j
+        j += 1
+    return -1
+
+
+class _GitIgnore:
+    """One `.gitignore`: says yes, no or nothing about a path below its folder."""
+
+    def __init__(self, base: str, text: str) -> None:
+        self.base = len(base)
+        self._rules: list[tuple[bool, bool, re.Pattern[str]]] = []
+        for line in text.splitlines():
+            rule = self._parse(line)
+            if rule is not None:
+                self._rules.append(rule)
+        self._rules.reverse()
+
+    @staticmethod
+    def _parse(line: str) -> tuple[bool, bool, re.Pattern[str]] | None:
+        line = re.sub(r"(?<!\\) +$", "", line)
+        ignore = not line.startswith("!")
+        line = line.removeprefix("!") if not ignore else line
+        if not line or line.startswith("#"):
+            return None
+        only_dirs = line.endswith("/")
+        line = line.rstrip("/") if only_dirs else line
+        anchored = "/" in line
+        try:
+            pattern = re.compile(
+                ("" if anchored else "(?:.*/)?") + _regex(line.removeprefix("/"), docker=False), re.DOTALL
+            )
+        except re.error:
+            return None  # git ignores a malformed pattern, too
+        return ignore, only_dirs, pattern
+
+    def verdict(self, path: str, is_dir: bool) -> bool | None:
+        inner = path[self.base :]
+        for ignore, only_dirs, pattern in self._rules:
+            if (is_dir or not only_dirs) and pattern.fullmatch(inner):
+                return ignore
+        return None
+
+
+def _ignored(rules: Sequence[_GitIgnore], path: str, is_dir: bool) -> bool:
+    for rule in reversed(rules):
+        verdict = rule.verdict(path, is_dir)
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def walk(host: str) -> Iterator[str]:
+    """Files and symbolic links below a folder that no `.gitignore` on the way names."""
+    stack: list[tuple[str, tuple[_GitIgnore, ...]]] = [("", ())]
+    while stack:
+        folder, rules = stack.pop()
+        try:
+            with os.scandir(os.path.join(host, folder)) as found:
+                entries = list(found)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as error:
+            raise WorkspaceError("this folder cannot be read", where=error.filename) from error
+        names = {entry.name for entry in entries}
+        if folder and "CACHEDIR.TAG" in names:
+            continue
+        if ".gitignore" in names:
+            rules = (*rules, _GitIgnore(folder, _text(os.path.join(host, folder, ".gitignore"))))
+        for entry in entries:
+            path, is_dir = folder + entry.name, entry.is_dir(follow_symlinks=False)
+            if entry.name in TOOL_DIRS or _ignored(rules, path, is_dir):
+                continue
+            if is_dir:
+                stack.append((path + "/", rules))
+            else:
+                yield path
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return ""

@@ -1,1 +1,0 @@
-"""Facts from the user's tree, without Docker."""

@@ -1,0 +1,387 @@
+"""What `init` finds in a tree, what it proposes, and the files it would write."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.test_onboard_dockerfile import TEXT as DOCKERFILE
+
+from layerdoit import config
+from layerdoit.config import json_schema, reading, shipped
+from layerdoit.core.errors import LayerdoitError, WorkspaceError
+from layerdoit.init import proposal, write
+from layerdoit.init.found import Found, find_projects, look, project_root
+
+MANIFEST = """\
+[package]
+name = "server"
+version = "0.1.0"
+edition = "2021"
+
+[dependencies]
+openssl-sys = { version = "0.9", optional = true }
+
+[features]
+tls = ["openssl-sys"]
+metrics = []
+"""
+LOCK = """\
+version = 3
+
+[[package]]
+name = "openssl-sys"
+version = "0.9.100"
+source = "registry+https://example.com/index"
+checksum = "aa"
+
+[[package]]
+name = "server"
+version = "0.1.0"
+dependencies = [
+ "openssl-sys",
+]
+"""
+MAIN = 'fn main() { print!("{}", include_str!("../static/a.txt")); }\n'
+
+
+def make(folder: Path, files: dict[str, str] | None = None) -> Path:
+    named = {"Cargo.toml": MANIFEST, "Cargo.lock": LOCK, "src/main.rs": MAIN, **(files or {})}
+    for name, text in named.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def proposed(found: Found) -> dict[str, list[object]]:
+    out: dict[str, list[object]] = {}
+    for item in proposal.propose(found).active:
+        out.setdefault(item.path, []).append(item.value)
+    return out
+
+
+def shown(found: Found) -> str:
+    return write.settings_text(proposal.propose(found))
+
+
+def loaded(text: str, folder: Path) -> config.Config:
+    (folder / "layerdoit.yaml").write_text(text, encoding="utf-8")
+    return config.load(folder, overlay=None, variables={}, state_dir=folder / ".layerdoit")
+
+
+def test_a_plain_project_needs_no_settings(tmp_path: Path) -> None:
+    found = look(make(tmp_path))
+    assert proposal.propose(found).items == ()
+    text = shown(found)
+    assert all(line.startswith("#") for line in text.splitlines())
+    got = loaded(text, tmp_path)
+    assert {**vars(got), "source": (), "where": {}} == vars(config.Config())
+
+
+def test_a_dockerfile_is_taken_over_in_our_names(tmp_path: Path) -> None:
+    make(tmp_path, {"Dockerfile": DOCKERFILE, "static/a.txt": "", "templates/x.html": "", "config.toml": ""})
+    found = look(tmp_path)
+    assert proposed(found) == {
+        "features": ["tls", "metrics"],
+        "bins": ["server"],
+        "env": [("SQLX_OFFLINE", "true")],
+        "sources.include": ["templates", "static"],
+        "base.packages": ["libssl-dev", "protobuf-compiler"],
+        "base.runtime_packages": ["libssl3t64", "tzdata"],
+        "image.cmd": ["--listen", "0.0.0.0:8080"],
+        "image.env": [("PORT", "8080"), ("LOG", "info")],
+        "image.user": ["web"],
+        "image.workdir": ["/srv"],
+        "image.expose": ["8080", "9090/udp"],
+        "image.assets": [
+            ("templates", "/srv/templates"),
+            ("static", "/srv/static"),
+            ("config.toml", "/srv/config.toml"),
+        ],
+    }
+    text = shown(found)
+    assert "    - libssl-dev  # openssl-sys 0.9.100\n" in text
+    assert "    - protobuf-compiler  # from Dockerfile:12\n" in text
+    assert "#     - curl  # from Dockerfile:20\n" in text
+    assert "# profile: release  # from Dockerfile:16; dev compiles much faster\n" in text
+    # Two ports: which one is the service's, a person must say.
+    assert "#   port: 8080  # from Dockerfile:28\n" in text
+    got = loaded(text, tmp_path)
+    assert got.features == ("tls", "metrics")
+    assert got.image.expose == ("8080", "9090/udp")
+    # What is a comment is valid once it is none.
+    lines = [line.removeprefix("# ") for line in text.splitlines()[2:]]
+    assert loaded("\n".join(lines), tmp_path).profile == "release"
+
+
+def test_packages_have_the_names_of_the_image_that_is_configured(tmp_path: Path) -> None:
+    yaml = "base: {image: example.org/rust-ubuntu22.04, runtime_image: ubuntu:22.04}\n"
+    alpine = "FROM rust:alpine\nRUN apk add openssl-dev odd-thing && cargo build --features tls\n"
+    make(tmp_path, {"Dockerfile": alpine})
+    newest = look(tmp_path)
+    assert proposed(newest)["base.runtime_packages"] == ["libssl3t64"]
+    (remark,) = (text for text in proposal.propose(newest).remarks if "Alpine" in text)
+    assert remark.endswith("not known here: odd-thing (Dockerfile:2)")
+    (tmp_path / "layerdoit.yaml").write_text(yaml)
+    assert proposed(look(tmp_path))["base.runtime_packages"] == ["libssl3"]
+
+
+def test_compose_makefile_and_tiltfile_are_read(tmp_path: Path) -> None:
+    compose = (
+        "services:\n  db:\n    image: x\n    ports: ['5432:5432']\n  web:\n    build: .\n    ports:\n      - 80:8080\n"
+    )
+    make(tmp_path, {"compose.yaml": compose, "Makefile": "x:\n\tcargo build --features tls\n"})
+    found = look(tmp_path)
+    assert proposed(found)["deploy.port"] == [8080]
+    assert proposed(found)["deploy.publish"] == [80]
+    assert proposed(found)["features"] == ["tls"]
+    assert found.files == ("Makefile", "compose.yaml")
+    assert "  port: 8080  # from compose.yaml:8\n" in shown(found)
+    (tmp_path / "compose.yaml").write_text("services: [")
+    assert "compose.yaml was left out: broken YAML" in look(tmp_path).notes[0]
+    (tmp_path / "Tiltfile").write_text("k8s_resource('x', port_forwards='7000:7001')\n")
+    assert proposed(look(tmp_path))["deploy.port"] == [7001]
+
+
+def test_features_that_two_builds_do_not_share_are_only_shown(tmp_path: Path) -> None:
+    text = "FROM rust\nRUN cargo build --features tls\nRUN cargo build --features metrics\nFROM debian\n"
+    found = look(make(tmp_path, {"Dockerfile": text}))
+    assert proposed(found) == {}
+    assert "# features:\n#   - tls  # from Dockerfile:2\n" in shown(found)
+
+
+def test_linkers_of_the_cargo_configuration(tmp_path: Path) -> None:
+    text = '[target.\'cfg(target_os = "linux")\']\nlinker = "clang"\nrustflags = ["-C", "link-arg=-fuse-ld=mold"]\n'
+    other = "[target.x86_64-pc-windows-gnu]\nlinker = 'lld'\n"
+    found = look(make(tmp_path, {".cargo/config.toml": text + other}))
+    assert proposed(found) == {"base.packages": ["clang", "mold"]}
+
+
+def test_a_secret_is_not_taken_over(tmp_path: Path) -> None:
+    text = 'FROM debian\nENV API_TOKEN=abc URL=postgres://me:pw@db/x MODE=1\nCMD ["server"]\n'
+    found = look(make(tmp_path, {"Dockerfile": text}))
+    assert proposed(found)["image.env"] == [("MODE", "1")]
+    assert "abc" not in shown(found)
+    assert ":pw@" not in shown(found)
+    assert not any("abc" in remark or ":pw@" in remark for remark in proposal.propose(found).remarks)
+
+
+def test_queries_that_need_a_database_are_named(tmp_path: Path) -> None:
+    lock = (
+        LOCK + '\n[[package]]\nname = "sqlx-macros"\nversion = "0.8.0"\nsource = "registry+https://example.com/index"\n'
+    )
+    make(tmp_path, {"Cargo.lock": lock, "src/db.rs": "fn f() {\n    sqlx::query_as!(A, 1);\n}\n"})
+    remarks = proposal.propose(look(tmp_path)).remarks
+    assert any("src/db.rs:2" in remark and "cargo sqlx prepare" in remark for remark in remarks)
+    make(tmp_path, {"Cargo.lock": lock, ".sqlx/query-1.json": "{}"})
+    found = look(tmp_path)
+    assert proposed(found) == {"env": [("SQLX_OFFLINE", "true")]}
+    assert found.asks_database is None
+
+
+def test_members_where_no_default_member_has_a_binary(tmp_path: Path) -> None:
+    files = {"Cargo.toml": '[workspace]\nmembers = ["a", "b"]\ndefault-members = ["a"]\n'}
+    for name, file in (("a", "lib.rs"), ("b", "main.rs")):
+        files[f"{name}/src/{file}"] = "fn main() {}\n"
+        files[f"{name}/Cargo.toml"] = f'[package]\nname = "{name}"\nversion = "0.1.0"\n'
+    entries = "".join(f'[[package]]\nname = "{name}"\nversion = "0.1.0"\n\n' for name in "ab")
+    found = look(make(tmp_path, {**files, "Cargo.lock": f"version = 3\n\n{entries}"}))
+    assert proposed(found) == {"project": ["b"], "packages": ["b"]}
+    assert found.problem is None
+
+
+def test_a_name_that_another_package_would_change_is_written_down(tmp_path: Path) -> None:
+    """Images, caches and the container of the old name would be left behind, and the container would go on serving."""
+
+    def of(*names: str) -> dict[str, list[Any]]:
+        files = {"Cargo.toml": f"[workspace]\nmembers = {json.dumps(names)}\n"}
+        for name in names:
+            files[f"{name}/src/main.rs"] = "fn main() {}\n"
+            files[f"{name}/Cargo.toml"] = f'[package]\nname = "{name}"\nversion = "0.1.0"\n'
+        entries = "".join(f'[[package]]\nname = "{name}"\nversion = "0.1.0"\n\n' for name in names)
+        folder = tmp_path / f"Shop{len(names)}"
+        folder.mkdir()
+        return proposed(look(make(folder, {**files, "Cargo.lock": f"version = 3\n\n{entries}"})))
+
+    assert of("server") == {"project": ["server"]}
+    assert of("admin", "server") == {"project": ["shop2"]}
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match=r"no Cargo\.toml"):
+        project_root(tmp_path)
+    make(tmp_path)
+    (tmp_path / "Cargo.lock").unlink()
+    with pytest.raises(WorkspaceError) as raised:
+        look(tmp_path)
+    assert "cargo generate-lockfile" in (raised.value.hint or "")
+    (tmp_path / "Cargo.lock").write_text("version = 3\n")
+    assert "Cargo.lock does not have the package `server`" in (look(tmp_path).problem or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("rust-toolchain", "1.80.0\n", "1.80.0 (rust-toolchain)"),
+        ("rust-toolchain.toml", "# channel = '1.70'\n[toolchain]\nchannel = '1.80'\n", "1.80 (rust-toolchain.toml)"),
+        ("rust-toolchain.toml", "[toolchain]\ncomponents = ['clippy']\n", "the host's"),
+        ("../rust-toolchain.toml", "[toolchain]\nchannel = '1.80'\n", "1.80 (rust-toolchain.toml)"),
+    ],
+)
+def test_the_toolchain_is_the_one_that_a_build_takes(tmp_path: Path, name: str, text: str, words: str) -> None:
+    found = look(make(tmp_path / "one", {name: text}))
+    assert found.toolchain.partition(" (no")[0] == words
+    assert found.problem is None
+
+
+def test_a_broken_toolchain_file_is_to_be_mended_first(tmp_path: Path) -> None:
+    found = look(make(tmp_path, {"rust-toolchain.toml": "[toolchain\n"}))
+    assert "the toolchain file is not valid TOML" in (found.problem or "")
+    assert found.selection is not None
+
+
+def test_a_library_s_repository_names_the_program_in_it(tmp_path: Path) -> None:
+    make(tmp_path, {"tool/Cargo.toml": MANIFEST.replace("server", "tool"), "tool/Cargo.lock": LOCK})
+    (tmp_path / "Cargo.lock").unlink()
+    with pytest.raises(WorkspaceError) as failed:
+        look(tmp_path)
+    assert "--root tool" in str(failed.value.hint)
+
+
+def test_where_the_project_is(tmp_path: Path) -> None:
+    make(tmp_path / "services/api")
+    assert project_root(tmp_path) == tmp_path / "services/api"
+    make(tmp_path / "services/other")
+    with pytest.raises(WorkspaceError, match="2 Rust projects here: services/api, services/other"):
+        project_root(tmp_path)
+    with pytest.raises(WorkspaceError, match="inside a Rust project"):
+        project_root(tmp_path / "services/api/src")
+    assert find_projects(tmp_path / "services/api/src") == []
+
+
+def test_submodules_that_are_not_there(tmp_path: Path) -> None:
+    found = look(make(tmp_path, {".gitmodules": '[submodule "x"]\n\tpath = vendor/x\n\turl = y\n'}))
+    assert any("git submodule update --init vendor/x" in text for text in proposal.propose(found).remarks)
+    missing = MANIFEST.replace("[dependencies]\n", '[dependencies]\nx-sys = { path = "vendor/x/sys" }\n')
+    (tmp_path / "Cargo.toml").write_text(missing)
+    with pytest.raises(WorkspaceError, match="of a submodule that is not checked out") as caught:
+        look(tmp_path)
+    assert caught.value.hint == "git submodule update --init vendor/x"
+    (tmp_path / "Cargo.lock").unlink()
+    with pytest.raises(WorkspaceError, match=r"no Cargo\.lock") as caught:
+        look(tmp_path)
+    assert (caught.value.hint or "").startswith("git submodule update --init, then run `cargo generate-lockfile`")
+
+
+# --- dodo.py ----------------------------------------------------------------------------------------------------------
+
+TAKEN = frozenset(("image", "deploy"))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        b"import os\n",
+        b"import os",
+        b"x = 1\r\ny = 2\r\n",
+        "# é\n".encode(),
+        b"\xef\xbb\xbfx = 1\n",
+        b"def task_a():\n    pass",
+    ],
+)
+def test_a_line_is_added_and_nothing_else(before: bytes) -> None:
+    made = write.dodo(before, ".", "dodo.py", TAKEN)
+    assert made is not None
+    after, _ = made
+    assert after.startswith(before)
+    assert after[len(before) :].strip().splitlines() == [b"from layerdoit import task_layerdoit"]
+    assert after.endswith(b"\r\n" if b"\r\n" in before else b"\n")
+    ast.parse(after)
+    assert write.dodo(after, ".", "dodo.py", TAKEN) is None
+
+
+def test_tasks_of_the_same_name_keep_their_names() -> None:
+    made = write.dodo(b"def task_deploy():\n    pass\n", "services/api", "dodo.py", TAKEN)
+    assert made is not None
+    assert 'task_layerdoit = layerdoit.tasks("services/api", prefix="rust")' in made[0].decode()
+
+
+@pytest.mark.parametrize("text", [b"def (:\n", b"\xff\xfe", b"x = '", b"\0"])
+def test_a_broken_dodo_is_left_alone(text: bytes) -> None:
+    with pytest.raises(LayerdoitError, match="not valid Python"):
+        write.dodo(text, ".", "dodo.py", TAKEN)
+
+
+def test_all_files_or_none(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "a").chmod(0o640)
+    changes = [write.Change(tmp_path / "a", b"new", "", new=False), write.Change(tmp_path / "no/b", b"", "", new=True)]
+    with pytest.raises(FileNotFoundError):
+        write.write(changes)
+    assert (tmp_path / "a").read_bytes() == b"old"
+    write.write(changes[:1])
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+
+
+# --- the schema -------------------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_schema_is_up_to_date() -> None:
+    assert shipped.schema().read_text(encoding="utf-8") == json_schema.text()
+
+
+def test_the_schema_knows_every_key_and_no_other() -> None:
+    for name, field in reading.flat(config.Config):
+        node = json_schema.schema()
+        for part in name.split("."):
+            assert node["additionalProperties"] is False
+            node = node["properties"][part]
+        assert node["description"] == field.metadata["doc"]
+        assert set(node) & {"type", "enum", "anyOf"}, f"{name}: its kind says nothing to editors"
+
+
+def test_editors_find_the_schema_where_the_file_says(tmp_path: Path) -> None:
+    loaded(write.settings_text(proposal.Proposal(())), tmp_path)
+    line = (tmp_path / "layerdoit.yaml").read_text().splitlines()[0]
+    assert (tmp_path / line.partition("$schema=")[2]).read_bytes() == shipped.schema().read_bytes()
+
+
+# --- mutilated trees --------------------------------------------------------------------------------------------------
+
+REAL = {
+    "Cargo.toml": MANIFEST,
+    "Cargo.lock": LOCK,
+    "Dockerfile": DOCKERFILE,
+    "compose.yaml": "services:\n  web:\n    build: .\n    ports: ['80:8080', 9:9]\n    environment: {A: b}\n",
+    "Makefile": "run:\n\tcargo build --features tls\n\tdocker run -p 1:2 x\n",
+    "Tiltfile": "k8s_resource('x', port_forwards=['80:8080'])\n",
+    ".cargo/config.toml": "[build]\nrustflags = ['-Clink-arg=-fuse-ld=mold']\n",
+    "rust-toolchain.toml": "[toolchain]\nchannel = '1.80'\n",
+    ".gitmodules": "[submodule 'x']\npath = x\n",
+}
+ODD = ["[", "]", "=", '"', "\0", "{}", "é", "- ", "$", "<<", "1", "[[bin]]\n", "\n\n"]
+PIECES = st.sampled_from([line for text in REAL.values() for line in text.split("\n")] + ODD)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(sorted(REAL)), st.integers(0, 900), st.integers(0, 40), PIECES)
+def test_mutilated_trees(tmp_path: Path, name: str, start: int, gone: int, piece: str) -> None:
+    """One clear error, or files that are valid: never another exception."""
+    text = REAL[name]
+    make(tmp_path, {**REAL, name: text[:start] + piece + text[start + gone :]})
+    try:
+        found = look(tmp_path)
+    except LayerdoitError:
+        return
+    written = shown(found)
+    reading.check(config.Config, reading.parse(written.encode(), "layerdoit.yaml"), "layerdoit.yaml")
+    assert shown(look(tmp_path)) == written

@@ -1,0 +1,91 @@
+"""Which target mount is in use, and what is noted as left over, before anything is built."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit.build import leftovers
+
+
+class Images:
+    """`there`: tag -> id."""
+
+    def __init__(self, there: dict[str, str]) -> None:
+        self.there = there
+
+    def inspect(self, reference: str) -> dict[str, str] | None:
+        return {"Id": self.there[reference]} if reference in self.there else None
+
+
+class Fake:
+    def __init__(self, state: Path, **there: str) -> None:
+        self.state = state
+        self.images = Images(there)
+
+
+def project(state: Path, **there: str) -> Any:
+    return Fake(state, **there)
+
+
+def noted(state: Path) -> dict[str, str]:
+    path = state / "renewal.json"
+    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return {name: value for name, value in found.items() if name.startswith(("image ", "mount "))}
+
+
+def test_without_anything_the_plain_mount_is_in_use(tmp_path: Path) -> None:
+    assert leftovers.mount(project(tmp_path), "m/cook") == "m/cook"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_mount_is_left_over_until_it_is_adopted(tmp_path: Path) -> None:
+    one = project(tmp_path)
+    fresh = leftovers.new_mount(one, "m/cook")
+    assert fresh == "m/cook~1"
+    assert leftovers.mount(one, "m/cook") == "m/cook"
+    assert noted(tmp_path) == {"mount m/cook~1": ""}
+    leftovers.adopt(one, fresh)
+    assert leftovers.mount(one, "m/cook") == fresh
+    assert noted(tmp_path) == {"mount m/cook": ""}
+    assert leftovers.mount(one, "m/other") == "m/other"
+
+
+def test_a_failed_attempt_is_never_used_again(tmp_path: Path) -> None:
+    one = project(tmp_path)
+    failed = [leftovers.new_mount(one, "m/cook") for _ in range(3)]
+    assert failed == ["m/cook~1", "m/cook~2", "m/cook~3"]
+    assert leftovers.mount(one, "m/cook") == "m/cook"
+    leftovers.adopt(one, "m/cook~3")
+    assert leftovers.new_mount(one, "m/cook") == "m/cook~4"
+    assert leftovers.mount(one, "m/cook") == "m/cook~3"
+
+
+def test_an_image_that_loses_its_tag_is_noted(tmp_path: Path) -> None:
+    one = project(tmp_path, there="sha256:1")
+    leftovers.replacing(one, "missing")
+    assert noted(tmp_path) == {}
+    leftovers.replacing(one, "there")
+    assert noted(tmp_path) == {"image sha256:1": "there"}
+
+
+def test_a_mount_that_no_image_fits_is_left_over(tmp_path: Path) -> None:
+    one = project(tmp_path)
+    leftovers.drop_mount(one, "m/cook")
+    assert noted(tmp_path) == {"mount m/cook": ""}
+    leftovers.adopt(one, leftovers.new_mount(one, "m/other"))
+    leftovers.drop_mount(one, "m/other")
+    assert noted(tmp_path) == {f"mount {name}": "" for name in ("m/cook", "m/other", "m/other~1")}
+    assert leftovers.mount(one, "m/other") == "m/other"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [('{"use m": "2"', "m"), ('{"use m": "x"}', "m"), ('{"use m": "2"}', "m~2"), ("[]", "m"), ("", "m")],
+)
+def test_a_broken_file_is_as_none(tmp_path: Path, text: str, found: str) -> None:
+    (tmp_path / "renewal.json").write_text(text)
+    assert leftovers.mount(project(tmp_path), "m") == found

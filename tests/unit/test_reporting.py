@@ -1,0 +1,38 @@
+"""What a run says of a layer besides its line."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from layerdoit.flows import reporting
+from layerdoit.layers.key import Layer, Spec
+from layerdoit.layers.plan import Action, Outcome, Step
+
+
+@pytest.mark.parametrize(
+    ("bins", "chosen", "action", "layer", "said"),
+    [
+        (("admin", "server"), None, "build", "app", True),
+        (("admin", "server"), "server", "build", "app", False),
+        (("admin", "shop"), None, "build", "app", False),
+        (("server",), None, "build", "app", False),
+        (("admin", "server"), None, "reuse", "app", False),
+        (("admin", "server"), None, "build", "deps", False),
+    ],
+)
+def test_a_guessed_entry_point_is_said(
+    bins: tuple[str, ...], chosen: str | None, action: Action, layer: Layer, said: bool
+) -> None:
+    project = SimpleNamespace(
+        name="shop",
+        entrypoint=bins[0],
+        selection=SimpleNamespace(bins=tuple((name, name) for name in bins)),
+        config=SimpleNamespace(image=SimpleNamespace(entrypoint=chosen)),
+    )
+    outcome = Outcome(Step(Spec(layer, {}, "shop"), action, ()))
+    found = reporting.guessed(cast("Any", project), outcome)
+    text = "the image runs `admin`, the first of admin, server: image.entrypoint in layerdoit.yaml says which"
+    assert found == ([text] if said else [])

@@ -1,0 +1,268 @@
+"""The cycle over a deployment written by hand: every step fails once, in every way, and the old one goes on serving."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from layerdoit.core.errors import BuildError, DeployError, Interrupted
+from layerdoit.deploy.docker import swap as cycle
+from layerdoit.deploy.provider import DeployConfig, Deployment, Release, Service, Status, absolute, can_bind, first_free
+
+OLD = Service("old", "api", "k0", running=True, address="127.0.0.1:8080")
+NEW = Release("api:new", "k1")
+
+
+class Fake:
+    """Keeps what serves and what is there; `fails` says what a step does instead of its work."""
+
+    def __init__(self, serving: Service | None = OLD, fails: dict[str, Callable[[], None]] | None = None) -> None:
+        self.serving = serving
+        self.there = [serving] if serving else []
+        self.fails = fails or {}
+        self.steps: list[str] = []
+        self.locked = False
+        self.left_over: tuple[str, ...] = ()
+        self.old: Service | None = None
+
+    def _step(self, name: str) -> None:
+        assert self.locked
+        self.steps.append(name)
+        if name in self.fails:
+            self.fails[name]()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        self.locked = True
+        try:
+            yield
+        finally:
+            self.locked = False
+
+    def recover(self) -> tuple[str, ...]:
+        self._step("recover")
+        return self.left_over
+
+    def current(self) -> Service | None:
+        return self.serving
+
+    def serves(self, release: Release) -> bool:
+        return self.serving is not None and self.serving.key == release.key
+
+    def start_beside(self, release: Release) -> Service:
+        candidate = Service("new", "api-next", release.key, running=True)
+        self.there.append(candidate)
+        self._step("start")
+        return candidate
+
+    def wait_healthy(self, candidate: Service) -> Service:
+        self._step("healthy")
+        return candidate
+
+    def swap(self, candidate: Service) -> Service:
+        self.old, self.serving = self.serving, None
+        self._step("swap")
+        self.serving = replace(candidate, name="api", address="127.0.0.1:8080")
+        self.there = [*([self.old] if self.old else []), self.serving]
+        return self.serving
+
+    def rollback(self) -> None:
+        self._step("rollback")
+        self.serving = self.old or self.serving
+        self.there = [self.serving] if self.serving else []
+
+    def remove_old(self) -> None:
+        self._step("remove old")
+        self.there = [service for service in self.there if service != self.old]
+
+    def destroy(self) -> bool:
+        raise NotImplementedError
+
+    def status(self) -> Status:
+        raise NotImplementedError
+
+    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        raise NotImplementedError
+
+    def connect(self) -> int:
+        raise NotImplementedError
+
+
+def fail(error: BaseException) -> Callable[[], None]:
+    def now() -> None:
+        raise error
+
+    return now
+
+
+def build() -> Release:
+    return NEW
+
+
+def ticking() -> Callable[[], float]:
+    ticks = iter(range(1000))
+    return lambda: float(next(ticks))
+
+
+def test_the_fake_is_a_deployment() -> None:
+    deployment: Deployment = Fake()
+    assert deployment.current() == OLD
+
+
+def test_all_goes_well() -> None:
+    fake = Fake()
+    said: list[str] = []
+    result = cycle.run(fake, build, on_phase=said.append, clock=ticking())
+    assert fake.steps == ["recover", "start", "healthy", "swap", "remove old"]
+    assert said == list(cycle.PHASES)
+    assert result.phases == tuple((name, 1.0) for name in cycle.PHASES)
+    assert result.service == fake.serving
+    assert [service.key for service in fake.there] == ["k1"]
+    assert (result.replaced, result.error, result.failed_in, result.exit_code) == (True, None, None, 0)
+
+
+def test_the_first_deployment_replaces_nothing() -> None:
+    result = cycle.run(Fake(serving=None), build)
+    assert result.service is not None
+    assert not result.replaced
+
+
+def test_the_same_release_is_left_alone() -> None:
+    fake = Fake(serving=replace(OLD, key="k1"))
+    result = cycle.run(fake, build, clock=ticking())
+    assert fake.steps == ["recover"]
+    assert result.phases == (("build", 1.0),)
+    assert (result.service, result.replaced, result.exit_code) == (fake.serving, False, 0)
+
+
+def test_the_same_release_built_anew_replaces_what_serves_it() -> None:
+    fake = Fake(serving=replace(OLD, key="k1"))
+    result = cycle.run(fake, build, anew=True)
+    assert fake.steps == ["recover", "start", "healthy", "swap", "remove old"]
+    assert result.replaced
+
+
+def test_what_was_recovered_is_told() -> None:
+    fake = Fake()
+    fake.left_over = ("removed api-next",)
+    assert cycle.run(fake, build).recovered == ("removed api-next",)
+
+
+def test_a_failed_build_touches_no_container() -> None:
+    fake = Fake()
+    error = BuildError("error[E0308]: mismatched types")
+    result = cycle.run(fake, fail(error))  # type: ignore[arg-type]
+    assert fake.steps == []
+    assert (result.error, result.failed_in, result.service, result.exit_code) == (error, "build", OLD, 1)
+    assert [name for name, _ in result.phases] == ["build"]
+
+
+@pytest.mark.parametrize("serving", [OLD, None], ids=["old one there", "first"])
+@pytest.mark.parametrize("step", ["start", "healthy", "swap"])
+@pytest.mark.parametrize(
+    ("error", "code"), [(DeployError("no"), 1), (Interrupted(signal.SIGINT), 130), (Interrupted(signal.SIGTERM), 143)]
+)
+def test_any_failure_leaves_the_old_one_serving(
+    step: str, error: DeployError | Interrupted, code: int, serving: Service | None
+) -> None:
+    fake = Fake(serving, {step: fail(error)})
+    result = cycle.run(fake, build)
+    assert fake.steps[-2:] == [step, "rollback"]
+    assert fake.serving == serving
+    assert fake.there == ([serving] if serving else [])
+    assert (result.error, result.failed_in, result.exit_code) == (error, step, code)
+    assert (result.service, result.replaced) == (serving, False)
+    assert [name for name, _ in result.phases][-1] == step
+    assert not fake.locked
+
+
+@pytest.mark.parametrize("step", ["start", "healthy", "swap"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), ZeroDivisionError()], ids=repr)
+def test_a_defect_comes_out_after_the_rollback(step: str, error: BaseException) -> None:
+    fake = Fake(fails={step: fail(error)})
+    with pytest.raises(type(error)):
+        cycle.run(fake, build)
+    assert fake.steps[-1] == "rollback"
+    assert fake.serving == OLD
+    assert not fake.locked
+
+
+def test_a_failed_recovery_starts_nothing() -> None:
+    fake = Fake(fails={"recover": fail(DeployError("engine gone"))})
+    result = cycle.run(fake, build)
+    assert fake.steps == ["recover"]
+    assert str(result.error) == "engine gone"
+
+
+def test_an_old_one_that_cannot_be_removed_is_no_reason_to_go_back() -> None:
+    fake = Fake(fails={"remove old": fail(DeployError("busy"))})
+    result = cycle.run(fake, build)
+    assert "rollback" not in fake.steps
+    assert result.service == fake.serving
+    assert fake.serving is not None
+    assert fake.serving.key == "k1"
+    assert (result.failed_in, result.replaced, result.exit_code) == ("remove old", True, 1)
+
+
+def test_a_failed_rollback_shows_the_cause_first() -> None:
+    fake = Fake(fails={"healthy": fail(DeployError("sick")), "rollback": fail(DeployError("gone", hint="docker ps"))})
+    result = cycle.run(fake, build)
+    assert str(result.error).splitlines() == [
+        "sick",
+        "and the old container could not be put back: gone",
+        "next: docker ps",
+    ]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", ["start", "healthy", "swap"])
+def test_real_signals_roll_back_and_handlers_are_restored(signum: int, step: str) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    def hit() -> None:
+        os.kill(os.getpid(), signum)
+
+    # A second signal while the rollback runs must not cut it in two.
+    fake = Fake(fails={step: hit, "rollback": hit})
+    result = cycle.run(fake, build)
+    assert result.exit_code == 128 + signum
+    assert fake.serving == OLD
+    assert fake.there == [OLD]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+# --- small parts of the interface ------------------------------------------------------------------------------------
+
+
+def test_the_digest_sees_what_a_container_is_started_with() -> None:
+    config = DeployConfig("api", 8080, env={"A": "1", "B": "2"})
+    assert config.digest() == replace(config, env={"B": "2", "A": "1"}, health_timeout=5, health_path="/x").digest()
+    for change in ({"env": {"A": "2"}}, {"port": 81}, {"publish": 9}, {"bind": "::"}, {"args": ("x",)}):
+        assert replace(config, **change).digest() != config.digest()
+
+
+def test_first_free_port() -> None:
+    assert first_free(8080, lambda port: port >= 8083) == 8083
+    with pytest.raises(DeployError, match="no free port"):
+        first_free(65530, lambda _: False)
+
+
+def test_a_port_that_listens_cannot_be_bound() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert not can_bind("127.0.0.1", port)
+    assert can_bind("127.0.0.1", port)
+
+
+def test_volumes_relative_to_the_project(tmp_path: Path) -> None:
+    root = tmp_path
+    assert absolute("./data:/data:ro", root) == f"{root}/data:/data:ro"
+    assert absolute("named:/data", root) == "named:/data"
+    assert absolute("/srv:/data", root) == "/srv:/data"

@@ -1,0 +1,1 @@
+"""Generators of documentation pages, for developers; not part of the wheel."""

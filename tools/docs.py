@@ -1,0 +1,232 @@
+"""docs/configuration.md, tasks.md, doctor.md and the JSON schema, written from the program's own tables.
+
+`python -m tools.docs` writes them; with `--check` it only says, by its exit code, whether they are up to date.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from layerdoit import config
+from layerdoit.config import json_schema, reading, shipped
+
+GENERATED = "<!-- written by `python -m tools.docs`; edit the source, not this page -->\n"
+RECORDED = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "caches" / "example-dev.json"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def configuration_page() -> str:
+    """The reference of layerdoit.yaml."""
+    parts = [
+        GENERATED,
+        "# Configuration\n",
+        (
+            "Everything has a default: without any file the project's name, its binaries, the toolchain and the\n"
+            "profile are detected. `layerdoit.yaml`, beside `Cargo.toml`, says the rest. `CONFIG=path` lays a second\n"
+            "file of the same form over it: sections and mappings are merged, lists and single values replaced.\n"
+            "Variables of the command line come last. An unknown or duplicate key, or a wrong type, is an error with\n"
+            "its file and line.\n"
+        ),
+        "## Top level\n",
+        _settings_table(config.Config, ""),
+    ]
+    parts.extend(_section_parts(config.Config, ""))
+    parts += ["## Command line variables\n", "Given as `doit <task> NAME=value`.\n", _variables_table()]
+    parts += [
+        "## All defaults\n",
+        "The file below says what is true without it.\n",
+        "```yaml\n" + "\n".join(_yaml(config.Config(), 0)) + "\n```\n",
+    ]
+    return "\n".join(parts)
+
+
+def _section_parts(schema: type[Any], prefix: str) -> Iterable[str]:
+    for name, field in reading.settings(schema).items():
+        inner = field.metadata.get("section")
+        if inner is not None:
+            yield f"## `{prefix}{name}`\n"
+            yield field.metadata["doc"] + "\n"
+            yield _settings_table(inner, f"{prefix}{name}.")
+            yield from _section_parts(inner, f"{prefix}{name}.")
+
+
+def _settings_table(schema: type[Any], prefix: str) -> str:
+    default = schema()
+    rows = []
+    for name, field in reading.settings(schema).items():
+        if "section" in field.metadata:
+            rows.append((_link(prefix + name), "a section", "", field.metadata["doc"]))
+        else:
+            kind = field.metadata["kind"]
+            rows.append(
+                (f"`{prefix}{name}`", kind.expected, f"`{_shown(getattr(default, name))}`", field.metadata["doc"])
+            )
+    return _table(("key", "value", "default", "meaning"), rows)
+
+
+def _variables_table() -> str:
+    rows = []
+    for variable in config.VARIABLES:
+        values = variable.kind.expected + (", separated by commas" if variable.kind.many else "")
+        rows.append((f"`{variable.name}`", values, f"`{variable.path}`" if variable.path else "", variable.doc))
+    return _table(("variable", "value", "stands in for", "meaning"), rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _shown(value: object) -> str:
+    """A default as YAML writes it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, Mapping):
+        return "{}" if not value else f"{{{', '.join(f'{name}: {_shown(item)}' for name, item in value.items())}}}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _yaml(settings: Any, depth: int) -> Iterable[str]:
+    for name, field in reading.settings(type(settings)).items():
+        value = getattr(settings, name)
+        if "section" in field.metadata:
+            yield f"{'  ' * depth}{name}:"
+            yield from _yaml(value, depth + 1)
+        else:
+            yield f"{'  ' * depth}{name}: {_shown(value)}"
+
+
+def tasks_page(tasks: Iterable[Any]) -> str:
+    """The reference of the tasks. Each has `name`, `doc` and `params`: doit's parameter mappings, or plain words."""
+    parts = [
+        GENERATED,
+        "# Tasks\n",
+        (
+            "`from layerdoit import task_layerdoit` in a `dodo.py` brings these; `doit list` shows them,\n"
+            "`doit help <task>` their options. Every one also takes the\n"
+            "[command line variables](configuration.md#command-line-variables).\n"
+        ),
+        _table(("task", "what it does"), [(_link(task.name), _first_line(task)) for task in tasks]),
+    ]
+    for task in tasks:
+        parts += [f"## `{task.name}`\n", str(task.doc).strip() + "\n"]
+        params = tuple(getattr(task, "params", None) or ())
+        if params:
+            parts.append(_table(("option", "default", "meaning"), [_param_row(param) for param in params]))
+    return "\n".join(parts)
+
+
+def _link(name: str) -> str:
+    """A link to the heading of this name, its anchor as Markdown viewers derive it."""
+    anchor = "".join(letter for letter in name.lower() if letter.isalnum() or letter in "-_")
+    return f"[`{name}`](#{anchor})"
+
+
+def _first_line(task: Any) -> str:
+    return str(task.doc).strip().split("\n", 1)[0]
+
+
+def _param_row(param: Any) -> tuple[str, str, str]:
+    if isinstance(param, str):
+        return f"`{param}`", "", ""
+    if not isinstance(param, Mapping):
+        param = vars(param)
+    options = [f"`-{param['short']}`"] if param.get("short") else []
+    options.append(f"`--{param.get('long') or param['name']}`")
+    default = param.get("default")
+    shown = "" if default in (None, "") else f"`{_shown(default)}`"
+    return ", ".join(options), shown, str(param.get("help") or param.get("doc") or "")
+
+
+def doctor_page() -> str:
+    """The reference of `doit layers doctor`: every rule with its reason and its remedy."""
+    from layerdoit.doctor.examination import AREAS
+
+    parts = [
+        GENERATED,
+        "# Doctor\n",
+        (
+            "`doit layers doctor` looks at engine, network, workspace, sources and existing Dockerfiles, and says\n"
+            "what is wrong or could go wrong: what, where (`file:line`), why it matters, and the fix. It builds,\n"
+            "changes and downloads nothing. What cannot be checked is listed as `not checked`, with the reason.\n"
+            "Values of credentials are never shown.\n"
+        ),
+        (
+            "Errors stop a build or make a wrong image: the exit code is 1. Warnings cost time or safety: the\n"
+            "exit code is 0, with `--exit-code` it is 2. Hints are advice. `--json` prints one object: `findings`\n"
+            "(each with `id`, `level`, `what`, `where`, `why`, `fix`), `not_checked`, `facts`, and the numbers of\n"
+            "`errors`, `warnings`, `hints`. A single finding may be milder or graver than its rule where the case\n"
+            "is clear.\n"
+        ),
+    ]
+    for area, rules in AREAS.items():
+        rows = [(f"`{rule.id}`", rule.level, rule.about, rule.why, rule.fix) for rule in rules]
+        parts += [f"## {area}\n", _table(("id", "level", "what", "why it matters", "fix"), rows)]
+    return "\n".join(parts)
+
+
+def pages() -> dict[str, str]:
+    """File name -> content of every generated page."""
+    result = {"configuration.md": configuration_page(), "doctor.md": doctor_page()}
+    tasks = _tasks()
+    if tasks:
+        result["tasks.md"] = tasks_page(tasks)
+        result["caches.md"] = caches_page()
+    return result
+
+
+def caches_page() -> str:
+    """What the caches are, what each level clears, and what that cost in a recorded run."""
+    from tools import caches_page as page
+
+    return f"{GENERATED}\n{page.page(RECORDED, _table)}"
+
+
+def _tasks() -> tuple[Any, ...]:
+    """The task table; it is imported here, because it needs the whole package and the configuration page does not."""
+    try:
+        module = importlib.import_module("layerdoit.front.tasks")
+    except ModuleNotFoundError as error:
+        if error.name != "layerdoit.front.tasks":
+            raise
+        return ()
+    return tuple(getattr(module, "TASKS", ()))
+
+
+def _on_disk(page: Path) -> str | None:
+    return page.read_text(encoding="utf-8") if page.is_file() else None
+
+
+def main(arguments: Sequence[str], folder: Path = DOCS) -> int:
+    """Write the pages, or with `--check` compare them."""
+    if list(arguments) not in ([], ["--check"]):
+        print("usage: python -m tools.docs [--check]", file=sys.stderr)
+        return 2
+    current = {folder / name: content for name, content in pages().items()}
+    if folder == DOCS:
+        current[shipped.schema()] = json_schema.text()
+    stale = [path for path, content in current.items() if _on_disk(path) != content]
+    if not arguments:
+        folder.mkdir(exist_ok=True)
+        for path in stale:
+            path.write_text(current[path], encoding="utf-8")
+            print(f"docs: wrote {path.name}", file=sys.stderr)
+    elif stale:
+        print(
+            f"docs: out of date: {', '.join(path.name for path in stale)}\nnext: python -m tools.docs",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
