@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.test_onboard_dockerfile import TEXT as DOCKERFILE
 
 from layerdoit import config
 from layerdoit.config import json_schema, reading, shipped
 from layerdoit.core.errors import LayerdoitError, WorkspaceError
 from layerdoit.init import proposal, write
 from layerdoit.init.found import Found, find_projects, look, project_root
+from tests.unit.test_dockerfile_parse import TEXT as DOCKERFILE
 
 MANIFEST = """\
 [package]
