@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from layerdoit.bench import host
 from layerdoit.bench.edits import places
-from layerdoit.core import process, state
+from layerdoit.core import process
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.project.project import Project
 
@@ -90,7 +90,7 @@ def _init(root: Path) -> dict[str, Any]:
 
 def _builds(root: Path, project: Project, given: Sequence[str]) -> dict[str, Any]:
     # What BuildKit remembers of an earlier run does not count.
-    state.mark_cleared(project.state, ("deps", "app"))
+    project.state.mark_cleared(("deps", "app"))
     cold, _ = _doit(root, *given)
     layers = _history(root)[-1]["layers"]
     found: dict[str, Any] = {

@@ -21,6 +21,7 @@ from layerdoit.build.host_secrets import Secrets, gathered
 from layerdoit.build.planning import plan_of
 from layerdoit.cargo import manifest
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.state import State
 from layerdoit.engine.api import builder_name
 from layerdoit.layers.key import IMAGES
 from layerdoit.project.project import Project
@@ -73,7 +74,7 @@ class Bench:
 def look_at(root: Path, variables: Mapping[str, str], scratch: Path) -> Subject:
     """What a benchmark must know of a project before it copies it. What is noted meanwhile, is noted in `scratch`."""
     project = Project(root, variables)
-    project.state = scratch
+    project.state = State(scratch)
     found = project.config
     return Subject(
         project.root,

@@ -10,7 +10,6 @@ from dataclasses import replace
 from layerdoit.build import leftovers, planning
 from layerdoit.build.host_secrets import gathered
 from layerdoit.components import rust
-from layerdoit.core import state
 from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
 from layerdoit.dockerfile import binaries
 from layerdoit.engine import buildx
@@ -35,7 +34,7 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
     They are built too where they are not: after an edit while this run waited, or while sources were sent, they are
     another tree's. Raises BuildError or EngineError; then no tag was made or moved.
     """
-    with state.locked(project.state) as waited:
+    with project.state.locked() as waited:
         if waited:
             # The other run may have built a newer tree than the one that was read before the wait.
             project.reread()
@@ -53,8 +52,8 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
                     _resend(project)
                 continue
             planning.forget(project)
-            state.remember(project.state, project.variant, {name: plan.step(name).spec.key for name in names})
-            state.mark_cleared(project.state, done=names)
+            project.state.remember(project.variant, {name: plan.step(name).spec.key for name in names})
+            project.state.mark_cleared(done=names)
             built = any(outcome.step.action != "reuse" for outcome in outcomes)
             if moved or built:
                 recording.layers(project, plan, outcomes)
@@ -112,10 +111,10 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
             hint="push it from another machine (registry.push: [base]), or set base.on_missing: [pull, build]",
         )
     secrets = gathered(project=project.workspace.config, repositories=rust.downloaded(project, step))
-    with state.open_log(project.state, step.spec.layer) as log:
+    with project.state.open_log(step.spec.layer) as log:
         recipe = rust.OF[step.spec.layer](project, plan, step, secrets)
         build, how = rust.with_secrets(project, recipe, secrets), recipe.how
-        if step.spec.layer in project.afresh or step.spec.layer in state.cleared(project.state):
+        if step.spec.layer in project.afresh or step.spec.layer in project.state.cleared():
             # BuildKit's own cache would bring back what the user cleared.
             build = replace(build, afresh=_STAGES[step.spec.layer])
         leftovers.replacing(project, step.spec.tag)
@@ -132,7 +131,7 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         # Only assets or settings are new: BuildKit had what cargo made.
         how = "put together"
     if new := report.noted("linked"):
-        state.mark_linked(project.state, binaries.moved_up(state.linked(project.state), new))
+        project.state.mark_linked(binaries.moved_up(project.state.linked(), new))
     pushed = "base" if step.spec.layer == "runtime" else step.spec.layer
     if repository is not None and pushed in project.config.registry.push:
         from layerdoit.engine import registry

@@ -6,14 +6,11 @@ Noted before the build, in the state folder: a run that was killed leaves nothin
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.core import state
-
 if TYPE_CHECKING:
+    from layerdoit.core.state import State
     from layerdoit.project.project import Project
 
 # "image <id>" and "mount <name>": left over. "use <plain name>" and "tried <plain name>": numbers of mounts.
@@ -32,12 +29,12 @@ def replacing(project: Project, tag: str) -> None:
 
 def mount(project: Project, plain: str) -> str:
     """The mount in use. `plain`: its name by checkout, profile, target and chain of deps images."""
-    return _numbered(plain, _number(_read(project.state), f"use {plain}"))
+    return _numbered(plain, _number(project.state.note(_FILE), f"use {plain}"))
 
 
 def new_mount(project: Project, plain: str) -> str:
     """A mount that nothing has been compiled in yet. Until `adopt` it counts as left over."""
-    known = _read(project.state)
+    known = project.state.note(_FILE)
     tried = max(_number(known, f"use {plain}"), _number(known, f"tried {plain}")) + 1
     fresh = _numbered(plain, tried)
     _keep(project.state, {f"mount {fresh}": "", f"tried {plain}": str(tried)})
@@ -62,11 +59,11 @@ def drop_mount(project: Project, plain: str) -> None:
 
 def sweep(project: Project) -> None:
     """Take away what is left over. What is in use stays, and is tried again by a later run."""
-    if not any(entry.startswith(("image ", "mount ")) for entry in _read(project.state)):
+    if not any(entry.startswith(("image ", "mount ")) for entry in project.state.note(_FILE)):
         return
     # A build that goes on in this checkout does so itself; one that a killed run left behind is ended.
-    with contextlib.suppress(BlockingIOError), state.locked(project.state, wait=False):
-        known = _read(project.state)
+    with contextlib.suppress(BlockingIOError), project.state.locked(wait=False):
+        known = project.state.note(_FILE)
         _keep(project.state, {}, without=(*_images_gone(project, known), *_mounts_gone(project, known)))
 
 
@@ -106,14 +103,8 @@ def _number(known: Mapping[str, str], entry: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _read(folder: Path) -> dict[str, str]:
-    return state.read_json(folder / _FILE)
-
-
-def _keep(folder: Path, entries: Mapping[str, str], without: Iterable[str] = ()) -> None:
+def _keep(state: State, entries: Mapping[str, str], without: Iterable[str] = ()) -> None:
     """All of a change at once: a kill leaves the one state or the other."""
-    old = _read(folder)
     dropped = set(without)
-    new = {name: value for name, value in {**old, **entries}.items() if name not in dropped}
-    if new != old:
-        state.write(folder / _FILE, json.dumps(new, indent=1, sort_keys=True))
+    new = {name: value for name, value in {**state.note(_FILE), **entries}.items() if name not in dropped}
+    state.keep_note(_FILE, dict(sorted(new.items())))

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from layerdoit.core import state
 from layerdoit.engine import images
 from layerdoit.layers import plan
 from layerdoit.layers.key import IMAGES
@@ -69,7 +68,7 @@ def _present(project: Project, *, ask_registry: bool = True) -> plan.Present:
         return plan.Present(frozenset(labels))
     ours = project.images.of_project(project.name)
     missing = [spec for spec in project.specs if spec.tag not in labels]
-    seen = state.remembered(project.state, project.variant)
+    seen = project.state.remembered(project.variant)
     return plan.Present(
         frozenset(labels),
         _remote(project, missing) if ask_registry else frozenset(),

@@ -58,7 +58,6 @@ def of_level(chosen: Level, less: Narrow) -> Sweep:
 
 def carried_through(project: Project, sweep: Sweep, *, yes: bool, dry_run: bool) -> int:
     """Preview, question, and the deed; the exit code."""
-    from layerdoit.core import state
 
     usage = gather(project)
     wanted = sweep.going(usage)
@@ -67,7 +66,7 @@ def carried_through(project: Project, sweep: Sweep, *, yes: bool, dry_run: bool)
         return 0
     if declined := declined_by_user(sweep, yes=yes):
         return declined
-    with state.locked(project.state), interruptible("the same command again"):
+    with project.state.locked(), interruptible("the same command again"):
         done = carry_out(project, sweep, wanted)
     print(done.words, flush=True)
     return 1 if done.stayed else 0
@@ -131,7 +130,7 @@ def expectation(project: Project, usage: Usage, wanted: Going) -> str:
     if not layers and not any(mount.id.startswith(usage.mount) for mount in wanted.mounts if usage.mount):
         return "the next build of this tree has nothing more to do"
     what = f"the next build ({', '.join(layers)})" if layers else "the build after the next edit"
-    found = history.expected(project.state, project.variant, layers or ("app",))
+    found = history.expected(project.state.folder, project.variant, layers or ("app",))
     if found.seconds is None:
         return f"expected time of {what}: unknown (this project's history has no such build)"
     return f"expected time of {what}: {duration_text(found.seconds)} (n={found.n})"
@@ -190,7 +189,6 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
 
     The caller holds the lock of the state folder.
     """
-    from layerdoit.core import state
     from layerdoit.engine import mounts, removal
 
     tags = {(tag, image.id) for image in seen.images for tag in image.tags}
@@ -199,7 +197,7 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
     still = sweep.going(usage)
     # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
     going = [(tag, image.id) for image in reversed(still.images) for tag in image.tags if (tag, image.id) in tags]
-    state.mark_cleared(project.state, sweep.clears)
+    project.state.mark_cleared(sweep.clears)
     tagged = removal.untag(project.name, going)
     bare = [image for image in reversed(still.images) if not image.tags and image.id in ids]
     removed = [removal.Untagged(image.name, removal.remove_untagged(project.name, image.id)) for image in bare]

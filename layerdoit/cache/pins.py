@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 def run(project: Project, words: Iterable[str], *, remove: bool) -> int:
     """Pin images, or take their pins off; the exit code. Without words: the app image of the tree as it stands."""
     from layerdoit.cache.usage import gather
-    from layerdoit.core import state
     from layerdoit.engine import removal
 
     words = list(words)
@@ -29,7 +28,7 @@ def run(project: Project, words: Iterable[str], *, remove: bool) -> int:
         # doit hands all that follows the first tag to the task.
         first = " ".join([*late, *(word for word in words if word not in late)])
         raise ConfigError(f'"{late[0]}" stands after a tag', hint=f"options come first: doit cache_pin {first}")
-    with state.locked(project.state):
+    with project.state.locked():
         usage = gather(project)
         # Before anything is done: one wrong word of several changes nothing.
         chosen = [find(usage, word) for word in words] or [current(usage)]

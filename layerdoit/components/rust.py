@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 from layerdoit.build import leftovers
 from layerdoit.build.host_secrets import Secrets
 from layerdoit.cargo.invocation import cargo_args, environment
-from layerdoit.core import state
 from layerdoit.dockerfile import binaries
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx, mounts
@@ -201,7 +200,7 @@ def _app(project: Project, plan: Plan, step: Step, _secrets: Secrets) -> Recipe:
     _write(control / "smoke", "".join(f"{line}\n" for line in project.config.image.smoke).encode())
     assets = [(path, place, project.assets.host_path(path).is_dir()) for path, place in project.asset_paths.items()]
     ours = project.dockerfile("app").read_text(encoding="utf-8")
-    bins = binaries.ordered((name for _, name in project.selection.bins), state.linked(project.state))
+    bins = binaries.ordered((name for _, name in project.selection.bins), project.state.linked())
     text = dockerfiles.app(ours, project.config.image, assets, bins, project.entrypoint)
     cooked, runtime = plan.step("deps").spec, plan.step("runtime").spec
     mount = _mount(project, cooked)

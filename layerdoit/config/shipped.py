@@ -22,6 +22,6 @@ def put(state: Path) -> None:
     wanted = schema().read_bytes()
     path = state / NAME
     if not path.is_file() or path.read_bytes() != wanted:
-        from layerdoit.core.state import write
+        from layerdoit.core.files import write
 
         write(path, wanted.decode())

@@ -157,7 +157,7 @@ class _Examination:
         yield from workspace.msrv(project.workspace, reached.local, project.toolchain)
         if config.toolchain:
             try:
-                own = toolchain.detect(self._root, None, project.state)
+                own = toolchain.detect(self._root, None, project.state.folder)
             except LayerdoitError:
                 return
             yield from workspace.override(config.toolchain, own)

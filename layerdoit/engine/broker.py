@@ -16,7 +16,7 @@ from layerdoit.cargo.toolchain import Toolchain, installed
 from layerdoit.core import process
 from layerdoit.core.console import warn
 from layerdoit.core.errors import ConfigError, EngineError
-from layerdoit.core.state import machine_lock
+from layerdoit.core.files import machine_lock
 from layerdoit.engine.images import PREFIX
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit import config as configuration
-from layerdoit.core import process, state
+from layerdoit.core import process
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.engine import images as engine_images
 from layerdoit.explain import naming, outside, sides
@@ -74,7 +74,7 @@ class Reading:
     @cached_property
     def keys(self) -> dict[str, str]:
         """Keys that this checkout built or found last, by layer."""
-        return state.remembered(self.project.state, self.project.variant)
+        return self.project.state.remembered(self.project.variant)
 
     @cached_property
     def known(self) -> dict[tuple[str, str], Image]:
@@ -157,7 +157,7 @@ class Reading:
             committed.root,
             overlay=Path(overlay) if overlay else None,
             variables=self.project.variables,
-            state_dir=self.project.state,
+            state_dir=self.project.state.folder,
         )
         named = commits.toolchain_file(committed.root)
         same = named == commits.toolchain_file(self.project.root.resolve())
@@ -237,7 +237,7 @@ class Reading:
         cook = self._cook(plan.step("deps"))
         return outside.Facts(
             known=known,
-            cleared=state.cleared(project.state),
+            cleared=project.state.cleared(),
             cooked=engine_images.cooked(self.images),
             max_chain=config.deps.max_chain,
             delta=config.deps.delta,
@@ -258,7 +258,7 @@ class Reading:
         return (image.label("cook") or deps.spec.key[:TAG_DIGITS]) if image is not None else ""
 
     def _logs(self, layer: str) -> Iterator[Path]:
-        return iter(sorted((self.project.state / "logs").glob(f"*-{layer}.log"), reverse=True))
+        return reversed(self.project.state.logs(layer))
 
     def _heads(self) -> Iterator[tuple[str, str]]:
         for layer in ORDER:

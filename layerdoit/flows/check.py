@@ -140,12 +140,12 @@ def run(project: CheckProject) -> tuple[list[Outcome], list[str]]:
     """
     from layerdoit.build import execute
 
-    before = logs(project.state)
+    before = set(project.state.logs("app"))
     outcomes = [outcome for layer in ("base", "deps") for outcome in execute.ensure(project, layer)]
     try:
         outcomes += execute.ensure(project, "app")
     except BuildError as error:
-        said = printed(logs(project.state) - before)
+        said = printed(set(project.state.logs("app")) - before)
         what = f"the check failed: {failures(said)}" if said else error.what
         if _NO_CLIPPY in said:
             raise BuildError(
@@ -153,7 +153,7 @@ def run(project: CheckProject) -> tuple[list[Outcome], list[str]]:
                 hint='name it in rust-toolchain.toml: [toolchain] components = ["clippy"]',
             ) from error
         raise BuildError(what, hint=error.hint) from error
-    return outcomes, printed(logs(project.state) - before) if outcomes[-1].step.action == "build" else []
+    return outcomes, printed(set(project.state.logs("app")) - before) if outcomes[-1].step.action == "build" else []
 
 
 def show(project: Project) -> None:
@@ -168,11 +168,6 @@ def show(project: Project) -> None:
     why = "; ".join(last.step.reasons)
     done = f"in {last.seconds:.1f} s: {summary(said)} — {why}" if said else "this tree passed before"
     say(f"check   {done}")
-
-
-def logs(state: Path) -> set[Path]:
-    """The logs of app builds that there are."""
-    return set((state / "logs").glob("*-app.log"))
 
 
 def printed(new: Collection[Path]) -> list[str]:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layerdoit.build import leftovers, planning
-from layerdoit.core import state
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import DeployError
 from layerdoit.core.units import duration_text, size_text
@@ -125,7 +124,7 @@ def anew(project: Project, deployment: Deployment, command: str, level: Level, *
     # What was built just now is the newest of its kind.
     with clear.interruptible(f"doit cache_clear:{level} --keep-last 1", "; the new container serves"):
         leftovers.sweep(project)
-        with state.locked(project.state):
+        with project.state.locked():
             cleared = clear.carry_out(project, sweep, wanted)
     if wanted:
         say(cleared.words)
@@ -162,7 +161,7 @@ def _announced(project: Project, command: str, layers: Sequence[str]) -> str:
 def _expected(project: Project, layers: Sequence[str]) -> str:
     from layerdoit import history
 
-    found = history.expected(project.state, project.variant, layers)
+    found = history.expected(project.state.folder, project.variant, layers)
     if found.seconds is None:
         return "how long it takes is unknown: this project's history has no such build"
     return f"expected: {duration_text(found.seconds)}, n={found.n}"

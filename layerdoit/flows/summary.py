@@ -45,16 +45,16 @@ def of_cycle(project: Project) -> list[str]:
     from layerdoit.history.export import of_run
 
     token = recording.token(project)
-    done = of_run(project.state, token)
+    done = of_run(project.state.folder, token)
     made = [layer for layer in done.layers if layer.action != "reuse"]
     if not made and not done.phases:
         return []
 
     def usual(layer: LayerRecord, part: Part) -> Figures | None:
-        return of_layer(project.state, project.variant, layer.layer, cold=layer.cold, part=part, besides=token)
+        return of_layer(project.state.folder, project.variant, layer.layer, cold=layer.cold, part=part, besides=token)
 
     phases = [
-        Phase(name, seconds, of_phase(project.state, project.variant, name, besides=token))
+        Phase(name, seconds, of_phase(project.state.folder, project.variant, name, besides=token))
         for name, seconds in done.phases.items()
     ]
     works = {layer.layer: usual(layer, "work") for layer in made}
@@ -138,7 +138,7 @@ def notes(project: Project, outcome: Outcome) -> list[str]:
     layer, token = step.spec.layer, recording.token(project)
 
     def usual(part: Part) -> Figures | None:
-        return of_layer(project.state, project.variant, layer, cold=outcome.cold, part=part, besides=token)
+        return of_layer(project.state.folder, project.variant, layer, cold=outcome.cold, part=part, besides=token)
 
     took = usual("all")
     if took is None or not is_far(outcome.seconds, took):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from layerdoit.build.planning import plan_of
-from layerdoit.core import state
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.layers.key import IMAGES
 from layerdoit.project.project import Project
@@ -62,11 +61,11 @@ class Current:
         if plan.changes:
             return False
         # Back on a branch whose images are there: the next change is told from these.
-        state.remember(project.state, project.variant, {step.spec.layer: step.spec.key for step in plan.steps})
+        project.state.remember(project.variant, {step.spec.layer: step.spec.key for step in plan.steps})
         app, git = plan.step("app").spec, project.checkout
         if project.images.untagged(app.tag, project.repository, project.tags):
             return False
-        if git is not None and not state.asked_last(project.state, app.key, git.branch):
+        if git is not None and not project.state.asked_last(app.key, git.branch):
             from layerdoit.project import branches
 
             branches.met(project, app)

@@ -62,7 +62,7 @@ def layers(project: Project, plan: Plan, outcomes: Sequence[Outcome]) -> None:
     done = {outcome.step.spec.layer for outcome in outcomes}
     hits = [step for step in plan.steps if step.action == "reuse" and step.spec.layer not in done]
     rows = [*map(_of_outcome, outcomes), *map(_of_hit, hits)]
-    save(project.state, _run(project, "ok"), rows, project.spent, _cooked(project, outcomes))
+    save(project.state.folder, _run(project, "ok"), rows, project.spent, _cooked(project, outcomes))
 
 
 def failure(project: Project, outcomes: Sequence[Outcome], step: Step, error: BaseException, seconds: float) -> None:
@@ -70,7 +70,7 @@ def failure(project: Project, outcomes: Sequence[Outcome], step: Step, error: Ba
     ended = how_it_ended(error)
     lost = LayerRecord(step.spec.layer, step.spec.key, step.action, False, seconds, reasons=step.reasons, outcome=ended)
     run = _run(project, ended, step.spec.layer, str(error))
-    save(project.state, run, [*map(_of_outcome, outcomes), lost], project.spent, _cooked(project, outcomes))
+    save(project.state.folder, run, [*map(_of_outcome, outcomes), lost], project.spent, _cooked(project, outcomes))
 
 
 def deployment(
@@ -78,7 +78,12 @@ def deployment(
 ) -> None:
     """What happened to the container."""
     run = _run(project, how_it_ended(error), failed_in, None if error is None else str(error))
-    save(project.state, run, [_of_hit(step) for step in plan.steps if step.action == "reuse"] if plan else [], phases)
+    save(
+        project.state.folder,
+        run,
+        [_of_hit(step) for step in plan.steps if step.action == "reuse"] if plan else [],
+        phases,
+    )
 
 
 def how_it_ended(error: BaseException | None) -> Ended:

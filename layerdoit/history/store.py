@@ -6,13 +6,13 @@ Its failures are never a build's: a broken file is set aside, anything else cost
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from layerdoit.core import files
 from layerdoit.core.console import warn
 
 if TYPE_CHECKING:
@@ -219,8 +219,7 @@ def _broken(error: sqlite3.Error) -> bool:
 def _begin_anew(folder: Path, change: Callable[[sqlite3.Connection], None]) -> None:
     import sqlite3
 
-    with open(folder / "history.lock", "a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with files.locked(folder / "history.lock"):
         try:
             # Another run may have begun a new one meanwhile.
             _changed(folder, change)

@@ -7,12 +7,11 @@ notes that in its state folder, which only ever keeps an image. What cannot be t
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.core import state
+from layerdoit.core.state import FOLDER, State
 from layerdoit.core.units import instant
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.mounts import checkout_of, this_host
@@ -47,22 +46,21 @@ def note(project: Project, key: str) -> None:
     """The present branch asks for an app image that was there already."""
     if project.checkout is None:
         return
-    path = project.state / _FILE
-    known = state.read_json(path)
+    known = project.state.note(_FILE)
     names = {*filter(None, known.pop(key, "").split("\n")), _branch(project) or _NONE}
     latest = [*known.items(), (key, "\n".join(sorted(names)))][-_NOTED:]
-    state.write(path, json.dumps(dict(latest), indent=1))
+    project.state.keep_note(_FILE, dict(latest))
 
 
 def met(project: Project, app: Spec) -> None:
     """The present branch asks for an app image that is there and has its tags, as after a fast-forward.
 
-    Who asked last is kept: a run with nothing to do, on the same branch, need not come here (`state.asked_last`).
+    Who asked last is kept: a run with nothing to do, on the same branch, need not come here (`State.asked_last`).
     """
     built_on = project.images.labels([app.tag]).get(app.tag, {}).get(PREFIX + "branch", "")
     if built_on not in ("", _branch(project)):
         note(project, app.key)
-    state.note_asked(project.state, app.key, _branch(project))
+    project.state.note_asked(app.key, _branch(project))
 
 
 def _branch(project: Project) -> str:
@@ -105,7 +103,7 @@ def known(project: Project, images: Iterable[Image]) -> Branches:
     roots = {project.root, *of_repository(project.root)}
     noted: dict[str, set[str]] = {}
     for root in roots:
-        for key, names in state.read_json(root / state.FOLDER / _FILE).items():
+        for key, names in State(root / FOLDER).note(_FILE).items():
             noted.setdefault(key, set()).update(names.split("\n"))
     digests = {checkout_of(root) for root in roots}
     return Branches(this_host(), digests, functools.cache(lambda name: None if name == _NONE else own.has(name)), noted)

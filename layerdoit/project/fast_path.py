@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from layerdoit.core import state
+from layerdoit.core import files
 from layerdoit.layers.key import Spec
 
 
@@ -52,7 +52,7 @@ def read(path: Path) -> Known | None:
 
 def write(path: Path, known: Known) -> None:
     """Keep it for the next run."""
-    state.write(path, json.dumps(asdict(known)))
+    files.write(path, json.dumps(asdict(known)))
 
 
 def signature(parts: Sequence[str]) -> str:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from layerdoit import config as configuration
 from layerdoit.cargo.toolchain import Toolchain, detect
-from layerdoit.core import state
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.core.resources import dockerfile_dir
+from layerdoit.core.state import State
 from layerdoit.core.version import __version__
 from layerdoit.engine.api import connect
 from layerdoit.engine.images import Images, locked_text
@@ -69,16 +69,16 @@ class Project:
     # --- configuration -----------------------------------------------------------------------------------------------
 
     @cached_property
-    def state(self) -> Path:
+    def state(self) -> State:
         """The folder `.layerdoit/`."""
-        return state.open_state(self.root)
+        return State.open(self.root)
 
     @cached_property
     def config(self) -> configuration.Config:
         """layerdoit.yaml, the file that CONFIG names, and the variables."""
         overlay = self.variables.get("CONFIG")
         return configuration.load(
-            self.root, overlay=Path(overlay) if overlay else None, variables=self.variables, state_dir=self.state
+            self.root, overlay=Path(overlay) if overlay else None, variables=self.variables, state_dir=self.state.folder
         )
 
     @cached_property
@@ -159,7 +159,7 @@ class Project:
     @cached_property
     def toolchain(self) -> Toolchain:
         """The compiler."""
-        return detect(self.root, self.config.toolchain, self.state)
+        return detect(self.root, self.config.toolchain, self.state.folder)
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
@@ -362,7 +362,7 @@ class Project:
 
     @property
     def _known_file(self) -> Path:
-        return known.file(self.state, repr(self.config))
+        return known.file(self.state.folder, repr(self.config))
 
     def _signature(self, found: Sources) -> str:
         """Everything that the specs follow from."""

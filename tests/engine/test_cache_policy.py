@@ -43,7 +43,7 @@ def test_a_pin_outlives_the_state_folder_and_every_level(ours: Ours) -> None:
     old = older(ours, "e", "2026-01-01T00:00:00Z", deps="d" * 64)
     below = ours.layer("deps", "d" * 64, parent="b" * 64)
     assert pins.run(ours.project, [old.rpartition(":")[2]], remove=False) == 0
-    shutil.rmtree(ours.project.state)
+    shutil.rmtree(ours.project.state.folder)
     fresh = Project(ours.project.root, {})
     assert clear.run(fresh, "nuke", yes=True, dry_run=False) == 0
     pin = f"{ours.name}:pinned-app-{'e' * 12}"

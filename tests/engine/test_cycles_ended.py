@@ -136,7 +136,7 @@ DRIVER = """
 import os, signal, sys
 from pathlib import Path
 from docker.models.images import ImageCollection
-from layerdoit.core import state
+from layerdoit.core import files
 from layerdoit.front import actions
 from layerdoit.engine import buildx, mounts, removal
 from layerdoit.engine.containers import Containers
@@ -164,7 +164,7 @@ def lethal(owner, name):
 for name in ("create", "start", "attach", "detach", "rename", "stop", "remove"):
     lethal(Containers, name)
 for owner, name in (
-    (state, "write"), (buildx, "run"), (Images, "tag"), (ImageCollection, "remove"), (mounts, "prune"),
+    (files, "write"), (buildx, "run"), (Images, "tag"), (ImageCollection, "remove"), (mounts, "prune"),
     (store, "_changed"),
 ):
     lethal(owner, name)

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.core import state
 from layerdoit.engine.images import PREFIX, Image
 from layerdoit.engine.mounts import checkout_of
 from layerdoit.layers.key import Spec
@@ -163,9 +162,9 @@ def test_a_branch_that_meets_an_image_of_another_branch_is_noted(repository: Pat
     branches.met(project, app)
     assert not path.exists(), "it was built here"
     git(repository, "checkout", "-q", "main")
-    assert not state.asked_last(project.state, app.key, "main")
+    assert not project.state.asked_last(app.key, "main")
     branches.met(project, app)
-    assert state.asked_last(project.state, app.key, "main")
+    assert project.state.asked_last(app.key, "main")
     assert json.loads(path.read_text()) == {app.key: "main"}
     git(repository, "checkout", "-q", "--detach")
     branches.met(project, app)

@@ -11,6 +11,7 @@ import pytest
 from layerdoit.build import execute
 from layerdoit.core.errors import BuildError
 from layerdoit.core.resources import dockerfile_dir
+from layerdoit.core.state import State
 from layerdoit.flows import check
 from layerdoit.layers.plan import Outcome
 
@@ -39,7 +40,7 @@ def log(state: Path, text: str) -> None:
 
 def test_what_was_printed(tmp_path: Path) -> None:
     log(tmp_path, PRINTED)
-    said = check.printed(check.logs(tmp_path))
+    said = check.printed(State(tmp_path).logs("app"))
     assert check.summary(said) == "4 tests passed, 1 ignored; clippy: 1 warning"
     assert check.clippy(said) == [
         "warning: unneeded `return` statement",
@@ -50,9 +51,9 @@ def test_what_was_printed(tmp_path: Path) -> None:
 
 
 def test_a_log_without_tests_says_nothing(tmp_path: Path) -> None:
-    assert check.printed(check.logs(tmp_path)) == []
+    assert check.printed(State(tmp_path).logs("app")) == []
     log(tmp_path, "error[E0425]: cannot find function\n")
-    assert check.printed(check.logs(tmp_path)) == []
+    assert check.printed(State(tmp_path).logs("app")) == []
 
 
 def test_a_toolchain_without_clippy_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,11 +74,11 @@ def test_a_toolchain_without_clippy_fails_the_check(tmp_path: Path, monkeypatch:
 def test_a_failed_check_names_its_tests(tmp_path: Path) -> None:
     failed = "test deep::one ... FAILED\ntest src/lib.rs - two (line 3) ... FAILED\ntest three ... ok\n"
     log(tmp_path, PRINTED.replace("layerdoit: tests\n", f"layerdoit: tests\n{failed}"))
-    said = check.printed(check.logs(tmp_path))
+    said = check.printed(State(tmp_path).logs("app"))
     assert check.failures(said) == "2 tests failed (deep::one, src/lib.rs - two (line 3))"
     clippy = "error: this loop never loops\nerror: could not compile `lib` due to 1 previous error\n"
     log(tmp_path, PRINTED.replace("layerdoit: clippy\n", f"layerdoit: clippy\n{clippy}"))
-    assert check.failures(check.printed(check.logs(tmp_path))) == "clippy: 1 error"
+    assert check.failures(check.printed(State(tmp_path).logs("app"))) == "clippy: 1 error"
 
 
 FAKE = """\

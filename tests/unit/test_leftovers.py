@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from layerdoit.build import leftovers
+from layerdoit.core.state import State
 
 
 class Images:
@@ -23,7 +24,7 @@ class Images:
 
 class Fake:
     def __init__(self, state: Path, **there: str) -> None:
-        self.state = state
+        self.state = State(state)
         self.images = Images(there)
 
 

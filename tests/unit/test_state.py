@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
-from layerdoit.core import state
+from layerdoit.core.state import State
 
 
 def test_each_build_has_a_log_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,8 +15,59 @@ def test_each_build_has_a_log_of_its_own(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("layerdoit.core.state.time.strftime", lambda _form: "20260101-000000")
     names = []
     for number in range(3):
-        with state.open_log(tmp_path, "app") as log:
+        with State(tmp_path).open_log("app") as log:
             log.write(str(number))
             names.append(Path(log.name).name)
     assert [(tmp_path / "logs" / name).read_text() for name in sorted(names)] == ["0", "1", "2"]
     assert sorted(names) == names
+
+
+def test_a_state_folder_is_made_once_and_git_does_not_see_it(tmp_path: Path) -> None:
+    state = State.open(tmp_path)
+    assert state.folder == tmp_path / ".layerdoit"
+    assert (state / ".gitignore").read_text() == "*\n"
+    (state / ".gitignore").write_text("mine\n")
+    assert State.open(tmp_path) == state
+    assert (state / ".gitignore").read_text() == "mine\n"
+
+
+def test_notes_are_kept_by_variant_and_broken_ones_are_none(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.remember("dev/host", {"deps": "1", "app": "2"})
+    state.remember("release/host", {"app": "3"})
+    assert state.remembered("dev/host") == {"deps": "1", "app": "2"}
+    (tmp_path / "last.json").write_text("[1")
+    assert state.remembered("dev/host") == {}
+    state.mark_cleared(("deps", "app"))
+    state.mark_cleared(done=("deps",))
+    assert state.cleared() == {"app"}
+    state.mark_linked(("b", "a"))
+    state.mark_linked(("a", "b"))
+    assert state.linked() == ["a", "b"]
+    state.note_asked("key", "main")
+    assert state.asked_last("key", "main")
+    assert not state.asked_last("key", "side")
+
+
+def test_a_note_that_says_the_same_is_not_written_again(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.remember("dev/host", {"app": "1"})
+    before = (tmp_path / "last.json").stat().st_ino
+    state.remember("dev/host", {"app": "1"})
+    assert (tmp_path / "last.json").stat().st_ino == before
+    state.mark_cleared(done=("app",))
+    assert not (tmp_path / "cleared.json").exists()
+
+
+def test_a_state_that_is_in_use_is_not_waited_for_unless_asked_to(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    with state.locked() as waited:
+        assert not waited
+        with pytest.raises(BlockingIOError), state.locked(wait=False):
+            pass
+    with state.locked(wait=False):
+        pass
+
+
+def test_a_state_goes_to_another_process(tmp_path: Path) -> None:
+    assert pickle.loads(pickle.dumps(State(tmp_path))) == State(tmp_path)

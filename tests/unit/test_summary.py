@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from layerdoit.core.state import State
 from layerdoit.flows import summary
 from layerdoit.flows.summary import Phase
 from layerdoit.history import Figures, LayerRecord, Run, save
@@ -112,7 +113,7 @@ class Fake:
     """As much of a project as the comparison reads."""
 
     def __init__(self, state: Path) -> None:
-        self.state = state
+        self.state = State(state)
         self.variant = "dev/host"
         self.begun = 255
 

@@ -24,7 +24,7 @@ from typing import Literal
 
 from layerdoit.core.console import warn
 from layerdoit.core.errors import ConfigError, DeployError
-from layerdoit.core.state import machine_lock
+from layerdoit.core.files import machine_lock
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.provider import (
     DeployConfig,

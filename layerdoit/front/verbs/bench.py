@@ -69,11 +69,11 @@ def _told(params: Any, result: Result) -> None:
 def _noted(about: Subject, result: Result) -> None:
     """Into the project's history: what `doit layers report` compares with. The one thing that is written there."""
     from layerdoit.bench import results
-    from layerdoit.core import state
+    from layerdoit.core.state import State
     from layerdoit.history import benchmarks
 
     found = {place: (one.median, one.n) for place, one in results.every(result).items()}
-    benchmarks.record(state.open_state(about.root), about.variant, benchmarks.Recorded(time.time(), found))
+    benchmarks.record(State.open(about.root).folder, about.variant, benchmarks.Recorded(time.time(), found))
 
 
 def _history(root: Path, into: Path) -> Path:

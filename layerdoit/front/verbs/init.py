@@ -22,7 +22,7 @@ DODO = "dodo.py"
 def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001 - every verb is called so
     """Returns 0 when the files are there, 1 when the user said no."""
     from layerdoit.config import shipped
-    from layerdoit.core.state import open_state
+    from layerdoit.core.state import State
     from layerdoit.init import proposal, write
     from layerdoit.init.found import look, project_root
 
@@ -43,7 +43,7 @@ def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001
         print("nothing was written")
         return 1
     write.write(changes)
-    shipped.put(open_state(found.root))
+    shipped.put(State.open(found.root).folder)
     for change in changes:
         print(f"wrote {_shown(change.path, start)}")
     there = "" if start == Path.cwd().resolve() else f"cd {shlex.quote(os.path.relpath(start))} && "

@@ -115,7 +115,7 @@ def _pushes(project: Project, step: Step, layer: str) -> Travel | None:
         return None
     from layerdoit import history
 
-    return Travel(history.last_size(project.state, project.variant, step.spec.layer))
+    return Travel(history.last_size(project.state.folder, project.variant, step.spec.layer))
 
 
 def _removal(project: Project, plan: Plan) -> Any:
@@ -136,7 +136,7 @@ def _expected(project: Project, plan: Plan, layer: str) -> Figures | None:
     from layerdoit.build import execute
 
     return history.together(
-        history.of_layer(project.state, project.variant, part.spec.layer, cold=execute.from_nothing(part))
+        history.of_layer(project.state.folder, project.variant, part.spec.layer, cold=execute.from_nothing(part))
         for part in parts
     )
 

@@ -24,8 +24,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
     last = last_of(params)
     project = Project(Path(params["root"]), variables())
     name = project.name
-    recorded = benchmarks.latest(project.state, project.variant)
-    report = figures.make(name, project.variant, export.as_json(project.state, last), recorded)
+    recorded = benchmarks.latest(project.state.folder, project.variant)
+    report = figures.make(name, project.variant, export.as_json(project.state.folder, last), recorded)
     checked = target_checks.check(report, project.config.targets)
     _written(params, report, checked)
     if params["json"]:

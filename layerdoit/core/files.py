@@ -1,0 +1,73 @@
+"""Files written whole or not at all, JSON notes, exclusive locks, and folders that git ignores."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def temporary(path: str | Path) -> str:
+    """A name beside `path` that no other process or thread uses."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{os.getpid()}.{threading.get_ident()}")
+
+
+def write(path: str | Path, content: str | bytes, *, mode: int | None = None, stamp: int | None = None) -> None:
+    """Write a file whole or not at all. `mode`: its permissions; `stamp`: its modification time, in ns."""
+    data = content.encode() if isinstance(content, str) else content
+    part = temporary(path)
+    try:
+        with open(part, "wb") as stream:
+            stream.write(data)
+        if mode is not None:
+            os.chmod(part, mode)
+        if stamp is not None:
+            os.utime(part, ns=(stamp, stamp))
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty when the file is missing, broken or holds something else."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Replace a file by a JSON object."""
+    write(path, json.dumps(values, indent=1))
+
+
+def make_ignored(folder: Path) -> None:
+    """Make a folder that git does not see. Nothing is done where it has its `.gitignore`."""
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write(ignore, "*\n")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file. The kernel releases it when the process ends, however it ends."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def machine_lock(name: str) -> contextlib.AbstractContextManager[None]:
+    """A lock that all checkouts of this user on this machine share."""
+    folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return locked(Path(folder) / f"layerdoit-{os.getuid()}-{name}.lock")
