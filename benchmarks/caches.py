@@ -22,11 +22,13 @@ from benchmarks import harness
 from layerdoit.bench import buildkit, peers, scenarios
 from layerdoit.bench.edits import Places
 from layerdoit.bench.running import ask, say, timed
-from layerdoit.bench.sessions import Session
+from layerdoit.bench.scratch import Scratch
 from layerdoit.cache import levels, usage
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine.images import PREFIX
+from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 
 IMAGES, OURS, STATUS_RUNS = 1000, 20, 5
 
@@ -69,7 +71,8 @@ def costs(root: Path, places: Places) -> Iterator[Mapping[str, Any]]:
 
 def _freed(root: Path, level: levels.Level) -> int:
     """Bytes, as the preview says them."""
-    found = usage.gather(Project(root, {}))
+    session = Session(Run(), Project.open(root, {}))
+    found = usage.gather(session.inputs, session.engine)
     return levels.freed(found, levels.going(found, level))
 
 
@@ -127,11 +130,11 @@ def main(argv: Sequence[str]) -> int:
     begun = time.monotonic()
     found: dict[str, Any] = {"meta": harness.meta(given, 1)}
 
-    def every(options: Namespace, session: Session) -> None:
-        made = harness.copied(options, session)
+    def every(options: Namespace, scratch: Scratch) -> None:
+        made = harness.copied(options, scratch)
         if not options.only_status:
             found["levels"] = list(costs(made.root, made.places))
-        found["status"] = status(made.root, session.name)
+        found["status"] = status(made.root, scratch.name)
 
     code = harness.measured(given, every)
     if not code:

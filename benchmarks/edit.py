@@ -21,7 +21,7 @@ from benchmarks.harness import Copy
 from layerdoit.bench import buildkit, peers, scenarios, subject
 from layerdoit.bench.results import Result
 from layerdoit.bench.running import timed
-from layerdoit.bench.sessions import Session
+from layerdoit.bench.scratch import Scratch
 from layerdoit.bench.subject import Facts
 from layerdoit.build.host_secrets import Secrets
 from layerdoit.core.errors import LayerdoitError
@@ -39,23 +39,23 @@ def _seconds(argv: Sequence[str], cwd: Path, more: Mapping[str, str] | None = No
     return round(ran.seconds, 4)
 
 
-def by_hand(session: Session, facts: Facts, folder: Path) -> list[str]:
+def by_hand(scratch: Scratch, facts: Facts, folder: Path) -> list[str]:
     """`docker buildx build` of a Dockerfile that copies cargo's binaries from `folder`."""
-    dockerfile = session.work / "Dockerfile"
+    dockerfile = scratch.work / "Dockerfile"
     names = " ".join(name for _, name in facts.bins)
     dockerfile.write_text(f"FROM {facts.runtime}\nCOPY {names} /usr/local/bin/\n")
     return buildkit.Build(
-        dockerfile, folder, f"{session.name}:by-hand", {}, Secrets({}, {}, {}, ssh=False), session.name
+        dockerfile, folder, f"{scratch.name}:by-hand", {}, Secrets({}, {}, {}, ssh=False), scratch.name
     ).argv()
 
 
-def edits(made: Copy, session: Session, runs: int, rows: list[dict[str, float]]) -> None:
+def edits(made: Copy, scratch: Scratch, runs: int, rows: list[dict[str, float]]) -> None:
     """After each edit of one line in the binary crate: seconds of each way, in an order that turns."""
     harness.doit(made.root, "image")
     facts = subject.with_base(made.root, subject.facts(made.root))
-    target = session.work / "native-target"
+    target = scratch.work / "native-target"
     cargo = ["cargo", "build", "--locked", *facts.cargo_args, *facts.bin_args]
-    image = by_hand(session, facts, target / peers.profile_folder(facts))
+    image = by_hand(scratch, facts, target / peers.profile_folder(facts))
     path = made.root / made.places.leaf
     for number in range(runs + 1):
         path.write_text(scenarios.with_line(path.read_text(), "leaf", uuid.uuid4().hex[:8], made.places.leaf_edition))
@@ -80,10 +80,10 @@ def main(argv: Sequence[str]) -> int:
     rows: list[dict[str, float]] = []
     result = Result("edit", harness.meta(given, given.runs))
 
-    def every(options: argparse.Namespace, session: Session) -> None:
-        made = harness.copied(options, session)
-        scenarios.Tree(made.tree, made.root, session.name.rsplit("-", 1)[-1], made.places).begin()
-        edits(made, session, options.runs, rows)
+    def every(options: argparse.Namespace, scratch: Scratch) -> None:
+        made = harness.copied(options, scratch)
+        scenarios.Tree(made.tree, made.root, scratch.name.rsplit("-", 1)[-1], made.places).begin()
+        edits(made, scratch, options.runs, rows)
 
     code = harness.measured(given, every)
     if rows:

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from layerdoit.bench import host, measuring, peers, sessions, subject
+from layerdoit.bench import host, measuring, peers, scratch, subject
 from layerdoit.bench.edits import Places, places
 from layerdoit.bench.running import ask, say
-from layerdoit.bench.sessions import Session
+from layerdoit.bench.scratch import Scratch
 from layerdoit.core.errors import Interrupted, LayerdoitError
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE.parent / "examples" / "bookshelf"
 _PROJECT = "layerdoit"
 
-Measure = Callable[[argparse.Namespace, Session], None]
+Measure = Callable[[argparse.Namespace, Scratch], None]
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ def parser(name: str, doc: str | None, *, project: bool = True) -> argparse.Argu
     return made
 
 
-def copied(options: argparse.Namespace, session: Session) -> Copy:
+def copied(options: argparse.Namespace, scratch: Scratch) -> Copy:
     """A copy of the project under the session's name, nothing of it built."""
-    look = session.work / "look"
+    look = scratch.work / "look"
     look.mkdir()
     about = measuring.look_at(options.project, {"PROFILE": options.profile}, look)
-    tree = session.work / "tree" / about.root.name
+    tree = scratch.work / "tree" / about.root.name
     root = subject.copy(about.root, tree, about.also)
-    subject.configure(root, about.given, session.name, session.name, about.entrypoint)
+    subject.configure(root, about.given, scratch.name, scratch.name, about.entrypoint)
     return Copy(tree, root, places(root, about.entrypoint))
 
 
@@ -69,8 +69,8 @@ def meta(options: argparse.Namespace, runs: int) -> dict[str, Any]:
 def measured(options: argparse.Namespace, measure: Measure) -> int:
     """Measure and clean, whatever happens; the exit code. What was measured before an error is `measure`'s to keep."""
     try:
-        with sessions.folder() as work, sessions.session(_PROJECT, work) as session:
-            measure(options, session)
+        with scratch.folder() as work, scratch.opened(_PROJECT, work) as own:
+            measure(options, own)
     except Interrupted as error:
         say("interrupted")
         return error.exit_code

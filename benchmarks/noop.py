@@ -15,22 +15,22 @@ from benchmarks import generated, harness, report
 from layerdoit.bench import effective, peers, subject
 from layerdoit.bench.results import Result
 from layerdoit.bench.running import say
-from layerdoit.bench.sessions import Session
+from layerdoit.bench.scratch import Scratch
 from layerdoit.build.host_secrets import gathered
 from layerdoit.core.errors import LayerdoitError
 
 _WARM_UP = 2
 
 
-def measure(session: Session, files: int, pairs: int) -> dict[str, Any]:
+def measure(scratch: Scratch, files: int, pairs: int) -> dict[str, Any]:
     """Build once each, then nothing changes; the order of each pair alternates."""
-    folder, token = session.work / f"files{files}", f"{session.name}-{files}"
+    folder, token = scratch.work / f"files{files}", f"{scratch.name}-{files}"
     root = generated.workspace(folder / "tree" / "tiny", files)
-    subject.configure(root, effective.effective(root, {}), session.name, token, "app")
+    subject.configure(root, effective.effective(root, {}), scratch.name, token, "app")
     subject.start_git(root)
     harness.doit(root, "image")
     facts = subject.with_base(root, subject.facts(root))
-    now = peers.Round(token, root, root, folder, gathered(), "", session.name)
+    now = peers.Round(token, root, root, folder, gathered(), "", scratch.name)
     found: dict[str, list[float]] = {"layerdoit": [], "plain": []}
     for number in range(_WARM_UP + pairs):
         for peer in ("layerdoit", "plain") if number % 2 else ("plain", "layerdoit"):
@@ -54,8 +54,8 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     found: list[dict[str, Any]] = []
 
-    def every(options: argparse.Namespace, session: Session) -> None:
-        found.extend(measure(session, files, options.pairs) for files in options.files)
+    def every(options: argparse.Namespace, scratch: Scratch) -> None:
+        found.extend(measure(scratch, files, options.pairs) for files in options.files)
 
     result = Result("noop", harness.meta(given, given.pairs))
     code = harness.measured(given, every)

@@ -25,7 +25,10 @@ from layerdoit.bench import host
 from layerdoit.bench.edits import places
 from layerdoit.core import process
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.flows.session import Session
+from layerdoit.project.inputs import Inputs
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 
 _DOIT: Final = (sys.executable, "-m", "doit")
 _LABEL: Final = "io.layerdoit.project"
@@ -54,11 +57,12 @@ def measure(folder: Path, work: Path, given: Sequence[str], settings: Sequence[s
         row |= _init(root)
         with open(root / "layerdoit.yaml", "a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in settings)
-        project = Project(root, {})
-        row |= {"name": project.name, "binary": project.entrypoint}
+        inputs = Session(Run(), Project.open(root, {})).inputs
+        project = inputs.project
+        row |= {"name": project.name, "binary": inputs.entrypoint}
         _unused(project.name)
         try:
-            row |= _builds(root, project, given)
+            row |= _builds(root, inputs, given)
         finally:
             _doit(root, "cache_clear:nuke", "--yes")
             row["left"] = _images(project.name)
@@ -88,7 +92,8 @@ def _init(root: Path) -> dict[str, Any]:
     }
 
 
-def _builds(root: Path, project: Project, given: Sequence[str]) -> dict[str, Any]:
+def _builds(root: Path, inputs: Inputs, given: Sequence[str]) -> dict[str, Any]:
+    project = inputs.project
     # What BuildKit remembers of an earlier run does not count.
     project.state.mark_cleared(("deps", "app"))
     cold, _ = _doit(root, *given)
@@ -102,7 +107,7 @@ def _builds(root: Path, project: Project, given: Sequence[str]) -> dict[str, Any
         "nothing": [_doit(root, *given)[0] for _ in range(_NOTHING)],
         "edit": [],
     }
-    place = places(root, project.entrypoint)
+    place = places(root, inputs.entrypoint)
     for number in range(_EDITS):
         with open(root / place.leaf, "a", encoding="utf-8") as file:
             file.write(f"\nconst _: u32 = {number};\n")

@@ -15,20 +15,21 @@ from benchmarks import harness, report
 from benchmarks.harness import Copy
 from layerdoit.bench import scenarios
 from layerdoit.bench.results import Result
-from layerdoit.bench.sessions import Session
-from layerdoit.build.planning import plan_of
+from layerdoit.bench.scratch import Scratch
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.deploy.docker import swap as cycle
 from layerdoit.deploy.provider import Release
+from layerdoit.flows.session import Session
 from layerdoit.front import actions
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 
 
-def prepared(options: argparse.Namespace, session: Session) -> Copy:
+def prepared(options: argparse.Namespace, scratch: Scratch) -> Copy:
     """A copy of the project that publishes a free port, with its first container running."""
-    made = harness.copied(options, session)
+    made = harness.copied(options, scratch)
     _free_port(made)
-    scenarios.Tree(made.tree, made.root, session.name.rsplit("-", 1)[-1], made.places).begin()
+    scenarios.Tree(made.tree, made.root, scratch.name.rsplit("-", 1)[-1], made.places).begin()
     harness.doit(made.root, "cycle_fast")
     return made
 
@@ -47,8 +48,8 @@ def swap(made: Copy) -> dict[str, float]:
     path = made.root / made.places.leaf
     path.write_text(scenarios.with_line(path.read_text(), "leaf", uuid.uuid4().hex[:8], made.places.leaf_edition))
     harness.doit(made.root, "image")
-    project = Project(made.root, {})
-    spec = plan_of(project).step("app").spec
+    session = Session(Run(), Project.open(made.root, {}))
+    project, spec = session.project, session.plan.step("app").spec
     found = cycle.run(actions.deployment(project), lambda: Release(spec.tag, spec.key))
     if found.error or not found.replaced:
         raise LayerdoitError(f"nothing was replaced: {found.error or 'no container ran before'}")
@@ -62,8 +63,8 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     found: list[dict[str, dict[str, float]]] = []
 
-    def every(options: argparse.Namespace, session: Session) -> None:
-        made = prepared(options, session)
+    def every(options: argparse.Namespace, scratch: Scratch) -> None:
+        made = prepared(options, scratch)
         found.extend({"phases": swap(made)} for _ in range(options.runs))
 
     result = Result("swap", harness.meta(given, given.runs))

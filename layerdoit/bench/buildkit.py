@@ -53,7 +53,7 @@ class Build:
     tag: str
     args: Mapping[str, str]
     secrets: Secrets
-    session: str
+    scratch: str
     iidfile: Path | None = None
 
     def argv(self) -> list[str]:
@@ -63,7 +63,7 @@ class Build:
             self.dockerfile,
             self.context,
             [self.tag],
-            {LABEL: self.session},
+            {LABEL: self.scratch},
             {**self.args, **self.secrets.args},
             secrets=self.secrets.files,
             values=self.secrets.values,
@@ -77,9 +77,9 @@ class Build:
 
 
 @contextlib.contextmanager
-def contents(image: str, paths: Iterable[str], folder: Path, session: str) -> Iterator[Path]:
+def contents(image: str, paths: Iterable[str], folder: Path, scratch: str) -> Iterator[Path]:
     """Files of an image, copied out of a container that never starts: path `/a/b` becomes `<folder>/a/b`."""
-    container = ask(["docker", "create", "--label", f"{LABEL}={session}", image, "none"]).strip()
+    container = ask(["docker", "create", "--label", f"{LABEL}={scratch}", image, "none"]).strip()
     target = Path(tempfile.mkdtemp(dir=folder))
     try:
         for path in paths:
@@ -95,11 +95,11 @@ def contents(image: str, paths: Iterable[str], folder: Path, session: str) -> It
 # --- cleaning --------------------------------------------------------------------------------------------------------
 
 
-def images_of(session: str, *layers: str) -> list[str]:
+def images_of(scratch: str, *layers: str) -> list[str]:
     """Ids of a session's images: all, or those of some of layerdoit's layers."""
     if not layers:
-        return list(dict.fromkeys([*_images(LABEL, session), *_images(_PROJECT, session)]))
-    return [image for layer in layers for image in _images(_PROJECT, session, f"{PREFIX}layer={layer}")]
+        return list(dict.fromkeys([*_images(LABEL, scratch), *_images(_PROJECT, scratch)]))
+    return [image for layer in layers for image in _images(_PROJECT, scratch, f"{PREFIX}layer={layer}")]
 
 
 def _images(label: str, value: str, *more: str) -> list[str]:
@@ -107,10 +107,10 @@ def _images(label: str, value: str, *more: str) -> list[str]:
     return [item["Id"] for item in answer or ()]
 
 
-def tags_of(session: str) -> list[str]:
+def tags_of(scratch: str) -> list[str]:
     """The tags in a session's repository: of its own images, and of the base images that it borrowed."""
-    answer = connect().get("/images/json", {"filters": {"reference": [f"{session}:*"]}})
-    return [tag for item in answer or () for tag in item.get("RepoTags") or () if tag.startswith(f"{session}:")]
+    answer = connect().get("/images/json", {"filters": {"reference": [f"{scratch}:*"]}})
+    return [tag for item in answer or () for tag in item.get("RepoTags") or () if tag.startswith(f"{scratch}:")]
 
 
 def remove_images(images: Iterable[str]) -> None:
@@ -120,10 +120,10 @@ def remove_images(images: Iterable[str]) -> None:
         ask(["docker", "image", "rm", "--force", *every[first : first + _AT_ONCE]], check=False)
 
 
-def remove_containers(session: str) -> None:
+def remove_containers(scratch: str) -> None:
     """Remove the containers and networks that a session made."""
     for label in (LABEL, _PROJECT):
-        wanted = ["--quiet", "--filter", f"label={label}={session}"]
+        wanted = ["--quiet", "--filter", f"label={label}={scratch}"]
         for container in ask(["docker", "ps", "--all", *wanted]).split():
             ask(["docker", "rm", "--force", "--volumes", container], check=False)
         for network in ask(["docker", "network", "ls", *wanted]).split():

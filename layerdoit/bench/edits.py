@@ -28,7 +28,7 @@ class Places:
 
 def places(root: Path, entrypoint: str) -> Places:
     """The entry point's main file, the library that most members stand on, and a text among the assets."""
-    project = Project(root, {})
+    project = Project.open(root, {})
     workspace = project.workspace
     package = next(workspace.packages[key] for key, name in project.selection.bins if name == entrypoint)
     below = _deepest(workspace, package)

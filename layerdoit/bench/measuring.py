@@ -16,15 +16,16 @@ from layerdoit.bench.peers import OURS
 from layerdoit.bench.results import Cell, Result
 from layerdoit.bench.running import ask, say
 from layerdoit.bench.scenarios import Bump, Tree
-from layerdoit.bench.sessions import Session
+from layerdoit.bench.scratch import Scratch
 from layerdoit.build.host_secrets import Secrets, gathered
-from layerdoit.build.planning import plan_of
 from layerdoit.cargo import manifest
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.state import State
 from layerdoit.engine.api import builder_name
+from layerdoit.flows.session import Session
 from layerdoit.layers.key import IMAGES
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 
 _MOST_CANDIDATES: Final = 8
 _UNMARKED: Final = (
@@ -53,7 +54,7 @@ class Bench:
     """What all runs share, and what they measured."""
 
     subject: Subject
-    session: Session
+    scratch: Scratch
     wanted: Wanted
     secrets: Secrets
     base: tuple[str, str] = ("", "")
@@ -73,23 +74,22 @@ class Bench:
 
 def look_at(root: Path, variables: Mapping[str, str], scratch: Path) -> Subject:
     """What a benchmark must know of a project before it copies it. What is noted meanwhile, is noted in `scratch`."""
-    project = Project(root, variables)
-    project.state = State(scratch)
-    found = project.config
+    inputs = Session(Run(), Project.open(root, variables, state=State(scratch))).inputs
+    project, found = inputs.project, inputs.project.config
     return Subject(
         project.root,
         project.name,
-        project.variant,
+        inputs.variant,
         project.repository,
-        project.entrypoint,
+        inputs.entrypoint,
         effective.effective(project.root, variables),
         (*found.sources.include, *found.image.assets),
     )
 
 
-def begin(about: Subject, session: Session, wanted: Wanted) -> Bench:
+def begin(about: Subject, scratch: Scratch, wanted: Wanted) -> Bench:
     """With the host's secrets, as a build of the project has them."""
-    bench = Bench(about, session, wanted, gathered(project=manifest.load(about.root).config))
+    bench = Bench(about, scratch, wanted, gathered(project=manifest.load(about.root).config))
     builder = about.given.get("builder")
     if builder and str(builder) != builder_name():
         bench.note(f"measured on the engine's own builder, not on {builder}")
@@ -101,8 +101,8 @@ def begin(about: Subject, session: Session, wanted: Wanted) -> Bench:
 
 def prepare(bench: Bench) -> None:
     """Base images, cargo-chef, and the dependency bump: none of this is counted."""
-    wanted, about, name = bench.wanted, bench.subject, bench.session.name
-    root = subject.copy(about.root, bench.session.work / "prepare" / about.root.name, about.also)
+    wanted, about, name = bench.wanted, bench.subject, bench.scratch.name
+    root = subject.copy(about.root, bench.scratch.work / "prepare" / about.root.name, about.also)
     for layer in subject.configure(root, about.given, name, name, about.entrypoint):
         bench.note(_UNMARKED.format(layer))
     bench.size = subject.size(root)
@@ -122,16 +122,16 @@ def prepare(bench: Bench) -> None:
 
 def _base(bench: Bench, root: Path) -> None:
     """The project's own base images under the session's name, where they are there; else they are built."""
-    project = Project(root, {})
-    images = project.images
+    session = Session(Run(), Project.open(root, {}))
+    project, images = session.project, session.engine.images
     missing = False
     for layer in IMAGES["base"]:
-        key = plan_of(project).step(layer).spec.tag.rpartition(":")[2]
+        key = session.plan.step(layer).spec.tag.rpartition(":")[2]
         theirs = f"{bench.subject.repository}:{key}"
         if images.inspect(theirs) is None:
             missing = True
         else:
-            images.tag(theirs, bench.session.name, [key])
+            images.tag(theirs, bench.scratch.name, [key])
     if not missing:
         return
     if "build" not in project.config.base.on_missing:
@@ -166,12 +166,12 @@ def _fetch(root: Path, bump: Bump | None) -> None:
 
 
 def _chef(bench: Bench, facts: subject.Facts) -> str:
-    folder = bench.session.work / "chef-tool"
+    folder = bench.scratch.work / "chef-tool"
     folder.mkdir()
-    (folder / "Dockerfile").write_text(peers.chef_image(bench.session.name))
-    tag = f"{bench.session.name}-chef-tool:once"
+    (folder / "Dockerfile").write_text(peers.chef_image(bench.scratch.name))
+    tag = f"{bench.scratch.name}-chef-tool:once"
     args = {"BUILDER": facts.builder}
-    call = buildkit.Build(folder / "Dockerfile", folder, tag, args, bench.secrets, bench.session.name)
+    call = buildkit.Build(folder / "Dockerfile", folder, tag, args, bench.secrets, bench.scratch.name)
     ask(call.argv(), more=call.environment())
     return tag
 
@@ -194,16 +194,16 @@ def measure(bench: Bench) -> None:
 
 def one_run(bench: Bench, number: int) -> None:
     """All scenarios once, on a tree of its own."""
-    about, session = bench.subject, bench.session
-    token = f"{session.name}-r{number}"
-    work = session.work / f"r{number}"
+    about, scratch = bench.subject, bench.scratch
+    token = f"{scratch.name}-r{number}"
+    work = scratch.work / f"r{number}"
     tree = work / "tree" / about.root.name
     root = subject.copy(about.root, tree, about.also)
-    subject.configure(root, about.given, session.name, token, about.entrypoint)
+    subject.configure(root, about.given, scratch.name, token, about.entrypoint)
     where = places(root, about.entrypoint)
-    state = Tree(tree, root, f"{session.name.rsplit('-', 1)[-1]}-{number}", where, bench.bump)
+    state = Tree(tree, root, f"{scratch.name.rsplit('-', 1)[-1]}-{number}", where, bench.bump)
     state.begin()
-    now = peers.Round(token, tree, root, work, bench.secrets, bench.chef, session.name)
+    now = peers.Round(token, tree, root, work, bench.secrets, bench.chef, scratch.name)
     edited = [path for path in (where.leaf, where.deep, where.leaf_manifest, where.asset) if path]
     bench.note(f"edited: {', '.join(edited)}")
     working = list(bench.wanted.peers)
@@ -253,7 +253,7 @@ def judged(
             crates=outcome.crates if len(outcome.crates) <= 20 else (),
             layers=outcome.layers,
             stale=stale,
-            error=public(outcome.error, bench.session.work),
+            error=public(outcome.error, bench.scratch.work),
         )
         cells.append(cell)
         layers = f"  built: {', '.join(cell.layers) or 'nothing'}" if peer == OURS else ""
@@ -280,7 +280,7 @@ def look(bench: Bench, outcome: peers.Built, facts: subject.Facts) -> tuple[dict
             name for name in names if not (outcome.folder / name).is_file()
         ]
     wanted = ["/usr/local/bin", *(place for _, place in facts.assets)]
-    with buildkit.contents(outcome.image, wanted, bench.session.work, bench.session.name) as folder:
+    with buildkit.contents(outcome.image, wanted, bench.scratch.work, bench.scratch.name) as folder:
         missing = [name for name in names if not (folder / "usr/local/bin" / name).is_file()]
         return _marks(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()), missing
 
@@ -301,11 +301,11 @@ def public(text: str, work: Path) -> str:
 
 def clean_run(bench: Bench, number: int) -> None:
     """What one run made: its images, layers and mounts. The base images serve the next run."""
-    name = bench.session.name
+    name = bench.scratch.name
     buildkit.remove_images([*bench.images, *buildkit.images_of(name, "app", "deps")])
     bench.images.clear()
-    left = buildkit.prune(f"{name}-r{number}", name, bench.session.began)
-    shutil.rmtree(bench.session.work / f"r{number}", ignore_errors=True)
+    left = buildkit.prune(f"{name}-r{number}", name, bench.scratch.began)
+    shutil.rmtree(bench.scratch.work / f"r{number}", ignore_errors=True)
     if left:
         say(f"{left} cache records of run {number} are in use and stay until the end")
 

@@ -35,12 +35,12 @@ class Ran:
 
 
 @contextlib.contextmanager
-def environment(session: str) -> Iterator[None]:
+def environment(scratch: str) -> Iterator[None]:
     """The environment of everything that is measured; afterwards it is what it was."""
     before = dict(os.environ)
     for name in filter(_UNSET.fullmatch, before):
         del os.environ[name]
-    os.environ[SESSION] = session
+    os.environ[SESSION] = scratch
     try:
         yield
     finally:

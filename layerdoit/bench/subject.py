@@ -14,13 +14,14 @@ from typing import Any, Final
 from layerdoit import config
 from layerdoit.bench import effective
 from layerdoit.bench.running import ask
-from layerdoit.build.planning import plan_of
 from layerdoit.cargo import manifest, toolchain
 from layerdoit.cargo.manifest import Workspace
 from layerdoit.core.errors import ProcessError
 from layerdoit.core.process import capture_quick
 from layerdoit.core.resources import dockerfile_dir
+from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 from layerdoit.tree import listing
 
 _LEFT_OUT: Final = shutil.ignore_patterns("target", ".git", ".layerdoit", ".doit.db*", ".venv", "node_modules")
@@ -164,9 +165,10 @@ def configure(root: Path, given: Mapping[str, Any], name: str, token: str, entry
 
 def facts(root: Path) -> Facts:
     """Read the facts of a configured copy as it stands; no engine is asked."""
-    from layerdoit.cargo.invocation import cargo_args
+    from layerdoit.components.rust import cargo_args
 
-    project = Project(root, {})
+    inputs = Session(Run(), Project.open(root, {})).inputs
+    project = inputs.project
     workspace, found = project.workspace, project.config
     ignore = root / ".dockerignore"
     others = {package.dir for package in workspace.packages.values() if not package.member}
@@ -174,13 +176,13 @@ def facts(root: Path) -> Facts:
         profile=found.profile,
         target=found.target,
         workdir=os.path.normpath(os.path.relpath(root, context_of(root, workspace.ups))),
-        cargo_args=tuple(shlex.split(cargo_args(project, bins=False))),
-        bins=project.selection.bins,
+        cargo_args=tuple(shlex.split(cargo_args(inputs, stubs=True))),
+        bins=inputs.selection.bins,
         env=tuple((name, value) for name, value in project.options.env if name != _TOKEN),
         other_packages=tuple(sorted(_in_context(root, workspace, folder) for folder in others)),
         assets=tuple((_in_context(root, workspace, path), place) for path, place in found.image.assets.items()),
         user=found.image.user,
-        entrypoint=project.entrypoint,
+        entrypoint=inputs.entrypoint,
         dockerignore=ignore.read_text() if workspace.ups == 0 and ignore.exists() else "",
         friendly=f"{project.repository}:{project.tags[0]}",
     )
@@ -192,12 +194,13 @@ def _in_context(root: Path, workspace: Workspace, path: str) -> str:
 
 def with_base(root: Path, found: Facts) -> Facts:
     """The same facts with the base images that layerdoit made."""
-    plan = plan_of(Project(root, {}))
+    plan = Session(Run(), Project.open(root, {})).plan
     return replace(found, builder=plan.step("base").spec.tag, runtime=plan.step("runtime").spec.tag)
 
 
 def size(root: Path) -> dict[str, int]:
     """How big the project is."""
-    project = Project(root, {})
+    inputs = Session(Run(), Project.open(root, {})).inputs
+    project, tree = inputs.project, inputs.tree
     members = sum(package.member for package in project.workspace.packages.values())
-    return {"files": len(project.all_sources.entries), "members": members, "locked": len(project.lock.external)}
+    return {"files": len(tree.all_sources.entries), "members": members, "locked": len(tree.lock.external)}

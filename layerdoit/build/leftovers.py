@@ -1,6 +1,6 @@
-"""What a build from nothing takes the place of: it goes when the new one is there, and nothing else needs it.
+"""Journal of images and target mounts that builds replace; `sweep` removes them once nothing uses them.
 
-Noted before the build, in the state folder: a run that was killed leaves nothing that a later one does not take away.
+They are noted before the build, in the state folder: what a killed run leaves, a later one removes.
 """
 
 from __future__ import annotations
@@ -11,83 +11,81 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from layerdoit.core.state import State
-    from layerdoit.project.project import Project
+    from layerdoit.engine.handle import Engine
+    from layerdoit.engine.images import Images
 
 # "image <id>" and "mount <name>": left over. "use <plain name>" and "tried <plain name>": numbers of mounts.
 _FILE: Final = "renewal.json"
 
 
-def replacing(project: Project, tag: str) -> None:
-    """A build is about to take this tag: the image that has it will have none."""
-    described = project.images.inspect(tag)
+def replacing(state: State, images: Images, tag: str) -> None:
+    """Note that a build is about to take this tag: the image that has it will have none."""
+    described = images.inspect(tag)
     if described is not None:
-        _keep(project.state, {f"image {described['Id']}": tag})
+        _keep(state, {f"image {described['Id']}": tag})
 
 
 # --- target mounts ---------------------------------------------------------------------------------------------------
 
 
-def mount(project: Project, plain: str) -> str:
+def mount(state: State, plain: str) -> str:
     """The mount in use. `plain`: its name by checkout, profile, target and chain of deps images."""
-    return _numbered(plain, _number(project.state.note(_FILE), f"use {plain}"))
+    return _numbered(plain, _number(state.note(_FILE), f"use {plain}"))
 
 
-def new_mount(project: Project, plain: str) -> str:
+def new_mount(state: State, plain: str) -> str:
     """A mount that nothing has been compiled in yet. Until `adopt` it counts as left over."""
-    known = project.state.note(_FILE)
+    known = state.note(_FILE)
     tried = max(_number(known, f"use {plain}"), _number(known, f"tried {plain}")) + 1
     fresh = _numbered(plain, tried)
-    _keep(project.state, {f"mount {fresh}": "", f"tried {plain}": str(tried)})
+    _keep(state, {f"mount {fresh}": "", f"tried {plain}": str(tried)})
     return fresh
 
 
-def adopt(project: Project, fresh: str) -> None:
+def adopt(state: State, fresh: str) -> None:
     """The build in the new mount went well: from now on it is the one in use."""
     plain, _, number = fresh.rpartition("~")
-    old = mount(project, plain)
-    _keep(project.state, {f"mount {old}": "", f"use {plain}": number}, without=(f"mount {fresh}", f"tried {plain}"))
+    old = mount(state, plain)
+    _keep(state, {f"mount {old}": "", f"use {plain}": number}, without=(f"mount {fresh}", f"tried {plain}"))
 
 
-def drop_mount(project: Project, plain: str) -> None:
+def drop_mount(state: State, plain: str) -> None:
     """No image is left that the mount in use fits."""
-    old = mount(project, plain)
-    _keep(project.state, {f"mount {old}": ""}, without=(f"use {plain}", f"tried {plain}"))
+    old = mount(state, plain)
+    _keep(state, {f"mount {old}": ""}, without=(f"use {plain}", f"tried {plain}"))
 
 
-# --- taking away -----------------------------------------------------------------------------------------------------
+# --- sweeping --------------------------------------------------------------------------------------------------------
 
 
-def sweep(project: Project) -> None:
-    """Take away what is left over. What is in use stays, and is tried again by a later run."""
-    if not any(entry.startswith(("image ", "mount ")) for entry in project.state.note(_FILE)):
+def sweep(state: State, engine: Engine, project: str) -> None:
+    """Remove what builds of a project left over. What is in use stays, and a later run tries again."""
+    if not any(entry.startswith(("image ", "mount ")) for entry in state.note(_FILE)):
         return
-    # A build that goes on in this checkout does so itself; one that a killed run left behind is ended.
-    with contextlib.suppress(BlockingIOError), project.state.locked(wait=False):
-        known = project.state.note(_FILE)
-        _keep(project.state, {}, without=(*_images_gone(project, known), *_mounts_gone(project, known)))
+    # A build that goes on in this checkout sweeps by itself; one that a killed run left behind is ended.
+    with contextlib.suppress(BlockingIOError), state.locked(wait=False):
+        known = state.note(_FILE)
+        _keep(state, {}, without=(*_images_removed(engine, project, known), *_mounts_removed(engine, project, known)))
 
 
-def _images_gone(project: Project, known: Mapping[str, str]) -> Iterator[str]:
+def _images_removed(engine: Engine, project: str, known: Mapping[str, str]) -> Iterator[str]:
     from layerdoit.engine import removal
 
     for entry in known:
         kind, _, image = entry.partition(" ")
         if kind == "image":
-            described = project.images.inspect(image)
+            described = engine.images.inspect(image)
             # One that has a tag, still or again, was not replaced.
-            if described is None or described.get("RepoTags") or not removal.remove_untagged(project.name, image):
+            if described is None or described.get("RepoTags") or not removal.remove_untagged(project, image):
                 yield entry
 
 
-def _mounts_gone(project: Project, known: Mapping[str, str]) -> Iterator[str]:
+def _mounts_removed(engine: Engine, project: str, known: Mapping[str, str]) -> Iterator[str]:
     names = {entry.partition(" ")[2] for entry in known if entry.startswith("mount ")}
     if not names:
         return
-    from layerdoit.engine import mounts
-
-    there = mounts.of_project(project.name, project.config.builder)
-    records = [(record.id.partition("@")[0], record.record) for record in there]
-    busy = {name for name, record in records if name in names and not mounts.prune(record)}
+    records = [(record.id.partition("@")[0], record.record) for record in engine.mounts(project)]
+    busy = {name for name, record in records if name in names and not engine.prune(record)}
     yield from (f"mount {name}" for name in names - busy)
 
 

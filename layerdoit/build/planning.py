@@ -1,92 +1,98 @@
-"""From a project's facts and the engine's images to the plan: the only place where the two meet."""
+"""From what a tree's layers are made of, and what engine and registry hold, to the plan."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from layerdoit.engine import images
 from layerdoit.layers import plan
 from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from layerdoit.engine.handle import Engine
     from layerdoit.layers.key import Spec
-    from layerdoit.project.project import Project
+    from layerdoit.project.inputs import Inputs
+    from layerdoit.project.snapshot import Tree
+
+NOTHING: Mapping[str, str] = {}
 
 
-_plans: WeakKeyDictionary[Project, plan.Plan] = WeakKeyDictionary()
+def unchanged(engine: Engine, tree: Tree) -> plan.Plan | None:
+    """The plan of a build where nothing is to be done, told by the last run's answer; None where it does not say so.
+
+    EngineError without an engine.
+    """
+    answer = tree.remembered(engine.platform)
+    if answer is None:
+        return None
+    specs = answer.layers()
+    labels = engine.images.labels([spec.tag for spec in specs])
+    if len(labels) < len(specs) or images.lacking(answer.locked, _of_deps(specs, labels)):
+        return None
+    return plan.make(specs, plan.Present(frozenset(labels)), 0)
 
 
-def plan_of(project: Project) -> plan.Plan:
-    """What would be done to each layer of a project, and why. Kept until `forget`. EngineError without an engine."""
-    found = _plans.get(project)
-    if found is None:
-        begun = time.monotonic()
-        found = _plans[project] = _made(project)
-        project.spent["plan"] = project.spent.get("plan", 0.0) + time.monotonic() - begun
-    return found
+def make(
+    engine: Engine, inputs: Inputs, *, from_scratch: Mapping[str, str] = NOTHING, ask_registry: bool = True
+) -> plan.Plan:
+    """What would be done to each layer, and why. EngineError without an engine.
+
+    `from_scratch`: layers to build although their images are there, each with the reason.
+    """
+    deps = inputs.project.config.deps
+    present = _present(engine, inputs, ask_registry=ask_registry)
+    return plan.make(inputs.specs, present, deps.max_chain if deps.delta else 0).afresh(from_scratch)
 
 
-def forget(project: Project) -> None:
-    """Images were made or removed, or the tree was read again: the next plan asks the engine again."""
-    _plans.pop(project, None)
+def remember(engine: Engine, inputs: Inputs, made: plan.Plan) -> None:
+    """Keep the answer that nothing is to be done for the next run."""
+    if inputs.question.kind == "build" and not made.changes:
+        layers = [(step.spec.layer, step.spec.key, step.spec.repository) for step in made.steps]
+        inputs.tree.remember(engine.platform, layers)
 
 
-def _made(project: Project) -> plan.Plan:
-    if project.known is not None and not project.afresh:
-        specs = project.known.layers()
-        labels = project.images.labels([spec.tag for spec in specs])
-        if len(labels) == len(specs) and not images.lacking(project.known.locked, _of_deps(specs, labels)):
-            return plan.make(specs, plan.Present(frozenset(labels)), 0)
-    made = plan.make(project.specs, _present(project), _max_chain(project)).afresh(project.afresh)
-    if not made.changes:
-        project.remember()
-    return made
+def settled(engine: Engine, made: plan.Plan, layers: Sequence[str]) -> plan.Plan:
+    """The plan without those steps whose image has come since: with `doit -n`, other processes build too."""
+    waiting = [step for name in layers if (step := made.step(name)).action != "reuse" and not step.replaces]
+    there = engine.images.labels([step.spec.tag for step in waiting]) if waiting else {}
+    return made.done([step.spec.layer for step in waiting if step.spec.tag in there])
 
 
-def local_plan(project: Project) -> plan.Plan:
-    """The plan as it would be without a registry, which can be slow to say that it is not there. Never kept."""
-    return plan.make(project.specs, _present(project, ask_registry=False), _max_chain(project))
-
-
-def _max_chain(project: Project) -> int:
-    return project.config.deps.max_chain if project.config.deps.delta else 0
-
-
-def _of_deps(specs: tuple[Spec, ...], labels: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+def _of_deps(specs: Sequence[Spec], labels: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
     return next((labels[spec.tag] for spec in specs if spec.layer == "deps" and spec.tag in labels), {})
 
 
-def _present(project: Project, *, ask_registry: bool = True) -> plan.Present:
+def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool) -> plan.Present:
     """What is there of what is wanted. The registry is asked only for what the engine lacks."""
-    labels = project.images.labels([spec.tag for spec in project.specs])
-    cooked = _of_deps(project.specs, labels)
-    lacking = images.lacking(project.locked, cooked) if cooked else ()
-    if len(labels) == len(project.specs) and not lacking:
+    specs, project = inputs.specs, inputs.project
+    labels = engine.images.labels([spec.tag for spec in specs])
+    cooked = _of_deps(specs, labels)
+    lacking = images.lacking(inputs.tree.locked, cooked) if cooked else ()
+    if len(labels) == len(specs) and not lacking:
         return plan.Present(frozenset(labels))
-    ours = project.images.of_project(project.name)
-    missing = [spec for spec in project.specs if spec.tag not in labels]
-    seen = project.state.remembered(project.variant)
+    ours = engine.images.of_project(project.name)
+    missing = [spec for spec in specs if spec.tag not in labels]
+    seen = project.state.remembered(inputs.variant)
     return plan.Present(
         frozenset(labels),
-        _remote(project, missing) if ask_registry else frozenset(),
-        images.previous(ours, project.variant, seen),
+        _remote(inputs, missing) if ask_registry else frozenset(),
+        images.previous(ours, inputs.variant, seen),
         seen,
         images.cooked(ours),
         lacking,
     )
 
 
-def _remote(project: Project, missing: list[Spec]) -> frozenset[str]:
-    repository = project.config.registry.repository
-    if repository is None:
+def _remote(inputs: Inputs, missing: Sequence[Spec]) -> frozenset[str]:
+    config = inputs.project.config
+    if config.registry.repository is None:
         return frozenset()
     from layerdoit.engine import registry
 
     # Apps are asked for only where a team shares them: otherwise every edit would wait for the registry's no.
-    unasked = set() if "app" in project.config.registry.push else {"app"}
-    if "pull" not in project.config.base.on_missing:
+    unasked = set() if "app" in inputs.question.shared else {"app"}
+    if "pull" not in config.base.on_missing:
         unasked |= set(IMAGES["base"])
-    return registry.available([spec for spec in missing if spec.layer not in unasked], repository)
+    return registry.available([spec for spec in missing if spec.layer not in unasked], config.registry.repository)

@@ -18,7 +18,8 @@ from layerdoit.core.units import count_text, duration_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse
-    from layerdoit.project.project import Project
+    from layerdoit.engine.handle import Engine
+    from layerdoit.project.inputs import Inputs
 
 CANCELLED = 1
 REFUSED = 2
@@ -39,9 +40,9 @@ class Sweep:
     keeps: Callable[[Usage], list[str]] = lambda _: []
 
 
-def run(project: Project, word: str, *, yes: bool, dry_run: bool, less: Narrow | None = None) -> int:
+def run(inputs: Inputs, engine: Engine, word: str, *, yes: bool, dry_run: bool, less: Narrow | None = None) -> int:
     """Clear one level of the project's caches; the exit code. A question that cannot be asked is answered with no."""
-    return carried_through(project, of_level(levels.level(word), less or Narrow()), yes=yes, dry_run=dry_run)
+    return carried_through(inputs, engine, of_level(levels.level(word), less or Narrow()), yes=yes, dry_run=dry_run)
 
 
 def of_level(chosen: Level, less: Narrow) -> Sweep:
@@ -56,18 +57,18 @@ def of_level(chosen: Level, less: Narrow) -> Sweep:
     )
 
 
-def carried_through(project: Project, sweep: Sweep, *, yes: bool, dry_run: bool) -> int:
+def carried_through(inputs: Inputs, engine: Engine, sweep: Sweep, *, yes: bool, dry_run: bool) -> int:
     """Preview, question, and the deed; the exit code."""
 
-    usage = gather(project)
+    usage = gather(inputs, engine)
     wanted = sweep.going(usage)
-    print(preview(usage, sweep, wanted, expectation(project, usage, wanted)), flush=True)
+    print(preview(usage, sweep, wanted, expectation(inputs, usage, wanted)), flush=True)
     if dry_run or not wanted:
         return 0
     if declined := declined_by_user(sweep, yes=yes):
         return declined
-    with project.state.locked(), interruptible("the same command again"):
-        done = carry_out(project, sweep, wanted)
+    with inputs.project.state.locked(), interruptible("the same command again"):
+        done = carry_out(inputs, engine, sweep, wanted)
     print(done.words, flush=True)
     return 1 if done.stayed else 0
 
@@ -120,7 +121,7 @@ def place(usage: Usage, digest: str) -> str:
     return found.words if found else f"checkout {digest}"
 
 
-def expectation(project: Project, usage: Usage, wanted: Going) -> str:
+def expectation(inputs: Inputs, usage: Usage, wanted: Going) -> str:
     """How long the next build will take, from this project's own history."""
     from layerdoit import history
 
@@ -130,7 +131,7 @@ def expectation(project: Project, usage: Usage, wanted: Going) -> str:
     if not layers and not any(mount.id.startswith(usage.mount) for mount in wanted.mounts if usage.mount):
         return "the next build of this tree has nothing more to do"
     what = f"the next build ({', '.join(layers)})" if layers else "the build after the next edit"
-    found = history.expected(project.state.folder, project.variant, layers or ("app",))
+    found = history.expected(inputs.project.state.folder, inputs.variant, layers or ("app",))
     if found.seconds is None:
         return f"expected time of {what}: unknown (this project's history has no such build)"
     return f"expected time of {what}: {duration_text(found.seconds)} (n={found.n})"
@@ -184,16 +185,17 @@ def interruptible(rest: str, so_far: str = "") -> Iterator[None]:
         raise
 
 
-def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
+def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done:
     """Clear what was shown and may go still: a build in this checkout was waited for, and changed what is there.
 
     The caller holds the lock of the state folder.
     """
-    from layerdoit.engine import mounts, removal
+    from layerdoit.engine import removal
 
+    project = inputs.project
     tags = {(tag, image.id) for image in seen.images for tag in image.tags}
     ids = {image.id for image in seen.images if not image.tags}
-    usage = gather(project)
+    usage = gather(inputs, engine)
     still = sweep.going(usage)
     # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
     going = [(tag, image.id) for image in reversed(still.images) for tag in image.tags if (tag, image.id) in tags]
@@ -202,8 +204,8 @@ def carry_out(project: Project, sweep: Sweep, seen: Going) -> Done:
     bare = [image for image in reversed(still.images) if not image.tags and image.id in ids]
     removed = [removal.Untagged(image.name, removal.remove_untagged(project.name, image.id)) for image in bare]
     refused = [done for done in (*tagged, *removed) if done.refused]
-    stayed = [mount for mount in seen.mounts if not mounts.prune(mount.record, project.config.builder)]
-    there = {mount.record for mount in mounts.of_project(project.name, project.config.builder)} if stayed else set()
+    stayed = [mount for mount in seen.mounts if not engine.prune(mount.record)]
+    there = {mount.record for mount in engine.mounts(project.name)} if stayed else set()
     busy = [mount for mount in stayed if mount.record in there]
     for mount in busy:
         warn(f"the mount of {place(usage, mount.checkout)} is in use and stays")

@@ -12,8 +12,9 @@ from layerdoit.core.units import count_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.levels import Going
+    from layerdoit.engine.handle import Engine
     from layerdoit.layers.plan import Plan, Step
-    from layerdoit.project.project import Project
+    from layerdoit.project.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,15 @@ class Removal:
         return {"images": list(self.images), "mounts": self.mounts, "bytes": self.bytes}
 
 
-def removal(project: Project, plan: Plan) -> Removal | None:
+def removal(inputs: Inputs, engine: Engine, plan: Plan) -> Removal | None:
     """What `retention.after_build` would remove; None where it does not apply to this plan."""
+    project = inputs.project
     chosen = retention.policy(project.config)
     if not project.config.retention.after_build or chosen.idle or plan.step("app").action == "reuse":
         return None
-    now = gather(project)
-    named = [f"{project.repository}:{name}" for name in project.tags]
-    then = after(now, plan, project.variant, named)
+    now = gather(inputs, engine)
+    named = [f"{project.repository}:{name}" for name in inputs.question.tags]
+    then = after(now, plan, inputs.variant, named)
     return of(now, retention.going(then, chosen, then.at))
 
 

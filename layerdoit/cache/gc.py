@@ -13,19 +13,20 @@ from layerdoit.core.units import size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse
-    from layerdoit.project.project import Project
+    from layerdoit.engine.handle import Engine
+    from layerdoit.project.inputs import Inputs
 
 
-def run(project: Project, *, stale: bool, yes: bool, dry_run: bool) -> int:
+def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool) -> int:
     """Apply the policy, and with `stale` clear after checkouts that are gone; the exit code."""
-    chosen = retention.policy(project.config)
+    chosen = retention.policy(inputs.project.config)
     if chosen.idle and not stale:
         print("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing goes", flush=True)
-        found = offer(gather(project))
+        found = offer(gather(inputs, engine))
         if found:
             print(found, flush=True)
         return 0
-    return clear.carried_through(project, sweep(chosen, stale=stale), yes=yes, dry_run=dry_run)
+    return clear.carried_through(inputs, engine, sweep(chosen, stale=stale), yes=yes, dry_run=dry_run)
 
 
 def sweep(chosen: retention.Policy, *, stale: bool = False) -> clear.Sweep:
@@ -66,15 +67,15 @@ def offer(usage: Usage) -> str:
     return f"{what}\nnext: doit cache_gc --stale"
 
 
-def after_build(project: Project) -> None:
+def after_build(inputs: Inputs, engine: Engine) -> None:
     """Apply the policy after a build that built something; the caller holds the lock. It never fails a build."""
-    chosen = retention.policy(project.config)
+    chosen = retention.policy(inputs.project.config)
     if chosen.idle:
         return
     found = sweep(chosen)
     try:
-        wanted = found.going(gather(project))
+        wanted = found.going(gather(inputs, engine))
         if wanted:
-            print(f"retention: {clear.carry_out(project, found, wanted).words}", flush=True)
+            print(f"retention: {clear.carry_out(inputs, engine, found, wanted).words}", flush=True)
     except (LayerdoitError, OSError) as error:
         warn(f"retention was not applied: {error}")

@@ -14,14 +14,16 @@ from layerdoit.layers.key import pin_tag
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage
-    from layerdoit.project.project import Project
+    from layerdoit.engine.handle import Engine
+    from layerdoit.project.inputs import Inputs
 
 
-def run(project: Project, words: Iterable[str], *, remove: bool) -> int:
+def run(inputs: Inputs, engine: Engine, words: Iterable[str], *, remove: bool) -> int:
     """Pin images, or take their pins off; the exit code. Without words: the app image of the tree as it stands."""
     from layerdoit.cache.usage import gather
     from layerdoit.engine import removal
 
+    project = inputs.project
     words = list(words)
     late = [word for word in words if word.startswith("-")]
     if late:
@@ -29,14 +31,14 @@ def run(project: Project, words: Iterable[str], *, remove: bool) -> int:
         first = " ".join([*late, *(word for word in words if word not in late)])
         raise ConfigError(f'"{late[0]}" stands after a tag', hint=f"options come first: doit cache_pin {first}")
     with project.state.locked():
-        usage = gather(project)
+        usage = gather(inputs, engine)
         # Before anything is done: one wrong word of several changes nothing.
         chosen = [find(usage, word) for word in words] or [current(usage)]
         for image in chosen:
             name = image.tags[-1] if image.tags else image.pin
             if not remove:
                 repository, _, tag = pin_tag(project.repository, image.layer, image.key).rpartition(":")
-                project.images.tag(image.id, repository, [tag])
+                engine.images.tag(image.id, repository, [tag])
                 print(f"pinned {name}; it stays until doit cache_pin --remove {_short(name)}", flush=True)
             elif image.pin:
                 (done,) = removal.untag(project.name, [(image.pin, image.id)])

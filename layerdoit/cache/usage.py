@@ -16,10 +16,12 @@ from layerdoit.layers.key import IMAGES, ORDER, pin_tag
 from layerdoit.layers.key import tag as key_tag
 
 if TYPE_CHECKING:
+    from layerdoit.engine.handle import Engine
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
     from layerdoit.engine.removal import Holder
     from layerdoit.project.checkouts import Checkout
+    from layerdoit.project.inputs import Inputs
     from layerdoit.project.project import Project
 
 
@@ -99,31 +101,32 @@ class Usage:
 # --- gathering -------------------------------------------------------------------------------------------------------
 
 
-def gather(project: Project) -> Usage:
+def gather(inputs: Inputs, engine: Engine) -> Usage:
     """Ask the engine, buildx and the state folder. Reads only."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from layerdoit.engine import mounts
-
     # buildx takes longest to answer: it is asked while the tree is read.
     with ThreadPoolExecutor(1) as beside:
-        listed = beside.submit(mounts.of_project, project.name, project.config.builder)
-        return _gathered(project, _current(project), listed.result)
+        listed = beside.submit(engine.mounts, inputs.project.name)
+        return _gathered(inputs, engine, _current(inputs), listed.result)
 
 
-def _gathered(project: Project, current: Mapping[str, str], listed: Callable[[], tuple[Mount, ...]]) -> Usage:
+def _gathered(
+    inputs: Inputs, engine: Engine, current: Mapping[str, str], listed: Callable[[], tuple[Mount, ...]]
+) -> Usage:
     from layerdoit.cache import replaced
     from layerdoit.engine import removal
     from layerdoit.project import branches
     from layerdoit.project.checkouts import checkouts
 
-    found = [image for image in project.images.of_project(project.name) if image.label("project") == project.name]
+    project, images = inputs.project, engine.images
+    found = [image for image in images.of_project(project.name) if image.label("project") == project.name]
     held = removal.holders() if found else {}
-    described = {image.id: project.images.inspect(image.id) or {} for image in found}
+    described = {image.id: images.inspect(image.id) or {} for image in found}
     layers = {image: _rootfs(description) for image, description in described.items()}
-    foreign = tuple(_foreign(project, found))
+    foreign = tuple(_foreign(engine, found))
     bases = [(layers[image.id], image.size) for image in found] + list(foreign)
-    app_mounts = _all_of(project, found, listed())
+    app_mounts = _all_of(project, engine, found, listed())
     places = checkouts(project.root, app_mounts)
     friendly = _friendly(project, places.values())
     known = branches.known(project, found)
@@ -164,15 +167,15 @@ def _gathered(project: Project, current: Mapping[str, str], listed: Callable[[],
         foreign,
         _state_sizes(project.state.folder),
         current,
-        _cold(project) if current else {},
-        _mount(project, uses),
+        _cold(inputs, engine) if current else {},
+        _mount(inputs, uses),
         places,
         _friendly(project, [place for place in places.values() if place.state != "gone"]),
         time.time(),
     )
 
 
-def _all_of(project: Project, images: Iterable[Image], listed: tuple[Mount, ...]) -> tuple[Mount, ...]:
+def _all_of(project: Project, engine: Engine, images: Iterable[Image], listed: tuple[Mount, ...]) -> tuple[Mount, ...]:
     """All mounts: where one that an image of this checkout names is lacking, buildx is asked once more.
 
     While BuildKit measures a mount for one process, it lists it for no other (5 of 48 listings, beside three others).
@@ -183,7 +186,7 @@ def _all_of(project: Project, images: Iterable[Image], listed: tuple[Mount, ...]
     named = {image.label("mount") for image in images if image.label("mount").startswith(here)}
     if named <= {mount.id.partition("@")[0] for mount in listed}:
         return listed
-    again = mounts.of_project(project.name, project.config.builder)
+    again = engine.mounts(project.name)
     return tuple({mount.record: mount for mount in (*listed, *again)}.values())
 
 
@@ -207,24 +210,24 @@ def shared_size(rootfs: tuple[str, ...], others: Iterable[tuple[tuple[str, ...],
     )
 
 
-def _current(project: Project) -> dict[str, str]:
+def _current(inputs: Inputs) -> dict[str, str]:
     """The keys that the tree asks for. Caches are shown, and cleared, where the tree cannot be read, too."""
-    _ = project.name
+    _ = inputs.project.name
     try:
-        return {spec.layer: spec.key for spec in project.specs}
+        return {spec.layer: spec.key for spec in inputs.specs}
     except LayerdoitError:
         return {}
 
 
-def _cold(project: Project) -> dict[str, tuple[str, ...]]:
+def _cold(inputs: Inputs, engine: Engine) -> dict[str, tuple[str, ...]]:
     """Why layers are not there, as the plan would say it; no registry is asked."""
     from layerdoit.build import planning
 
-    steps = planning.local_plan(project).steps
+    steps = planning.make(engine, inputs, ask_registry=False).steps
     return {step.spec.layer: step.reasons for step in steps if step.action != "reuse"}
 
 
-def _mount(project: Project, uses: Iterable[ImageUse]) -> str:
+def _mount(inputs: Inputs, uses: Iterable[ImageUse]) -> str:
     """The id of the mount that the next app build of this tree would compile in; '' while there are no deps for it."""
     from layerdoit.build import leftovers
     from layerdoit.engine import mounts
@@ -232,19 +235,20 @@ def _mount(project: Project, uses: Iterable[ImageUse]) -> str:
     cook = next((use.cook or use.key[:12] for use in uses if use.layer == "deps" and use.current), "")
     if not cook:
         return ""
-    return leftovers.mount(project, mounts.identity(project.name, project.root, project.variant, cook))
+    project = inputs.project
+    return leftovers.mount(project.state, mounts.identity(project.name, project.root, inputs.variant, cook))
 
 
 def _rootfs(described: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple((described.get("RootFS") or {}).get("Layers") or ())
 
 
-def _foreign(project: Project, found: Iterable[Image]) -> Iterator[tuple[tuple[str, ...], int]]:
+def _foreign(engine: Engine, found: Iterable[Image]) -> Iterator[tuple[tuple[str, ...], int]]:
     """The images that our base images were made from."""
     for reference in sorted(
         {image.label("parent") for image in found if image.label("layer") in IMAGES["base"]} - {""}
     ):
-        described = project.images.inspect(reference)
+        described = engine.images.inspect(reference)
         if described is not None:
             yield _rootfs(described), int(described.get("Size") or 0)
 

@@ -18,7 +18,8 @@ from layerdoit.core.platform import container_triple
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock, LockPackage
     from layerdoit.cargo.manifest import Dependency, Package, Workspace
-    from layerdoit.cargo.selection import BuildOptions, Selection
+    from layerdoit.cargo.options import Options
+    from layerdoit.cargo.selection import Selection
 
 Ident = tuple[str, str, str | None]
 Elsewhere = Callable[[str, str], bool]
@@ -50,7 +51,7 @@ class _Request:
 
 
 def built(
-    ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions, elsewhere: Elsewhere
+    ws: Workspace, lock: Lock, selection: Selection, options: Options, elsewhere: Elsewhere
 ) -> dict[Ident, Crate]:
     """Every external crate that is, or perhaps is, compiled."""
     active = _Local(ws, lock, options)
@@ -65,7 +66,7 @@ class _Local:
 
     ws: Workspace
     lock: Lock
-    options: BuildOptions
+    options: Options
     features: dict[str, set[str]] = field(default_factory=dict)
     used: dict[str, set[str]] = field(default_factory=dict)
     """Package -> names of dependencies that are switched on, optional ones among them."""

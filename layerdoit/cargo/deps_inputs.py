@@ -1,7 +1,6 @@
 """What the deps layer depends on, as a readable listing: it keys the layer and explains its changes.
 
     inputs(ws, lock, selection, build) -> dict[str, str]     # sorted; see below
-    missing_from(lock, known) -> list[str]                   # locked packages that an index may not know yet
 
 Entries: "package serde" -> "1.0.219 c0ffee12"; "dependency api: tokio", "build-dependency api: cc [cfg(unix)]",
 "feature api: default", "kind api", "edition api", "build script api", "profile release", "patch crates-io: foo",
@@ -14,70 +13,37 @@ are hashed by the caller. Values that may be secret appear as digests.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.cargo import cargo_config, profiles, stub
 from layerdoit.cargo.discovery import relative
+from layerdoit.cargo.options import shown
 from layerdoit.cargo.stub_closure import Closure, closure
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from layerdoit.cargo.lock import Lock, LockPackage
     from layerdoit.cargo.manifest import Dependency, Package, Workspace
-    from layerdoit.cargo.selection import BuildOptions, Selection
+    from layerdoit.cargo.options import Options
+    from layerdoit.cargo.selection import Selection
 
-_PLAIN = re.compile(
-    r"^(RUST|CARGO_(BUILD|PROFILE|TARGET|ENCODED|INCREMENTAL)|(HOST_|TARGET_)?(CC|CXX|CFLAGS|CXXFLAGS|AR|LD)(_|$))"
-)
-_SECRET = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
 _PREFIX = {"normal": "", "build": "build-", "dev": "dev-"}
 
 
-def inputs(ws: Workspace, lock: Lock, selection: Selection, build: BuildOptions) -> dict[str, str]:
+def inputs(ws: Workspace, lock: Lock, selection: Selection, options: Options) -> dict[str, str]:
     """Everything that can change the compiled dependencies of `selection`, apart from toolchain, base and copies."""
     reached = closure(ws, lock, selection)
     out: dict[str, str] = {"resolver": ws.resolver, "selection": " ".join(selection.packages)}
-    out.update(_options(build))
+    out.update(options.key_inputs())
     for key in sorted(reached.local):
         out.update(_local(ws, key, reached))
     out.update(_locked(reached.external))
-    out.update(_root_tables(ws, lock, build.profile))
+    out.update(_root_tables(ws, lock, options.profile))
     for source, _ in stub.copies(ws, reached):
         out[f"copy {source}"] = "by content"
     return {name: cargo_config.redact(out[name]) for name in sorted(out)}
-
-
-def missing_from(lock: Lock, known: Collection[str]) -> list[str]:
-    """External packages, as "name version", that are not in `known`.
-
-    A deps image was cooked with the lock of its day. Packages outside the closure of the selection may have come since:
-    an offline build needs them in the registry index all the same, so the index has to be refreshed first.
-    """
-    return sorted({f"{package.name} {package.version}" for package in lock.external} - set(known))
-
-
-def _options(build: BuildOptions) -> Iterator[tuple[str, str]]:
-    yield "option profile", build.profile
-    if build.features:
-        yield "option features", " ".join(sorted(set(build.features)))
-    if build.all_features:
-        yield "option all-features", "yes"
-    if not build.default_features:
-        yield "option default-features", "no"
-    if build.target is not None:
-        yield "option target", build.target
-    for name, value in build.env:
-        yield f"env {name}", _shown(name, value)
-
-
-def _shown(name: str, value: str) -> str:
-    if _PLAIN.search(name) and not _SECRET.search(name):
-        return value
-    return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:16]
 
 
 def _canonical(value: Any) -> str:
@@ -159,7 +125,7 @@ def _root_tables(ws: Workspace, lock: Lock, profile: str) -> Iterator[tuple[str,
         yield "cargo-features", _canonical(sorted(ws.manifest["cargo-features"]))
     for name, value in cargo_config.for_key(ws.config).items():
         text = _canonical(value)
-        yield f"config {name}", _shown(name.removeprefix("env."), text) if name.startswith("env.") else text
+        yield f"config {name}", shown(name.removeprefix("env."), text) if name.startswith("env.") else text
 
 
 def _without_folder(ws: Workspace, spec: Any) -> Any:

@@ -24,7 +24,8 @@ from layerdoit.core.resources import data_dir
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock
     from layerdoit.cargo.manifest import Workspace
-    from layerdoit.cargo.selection import BuildOptions, Selection
+    from layerdoit.cargo.options import Options
+    from layerdoit.cargo.selection import Selection
     from layerdoit.config import Config
 
 IMAGES = "base.suite, or base.image and base.runtime_image"
@@ -214,7 +215,7 @@ def suites(config: Config) -> Suites:
 
 
 def needed(
-    ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions, suite: str, runtime: str | None = None
+    ws: Workspace, lock: Lock, selection: Selection, options: Options, suite: str, runtime: str | None = None
 ) -> tuple[Need, ...]:
     """What the crates that are built for `selection` need, besides what every builder has.
 
@@ -233,7 +234,7 @@ def needed(
     return tuple(sorted(merged.values(), key=lambda item: (not item.certain, item.crate, item.version, item.build)))
 
 
-def unknown(ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions) -> tuple[str, ...]:
+def unknown(ws: Workspace, lock: Lock, selection: Selection, options: Options) -> tuple[str, ...]:
     """`-sys` crates that are built and that the table does not know: they may need something."""
     data = table()
     names = {crate.package.name for crate in _crates(ws, lock, selection, options)[0]}
@@ -247,7 +248,7 @@ def packages(needs: Iterable[Need]) -> Packages:
     return Packages(tuple(sorted(build)), tuple(sorted({name for need in listed for name in need.run})))
 
 
-def _crates(ws: Workspace, lock: Lock, selection: Selection, options: BuildOptions) -> tuple[list[Crate], Asked]:
+def _crates(ws: Workspace, lock: Lock, selection: Selection, options: Options) -> tuple[list[Crate], Asked]:
     """What is built, without the optional dependencies that nobody switches on, and who asks for what."""
     data = table()
     first = built(ws, lock, selection, options, data.elsewhere)

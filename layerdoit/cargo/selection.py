@@ -1,35 +1,21 @@
-"""Which packages and binaries are built, and with which options.
-
-select(ws, packages, bins, build=None) -> Selection
-BuildOptions(profile, features, all_features, default_features, target, env)
-"""
+"""Which packages and binaries are built, and what cargo calls them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from layerdoit.cargo.lock import MASKED
+from layerdoit.cargo.options import Options
 from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from layerdoit.cargo.lock import Lock
     from layerdoit.cargo.manifest import Package, Workspace
 
 _HELPERS = frozenset(("xtask",))
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """How cargo is called; all of it is part of the deps key."""
-
-    profile: str = "release"
-    features: tuple[str, ...] = ()
-    all_features: bool = False
-    default_features: bool = True
-    target: str | None = None
-    env: tuple[tuple[str, str], ...] = ()
-    """Environment variables that reach rustc or build scripts: RUSTFLAGS, CFLAGS, …"""
 
 
 @dataclass(frozen=True)
@@ -41,10 +27,10 @@ class Selection:
 
 
 def select(
-    ws: Workspace, packages: Sequence[str] = (), bins: Sequence[str] = (), build: BuildOptions | None = None
+    ws: Workspace, packages: Sequence[str] = (), bins: Sequence[str] = (), build: Options | None = None
 ) -> Selection:
     """Choose what to build: what is named, else every default member that has a binary (`xtask` left out)."""
-    options = build or BuildOptions()
+    options = build or Options()
     members = {key: package for key, package in ws.packages.items() if package.member}
     for name in packages:
         if name not in members:
@@ -63,6 +49,22 @@ def select(
         what = "no default member of this workspace has a binary"
         raise WorkspaceError(what, where=str(ws.root / "Cargo.toml"), hint=_with_binaries(members))
     return Selection(tuple(sorted({key for key, _ in pairs})), tuple(sorted(set(pairs))))
+
+
+def package_ids(ws: Workspace, lock: Lock, selection: Selection, *, stubbed: Collection[str] | None) -> list[str]:
+    """The chosen packages as `-p` takes them: by name, and version where an external crate is called the same.
+
+    `stubbed`: None for the workspace itself; for a workspace of stubs, the folders of the packages that are real there.
+    """
+    found = []
+    for key in selection.packages:
+        package = ws.packages[key]
+        if all(entry.source is None for entry in lock.by_name.get(package.name, ())):
+            found.append(package.name)
+        else:
+            real = stubbed is None or package.dir in stubbed
+            found.append(f"{package.name}@{package.version if real else MASKED}")
+    return found
 
 
 def _where(ws: Workspace, package: Package) -> str:
@@ -99,7 +101,7 @@ def _owner(
     return owners[0], name
 
 
-def _enabled(package: Package, name: str, options: BuildOptions) -> bool:
+def _enabled(package: Package, name: str, options: Options) -> bool:
     """Would cargo build this binary, or skip it because of its `required-features`?"""
     required = package.required_features.get(name, ())
     if options.all_features or not required:

@@ -1,1 +1,30 @@
-"""What a chain of layers is made of: each component turns a plan's step into a build."""
+"""What a chain of layers is made of: each component turns a step of a plan into a build.
+
+A component is a module with the functions of `Component`. To add one: write it, and name it in `COMPONENTS`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from layerdoit.components.recipe import Recipe, Request
+
+
+class Component(Protocol):
+    """What building asks of a component."""
+
+    def recipe(self, request: Request) -> Recipe:
+        """The build of one step. ContextDiffers where sources changed while they were staged."""
+
+
+COMPONENTS: Final[Mapping[str, str]] = {"rust": "layerdoit.components.rust"}
+"""By name, the module of each component. A module is imported when something is built with it."""
+
+
+def component(name: str) -> Component:
+    """The component of a name in `COMPONENTS`."""
+    return cast("Component", import_module(COMPONENTS[name]))

@@ -37,6 +37,13 @@ def write(path: str | Path, content: str | bytes, *, mode: int | None = None, st
         raise
 
 
+def write_if_changed(path: Path, content: bytes) -> None:
+    """Write a file unless it holds that content already; folders are made."""
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty when the file is missing, broken or holds something else."""
     try:

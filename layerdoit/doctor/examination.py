@@ -30,9 +30,12 @@ from layerdoit.doctor.diagnosis import Report, report
 from layerdoit.doctor.engine_facts import Builder, Engine, Failed
 from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked
 from layerdoit.doctor.jobs import Job, Jobs
+from layerdoit.flows.session import Session
+from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 
 if TYPE_CHECKING:
-    from layerdoit.project.project import Project
+    from pathlib import Path
 
 PATIENCE = 5.0
 """Seconds for all questions together; what has no answer by then is not checked."""
@@ -48,11 +51,16 @@ AREAS: Mapping[str, tuple[Rule, ...]] = {
 """Every rule, by what it is about."""
 
 
-def examine(project: Project, *, measure: bool = False) -> Report:
+def examine(root: Path, variables: Mapping[str, str], *, measure: bool = False) -> Report:
     """Look at everything once. Errors of the project are findings; without `measure` nothing is built or downloaded."""
-    items = list(_Examination(project).items())
+    try:
+        session = Session(Run(), Project.open(root, variables))
+    except LayerdoitError as error:
+        unreadable = workspace.UNREADABLE.found(error.what, error.where, fix=error.hint)
+        return report([unreadable, Unchecked("everything else", "the configuration cannot be read")])
+    items = list(_Examination(session).items())
     if measure:
-        items += _guarded("what other settings would save", lambda: savings.measured(project))
+        items += _guarded("what other settings would save", lambda: savings.measured(session))
     return report(items)
 
 
@@ -61,20 +69,17 @@ _WRONG_TYPE = (AttributeError, KeyError, TypeError, ValueError)
 
 
 class _Examination:
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._root = project.root
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._project = session.project
+        self._tree = session.tree
+        self._root = session.project.root
         self._locked = False
         self._readable = False
 
     def items(self) -> Iterator[Item]:
         """Everything that is to be said, area by area."""
-        try:
-            config = self._project.config
-        except LayerdoitError as error:
-            yield workspace.UNREADABLE.found(error.what, error.where, fix=error.hint)
-            yield Unchecked("everything else", "the configuration cannot be read")
-            return
+        config = self._project.config
         first = list(self._first())
         # Alone, for the other questions would slow it down.
         no_op = list(_of_tree("time to a no-op", self._no_op))
@@ -85,7 +90,7 @@ class _Examination:
         asked_access = jobs.ask(lambda: list(self._access(jobs)))
         asked_cargo = jobs.ask(lambda: cargo_facts.refusal(self._root))
         asked_files = jobs.ask(lambda: list(self._dockerfiles()))
-        asked_tree = jobs.ask(self._tree)
+        asked_tree = jobs.ask(self._listing)
         yield from _guarded("engine", lambda: engine_checks.engine(asked_engine.result()))
         yield from _guarded("buildx", lambda: engine_checks.buildx(asked_buildx.result()))
         pushed = frozenset(config.registry.push)
@@ -110,7 +115,7 @@ class _Examination:
             yield Unchecked("workspace", "there is no Cargo.lock")
             return
         try:
-            _ = self._project.workspace, self._project.lock, self._project.selection
+            _ = self._project.workspace, self._tree.lock, self._project.selection
             self._readable = True
         except LayerdoitError as error:
             yield workspace.UNREADABLE.found(error.what, _relative(error.where, self._root), fix=error.hint)
@@ -118,12 +123,14 @@ class _Examination:
 
     def _workspace(self, asked_engine: Job[Engine | Failed], asked_cargo: Job[str | None]) -> Iterator[Item]:
         project, config = self._project, self._project.config
-        ws, lock = project.workspace, project.lock
+        ws, lock = project.workspace, self._tree.lock
 
         def checks() -> Iterator[Callable[[], Iterable[Item]]]:
             yield lambda: self._lock(asked_cargo)
             yield lambda: lockfile.unused_patches(ws, lock)
-            yield lambda: workspace.members(ws, config, project.selection, project.entrypoint, project.name)
+            yield lambda: workspace.members(
+                ws, config, project.selection, self._session.inputs.entrypoint, project.name
+            )
             yield self._toolchain
             yield lambda: workspace.images(config)
             yield lambda: workspace.target(config, ws, lock, _architecture(asked_engine))
@@ -135,7 +142,7 @@ class _Examination:
             yield from _of_tree("workspace", check)
 
     def _lock(self, asked_cargo: Job[str | None]) -> Iterator[Item]:
-        stale = list(lockfile.stale(self._project.workspace, self._project.lock))
+        stale = list(lockfile.stale(self._project.workspace, self._tree.lock))
         yield from stale
         if not stale:
             try:
@@ -151,10 +158,10 @@ class _Examination:
     def _toolchain(self) -> Iterator[Item]:
         from layerdoit.cargo import stub_closure, toolchain
 
-        project, config = self._project, self._project.config
-        yield Fact("toolchain", f"{project.toolchain.identity}, named by {project.toolchain.source}")
-        reached = stub_closure.closure(project.workspace, project.lock, project.selection)
-        yield from workspace.msrv(project.workspace, reached.local, project.toolchain)
+        project, config, named = self._project, self._project.config, self._tree.toolchain
+        yield Fact("toolchain", f"{named.identity}, named by {named.source}")
+        reached = stub_closure.closure(project.workspace, self._tree.lock, project.selection)
+        yield from workspace.msrv(project.workspace, reached.local, named)
         if config.toolchain:
             try:
                 own = toolchain.detect(self._root, None, project.state.folder)
@@ -167,31 +174,28 @@ class _Examination:
 
         project = self._project
         of = suites(project.config)
-        needs = needed(project.workspace, project.lock, project.selection, project.options, of.build, of.run)
+        needs = needed(project.workspace, self._tree.lock, project.selection, project.options, of.build, of.run)
         yield from native_packages.missing(needs, project.config)
 
     def _no_op(self) -> Iterator[Item]:
         if not self._readable:
             return
-        from layerdoit.build.planning import plan_of
-        from layerdoit.project.project import Project
-
-        if self._project.config.registry.repository and self._project.known is None:
+        remembered = self._tree.remembered(self._session.engine.platform)
+        if self._project.config.registry.repository and remembered is None:
             yield Unchecked("time to a no-op", "nothing was built here yet, so that the registry would be asked")
             return
-        fresh = Project(self._root, self._project.variables)
         begun = time.perf_counter()
-        plan = plan_of(fresh)
+        fresh = Session(Run(), Project.open(self._root, self._project.variables))
+        plan = fresh.plan
         took = time.perf_counter() - begun
         waiting = [step.spec.layer for step in plan.layers() if step.action != "reuse"]
         yield Fact("layers", f"to be built or pulled: {', '.join(waiting)}" if waiting else "all there")
         if not waiting:
-            yield from engine_checks.no_op(took, len(fresh.all_sources.entries))
+            yield from engine_checks.no_op(took, len(fresh.tree.all_sources.entries))
 
-    def _tree(self) -> tree_facts.Tree:
-        project = self._project
-        sources = project.all_sources if self._readable else project.scan(0, ())
-        assets = frozenset(project.assets.entries) if self._readable else frozenset()
+    def _listing(self) -> tree_facts.Tree:
+        sources = self._tree.all_sources if self._readable else self._tree.scan(0, ())
+        assets = frozenset(self._session.inputs.assets.entries) if self._readable else frozenset()
         return tree_facts.gathered(sources, assets)
 
     def _tree_items(self, asked: Job[tree_facts.Tree]) -> Iterator[Item]:
@@ -206,7 +210,7 @@ class _Examination:
         if self._readable:
             msrv = workspace.highest_msrv(self._project.workspace)
             try:
-                named = self._project.toolchain
+                named = self._tree.toolchain
                 channel = named.channel if named.source.startswith("rust-toolchain") else None
             except LayerdoitError:
                 pass
@@ -215,7 +219,7 @@ class _Examination:
     # --- engine and network ------------------------------------------------------------------------------------------
 
     def _builder(self) -> tuple[Builder | Failed, int | None]:
-        found = engine_facts.builder(self._project.config.builder)
+        found = engine_facts.builder(self._session.engine.builder)
         if isinstance(found, Failed) or not self._readable:
             return found, None
         return found, engine_facts.mounts(self._project.name, found)
@@ -233,7 +237,7 @@ class _Examination:
             return
         bundle = str(handed.files["ca"]) if "ca" in handed.files else None
         yield from access.certificates(bundle, None)
-        locked = [package.source or "" for package in project.lock.external] if self._readable else []
+        locked = [package.source or "" for package in self._tree.lock.external] if self._readable else []
         wanted = access.sources(locked, cargo)
         proxies = access_facts.proxies()
         asked = [] if proxies else [jobs.ask(partial(access_facts.probe, host, bundle)) for host in wanted.hosts]

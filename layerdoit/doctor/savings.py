@@ -5,22 +5,21 @@ from __future__ import annotations
 import posixpath
 import shlex
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from layerdoit.core.resources import dockerfile_dir
 from layerdoit.core.units import size_text
 from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked, rules
-from layerdoit.flows.check import CheckProject
+from layerdoit.flows.ensure import ensure
 from layerdoit.layers.key import ORDER
+from layerdoit.project import question
 
 if TYPE_CHECKING:
-    from layerdoit.cargo.selection import Selection
-    from layerdoit.layers.key import Spec
+    from layerdoit.flows.session import Session
+    from layerdoit.project.inputs import Inputs
     from layerdoit.project.project import Project
-    from layerdoit.tree.sources import Sources
+    from layerdoit.project.question import Question
 
 FASTER = Rule(
     "measured-faster",
@@ -97,74 +96,45 @@ def judged(found: Iterable[Measured], tried: Iterable[Variant]) -> Iterator[Item
         yield FASTER.found(what, fix=fixes[best.name])
 
 
-class _Measured(CheckProject):
-    """The project's own packages and dependencies, built to be timed."""
-
-    @cached_property
-    def variant(self) -> str:
-        return f"{self.config.profile}+measure/{self.config.target or 'host'}"
-
-    @cached_property
-    def selection(self) -> Selection:
-        from dataclasses import replace
-
-        return replace(self.plain.selection, bins=())
-
-    @cached_property
-    def sources(self) -> Sources:
-        return self.plain.sources
-
-    def scripts(self, *names: str) -> dict[str, bytes]:
-        found = self.plain.scripts(*names)
-        if "build.sh" not in found:
-            return found
-        tried = variants(self.config.profile, self.config.env.get("RUSTFLAGS", ""))
-        return {
-            **found,
-            "build.sh": (dockerfile_dir() / "measure.sh").read_bytes() + found["build.sh"],
-            "measured": self.touched.encode(),
-            "variants": "".join(f"{variant.name}\t{variant.env}\n" for variant in tried).encode(),
-        }
-
-    @cached_property
-    def touched(self) -> str:
-        """The source that is edited: the first program's, in the context."""
-        place = self.workspace.packages[self.selection.packages[0]].dir
-        usual = ("src/main.rs", "src/lib.rs")
-        paths = [self.workspace.context_path(posixpath.join(place, name)) for name in usual]
-        below = sorted(path for path in self.sources.entries if path.endswith(".rs"))
-        return next((path for path in (*paths, *below) if path in self.sources.entries), "")
-
-    @cached_property
-    def specs(self) -> tuple[Spec, ...]:
-        from layerdoit.layers.key import Spec
-
-        *below, _ = self.plain.specs
-        app = self.plain.specs[-1]
-        # Never found: what was measured before says nothing of the machine as it is now.
-        return (*below, Spec("app", {**app.inputs, "measured": str(time.time_ns())}, app.repository))
-
-
-def measured(project: Project) -> Iterator[Item]:
+def measured(session: Session) -> Iterator[Item]:
     """Build and time every variant. The layers below have to be there; no image is left."""
-    from layerdoit.build import execute, planning
     from layerdoit.engine import removal
 
-    waiting = [name for name in ORDER[:-1] if planning.plan_of(project).step(name).action != "reuse"]
+    waiting = [name for name in ORDER[:-1] if session.plan.step(name).action != "reuse"]
     if waiting:
         yield Unchecked("what other settings would save", f"not built yet: {', '.join(waiting)}; run doit first")
         return
-    twin = _Measured(project.root, project.variables)
+    config = session.project.config
+    tried = variants(config.profile, config.env.get("RUSTFLAGS", ""))
+    asking = session.asking(_question(touched(session.inputs), tried))
     begun = time.time()
-    outcome = execute.ensure(twin, "app")[-1]
-    described = twin.images.inspect(outcome.step.spec.tag) or {}
-    removal.untag(twin.name, [(outcome.step.spec.tag, str(described.get("Id")))])
-    tried = variants(twin.config.profile, twin.config.env.get("RUSTFLAGS", ""))
-    yield from judged(_read(twin, begun), tried)
+    outcome = ensure(asking, "app")[-1]
+    described = asking.engine.images.inspect(outcome.step.spec.tag) or {}
+    removal.untag(asking.project.name, [(outcome.step.spec.tag, str(described.get("Id")))])
+    yield from judged(_read(asking, begun), tried)
 
 
-def _read(twin: _Measured, since: float) -> Iterator[Measured]:
-    logs = [path for path in (twin.state / "logs").glob("*-app.log") if path.stat().st_mtime >= since - 1]
+def _question(edited: str, tried: Iterable[Variant]) -> Callable[[Project, str], Question]:
+    files = {
+        "measured": edited.encode(),
+        "variants": "".join(f"{variant.name}\t{variant.env}\n" for variant in tried).encode(),
+    }
+    # Never found: what was measured before says nothing of the machine as it is now.
+    unique = str(time.time_ns())
+    return lambda project, platform: question.measure(project, platform, files, unique)
+
+
+def touched(inputs: Inputs) -> str:
+    """The source that is edited: the first program's, in the build context."""
+    workspace, entries = inputs.project.workspace, inputs.sources.entries
+    place = workspace.packages[inputs.selection.packages[0]].dir
+    usual = [workspace.context_path(posixpath.join(place, name)) for name in ("src/main.rs", "src/lib.rs")]
+    below = sorted(path for path in entries if path.endswith(".rs"))
+    return next((path for path in (*usual, *below) if path in entries), "")
+
+
+def _read(asking: Session, since: float) -> Iterator[Measured]:
+    logs = [path for path in (asking.project.state / "logs").glob("*-app.log") if path.stat().st_mtime >= since - 1]
     for path in logs:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             words = line.split(" ", 4)

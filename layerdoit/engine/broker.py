@@ -17,6 +17,7 @@ from layerdoit.core import process
 from layerdoit.core.console import warn
 from layerdoit.core.errors import ConfigError, EngineError
 from layerdoit.core.files import machine_lock
+from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine.images import PREFIX
 
 if TYPE_CHECKING:
@@ -43,15 +44,15 @@ class Origin:
     words: str
 
 
-def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str, root: Path) -> Origin:
-    """Decide, and have ready, what a builder (`base`) or a `runtime` image is built from."""
+def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str, root: Path, platform: str) -> Origin:
+    """Decide, and have ready, what a builder (`base`) or a `runtime` image is built from on a platform."""
     version = toolchain.release or toolchain.channel
     _of_debian(base, layer)
     if layer == "runtime":
         if base.runtime_image:
             _explicit(base.runtime_image, "base.runtime_image")
             return Origin("image", base.runtime_image, None, None, version, f"from {base.runtime_image}")
-        method, image, words = _system(base)
+        method, image, words = _system(base, platform)
         return Origin(method, image, None, None, version, words)
     if base.image:
         if base.builder == "bootstrap":
@@ -71,8 +72,9 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
                 f"the image {official} cannot be had: {refusal}",
                 hint="docker login, name another one (base.image), or base.builder: bootstrap to do without",
             )
+    _same_platform(platform, f"and the image {official} {_lacking(refusal)}")
     sysroot = _sysroot(toolchain, targets, root, official, refusal)
-    _, image, words = _system(base)
+    _, image, words = _system(base, platform)
     # One reason is enough: that of the system's image would be the same.
     words = f"{words.partition(' (')[0]}, with this machine's Rust {version}{_because(official, refusal)}"
     return Origin("bootstrap", image, None, sysroot, version, words)
@@ -117,6 +119,21 @@ def _official(reference: str, version: str) -> str | None:
     return registry.pull_parent(reference)
 
 
+def _lacking(refusal: str | None) -> str:
+    return f"cannot be had: {refusal}" if refusal else "is not used (base.builder: bootstrap)"
+
+
+def _same_platform(platform: str, why: str) -> None:
+    """What is copied from this machine runs on builders of its own platform only."""
+    own = f"linux/{docker_name(architecture())}"
+    if platform != own:
+        raise EngineError(
+            f"the builder builds for {platform}; this machine's own system and Rust are for {own}, {why}",
+            hint="name images for that platform (base.image, base.runtime_image), or use a builder for "
+            f"{own} and compile for the other one (target)",
+        )
+
+
 # --- the toolchain ---------------------------------------------------------------------------------------------------
 
 
@@ -155,7 +172,7 @@ def _channels() -> list[str]:
 # --- the operating system --------------------------------------------------------------------------------------------
 
 
-def _system(base: Base) -> tuple[str, str, str]:
+def _system(base: Base, platform: str) -> tuple[str, str, str]:
     """Method, image and words: the distribution's own image, or one made here."""
     from layerdoit.engine import registry
 
@@ -170,6 +187,7 @@ def _system(base: Base) -> tuple[str, str, str]:
                 f"the image {image} cannot be had: {refusal}",
                 hint="docker login, name another one (base.runtime_image), or base.builder: bootstrap",
             )
+    _same_platform(platform, f"and the image {image} {_lacking(refusal)}")
     return "bootstrap", bootstrap_os(base.suite), "bootstrapped with mmdebstrap" + _because(image, refusal)
 
 

@@ -13,7 +13,6 @@ from typing import Final
 
 from layerdoit.core import process
 from layerdoit.core.units import age_text, bytes_of, size_text
-from layerdoit.engine.api import builder_name
 from layerdoit.engine.buildx_program import buildx
 
 MOUNTS: Final = "type==exec.cachemount"
@@ -72,10 +71,9 @@ class Builder:
         return f"{named} takes cache mounts {since}{beyond}"
 
 
-def of(name: str | None = None) -> Builder:
-    """Ask a builder; without a name, the one of the engine."""
-    wanted = name or builder_name()
-    return parsed(wanted, process.capture_quick([*buildx(), "inspect", wanted]).decode(errors="replace"))
+def of(name: str) -> Builder:
+    """Ask a builder."""
+    return parsed(name, process.capture_quick([*buildx(), "inspect", name]).decode(errors="replace"))
 
 
 def parsed(name: str, text: str) -> Builder:

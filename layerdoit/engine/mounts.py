@@ -20,7 +20,6 @@ from urllib.parse import quote, unquote
 
 from layerdoit.core import process
 from layerdoit.core.units import at_least, bytes_of
-from layerdoit.engine.api import builder_name
 from layerdoit.engine.buildx_program import buildx
 
 _HEAD: Final = re.compile(r"^ID:\s+(\w+)\n(?:Parents?:.*\n)?Created at:", re.MULTILINE)
@@ -90,21 +89,21 @@ def this_host() -> str:
 # --- records ---------------------------------------------------------------------------------------------------------
 
 
-def of_project(project: str, builder: str | None = None) -> tuple[Mount, ...]:
-    """The records of this project's app mounts, of every checkout, largest first."""
+def of_project(project: str, builder: str) -> tuple[Mount, ...]:
+    """The records of this project's app mounts on a builder, of every checkout, largest first."""
     listing = process.capture_quick(question(builder)).decode(errors="replace")
     found = parsed(listing, project, time.time())
     return tuple(sorted(found, key=lambda mount: (-mount.size, mount.record)))
 
 
-def question(builder: str | None = None) -> list[str]:
+def question(builder: str) -> list[str]:
     """The command whose output `parsed` reads."""
-    return [*buildx(), "du", "--verbose", "--filter", "type=exec.cachemount", *_on(builder)]
+    return [*buildx(), "du", "--verbose", "--filter", "type=exec.cachemount", "--builder", builder]
 
 
-def prune(record: str, builder: str | None = None) -> bool:
+def prune(record: str, builder: str) -> bool:
     """Clear one record; False when it is in use, or gone. The filter matches prefixes, so `record` is a whole id."""
-    command = [*buildx(), "prune", "--force", "--filter", f"id={record}", *_on(builder)]
+    command = [*buildx(), "prune", "--force", "--filter", f"id={record}", "--builder", builder]
     return record in process.capture(command).stdout
 
 
@@ -151,7 +150,3 @@ def records(listing: str) -> Iterator[tuple[str, str]]:
 def _fact(text: str, name: str) -> str:
     found = re.search(rf"^{name}:[ \t]+(.*)$", text, re.MULTILINE)
     return found[1].strip() if found else ""
-
-
-def _on(builder: str | None) -> list[str]:
-    return ["--builder", builder or builder_name()]

@@ -6,10 +6,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from layerdoit.core.errors import LayerdoitError
-from layerdoit.core.platform import architecture, docker_name
 from layerdoit.core.process import capture_quick
 from layerdoit.engine.buildx_program import buildx
 
@@ -22,13 +22,13 @@ class Layer:
     size: int
 
 
-def to_pull(references: Sequence[str], local: Collection[Sequence[str]]) -> list[int | None]:
+def to_pull(references: Sequence[str], local: Collection[Sequence[str]], platform: str) -> list[int | None]:
     """Bytes that pulling each image takes, one after the other; None where the registry does not tell.
 
-    `local`: the unpacked layers, lowest first, of images on the engine.
+    `local`: the unpacked layers, lowest first, of images on the engine; `platform`: the engine's, `linux/amd64`.
     """
     with ThreadPoolExecutor(2 * len(references) or 1) as beside:
-        return needed(list(beside.map(layers, references)), local)
+        return needed(list(beside.map(partial(layers, platform=platform), references)), local)
 
 
 def needed(images: Iterable[Sequence[Layer] | None], local: Collection[Sequence[str]]) -> list[int | None]:
@@ -45,16 +45,16 @@ def needed(images: Iterable[Sequence[Layer] | None], local: Collection[Sequence[
     return found
 
 
-def layers(reference: str) -> tuple[Layer, ...] | None:
+def layers(reference: str, platform: str) -> tuple[Layer, ...] | None:
     """The layers of an image in a registry, lowest first; None where that cannot be found out."""
     try:
         with ThreadPoolExecutor(1) as beside:
             described = beside.submit(_inspected, reference, "--format", "{{json .Image}}")
             manifest = _inspected(reference, "--raw")
             if "layers" not in manifest:
-                digest = _of_this_machine(manifest)
+                digest = _of_platform(manifest, platform)
                 manifest = _inspected(f"{reference.partition('@')[0]}@{digest}", "--raw")
-            contents = _image(described.result())["rootfs"]["diff_ids"]
+            contents = _image(described.result(), platform)["rootfs"]["diff_ids"]
             sizes = [int(layer["size"]) for layer in manifest["layers"]]
             return tuple(Layer(content, size) for content, size in zip(contents, sizes, strict=True))
     except (LayerdoitError, LookupError, TypeError, ValueError):
@@ -65,15 +65,14 @@ def _inspected(reference: str, *how: str) -> Any:
     return json.loads(capture_quick([*buildx(), "imagetools", "inspect", reference, *how]))
 
 
-def _of_this_machine(index: Mapping[str, Any]) -> str:
-    wanted = docker_name(architecture())
-    return {one["platform"]["architecture"]: str(one["digest"]) for one in index["manifests"]}[wanted]
+def _of_platform(index: Mapping[str, Any], platform: str) -> str:
+    architecture = platform.split("/")[1]
+    return {one["platform"]["architecture"]: str(one["digest"]) for one in index["manifests"]}[architecture]
 
 
-def _image(described: Mapping[str, Any]) -> Mapping[str, Any]:
+def _image(described: Mapping[str, Any], platform: str) -> Mapping[str, Any]:
     """Of an index there is one for each platform."""
     if "rootfs" in described:
         return described
-    wanted = docker_name(architecture())
-    found: dict[str, Mapping[str, Any]] = {platform.split("/")[1]: one for platform, one in described.items()}
-    return found[wanted]
+    found: dict[str, Mapping[str, Any]] = {name.split("/")[1]: one for name, one in described.items()}
+    return found[platform.split("/")[1]]

@@ -11,18 +11,19 @@ from layerdoit.explain.rendering import Explanation
 from layerdoit.layers.key import IMAGES, ORDER
 
 if TYPE_CHECKING:
-    from layerdoit.project.project import Project
+    from layerdoit.engine.handle import Engine
+    from layerdoit.project.inputs import Inputs
 
 
-def explain(project: Project, words: list[str], old_word: str, new_word: str) -> Explanation:
+def explain(inputs: Inputs, engine: Engine, words: list[str], old_word: str, new_word: str) -> Explanation:
     """The difference between two sides. ConfigError for words that mean nothing, or several things."""
     layer = lookup.layer_of(words)
-    read = lookup.Reading(project, layer)
+    read = lookup.Reading(inputs, engine, layer)
     notes: list[str] = []
     plan = None
     if (new_word or naming.TREE) == naming.TREE:
         try:
-            plan = planning.plan_of(project)
+            plan = planning.make(engine, inputs)
             read.ask_builder(plan)
         except EngineError as error:
             notes.append(f"what is in no key is not known: {error.what}")

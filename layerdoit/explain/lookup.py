@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerdoit import config as configuration
 from layerdoit.core import process
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.engine import images as engine_images
@@ -20,20 +19,23 @@ from layerdoit.layers.key import tag as keyed
 from layerdoit.project import commits
 
 if TYPE_CHECKING:
+    from layerdoit.cargo.toolchain import Toolchain
+    from layerdoit.engine.handle import Engine
     from layerdoit.engine.images import Image
     from layerdoit.explain.naming import Gone
     from layerdoit.explain.sides import Side
     from layerdoit.layers.plan import Plan, Step
     from layerdoit.project.commits import Commit
+    from layerdoit.project.inputs import Inputs
     from layerdoit.project.project import Project
 
 
 class _Asked(threading.Thread):
     """The ids of the mounts that the builder holds for a project, asked for in the background."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: str, builder: str) -> None:
         super().__init__(daemon=True)
-        self._name_builder = (project.name, project.config.builder)
+        self._name_builder = (project, builder)
         self._ids: frozenset[str] = frozenset()
         self._error: LayerdoitError | None = None
 
@@ -61,20 +63,22 @@ class _Asked(threading.Thread):
 class Reading:
     """What one call reads of a project, each thing once."""
 
-    def __init__(self, project: Project, layer: str | None) -> None:
-        self.project = project
+    def __init__(self, inputs: Inputs, engine: Engine, layer: str | None) -> None:
+        self.inputs = inputs
+        self.project = inputs.project
+        self.engine = engine
         self.layer = layer
         self._asked: _Asked | None = None
 
     @cached_property
     def images(self) -> list[Image]:
         """This project's images, newest first. EngineError without an engine."""
-        return self.project.images.of_project(self.project.name)
+        return self.engine.images.of_project(self.project.name)
 
     @cached_property
     def keys(self) -> dict[str, str]:
         """Keys that this checkout built or found last, by layer."""
-        return self.project.state.remembered(self.project.variant)
+        return self.project.state.remembered(self.inputs.variant)
 
     @cached_property
     def known(self) -> dict[tuple[str, str], Image]:
@@ -86,14 +90,14 @@ class Reading:
     @cached_property
     def tree(self) -> Side:
         """The tree as it stands."""
-        return sides.of_project(self.project, "tree", "the tree as it stands")
+        return sides.of_inputs(self.inputs, "tree", "the tree as it stands")
 
     @cached_property
     def last(self) -> Side:
         """What this checkout built or found last."""
-        before = engine_images.previous(self.images, self.project.variant, self.keys)
+        before = engine_images.previous(self.images, self.inputs.variant, self.keys)
         newest = {layer: image.key for layer, image in before.items()}
-        return sides.of_last(self.keys, self.images, newest, self.project.variant)
+        return sides.of_last(self.keys, self.images, newest, self.inputs.variant)
 
     def side(self, option: str, word: str) -> Side:
         """The side that a word names. ConfigError when it names none, or several."""
@@ -139,39 +143,32 @@ class Reading:
         return side
 
     def _committed(self, commit: Commit) -> Side:
+        from layerdoit.project.inputs import Inputs
         from layerdoit.project.project import Project
+        from layerdoit.project.snapshot import Tree
 
         with commits.laid_out(self.project.root, commit) as laid:
-            committed = Project(laid.root, self.project.variables)
             try:
-                self._lend(committed)
-                return sides.of_project(committed, "commit", commit.words, laid.notes)
+                # What this checkout has noted of its configuration is not parsed again where it is the same.
+                project = Project.open(laid.root, self.project.variables, notes=self.project.state)
+                tree = Tree(project, lent=self._lent(project))
+                return sides.of_inputs(Inputs(tree, self.inputs.question), "commit", commit.words, laid.notes)
             except LayerdoitError as error:
                 where = error.where.replace(f"{laid.root}/", "") if error.where else None
                 raise type(error)(f"{commit.words}: {error.what}", where=where, hint=error.hint) from None
 
-    def _lend(self, committed: Project) -> None:
-        """What this checkout has found out of a file or compiler, and is the same in the commit, is not asked again."""
-        overlay = self.project.variables.get("CONFIG")
-        committed.config = configuration.load(
-            committed.root,
-            overlay=Path(overlay) if overlay else None,
-            variables=self.project.variables,
-            state_dir=self.project.state.folder,
-        )
+    def _lent(self, committed: Project) -> Toolchain | None:
+        """The toolchain of this checkout, where the commit asks for the same one: no compiler is asked again."""
         named = commits.toolchain_file(committed.root)
         same = named == commits.toolchain_file(self.project.root.resolve())
+        configured = committed.config.toolchain == self.project.config.toolchain
         # A toolchain that is named by its path lies elsewhere for each of them.
-        if (
-            same
-            and committed.config.toolchain == self.project.config.toolchain
-            and b"path" not in (named or ("", b""))[1]
-        ):
-            committed.toolchain = self.project.toolchain
+        by_path = b"path" in (named or ("", b""))[1]
+        return self.inputs.tree.toolchain if same and configured and not by_path else None
 
     def _elsewhere(self, word: str) -> Image | None:
         """An image of another project, or one that only the registry has."""
-        described = self.project.images.inspect(word)
+        described = self.engine.images.inspect(word)
         if described is not None:
             labels = (described.get("Config") or {}).get("Labels") or {}
             found = engine_images.Image(described["Id"], tuple(described.get("RepoTags") or ()), labels, 0, 0)
@@ -195,7 +192,7 @@ class Reading:
         """Layers that an image from elsewhere may stand on: this project's, its own project's, the registry's."""
         known = dict(self.known)
         if image.label("project") != self.project.name:
-            known |= sides.by_key(self.project.images.of_project(image.label("project")))
+            known |= sides.by_key(self.engine.images.of_project(image.label("project")))
         repository = self.project.config.registry.repository
         if repository is None:
             return known
@@ -216,16 +213,15 @@ class Reading:
     def ask_builder(self, plan: Plan) -> None:
         """Have the builder list its mounts, if an app build will look for one: that takes 0.1 s, so it begins early."""
         if plan.step("app").action == "build" and self.layer in (None, "app") and not _new_chain(plan):
-            self._asked = _Asked(self.project)
+            self._asked = _Asked(self.project.name, self.engine.builder)
             self._asked.start()
 
     def facts(self, plan: Plan) -> outside.Facts:
         """What engine, builder, labels and state folder say besides the keys."""
         from layerdoit.engine import mounts
-        from layerdoit.engine.api import builder_name
 
         project = self.project
-        before = engine_images.previous(self.images, project.variant, self.keys)
+        before = engine_images.previous(self.images, self.inputs.variant, self.keys)
         known: dict[str, frozenset[str]] = {
             layer: frozenset(filter(None, (self.keys.get(layer), before[layer].key if layer in before else None)))
             for layer in ORDER
@@ -241,11 +237,11 @@ class Reading:
             cooked=engine_images.cooked(self.images),
             max_chain=config.deps.max_chain,
             delta=config.deps.delta,
-            builder=config.builder or builder_name(),
+            builder=self.engine.builder,
             last={layer: outside.last_build(text) for layer, text in self._heads()},
             # The answer is waited for only where it will be looked at.
             mounts=self._asked.ids() if self._asked is not None and cook and made_with else None,
-            mount=mounts.identity(project.name, project.root, project.variant, cook) if cook else "",
+            mount=mounts.identity(project.name, project.root, self.inputs.variant, cook) if cook else "",
             made_with=made_with,
             new_chain=_new_chain(plan),
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.images import Image
     from layerdoit.explain.graph import Graph
     from layerdoit.layers.key import Spec
-    from layerdoit.project.project import Project
+    from layerdoit.project.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,26 @@ class Side:
 # --- a tree ----------------------------------------------------------------------------------------------------------
 
 
-def of_project(project: Project, kind: str, words: str, notes: Iterable[str] = ()) -> Side:
+def of_inputs(inputs: Inputs, kind: str, words: str, notes: Iterable[str] = ()) -> Side:
     """The side of a tree, or of a commit that was laid out as one."""
     from layerdoit.explain import graph
 
-    listings = {spec.layer: _of_spec(project, spec) for spec in project.specs}
-    ws, lock, selection = project.workspace, project.lock, project.selection
+    listings = {spec.layer: _of_spec(inputs, spec) for spec in inputs.specs}
+    ws, lock, selection = inputs.project.workspace, inputs.tree.lock, inputs.selection
     return Side(
         kind,
         words,
         listings,
         lambda: graph.of(ws, lock, selection),
         tuple(notes),
-        {spec.layer: spec.tag for spec in project.specs},
+        {spec.layer: spec.tag for spec in inputs.specs},
     )
 
 
-def _of_spec(project: Project, spec: Spec) -> Listing:
+def _of_spec(inputs: Inputs, spec: Spec) -> Listing:
     if spec.layer != "app":
         return Listing(spec.key, spec.inputs)
-    files = (project.listing(project.sources), project.listing(project.assets))
+    files = (inputs.listing(inputs.sources), inputs.listing(inputs.assets))
     return Listing(spec.key, spec.label_inputs, files=files)
 
 

@@ -9,18 +9,20 @@ from layerdoit.core.console import say, warn
 from layerdoit.core.units import count_text
 
 if TYPE_CHECKING:
+    from layerdoit.flows.session import Session
     from layerdoit.layers.plan import Outcome
-    from layerdoit.project.project import Project
+    from layerdoit.project.inputs import Inputs
 
 
-def outcomes(project: Project, done: Iterable[Outcome]) -> None:
-    """What became of some layers, and what is odd about it."""
+def outcomes(session: Session, done: Iterable[Outcome]) -> None:
+    """Print each outcome and its warnings."""
     from layerdoit.flows import summary
 
     for outcome in done:
-        project.told.add(outcome.step.spec.layer)
+        session.run.reported.add(outcome.step.spec.layer)
         say(line(outcome))
-        for text in (*warnings(outcome), *guessed(project, outcome), *summary.notes(project, outcome)):
+        past = session.past
+        for text in (*warnings(outcome), *guessed(session.inputs, outcome), *summary.notes(past, outcome)):
             warn(text)
 
 
@@ -48,13 +50,14 @@ def warnings(outcome: Outcome) -> list[str]:
     return [f"{what}; likely causes: {causes}"]
 
 
-def guessed(project: Project, outcome: Outcome) -> list[str]:
+def guessed(inputs: Inputs, outcome: Outcome) -> list[str]:
     """A new image may run another program than the last one, only because a binary was added."""
-    names = [name for _, name in project.selection.bins] if outcome.step.action == "build" else []
-    app = outcome.step.spec.layer == "app"
-    if not app or len(names) < 2 or project.config.image.entrypoint is not None or project.name in names:
+    if outcome.step.spec.layer != "app" or outcome.step.action != "build":
+        return []
+    names = [name for _, name in inputs.selection.bins]
+    if len(names) < 2 or inputs.question.image.entrypoint is not None or inputs.project.name in names:
         return []
     shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
     return [
-        f"the image runs `{project.entrypoint}`, the first of {shown}: image.entrypoint in layerdoit.yaml says which"
+        f"the image runs `{inputs.entrypoint}`, the first of {shown}: image.entrypoint in layerdoit.yaml says which"
     ]

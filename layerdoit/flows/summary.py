@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.units import count_text, duration_text, size_text
@@ -12,7 +13,6 @@ from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
     from layerdoit.layers.plan import Outcome
-    from layerdoit.project.project import Project
 
 # Of the container's side, in the order of the cycle.
 DEPLOYING: Final = ("start", "healthy", "swap", "remove old")
@@ -36,26 +36,33 @@ class Phase:
     more: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Past:
+    """Where a run's figures are compared: the state folder, the variant, and the run's own token."""
+
+    folder: Path
+    variant: str
+    token: str
+
+
 # --- the summary -----------------------------------------------------------------------------------------------------
 
 
-def of_cycle(project: Project) -> list[str]:
+def of_cycle(past: Past) -> list[str]:
     """The summary of what this run has done so far; nothing where its history cannot be read."""
-    from layerdoit.history import recording
     from layerdoit.history.export import of_run
 
-    token = recording.token(project)
-    done = of_run(project.state.folder, token)
+    folder, variant, token = past.folder, past.variant, past.token
+    done = of_run(folder, token)
     made = [layer for layer in done.layers if layer.action != "reuse"]
     if not made and not done.phases:
         return []
 
     def usual(layer: LayerRecord, part: Part) -> Figures | None:
-        return of_layer(project.state.folder, project.variant, layer.layer, cold=layer.cold, part=part, besides=token)
+        return of_layer(folder, variant, layer.layer, cold=layer.cold, part=part, besides=token)
 
     phases = [
-        Phase(name, seconds, of_phase(project.state.folder, project.variant, name, besides=token))
-        for name, seconds in done.phases.items()
+        Phase(name, seconds, of_phase(folder, variant, name, besides=token)) for name, seconds in done.phases.items()
     ]
     works = {layer.layer: usual(layer, "work") for layer in made}
     exports = {layer.layer: usual(layer, "export") for layer in made}
@@ -128,17 +135,15 @@ def _sized(exported: Sequence[LayerRecord]) -> tuple[str, ...]:
 # --- what is far from usual ------------------------------------------------------------------------------------------
 
 
-def notes(project: Project, outcome: Outcome) -> list[str]:
+def notes(past: Past, outcome: Outcome) -> list[str]:
     """A remark where a layer took far longer than it does, with the reasons that are known."""
     step = outcome.step
     if step.action == "reuse":
         return []
-    from layerdoit.history import recording
-
-    layer, token = step.spec.layer, recording.token(project)
+    layer = step.spec.layer
 
     def usual(part: Part) -> Figures | None:
-        return of_layer(project.state.folder, project.variant, layer, cold=outcome.cold, part=part, besides=token)
+        return of_layer(past.folder, past.variant, layer, cold=outcome.cold, part=part, besides=past.token)
 
     took = usual("all")
     if took is None or not is_far(outcome.seconds, took):

@@ -8,54 +8,47 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
-from layerdoit.build import planning
 from layerdoit.core.console import say
-from layerdoit.project.project import Project
 
 if TYPE_CHECKING:
     from layerdoit.deploy.docker.deployment import DockerDeployment
-    from layerdoit.layers.plan import Plan
-
-
-def _plan(project: Project) -> Plan:
-    """The plan as of now: with `doit -n`, other processes build."""
-    planning.forget(project)
-    return planning.plan_of(project)
+    from layerdoit.flows.session import Session
+    from layerdoit.project.project import Project
 
 
 # Functions of a module, not closures: `doit -n` pickles them where processes are not forked.
 
 
-def base(project: Project) -> None:
+def base(session: Session) -> None:
     """Have the builder and runtime images."""
-    _have(project, "base")
+    _have(session, "base")
 
 
-def deps(project: Project) -> None:
+def deps(session: Session) -> None:
     """Have the image of compiled dependencies."""
-    _have(project, "deps")
+    _have(session, "deps")
 
 
-def app(project: Project) -> None:
+def app(session: Session) -> None:
     """Have the app image."""
-    _have(project, "app")
+    _have(session, "app")
 
 
-def _have(project: Project, layer: str) -> None:
-    from layerdoit.build import execute, leftovers
-    from layerdoit.flows import reporting
+def _have(session: Session, layer: str) -> None:
+    from layerdoit.flows import ensure, reporting
 
-    reporting.outcomes(project, execute.ensure(project, layer))
-    leftovers.sweep(project)
+    reporting.outcomes(session, ensure.ensure(session, layer))
+    ensure.sweep(session)
 
 
-def image(project: Project) -> None:
+def image(session: Session) -> None:
     """The image is there: have its tags on it, and say what it is called."""
-    from layerdoit.build import execute
+    from layerdoit.flows.ensure import ensure
 
     # Where this run had the app made, the tags moved with it; by now another run may have moved them on.
-    if "app" not in project.told:
-        execute.ensure(project, "app")
+    if "app" not in session.run.reported:
+        ensure(session, "app")
+    project = session.project
     say(f"image   {', '.join(f'{project.repository}:{tag}' for tag in project.tags)}")
 
 
@@ -91,48 +84,48 @@ def deployment(project: Project) -> DockerDeployment:
     )
 
 
-def replace(project: Project) -> None:
+def replace(session: Session) -> None:
     """Start the image beside the old container, wait until it is healthy, swap. The old one serves until then."""
     from layerdoit.flows import cycles
 
-    cycles.fast(project, deployment(project))
+    cycles.fast(session, deployment(session.project))
 
 
-def cycle_clean(project: Project, dry_run: bool) -> bool:
+def cycle_clean(session: Session, dry_run: bool) -> bool:
     """Build the app from nothing, replace the container, then clear what `cache_clear:medium` clears."""
     from layerdoit.flows import cycles
 
-    return cycles.anew(project, deployment(project), "cycle_clean", "medium", yes=True, dry_run=dry_run)
+    return cycles.anew(session, deployment(session.project), "cycle_clean", "medium", yes=True, dry_run=dry_run)
 
 
-def cycle_nuclear(project: Project, yes: bool, dry_run: bool) -> bool:
+def cycle_nuclear(session: Session, yes: bool, dry_run: bool) -> bool:
     """Build all layers from nothing, replace the container, then clear what `cache_clear:nuke` clears."""
     from layerdoit.flows import cycles
 
-    agreed = _agreed(project, yes)
-    return cycles.anew(project, deployment(project), "cycle_nuclear", "nuke", yes=agreed, dry_run=dry_run)
+    agreed = _agreed(session, yes)
+    return cycles.anew(session, deployment(session.project), "cycle_nuclear", "nuke", yes=agreed, dry_run=dry_run)
 
 
-def destroy(project: Project) -> None:
+def destroy(session: Session) -> None:
     """Remove the container; its absence is no error."""
-    where = deployment(project)
+    where = deployment(session.project)
     say("container removed" if where.destroy() else "there is no container: nothing to do")
 
 
-def status(project: Project, json: bool) -> None:
+def status(session: Session, json: bool) -> None:
     """What runs, and what a build would do."""
     from layerdoit.core.units import instant
     from layerdoit.report.formats import when_text
 
-    found = deployment(project).status()
+    found = deployment(session.project).status()
     service = found.service
-    plan = _plan(project)
+    plan = session.plan
     current = service is not None and service.key == plan.step("app").spec.key
     if json:
         running = None if service is None else {**asdict(service), "health": found.health, "current": current}
         say(dumps({"deployment": running, **plan.as_json()}))
         return
-    fast = f"doit {project.prefix}:cycle_fast" if project.prefix else "doit cycle_fast"
+    fast = f"doit {session.run.task('cycle_fast')}"
     if service is None:
         say(f"nothing is deployed; {fast} does it")
     else:
@@ -144,21 +137,21 @@ def status(project: Project, json: bool) -> None:
         say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {'; '.join(step.reasons)}")
 
 
-def logs(project: Project, follow: bool, tail: int) -> None:
+def logs(session: Session, follow: bool, tail: int) -> None:
     """What the container wrote."""
-    for text in deployment(project).logs(follow=follow, tail=tail):
+    for text in deployment(session.project).logs(follow=follow, tail=tail):
         say(text)
 
 
-def connect(project: Project) -> bool:
+def connect(session: Session) -> bool:
     """A shell in the container."""
-    return deployment(project).connect() == 0
+    return deployment(session.project).connect() == 0
 
 
 # --- caches ----------------------------------------------------------------------------------------------------------
 
 
-def cache_status(project: Project, json: bool) -> None:
+def cache_status(session: Session, json: bool) -> None:
     """What this project's caches hold."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -166,59 +159,59 @@ def cache_status(project: Project, json: bool) -> None:
     from layerdoit.engine import builders
 
     with ThreadPoolExecutor(1) as beside:
-        asked = beside.submit(builders.of, project.config.builder)
-        found, builder = usage.gather(project), asked.result()
+        asked = beside.submit(builders.of, session.engine.builder)
+        found, builder = usage.gather(session.inputs, session.engine), asked.result()
     say(dumps(table.as_json(found, builder)) if json else table.render(found, builder))
 
 
-def cache_clear(project: Project, level: str, yes: bool, dry_run: bool, older_than: str, keep_last: str) -> bool:
+def cache_clear(session: Session, level: str, yes: bool, dry_run: bool, older_than: str, keep_last: str) -> bool:
     """Clear one level of this project's caches."""
     from layerdoit.cache import clear, levels
 
     less = levels.narrow(older_than, keep_last)
-    return clear.run(project, level, yes=_agreed(project, yes), dry_run=dry_run, less=less) == 0
+    return clear.run(session.inputs, session.engine, level, yes=_agreed(session, yes), dry_run=dry_run, less=less) == 0
 
 
-def cache_gc(project: Project, yes: bool, dry_run: bool, stale: bool) -> bool:
+def cache_gc(session: Session, yes: bool, dry_run: bool, stale: bool) -> bool:
     """Let go what the configured policy does not keep."""
     from layerdoit.cache import gc
 
-    return gc.run(project, stale=stale, yes=_agreed(project, yes), dry_run=dry_run) == 0
+    return gc.run(session.inputs, session.engine, stale=stale, yes=_agreed(session, yes), dry_run=dry_run) == 0
 
 
-def cache_pin(project: Project, images: list[str], remove: bool, show: bool) -> None:
+def cache_pin(session: Session, images: list[str], remove: bool, show: bool) -> None:
     """Protect images, or no longer."""
     from layerdoit.cache import pins, usage
 
     if show:
-        say(pins.listing(usage.gather(project)))
+        say(pins.listing(usage.gather(session.inputs, session.engine)))
     else:
-        pins.run(project, images, remove=remove)
+        pins.run(session.inputs, session.engine, images, remove=remove)
 
 
-def cache_warm(project: Project, profiles: str) -> None:
+def cache_warm(session: Session, profiles: str) -> None:
     """Have base and deps, without the app."""
     from layerdoit.flows import cycles
 
-    cycles.warm(project, [name for name in profiles.split(",") if name])
+    cycles.warm(session, [name for name in profiles.split(",") if name])
 
 
-def cache_refresh(project: Project, dry_run: bool) -> None:
+def cache_refresh(session: Session, dry_run: bool) -> None:
     """Cook the dependencies from nothing."""
     from layerdoit.flows import cycles
 
-    cycles.refresh(project, dry_run=dry_run)
+    cycles.refresh(session, dry_run=dry_run)
 
 
-def _agreed(project: Project, yes: bool) -> bool:
-    return yes or configuration.confirmed(project.variables)
+def _agreed(session: Session, yes: bool) -> bool:
+    return yes or configuration.confirmed(session.project.variables)
 
 
-def check(project: Project) -> None:
+def check(session: Session) -> None:
     """Tests and clippy for the whole workspace."""
     from layerdoit.flows import check as checking
 
-    checking.show(project)
+    checking.show(session)
 
 
 ACTIONS: Mapping[str, Callable[..., Any]] = {

@@ -17,9 +17,12 @@ from layerdoit import config as configuration
 from layerdoit.core.console import warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.core.signals import Ended, exit_when_signalled
+from layerdoit.flows.session import Session
 from layerdoit.front.loading import Loading, loading
 from layerdoit.front.uptodate import Current
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
+from layerdoit.project.snapshot import Tree
 
 Params = tuple[dict[str, Any], ...]
 
@@ -188,13 +191,13 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
                 f'layerdoit.tasks: there is no folder "{root}"',
                 hint="give the folder of a Rust project, relative to the dodo.py",
             )
-        project = Project(root, variables())
-        project.prefix = prefix
-        project.asked = " ".join(word for word in run.to_run if not word.startswith("-")) if run else ""
-        _ = project.config
+        asked = " ".join(word for word in run.to_run if not word.startswith("-")) if run else ""
+        session = Session(Run(asked, prefix), Project.open(root, variables()))
     except (LayerdoitError, OSError) as error:
         raise InvalidTask(str(as_error(error))) from None
-    files = _file_deps(project)
+    if run is not None and run.command.name == "run":
+        session.engine.ask_platform()
+    files = _file_deps(session.tree)
     groups = set()
     for task in TASKS:
         group, _, name = task.name.partition(":")
@@ -206,11 +209,11 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
                 "doc": "Clear this project's caches, by level.",
                 "meta": {"on_request": True},
             }
-        described = _task(project, task, prefix, files.get(task.name, ()))
+        described = _task(session, task, prefix, files.get(task.name, ()))
         if not task.on_request:
             # `doit info` shows the files.
             vouches = run is None or run.command.name != "info"
-            described["uptodate"] = [Current(project, task.name, vouches=vouches)]
+            described["uptodate"] = [Current(session, task.name, vouches=vouches)]
         yield described
     if prefix:
         yield {
@@ -248,12 +251,12 @@ def as_typed(text: str, prefix: str) -> str:
     return re.sub(rf"\bdoit (?=(?:{names})\b)", f"doit {prefix}:", text) if prefix else text
 
 
-def _task(project: Project, task: TaskDoc, prefix: str, files: Sequence[str]) -> dict[str, Any]:
+def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) -> dict[str, Any]:
     from layerdoit.front import actions
 
     group, _, name = task.name.partition(":")
     action = actions.ACTIONS[group]
-    arguments = [project, name] if name else [project]
+    arguments = [session, name] if name else [session]
     described: dict[str, Any] = {
         "basename": _named(prefix, group),
         "actions": [(Guarded(action, prefix), arguments)],
@@ -305,20 +308,20 @@ _TOOLCHAIN_FILES = ("rust-toolchain.toml", "rust-toolchain")
 _MANIFESTS = ("/Cargo.toml", "/Cargo.lock", "/.cargo/config.toml", "/.cargo/config")
 
 
-def _file_deps(project: Project) -> Mapping[str, Sequence[str]]:
+def _file_deps(tree: Tree) -> Mapping[str, Sequence[str]]:
     """What each layer is made from, for `doit info` and `doit list -s`.
 
     A tree that cannot be read has none: the action says why.
     """
     try:
-        files = project.all_sources.host_files()
+        files = tree.all_sources.host_files()
     except LayerdoitError:
         return {}
-    toolchain = [str(path) for name in _TOOLCHAIN_FILES if (path := project.root / name).is_file()]
+    toolchain = [str(path) for name in _TOOLCHAIN_FILES if (path := tree.project.root / name).is_file()]
     return {
-        "base": [str(project.dockerfile("base")), *toolchain, *map(str, project.config.source)],
-        "deps": [str(project.dockerfile("deps")), *(path for path in files if path.endswith(_MANIFESTS))],
-        "app": [str(project.dockerfile("app")), *files],
+        "base": [str(tree.dockerfile("base")), *toolchain, *map(str, tree.project.config.source)],
+        "deps": [str(tree.dockerfile("deps")), *(path for path in files if path.endswith(_MANIFESTS))],
+        "app": [str(tree.dockerfile("app")), *files],
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from layerdoit.build.planning import plan_of
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.layers.key import IMAGES
-from layerdoit.project.project import Project
+from layerdoit.project import question
+
+if TYPE_CHECKING:
+    from layerdoit.flows.session import Session
 
 
 class Vouched(set[str]):
@@ -35,8 +37,8 @@ class Current:
     `vouches`: the task's files are not looked at, nor shown, when it is.
     """
 
-    def __init__(self, project: Project, layer: str, *, vouches: bool) -> None:
-        self._project = project
+    def __init__(self, session: Session, layer: str, *, vouches: bool) -> None:
+        self._session = session
         self._layer = layer
         self._vouches = vouches
 
@@ -51,24 +53,25 @@ class Current:
         return there
 
     def _there(self) -> bool:
-        project = self._project
+        session = self._session
         # After a build the last task runs, to say what the image is called.
-        if self._layer == "image" and project.told:
+        if self._layer == "image" and session.run.reported:
             return False
-        plan = plan_of(project)
+        plan = session.plan
         if self._layer != "image":
             return all(plan.step(name).action == "reuse" for name in IMAGES[self._layer])
         if plan.changes:
             return False
         # Back on a branch whose images are there: the next change is told from these.
-        project.state.remember(project.variant, {step.spec.layer: step.spec.key for step in plan.steps})
+        project = session.project
+        project.state.remember(question.variant(project), {step.spec.layer: step.spec.key for step in plan.steps})
         app, git = plan.step("app").spec, project.checkout
-        if project.images.untagged(app.tag, project.repository, project.tags):
+        if session.engine.images.untagged(app.tag, app.repository, project.tags):
             return False
         if git is not None and not project.state.asked_last(app.key, git.branch):
             from layerdoit.project import branches
 
-            branches.met(project, app)
+            branches.met(project, session.engine.images, app)
         return True
 
     def __repr__(self) -> str:

@@ -3,87 +3,58 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
-from layerdoit.core.errors import Interrupted, LayerdoitError
+from layerdoit.core.errors import Interrupted
 from layerdoit.core.version import __version__
 from layerdoit.history import crates
-from layerdoit.history.records import Ended, LayerRecord, Run, save
+from layerdoit.history.records import Ended, LayerRecord, save
+from layerdoit.history.records import Run as RunRecord
 
 if TYPE_CHECKING:
     from layerdoit.layers.plan import Outcome, Plan, Step
-    from layerdoit.project.project import Project
+    from layerdoit.project.inputs import Inputs
+    from layerdoit.project.run import Run
 
 
-class _Git(threading.Thread):
-    """The commit, and whether the tree differs from it; asked for while the builder works."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(daemon=True)
-        self._root = root
-        self._commit: str | None = None
-        self._dirty: bool | None = None
-        self.start()
-
-    def run(self) -> None:
-        from layerdoit.core.process import capture_quick
-
-        command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", "."]
-        try:
-            lines = capture_quick(command, cwd=self._root).decode(errors="replace").splitlines()
-        except LayerdoitError:
-            return
-        oid = next((line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")), "")
-        self._commit = oid if oid.isalnum() else None
-        self._dirty = any(not line.startswith("# ") for line in lines)
-
-    def answer(self) -> tuple[str | None, bool | None]:
-        """Both None outside a repository."""
-        self.join()
-        return self._commit, self._dirty
-
-
-_git: WeakKeyDictionary[Project, _Git] = WeakKeyDictionary()
-
-
-def begin(project: Project) -> None:
+def begin(run: Run, inputs: Inputs) -> None:
     """Something is about to be done: find out what takes a while, meanwhile."""
-    if project not in _git:
-        _git[project] = _Git(project.root)
+    run.head(inputs.project.root)
 
 
-def layers(project: Project, plan: Plan, outcomes: Sequence[Outcome]) -> None:
+def layers(run: Run, inputs: Inputs, plan: Plan, outcomes: Sequence[Outcome]) -> None:
     """What was done, and of the other layers which were there already."""
     done = {outcome.step.spec.layer for outcome in outcomes}
     hits = [step for step in plan.steps if step.action == "reuse" and step.spec.layer not in done]
     rows = [*map(_of_outcome, outcomes), *map(_of_hit, hits)]
-    save(project.state.folder, _run(project, "ok"), rows, project.spent, _cooked(project, outcomes))
+    save(inputs.project.state.folder, _record(run, inputs, "ok"), rows, run.spent, _cooked(inputs, outcomes))
 
 
-def failure(project: Project, outcomes: Sequence[Outcome], step: Step, error: BaseException, seconds: float) -> None:
+def failure(
+    run: Run, inputs: Inputs, outcomes: Sequence[Outcome], step: Step, error: BaseException, seconds: float
+) -> None:
     """A layer did not come about; what was done before it counts."""
     ended = how_it_ended(error)
     lost = LayerRecord(step.spec.layer, step.spec.key, step.action, False, seconds, reasons=step.reasons, outcome=ended)
-    run = _run(project, ended, step.spec.layer, str(error))
-    save(project.state.folder, run, [*map(_of_outcome, outcomes), lost], project.spent, _cooked(project, outcomes))
+    record = _record(run, inputs, ended, step.spec.layer, str(error))
+    rows = [*map(_of_outcome, outcomes), lost]
+    save(inputs.project.state.folder, record, rows, run.spent, _cooked(inputs, outcomes))
 
 
 def deployment(
-    project: Project, plan: Plan | None, phases: Mapping[str, float], failed_in: str | None, error: BaseException | None
+    run: Run,
+    inputs: Inputs,
+    plan: Plan | None,
+    phases: Mapping[str, float],
+    failed_in: str | None,
+    error: BaseException | None,
 ) -> None:
     """What happened to the container."""
-    run = _run(project, how_it_ended(error), failed_in, None if error is None else str(error))
-    save(
-        project.state.folder,
-        run,
-        [_of_hit(step) for step in plan.steps if step.action == "reuse"] if plan else [],
-        phases,
-    )
+    record = _record(run, inputs, how_it_ended(error), failed_in, None if error is None else str(error))
+    hits = [_of_hit(step) for step in plan.steps if step.action == "reuse"] if plan else []
+    save(inputs.project.state.folder, record, hits, phases)
 
 
 def how_it_ended(error: BaseException | None) -> Ended:
@@ -94,20 +65,16 @@ def how_it_ended(error: BaseException | None) -> Ended:
     return "interrupted" if signalled else "failed"
 
 
-def token(project: Project) -> str:
-    """The name of this run: equal in the processes of one `doit -n` where they are forked."""
-    return f"{project.begun:x}"
-
-
-def _run(project: Project, outcome: Ended, failed_in: str | None = None, error: str | None = None) -> Run:
-    begin(project)
-    commit, dirty = _git[project].answer()
-    begun = project.begun / 1e9
-    return Run(
-        token(project),
+def _record(
+    run: Run, inputs: Inputs, outcome: Ended, failed_in: str | None = None, error: str | None = None
+) -> RunRecord:
+    commit, dirty = run.head(inputs.project.root).answer()
+    begun = run.begun / 1e9
+    return RunRecord(
+        run.token,
         begun,
-        project.asked,
-        project.variant,
+        run.asked,
+        inputs.variant,
         os.uname().nodename,
         __version__,
         time.time() - begun,
@@ -119,10 +86,10 @@ def _run(project: Project, outcome: Ended, failed_in: str | None = None, error: 
     )
 
 
-def _cooked(project: Project, outcomes: Sequence[Outcome]) -> Sequence[crates.Crate]:
+def _cooked(inputs: Inputs, outcomes: Sequence[Outcome]) -> Sequence[crates.Crate]:
     """The crates that the deps layer's build named; its stubs do not count."""
     said = [line for outcome in outcomes if outcome.step.spec.layer == "deps" for line in outcome.crates]
-    external = {(package.name, package.version) for package in project.lock.external} if said else set()
+    external = {(package.name, package.version) for package in inputs.tree.lock.external} if said else set()
     return crates.read(said, external)
 
 

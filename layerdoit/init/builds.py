@@ -10,16 +10,16 @@ from layerdoit.init.items import Item
 
 if TYPE_CHECKING:
     from layerdoit.cargo.manifest import Workspace
-    from layerdoit.cargo.selection import BuildOptions
+    from layerdoit.cargo.options import Options
 
 
-def cargo_options(workspace: Workspace, hints: Sequence[Hint]) -> BuildOptions:
+def cargo_options(workspace: Workspace, hints: Sequence[Hint]) -> Options:
     """The features that existing files build with, as far as they agree and the workspace has them."""
-    from layerdoit.cargo.selection import BuildOptions
+    from layerdoit.cargo.options import Options
 
     active = [item for item in features(workspace, hints) if item.active]
     settings = {item.path for item in active}
-    return BuildOptions(
+    return Options(
         features=tuple(item.value for item in active if item.path == "features"),
         all_features="all_features" in settings,
         default_features="default_features" not in settings,

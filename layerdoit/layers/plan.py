@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from layerdoit.layers.key import Spec
 from layerdoit.layers.specs import deps as deps_layer
 from layerdoit.layers.words import difference
 
 Action = Literal["reuse", "pull", "build"]
+
+UP_TO_DATE: Final = ("image is up to date",)
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,18 @@ class Present:
 
 @dataclass(frozen=True)
 class Step:
-    """One layer's part of the plan. `parent`: the deps image to cook from."""
+    """One layer's part of the plan.
+
+    `parent`: the deps image to cook from; `replaces`: an image of that key is there;
+    `from_scratch`: nothing of an earlier build is used.
+    """
 
     spec: Spec
     action: Action
     reasons: tuple[str, ...]
     parent: deps_layer.Cooked | None = None
+    replaces: bool = False
+    from_scratch: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The documented form."""
@@ -91,7 +99,18 @@ class Plan:
         """The same, with these layers built from nothing whether they are there or not; each with the reason."""
         return Plan(
             tuple(
-                Step(step.spec, "build", (layers[step.spec.layer],)) if step.spec.layer in layers else step
+                Step(step.spec, "build", (layers[name],), replaces=True, from_scratch=True)
+                if (name := step.spec.layer) in layers
+                else step
+                for step in self.steps
+            )
+        )
+
+    def done(self, layers: Collection[str]) -> Plan:
+        """The plan once the images of these layers are there."""
+        return Plan(
+            tuple(
+                Step(step.spec, "reuse", UP_TO_DATE) if step.spec.layer in layers and step.action != "reuse" else step
                 for step in self.steps
             )
         )
@@ -124,9 +143,9 @@ def _step(spec: Spec, present: Present, max_chain: int) -> Step:
         itself = next((image for image in present.cooked if image.key == spec.key and image.depth < max_chain), None)
         named = ", ".join(present.lacking[:3]) + (", …" if len(present.lacking) > 3 else "")
         reason = f"its index lacks, of Cargo.lock: {named}"
-        return Step(spec, "build", (reason,), itself)
+        return Step(spec, "build", (reason,), itself, replaces=True)
     if spec.tag in present.local:
-        return Step(spec, "reuse", ("image is up to date",))
+        return Step(spec, "reuse", UP_TO_DATE)
     if spec.tag in present.remote:
         return Step(spec, "pull", ("the registry has it", *_why(spec, present)))
     parent = None

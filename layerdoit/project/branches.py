@@ -17,7 +17,7 @@ from layerdoit.engine.images import PREFIX
 from layerdoit.engine.mounts import checkout_of, this_host
 
 if TYPE_CHECKING:
-    from layerdoit.engine.images import Image
+    from layerdoit.engine.images import Image, Images
     from layerdoit.layers.key import Spec
     from layerdoit.project.project import Project
 
@@ -52,12 +52,12 @@ def note(project: Project, key: str) -> None:
     project.state.keep_note(_FILE, dict(latest))
 
 
-def met(project: Project, app: Spec) -> None:
+def met(project: Project, images: Images, app: Spec) -> None:
     """The present branch asks for an app image that is there and has its tags, as after a fast-forward.
 
     Who asked last is kept: a run with nothing to do, on the same branch, need not come here (`State.asked_last`).
     """
-    built_on = project.images.labels([app.tag]).get(app.tag, {}).get(PREFIX + "branch", "")
+    built_on = images.labels([app.tag]).get(app.tag, {}).get(PREFIX + "branch", "")
     if built_on not in ("", _branch(project)):
         note(project, app.key)
     project.state.note_asked(app.key, _branch(project))

@@ -1,4 +1,4 @@
-"""What the last run found out about a tree, believed while the tree, the configuration and the toolchain are the same.
+"""The last run's answer, believed while everything that it follows from is the same.
 
 It spares a run with nothing to do the reading of manifests and Cargo.lock. Deleting it costs some milliseconds.
 """
@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerdoit.core import files
 from layerdoit.layers.key import Spec
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
 
 @dataclass(frozen=True)
-class Known:
+class Answer:
     """`signature`: of all facts that the rest follows from. `specs`: (layer, key, repository). `locked`: the label."""
 
     signature: str
@@ -36,23 +39,23 @@ class Known:
 
 
 def file(folder: Path, settings: str) -> Path:
-    """Where the knowledge about one set of settings is kept."""
+    """Where the answer for one set of settings is kept."""
     return folder / f"known-{hashlib.sha256(settings.encode()).hexdigest()[:12]}.json"
 
 
-def read(path: Path) -> Known | None:
-    """The last run's knowledge; None when there is none."""
+def read(path: Path) -> Answer | None:
+    """The last run's answer; None when there is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         specs = tuple((str(a), str(b), str(c)) for a, b, c in found["specs"])
-        return Known(found["signature"], int(found["ups"]), tuple(found["outside"]), specs, str(found["locked"]))
+        return Answer(found["signature"], int(found["ups"]), tuple(found["outside"]), specs, str(found["locked"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def write(path: Path, known: Known) -> None:
+def write(path: Path, answer: Answer) -> None:
     """Keep it for the next run."""
-    files.write(path, json.dumps(asdict(known)))
+    files.write_json(path, asdict(answer))
 
 
 def signature(parts: Sequence[str]) -> str:

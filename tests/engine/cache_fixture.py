@@ -12,8 +12,13 @@ from typing import Any
 import pytest
 
 from layerdoit.engine import mounts
+from layerdoit.engine.api import builder_name
+from layerdoit.engine.handle import Engine
 from layerdoit.engine.images import PREFIX
+from layerdoit.flows.session import Session
+from layerdoit.project.inputs import Inputs
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 from tests.engine.static_program import program
 
 # Images are of one program: appends to the file that it is given; without one, it waits for the end of its input.
@@ -104,22 +109,36 @@ def _listed(needle: str) -> dict[str, str]:
     return found
 
 
+def opened(root: Path) -> Session:
+    """A project as a new run opens it."""
+    return Session(Run(), Project.open(root, {}))
+
+
+def parts(session: Session) -> tuple[Inputs, Engine]:
+    """What clearing asks for."""
+    return session.inputs, session.engine
+
+
 @dataclass
 class Ours:
     """A project with an image of each layer for its tree as it is, and an older app image that is deployed."""
 
-    project: Project
+    session: Session
     name: str
     client: Any
     context: Path
+
+    @property
+    def parts(self) -> tuple[Inputs, Engine]:
+        return parts(self.session)
 
     @property
     def mount(self) -> str:
         return f"layerdoit/{self.name}/0123abcd/dev/host"
 
     def make(self) -> None:
-        runtime = next(spec.key for spec in self.project.specs if spec.layer == "runtime")
-        for spec in self.project.specs:
+        runtime = next(spec.key for spec in self.session.inputs.specs if spec.layer == "runtime")
+        for spec in self.session.inputs.specs:
             self.layer(spec.layer, spec.key, runtime)
         self.client.images.get(self.tag("app")).tag(self.name, "latest")
 
@@ -139,18 +158,18 @@ class Ours:
 
     def deploy_older(self) -> str:
         """A container of an app image that the tree no longer asks for."""
-        runtime = next(spec.key for spec in self.project.specs if spec.layer == "runtime")
+        runtime = next(spec.key for spec in self.session.inputs.specs if spec.layer == "runtime")
         tag = self.layer("app", "f" * 64, runtime)
         labels = {f"{PREFIX}project": self.name, f"{PREFIX}deployment": "web"}
         self.client.containers.run(tag, detach=True, stdin_open=True, name=f"{self.name}-web", labels=labels)
         return tag
 
     def tag(self, layer: str) -> str:
-        return next(spec.tag for spec in self.project.specs if spec.layer == layer)
+        return next(spec.tag for spec in self.session.inputs.specs if spec.layer == layer)
 
     def layers_there(self) -> set[str]:
         """Layers whose image for the present tree is there."""
-        return {spec.layer for spec in self.project.specs if self.project.images.inspect(spec.tag)}
+        return {spec.layer for spec in self.session.inputs.specs if self.session.engine.images.inspect(spec.tag)}
 
     def mounts_there(self) -> int:
         return len(records(f'with id "/{self.mount}"'))
@@ -169,7 +188,7 @@ def clean_up(client: Any, *projects: str) -> None:
             for reference in image.tags or [image.id]:
                 client.images.remove(reference)
         for record in records(f"layerdoit/{name}/"):
-            mounts.prune(record)
+            mounts.prune(record, builder_name())
 
 
 @pytest.fixture
@@ -180,11 +199,11 @@ def ours(docker_engine: Any, tool: Path, tmp_path: Path) -> Iterator[Ours]:
     (root / "src/main.rs").write_text("fn main() {}\n")
     (root / "Cargo.toml").write_text(f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n')
     (root / "Cargo.lock").write_text(f'version = 4\n\n[[package]]\nname = "{name}"\nversion = "0.1.0"\n')
-    project = Project(root, {})
-    made = Ours(project, name, docker_engine, context_of(tmp_path / "context", tool, name, LAYERS))
+    session = opened(root)
+    made = Ours(session, name, docker_engine, context_of(tmp_path / "context", tool, name, LAYERS))
     made.make()
     yield made
-    connection = getattr(project.images._api, "_connection", None)
+    connection = getattr(session.engine.api, "_connection", None)
     if connection is not None:
         connection.close()
     clean_up(docker_engine, name)
@@ -247,4 +266,4 @@ def neighbours(docker_engine: Any, tool: Path, tmp_path: Path, ours: Ours) -> It
     for (_, tag, _, identity), name in zip(builds, names, strict=True):
         docker_engine.images.remove(tag)
         for record in records(f'with id "/{identity}"') | records(f'with id "//of-{name}"'):
-            mounts.prune(record)
+            mounts.prune(record, builder_name())

@@ -19,10 +19,13 @@ from typing import Any
 
 import pytest
 
-from layerdoit.build import execute as build
 from layerdoit.engine import api, images, mounts
+from layerdoit.flows.ensure import ensure
+from layerdoit.flows.session import Ask, Session
 from layerdoit.layers.plan import Outcome
+from layerdoit.project import question
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 from tests.engine.cache_fixture import tool
 from tests.engine.cycle_fixture import parents
 from tests.engine.registry_fixture import official, registry
@@ -55,7 +58,7 @@ class Checkout:
         self.root = root
         self.name = name
         self._engine = engine
-        self._projects: list[Project] = []
+        self._sessions: list[Session] = []
 
     # --- the tree ----------------------------------------------------------------------------------------------------
 
@@ -116,22 +119,22 @@ class Checkout:
 
     # --- building ----------------------------------------------------------------------------------------------------
 
-    def project(self, **variables: str) -> Project:
-        """The facts as a new run would read them; its connection to the engine is closed in the end."""
-        self._projects.append(Project(self.root, variables))
-        return self._projects[-1]
+    def session(self, ask: Ask = question.build, variables: Mapping[str, str] = {}) -> Session:
+        """The project as a new run would open it; its connection to the engine is closed in the end."""
+        self._sessions.append(Session(Run(), Project.open(self.root, variables), ask))
+        return self._sessions[-1]
 
     def build(self, **variables: str) -> dict[str, Outcome]:
         """All layers, in this process; what became of each."""
-        project = self.project(**variables)
+        session = self.session(variables=variables)
         try:
             return {
                 outcome.step.spec.layer: outcome
                 for layer in ("base", "deps", "app")
-                for outcome in build.ensure(project, layer)
+                for outcome in ensure(session, layer)
             }
         finally:
-            self._forget_projects()
+            self._forget_sessions()
 
     def environment(self) -> dict[str, str]:
         """For children: nothing of the test run's own doit or pytest."""
@@ -194,21 +197,21 @@ class Checkout:
         """The log files of a layer, oldest first."""
         return sorted((self.root / ".layerdoit/logs").glob(f"*-{layer}.log"), key=lambda path: path.stat().st_mtime_ns)
 
-    def _forget_projects(self) -> None:
-        while self._projects:
-            project = self._projects.pop()
-            if "images" in project.__dict__:
-                hang_up(project.images)
+    def _forget_sessions(self) -> None:
+        while self._sessions:
+            engine = self._sessions.pop().engine
+            if "images" in engine.__dict__:
+                hang_up(engine.images)
 
     def remove(self) -> None:
         """Take away every image and cache mount of this project."""
-        self._forget_projects()
+        self._forget_sessions()
         with engine_images() as found:
             references = [name for image in found.of_project(self.name) for name in image.tags or (image.id,)]
         if references:
             subprocess.run(["docker", "image", "rm", "--force", *references], capture_output=True, check=False)
-        for mount in mounts.of_project(self.name):
-            mounts.prune(mount.record)
+        for mount in mounts.of_project(self.name, api.builder_name()):
+            mounts.prune(mount.record, api.builder_name())
 
 
 def hang_up(used: images.Images) -> None:
@@ -256,7 +259,7 @@ def one_base_for_all(docker_engine: Any, tmp_path_factory: pytest.TempPathFactor
             one.write(TINY)
             one.configure()
             try:
-                build.ensure(one.project(), "base")
+                ensure(one.session(), "base")
             finally:
                 one.remove()
             (run / "base.there").touch()

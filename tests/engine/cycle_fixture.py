@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerdoit.build import execute
 from layerdoit.engine import mounts
+from layerdoit.engine.api import builder_name
+from layerdoit.flows.ensure import ensure
 from layerdoit.history.export import as_json
 from tests.cli.scratch import LOCK, MAIN, MANIFEST, Crate, docker, remove_containers
 from tests.ports import PORT
@@ -54,10 +55,10 @@ def parents(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Ite
     one = Checkout(tmp_path_factory.mktemp("parents"), f"lt-parents-{os.getpid()}", docker_engine)
     one.write(FILES)
     one.configure()
-    found = {done.step.spec.layer: done.step.spec.tag for done in execute.ensure(one.project(), "base")}
+    found = {done.step.spec.layer: done.step.spec.tag for done in ensure(one.session(), "base")}
     for layer, tag in found.items():
         docker_engine.images.get(tag).tag(f"{one.name}-{layer}", "1")
-    one._forget_projects()
+    one._forget_sessions()
     yield f"base:\n  image: {one.name}-base:1\n  runtime_image: {one.name}-runtime:1\n"
     for layer in found:
         docker_engine.images.remove(f"{one.name}-{layer}:1")
@@ -92,7 +93,9 @@ def left_over(one: Checkout) -> list[str]:
 
 
 def mount_ids(one: Checkout) -> list[str]:
-    return sorted(mount.id.partition("@")[0].rpartition("/")[2] for mount in mounts.of_project(one.name))
+    return sorted(
+        mount.id.partition("@")[0].rpartition("/")[2] for mount in mounts.of_project(one.name, builder_name())
+    )
 
 
 def last(one: Checkout) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerdoit.bench import buildkit, sessions
+from layerdoit.bench import buildkit, scratch
 from layerdoit.history import benchmarks
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def tree(root: Path) -> dict[str, tuple[Any, ...]]:
 def left(one: Checkout) -> list[str]:
     """What names a benchmark of this project: images, tags, containers, BuildKit's records, processes, folders."""
     known = [*buildkit.names(), *(record.description for record in buildkit.records())]
-    known += [name for _, name in sessions._processes()]
+    known += [name for _, name in scratch._processes()]
     return [text for text in known if f"{one.name}-bench-" in text]
 
 
@@ -92,7 +92,7 @@ def building(one: Checkout) -> Callable[[], bool]:
     """Whether a build of the benchmark runs."""
 
     def there() -> bool:
-        for pid, name in sessions._processes():
+        for pid, name in scratch._processes():
             try:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             except OSError:
@@ -149,12 +149,12 @@ def test_what_a_killed_one_left_is_removed_by_the_next(
     one = prepared(checkout, tmp_path, monkeypatch)
     before, tags = tree(one.root), one.tags()
     run = begun(one)
-    assert sessions.leftovers(one.name) == [], "it runs"
+    assert scratch.leftovers(one.name) == [], "it runs"
     os.kill(run.pid, signal.SIGKILL)
     # What it started holds its ends of the pipes.
     run.wait(timeout=60)
     assert tree(one.root) == before
-    assert len(sessions.leftovers(one.name)) == 1
+    assert len(scratch.leftovers(one.name)) == 1
     assert left(one)
     assert list((tmp_path / "temporary").iterdir())
     done = one.doit("layers", "bench", "--against", "mount", "--scenarios", "cold", "--runs", "1")

@@ -32,7 +32,7 @@ def toolchain_file(release: str, *targets: str) -> dict[str, str]:
 
 
 def keys(checkout: Checkout, **variables: str) -> dict[str, str]:
-    return {spec.layer: spec.key for spec in checkout.project(**variables).specs}
+    return {spec.layer: spec.key for spec in checkout.session(variables=variables).inputs.specs}
 
 
 def label(checkout: Checkout, tag: str, name: str) -> str:

@@ -40,7 +40,7 @@ def test_each_level_clears_what_it_says_and_nothing_of_others(ours: Ours, neighb
         ours.make()
         assert ours.layers_there() == {"base", "runtime", "deps", "app"}
         assert ours.mounts_there() > 0
-        assert clear.run(ours.project, level, yes=True, dry_run=False) == 0
+        assert clear.run(*ours.parts, level, yes=True, dry_run=False) == 0
         assert ours.layers_there() == KEPT[level], level
         assert ours.mounts_there() == 0
         assert ours.client.images.get(deployed).id == image
@@ -49,14 +49,14 @@ def test_each_level_clears_what_it_says_and_nothing_of_others(ours: Ours, neighb
         assert neighbours.rebuild() == [], level
         assert neighbours.state() == before, level
     ours.client.containers.get(f"{ours.name}-web").remove(force=True)
-    assert clear.run(ours.project, "nuke", yes=True, dry_run=False) == 0
+    assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
     assert ours.everything() == ([], 0)
     assert neighbours.state() == before
 
 
 def test_the_table_tells_what_is_there(ours: Ours) -> None:
     ours.deploy_older()
-    found = usage.gather(ours.project)
+    found = usage.gather(*ours.parts)
     assert [image.layer for image in found.images] == ["base", "runtime", "deps", "app", "app"]
     assert found.warm == {"base": True, "runtime": True, "deps": True, "app": True}
     assert {image.tags for image in found.images if image.layer == "app" and image.current} == {
@@ -81,7 +81,7 @@ def test_without_a_terminal_and_without_yes_nothing_changes(
     before = ours.everything()
     for level in ("hard", "nuke"):
         monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
-        assert clear.run(ours.project, level, yes=False, dry_run=False) != 0
+        assert clear.run(*ours.parts, level, yes=False, dry_run=False) != 0
         assert ours.everything() == before
         assert "--yes" in capsys.readouterr().err
 
@@ -91,16 +91,16 @@ def test_a_mount_that_is_hidden_for_a_moment_is_cleared(
     ours: Ours, monkeypatch: pytest.MonkeyPatch, hidden: int
 ) -> None:
     """As BuildKit does while it measures the mount for another process: in the first listing, or in the next."""
-    runtime = next(spec.key for spec in ours.project.specs if spec.layer == "runtime")
+    runtime = next(spec.key for spec in ours.session.inputs.specs if spec.layer == "runtime")
     ours.layer("app", "e" * 64, runtime, mount=ours.mount)
     real, asked = mounts.of_project, itertools.count(1)
 
-    def listed(project: str, builder: str | None = None) -> tuple[mounts.Mount, ...]:
+    def listed(project: str, builder: str) -> tuple[mounts.Mount, ...]:
         return () if next(asked) == hidden else real(project, builder)
 
     monkeypatch.setattr(mounts, "of_project", listed)
     monkeypatch.setattr(mounts, "checkout_of", lambda _root: "0123abcd")
-    assert clear.run(ours.project, "medium", yes=True, dry_run=False) == 0
+    assert clear.run(*ours.parts, "medium", yes=True, dry_run=False) == 0
     assert ours.mounts_there() == 0
 
 
@@ -111,20 +111,20 @@ def test_on_a_terminal_only_yes_clears(ours: Ours, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(sys, "stdin", terminal)
         for answer in ("n", "", "yep"):
             os.write(leader, f"{answer}\n".encode())
-            assert clear.run(ours.project, "hard", yes=False, dry_run=False) != 0
+            assert clear.run(*ours.parts, "hard", yes=False, dry_run=False) != 0
             assert ours.everything() == before
         os.write(leader, b"y\n")
-        assert clear.run(ours.project, "hard", yes=False, dry_run=False) == 0
+        assert clear.run(*ours.parts, "hard", yes=False, dry_run=False) == 0
     os.close(leader)
     assert ours.layers_there() == {"base", "runtime"}
 
 
 def test_a_dry_run_shows_and_changes_nothing(ours: Ours, capsys: pytest.CaptureFixture[str]) -> None:
     before = ours.everything()
-    assert clear.run(ours.project, "nuke", yes=True, dry_run=True) == 0
+    assert clear.run(*ours.parts, "nuke", yes=True, dry_run=True) == 0
     assert ours.everything() == before
     shown = capsys.readouterr().out
-    assert all(spec.tag in shown for spec in ours.project.specs)
+    assert all(spec.tag in shown for spec in ours.session.inputs.specs)
 
 
 def test_tags_and_images_that_others_made_of_ours_stay(ours: Ours, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_tags_and_images_that_others_made_of_ours_stay(ours: Ours, tmp_path: Pat
     derived.mkdir()
     (derived / "Dockerfile").write_text(f"FROM {ours.tag('app')}\nCOPY Dockerfile /more\n")
     build(derived, f"{ours.name}-debug:1", {}, "--tag", f"{ours.name}:latest")
-    assert clear.run(ours.project, "nuke", yes=True, dry_run=False) == 0
+    assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
     assert ours.everything() == ([f"{ours.name}-debug:1", f"{ours.name}:latest", f"{ours.name}:v1.2"], 0)
     assert ours.client.images.get(f"{ours.name}:v1.2").id == app.id
 
@@ -143,7 +143,7 @@ def test_tags_and_images_that_others_made_of_ours_stay(ours: Ours, tmp_path: Pat
 def test_the_image_of_a_stopped_container_of_anybody_stays(ours: Ours) -> None:
     container = ours.client.containers.create(ours.tag("deps"), "/tool", name=f"{ours.name}-look")
     try:
-        assert clear.run(ours.project, "nuke", yes=True, dry_run=False) == 0
+        assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
         assert ours.layers_there() == {"deps"}
     finally:
         container.remove()
@@ -171,12 +171,14 @@ def test_the_engine_refuses_the_last_tag_of_what_runs(ours: Ours) -> None:
 def test_images_of_others_are_not_inspected(ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine may hold a thousand of them: it filters by label. Ours, and what is wanted, cost a question each."""
     asked: list[str] = []
-    inspect = ours.project.images.inspect
+    inspect = ours.session.engine.images.inspect
 
     def counted(reference: str) -> Mapping[str, Any] | None:
         asked.append(reference)
         return inspect(reference)
 
-    monkeypatch.setattr(ours.project.images, "inspect", counted)
-    found = usage.gather(ours.project)
-    assert sorted(asked) == sorted([*(image.id for image in found.images), *(spec.tag for spec in ours.project.specs)])
+    monkeypatch.setattr(ours.session.engine.images, "inspect", counted)
+    found = usage.gather(*ours.parts)
+    assert sorted(asked) == sorted(
+        [*(image.id for image in found.images), *(spec.tag for spec in ours.session.inputs.specs)]
+    )

@@ -13,8 +13,7 @@ import pytest
 
 from layerdoit.cache import clear, gc, levels, table, usage
 from layerdoit.engine import builders, mounts, removal
-from layerdoit.project.project import Project
-from tests.engine.cache_fixture import Neighbours, Ours, neighbours, ours
+from tests.engine.cache_fixture import Neighbours, Ours, neighbours, opened, ours, parts
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -47,7 +46,7 @@ def apps(ours: Ours) -> str:
 def test_only_what_a_deleted_branch_alone_left_goes(
     ours: Ours, neighbours: Neighbours, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = ours.project.root
+    root = ours.session.project.root
     git(root, "init", "-q", "-b", "main")
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "x")
@@ -68,25 +67,25 @@ def test_only_what_a_deleted_branch_alone_left_goes(
     ours.client.images.get(app("e", "feature/x")).tag(ours.name, "v1")
     container = ours.client.containers.create(app("f", "feature/x"), name=f"{ours.name}-look")
     try:
-        fresh = Project(root, {})
-        told = table.as_json(usage.gather(fresh), builders.of("default"))
+        fresh = opened(root)
+        told = table.as_json(usage.gather(*parts(fresh)), builders.of("default"))
         gone = {image["key"][0] for image in told["images"] if image["branch_gone"]}
         assert gone == {"a", "e", "f"}
         assert [image["key"][0] for image in told["images"] if image["id"] in told["stale"]["images"]] == ["a"]
-        text = table.render(usage.gather(fresh), builders.of("default"))
+        text = table.render(usage.gather(*parts(fresh)), builders.of("default"))
         assert "branch gone: feature/x" in text
         assert "branches that are gone hold up to" in text
-        assert gc.run(fresh, stale=True, yes=False, dry_run=True) == 0
+        assert gc.run(*parts(fresh), stale=True, yes=False, dry_run=True) == 0
         assert f"{ours.name}:app-{'a' * 12} (branch gone: feature/x)" in capsys.readouterr().out
         assert apps(ours) == "abcdef"
         git(root, "branch", "feature/x")
-        assert gc.run(fresh, stale=True, yes=True, dry_run=False) == 0
+        assert gc.run(*parts(fresh), stale=True, yes=True, dry_run=False) == 0
         assert apps(ours) == "abcdef", "it is there again"
         git(root, "pack-refs", "--all")
-        assert gc.run(fresh, stale=True, yes=True, dry_run=False) == 0
+        assert gc.run(*parts(fresh), stale=True, yes=True, dry_run=False) == 0
         assert apps(ours) == "abcdef"
         git(root, "branch", "-D", "feature/x")
-        assert gc.run(fresh, stale=True, yes=True, dry_run=False) == 0
+        assert gc.run(*parts(fresh), stale=True, yes=True, dry_run=False) == 0
         assert apps(ours) == "bcdef"
     finally:
         container.remove()
@@ -174,7 +173,7 @@ def test_a_fast_forward_with_nothing_to_do(checkout: Callable[..., Checkout]) ->
 def bare(ours: Ours) -> dict[str, set[str]]:
     """Ids of the project's images without a tag, by layer."""
     found: dict[str, set[str]] = {}
-    for image in ours.project.images.of_project(ours.name):
+    for image in ours.session.engine.images.of_project(ours.name):
         if not image.tags:
             found.setdefault(image.label("layer"), set()).add(image.id)
     return found
@@ -202,16 +201,16 @@ def test_what_lost_its_tag_goes_with_its_layer(
     again(ours, "second")
     before = neighbours.state()
     assert {layer: len(ids) for layer, ids in bare(ours).items()} == dict.fromkeys(levels.LAYERS["nuke"], 1)
-    assert "4 without a tag: later builds took it" in table.render(usage.gather(ours.project), builders.of("default"))
+    assert "4 without a tag: later builds took it" in table.render(usage.gather(*ours.parts), builders.of("default"))
     for level in levels.LEVELS:
         left = bare(ours)
-        clear.run(ours.project, level, yes=True, dry_run=True)
+        clear.run(*ours.parts, level, yes=True, dry_run=True)
         assert bare(ours) == left
         shown = capsys.readouterr().out
         gone = {image for layer, ids in left.items() for image in ids if layer in levels.LAYERS[level]}
         assert shown.count("<untagged>") == len(gone)
         assert all(image.removeprefix("sha256:")[:12] in shown for image in gone)
-        assert clear.run(ours.project, level, yes=True, dry_run=False) == 0
+        assert clear.run(*ours.parts, level, yes=True, dry_run=False) == 0
         assert {image for ids in bare(ours).values() for image in ids} == {
             image for ids in left.values() for image in ids
         } - gone, level
@@ -224,11 +223,11 @@ def test_what_lost_its_tag_goes_with_its_layer(
 def test_collecting_what_is_stale_takes_it_too(ours: Ours) -> None:
     again(ours, "second")
     tags = ours.everything()
-    assert "images without a tag hold up to" in gc.offer(usage.gather(ours.project))
-    assert gc.run(ours.project, stale=True, yes=True, dry_run=False) == 0
+    assert "images without a tag hold up to" in gc.offer(usage.gather(*ours.parts))
+    assert gc.run(*ours.parts, stale=True, yes=True, dry_run=False) == 0
     assert bare(ours) == {}
     assert ours.everything() == tags
-    assert gc.offer(usage.gather(ours.project)) == ""
+    assert gc.offer(usage.gather(*ours.parts)) == ""
 
 
 def test_what_others_made_of_ours_stays_without_a_tag(ours: Ours) -> None:
@@ -242,10 +241,10 @@ def test_what_others_made_of_ours_stays_without_a_tag(ours: Ours) -> None:
     container = ours.client.containers.create(old["deps"], "/tool", name=f"{ours.name}-look")
     try:
         again(ours, "second")
-        assert clear.run(ours.project, "nuke", yes=True, dry_run=False) == 0
+        assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
         left = {image for ids in bare(ours).values() for image in ids}
         assert left == made | {old["app"], old["runtime"], old["deps"], old["base"]}
-        shown = table.render(usage.gather(ours.project), builders.of("default"))
+        shown = table.render(usage.gather(*ours.parts), builders.of("default"))
         assert "7 without a tag of ours" in shown, "nothing bears a tag any more: what is ours cannot be told"
     finally:
         container.remove()

@@ -13,9 +13,11 @@ from layerdoit.build import execute
 from layerdoit.cache import clear, levels
 from layerdoit.core.errors import BuildError
 from layerdoit.engine import buildx
+from layerdoit.flows.ensure import ensure
 
 if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+    from tests.engine.cache_fixture import parts
+from tests.engine.conftest import Checkout
 
 New = Callable[..., "Checkout"]
 
@@ -40,7 +42,7 @@ def test_each_level_costs_what_the_table_says(checkout: New) -> None:
     everything = first["app"].counts["compiled"]
     assert everything > 1
     for number, level in enumerate(levels.LEVELS):
-        assert clear.run(one.project(), level, yes=True, dry_run=False) == 0
+        assert clear.run(*parts(one.session()), level, yes=True, dry_run=False) == 0
         assert made(one) == levels.LAYERS[level], level
         assert one.said(f"{one.name}:latest") == one.promised()
         assert made(one) == set(), level
@@ -91,12 +93,12 @@ def test_clearing_while_another_checkout_compiles(pair: tuple[Checkout, Checkout
     )
     run.send_signal(signal.SIGSTOP)  # the builder goes on
     try:
-        clear.run(one.project(), "nuke", yes=True, dry_run=False)
+        clear.run(*parts(one.session()), "nuke", yes=True, dry_run=False)
     finally:
         run.send_signal(signal.SIGCONT)
     out, err = run.communicate(timeout=120)
     assert run.returncode == 0, out + err
-    tag = next(spec.tag for spec in other.project().specs if spec.layer == "app")
+    tag = next(spec.tag for spec in other.session().inputs.specs if spec.layer == "app")
     assert other.said(tag) == other.promised()
     assert made(other) == {"base", "runtime", "deps"}, "those that were cleared"
     assert made(one) == {"app"}
@@ -110,11 +112,11 @@ def test_clearing_between_plan_and_build(pair: tuple[Checkout, Checkout], monkey
 
     def late(what: buildx.Build, *more: Any) -> buildx.Built:
         if not cleared:
-            cleared.append(clear.run(one.project(), "nuke", yes=True, dry_run=False))
+            cleared.append(clear.run(*parts(one.session()), "nuke", yes=True, dry_run=False))
         return real(what, *more)
 
     monkeypatch.setattr(buildx, "run", late)
-    outcomes = execute.ensure(other.project(), "app")
+    outcomes = ensure(other.session(), "app")
     assert cleared == [0]
     again = {outcome.step.spec.layer for outcome in outcomes if outcome.step.action != "reuse"}
     assert again == levels.LAYERS["nuke"]
@@ -128,11 +130,11 @@ def test_clearing_before_the_tags_are_given(pair: tuple[Checkout, Checkout], mon
 
     def late(*of: Any) -> bool:
         if not cleared:
-            cleared.append(clear.run(one.project(), "medium", yes=True, dry_run=False))
+            cleared.append(clear.run(*parts(one.session()), "medium", yes=True, dry_run=False))
         return real(*of)
 
     monkeypatch.setattr(execute, "give_tags", late)
-    execute.ensure(other.project(), "app")
+    ensure(other.session(), "app")
     assert cleared == [0]
     assert other.said(f"{other.name}:latest") == other.promised()
 
@@ -151,5 +153,5 @@ def test_a_build_that_fails_for_another_reason_is_not_tried_again(
     monkeypatch.setattr(buildx, "run", counted)
     other.write({MAIN_FILE: "fn main() { nonsense }"})
     with pytest.raises(BuildError, match="nonsense"):
-        execute.ensure(other.project(), "app")
+        ensure(other.session(), "app")
     assert tried == ["app"]

@@ -9,6 +9,7 @@ import pytest
 
 from layerdoit.core.errors import BuildError
 from layerdoit.flows import check
+from layerdoit.project import question
 from tests.engine.test_deps import BYTES, FNV, HTTP, MEMBERS, compiled, lock, right, using
 
 TEST = """\
@@ -29,7 +30,7 @@ fn value() -> String { lib::value() }
 
 def run(tree: Any) -> tuple[dict[str, str], list[str]]:
     """What was done to each layer, and what tests and clippy printed."""
-    outcomes, said = check.run(check.CheckProject(tree.root, {}))
+    outcomes, said = check.run(tree.session(question.check))
     return {outcome.step.spec.layer: outcome.step.action for outcome in outcomes}, said
 
 
@@ -76,7 +77,7 @@ def test_it_goes_on_from_what_the_build_compiled(checkout: Callable[..., Any]) -
     built = tree.build()["deps"].step.spec
     members = {"app", "lib", "stamp"}
     assert compiled(tree, "deps") - members == {"fnv", "itoa"}
-    outcomes, _ = check.run(check.CheckProject(tree.root, {}))
+    outcomes, _ = check.run(tree.session(question.check))
     cooked = next(outcome for outcome in outcomes if outcome.step.spec.layer == "deps")
     assert cooked.how == f"cooked from {built.tag}"
     assert compiled(tree, "deps") - members == {"bytes", "http"}

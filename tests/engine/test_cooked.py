@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit.build import planning
-from layerdoit.cargo import invocation
 from layerdoit.components import rust
 from layerdoit.engine import mounts
+from layerdoit.engine.api import builder_name
 from layerdoit.engine.images import PREFIX
 from layerdoit.flows import reporting
 
 if TYPE_CHECKING:
+    from layerdoit.flows.session import Session
     from layerdoit.layers.plan import Outcome
-    from layerdoit.project.project import Project
+    from layerdoit.project.inputs import Inputs
     from tests.engine.conftest import Checkout
 
 ITOA = {
@@ -162,8 +162,8 @@ def test_a_new_mount_meets_a_chain(checkout: Callable[..., Checkout]) -> None:
     built(one)
     one.write({"Cargo.lock": lock(NEW)})
     assert built(one).outcomes["deps"].step.parent is not None
-    for mount in mounts.of_project(one.name):
-        mounts.prune(mount.record)
+    for mount in mounts.of_project(one.name, builder_name()):
+        mounts.prune(mount.record, builder_name())
     one.replace("app/src/main.rs", "12", "13")
     again = built(one)
     assert again.outcomes["app"].not_fresh == ()
@@ -214,9 +214,9 @@ def test_a_member_that_is_not_built_brings_its_dependencies_into_the_index_only(
     assert {outcome.step.action for outcome in built(one).outcomes.values()} == {"reuse"}
 
 
-def deps_tag(project: Project) -> str:
+def deps_tag(session: Session) -> str:
     """The deps layer of a project as it stands."""
-    return planning.plan_of(project).step("deps").spec.tag
+    return session.plan.step("deps").spec.tag
 
 
 def test_what_dependencies_do_not_see_leaves_them_and_flags_and_profiles_do_not(
@@ -239,26 +239,26 @@ def test_what_dependencies_do_not_see_leaves_them_and_flags_and_profiles_do_not(
     assert third.compiled["deps"] >= EXTERNAL
     assert third.outcomes["app"].counts["external"] == 0
     configure(one)
-    assert deps_tag(one.project()) == first.tag("deps")
+    assert deps_tag(one.session()) == first.tag("deps")
 
     one.replace("Cargo.toml", "debug = 0", "debug = 0\nopt-level = 1")
-    assert deps_tag(one.project()) != first.tag("deps")
+    assert deps_tag(one.session()) != first.tag("deps")
     one.replace("Cargo.toml", "debug = 0\nopt-level = 1", "debug = 0")
     release = built(one, PROFILE="release")
     assert release.tag("deps") != first.tag("deps")
     assert release.compiled["deps"] >= EXTERNAL
     assert release.outcomes["app"].counts["external"] == 0
-    assert deps_tag(one.project()) == first.tag("deps")
+    assert deps_tag(one.session()) == first.tag("deps")
 
 
 def test_an_external_crate_that_the_app_compiles_is_named(
     checkout: Callable[..., Checkout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = alone(checkout)
-    real = invocation.cargo_args
+    real = rust.cargo_args
 
-    def other_flags(project: Project, *, bins: bool) -> str:
-        return real(project, bins=bins) + (" --config profile.dev.package.itoa.opt-level=1" if bins else "")
+    def other_flags(inputs: Inputs, *, stubs: bool) -> str:
+        return real(inputs, stubs=stubs) + ("" if stubs else " --config profile.dev.package.itoa.opt-level=1")
 
     monkeypatch.setattr(rust, "cargo_args", other_flags)
     outcome = built(one).outcomes["app"]

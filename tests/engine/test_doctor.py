@@ -19,7 +19,7 @@ def test_a_built_checkout_is_well(checkout: Any) -> None:
     tree.build()
     tags = tree.tags()
     begun = time.monotonic()
-    found = examine(tree.project())
+    found = examine(tree.root, {})
     assert time.monotonic() - begun < PATIENCE
     assert [finding for finding in found.findings if finding.level == "error"] == []
     facts = {fact.name: fact.value for fact in found.facts}
@@ -37,7 +37,7 @@ def test_findings_of_a_tree(checkout: Any) -> None:
             "app/key.pem": f"-----BEGIN PRIVATE KEY-----\n{KEY}\n",
         }
     )
-    found: dict[str, Finding] = {finding.id: finding for finding in examine(tree.project()).findings}
+    found: dict[str, Finding] = {finding.id: finding for finding in examine(tree.root, {}).findings}
     assert found["secret-in-context"].where == "app/key.pem:1"
     assert found["df-sources-before-deps"].where == "Dockerfile:3"
     assert {"df-root", "df-unlocked", "df-dockerignore", "df-ships-compiler"} <= set(found)
@@ -64,10 +64,10 @@ def test_a_builder_that_does_not_exist(tmp_path: Path) -> None:
 
 def test_measure(checkout: Any) -> None:
     tree = checkout()
-    assert any("not built yet" in item.why for item in examine(tree.project(), measure=True).unchecked)
+    assert any("not built yet" in item.why for item in examine(tree.root, {}, measure=True).unchecked)
     tree.build()
     tags = tree.tags()
-    facts = {fact.name: fact.value for fact in examine(tree.project(), measure=True).facts}
+    facts = {fact.name: fact.value for fact in examine(tree.root, {}, measure=True).facts}
     assert {"edit, as it is", "edit, debug = false"} <= set(facts)
     assert tree.tags() == tags
     assert {outcome.step.action for outcome in tree.build().values()} == {"reuse"}

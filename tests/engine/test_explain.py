@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit.cargo import invocation
 from layerdoit.components import rust
 from layerdoit.core.errors import ConfigError
 from layerdoit.engine import mounts
+from layerdoit.engine.api import builder_name
 from layerdoit.explain import answer
 from tests.engine.registry_fixture import Registry
 from tests.engine.test_cooked import FILES, NEW, NEWEST, OLD, configure, lock
 
 if TYPE_CHECKING:
-    from layerdoit.project.project import Project
+    from layerdoit.project.inputs import Inputs
     from tests.engine.conftest import Checkout
 
 
 def said(one: Checkout, layer: str, old: str = "", new: str = "", **variables: str) -> list[str]:
     """What explain says of one layer, without the line of its keys."""
-    lines = list(answer.explain(one.project(**variables), [layer], old, new).lines())
+    session = one.session(variables=variables)
+    lines = list(answer.explain(session.inputs, session.engine, [layer], old, new).lines())
     start = next(number for number, line in enumerate(lines) if line.startswith(f"{layer}: "))
     return [line.strip() for line in lines[start + 1 :]]
 
@@ -44,8 +45,8 @@ def test_what_became_of_the_target_mount(checkout: Callable[..., Checkout]) -> N
     assert elsewhere[2].startswith("besides: the target mount is not on builder ")
     assert said(other, "app", first.tag) == elsewhere
 
-    for mount in mounts.of_project(one.name):
-        mounts.prune(mount.record)
+    for mount in mounts.of_project(one.name, builder_name()):
+        mounts.prune(mount.record, builder_name())
     gone = said(one, "app")
     assert gone[0] == "file app/src/main.rs changed"
     assert gone[1].startswith("besides: the target mount is not on builder ")
@@ -92,10 +93,10 @@ def test_a_miss_is_told_from_the_log_of_the_build(
 ) -> None:
     one = checkout(FILES)
     configure(one)
-    real = invocation.cargo_args
+    real = rust.cargo_args
 
-    def other_flags(project: Project, *, bins: bool) -> str:
-        return real(project, bins=bins) + (" --config profile.dev.package.itoa.opt-level=1" if bins else "")
+    def other_flags(inputs: Inputs, *, stubs: bool) -> str:
+        return real(inputs, stubs=stubs) + ("" if stubs else " --config profile.dev.package.itoa.opt-level=1")
 
     monkeypatch.setattr(rust, "cargo_args", other_flags)
     one.build()

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit.build import execute as build
-from layerdoit.build import planning
 from layerdoit.components import rust
+from layerdoit.flows.ensure import ensure
 from layerdoit.tree.staging import stage
 
 if TYPE_CHECKING:
@@ -65,10 +64,10 @@ class Box:
 
     def stage(self, one: Checkout, name: str, folder: Path) -> str:
         """The checkout as it stands, as a build would get it; what its program must say."""
-        project = one.project()
+        inputs = one.session().inputs
         control = folder / name / "control"
-        rust.control_files(project, control, project.scripts("build.sh", "sync.sh"))
-        assert not stage(project.sources, folder / name / "src", tree=control / "tree")
+        rust.control_files(inputs, control, inputs.scripts("build.sh", "sync.sh"))
+        assert not stage(inputs.sources, folder / name / "src", tree=control / "tree")
         (control / "smoke").write_text("")
         self.put(folder / name, "/trees/")
         return one.promised()
@@ -83,9 +82,9 @@ class Box:
 
 @contextmanager
 def box(one: Checkout, tmp_path: Path) -> Iterator[Box]:
-    project = one.project()
-    build.ensure(project, "base")
-    image = planning.plan_of(project).step("base").spec.tag
+    session = one.session()
+    ensure(session, "base")
+    image = session.plan.step("base").spec.tag
     command = ["docker", "run", "-d", "--init", "--network", "none", image, "sleep", "infinity"]
     container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     try:

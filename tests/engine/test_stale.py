@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from layerdoit.build.execute import ensure
 from layerdoit.core.errors import BuildError
 from layerdoit.engine import buildx
+from layerdoit.flows.ensure import ensure
 from layerdoit.tree.staging import stage
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ def test_sources_of_another_key_are_refused(checkout: Callable[..., Checkout], m
         if not seen:
             seen.append(build.tags[0])
             one.write({"VERSION": "5555"})
-            stage(one.project().sources, build.context / "src", tree=build.context / "control/tree")
+            stage(one.session().inputs.sources, build.context / "src", tree=build.context / "control/tree")
             one.write({"VERSION": "4444"})
         return real(build, *rest)
 
@@ -352,11 +352,11 @@ def test_an_edit_during_a_build_is_in_the_next_one(checkout: Callable[..., Check
 
 def test_an_edit_between_two_layers_makes_both_again(checkout: Callable[..., Checkout]) -> None:
     one = checkout()
-    project = one.project()
+    session = one.session()
     for layer in ("base", "deps"):
-        ensure(project, layer)
+        ensure(session, layer)
     one.replace("Cargo.toml", "debug = 0", "debug = 0\nopt-level = 1")
-    made = [outcome.step.spec for outcome in ensure(project, "app")]
+    made = [outcome.step.spec for outcome in ensure(session, "app")]
     assert [spec.layer for spec in made] == ["deps", "app"]
     assert one.said(made[-1].tag) == one.promised()
     assert {outcome.step.action for outcome in one.build().values()} == {"reuse"}

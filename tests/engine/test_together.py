@@ -106,10 +106,10 @@ def test_worktrees_of_one_repository(new: New) -> None:
     compiling(other, 0)
     for run in runs:
         assert "deps    build" not in good(run), "what is equal is shared"
-    assert one.project().worktree is None
-    assert other.project().tags == (f"{one.name}-feature",)
+    assert one.session().project.worktree is None
+    assert other.session().project.tags == (f"{one.name}-feature",)
     right(one)
-    right(other, other.project().tags[0])
+    right(other, other.session().project.tags[0])
     assert one.promised() != other.promised()
     assert container(one) == one.name
     assert container(other) == f"{one.name}-{one.name}-feature"
@@ -119,7 +119,7 @@ def container(one: Checkout) -> str:
     """The name of the container that a deployment of this checkout would have."""
     from layerdoit.front import actions
 
-    return actions.deployment(one.project())._config.name
+    return actions.deployment(one.session().project)._config.name
 
 
 def test_two_projects(new: New) -> None:

@@ -29,12 +29,12 @@ def test_layers_of_images_in_a_registry(registry: Registry, tmp_path: Path) -> N
         rootfs = (images.inspect(lower) or {})["RootFS"]["Layers"]
     there = [registry.push(image, image) for image in (lower, upper)]
     docker("image", "rm", upper, lower)
-    found = transfers.layers(there[1])
+    found = transfers.layers(there[1], "linux/amd64")
     assert found is not None
     for layer, size in zip(found, SIZES.values(), strict=True):
         assert size < layer.size < size + 2_000
     low, up = (layer.size for layer in found)
-    assert transfers.to_pull(there, []) == [low, up]
-    assert transfers.to_pull(there[1:], []) == [low + up]
-    assert transfers.to_pull(there, [rootfs]) == [0, up]
-    assert transfers.to_pull([f"{registry.address}/none:none"], []) == [None]
+    assert transfers.to_pull(there, [], "linux/amd64") == [low, up]
+    assert transfers.to_pull(there[1:], [], "linux/amd64") == [low + up]
+    assert transfers.to_pull(there, [rootfs], "linux/amd64") == [0, up]
+    assert transfers.to_pull([f"{registry.address}/none:none"], [], "linux/amd64") == [None]

@@ -125,7 +125,7 @@ def said_live(run: Run, words: str) -> list[str]:
 
 def key_tag(one: Checkout) -> str:
     """The tag that the tree as it stands would have."""
-    return next(spec.tag for spec in one.project().specs if spec.layer == "app")
+    return next(spec.tag for spec in one.session().inputs.specs if spec.layer == "app")
 
 
 def right(one: Checkout, tag: str = "latest") -> None:

@@ -19,7 +19,7 @@ import yaml
 
 from benchmarks import generated
 from layerdoit import config
-from layerdoit.bench import buildkit, choice, edits, effective, measuring, peers, running, scenarios, sessions, subject
+from layerdoit.bench import buildkit, choice, edits, effective, measuring, peers, running, scenarios, scratch, subject
 from layerdoit.bench.choice import Wanted
 from layerdoit.core.errors import ConfigError, Interrupted
 from layerdoit.history import benchmarks
@@ -321,16 +321,16 @@ def test_a_session_of_this_process_is_alive_and_one_of_a_process_that_ended_is_d
     child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     try:
         digits = f"{child.pid:06x}{int(time.time()):08x}"
-        name = f"demo-bench-{sessions.place()}-{digits}"
-        own = f"demo-bench-{sessions.identity()}"
+        name = f"demo-bench-{scratch.place()}-{digits}"
+        own = f"demo-bench-{scratch.identity()}"
         texts = [f"{name}-plain:{name}-r1", f'with id "/layerdoit/{own}/x"', f"my-{name}", f"{name}0"]
-        assert sessions.dead(texts, "demo") == []
+        assert scratch.dead(texts, "demo") == []
     finally:
         child.communicate()
-    assert sessions.dead(texts, "demo") == [name]
-    assert sessions.dead([f"my-{name}", f"{name}0", name.replace(sessions.place(), "000000")], "demo") == []
-    reused = f"demo-bench-{sessions.place()}-{os.getpid():06x}{1:08x}"
-    assert sessions.dead([reused], "demo") == [reused], "another process has that number now"
+    assert scratch.dead(texts, "demo") == [name]
+    assert scratch.dead([f"my-{name}", f"{name}0", name.replace(scratch.place(), "000000")], "demo") == []
+    reused = f"demo-bench-{scratch.place()}-{os.getpid():06x}{1:08x}"
+    assert scratch.dead([reused], "demo") == [reused], "another process has that number now"
 
 
 def test_the_environment_is_what_it_was_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,10 +339,10 @@ def test_the_environment_is_what_it_was_afterwards(monkeypatch: pytest.MonkeyPat
     with running.environment("demo"):
         assert "RUSTFLAGS" not in os.environ
         assert os.environ[running.SESSION] == "demo"
-        assert (os.getpid(), "demo") not in list(sessions._processes()), "children have it, not who sets it"
+        assert (os.getpid(), "demo") not in list(scratch._processes()), "children have it, not who sets it"
         child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
         try:
-            assert (child.pid, "demo") in list(sessions._processes())
+            assert (child.pid, "demo") in list(scratch._processes())
         finally:
             child.communicate()
     assert dict(os.environ) == before
@@ -350,11 +350,11 @@ def test_the_environment_is_what_it_was_afterwards(monkeypatch: pytest.MonkeyPat
 
 def test_folders_of_dead_benchmarks_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    gone = tmp_path / f"layerdoit-bench-{sessions.place()}-{os.getpid():06x}{1:08x}-abc"
-    kept = [tmp_path / f"layerdoit-bench-{sessions.identity()}-abc", tmp_path / "layerdoit-bench-x"]
+    gone = tmp_path / f"layerdoit-bench-{scratch.place()}-{os.getpid():06x}{1:08x}-abc"
+    kept = [tmp_path / f"layerdoit-bench-{scratch.identity()}-abc", tmp_path / "layerdoit-bench-x"]
     for folder in (gone, *kept):
         folder.mkdir()
-    sessions._clear_folders()
+    scratch._clear_folders()
     assert sorted(tmp_path.iterdir()) == sorted(kept)
 
 
@@ -362,7 +362,7 @@ def test_a_signal_is_an_error_and_the_folder_goes() -> None:
     seen: list[Path] = []
 
     def ended_inside() -> None:
-        with sessions.folder() as work:
+        with scratch.folder() as work:
             seen.append(work)
             (work / "file").write_text("x")
             os.kill(os.getpid(), signal.SIGTERM)

@@ -12,6 +12,7 @@ from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Base
 from layerdoit.core import process
 from layerdoit.core.errors import ConfigError, EngineError
+from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import broker, registry
 
 HOST = "x86_64-unknown-linux-gnu"
@@ -51,8 +52,11 @@ def toolchain(sysroot: Path | None, channel: str = "1.95.0", release: str | None
     return Toolchain(channel, release, sysroot, HOST, "rust-toolchain.toml", ())
 
 
+OWN = f"linux/{docker_name(architecture())}"
+
+
 def origin(base: Mapping[str, Any], chosen: Toolchain, layer: str = "base", targets: tuple[str, ...] = ()) -> Any:
-    return broker.origin(Base(**base), chosen, targets, layer, Path("/nowhere"))
+    return broker.origin(Base(**base), chosen, targets, layer, Path("/nowhere"), OWN)
 
 
 @pytest.mark.parametrize("builder", ["auto", "image"])

@@ -103,25 +103,25 @@ def labelled(project: Project) -> Image:
 
 
 def test_labels_say_branch_and_machine(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = Project(repository / "api", {})
+    project = Project.open(repository / "api", {})
     git(repository, "checkout", "-q", "-b", "feature/x")
     assert branches.labels(project)["branch"] == "feature/x", "as it is now, not as it was when the run began"
     git(repository, "worktree", "add", "-q", "-b", "side", str(tmp_path / "tree"))
-    beside = branches.labels(Project(tmp_path / "tree/api", {}))
+    beside = branches.labels(Project.open(tmp_path / "tree/api", {}))
     assert (beside["worktree"], beside["branch"]) == ("tree", "side")
     git(repository, "checkout", "-q", "--detach")
     assert branches.labels(project) == {}
     git(repository, "checkout", "-q", "main")
     monkeypatch.setattr(branches, "this_host", lambda: "")
     assert branches.labels(project) == {}, "nobody could tell whose branch that is"
-    assert branches.labels(Project(tmp_path, {})) == {}
+    assert branches.labels(Project.open(tmp_path, {})) == {}
 
 
 def test_from_label_to_gone(repository: Path, tmp_path: Path) -> None:
     """Of a project that is a folder of its repository, seen from a worktree of it, too."""
-    project, there = Project(repository / "api", {}), checkout_of(repository / "api")
+    project, there = Project.open(repository / "api", {}), checkout_of(repository / "api")
     git(repository, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
-    beside = Project(tmp_path / "side/api", {})
+    beside = Project.open(tmp_path / "side/api", {})
     git(repository, "checkout", "-q", "-b", "feature")
     made = labelled(project)
 
@@ -135,7 +135,7 @@ def test_from_label_to_gone(repository: Path, tmp_path: Path) -> None:
     assert gone(beside)
     assert gone(project, labelled(project)) is False, "main is there"
     assert not gone(project, checkout=checkout_of(tmp_path))
-    assert not gone(Project(tmp_path, {})), "no repository"
+    assert not gone(Project.open(tmp_path, {})), "no repository"
     # In the other worktree another branch asked for it.
     branches.note(beside, "k")
     assert not gone(project)
@@ -155,33 +155,33 @@ class Described:
 
 
 def test_a_branch_that_meets_an_image_of_another_branch_is_noted(repository: Path) -> None:
-    project, app = Project(repository / "api", {}), Spec("app", {}, "p")
-    project.__dict__["images"] = Described(branch="feature")
+    project, app = Project.open(repository / "api", {}), Spec("app", {}, "p")
+    images: Any = Described(branch="feature")
     path = project.state / "branches.json"
     git(repository, "checkout", "-q", "-b", "feature")
-    branches.met(project, app)
+    branches.met(project, images, app)
     assert not path.exists(), "it was built here"
     git(repository, "checkout", "-q", "main")
     assert not project.state.asked_last(app.key, "main")
-    branches.met(project, app)
+    branches.met(project, images, app)
     assert project.state.asked_last(app.key, "main")
     assert json.loads(path.read_text()) == {app.key: "main"}
     git(repository, "checkout", "-q", "--detach")
-    branches.met(project, app)
+    branches.met(project, images, app)
     assert json.loads(path.read_text()) == {app.key: "?\nmain"}
-    branches.met(project, Spec("app", {"source": "edited"}, "p"))
+    branches.met(project, images, Spec("app", {"source": "edited"}, "p"))
     assert list(json.loads(path.read_text())) == [app.key, Spec("app", {"source": "edited"}, "p").key]
 
 
 def test_without_a_branch_on_its_label_an_image_needs_no_note(repository: Path) -> None:
-    project = Project(repository / "api", {})
-    project.__dict__["images"] = Described()
-    branches.met(project, Spec("app", {}, "p"))
+    project = Project.open(repository / "api", {})
+    images: Any = Described()
+    branches.met(project, images, Spec("app", {}, "p"))
     assert not (project.state / "branches.json").exists()
 
 
 def test_notes_add_up_and_end_somewhere(repository: Path) -> None:
-    project = Project(repository / "api", {})
+    project = Project.open(repository / "api", {})
     path = project.state / "branches.json"
     branches.note(project, "k")
     git(repository, "checkout", "-q", "--detach")
@@ -198,6 +198,6 @@ def test_notes_add_up_and_end_somewhere(repository: Path) -> None:
 
 
 def test_without_git_nothing_is_noted(tmp_path: Path) -> None:
-    project = Project(tmp_path, {})
+    project = Project.open(tmp_path, {})
     branches.note(project, "k")
     assert not (tmp_path / ".layerdoit/branches.json").exists()

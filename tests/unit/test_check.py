@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.build import execute
 from layerdoit.core.errors import BuildError
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.core.state import State
 from layerdoit.flows import check
+from layerdoit.flows.session import Session
 from layerdoit.layers.plan import Outcome
+from layerdoit.project import question
+from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 
 PRINTED = """\
 # step
@@ -59,15 +62,15 @@ def test_a_log_without_tests_says_nothing(tmp_path: Path) -> None:
 def test_a_toolchain_without_clippy_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise what is called checked would not be."""
 
-    def failing(_project: check.CheckProject, layer: str) -> list[Outcome]:
+    def failing(_session: Session, layer: str) -> list[Outcome]:
         if layer == "app":
             log(tmp_path / ".layerdoit", PRINTED.replace("layerdoit: clippy\n", "layerdoit: no-clippy\n"))
             raise BuildError("app did not build")
         return []
 
-    monkeypatch.setattr(execute, "ensure", failing)
+    monkeypatch.setattr(check, "ensure", failing)
     with pytest.raises(BuildError, match="clippy was not run") as failed:
-        check.run(check.CheckProject(tmp_path, {}))
+        check.run(Session(Run(), Project.open(tmp_path, {}), question.check))
     assert 'components = ["clippy"]' in str(failed.value.hint)
 
 

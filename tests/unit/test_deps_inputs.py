@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from layerdoit.cargo import lock as lockfile
 from layerdoit.cargo import manifest
-from layerdoit.cargo.deps_inputs import inputs, missing_from
-from layerdoit.cargo.selection import BuildOptions, Selection
+from layerdoit.cargo.deps_inputs import inputs
+from layerdoit.cargo.options import Options
+from layerdoit.cargo.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 INDEX = "registry+https://github.com/rust-lang/crates.io-index"
 MAIN = "fn main() {}"
 Files = dict[str, str]
-RELEASE = BuildOptions(profile="release")
+RELEASE = Options(profile="release")
 
 
 def entry(name: str, version: str, *dependencies: str, local: bool = False) -> str:
@@ -301,7 +302,7 @@ CHANGED: dict[str, tuple[Edit, str]] = {
 }  # fmt: skip
 
 
-def listing(root: Path, files: Mapping[str, str], build: BuildOptions = RELEASE, *packages: str) -> dict[str, str]:
+def listing(root: Path, files: Mapping[str, str], build: Options = RELEASE, *packages: str) -> dict[str, str]:
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -398,13 +399,6 @@ def test_secrets_are_not_listed(tmp_path: Path) -> None:
     assert "planted" not in str(found)
     assert found["config registries.mine"] == '{"index":"https://***@example.org/i"}'
     assert found["env DATABASE_URL"].startswith("sha256:")
-
-
-def test_missing_from(tmp_path: Path) -> None:
-    lock = lockfile.parse(FILES[LOCK])
-    known = {f"{item.name} {item.version}" for item in lock.external}
-    assert missing_from(lock, known) == []
-    assert missing_from(lock, known - {"rand 0.7.3"}) == ["rand 0.7.3"]
 
 
 def test_the_listing_is_sorted_and_the_same_elsewhere(tmp_path: Path) -> None:

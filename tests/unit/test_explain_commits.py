@@ -11,8 +11,10 @@ import pytest
 from layerdoit.cargo import toolchain
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.explain import answer
-from layerdoit.project import commits, project
+from layerdoit.flows.session import Session
+from layerdoit.project import commits, snapshot
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 from tests.unit import tiny
 from tests.unit.tiny import Tiny, lock
 
@@ -36,7 +38,8 @@ def commit(tree: Tiny, name: str) -> None:
 
 
 def said(tree: Tiny, old: str, new: str, root: Path | None = None) -> list[str]:
-    found = answer.explain(Project(root or tree.root, {}), [], old, new)
+    session = Session(Run(), Project.open(root or tree.root, {}))
+    found = answer.explain(session.inputs, session.engine, [], old, new)
     return [line.strip() for line in found.lines()]
 
 
@@ -118,7 +121,7 @@ def test_the_commit_asks_no_compiler_that_the_tree_has_asked(tree: Tiny, monkeyp
         asked.append(root)
         return toolchain.Toolchain("stable", "1.95.0", None, "x86_64-unknown-linux-gnu", "the host's rustc", ())
 
-    monkeypatch.setattr(project, "detect", detected)
+    monkeypatch.setattr(snapshot, "detect", detected)
     said(tree, "second", "tree")
     assert asked == [tree.root]
     tree.write("rust-toolchain.toml", '[toolchain]\nchannel = "stable"\n')

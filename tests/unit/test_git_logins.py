@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.build import git_logins, host_secrets
-from layerdoit.components import rust
+from layerdoit.build import git_logins, host_secrets, secret_mounts
 from layerdoit.core import process
 from layerdoit.core.resources import dockerfile_dir
 
@@ -287,7 +286,7 @@ def test_a_rule_that_leads_to_ssh_asks_the_agent(tmp_path: Path, git: Git, real:
     assert found == rule(real, "https://hub.example.com/")
     assert git_logins.over_ssh(found) is agent
     project: Any = SimpleNamespace(lock=SimpleNamespace(external=[SimpleNamespace(source=HUB)]))
-    assert rust._over_ssh(project, host_secrets.Secrets({}, {"git": found}, {}, True)) is agent
+    assert secret_mounts._over_ssh(project, host_secrets.Secrets({}, {"git": found}, {}, True)) is agent
 
 
 def test_a_rule_may_lead_from_ssh_to_a_login(tmp_path: Path, git: Git) -> None:
@@ -389,7 +388,7 @@ def test_only_a_cook_whose_dockerfile_takes_a_login_asks(tmp_path: Path) -> None
 
     def asked_for(layer: str) -> list[str]:
         step: Any = SimpleNamespace(spec=SimpleNamespace(layer=layer))
-        return rust.downloaded(project, step)
+        return secret_mounts.git_sources(project, step)
 
     dockerfile.write_bytes((dockerfile_dir() / "Dockerfile.deps").read_bytes())
     assert [asked_for(layer) for layer in ("base", "runtime", "deps", "app")] == [[], [], [PRIVATE], []]

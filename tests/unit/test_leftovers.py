@@ -22,16 +22,6 @@ class Images:
         return {"Id": self.there[reference]} if reference in self.there else None
 
 
-class Fake:
-    def __init__(self, state: Path, **there: str) -> None:
-        self.state = State(state)
-        self.images = Images(there)
-
-
-def project(state: Path, **there: str) -> Any:
-    return Fake(state, **there)
-
-
 def noted(state: Path) -> dict[str, str]:
     path = state / "renewal.json"
     found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
@@ -39,12 +29,12 @@ def noted(state: Path) -> dict[str, str]:
 
 
 def test_without_anything_the_plain_mount_is_in_use(tmp_path: Path) -> None:
-    assert leftovers.mount(project(tmp_path), "m/cook") == "m/cook"
+    assert leftovers.mount(State(tmp_path), "m/cook") == "m/cook"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_new_mount_is_left_over_until_it_is_adopted(tmp_path: Path) -> None:
-    one = project(tmp_path)
+    one = State(tmp_path)
     fresh = leftovers.new_mount(one, "m/cook")
     assert fresh == "m/cook~1"
     assert leftovers.mount(one, "m/cook") == "m/cook"
@@ -56,7 +46,7 @@ def test_a_new_mount_is_left_over_until_it_is_adopted(tmp_path: Path) -> None:
 
 
 def test_a_failed_attempt_is_never_used_again(tmp_path: Path) -> None:
-    one = project(tmp_path)
+    one = State(tmp_path)
     failed = [leftovers.new_mount(one, "m/cook") for _ in range(3)]
     assert failed == ["m/cook~1", "m/cook~2", "m/cook~3"]
     assert leftovers.mount(one, "m/cook") == "m/cook"
@@ -66,15 +56,16 @@ def test_a_failed_attempt_is_never_used_again(tmp_path: Path) -> None:
 
 
 def test_an_image_that_loses_its_tag_is_noted(tmp_path: Path) -> None:
-    one = project(tmp_path, there="sha256:1")
-    leftovers.replacing(one, "missing")
+    one = State(tmp_path)
+    images: Any = Images({"there": "sha256:1"})
+    leftovers.replacing(one, images, "missing")
     assert noted(tmp_path) == {}
-    leftovers.replacing(one, "there")
+    leftovers.replacing(one, images, "there")
     assert noted(tmp_path) == {"image sha256:1": "there"}
 
 
 def test_a_mount_that_no_image_fits_is_left_over(tmp_path: Path) -> None:
-    one = project(tmp_path)
+    one = State(tmp_path)
     leftovers.drop_mount(one, "m/cook")
     assert noted(tmp_path) == {"mount m/cook": ""}
     leftovers.adopt(one, leftovers.new_mount(one, "m/other"))
@@ -89,4 +80,4 @@ def test_a_mount_that_no_image_fits_is_left_over(tmp_path: Path) -> None:
 )
 def test_a_broken_file_is_as_none(tmp_path: Path, text: str, found: str) -> None:
     (tmp_path / "renewal.json").write_text(text)
-    assert leftovers.mount(project(tmp_path), "m") == found
+    assert leftovers.mount(State(tmp_path), "m") == found

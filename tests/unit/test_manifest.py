@@ -12,7 +12,8 @@ from layerdoit.cargo import lock as lockfile
 from layerdoit.cargo import manifest
 from layerdoit.cargo.deps_inputs import inputs
 from layerdoit.cargo.discovery import find_root
-from layerdoit.cargo.selection import BuildOptions, Selection, select
+from layerdoit.cargo.options import Options
+from layerdoit.cargo.selection import Selection, select
 from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -307,7 +308,7 @@ def test_select(
     packages: list[str], bins: list[str], features: list[str], expected: list[tuple[str, str]], tmp_path: Path
 ) -> None:
     ws = manifest.load(many(tmp_path))
-    chosen = select(ws, packages, bins, BuildOptions(features=tuple(features)))
+    chosen = select(ws, packages, bins, Options(features=tuple(features)))
     assert list(chosen.bins) == expected
     assert list(chosen.packages) == sorted({name for name, _ in expected})
 
@@ -364,7 +365,7 @@ def test_nonsense_is_an_error_never_a_traceback(tmp_path: Path, data: dict[str, 
         if error.where is None:
             raise
         return
-    inputs(ws, lockfile.load(root), Selection(ws.default_members, ()), BuildOptions())
+    inputs(ws, lockfile.load(root), Selection(ws.default_members, ()), Options())
 
 
 def test_a_large_workspace_is_read_quickly(tmp_path: Path) -> None:
@@ -387,7 +388,7 @@ def test_a_large_workspace_is_read_quickly(tmp_path: Path) -> None:
     def once() -> float:
         begin = time.perf_counter()
         ws, lock = manifest.load(root), lockfile.load(root)
-        found = inputs(ws, lock, Selection(tuple(names), ()), BuildOptions())
+        found = inputs(ws, lock, Selection(tuple(names), ()), Options())
         assert len([name for name in found if name.startswith("package ")]) == 600
         return time.perf_counter() - begin
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerdoit.cargo import cfg, lock, manifest, native
-from layerdoit.cargo.selection import BuildOptions, select
+from layerdoit.cargo.options import Options
+from layerdoit.cargo.selection import select
 from layerdoit.cargo.suite import SUITES as ALL_SUITES
 from layerdoit.config import Base, Config
 from layerdoit.core.resources import data_dir
@@ -46,7 +47,7 @@ def needs(
     (folder / "Cargo.toml").write_text(text)
     (folder / "Cargo.lock").write_text(locked(*packages))
     ws, found = manifest.load(folder), lock.load(folder)
-    options = BuildOptions(features=features, target=target)
+    options = Options(features=features, target=target)
     listed = native.needed(ws, found, select(ws, build=options), options, suite)
     return {need.crate: need for need in listed}
 
@@ -184,7 +185,7 @@ def test_crates_of_other_systems_are_not_wondered_at(tmp_path: Path) -> None:
     app = ("app", "0.1.0", ["mio"])
     leaves = [(name, "0.3.0", list[str]()) for name in ("fuchsia-zircon-sys", "kernel32-sys", "ws2_32-sys")]
     needs(tmp_path, '[dependencies]\nmio = "0.6"\n', app, ("mio", "0.6.0", [name for name, *_ in leaves]), *leaves)
-    ws, found, options = manifest.load(tmp_path), lock.load(tmp_path), BuildOptions()
+    ws, found, options = manifest.load(tmp_path), lock.load(tmp_path), Options()
     assert native.unknown(ws, found, select(ws, build=options), options) == ()
 
 
@@ -245,7 +246,7 @@ def test_unselected_members_do_not_count(tmp_path: Path) -> None:
 def test_unknown_sys_crates_are_named(tmp_path: Path) -> None:
     needs(tmp_path, '[dependencies]\nodd-sys = "1"\n', ("app", "0.1.0", ["odd-sys"]), ("odd-sys", "1.0.0", []))
     ws, found = manifest.load(tmp_path), lock.load(tmp_path)
-    assert native.unknown(ws, found, select(ws), BuildOptions()) == ("odd-sys",)
+    assert native.unknown(ws, found, select(ws), Options()) == ("odd-sys",)
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

@@ -56,29 +56,29 @@ def answers(monkeypatch: pytest.MonkeyPatch, told: dict[tuple[str, str], Any]) -
         return json.dumps(told[reference, how]).encode()
 
     monkeypatch.setattr(transfers, "capture_quick", inspected)
-    monkeypatch.setattr(transfers, "docker_name", lambda _: "mine")
 
 
 def test_a_manifest_tells_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, {("r/a:1", "--raw"): MANIFEST, ("r/a:1", "{{json .Image}}"): CONFIG})
-    assert transfers.layers("r/a:1") == (OS, TOOLS)
-    assert transfers.to_pull(["r/a:1", "r/b:1"], [("os",)]) == [200, None], "one that does not answer is not known"
-    assert transfers.to_pull([], []) == []
+    assert transfers.layers("r/a:1", "linux/amd64") == (OS, TOOLS)
+    assert transfers.to_pull(["r/a:1", "r/b:1"], [("os",)], "linux/amd64") == [200, None], (
+        "one that does not answer is not known"
+    )
+    assert transfers.to_pull([], [], "linux/amd64") == []
 
 
-def test_an_index_tells_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_tells_of_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     both = {"linux/other": {"rootfs": {"diff_ids": ["x"]}}, "linux/mine": CONFIG}
     told = {("r/a:1", "--raw"): INDEX, ("r/a:1", "{{json .Image}}"): both, ("r/a:1@sha256:mine", "--raw"): MANIFEST}
     answers(monkeypatch, told)
-    assert transfers.layers("r/a:1") == (OS, TOOLS)
-    monkeypatch.setattr(transfers, "docker_name", lambda _: "third")
-    assert transfers.layers("r/a:1") is None
+    assert transfers.layers("r/a:1", "linux/mine") == (OS, TOOLS)
+    assert transfers.layers("r/a:1", "linux/third") is None
 
 
 @pytest.mark.parametrize("manifest", [{}, {"layers": [{}]}, {"layers": [{"size": 1}]}, [], None])
 def test_an_odd_manifest_is_not_known(monkeypatch: pytest.MonkeyPatch, manifest: Any) -> None:
     answers(monkeypatch, {("r/a:1", "--raw"): manifest, ("r/a:1", "{{json .Image}}"): CONFIG})
-    assert transfers.layers("r/a:1") is None
+    assert transfers.layers("r/a:1", "linux/amd64") is None
 
 
 # --- bytes to push ---------------------------------------------------------------------------------------------------

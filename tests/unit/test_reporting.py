@@ -26,13 +26,13 @@ from layerdoit.layers.plan import Action, Outcome, Step
 def test_a_guessed_entry_point_is_said(
     bins: tuple[str, ...], chosen: str | None, action: Action, layer: Layer, said: bool
 ) -> None:
-    project = SimpleNamespace(
-        name="shop",
+    inputs = SimpleNamespace(
+        project=SimpleNamespace(name="shop"),
         entrypoint=bins[0],
         selection=SimpleNamespace(bins=tuple((name, name) for name in bins)),
-        config=SimpleNamespace(image=SimpleNamespace(entrypoint=chosen)),
+        question=SimpleNamespace(image=SimpleNamespace(entrypoint=chosen)),
     )
     outcome = Outcome(Step(Spec(layer, {}, "shop"), action, ()))
-    found = reporting.guessed(cast("Any", project), outcome)
+    found = reporting.guessed(cast("Any", inputs), outcome)
     text = "the image runs `admin`, the first of admin, server: image.entrypoint in layerdoit.yaml says which"
     assert found == ([text] if said else [])

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from layerdoit.core.state import State
 from layerdoit.flows import summary
 from layerdoit.flows.summary import Phase
 from layerdoit.history import Figures, LayerRecord, Run, save
@@ -109,17 +107,8 @@ def test_the_words_have_the_figures() -> None:
     assert summary.regression("app", 9.1, usual(1.4)) == "app took 9.1 s, median 1.4 s over 31 runs"
 
 
-class Fake:
-    """As much of a project as the comparison reads."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = State(state)
-        self.variant = "dev/host"
-        self.begun = 255
-
-
 def test_a_build_that_took_far_longer_is_remarked(tmp_path: Path) -> None:
-    one: Any = Fake(tmp_path)
+    one = summary.Past(tmp_path, "dev/host", "ff")
     for number in range(5):
         before = Run(f"t{number}", 1.0, "", "dev/host", "", "", 1.0)
         save(tmp_path, before, [built("app", 1.4, compiled=1), built("deps", 9.0, compiled=9)])
@@ -135,7 +124,7 @@ def test_a_build_that_took_far_longer_is_remarked(tmp_path: Path) -> None:
 
 
 def test_the_summary_of_a_run_is_read_from_its_history(tmp_path: Path) -> None:
-    one: Any = Fake(tmp_path)
+    one = summary.Past(tmp_path, "dev/host", "ff")
     assert summary.of_cycle(one) == []
     for token, seconds in (("one", 1.0), ("two", 3.0), ("ff", 9.0)):
         run = Run(token, 1.0, "", "dev/host", "", "", 1.0)

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from layerdoit.explain import difference, sides
 from layerdoit.explain.rendering import Explanation
+from layerdoit.project import question
+from layerdoit.project.inputs import Inputs
 from layerdoit.project.project import Project
+from layerdoit.project.snapshot import Tree
 
 SOURCE = "registry+https://github.com/rust-lang/crates.io-index"
 API = """\
@@ -91,9 +94,14 @@ class Tiny:
         assert old in text
         self.write(path, text.replace(old, new))
 
+    def inputs(self, **variables: str) -> Inputs:
+        """What the layers are made from, as a new run reads it."""
+        project = Project.open(self.root, variables)
+        return Inputs(Tree(project), question.build(project, "linux/amd64"))
+
     def side(self, **variables: str) -> sides.Side:
         """The tree as a new run reads it."""
-        return sides.of_project(Project(self.root, variables), "tree", "the tree")
+        return sides.of_inputs(self.inputs(**variables), "tree", "the tree")
 
     def git(self, *words: str) -> str:
         """git in this workspace."""

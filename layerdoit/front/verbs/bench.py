@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Measure, clean, report; 1 when an image of ours was stale or failed. An interruption reports what there is."""
-    from layerdoit.bench import choice, measuring, sessions
+    from layerdoit.bench import choice, measuring, scratch
     from layerdoit.bench.peers import OURS
     from layerdoit.front.tasks import variables
 
     wanted = choice.wanted(params["against"], params["scenarios"], params["runs"])
-    with sessions.folder() as work:
+    with scratch.folder() as work:
         about = measuring.look_at(Path(params["root"]), variables(), _empty(work / "look"))
         result, ended = _measured(about, wanted, work)
         if result.cells:
@@ -35,7 +35,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
 
 def _measured(about: Subject, wanted: Wanted, work: Path) -> tuple[Result, LayerdoitError | None]:
     """What was measured until the end, an error, or a signal."""
-    from layerdoit.bench import choice, host, measuring, sessions
+    from layerdoit.bench import choice, host, measuring, scratch
     from layerdoit.bench.running import say
 
     expected = choice.expected(_history(about.root, _empty(work / "history")), about.variant, wanted)
@@ -44,8 +44,8 @@ def _measured(about: Subject, wanted: Wanted, work: Path) -> tuple[Result, Layer
     bench: Bench | None = None
     ended: LayerdoitError | None = None
     try:
-        with sessions.session(about.name, work) as session:
-            bench = measuring.begin(about, session, wanted)
+        with scratch.opened(about.name, work) as own:
+            bench = measuring.begin(about, own, wanted)
             measuring.measure(bench)
     except LayerdoitError as error:
         ended = error

@@ -12,9 +12,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
     """Print the report; 1 for errors, with `--exit-code` 2 for warnings, otherwise 0. Builds only with `--measure`."""
     from layerdoit.doctor.examination import examine
     from layerdoit.front.tasks import variables
-    from layerdoit.project.project import Project
 
-    found = examine(Project(Path(params["root"]), variables()), measure=params["measure"])
+    found = examine(Path(params["root"]), variables(), measure=params["measure"])
     if params["json"]:
         print(json.dumps(found.as_json(), indent=2))
     else:

@@ -11,11 +11,13 @@ from typing import Any
 def run(params: Any, words: Sequence[str]) -> int:
     """Print the difference between two sides in words."""
     from layerdoit.explain import answer
+    from layerdoit.flows.session import Session
     from layerdoit.front.tasks import variables
     from layerdoit.project.project import Project
+    from layerdoit.project.run import Run
 
-    project = Project(Path(params["root"]), variables())
-    found = answer.explain(project, list(words), params["from"], params["to"])
+    session = Session(Run(), Project.open(Path(params["root"]), variables()))
+    found = answer.explain(session.inputs, session.engine, list(words), params["from"], params["to"])
     if params["json"]:
         print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     else:

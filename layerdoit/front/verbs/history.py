@@ -20,7 +20,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     if params["json"] and params["csv"]:
         raise ConfigError("--json and --csv exclude each other", hint="give one of them")
     last = last_of(params)
-    state = Project(Path(params["root"]), variables()).state.folder
+    state = Project.open(Path(params["root"]), variables()).state.folder
     if params["csv"]:
         print(export.as_csv(state, last), end="")
         return 0

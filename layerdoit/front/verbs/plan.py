@@ -13,9 +13,9 @@ from layerdoit.front.command import CHANGES
 from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
+    from layerdoit.flows.session import Session
     from layerdoit.history import Figures
     from layerdoit.layers.plan import Plan, Step
-    from layerdoit.project.project import Project
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,15 @@ class Foreseen:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
-    from layerdoit.build.planning import plan_of
+    from layerdoit.flows.session import Session
     from layerdoit.front.tasks import variables
     from layerdoit.project.project import Project
+    from layerdoit.project.run import Run
 
-    project = Project(Path(params["root"]), variables())
-    plan = plan_of(project)
-    foreseen = _foreseen(project, plan)
-    removal = _removal(project, plan)
+    session = Session(Run(), Project.open(Path(params["root"]), variables()))
+    plan = session.plan
+    foreseen = _foreseen(session, plan)
+    removal = _removal(session, plan)
     if params["json"]:
         told = plan.as_json()
         layers = [{**layer, **foreseen[layer["layer"]].as_json()} for layer in told["layers"]]
@@ -73,14 +74,14 @@ def run(params: Any, _words: Sequence[str]) -> int:
     return CHANGES if params["exit_code"] and plan.changes else 0
 
 
-def _foreseen(project: Project, plan: Plan) -> dict[str, Foreseen]:
+def _foreseen(session: Session, plan: Plan) -> dict[str, Foreseen]:
     """By layer as a user counts them."""
-    pulls = _pulls(project, [step for step in plan.steps if step.action == "pull"])
+    pulls = _pulls(session, [step for step in plan.steps if step.action == "pull"])
     return {
         layer: Foreseen(
-            _expected(project, plan, layer),
+            _expected(session, plan, layer),
             _together(pulls[name] for name in names if name in pulls),
-            _together(_pushes(project, plan.step(name), layer) for name in names),
+            _together(_pushes(session, plan.step(name), layer) for name in names),
         )
         for layer, names in IMAGES.items()
     }
@@ -94,40 +95,43 @@ def _together(parts: Any) -> Travel | None:
     return Travel(None if None in sizes else sum(sizes))
 
 
-def _pulls(project: Project, steps: Sequence[Step]) -> dict[str, Travel]:
+def _pulls(session: Session, steps: Sequence[Step]) -> dict[str, Travel]:
     """What pulling takes; the registry is asked only where the plan pulls."""
-    repository = project.config.registry.repository
+    repository = session.project.config.registry.repository
     if not steps or repository is None:
         return {}
     from layerdoit.engine import transfers
     from layerdoit.layers.key import tag
 
-    described = [project.images.inspect(image.id) or {} for image in project.images.of_project(project.name)]
+    images = session.engine.images
+    described = [images.inspect(image.id) or {} for image in images.of_project(session.project.name)]
     local = [(one.get("RootFS") or {}).get("Layers") or () for one in described]
-    found = transfers.to_pull([tag(repository, step.spec.layer, step.spec.key) for step in steps], local)
+    found = transfers.to_pull(
+        [tag(repository, step.spec.layer, step.spec.key) for step in steps], local, session.engine.platform
+    )
     return {step.spec.layer: Travel(size) for step, size in zip(steps, found, strict=True)}
 
 
-def _pushes(project: Project, step: Step, layer: str) -> Travel | None:
+def _pushes(session: Session, step: Step, layer: str) -> Travel | None:
     """As large as the last image of its layer was, at most: it travels packed, without what the registry has."""
-    registry = project.config.registry
+    registry = session.project.config.registry
     if step.action != "build" or registry.repository is None or layer not in registry.push:
         return None
     from layerdoit import history
 
-    return Travel(history.last_size(project.state.folder, project.variant, step.spec.layer))
+    return Travel(history.last_size(session.project.state.folder, session.inputs.variant, step.spec.layer))
 
 
-def _removal(project: Project, plan: Plan) -> Any:
+def _removal(session: Session, plan: Plan) -> Any:
     """What goes after the build; asked only where something would."""
-    if not project.config.retention.after_build:
+    if not session.project.config.retention.after_build:
         return None
     from layerdoit.cache import forecast
 
-    return forecast.removal(project, plan)
+    return forecast.removal(session.inputs, session.engine, plan)
 
 
-def _expected(project: Project, plan: Plan, layer: str) -> Figures | None:
+def _expected(session: Session, plan: Plan, layer: str) -> Figures | None:
     """How long builds of this kind took here; None for what is not built, or was never built so."""
     parts = [step for step in map(plan.step, IMAGES[layer]) if step.action == "build"]
     if not parts:
@@ -136,7 +140,9 @@ def _expected(project: Project, plan: Plan, layer: str) -> Figures | None:
     from layerdoit.build import execute
 
     return history.together(
-        history.of_layer(project.state.folder, project.variant, part.spec.layer, cold=execute.from_nothing(part))
+        history.of_layer(
+            session.project.state.folder, session.inputs.variant, part.spec.layer, cold=execute.from_nothing(part)
+        )
         for part in parts
     )
 

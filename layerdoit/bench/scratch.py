@@ -35,7 +35,7 @@ _POLL: Final = 0.1
 
 
 @dataclass(frozen=True)
-class Session:
+class Scratch:
     """A benchmark that runs. `name`: of its layerdoit project, and in every image, layer and mount; `work`: folder."""
 
     name: str
@@ -85,7 +85,7 @@ def _pattern(project: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.-]){re.escape(project)}-bench-{place()}-{digits}")
 
 
-def _runs(pid: int, session: float) -> bool:
+def _runs(pid: int, began: float) -> bool:
     """Whether a process runs that may have begun a session then: it is not a later one of the same number."""
     try:
         os.kill(pid, 0)
@@ -93,7 +93,7 @@ def _runs(pid: int, session: float) -> bool:
         return False
     except PermissionError:
         pass
-    return _started(pid) <= session + _CLOCK_STEP
+    return _started(pid) <= began + _CLOCK_STEP
 
 
 def dead(texts: Iterable[str], project: str) -> list[str]:
@@ -121,7 +121,7 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def session(project: str, work: Path) -> Iterator[Session]:
+def opened(project: str, work: Path) -> Iterator[Scratch]:
     """A session of a project; what it made, and what a killed one left behind, is removed."""
     name = f"{project}-bench-{identity()}"
     for left in leftovers(project):
@@ -130,7 +130,7 @@ def session(project: str, work: Path) -> Iterator[Session]:
     _clear_folders()
     try:
         with environment(name):
-            yield Session(name, work)
+            yield Scratch(name, work)
     finally:
         with ignored():
             say("removing what this benchmark made …")
@@ -180,7 +180,7 @@ def _end_processes(name: str) -> None:
     deadline = time.monotonic() + _END_GRACE
     signum = signal.SIGINT
     told: set[int] = set()
-    while left := {pid for pid, session in _processes() if session == name and pid != os.getpid()}:
+    while left := {pid for pid, owner in _processes() if owner == name and pid != os.getpid()}:
         if time.monotonic() > deadline:
             signum, told = signal.SIGKILL, set()
         for pid in left - told:

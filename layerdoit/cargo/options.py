@@ -1,0 +1,90 @@
+"""How cargo is called: each setting says at once what cargo is told and what enters the key of the deps layer.
+
+There is one list of settings, `Options.settings`. Arguments, environment and key inputs are all read from it, so that
+a setting that reaches cargo and not the key cannot be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+# Values of these variables are shown in keys; all others appear there as digests.
+_PLAIN = re.compile(
+    r"^(RUST|CARGO_(BUILD|PROFILE|TARGET|ENCODED|INCREMENTAL)|(HOST_|TARGET_)?(CC|CXX|CFLAGS|CXXFLAGS|AR|LD)(_|$))"
+)
+_SECRET = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. `name` and `text`: its input of the key; `words`: arguments of cargo; `variable`: name and value."""
+
+    name: str
+    text: str
+    words: tuple[str, ...] = ()
+    variable: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """How cargo is called. `env`: variables that reach rustc or build scripts, such as RUSTFLAGS."""
+
+    profile: str = "release"
+    features: tuple[str, ...] = ()
+    all_features: bool = False
+    default_features: bool = True
+    target: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+
+    def settings(self) -> Iterator[Setting]:
+        """Every setting that is not as cargo has it by default."""
+        yield Setting("option profile", self.profile, ("--profile", self.profile))
+        if self.all_features:
+            yield Setting("option all-features", "yes", ("--all-features",))
+        if not self.default_features:
+            yield Setting("option default-features", "no", ("--no-default-features",))
+        if self.features:
+            names = sorted(set(self.features))
+            yield Setting("option features", " ".join(names), ("--features", ",".join(names)))
+        if self.target is not None:
+            yield Setting("option target", self.target, ("--target", self.target))
+        for name, value in self.env:
+            yield Setting(f"env {name}", shown(name, value), variable=(name, value))
+
+    def key_inputs(self) -> dict[str, str]:
+        """The inputs of the deps layer's key that tell how cargo is called."""
+        return {setting.name: setting.text for setting in self.settings()}
+
+    def arguments(self, packages: Collection[str], bins: Collection[str] = ()) -> str:
+        """Arguments for `cargo build`, quoted for a shell. `packages`: as `-p` takes them; `bins`: names of binaries.
+
+        Packages are keyed by the deps layer's input `selection`, binaries by the app layer's `binaries`.
+        """
+        words = [word for setting in self.settings() for word in setting.words]
+        words += [word for package in packages for word in ("-p", package)]
+        words += [word for name in bins for word in ("--bin", name)]
+        return shlex.join(words)
+
+    def environment(self, config: Mapping[str, object]) -> str:
+        """Variables for cargo, as lines for a shell. `config`: cargo's configuration of the workspace."""
+        variables = [setting.variable for setting in self.settings() if setting.variable is not None]
+        build = config.get("build")
+        # It would lead away from the compiled dependencies, and changes nothing of what is compiled. Only then: build
+        # scripts see it too, and one that runs cargo in a target folder of its own would wait for its parent's.
+        if isinstance(build, dict) and "build-dir" in build:
+            variables.append(("CARGO_BUILD_BUILD_DIR", "/build/target"))
+        return "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables)
+
+
+def shown(name: str, value: str) -> str:
+    """The value of a variable as a key shows it: what may be secret is a digest."""
+    if _PLAIN.search(name) and not _SECRET.search(name):
+        return value
+    return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:16]

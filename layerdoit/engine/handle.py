@@ -1,0 +1,152 @@
+"""The engine that a run works with: its endpoint, the builder, the platform, and how a lower layer is named there."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.core.errors import EngineError, LayerdoitError
+from layerdoit.core.platform import architecture, docker_name
+from layerdoit.engine import api
+from layerdoit.engine.images import Images
+from layerdoit.layers.key import tag
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from layerdoit.engine.api import Api
+    from layerdoit.engine.mounts import Mount
+    from layerdoit.layers.key import Spec
+
+LOCAL_DRIVER: Final = "docker"
+"""The buildx driver that builds inside the engine itself, and so sees the engine's images."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Docker engine and the buildx builder that builds for it. Nothing is asked before it is needed.
+
+    `configured`: the builder that the configuration names; None for the engine's own.
+    """
+
+    configured: str | None = None
+
+    @cached_property
+    def api(self) -> Api:
+        """The engine's API."""
+        return api.connect()
+
+    @cached_property
+    def images(self) -> Images:
+        """The engine's images."""
+        return Images(self.api)
+
+    @cached_property
+    def builder(self) -> str:
+        """The name of the builder, as `docker buildx` takes it."""
+        return self.configured or api.builder_name()
+
+    @cached_property
+    def is_local(self) -> bool:
+        """Whether builds happen inside the engine, so that they see its images by their local tags."""
+        return self.builder == api.builder_name() or self._described.driver == LOCAL_DRIVER
+
+    @property
+    def platform(self) -> str:
+        """What images are built for, such as `linux/arm64`: the builder's platform, not that of this machine.
+
+        Where no engine answers, nothing can be built; keys are then those of this machine.
+        """
+        if "_asking" in self.__dict__:
+            self._asking.join()
+        # Not a cached property: its lock would be held for ever in a process that is forked meanwhile.
+        if "_platform" not in self.__dict__:
+            self.__dict__["_platform"] = self._find_platform()
+        return str(self.__dict__["_platform"])
+
+    def ask_platform(self) -> None:
+        """Have the platform asked for in the background: that takes the engine 7 ms."""
+        _ = self._asking
+
+    @cached_property
+    def _asking(self) -> threading.Thread:
+        def ask() -> None:
+            # Whoever needs the answer asks again, and gets the error.
+            with contextlib.suppress(LayerdoitError, OSError):
+                self.__dict__["_platform"] = self._find_platform()
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        return thread
+
+    def _find_platform(self) -> str:
+        if self.builder != api.builder_name():
+            return self._described.platform
+        own = docker_name(architecture())
+        try:
+            version = self.api.get("/version") or {}
+        except EngineError:
+            return f"linux/{own}"
+        return f"{version.get('Os', 'linux')}/{version.get('Arch', own)}"
+
+    @cached_property
+    def _described(self) -> Described:
+        from layerdoit.core import process
+        from layerdoit.engine.buildx_program import buildx
+
+        argv = [*buildx(), "inspect", "--bootstrap", self.builder]
+        return described(self.builder, process.capture_quick(argv).decode(errors="replace"))
+
+    def reference_of(self, spec: Spec, registry: str | None, pushed: Collection[str]) -> str:
+        """How the builder finds the image of a lower layer: by its local tag, or in the registry that it shares.
+
+        `registry`: the repository of shared layers; `pushed`: the layers that are pushed there.
+        """
+        if self.is_local:
+            return spec.tag
+        layer = "base" if spec.layer == "runtime" else spec.layer
+        if registry is None or layer not in pushed:
+            raise EngineError(
+                f"the builder {self.builder} cannot see {spec.tag}: it does not build inside this engine",
+                hint=f"share {layer} with it (registry: {{repository: …, push: [base, deps]}}), or build inside "
+                f"the engine (BUILDER={api.builder_name()})",
+            )
+        return tag(registry, spec.layer, spec.key)
+
+    def mounts(self, project: str) -> tuple[Mount, ...]:
+        """The records of a project's cache mounts on this builder, of every checkout, largest first."""
+        from layerdoit.engine import mounts
+
+        return mounts.of_project(project, self.builder)
+
+    def prune(self, record: str) -> bool:
+        """Clear one mount record of this builder; False when it is in use, or gone."""
+        from layerdoit.engine import mounts
+
+        return mounts.prune(record, self.builder)
+
+
+@dataclass(frozen=True)
+class Described:
+    """What `docker buildx inspect` says of a builder. `platform`: its native one, listed first."""
+
+    driver: str
+    platform: str
+
+
+def described(name: str, text: str) -> Described:
+    """Read the output of `docker buildx inspect NAME`. EngineError where it names no platform."""
+    driver = re.search(r"^Driver:[ \t]+(\S+)$", text, re.MULTILINE)
+    platforms = re.search(r"^Platforms:[ \t]+(\S.*)$", text, re.MULTILINE)
+    if platforms is None:
+        raise EngineError(
+            f"the builder {name} does not say which platforms it builds for",
+            hint=f"docker buildx inspect --bootstrap {name} shows why it does not start",
+        )
+    first = platforms[1].split(",")[0].strip().rstrip("*")
+    # `linux/amd64/v2` is a variant that every amd64 image runs on; of ARM the variant is another instruction set.
+    return Described(driver[1] if driver else "", re.sub(r"^(linux/amd64)/v\d+$", r"\1", first))

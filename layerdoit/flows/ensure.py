@@ -1,0 +1,72 @@
+"""Have the images of a layer: the lock, the plan, its steps, the tags, the history, and what retention removes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.build import execute, leftovers
+from layerdoit.core.errors import BuildError
+from layerdoit.engine import buildx
+from layerdoit.history import recording
+from layerdoit.layers.key import IMAGES, ORDER
+
+if TYPE_CHECKING:
+    from layerdoit.flows.session import Session
+    from layerdoit.layers.plan import Outcome, Plan
+
+TRIES: Final = 6
+"""A source that is edited while it is sent is read again; after so many times the editing does not seem to end."""
+
+
+def ensure(session: Session, layer: str) -> list[Outcome]:
+    """Have the images of one layer; `base` stands for builder and runtime. Layers below are there, as a rule.
+
+    They are built too where they are not: after an edit while this run waited, or while sources were sent, they are
+    another tree's. Raises BuildError or EngineError; then no tag was made or moved.
+    """
+    with session.project.state.locked() as waited:
+        if waited:
+            # The other run may have built a newer tree than the one that was read before the wait.
+            session.read_again()
+        for attempt in range(TRIES):
+            try:
+                return _done(session, layer)
+            except (buildx.ContextDiffers, buildx.Cleared) as error:
+                if attempt == TRIES - 1:
+                    raise
+                if isinstance(error, buildx.ContextDiffers):
+                    session.send_again()
+                else:
+                    session.read_again()
+    raise BuildError("the sources keep changing while they are read", hint="run again when the editing has ended")
+
+
+def _done(session: Session, layer: str) -> list[Outcome]:
+    names = _wanted(session.plan, layer)
+    session.settle(names)
+    work = session.work
+    outcomes = execute.carry_out(work, names)
+    moved = execute.give_tags(work) if layer == "app" else False
+    session.done(names)
+    state = session.project.state
+    state.remember(work.inputs.variant, {name: work.plan.step(name).spec.key for name in names})
+    state.mark_cleared(done=names)
+    built = any(outcome.step.action != "reuse" for outcome in outcomes)
+    if moved or built:
+        recording.layers(work.run, work.inputs, work.plan, outcomes)
+    if built and layer == "app" and session.project.config.retention.after_build:
+        from layerdoit.cache import gc
+
+        gc.after_build(work.inputs, work.engine)
+    return outcomes
+
+
+def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:
+    asked = IMAGES[layer]
+    below = ORDER[: ORDER.index(asked[0])]
+    return (*(name for name in below if plan.step(name).action != "reuse"), *asked)
+
+
+def sweep(session: Session) -> None:
+    """Remove what builds have replaced, where nothing uses it."""
+    leftovers.sweep(session.project.state, session.engine, session.project.name)

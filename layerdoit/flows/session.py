@@ -1,0 +1,150 @@
+"""A run at work on one question: the tree as it was read last, and the one plan that was made for it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerdoit.build import planning
+from layerdoit.build.execute import Work
+from layerdoit.engine.handle import Engine
+from layerdoit.flows.summary import Past
+from layerdoit.project import question
+from layerdoit.project.inputs import Inputs
+from layerdoit.project.project import Project
+from layerdoit.project.run import Run
+from layerdoit.project.snapshot import Tree
+
+if TYPE_CHECKING:
+    from layerdoit.layers.plan import Plan
+    from layerdoit.project.question import Question
+
+Ask = Callable[[Project, str], "Question"]
+"""Puts a question: of a project, and the platform that it is about."""
+
+
+class _Reading:
+    """One reading of the tree, and what was worked out from it. It is replaced as a whole, never amended."""
+
+    def __init__(self, project: Project) -> None:
+        self.engine = Engine(project.config.builder)
+        self.tree = Tree(project)
+        self.inputs: Inputs | None = None
+        self.plan: Plan | None = None
+
+
+class Session:
+    """The tasks of one call share it, so that the tree is read, and the plan made, once.
+
+    With `doit -n`, each process has its own, of the same run.
+    """
+
+    def __init__(self, run: Run, project: Project, ask: Ask = question.build) -> None:
+        self.run = run
+        self._ask = ask
+        self._from_scratch: dict[str, str] = {}
+        self._reading = _Reading(project)
+
+    def __reduce__(self) -> tuple[Callable[..., Session], tuple[object, ...]]:
+        """Another process reads for itself."""
+        return _reopened, (self.run, self.project.root, self.project.variables, self._ask, self._from_scratch)
+
+    @property
+    def project(self) -> Project:
+        """The project as it was read last."""
+        return self._reading.tree.project
+
+    @property
+    def tree(self) -> Tree:
+        """The tree as it was read last."""
+        return self._reading.tree
+
+    @property
+    def engine(self) -> Engine:
+        """Where images are, and are built."""
+        return self._reading.engine
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the layers are made from."""
+        reading = self._reading
+        if reading.inputs is None:
+            reading.inputs = Inputs(reading.tree, self._ask(reading.tree.project, reading.engine.platform))
+        return reading.inputs
+
+    @property
+    def plan(self) -> Plan:
+        """What is to be done, and why; made when it is first asked for. EngineError without an engine."""
+        if self._reading.plan is None:
+            begun = time.monotonic()
+            self._reading.plan = self._made()
+            self.run.spend("plan", time.monotonic() - begun)
+        return self._reading.plan
+
+    def _made(self) -> Plan:
+        quick = self._ask is question.build and not self._from_scratch
+        if quick and (unchanged := planning.unchanged(self.engine, self.tree)) is not None:
+            return unchanged
+        made = planning.make(self.engine, self.inputs, from_scratch=self._from_scratch)
+        planning.remember(self.engine, self.inputs, made)
+        return made
+
+    @property
+    def past(self) -> Past:
+        """Where the figures of this run are compared with earlier ones."""
+        return Past(self.project.state.folder, self.inputs.variant, self.run.token)
+
+    @property
+    def work(self) -> Work:
+        """The plan, with all that carrying it out needs."""
+        return Work(self.run, self.engine, self.inputs, self.plan)
+
+    # --- what changes a session --------------------------------------------------------------------------------------
+
+    def build_from_scratch(self, layers: Mapping[str, str]) -> None:
+        """Have these layers built although their images are there; each with the reason."""
+        self._from_scratch = dict(layers)
+        self._reading.plan = None
+
+    def settle(self, layers: Collection[str]) -> None:
+        """Look whether another process of the run has built some of the layers since the plan was made."""
+        self._advance(planning.settled(self.engine, self.plan, list(layers)))
+
+    def done(self, layers: Collection[str]) -> None:
+        """Note that the images of these layers are there now."""
+        self._from_scratch = {name: why for name, why in self._from_scratch.items() if name not in layers}
+        self._advance(self.plan.done(layers))
+
+    def _advance(self, plan: Plan) -> None:
+        changed = self.plan.changes
+        self._reading.plan = plan
+        if changed:
+            planning.remember(self.engine, self.inputs, plan)
+
+    def read_again(self) -> None:
+        """Read the tree and its configuration again: they have changed, or may have."""
+        self._reading = _Reading(self.project.again())
+
+    def send_again(self) -> None:
+        """Read again, believing nothing that was noted about the tree or sent before."""
+        shutil.rmtree(self.project.state / "context", ignore_errors=True)
+        (self.project.state / "index").unlink(missing_ok=True)
+        self.read_again()
+
+    def variant(self, **variables: str) -> Session:
+        """The same question of the project with other variables."""
+        project = Project.open(self.project.root, {**self.project.variables, **variables})
+        return Session(Run(self.run.asked, self.run.prefix), project, self._ask)
+
+    def asking(self, ask: Ask) -> Session:
+        """Another question of the same project, in a run of its own."""
+        return Session(Run(self.run.asked, self.run.prefix), self.project, ask)
+
+
+def _reopened(run: Run, root: Path, variables: Mapping[str, str], ask: Ask, from_scratch: Mapping[str, str]) -> Session:
+    session = Session(run, Project.open(root, variables), ask)
+    session._from_scratch = dict(from_scratch)  # noqa: SLF001 - the constructor of a copy
+    return session

@@ -1,0 +1,221 @@
+"""A question asked of a tree: what its layers are made from, and so their keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from layerdoit import config as configuration
+from layerdoit.core.errors import WorkspaceError
+from layerdoit.core.resources import dockerfile_dir
+from layerdoit.layers.key import Spec, digest
+from layerdoit.layers.specs import app, base, deps
+from layerdoit.project.snapshot import Given
+from layerdoit.tree.sources import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from layerdoit.cargo.selection import Selection
+    from layerdoit.cargo.stub import Stub
+    from layerdoit.project.project import Project
+    from layerdoit.project.question import Question
+    from layerdoit.project.snapshot import Tree
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What the layers are made from when a question is asked of a tree. Of another reading there are other inputs."""
+
+    tree: Tree
+    question: Question
+
+    @property
+    def project(self) -> Project:
+        """Whose tree it is."""
+        return self.tree.project
+
+    @property
+    def variant(self) -> str:
+        """Question, profile and target: images of different variants are not compared with each other."""
+        return self.question.variant(self.project)
+
+    @cached_property
+    def selection(self) -> Selection:
+        """Packages and binaries that the question is about."""
+        return self.question.selection(self.project)
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def asset_paths(self) -> Mapping[str, str]:
+        """Assets as context path -> absolute path in the image; each exists."""
+        found = {}
+        for path, place in self.question.image.assets.items():
+            if not (self.project.root / path).exists():
+                raise WorkspaceError(
+                    f'image.assets: there is no "{path}"',
+                    where=self.project.config.where.get("image.assets"),
+                    hint="give paths relative to the project's root",
+                )
+            found[self.project.workspace.context_path(path)] = place
+        return found
+
+    @cached_property
+    def assets(self) -> Sources:
+        """Files that are copied into the image after compilation."""
+        if not self.asset_paths:
+            return self._none
+        return self.tree.all_sources.under(tuple(self.asset_paths))
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Files that the compiler may see: assets are none of them, unless `sources.include` says so."""
+        every = self.tree.all_sources
+        if not self.asset_paths:
+            return every
+        included = self.project.config.sources.include
+        again = every.under([self.project.workspace.context_path(path) for path in included])
+        dropped = set(self.assets.entries) - (set(again.entries) if included else set())
+        kept = {path: entry for path, entry in every.entries.items() if path not in dropped}
+        return Sources(self.project.root, self.project.workspace.ups, kept)
+
+    @property
+    def _none(self) -> Sources:
+        return Sources(self.project.root, self.project.workspace.ups, {})
+
+    @cached_property
+    def stub(self) -> Stub:
+        """The workspace of stubs that the deps layer is cooked from."""
+        from layerdoit.cargo import stub
+
+        return stub.make(self.project.workspace, self.tree.lock, self.selection)
+
+    @cached_property
+    def kept(self) -> Sources:
+        """Local packages that external crates depend on: real, in the deps layer too."""
+        from layerdoit.cargo import stub, stub_closure
+
+        workspace = self.project.workspace
+        copies = stub.copies(workspace, stub_closure.closure(workspace, self.tree.lock, self.selection))
+        if not copies:
+            return self._none
+        return self.tree.all_sources.under([destination for _, destination in copies])
+
+    def scripts(self, *names: str) -> dict[str, bytes]:
+        """Scripts that run inside a build, as the question has them; and the files that they read."""
+        before = self.question.prelude
+        found = {name: before.get(name, b"") + (dockerfile_dir() / name).read_bytes() for name in names}
+        return {**found, **(self.question.files if "build.sh" in names else {})}
+
+    def listing(self, found: Sources) -> dict[str, str]:
+        """Path as a user knows it, relative to the workspace root -> kind and digest."""
+        top = self.project.workspace.context_path(".")
+        return {posixpath.relpath(path, top): entry.kind + entry.digest for path, entry in found.entries.items()}
+
+    # --- the image ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def entrypoint(self) -> str:
+        """The binary that the image runs; '' where it has none."""
+        names = [name for _, name in self.selection.bins]
+        wanted = self.question.image.entrypoint
+        if not names:
+            return ""
+        if wanted is not None:
+            configuration.check_choices(self.project.config, "image.entrypoint", [wanted], names)
+            return wanted
+        return self.project.name if self.project.name in names else names[0]
+
+    @cached_property
+    def settings(self) -> Mapping[str, str]:
+        """What the app image's configuration holds, as text."""
+        image = self.question.image
+        values = {
+            "entrypoint": self.entrypoint,
+            "cmd": list(image.cmd),
+            "env": dict(sorted(image.env.items())),
+            "labels": dict(sorted(image.labels.items())),
+            "user": image.user,
+            "workdir": image.workdir,
+            "expose": list(image.expose),
+            "assets": dict(sorted(image.assets.items())),
+            "smoke": list(image.smoke),
+        }
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+
+    # --- layers ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def given(self) -> Given:
+        """What the keys follow from besides the contents of the tree."""
+        return Given.of(self.tree, self.question.platform)
+
+    @cached_property
+    def specs(self) -> tuple[Spec, ...]:
+        """Base, runtime, deps, app, each with its key."""
+        builder, runtime = self._base_specs()
+        cooked = self._deps_spec(builder.key)
+        return (builder, runtime, cooked, self._app_spec(cooked, runtime))
+
+    def _base_specs(self) -> tuple[Spec, Spec]:
+        given = self.given
+        config = given.config
+        facts = base.BaseFacts(
+            dockerfile=given.digest_of("Dockerfile.base"),
+            suite=config.base.suite,
+            platform=given.platform,
+            toolchain=given.toolchain.identity,
+            targets=self.tree.targets,
+            packages=config.base.packages,
+            runtime_packages=config.base.runtime_packages,
+            image=config.base.image or "",
+            runtime_image=config.base.runtime_image or "",
+            user=config.image.user,
+            components=given.toolchain.components,
+        )
+        return base.builder(facts, self.project.repository), base.runtime(facts, self.project.repository)
+
+    def _deps_spec(self, base_key: str) -> Spec:
+        from layerdoit.cargo import deps_inputs
+
+        crates = deps_inputs.inputs(self.project.workspace, self.tree.lock, self.selection, self.project.options)
+        recipe = self.given.digest_of("Dockerfile.deps", "cook.sh", "sync.sh")
+        spec = deps.spec(crates, base_key, recipe, self.kept.digest(), self.project.repository)
+        if self.question.kind != "check":
+            return spec
+        # What dev-dependencies add: their tables, and every locked package.
+        stubs = digest(word for path, content in self.stub.files.items() for word in (path, content.decode()))
+        locked = {
+            f"package {item.name} {item.version}": item.checksum or item.source or ""
+            for item in self.tree.lock.external
+        }
+        more = {**locked, **self._checked, "dev-dependency stubs": stubs}
+        return Spec("deps", {**spec.inputs, **more}, spec.repository)
+
+    @property
+    def _checked(self) -> dict[str, str]:
+        """By what a check differs from a build."""
+        before = self.question.prelude["build.sh"]
+        return {f"{deps.CHECK}script": hashlib.sha256(before).hexdigest()[:16]}
+
+    def _app_spec(self, cooked: Spec, runtime: Spec) -> Spec:
+        facts = app.AppFacts(
+            dockerfile=self.given.digest_of("Dockerfile.app", "build.sh", "sync.sh"),
+            sources=self.sources.digest(),
+            assets=self.assets.digest(),
+            bins=" ".join(f"{package}/{name}" for package, name in self.selection.bins),
+            settings=self.settings,
+            files=lambda: (self.listing(self.sources), self.listing(self.assets)),
+        )
+        spec = app.spec(facts, cooked.key, runtime.key, self.project.repository)
+        more = dict(self._checked) if self.question.kind == "check" else {}
+        if self.question.unique:
+            more["measured"] = self.question.unique
+        if not more:
+            return spec
+        return Spec("app", {**spec.inputs, **more}, spec.repository, lambda: {**spec.label_inputs, **more})

@@ -1,0 +1,82 @@
+"""One call of a command: by what it is known in the history, and what adds up while it goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from layerdoit.core.errors import LayerdoitError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One call. It can be pickled: with `doit -n`, all processes of a call work on the same run.
+
+    `begun`: ns since 1970, which names the run; `asked`: the tasks that were asked for; `prefix`: what stands before
+    the names of the project's tasks; `spent`: seconds of phases that no layer counts; `reported`: layers of which the
+    user has been told.
+    """
+
+    asked: str = ""
+    prefix: str = ""
+    begun: int = field(default_factory=time.time_ns)
+    spent: dict[str, float] = field(default_factory=dict)
+    reported: set[str] = field(default_factory=set)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the question that is on its way."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @property
+    def token(self) -> str:
+        """The run's name in the history."""
+        return f"{self.begun:x}"
+
+    def spend(self, phase: str, seconds: float) -> None:
+        """Add to a phase."""
+        self.spent[phase] = self.spent.get(phase, 0.0) + seconds
+
+    def task(self, name: str) -> str:
+        """A task of this project as the user types it."""
+        return f"{self.prefix}:{name}" if self.prefix else name
+
+    def head(self, root: Path) -> Head:
+        """The commit that is checked out. The first call begins to ask git, in the background."""
+        found: Head | None = self.__dict__.get("_head")
+        if found is None:
+            found = self.__dict__["_head"] = Head(root)
+        return found
+
+
+class Head(threading.Thread):
+    """The commit that is checked out, and whether the tree differs from it; asked for while the builder works."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(daemon=True)
+        self._root = root
+        self._commit: str | None = None
+        self._dirty: bool | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Ask git."""
+        from layerdoit.core.process import capture_quick
+
+        command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", "."]
+        try:
+            lines = capture_quick(command, cwd=self._root).decode(errors="replace").splitlines()
+        except LayerdoitError:
+            return
+        oid = next((line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")), "")
+        self._commit = oid if oid.isalnum() else None
+        self._dirty = any(not line.startswith("# ") for line in lines)
+
+    def answer(self) -> tuple[str | None, bool | None]:
+        """Commit and whether the tree differs; both None outside a repository."""
+        self.join()
+        return self._commit, self._dirty

@@ -1,0 +1,163 @@
+"""What one reading of a tree found. To read it again is to make a new one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from layerdoit import config as configuration
+from layerdoit.cargo.toolchain import Toolchain, detect
+from layerdoit.core.resources import dockerfile_dir
+from layerdoit.project import fast_path
+from layerdoit.tree.sources import Sources, scan
+
+if TYPE_CHECKING:
+    # What a run with nothing to do does not need is imported where it is used.
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from layerdoit.cargo.lock import Lock
+    from layerdoit.project.fast_path import Answer
+    from layerdoit.project.project import Project
+
+_SCRIPTS = ("build.sh", "cook.sh", "sync.sh")
+# What says how to build is keyed by what it says; it is no source, so that an edit of it runs no cargo.
+_OURS = ("dodo.py", configuration.FILE)
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """A project's files as they were when they were read, each fact when it is first asked for.
+
+    `lent`: the toolchain, where it is known already.
+    """
+
+    project: Project
+    lent: Toolchain | None = None
+
+    def again(self) -> Tree:
+        """A new reading, of the configuration too: a branch switch changes all of it."""
+        return Tree(self.project.again())
+
+    @cached_property
+    def lock(self) -> Lock:
+        """Cargo.lock."""
+        from layerdoit.cargo import lock
+
+        return lock.load(self.project.root)
+
+    @cached_property
+    def locked(self) -> str:
+        """`name version` of every external package of Cargo.lock, as a deps image's label holds it."""
+        from layerdoit.engine.images import locked_text
+
+        return locked_text(f"{package.name} {package.version}" for package in self.lock.external)
+
+    @cached_property
+    def toolchain(self) -> Toolchain:
+        """The Rust toolchain that builds and keys use."""
+        return self.lent or detect(self.project.root, self.project.config.toolchain, self.project.state.folder)
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """Target triples that the builder must be able to compile for, besides its own."""
+        configured = self.project.config.target
+        return tuple(sorted({*self.toolchain.targets, *([configured] if configured else [])}))
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def all_sources(self) -> Sources:
+        """Every file that git, or the configuration, counts to the project."""
+        workspace = self.project.workspace
+        return self.scan(workspace.ups, workspace.outside)
+
+    def scan(self, ups: int, outside: Sequence[str]) -> Sources:
+        """Hash the tree, `ups` and `outside` being those of the workspace; once for the same question."""
+        scans = self._scans
+        question = (ups, tuple(outside))
+        if question not in scans:
+            config = self.project.config
+            scans[question] = scan(
+                self.project.root,
+                ups=ups,
+                outside=outside,
+                exclude=(*config.sources.exclude, *_OURS, *self._own_dockerfiles()),
+                include=(*config.sources.include, *config.image.assets),
+                index_file=self.project.state / "index",
+            )
+        return scans[question]
+
+    @cached_property
+    def _scans(self) -> dict[tuple[int, tuple[str, ...]], Sources]:
+        return {}
+
+    def _own_dockerfiles(self) -> list[str]:
+        own = self.project.config.dockerfiles
+        return [path for path in (own.base, own.deps, own.app) if path is not None]
+
+    def dockerfile(self, layer: str) -> Path:
+        """The project's own Dockerfile of a layer, else ours."""
+        own = getattr(self.project.config.dockerfiles, layer)
+        return self.project.root / own if own else dockerfile_dir() / f"Dockerfile.{layer}"
+
+    @cached_property
+    def recipe_files(self) -> dict[str, bytes]:
+        """Dockerfiles, by `Dockerfile.<layer>`, and the scripts that run in builds: what says how to build."""
+        found = {f"Dockerfile.{layer}": self.dockerfile(layer).read_bytes() for layer in configuration.LAYERS}
+        return found | {name: (dockerfile_dir() / name).read_bytes() for name in _SCRIPTS}
+
+    # --- what the last run found out ---------------------------------------------------------------------------------
+
+    def remembered(self, platform: str) -> Answer | None:
+        """What the last run found out, if everything that it follows from is still the same."""
+        found = fast_path.read(self._answer_file)
+        if found is None or self._signature(platform, self.scan(found.ups, found.outside)) != found.signature:
+            return None
+        return found
+
+    def remember(self, platform: str, layers: Sequence[tuple[str, str, str]]) -> None:
+        """Keep what was found out for the next run. `layers`: layer, key and repository of each image."""
+        workspace = self.project.workspace
+        signature = self._signature(platform, self.all_sources)
+        answer = fast_path.Answer(signature, workspace.ups, workspace.outside, tuple(layers), self.locked)
+        fast_path.write(self._answer_file, answer)
+
+    @property
+    def _answer_file(self) -> Path:
+        return fast_path.file(self.project.state.folder, repr(self.project.config))
+
+    def _signature(self, platform: str, found: Sources) -> str:
+        given = Given.of(self, platform)
+        return fast_path.signature([repr(given), self.project.root.name, found.digest()])
+
+
+@dataclass(frozen=True)
+class Given:
+    """All that keys follow from besides the contents of the tree: specs are made from it, and the fast path signs it.
+
+    `recipes`: sha256 of each Dockerfile and script, by name.
+    """
+
+    config: configuration.Config
+    toolchain: Toolchain
+    platform: str
+    recipes: tuple[tuple[str, str], ...]
+    version: str
+
+    @classmethod
+    def of(cls, tree: Tree, platform: str) -> Given:
+        """Read what a tree's keys follow from."""
+        from layerdoit.core.version import __version__
+
+        recipes = sorted((name, hashlib.sha256(content).hexdigest()) for name, content in tree.recipe_files.items())
+        return cls(tree.project.config, tree.toolchain, platform, tuple(recipes), __version__)
+
+    def digest_of(self, *names: str) -> str:
+        """16 hexadecimal digits for Dockerfiles and scripts together."""
+        from layerdoit.layers.key import digest
+
+        recipes = dict(self.recipes)
+        return digest(recipes[name] for name in names)[:16]
