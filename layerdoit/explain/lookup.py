@@ -18,6 +18,7 @@ from layerdoit.explain import naming, outside, sides
 from layerdoit.layers.key import ORDER, TAG_DIGITS
 from layerdoit.layers.key import tag as keyed
 from layerdoit.project import commits
+from layerdoit.project.settings_cache import SettingsCache
 
 if TYPE_CHECKING:
     from layerdoit.engine.images import Image
@@ -157,7 +158,7 @@ class Reading:
             committed.root,
             overlay=Path(overlay) if overlay else None,
             variables=self.project.variables,
-            state_dir=self.project.state.folder,
+            cache=SettingsCache(self.project.state),
         )
         named = commits.toolchain_file(committed.root)
         same = named == commits.toolchain_file(self.project.root.resolve())

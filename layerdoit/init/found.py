@@ -192,7 +192,7 @@ def _suites(root: Path) -> Suites:
     from layerdoit import config
     from layerdoit.cargo import native
 
-    return native.suites(config.load(root, overlay=None, variables={}, state_dir=root / ".layerdoit"))
+    return native.suites(config.load(root, variables={}))
 
 
 def _linkers(workspace: Workspace, suites: Suites) -> tuple[tuple[str, str], ...]:

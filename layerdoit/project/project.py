@@ -21,6 +21,7 @@ from layerdoit.core.version import __version__
 from layerdoit.engine.api import connect
 from layerdoit.engine.images import Images, locked_text
 from layerdoit.project import fast_path as known
+from layerdoit.project.settings_cache import SettingsCache
 from layerdoit.tree import git
 from layerdoit.tree.sources import Sources, scan
 
@@ -78,7 +79,10 @@ class Project:
         """layerdoit.yaml, the file that CONFIG names, and the variables."""
         overlay = self.variables.get("CONFIG")
         return configuration.load(
-            self.root, overlay=Path(overlay) if overlay else None, variables=self.variables, state_dir=self.state.folder
+            self.root,
+            overlay=Path(overlay) if overlay else None,
+            variables=self.variables,
+            cache=SettingsCache(self.state),
         )
 
     @cached_property

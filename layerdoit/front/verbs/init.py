@@ -21,10 +21,10 @@ DODO = "dodo.py"
 
 def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001 - every verb is called so
     """Returns 0 when the files are there, 1 when the user said no."""
-    from layerdoit.config import shipped
     from layerdoit.core.state import State
     from layerdoit.init import proposal, write
     from layerdoit.init.found import look, project_root
+    from layerdoit.project.settings_cache import put_schema
 
     start = Path(params["root"]).resolve()
     if not start.is_dir():
@@ -43,7 +43,7 @@ def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001
         print("nothing was written")
         return 1
     write.write(changes)
-    shipped.put(State.open(found.root).folder)
+    put_schema(State.open(found.root))
     for change in changes:
         print(f"wrote {_shown(change.path, start)}")
     there = "" if start == Path.cwd().resolve() else f"cd {shlex.quote(os.path.relpath(start))} && "
@@ -87,7 +87,7 @@ def _missing(found: Found, proposed: Proposal) -> Proposal:
     from layerdoit import config
     from layerdoit.config import reading
 
-    loaded = config.load(found.root, overlay=None, variables={}, state_dir=found.root / ".layerdoit")
+    loaded = config.load(found.root, variables={})
     fields = dict(reading.flat(config.Config))
 
     def said(path: str, value: Any) -> bool:
