@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.units import instant
 from layerdoit.layers.key import IMAGES, ORDER, pin_tag
@@ -101,14 +103,11 @@ class Usage:
 
 def gather(project: Project) -> Usage:
     """Ask the engine, buildx and the state folder. Reads only."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from layerdoit.engine import mounts
 
     # buildx takes longest to answer: it is asked while the tree is read.
-    with ThreadPoolExecutor(1) as beside:
-        listed = beside.submit(mounts.of_project, project.name, project.config.builder)
-        return _gathered(project, _current(project), listed.result)
+    listed = Background(partial(mounts.of_project, project.name, project.config.builder))
+    return _gathered(project, _current(project), listed.result)
 
 
 def _gathered(project: Project, current: Mapping[str, str], listed: Callable[[], tuple[Mount, ...]]) -> Usage:

@@ -160,14 +160,12 @@ def connect(project: Project) -> bool:
 
 def cache_status(project: Project, json: bool) -> None:
     """What this project's caches hold."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from layerdoit.cache import table, usage
+    from layerdoit.core.background import Background
     from layerdoit.engine import builders
 
-    with ThreadPoolExecutor(1) as beside:
-        asked = beside.submit(builders.of, project.config.builder)
-        found, builder = usage.gather(project), asked.result()
+    asked = Background(lambda: builders.of(project.config.builder))
+    found, builder = usage.gather(project), asked.result()
     say(dumps(table.as_json(found, builder)) if json else table.render(found, builder))
 
 

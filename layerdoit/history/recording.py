@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from layerdoit.core.background import Background
 from layerdoit.core.errors import Interrupted, LayerdoitError
 from layerdoit.core.version import __version__
 from layerdoit.history import crates
@@ -20,41 +21,26 @@ if TYPE_CHECKING:
     from layerdoit.project.project import Project
 
 
-class _Git(threading.Thread):
-    """The commit, and whether the tree differs from it; asked for while the builder works."""
+def _commit(root: Path) -> tuple[str | None, bool | None]:
+    """The commit, and whether the tree differs from it; both None outside a repository."""
+    from layerdoit.core.process import capture_quick
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(daemon=True)
-        self._root = root
-        self._commit: str | None = None
-        self._dirty: bool | None = None
-        self.start()
-
-    def run(self) -> None:
-        from layerdoit.core.process import capture_quick
-
-        command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", "."]
-        try:
-            lines = capture_quick(command, cwd=self._root).decode(errors="replace").splitlines()
-        except LayerdoitError:
-            return
-        oid = next((line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")), "")
-        self._commit = oid if oid.isalnum() else None
-        self._dirty = any(not line.startswith("# ") for line in lines)
-
-    def answer(self) -> tuple[str | None, bool | None]:
-        """Both None outside a repository."""
-        self.join()
-        return self._commit, self._dirty
+    command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", "."]
+    try:
+        lines = capture_quick(command, cwd=root).decode(errors="replace").splitlines()
+    except LayerdoitError:
+        return None, None
+    oid = next((line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")), "")
+    return (oid if oid.isalnum() else None), any(not line.startswith("# ") for line in lines)
 
 
-_git: WeakKeyDictionary[Project, _Git] = WeakKeyDictionary()
+_git: WeakKeyDictionary[Project, Background[tuple[str | None, bool | None]]] = WeakKeyDictionary()
 
 
 def begin(project: Project) -> None:
     """Something is about to be done: find out what takes a while, meanwhile."""
     if project not in _git:
-        _git[project] = _Git(project.root)
+        _git[project] = Background(partial(_commit, project.root))
 
 
 def layers(project: Project, plan: Plan, outcomes: Sequence[Outcome]) -> None:
@@ -101,7 +87,7 @@ def token(project: Project) -> str:
 
 def _run(project: Project, outcome: Ended, failed_in: str | None = None, error: str | None = None) -> Run:
     begin(project)
-    commit, dirty = _git[project].answer()
+    commit, dirty = _git[project].result()
     begun = project.begun / 1e9
     return Run(
         token(project),
