@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from layerdoit.config import reading
-from layerdoit.config.kinds import Kind, Node, boolean, repository_name, suggestion, text
+from layerdoit.config.kinds import Kind, Node, boolean, repository_name, text
 from layerdoit.config.schema import (
     LAYERS,
     Base,
@@ -25,6 +25,7 @@ from layerdoit.config.schema import (
 )
 from layerdoit.config.values import secret_looking
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.prose import suggestion
 
 __all__ = [
     "FILE",

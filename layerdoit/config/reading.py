@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from layerdoit.config.kinds import Invalid, Kind, Node, described, nearest, suggestion
+from layerdoit.config.kinds import Invalid, Kind, Node, described
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.prose import nearest, suggestion
 
 if TYPE_CHECKING:
     import yaml
@@ -221,7 +222,7 @@ def _unknown(schema: type[Any], root: type[Any], dotted: str, where: str) -> Con
     valid = list(settings(schema))
     label = f"valid keys of {prefix}" if prefix else "valid keys"
     hint = suggestion(name, valid, label)
-    if nearest(name, valid) is None:  # perhaps the right key in the wrong section
+    if not nearest(name, valid):  # perhaps the right key in the wrong section
         elsewhere = [other for other, _ in flat(root) if other.rpartition(".")[2] == name]
         hint = f'did you mean "{elsewhere[0]}"? {hint}' if elsewhere else hint
     return ConfigError(f'unknown key "{dotted}"', where=where, hint=hint)

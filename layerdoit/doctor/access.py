@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
-from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked, listed, rules
+from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked, rules
 
 CA = Rule(
     "ca-bundle",

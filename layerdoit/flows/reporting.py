@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from layerdoit.core.console import say, warn
+from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def warnings(outcome: Outcome) -> list[str]:
     external = outcome.counts.get("external", 0)
     if outcome.step.spec.layer != "app" or not external:
         return []
-    names = ", ".join(outcome.not_fresh[:8]) + (", …" if len(outcome.not_fresh) > 8 else "")
+    names = listed(outcome.not_fresh, 8)
     what = f"{external} external crates were not fresh and compiled again in the app build: {names}"
     causes = (
         "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
@@ -54,7 +55,5 @@ def guessed(project: Project, outcome: Outcome) -> list[str]:
     app = outcome.step.spec.layer == "app"
     if not app or len(names) < 2 or project.config.image.entrypoint is not None or project.name in names:
         return []
-    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-    return [
-        f"the image runs `{project.entrypoint}`, the first of {shown}: image.entrypoint in layerdoit.yaml says which"
-    ]
+    runs = f"the image runs `{project.entrypoint}`, the first of {listed(names, 8)}"
+    return [f"{runs}: image.entrypoint in layerdoit.yaml says which"]

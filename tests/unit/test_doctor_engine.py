@@ -23,7 +23,7 @@ from layerdoit.doctor.access import Probe
 from layerdoit.doctor.diagnosis import report
 from layerdoit.doctor.engine_facts import Engine, Failed
 from layerdoit.doctor.examination import AREAS
-from layerdoit.doctor.finding import Fact, Finding, Item, Rule, Unchecked, listed
+from layerdoit.doctor.finding import Fact, Finding, Item, Rule, Unchecked
 from layerdoit.tree.sources import scan
 
 GB = 10**9
@@ -346,8 +346,3 @@ def test_every_rule_has_an_id_of_its_own() -> None:
     names = [rule.id for rules in AREAS.values() for rule in rules]
     assert len(names) == len(set(names))
     assert set(dockerfiles.RULES) <= {rule for rules in AREAS.values() for rule in rules}
-
-
-def test_listed() -> None:
-    assert listed(["a", "b"]) == "a, b"
-    assert listed(list("abcdefg"), 3) == "a, b, c and 4 more"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.core.prose import confirm
 
 if TYPE_CHECKING:
     from layerdoit.init.found import Found
@@ -161,11 +161,8 @@ def _report(found: Found, proposed: Proposal, changes: Sequence[Change], ready: 
 
 
 def _confirmed(count: int) -> bool:
-    if not sys.stdin.isatty():
+    agreed = confirm("\nwrite this?")
+    if agreed is None:
         hint = "look at the above, and run again with --yes"
         raise LayerdoitError(f"{count} files would be written, and there is no terminal to ask on", hint=hint)
-    try:
-        answer = input("\nwrite this? [y/N] ")
-    except EOFError:
-        return False
-    return answer.strip().lower() in ("y", "yes")
+    return agreed
