@@ -9,8 +9,8 @@ from typing import Final
 
 from layerdoit.bench.peers import OURS, PEERS
 from layerdoit.bench.scenarios import REPEATS, SCENARIOS
-from layerdoit.config.kinds import suggestion
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.prose import suggestion
 from layerdoit.core.units import count_text, duration_text
 
 RIVALS: Final = tuple(peer for peer in PEERS if peer != OURS)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit import config
-from layerdoit.config import reading
 
 
 class Written(str):
@@ -18,20 +17,10 @@ class Written(str):
 
 
 def effective(root: Path, variables: Mapping[str, str]) -> dict[str, Any]:
-    """The settings of a project, which were checked before; texts, lists and mappings as YAML has them."""
-    found: dict[str, Any] = {}
-    for path in (root / config.FILE, Path(variables["CONFIG"]) if "CONFIG" in variables else None):
-        if path is not None and path.is_file():
-            found = reading.merged(found, _loaded(path.read_text(encoding="utf-8-sig")) or {})
-    for variable in config.VARIABLES:
-        if variable.path is None or variable.name not in variables:
-            continue
-        value = config.variable_value(variable.name, variables[variable.name])
-        inner: Any = list(value) if isinstance(value, tuple) else value
-        for name in reversed(variable.path.split(".")):
-            inner = {name: inner}
-        found = reading.merged(found, inner)
-    return found
+    """The settings of a project, which were checked before."""
+    overlay = Path(variables["CONFIG"]) if "CONFIG" in variables else None
+    given = [_loaded(path.read_text(encoding="utf-8-sig")) or {} for path in config.files(root, overlay)]
+    return config.laid_over(given, variables)
 
 
 def _loaded(text: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from layerdoit.cache.levels import Going, Level, Narrow
 from layerdoit.cache.usage import Usage, gather
 from layerdoit.core.console import warn
 from layerdoit.core.errors import Interrupted
+from layerdoit.core.prose import confirm
 from layerdoit.core.signals import as_errors
 from layerdoit.core.units import count_text, duration_text, size_text
 
@@ -77,12 +77,13 @@ def declined_by_user(sweep: Sweep, *, yes: bool) -> int:
     """Ask where that is due; 0 to go on, else the exit code."""
     if yes or not sweep.asks:
         return 0
-    if not sys.stdin.isatty():
+    agreed = confirm(f"{sweep.command.replace('cache_clear:', 'clear ')}?")
+    if agreed:
+        return 0
+    if agreed is None:
         words = f"{sweep.command} asks before it clears, and there is no terminal to ask on; nothing was cleared"
         warn(f"error: {words}\nnext: doit {sweep.command} --yes")
         return REFUSED
-    if _confirmed(sweep.command):
-        return 0
     print("cancelled; nothing was cleared", flush=True)
     return CANCELLED
 
@@ -148,13 +149,6 @@ def _kept(usage: Usage, chosen: Level, less: Narrow) -> list[str]:
         reason = "a build uses it" if mount.in_use else "used later" if mount.record in spared else ""
         found += [f"mount of {place(usage, mount.checkout)}: {reason}"] if reason else []
     return found
-
-
-def _confirmed(command: str) -> bool:
-    try:
-        return input(f"{command.replace('cache_clear:', 'clear ')}? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.units import instant
 from layerdoit.layers.key import IMAGES, ORDER, pin_tag
@@ -103,12 +105,9 @@ class Usage:
 
 def gather(inputs: Inputs, engine: Engine) -> Usage:
     """Ask the engine, buildx and the state folder. Reads only."""
-    from concurrent.futures import ThreadPoolExecutor
-
     # buildx takes longest to answer: it is asked while the tree is read.
-    with ThreadPoolExecutor(1) as beside:
-        listed = beside.submit(engine.mounts, inputs.project.name)
-        return _gathered(inputs, engine, _current(inputs), listed.result)
+    listed = Background(partial(engine.mounts, inputs.project.name))
+    return _gathered(inputs, engine, _current(inputs), listed.result)
 
 
 def _gathered(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from layerdoit.cargo.lock import MASKED
 from layerdoit.cargo.options import Options
 from layerdoit.core.errors import WorkspaceError
+from layerdoit.core.prose import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -77,11 +78,7 @@ def _with_binaries(members: dict[str, Package]) -> str:
 
 
 def _unknown(what: str, name: str, valid: Iterable[str], ws: Workspace) -> WorkspaceError:
-    import difflib  # only a mistake pays for it
-
-    names = sorted(valid)
-    near = difflib.get_close_matches(name, names, 1)
-    hint = f"did you mean `{near[0]}`?" if near else f"valid: {', '.join(names)}"
+    hint = suggestion(name, sorted(valid), "valid names")
     return WorkspaceError(f"there is no {what} `{name}`", where=str(ws.root / "Cargo.toml"), hint=hint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from layerdoit.core import files
 from layerdoit.core.errors import ProcessError, WorkspaceError
 from layerdoit.core.platform import host_triple
 
@@ -211,18 +213,11 @@ def _from_answers(named: Named, answers: dict[str, str]) -> Toolchain:
 
 
 def _cached(cache: Path, key: str) -> dict[str, str] | None:
-    try:
-        stored = json.loads(cache.read_text(encoding="utf-8"))
-        return dict(stored["answers"]) if stored["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    stored = files.read_json(cache)
+    answers = stored.get("answers")
+    return answers if stored.get("key") == key and isinstance(answers, dict) else None
 
 
 def _store(cache: Path, key: str, answers: dict[str, str]) -> None:
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary = cache.with_name(f"{cache.name}.{os.getpid()}")
-        temporary.write_text(json.dumps({"key": key, "answers": answers}), encoding="utf-8")
-        os.replace(temporary, cache)
-    except OSError:
-        pass  # only a cache: the next run asks again
+    with contextlib.suppress(OSError):  # only a cache: the next run asks again
+        files.write_json(cache, {"key": key, "answers": answers})

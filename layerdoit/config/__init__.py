@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from layerdoit.config import reading
-from layerdoit.config.kinds import Kind, Node, boolean, repository_name, suggestion, text
+from layerdoit.config.kinds import Kind, Node, boolean, repository_name, text
 from layerdoit.config.schema import (
     LAYERS,
     Base,
@@ -25,6 +25,7 @@ from layerdoit.config.schema import (
 )
 from layerdoit.config.values import secret_looking
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.prose import suggestion
 
 __all__ = [
     "FILE",
@@ -45,6 +46,8 @@ __all__ = [
     "check_choices",
     "check_variables",
     "confirmed",
+    "files",
+    "laid_over",
     "load",
     "repository_name",
     "secret_looking",
@@ -126,37 +129,50 @@ def _variable_node(kind: Kind, written: str) -> Node:
 # --- loading ---------------------------------------------------------------------------------------------------------
 
 
-def load(root: Path, *, overlay: Path | None, variables: Mapping[str, str], state_dir: Path) -> Config:
+def load(
+    root: Path, *, overlay: Path | None = None, variables: Mapping[str, str], cache: reading.Cache | None = None
+) -> Config:
     """layerdoit.yaml of `root`, the overlay (`CONFIG=path`) over it, the variables over both. No file is fine."""
-    values: dict[str, Any] = {}
-    where: dict[str, str] = {}
-    files: list[Path] = []
-    main = root / FILE
     if overlay is not None and not overlay.is_file():
         raise ConfigError(
             f'CONFIG names "{overlay}", which is no file',
             hint="usage: doit cycle_fast CONFIG=path/to/overrides.yaml, a file of the same form as layerdoit.yaml",
         )
-    for path in (main, overlay):
-        if path is None or not path.is_file():
-            continue
+    where: dict[str, str] = {}
+    given: list[Mapping[str, Any]] = []
+    found = files(root, overlay)
+    for path in found:
         file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-        checked = reading.check(Config, reading.read(path, file, state_dir), file)
-        values = reading.merged(values, checked.values)
+        checked = reading.check(Config, reading.read(path, file, cache), file)
+        given.append(checked.values)
         where |= checked.where
-        files.append(path)
-    for variable in VARIABLES:
-        if variable.path is None or variable.name not in variables:
-            continue
-        *sections, last = variable.path.split(".")
-        inner: dict[str, Any] = {last: variable_value(variable.name, variables[variable.name])}
-        for name in reversed(sections):
-            inner = {name: inner}
-        values = reading.merged(values, inner)
-        where[variable.path] = f"{variable.name}={variables[variable.name]}"
-    config = Config(**reading.built(Config, values), source=tuple(files), where=where)
+    where |= {path: f"{name}={variables[name]}" for name, path in _standing_for(variables)}
+    config = Config(**reading.built(Config, laid_over(given, variables)), source=found, where=where)
     _cross_check(config, root)
     return config
+
+
+def files(root: Path, overlay: Path | None) -> tuple[Path, ...]:
+    """The configuration files that are there, the one that is laid over the other last."""
+    return tuple(path for path in (root / FILE, overlay) if path is not None and path.is_file())
+
+
+def laid_over(given: Iterable[Mapping[str, Any]], variables: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of files, each laid over those before it, and the variables over all."""
+    values: dict[str, Any] = {}
+    for one in given:
+        values = reading.merged(values, one)
+    for variable, path in _standing_for(variables):
+        inner: Any = variable_value(variable, variables[variable])
+        for name in reversed(path.split(".")):
+            inner = {name: inner}
+        values = reading.merged(values, inner)
+    return values
+
+
+def _standing_for(variables: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The variables that are given and stand in for a setting, each with that setting's path."""
+    return [(one.name, one.path) for one in VARIABLES if one.path is not None and one.name in variables]
 
 
 def _cross_check(config: Config, root: Path) -> None:

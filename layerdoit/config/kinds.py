@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
 
 from layerdoit.core import units
+from layerdoit.core.prose import suggestion
 
 T = TypeVar("T")
 Scalar = str | int | float | bool | None
@@ -61,21 +62,6 @@ def described(node: Node) -> str:
 
 def wrong(node: Node, expected: str, *, hint: str | None = None) -> Invalid:
     return Invalid(node, f"expected {expected}, got {described(node)}", hint=hint)
-
-
-def nearest(word: str, valid: Sequence[str]) -> str | None:
-    """The valid word that was probably meant."""
-    import difflib
-
-    folded = {known.lower(): known for known in valid}
-    found = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
-    return folded[found[0]] if found else None
-
-
-def suggestion(word: str, valid: Sequence[str], label: str) -> str:
-    """Next step for a misspelt word: the nearest valid one, and all of them."""
-    near = nearest(word, valid)
-    return (f'did you mean "{near}"? ' if near else "") + f"{label}: {', '.join(valid)}"
 
 
 def text(

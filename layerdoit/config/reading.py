@@ -1,28 +1,24 @@
-"""Configuration files to checked values: YAML with line numbers, a cache of what was parsed, validation by the table.
+"""Configuration files to checked values: YAML with line numbers, validation by the table. Writes nothing.
 
 The table is the metadata of dataclass fields (`kinds.setting`); this module knows no setting by name.
-PyYAML costs 10-20 ms to import, so a file whose content was parsed before comes from the state folder.
+PyYAML costs 10-20 ms to import, so a file whose content was parsed before comes from the caller's cache.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from layerdoit.config.kinds import Invalid, Kind, Node, described, nearest, suggestion
+from layerdoit.config.kinds import Invalid, Kind, Node, described
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.prose import nearest, suggestion
 
 if TYPE_CHECKING:
     import yaml
 
-CACHE_FORMAT = 1
-CACHED_FILES = 16
 DEEPEST = 6
 PLAIN_TAGS = ("null", "bool", "int", "float", "str")
 
@@ -122,50 +118,34 @@ def _entries(loader: Any, node: yaml.MappingNode, file: str, depth: int) -> Iter
                 yield name, item
 
 
-# --- the cache -------------------------------------------------------------------------------------------------------
+# --- parsed before? ---------------------------------------------------------------------------------------------------
 
 
-def read(path: Path, file: str, state_dir: Path) -> Node:
-    """The nodes of a file; parsed only if no file of this content was parsed before."""
+class Cache(Protocol):
+    """Keeps what was parsed, as JSON values, by the digest of a file's content."""
+
+    def get(self, digest: str) -> Any:
+        """What was put for this digest, or None."""
+
+    def put(self, digest: str, parsed: Any) -> None:
+        """Keep it."""
+
+
+def read(path: Path, file: str, cache: Cache | None) -> Node:
+    """The nodes of a file; parsed only if the cache knows no file of this content."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=file, hint="make it readable for you") from None
+    if cache is None:
+        return parse(data, file)
     digest = hashlib.sha256(data).hexdigest()
-    store = state_dir / "config.json"
-    entries = _cache(store)
-    cached = _decoded(entries[digest]) if digest in entries else None
+    cached = _decoded(cache.get(digest))
     if cached is not None:
         return cached
     node = parse(data, file)
-    kept = dict(list(entries.items())[-(CACHED_FILES - 1) :]) | {digest: _encoded(node)}
-    with contextlib.suppress(OSError):  # a read-only state folder costs time, nothing else
-        _write(store, json.dumps({"format": CACHE_FORMAT, "files": kept}))
-        # For the editor in which this file was just edited.
-        from layerdoit.config import shipped
-
-        shipped.put(state_dir)
+    cache.put(digest, _encoded(node))
     return node
-
-
-def _cache(store: Path) -> dict[str, Any]:
-    try:
-        stored = json.loads(store.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(stored, dict) or stored.get("format") != CACHE_FORMAT:
-        return {}
-    files = stored.get("files")
-    return files if isinstance(files, dict) else {}
-
-
-def _write(path: Path, content: str) -> None:
-    if not path.parent.is_dir():
-        path.parent.mkdir(parents=True)
-        (path.parent / ".gitignore").write_text("*\n")
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(content, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _encoded(node: Node) -> list[Any]:
@@ -242,7 +222,7 @@ def _unknown(schema: type[Any], root: type[Any], dotted: str, where: str) -> Con
     valid = list(settings(schema))
     label = f"valid keys of {prefix}" if prefix else "valid keys"
     hint = suggestion(name, valid, label)
-    if nearest(name, valid) is None:  # perhaps the right key in the wrong section
+    if not nearest(name, valid):  # perhaps the right key in the wrong section
         elsewhere = [other for other, _ in flat(root) if other.rpartition(".")[2] == name]
         hint = f'did you mean "{elsewhere[0]}"? {hint}' if elsewhere else hint
     return ConfigError(f'unknown key "{dotted}"', where=where, hint=hint)

@@ -1,7 +1,4 @@
-"""The JSON schema of layerdoit.yaml that comes with the package, and its place beside a project, for editors.
-
-`json_schema` makes its text (`python -m layerdoit.docs` writes it); here it is only put where an editor finds it.
-"""
+"""The JSON schema of layerdoit.yaml that comes with the package; `json_schema` makes its text."""
 
 from __future__ import annotations
 
@@ -15,13 +12,3 @@ def schema() -> Path:
     from layerdoit.core.resources import data_dir
 
     return data_dir() / NAME
-
-
-def put(state: Path) -> None:
-    """Have the schema in a project's state folder, where the first line of layerdoit.yaml names it."""
-    wanted = schema().read_bytes()
-    path = state / NAME
-    if not path.is_file() or path.read_bytes() != wanted:
-        from layerdoit.core.files import write
-
-        write(path, wanted.decode())

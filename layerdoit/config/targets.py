@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, NamedTuple
 
-from layerdoit.config.kinds import Invalid, Kind, Node, described, suggestion, table, text
+from layerdoit.config.kinds import Invalid, Kind, Node, described, table, text
 from layerdoit.core import units
+from layerdoit.core.prose import suggestion
 
 Unit = Literal["share", "seconds", "bytes"]
 

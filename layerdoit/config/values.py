@@ -13,11 +13,11 @@ from layerdoit.config.kinds import (
     integer,
     many,
     repository_name,
-    suggestion,
     table,
     text,
     wrong,
 )
+from layerdoit.core.prose import suggestion
 
 _CREDENTIAL = r"(?i)TOKEN(?!I[ZS])|PASSWORD|PASSWD|SECRET|GH_PAT|(^|_)PAT$|(_|API|ACCESS|PRIVATE)KEY(S?$|_)"
 _LOGIN_IN_ADDRESS = r"://[^/\s:@]+:[^/\s@]+@"

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
-from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked, listed, rules
+from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked, rules
+from layerdoit.engine.registry import host_of
 
 CA = Rule(
     "ca-bundle",
@@ -171,19 +173,13 @@ def credentials(
     if git:
         yield Fact("git credentials", ", ".join(git))
     if repository is not None:
-        host = registry_host(repository)
+        host = host_of(repository)
         local = host.partition(":")[0] in ("localhost", "127.0.0.1")
         if host not in logins and "*" not in logins and not local:
             yield NO_LOGIN.found(f"layers are pushed to {repository}, but docker has no login for {host}")
     for name in wanted:
         if name not in tokens:
             yield NO_TOKEN.found(f"there is no token for the cargo registry {name}")
-
-
-def registry_host(repository: str) -> str:
-    """The host of an image repository, as docker understands the name."""
-    first, slash, _ = repository.partition("/")
-    return first if slash and (any(char in first for char in ".:") or first == "localhost") else "docker.io"
 
 
 def ssh(hosts: Sequence[str], agent: bool, keys: int | None) -> Iterator[Item]:

@@ -14,6 +14,7 @@ from typing import Any
 from layerdoit.core import process
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.doctor.access import Probe
+from layerdoit.engine.registry import host_of
 
 # Seconds that a host has to answer.
 PATIENCE = 1.0
@@ -49,16 +50,15 @@ def docker_logins(environment: Mapping[str, str] = os.environ) -> tuple[str, ...
     folder = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME", "/")) / ".docker")
     try:
         config: Any = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        names = {_host(name) for key in ("auths", "credHelpers") for name in config.get(key) or {}}
+        names = {host_of(_bare(name)) for key in ("auths", "credHelpers") for name in config.get(key) or {}}
         return tuple(sorted(names | ({"*"} if config.get("credsStore") else set())))
     except (OSError, ValueError, AttributeError):
         return ()
 
 
-def _host(name: str) -> str:
-    bare = name.partition("://")[2] or name
-    host = bare.partition("/")[0]
-    return "docker.io" if host.endswith("docker.io") else host
+def _bare(name: str) -> str:
+    """`https://index.docker.io/v1/` or `ghcr.io`, as an image name would begin."""
+    return f"{(name.partition('://')[2] or name).rstrip('/')}/"
 
 
 def cargo_tokens(credentials: str | None) -> tuple[str, ...]:

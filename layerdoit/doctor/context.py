@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from layerdoit.core.prose import listed
 from layerdoit.core.units import size_text
-from layerdoit.doctor.finding import Fact, Finding, Item, Rule, listed, rules
+from layerdoit.doctor.finding import Fact, Finding, Item, Rule, rules
 
 # Below, a file or folder costs nothing that anybody notices.
 LARGE_FILE = 5 * 10**6

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from layerdoit.core import process
+from layerdoit.core.prose import listed
 from layerdoit.doctor import dockerfiles
 from layerdoit.doctor.dockerfile_safety import Around
-from layerdoit.doctor.finding import Fact, Item, listed
+from layerdoit.doctor.finding import Fact, Item
 from layerdoit.tree.listing import Place, decode, raw_listing
 
 # Copied along with everything else, unless .dockerignore says no; git ignores most of them.

@@ -14,6 +14,7 @@ from typing import Any
 from layerdoit.core import process
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine import api, builders
+from layerdoit.engine.buildx_fields import field
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def builder(configured: str | None) -> Builder | Failed:
     """The builder that builds run on, as `docker buildx inspect` describes it."""
     name = configured or api.builder_name()
     try:
-        said = process.capture_quick(["docker", "buildx", "inspect", name]).decode("utf-8", "replace")
+        said = builders.described(name)
     except LayerdoitError as error:
         reason = str(error).splitlines()[-1].removeprefix("ERROR: ")
         return Failed(
@@ -118,13 +119,8 @@ def builder(configured: str | None) -> Builder | Failed:
 
 def inspected(name: str, said: str) -> Builder:
     """What of the output of `docker buildx inspect` counts."""
-
-    def value(key: str) -> str:
-        found = re.search(rf"^\s*{key}:[ \t]+(.*)$", said, re.MULTILINE)
-        return found[1].strip() if found else ""
-
-    platforms = tuple(part.strip().rstrip("*") for part in value("Platforms").split(",") if part.strip())
-    return Builder(name, value("Driver"), value("Status"), platforms, builders.parsed(name, said))
+    platforms = tuple(part.strip().rstrip("*") for part in field(said, "Platforms").split(",") if part.strip())
+    return Builder(name, field(said, "Driver"), field(said, "Status"), platforms, builders.parsed(name, said))
 
 
 def mounts(project: str, found: Builder) -> int | None:

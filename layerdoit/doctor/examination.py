@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.doctor import (
     access,
@@ -29,7 +30,6 @@ from layerdoit.doctor import project_checks as workspace
 from layerdoit.doctor.diagnosis import Report, report
 from layerdoit.doctor.engine_facts import Builder, Engine, Failed
 from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked
-from layerdoit.doctor.jobs import Job, Jobs
 from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
@@ -83,14 +83,14 @@ class _Examination:
         first = list(self._first())
         # Alone, for the other questions would slow it down.
         no_op = list(_of_tree("time to a no-op", self._no_op))
-        jobs = Jobs(PATIENCE)
-        asked_engine = jobs.ask(engine_facts.engine)
-        asked_buildx = jobs.ask(engine_facts.buildx)
-        asked_builder = jobs.ask(self._builder)
-        asked_access = jobs.ask(lambda: list(self._access(jobs)))
-        asked_cargo = jobs.ask(lambda: cargo_facts.refusal(self._root))
-        asked_files = jobs.ask(lambda: list(self._dockerfiles()))
-        asked_tree = jobs.ask(self._listing)
+        until = time.monotonic() + PATIENCE
+        asked_engine = Background(engine_facts.engine, until)
+        asked_buildx = Background(engine_facts.buildx, until)
+        asked_builder = Background(self._builder, until)
+        asked_access = Background(lambda: list(self._access(until)), until)
+        asked_cargo = Background(lambda: cargo_facts.refusal(self._root), until)
+        asked_files = Background(lambda: list(self._dockerfiles()), until)
+        asked_tree = Background(self._listing, until)
         yield from _guarded("engine", lambda: engine_checks.engine(asked_engine.result()))
         yield from _guarded("buildx", lambda: engine_checks.buildx(asked_buildx.result()))
         pushed = frozenset(config.registry.push)
@@ -121,7 +121,9 @@ class _Examination:
             yield workspace.UNREADABLE.found(error.what, _relative(error.where, self._root), fix=error.hint)
             yield Unchecked("workspace", "it cannot be read")
 
-    def _workspace(self, asked_engine: Job[Engine | Failed], asked_cargo: Job[str | None]) -> Iterator[Item]:
+    def _workspace(
+        self, asked_engine: Background[Engine | Failed], asked_cargo: Background[str | None]
+    ) -> Iterator[Item]:
         project, config = self._project, self._project.config
         ws, lock = project.workspace, self._tree.lock
 
@@ -141,7 +143,7 @@ class _Examination:
         for check in checks():
             yield from _of_tree("workspace", check)
 
-    def _lock(self, asked_cargo: Job[str | None]) -> Iterator[Item]:
+    def _lock(self, asked_cargo: Background[str | None]) -> Iterator[Item]:
         stale = list(lockfile.stale(self._project.workspace, self._tree.lock))
         yield from stale
         if not stale:
@@ -198,7 +200,7 @@ class _Examination:
         assets = frozenset(self._session.inputs.assets.entries) if self._readable else frozenset()
         return tree_facts.gathered(sources, assets)
 
-    def _tree_items(self, asked: Job[tree_facts.Tree]) -> Iterator[Item]:
+    def _tree_items(self, asked: Background[tree_facts.Tree]) -> Iterator[Item]:
         tree = asked.result()
         yield from context.context(tree.context)
         yield from secret_files.findings(tree.secrets, frozenset(tree.context.assets))
@@ -224,7 +226,7 @@ class _Examination:
             return found, None
         return found, engine_facts.mounts(self._project.name, found)
 
-    def _access(self, jobs: Jobs) -> Iterator[Item]:
+    def _access(self, until: float) -> Iterator[Item]:
         from layerdoit.build.host_secrets import gathered
 
         project = self._project
@@ -240,7 +242,9 @@ class _Examination:
         locked = [package.source or "" for package in self._tree.lock.external] if self._readable else []
         wanted = access.sources(locked, cargo)
         proxies = access_facts.proxies()
-        asked = [] if proxies else [jobs.ask(partial(access_facts.probe, host, bundle)) for host in wanted.hosts]
+        asked = (
+            [] if proxies else [Background(partial(access_facts.probe, host, bundle), until) for host in wanted.hosts]
+        )
         keys = access_facts.agent_keys() if handed.ssh else None
         git = access_facts.git_credentials()
         yield from access.network([job.result() for job in asked], proxies)
@@ -280,7 +284,7 @@ def _of_tree(what: str, ask: Callable[[], Iterable[Item]]) -> Iterator[Item]:
         yield Unchecked(what, "a value in a manifest or in cargo's configuration has the wrong type")
 
 
-def _architecture(asked: Job[Engine | Failed]) -> str | None:
+def _architecture(asked: Background[Engine | Failed]) -> str | None:
     found = asked.result()
     return None if isinstance(found, Failed) else found.architecture
 

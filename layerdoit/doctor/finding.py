@@ -61,9 +61,3 @@ class Rule:
 def rules(namespace: Mapping[str, Any]) -> Iterator[Rule]:
     """The rules that a module defines, in their order."""
     return (value for value in namespace.values() if isinstance(value, Rule))
-
-
-def listed(names: list[str] | tuple[str, ...], at_most: int = 5) -> str:
-    """`a, b, c and 4 more`."""
-    more = len(names) - at_most
-    return ", ".join(names) if more <= 0 else f"{', '.join(names[:at_most])} and {more} more"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from layerdoit.cargo.lock import place_of
 from layerdoit.cargo.semver import satisfies
 from layerdoit.cargo.toml_lines import where
-from layerdoit.doctor.finding import Finding, Rule, listed, rules
+from layerdoit.core.prose import listed
+from layerdoit.doctor.finding import Finding, Rule, rules
 
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock, LockPackage

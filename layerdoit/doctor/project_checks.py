@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from layerdoit.cargo.toml_lines import where
 from layerdoit.core.platform import docker_name
+from layerdoit.core.prose import listed
 from layerdoit.doctor import libc
-from layerdoit.doctor.finding import Finding, Item, Rule, Unchecked, listed, rules
+from layerdoit.doctor.finding import Finding, Item, Rule, Unchecked, rules
 
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock

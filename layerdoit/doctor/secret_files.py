@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from layerdoit.config import secret_looking
-from layerdoit.doctor.finding import Finding, Rule, listed, rules
+from layerdoit.core.prose import listed
+from layerdoit.doctor.finding import Finding, Rule, rules
 
 IN_CONTEXT = Rule(
     "secret-in-context",

@@ -6,19 +6,27 @@ API: https://docs.docker.com/reference/api/engine/ (v1.41, engine 20.10 and late
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from layerdoit.core.errors import EngineError
+from layerdoit.engine import sdk
+
+if TYPE_CHECKING:
+    import docker
 
 API = "/v1.41"
 TIMEOUT = 30.0
+# Seconds: a push of a large layer says nothing for long.
+TRANSFER_TIMEOUT = 600
 
 
 class Api(Protocol):
@@ -114,7 +122,7 @@ class SocketApi(threading.local):
                     raise EngineError(f"the engine broke off: {error}", hint="docker info") from error
                 continue
             except OSError as error:
-                raise unreachable(f"unix://{self._path}", error) from error
+                raise sdk.unreachable(f"unix://{self._path}", error) from error
             self._connection = connection
             return response.status, body
         raise AssertionError("unreachable")
@@ -124,16 +132,8 @@ class SdkApi:
     """The engine through the Docker SDK: contexts, TCP, TLS, ssh."""
 
     def __init__(self, host: str) -> None:
-        import docker.utils
-        from docker.errors import DockerException
-
-        try:
-            if host.startswith("tcp://") and os.environ.get("DOCKER_HOST"):
-                self._client = docker.APIClient(**docker.utils.kwargs_from_env(), version="1.41")
-            else:
-                self._client = docker.APIClient(base_url=host, version="1.41", use_ssh_client=host.startswith("ssh"))
-        except DockerException as error:
-            raise unreachable(host, error) from error
+        self._host = host
+        self._client = sdk.low_level(host, TIMEOUT)
 
     def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
         """See `Api.get`."""
@@ -144,12 +144,8 @@ class SdkApi:
         _answer(path, *self._request("POST", path + _encoded(query)))
 
     def _request(self, method: str, url: str) -> tuple[int, bytes]:
-        import requests
-
-        try:
+        with sdk.asking(self._host):
             response = self._client.request(method, self._client.base_url + API + url, timeout=TIMEOUT)
-        except requests.RequestException as error:
-            raise unreachable(self._client.base_url, error) from error
         return response.status_code, response.content
 
 
@@ -162,17 +158,11 @@ def connect() -> Api:
     return SdkApi(host)
 
 
-def unreachable(host: str, error: Exception) -> EngineError:
-    """The engine cannot be used: say why, and what to do."""
-    if isinstance(error, PermissionError):
-        return EngineError(
-            f"no permission to use the Docker engine at {host}",
-            hint="add your user to the group 'docker' (sudo usermod -aG docker $USER) and log in again, or go rootless",
-        )
-    return EngineError(
-        f"no Docker engine answers at {host}",
-        hint="start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST",
-    )
+@contextlib.contextmanager
+def client() -> Iterator[docker.DockerClient]:
+    """The Docker SDK's client for the engine that `docker` itself would use."""
+    with sdk.client(endpoint(), TRANSFER_TIMEOUT) as found:
+        yield found
 
 
 def _answer(path: str, status: int, body: bytes) -> Any:

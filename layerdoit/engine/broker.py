@@ -195,7 +195,7 @@ def bootstrap_os(suite: str) -> str:
     """The tag of a minimal Debian image, made with mmdebstrap if the engine lacks it. It is shared by all projects."""
     from docker.errors import APIError, ImageNotFound
 
-    from layerdoit.engine.registry import client
+    from layerdoit.engine.api import client
 
     key = hashlib.sha256(f"mmdebstrap minbase {OS_PACKAGES} {suite}".encode()).hexdigest()
     name = f"{OS_REPOSITORY}:{suite}-{key[:12]}"

@@ -13,6 +13,7 @@ from typing import Final
 
 from layerdoit.core import process
 from layerdoit.core.units import age_text, bytes_of, size_text
+from layerdoit.engine.buildx_fields import field
 from layerdoit.engine.buildx_program import buildx
 
 MOUNTS: Final = "type==exec.cachemount"
@@ -73,12 +74,18 @@ class Builder:
 
 def of(name: str) -> Builder:
     """Ask a builder."""
-    return parsed(name, process.capture_quick([*buildx(), "inspect", name]).decode(errors="replace"))
+    return parsed(name, described(name))
+
+
+def described(name: str, *, start: bool = False) -> str:
+    """What `docker buildx inspect` prints; with `start`, of a builder that runs."""
+    bootstrap = ["--bootstrap"] if start else []
+    return process.capture_quick([*buildx(), "inspect", *bootstrap, name]).decode(errors="replace")
 
 
 def parsed(name: str, text: str) -> Builder:
     """What `docker buildx inspect` prints. Of several nodes the strictest rules count: all are listed."""
-    driver = _fact(text, "Driver") or "docker"
+    driver = field(text, "Driver") or "docker"
     running = re.search(r"^Status:\s+running$", text, re.MULTILINE)
     sections = re.split(r"^GC Policy rule#\d+:\n", text, flags=re.MULTILINE)[1:]
     return Builder(name, driver, tuple(map(_rule, sections)) if running else None)
@@ -106,11 +113,11 @@ def where(builder: Builder) -> str:
 
 
 def _rule(text: str) -> Rule:
-    filters: Iterable[str] = re.split(r"[,\s]+", _fact(text, " Filters"))
-    limits = [bytes_of(_fact(text, f" {name}")) for name in ("Keep Bytes", "Max Used Space", "Reserved Space")]
+    filters: Iterable[str] = re.split(r"[,\s]+", field(text, "Filters"))
+    limits = [bytes_of(field(text, name)) for name in ("Keep Bytes", "Max Used Space", "Reserved Space")]
     return Rule(
         tuple(filter(None, filters)),
-        _span(_fact(text, " Keep Duration")),
+        _span(field(text, "Keep Duration")),
         next((limit for limit in limits if limit is not None), None),
     )
 
@@ -119,8 +126,3 @@ def _span(text: str) -> float | None:
     """`48h0m0s` in seconds, as Go writes a duration."""
     parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|h|m|s)", text)
     return sum(float(number) * _SPANS[unit] for number, unit in parts) if parts else None
-
-
-def _fact(text: str, name: str) -> str:
-    found = re.search(rf"^\s*{re.escape(name.strip())}:[ \t]*(.*)$", text, re.MULTILINE)
-    return found[1].strip() if found else ""

@@ -10,9 +10,10 @@ from typing import TextIO
 
 from layerdoit.core import process
 from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
-from layerdoit.engine.api import builder_name, endpoint, unreachable
+from layerdoit.engine.api import builder_name, endpoint
 from layerdoit.engine.buildx_program import buildx
 from layerdoit.engine.progress import Display, Reader, Report
+from layerdoit.engine.sdk import unreachable
 
 # The app build's script ends with these.
 RESEND = 86

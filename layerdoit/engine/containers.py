@@ -7,13 +7,15 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
-from layerdoit.core.errors import DeployError, EngineError
-from layerdoit.engine.api import endpoint, unreachable
+from layerdoit.core.errors import DeployError
+from layerdoit.engine import sdk
+from layerdoit.engine.api import endpoint
+from layerdoit.engine.images import PREFIX, label
 
-PREFIX: Final = "io.layerdoit."
 SDK_TIMEOUT: Final = 60
 EXEC_POLL: Final = 0.01
 _BUILT_IN_NETWORKS: Final = ("bridge", "default", "host", "none")
@@ -38,7 +40,7 @@ class Container:
 
     def label(self, name: str) -> str:
         """The value of `io.layerdoit.<name>`, or ''."""
-        return self.labels.get(PREFIX + name, "")
+        return label(self.labels, name)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,6 @@ class Containers:
         self.project = project
         self.deployment = deployment
         self.host = endpoint()
-        self._sdk: Any = None
         self._init = True
 
     # --- questions ---------------------------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ class Containers:
     def mine(self) -> dict[str, Container]:
         """This deployment's containers by name, stopped ones too."""
         labels = [f"{PREFIX}project={self.project}", f"{PREFIX}deployment={self.deployment}"]
-        with self._asking():
+        with sdk.asking(self.host):
             found = self._api.containers(all=True, filters={"label": labels})
         described = [self.inspect(item["Id"]) for item in found]
         return {container.name: container for container in described if container is not None}
@@ -95,7 +96,7 @@ class Containers:
         """One container; None when it is gone."""
         from docker.errors import NotFound
 
-        with self._asking():
+        with sdk.asking(self.host):
             try:
                 return _container(self._api.inspect_container(identity))
             except NotFound:
@@ -115,7 +116,7 @@ class Containers:
         """Whether this process can reach container addresses: an engine on this Linux machine, not rootless."""
         if os.uname().sysname != "Linux" or not self.host.startswith("unix://"):
             return False
-        with self._asking():
+        with sdk.asking(self.host):
             info = self._api.info()
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
         return not rootless and "Docker Desktop" not in info.get("OperatingSystem", "")
@@ -128,7 +129,7 @@ class Containers:
 
     def published(self) -> dict[int, str]:
         """Host ports that running containers hold, anybody's -> the container's name."""
-        with self._asking():
+        with sdk.asking(self.host):
             found = self._api.containers()
         return {
             int(port["PublicPort"]): item["Names"][0].lstrip("/")
@@ -139,13 +140,13 @@ class Containers:
 
     def log_tail(self, container: Container, lines: int) -> list[str]:
         """The last lines of both streams."""
-        with self._asking():
+        with sdk.asking(self.host):
             raw = self._api.logs(container.id, stdout=True, stderr=True, tail=lines)
         return str(raw.decode("utf-8", errors="replace")).splitlines()[-lines:]
 
     def log_lines(self, container: Container, *, follow: bool, tail: int | None) -> Iterator[str]:
         """Both streams, line by line; with `follow` until the container ends."""
-        with self._asking():
+        with sdk.asking(self.host):
             parts = self._api.logs(
                 container.id, stdout=True, stderr=True, stream=True, follow=follow, tail="all" if tail is None else tail
             )
@@ -161,7 +162,7 @@ class Containers:
         from docker.errors import APIError
 
         deadline = time.monotonic() + timeout
-        with self._asking():
+        with sdk.asking(self.host):
             try:
                 made = self._api.exec_create(container.id, list(command))["Id"]
                 self._api.exec_start(made, detach=True)
@@ -182,7 +183,7 @@ class Containers:
         bindings = {} if spec.port is None or spec.publish is None else {spec.port: (spec.bind, spec.publish or None)}
         labels = {PREFIX + name: value for name, value in spec.labels.items()}
         labels |= {PREFIX + "project": self.project, PREFIX + "deployment": self.deployment, PREFIX + "layer": "app"}
-        with self._asking():
+        with sdk.asking(self.host):
             host_config = self._api.create_host_config(
                 port_bindings=bindings, binds=list(spec.volumes), init=self._init, network_mode=spec.network
             )
@@ -212,7 +213,7 @@ class Containers:
         """Start; made anew without an init process where the engine lacks `docker-init`."""
         from docker.errors import APIError
 
-        with self._asking():
+        with sdk.asking(self.host):
             try:
                 self._start(container.id)
             except APIError as error:
@@ -238,14 +239,14 @@ class Containers:
         """SIGTERM, `grace` seconds, SIGKILL."""
         from docker.errors import NotFound
 
-        with self._asking(), contextlib.suppress(NotFound):
+        with sdk.asking(self.host), contextlib.suppress(NotFound):
             self._api.stop(container.id, timeout=max(0, round(grace)))
 
     def remove(self, container: Container) -> None:
         """Remove, running or not; one that is gone, or just going, is no error. Named volumes stay."""
         from docker.errors import APIError
 
-        with self._asking():
+        with sdk.asking(self.host):
             try:
                 self._api.remove_container(container.id, force=True, v=True)
             except APIError as error:
@@ -255,7 +256,7 @@ class Containers:
     def rename(self, container: Container, name: str) -> None:
         from docker.errors import APIError
 
-        with self._asking():
+        with sdk.asking(self.host):
             try:
                 self._api.rename(container.id, name)
             except APIError as error:
@@ -268,7 +269,7 @@ class Containers:
         from docker.errors import APIError
 
         names = list(aliases) if network not in _BUILT_IN_NETWORKS else None
-        with self._asking():
+        with sdk.asking(self.host):
             try:
                 self._api.connect_container_to_network(container.id, network, aliases=names)
             except APIError as error:
@@ -276,14 +277,14 @@ class Containers:
 
     def detach(self, container: Container, network: str) -> None:
         """Disconnect from a network; published ports are let go."""
-        with self._asking():
+        with sdk.asking(self.host):
             self._api.disconnect_container_from_network(container.id, network, force=True)
 
     def ensure_network(self, name: str, *, internal: bool) -> None:
         """Make the project's network unless it is there."""
         from docker.errors import APIError, NotFound
 
-        with self._asking():
+        with sdk.asking(self.host):
             try:
                 self._api.inspect_network(name)
             except NotFound:
@@ -298,22 +299,16 @@ class Containers:
         """Remove this project's networks that nobody uses any more."""
         from docker.errors import APIError
 
-        with self._asking():
+        with sdk.asking(self.host):
             for network in self._api.networks(filters={"label": f"{PREFIX}project={self.project}"}):
                 with contextlib.suppress(APIError):
                     self._api.remove_network(network["Id"])
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def _api(self) -> Any:
-        if self._sdk is None:
-            import docker.utils
-
-            options = docker.utils.kwargs_from_env() if os.environ.get("DOCKER_HOST") else {"base_url": self.host}
-            ssh = self.host.startswith("ssh://")
-            self._sdk = docker.APIClient(**options, version="1.41", timeout=SDK_TIMEOUT, use_ssh_client=ssh)
-        return self._sdk
+        return sdk.low_level(self.host, SDK_TIMEOUT)
 
     def _known(self, identity: str) -> Container:
         container = self.inspect(identity)
@@ -325,25 +320,6 @@ class Containers:
         if "port is already allocated" in text or "address already in use" in text:
             raise PortTaken(f"port {publish} is taken") from error
         raise DeployError(f"the engine could not start the container: {text}") from error
-
-    @contextlib.contextmanager
-    def _asking(self) -> Iterator[None]:
-        """The SDK's errors as ours; imported only when one comes."""
-        try:
-            yield
-        except OSError as error:
-            from requests import ConnectionError as NoConnection
-            from requests import RequestException
-
-            if isinstance(error, (NoConnection, PermissionError, FileNotFoundError)):
-                # The SDK hands the reason on as text.
-                cause = PermissionError() if "Permission denied" in str(error) else error
-                raise unreachable(self.host, cause) from error
-            if isinstance(error, RequestException):
-                raise EngineError(
-                    f"the engine did not answer the request: {getattr(error, 'explanation', error)}"
-                ) from error
-            raise
 
 
 def name_taken(name: str) -> NameTaken:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.core.errors import EngineError, LayerdoitError
+from layerdoit.core.background import Background
+from layerdoit.core.errors import EngineError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import api
+from layerdoit.engine.buildx_fields import field
 from layerdoit.engine.images import Images
 from layerdoit.layers.key import tag
 
@@ -61,27 +61,15 @@ class Engine:
 
         Where no engine answers, nothing can be built; keys are then those of this machine.
         """
-        if "_asking" in self.__dict__:
-            self._asking.join()
-        # Not a cached property: its lock would be held for ever in a process that is forked meanwhile.
-        if "_platform" not in self.__dict__:
-            self.__dict__["_platform"] = self._find_platform()
-        return str(self.__dict__["_platform"])
+        return self.ask_platform().result()
 
-    def ask_platform(self) -> None:
+    def ask_platform(self) -> Background[str]:
         """Have the platform asked for in the background: that takes the engine 7 ms."""
-        _ = self._asking
-
-    @cached_property
-    def _asking(self) -> threading.Thread:
-        def ask() -> None:
-            # Whoever needs the answer asks again, and gets the error.
-            with contextlib.suppress(LayerdoitError, OSError):
-                self.__dict__["_platform"] = self._find_platform()
-
-        thread = threading.Thread(target=ask, daemon=True)
-        thread.start()
-        return thread
+        # Not a cached property: its lock would be held for ever in a process that is forked meanwhile.
+        found: Background[str] | None = self.__dict__.get("_platform")
+        if found is None:
+            found = self.__dict__["_platform"] = Background(self._find_platform)
+        return found
 
     def _find_platform(self) -> str:
         if self.builder != api.builder_name():
@@ -95,11 +83,9 @@ class Engine:
 
     @cached_property
     def _described(self) -> Described:
-        from layerdoit.core import process
-        from layerdoit.engine.buildx_program import buildx
+        from layerdoit.engine import builders
 
-        argv = [*buildx(), "inspect", "--bootstrap", self.builder]
-        return described(self.builder, process.capture_quick(argv).decode(errors="replace"))
+        return described(self.builder, builders.described(self.builder, start=True))
 
     def reference_of(self, spec: Spec, registry: str | None, pushed: Collection[str]) -> str:
         """How the builder finds the image of a lower layer: by its local tag, or in the registry that it shares.
@@ -140,13 +126,12 @@ class Described:
 
 def described(name: str, text: str) -> Described:
     """Read the output of `docker buildx inspect NAME`. EngineError where it names no platform."""
-    driver = re.search(r"^Driver:[ \t]+(\S+)$", text, re.MULTILINE)
-    platforms = re.search(r"^Platforms:[ \t]+(\S.*)$", text, re.MULTILINE)
-    if platforms is None:
+    platforms = field(text, "Platforms")
+    if not platforms:
         raise EngineError(
             f"the builder {name} does not say which platforms it builds for",
             hint=f"docker buildx inspect --bootstrap {name} shows why it does not start",
         )
-    first = platforms[1].split(",")[0].strip().rstrip("*")
+    first = platforms.split(",")[0].strip().rstrip("*")
     # `linux/amd64/v2` is a variant that every amd64 image runs on; of ARM the variant is another instruction set.
-    return Described(driver[1] if driver else "", re.sub(r"^(linux/amd64)/v\d+$", r"\1", first))
+    return Described(field(text, "Driver"), re.sub(r"^(linux/amd64)/v\d+$", r"\1", first))

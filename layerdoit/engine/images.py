@@ -16,6 +16,11 @@ from layerdoit.layers.specs.deps import Cooked, packages
 PREFIX = "io.layerdoit."
 
 
+def label(labels: Mapping[str, str], name: str) -> str:
+    """The value of our label `io.layerdoit.<name>`, or ''."""
+    return labels.get(PREFIX + name, "")
+
+
 @dataclass(frozen=True)
 class Image:
     """An image of ours. `created`: seconds since 1970. `size`: bytes, shared layers included."""
@@ -28,7 +33,7 @@ class Image:
 
     def label(self, name: str) -> str:
         """The value of `io.layerdoit.<name>`, or ''."""
-        return self.labels.get(PREFIX + name, "")
+        return label(self.labels, name)
 
     @property
     def keyed_tag(self) -> str | None:

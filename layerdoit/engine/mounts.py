@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote
 
 from layerdoit.core import process
 from layerdoit.core.units import at_least, bytes_of
+from layerdoit.engine.buildx_fields import field
 from layerdoit.engine.buildx_program import buildx
 
 _HEAD: Final = re.compile(r"^ID:\s+(\w+)\n(?:Parents?:.*\n)?Created at:", re.MULTILINE)
@@ -123,9 +124,9 @@ def parsed(listing: str, project: str, now: float) -> Iterator[Mount]:
         if described is None or mount is None or owned is None:
             continue
         facts = text[: described.start()] + text[described.end(1) :]
-        used = _used(_fact(facts, "Last used"), _fact(facts, "Created at"), now)
-        size = bytes_of(_fact(facts, "Size")) or 0
-        busy = _fact(facts, "Reclaimable") == "false"
+        used = _used(field(facts, "Last used"), field(facts, "Created at"), now)
+        size = bytes_of(field(facts, "Size")) or 0
+        busy = field(facts, "Reclaimable") == "false"
         path = unquote(owned[5] or "")
         yield Mount(record, mount[1], owned[1], owned[2], size, used, busy, owned[3] or "", owned[4] or "", path)
 
@@ -145,8 +146,3 @@ def records(listing: str) -> Iterator[tuple[str, str]]:
     heads = list(_HEAD.finditer(listing))
     for head, following in itertools.zip_longest(heads, heads[1:]):
         yield head[1], listing[head.start() : following.start() if following else len(listing)]
-
-
-def _fact(text: str, name: str) -> str:
-    found = re.search(rf"^{name}:[ \t]+(.*)$", text, re.MULTILINE)
-    return found[1].strip() if found else ""

@@ -4,46 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.console import warn
 from layerdoit.core.errors import EngineError
 from layerdoit.core.process import redact
-from layerdoit.engine.api import endpoint, unreachable
+from layerdoit.engine.api import client
 from layerdoit.engine.images import PREFIX
 from layerdoit.layers.key import Spec, tag
 
 if TYPE_CHECKING:
     import docker
 
-# Seconds: a push of a large layer says nothing for long.
-TIMEOUT = 600
 # Registries that did not answer in this run, and why: each is waited for once.
 _silent: dict[str, str] = {}
-
-
-@contextlib.contextmanager
-def client() -> Iterator[docker.DockerClient]:
-    """The Docker SDK's client for the engine that `docker` itself would use."""
-    import docker
-    from docker.errors import DockerException
-
-    host = endpoint()
-    try:
-        if host.startswith("tcp://") and os.environ.get("DOCKER_HOST"):
-            found = docker.from_env(timeout=TIMEOUT)
-        else:
-            found = docker.DockerClient(base_url=host, use_ssh_client=host.startswith("ssh"), timeout=TIMEOUT)
-        found.ping()
-    except DockerException as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, PermissionError):
-            cause = cause.__cause__ or cause.__context__
-        raise unreachable(host, cause if isinstance(cause, PermissionError) else error) from error
-    with contextlib.closing(found):
-        yield found
 
 
 def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
@@ -94,7 +69,7 @@ def pull(spec: Spec, repository: str, project: str) -> None:
 def push(spec: Spec, repository: str) -> None:
     """Share a layer under its key."""
     remote = tag(repository, spec.layer, spec.key)
-    hint = f"docker login {remote.split('/')[0]}, or leave the layer out of registry.push"
+    hint = f"docker login {host_of(remote)}, or leave the layer out of registry.push"
     with client() as engine:
         try:
             with _refusals() as refusal:
@@ -114,7 +89,7 @@ def pull_parent(reference: str) -> str | None:
         with contextlib.suppress(APIError):
             engine.images.get(reference)
             return None
-        host = _host(reference)
+        host = host_of(reference)
         if host in _silent:
             return _silent[host]
         warn(f"pulling {reference}")
@@ -191,10 +166,11 @@ def _untagged(engine: docker.DockerClient, remote: str, local: str) -> None:
             engine.images.remove(remote, noprune=True)
 
 
-def _host(reference: str) -> str:
-    """As docker reads it: the first part is a host if it could not be a name."""
+def host_of(reference: str) -> str:
+    """The registry of an image name, as docker reads it: the first part, if that could not be a name."""
     first, slash, _ = reference.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+    found = first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+    return "docker.io" if found == "index.docker.io" else found
 
 
 def means_absent(reason: str) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from layerdoit.engine import registry
-from layerdoit.engine.api import connect
+from layerdoit.engine.api import client, connect
 from layerdoit.engine.images import PREFIX
 
 How = Literal["running", "deployed", "stopped"]
@@ -45,7 +44,7 @@ def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
     from docker.errors import APIError, ImageNotFound
 
     done = []
-    with registry.client() as engine:
+    with client() as engine:
         for tag, image_id in wanted:
             try:
                 image = engine.images.get(tag)
@@ -73,7 +72,7 @@ def remove_untagged(project: str, image_id: str) -> str:
     """Remove an image that has lost its tags; why it is still there, '' when it is not."""
     from docker.errors import APIError, ImageNotFound
 
-    with registry.client() as engine:
+    with client() as engine:
         try:
             image = engine.images.get(image_id)
             # By its id, the engine removes also what has one tag.

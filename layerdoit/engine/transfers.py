@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.process import capture_quick
 from layerdoit.engine.buildx_program import buildx
@@ -27,8 +27,8 @@ def to_pull(references: Sequence[str], local: Collection[Sequence[str]], platfor
 
     `local`: the unpacked layers, lowest first, of images on the engine; `platform`: the engine's, `linux/amd64`.
     """
-    with ThreadPoolExecutor(2 * len(references) or 1) as beside:
-        return needed(list(beside.map(partial(layers, platform=platform), references)), local)
+    asked = [Background(partial(layers, reference, platform)) for reference in references]
+    return needed([one.result() for one in asked], local)
 
 
 def needed(images: Iterable[Sequence[Layer] | None], local: Collection[Sequence[str]]) -> list[int | None]:
@@ -48,15 +48,14 @@ def needed(images: Iterable[Sequence[Layer] | None], local: Collection[Sequence[
 def layers(reference: str, platform: str) -> tuple[Layer, ...] | None:
     """The layers of an image in a registry, lowest first; None where that cannot be found out."""
     try:
-        with ThreadPoolExecutor(1) as beside:
-            described = beside.submit(_inspected, reference, "--format", "{{json .Image}}")
-            manifest = _inspected(reference, "--raw")
-            if "layers" not in manifest:
-                digest = _of_platform(manifest, platform)
-                manifest = _inspected(f"{reference.partition('@')[0]}@{digest}", "--raw")
-            contents = _image(described.result(), platform)["rootfs"]["diff_ids"]
-            sizes = [int(layer["size"]) for layer in manifest["layers"]]
-            return tuple(Layer(content, size) for content, size in zip(contents, sizes, strict=True))
+        described = Background(partial(_inspected, reference, "--format", "{{json .Image}}"))
+        manifest = _inspected(reference, "--raw")
+        if "layers" not in manifest:
+            digest = _of_platform(manifest, platform)
+            manifest = _inspected(f"{reference.partition('@')[0]}@{digest}", "--raw")
+        contents = _image(described.result(), platform)["rootfs"]["diff_ids"]
+        sizes = [int(layer["size"]) for layer in manifest["layers"]]
+        return tuple(Layer(content, size) for content, size in zip(contents, sizes, strict=True))
     except (LayerdoitError, LookupError, TypeError, ValueError):
         return None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from layerdoit.core.prose import listed
 from layerdoit.explain.sides import Listing, Side, comparable
 from layerdoit.layers import words
 from layerdoit.layers.key import ORDER, Layer
@@ -148,7 +149,7 @@ def _needed(change: Change, nodes: list[Node], graph: Graph, others: Mapping[Nod
     needs = "needed by" if change.new is not None else "was needed by"
     for node in nodes:
         if node in graph.direct:
-            who = f"direct dependency of {_some(graph.direct[node])}"
+            who = f"direct dependency of {listed(graph.direct[node])}"
             if node[0] in moves.asked:
                 return Explained(change, f"{who}; {moves.asked[node[0]].text}", direct=True)
             return Explained(change, who + (", asked for as before" if moves.complete else ""), direct=True)
@@ -163,7 +164,7 @@ def _needed(change: Change, nodes: list[Node], graph: Graph, others: Mapping[Nod
     chain = next(filter(None, map(graph.from_direct, nodes)), None)
     if chain is None:
         return Explained(change)
-    who = f"{needs} {_names(chain[:-1])} (of {_some(graph.direct[chain[0]])})"
+    who = f"{needs} {_names(chain[:-1])} (of {listed(graph.direct[chain[0]])})"
     return Explained(change, who + (", which did not move" if moves.complete else ""))
 
 
@@ -173,7 +174,3 @@ def _fate(change: Change) -> str:
 
 def _names(chain: list[Node]) -> str:
     return " → ".join(name for name, _ in chain)
-
-
-def _some(members: tuple[str, ...]) -> str:
-    return ", ".join(members[:3]) + (f" and {len(members) - 3} more" if len(members) > 3 else "")

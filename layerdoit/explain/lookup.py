@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit.core import process
+from layerdoit.core.background import Background
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.engine import images as engine_images
 from layerdoit.explain import naming, outside, sides
@@ -30,34 +30,15 @@ if TYPE_CHECKING:
     from layerdoit.project.project import Project
 
 
-class _Asked(threading.Thread):
-    """The ids of the mounts that the builder holds for a project, asked for in the background."""
+def _mount_ids(name: str, builder: str) -> frozenset[str]:
+    """The ids of the mounts that the builder holds for a project: of each, what is in labels."""
+    from layerdoit.engine import mounts
 
-    def __init__(self, project: str, builder: str) -> None:
-        super().__init__(daemon=True)
-        self._name_builder = (project, builder)
-        self._ids: frozenset[str] = frozenset()
-        self._error: LayerdoitError | None = None
-
-    def run(self) -> None:
-        from layerdoit.engine import mounts
-
-        name, builder = self._name_builder
-        try:
-            listing = process.capture_quick(mounts.question(builder)).decode(errors="replace")
-            # Of an id, only this is in labels.
-            self._ids = frozenset(
-                f"layerdoit/{name}/{mount.checkout}/{mount.variant}/{mount.cook}"
-                for mount in mounts.parsed(listing, name, time.time())
-            )
-        except LayerdoitError as error:
-            self._error = error
-
-    def ids(self) -> frozenset[str]:
-        self.join()
-        if self._error is not None:
-            raise self._error
-        return self._ids
+    listing = process.capture_quick(mounts.question(builder)).decode(errors="replace")
+    return frozenset(
+        f"layerdoit/{name}/{mount.checkout}/{mount.variant}/{mount.cook}"
+        for mount in mounts.parsed(listing, name, time.time())
+    )
 
 
 class Reading:
@@ -68,7 +49,7 @@ class Reading:
         self.project = inputs.project
         self.engine = engine
         self.layer = layer
-        self._asked: _Asked | None = None
+        self._asked: Background[frozenset[str]] | None = None
 
     @cached_property
     def images(self) -> list[Image]:
@@ -213,8 +194,7 @@ class Reading:
     def ask_builder(self, plan: Plan) -> None:
         """Have the builder list its mounts, if an app build will look for one: that takes 0.1 s, so it begins early."""
         if plan.step("app").action == "build" and self.layer in (None, "app") and not _new_chain(plan):
-            self._asked = _Asked(self.project.name, self.engine.builder)
-            self._asked.start()
+            self._asked = Background(partial(_mount_ids, self.project.name, self.engine.builder))
 
     def facts(self, plan: Plan) -> outside.Facts:
         """What engine, builder, labels and state folder say besides the keys."""
@@ -240,7 +220,7 @@ class Reading:
             builder=self.engine.builder,
             last={layer: outside.last_build(text) for layer, text in self._heads()},
             # The answer is waited for only where it will be looked at.
-            mounts=self._asked.ids() if self._asked is not None and cook and made_with else None,
+            mounts=self._asked.result() if self._asked is not None and cook and made_with else None,
             mount=mounts.identity(project.name, project.root, self.inputs.variant, cook) if cook else "",
             made_with=made_with,
             new_chain=_new_chain(plan),

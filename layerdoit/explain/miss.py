@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 
 _EXTERNAL = re.compile(r"\bexternal=(\d+)\b")
@@ -84,7 +85,7 @@ class Miss:
     @property
     def sentence(self) -> str:
         """All of it in one sentence."""
-        named = ", ".join(self.crates[:8]) + (", …" if self.count > 8 else "")
+        named = listed(self.crates, 8, self.count)
         crates = count_text(self.count, "external crate")
         what = f"{crates} compiled again in the app build ({named})"
         if not self.causes:
@@ -92,7 +93,7 @@ class Miss:
         first = self.causes[0]
         if len(self.causes) == 1:
             return f"{what}: {first.reason}"
-        parts = [f"{cause.reason} ({_few(cause.crates)})" for cause in self.causes[:4]]
+        parts = [f"{cause.reason} ({listed(cause.crates, 3)})" for cause in self.causes[:4]]
         return f"{what}: {'; '.join(parts)}" + ("; and other reasons" if len(self.causes) > 4 else "")
 
 
@@ -125,10 +126,6 @@ def _causes(log: str, crates: tuple[str, ...]) -> list[Cause]:
             found[reason].append(name)
     causes = [Cause(reason, tuple(names)) for reason, names in found.items() if names]
     return sorted(causes, key=lambda cause: (cause.reason == _ABSENT, -len(cause.crates)))
-
-
-def _few(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 # --- cargo's words ---------------------------------------------------------------------------------------------------

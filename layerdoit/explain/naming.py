@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.prose import listed, nearest
 from layerdoit.layers.key import TAG_DIGITS
 from layerdoit.project.commits import Commit
 
@@ -83,15 +84,12 @@ def image_words(image: Image) -> str:
 
 def unknown(option: str, word: str, images: Sequence[Image], refs: Sequence[str]) -> ConfigError:
     """The error for a word that means nothing here: the nearest names, else the newest ones."""
-    import difflib  # only a mistake pays for it
-
     names = [tag.rsplit(":", 1)[-1] for image in images for tag in image.tags]
-    near = difflib.get_close_matches(word, [*names, *refs], 3, 0.7)
+    near = nearest(word, [*names, *refs], 3, 0.7)
     if near:
         hint = f"did you mean {' or '.join(near)}?"
     elif names:
-        some = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-        hint = f"there are {some}; and the commits of this repository"
+        hint = f"there are {listed(names, _SHOWN)}; and the commits of this repository"
     else:
         hint = "no image of this project is here; a git revision, `tree` and `last` work without one"
     return ConfigError(f'{option} "{word}" is no key, tag or git revision here', hint=hint)

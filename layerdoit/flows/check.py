@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.core.console import say
 from layerdoit.core.errors import BuildError
+from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 from layerdoit.flows.ensure import ensure
 from layerdoit.project import question
@@ -83,8 +84,7 @@ def printed(new: Collection[Path]) -> list[str]:
 def failures(said: Sequence[str]) -> str:
     """`2 tests failed (a::b, c); clippy: 1 error`."""
     names = [found[1] for text in said if (found := _FAILED.match(text))]
-    named = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-    told = [f"{count_text(len(names), 'test')} failed ({named})"] if names else []
+    told = [f"{count_text(len(names), 'test')} failed ({listed(names, NAMED)})"] if names else []
     errors = sum(text.startswith("error") and "could not compile" not in text for text in clippy(said))
     told += [f"clippy: {count_text(errors, 'error')}"] if errors else []
     return "; ".join(told) or summary(said)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from layerdoit.core.console import say, warn
+from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def warnings(outcome: Outcome) -> list[str]:
     external = outcome.counts.get("external", 0)
     if outcome.step.spec.layer != "app" or not external:
         return []
-    names = ", ".join(outcome.not_fresh[:8]) + (", …" if len(outcome.not_fresh) > 8 else "")
+    names = listed(outcome.not_fresh, 8)
     what = f"{external} external crates were not fresh and compiled again in the app build: {names}"
     causes = (
         "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
@@ -57,7 +58,5 @@ def guessed(inputs: Inputs, outcome: Outcome) -> list[str]:
     names = [name for _, name in inputs.selection.bins]
     if len(names) < 2 or inputs.question.image.entrypoint is not None or inputs.project.name in names:
         return []
-    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-    return [
-        f"the image runs `{inputs.entrypoint}`, the first of {shown}: image.entrypoint in layerdoit.yaml says which"
-    ]
+    runs = f"the image runs `{inputs.entrypoint}`, the first of {listed(names, 8)}"
+    return [f"{runs}: image.entrypoint in layerdoit.yaml says which"]

@@ -153,14 +153,12 @@ def connect(session: Session) -> bool:
 
 def cache_status(session: Session, json: bool) -> None:
     """What this project's caches hold."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from layerdoit.cache import table, usage
+    from layerdoit.core.background import Background
     from layerdoit.engine import builders
 
-    with ThreadPoolExecutor(1) as beside:
-        asked = beside.submit(builders.of, session.engine.builder)
-        found, builder = usage.gather(session.inputs, session.engine), asked.result()
+    asked = Background(lambda: builders.of(session.engine.builder))
+    found, builder = usage.gather(session.inputs, session.engine), asked.result()
     say(dumps(table.as_json(found, builder)) if json else table.render(found, builder))
 
 

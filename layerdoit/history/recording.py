@@ -68,7 +68,7 @@ def how_it_ended(error: BaseException | None) -> Ended:
 def _record(
     run: Run, inputs: Inputs, outcome: Ended, failed_in: str | None = None, error: str | None = None
 ) -> RunRecord:
-    commit, dirty = run.head(inputs.project.root).answer()
+    commit, dirty = run.head(inputs.project.root).result()
     begun = run.begun / 1e9
     return RunRecord(
         run.token,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit.core.errors import WorkspaceError
+from layerdoit.core.prose import listed
 from layerdoit.init.existing import text_of, told
 
 if TYPE_CHECKING:
@@ -105,9 +106,10 @@ def project_root(start: Path) -> Path:
         raise WorkspaceError("this folder is inside a Rust project", where=str(start), hint=hint)
     if len(projects) > 1:
         names = [path.relative_to(start).as_posix() for path in projects]
-        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
         raise WorkspaceError(
-            f"there are {len(names)} Rust projects here: {shown}", where=str(start), hint=f"name one: --root {names[0]}"
+            f"there are {len(names)} Rust projects here: {listed(names, 8)}",
+            where=str(start),
+            hint=f"name one: --root {names[0]}",
         )
     (project,) = projects
     root = find_root(project)
@@ -192,7 +194,7 @@ def _suites(root: Path) -> Suites:
     from layerdoit import config
     from layerdoit.cargo import native
 
-    return native.suites(config.load(root, overlay=None, variables={}, state_dir=root / ".layerdoit"))
+    return native.suites(config.load(root, variables={}))
 
 
 def _linkers(workspace: Workspace, suites: Suites) -> tuple[tuple[str, str], ...]:

@@ -1,9 +1,4 @@
-"""The files that `doit layers init` writes, as texts; and writing them whole or not at all.
-
-settings_text(proposal, schema) -> str                     # layerdoit.yaml
-dodo(text, project) -> bytes | None                         # the new dodo.py, None: it needs no change
-plan(found, folder) -> tuple[Change, ...]
-"""
+"""The files that `doit layers init` writes: their texts, and writing all of them or none."""
 
 from __future__ import annotations
 
@@ -16,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from layerdoit.core import files
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.init.items import Item
 from layerdoit.init.proposal import Proposal
@@ -176,22 +172,12 @@ def _bound(tree: ast.Module) -> Iterator[str]:
 
 def write(changes: Sequence[Change]) -> None:
     """Write all files, each whole or not at all; when one cannot be written, those before it are taken back."""
-    import tempfile
-
     done: list[tuple[Change, bytes | None]] = []
     try:
         for change in changes:
             old = change.path.read_bytes() if change.path.exists() else None
-            handle, name = tempfile.mkstemp(dir=change.path.parent, prefix=f".{change.path.name}.")
-            try:
-                with os.fdopen(handle, "wb") as stream:
-                    stream.write(change.content)
-                mode = change.path.stat().st_mode & 0o7777 if old is not None else 0o666 & ~_umask()
-                os.chmod(name, mode)
-                os.replace(name, os.path.realpath(change.path))
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            mode = change.path.stat().st_mode & 0o7777 if old is not None else None
+            files.write(os.path.realpath(change.path), change.content, mode=mode)
             done.append((change, old))
     except BaseException:
         for change, old in reversed(done):
@@ -200,9 +186,3 @@ def write(changes: Sequence[Change]) -> None:
             else:
                 change.path.write_bytes(old)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

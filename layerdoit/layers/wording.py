@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from layerdoit.core.prose import listed
+
 _KEYS = ("base", "deps", "runtime")
 _DEPENDENCY = re.compile(r"((?:build-|dev-)?dependency) (\S+): (\S+)(?: \[(.*)\])?")
 _FEATURE = re.compile(r"feature (\S+): (.+)", re.DOTALL)
@@ -151,7 +153,7 @@ def dependency_text(names: Sequence[str], old: str | None, new: str | None) -> s
     found = _DEPENDENCY.fullmatch(names[0])
     assert found is not None  # noqa: S101
     members = members_of(names)
-    who = ", ".join(members[:4]) + (f" and {len(members) - 4} more" if len(members) > 4 else "")
+    who = listed(members, 4)
     kind, crate = found[1], found[3]
     where = f" [{found[4]}]" if found[4] else ""
     what = f"{kind} {crate}{where}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit import config as configuration
 from layerdoit.core.state import State
+from layerdoit.project.settings_cache import SettingsCache
 from layerdoit.tree import git
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class Project:
         state = state or State.open(root)
         overlay = variables.get("CONFIG")
         config = configuration.load(
-            root, overlay=Path(overlay) if overlay else None, variables=variables, state_dir=(notes or state).folder
+            root,
+            overlay=Path(overlay) if overlay else None,
+            variables=variables,
+            cache=SettingsCache(notes or state),
         )
         return cls(root, dict(variables), config, state)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+Commit = tuple[str | None, bool | None]
+"""The commit that is checked out, and whether the tree differs from it; both None outside a repository."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,38 +49,21 @@ class Run:
         """A task of this project as the user types it."""
         return f"{self.prefix}:{name}" if self.prefix else name
 
-    def head(self, root: Path) -> Head:
+    def head(self, root: Path) -> Background[Commit]:
         """The commit that is checked out. The first call begins to ask git, in the background."""
-        found: Head | None = self.__dict__.get("_head")
+        found: Background[Commit] | None = self.__dict__.get("_head")
         if found is None:
-            found = self.__dict__["_head"] = Head(root)
+            found = self.__dict__["_head"] = Background(partial(_checked_out, root))
         return found
 
 
-class Head(threading.Thread):
-    """The commit that is checked out, and whether the tree differs from it; asked for while the builder works."""
+def _checked_out(root: Path) -> Commit:
+    from layerdoit.core.process import capture_quick
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(daemon=True)
-        self._root = root
-        self._commit: str | None = None
-        self._dirty: bool | None = None
-        self.start()
-
-    def run(self) -> None:
-        """Ask git."""
-        from layerdoit.core.process import capture_quick
-
-        command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", "."]
-        try:
-            lines = capture_quick(command, cwd=self._root).decode(errors="replace").splitlines()
-        except LayerdoitError:
-            return
-        oid = next((line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")), "")
-        self._commit = oid if oid.isalnum() else None
-        self._dirty = any(not line.startswith("# ") for line in lines)
-
-    def answer(self) -> tuple[str | None, bool | None]:
-        """Commit and whether the tree differs; both None outside a repository."""
-        self.join()
-        return self._commit, self._dirty
+    command = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch", "--", "."]
+    try:
+        lines = capture_quick(command, cwd=root).decode(errors="replace").splitlines()
+    except LayerdoitError:
+        return None, None
+    oid = next((line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")), "")
+    return (oid if oid.isalnum() else None), any(not line.startswith("# ") for line in lines)

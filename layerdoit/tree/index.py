@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import marshal
 import os
-import threading
 import time
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-_MAGIC = b"layerdoit-index-1\n"
+from layerdoit.core import files
+from layerdoit.tree.packed import Packed
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,9 @@ class Index:
                 yield name, kind, digests[64 * i : 64 * i + 64]
 
 
+_FORMAT = Packed("index", Index.__dataclass_fields__)
+
+
 def split(blob: bytes) -> list[str]:
     return blob.decode("utf-8", "surrogateescape").split("\0") if blob else []
 
@@ -51,7 +51,7 @@ def filesystem_time(index_file: Path | None) -> int:
     if index_file is not None:
         try:
             index_file.parent.mkdir(parents=True, exist_ok=True)
-            probe = temporary(index_file)
+            probe = files.temporary(index_file)
             with open(probe, "wb"):
                 pass
             now = os.stat(probe).st_mtime_ns
@@ -62,36 +62,17 @@ def filesystem_time(index_file: Path | None) -> int:
     return time.time_ns()
 
 
-def temporary(index_file: Path) -> str:
-    return f"{index_file}.{os.getpid()}.{threading.get_ident()}"
-
-
 def load(index_file: Path | None) -> Index:
     if index_file is None:
         return Index()
-    try:
-        blob = index_file.read_bytes()
-    except OSError:
-        return Index()
-    start = len(_MAGIC) + 4
-    checked = int.from_bytes(blob[len(_MAGIC) : start], "big")
-    if not blob.startswith(_MAGIC) or len(blob) <= start or zlib.crc32(blob[start:]) != checked:
-        return Index()
-    values: dict[str, Any] = marshal.loads(blob[start:])
-    return Index(**values)
+    values = _FORMAT.read(index_file)
+    return Index() if values is None else Index(**values)
 
 
 def save(index_file: Path | None, index: Index) -> None:
     """Replace the index at once; where it cannot be written, the next scan hashes again."""
     if index_file is None:
         return
-    body = marshal.dumps(dict(index.__dict__))
-    part = temporary(index_file)
-    try:
+    with contextlib.suppress(OSError):
         index_file.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
-            file.write(_MAGIC + zlib.crc32(body).to_bytes(4, "big") + body)
-        os.replace(part, index_file)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
+        files.write(index_file, _FORMAT.pack(dict(index.__dict__)))

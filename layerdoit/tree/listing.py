@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,29 +84,6 @@ def _plausible(raw: bytes, host: str) -> bool:
     if raw.startswith(b"Cargo.toml\0") or b"\0Cargo.toml\0" in raw:
         return True
     return bool(raw) and not os.path.exists(host + "/Cargo.toml")
-
-
-class Background:
-    """A thread that lists while the caller stats what the last scan knew; errors come back to the caller."""
-
-    def __init__(self, work: Callable[[], dict[str, bytes]]) -> None:
-        self._work = work
-        self._raws: dict[str, bytes] = {}
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._raws = self._work()
-        except BaseException as error:  # noqa: BLE001  (raised again in `result`)
-            self._error = error
-
-    def result(self) -> dict[str, bytes]:
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._raws
 
 
 def decode(raw: bytes) -> list[str]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from layerdoit.core.background import Background
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree import listing
 from layerdoit.tree.entries import DIRECTORY, NOTHING, Found, Signature, only_gone, read_entry, signature, stat_flat
@@ -163,7 +164,7 @@ class _Scan:
             old = replace(old, raws={}, nested=(), digest="")
         places = listing.places(self.root, self.ups, self.outside)
         nested = [Place(*values) for values in old.nested]
-        lister = listing.Background(lambda: self._list(places, nested))
+        lister = Background(lambda: self._list(places, nested))
         flat = stat_flat(split(old.hosts), split(old.folders))
         raws = lister.result()
         if old.digest and raws == old.raws and marshal.dumps(flat, 2) == old.stats:

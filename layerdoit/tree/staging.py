@@ -8,21 +8,20 @@ while its stat data are those of the record: an interrupted run costs a new hash
 from __future__ import annotations
 
 import hashlib
-import marshal
 import os
 import shutil
 import stat
 import time
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from layerdoit.core.errors import WorkspaceError
+from layerdoit.core.files import write
 from layerdoit.tree.entries import Signature, read_entry, signature
+from layerdoit.tree.packed import Packed
 from layerdoit.tree.sources import Entry, Sources
 
-_MAGIC = b"layerdoit-staged-1\n"
 _TICK_NS = 1_000_000
 _CHUNK = 1 << 20
 
@@ -31,6 +30,9 @@ class _Staged(NamedTuple):
     kind: str
     digest: str
     signature: Signature
+
+
+_FORMAT = Packed("staged", _Staged._fields)
 
 
 class _Record(NamedTuple):
@@ -215,25 +217,19 @@ def _read(path: Path) -> bytes | None:
 
 
 def _replace(path: Path, content: bytes, stamp: int) -> None:
-    temporary = f"{path}.tmp"
     os.makedirs(path.parent, exist_ok=True)
-    with open(temporary, "wb") as file:
-        file.write(content)
-    os.utime(temporary, ns=(stamp, stamp))
-    os.replace(temporary, path)
+    write(path, content, stamp=stamp)
 
 
 def _load(path: Path) -> _Record:
     """The record, or an empty one where it is missing or damaged: then every staged file is hashed again."""
-    blob = _read(path) or b""
-    start = len(_MAGIC) + 4
-    checked = int.from_bytes(blob[len(_MAGIC) : start], "big")
-    if not blob.startswith(_MAGIC) or len(blob) <= start or zlib.crc32(blob[start:]) != checked:
+    found = _FORMAT.read(path)
+    if found is None:
         return _Record(0, {})
-    clock, files = marshal.loads(blob[start:])
-    return _Record(clock, {path: _Staged(*values) for path, values in files.items()})
+    clock, staged = found
+    return _Record(clock, {path: _Staged(*values) for path, values in staged.items()})
 
 
 def _save(path: Path, record: _Record) -> None:
-    body = marshal.dumps((record.clock, {path: tuple(staged) for path, staged in record.files.items()}))
-    _replace(path, _MAGIC + zlib.crc32(body).to_bytes(4, "big") + body, record.clock)
+    values = (record.clock, {path: tuple(staged) for path, staged in record.files.items()})
+    _replace(path, _FORMAT.pack(values), record.clock)

@@ -75,7 +75,7 @@ PROJECT: dict[str, tuple[Callable[[Crate], None], list[str], str, str]] = {
         _append("layerdoit.yaml", "bins: [helo]\n"),
         [],
         "no binary `helo`",
-        "did you mean `hello`?",
+        'did you mean "hello"?',
     ),
     "missing asset": (
         _append("layerdoit.yaml", "image:\n  assets:\n    page: /srv\n"),

@@ -231,7 +231,7 @@ def test_reasons_are_one_line(said: str, reason: str) -> None:
     ],
 )
 def test_the_host_of_a_reference(reference: str, host: str) -> None:
-    assert registry._host(reference) == host
+    assert registry.host_of(reference) == host
 
 
 def test_a_silent_registry_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:

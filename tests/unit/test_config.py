@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -18,8 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerdoit import config
-from layerdoit.config import Config, load, reading
+from layerdoit.config import Config, load, reading, shipped
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.state import State
+from layerdoit.project.settings_cache import SettingsCache
 
 
 def loaded(root: Path, text: str | None = None, overlay: str | None = None, **variables: str) -> Config:
@@ -28,7 +31,9 @@ def loaded(root: Path, text: str | None = None, overlay: str | None = None, **va
     above = root / "above.yaml" if overlay is not None else None
     if above is not None:
         above.write_text(overlay or "", encoding="utf-8")
-    return load(root, overlay=above, variables=variables, state_dir=root / ".layerdoit")
+    with contextlib.suppress(FileExistsError):
+        (root / ".layerdoit").mkdir()
+    return load(root, overlay=above, variables=variables, cache=SettingsCache(State(root / ".layerdoit")))
 
 
 def refused(root: Path, text: str | None = None, overlay: str | None = None, **variables: str) -> str:
@@ -181,7 +186,7 @@ def test_no_file_is_the_default(tmp_path: Path) -> None:
     got = loaded(tmp_path)
     assert got == Config()
     assert got.source == ()
-    assert not (tmp_path / ".layerdoit").exists()
+    assert os.listdir(tmp_path / ".layerdoit") == []
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "base:\n", "base: {}\nenv:\n", "target: null\n"])
@@ -212,7 +217,7 @@ def test_overlay_is_laid_over(tmp_path: Path) -> None:
 def test_errors_of_an_overlay_name_its_file(tmp_path: Path) -> None:
     assert refused(tmp_path, "profile: dev", "\nprofil: dev").startswith('above.yaml:2: unknown key "profil"')
     with pytest.raises(ConfigError, match="usage: doit cycle_fast CONFIG="):
-        load(tmp_path, overlay=tmp_path / "none.yaml", variables={}, state_dir=tmp_path / ".layerdoit")
+        load(tmp_path, overlay=tmp_path / "none.yaml", variables={})
 
 
 def test_variables_are_laid_over_both(tmp_path: Path) -> None:
@@ -330,11 +335,23 @@ def test_a_state_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> No
     assert loaded(tmp_path, "profile: release").profile == "release"
 
 
+def test_reading_a_configuration_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "layerdoit.yaml").write_text("profile: release")
+    assert load(tmp_path, variables={}).profile == "release"
+    assert os.listdir(tmp_path) == ["layerdoit.yaml"]
+
+
+def test_the_schema_for_editors_is_put_beside_what_was_parsed(tmp_path: Path) -> None:
+    loaded(tmp_path, "profile: release")
+    assert (tmp_path / ".layerdoit/schema.json").read_bytes() == shipped.schema().read_bytes()
+
+
 def test_a_no_op_imports_no_yaml(tmp_path: Path) -> None:
     loaded(tmp_path, "profile: release")
     script = (
         "import sys; from pathlib import Path; from layerdoit import config; root = Path(sys.argv[1]);"
-        "got = config.load(root, overlay=None, variables={'PORT': '1'}, state_dir=root / '.layerdoit');"
+        "from layerdoit.core.state import State; from layerdoit.project.settings_cache import SettingsCache;"
+        "got = config.load(root, variables={'PORT': '1'}, cache=SettingsCache(State(root / '.layerdoit')));"
         "print(got.profile, *sorted({'yaml', 'difflib', 'unicodedata'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True)

@@ -53,7 +53,7 @@ def test_the_page_of_all_defaults_is_the_default(tmp_path: Path) -> None:
     block = docs.configuration_page().split("```yaml\n")[1].split("```")[0]
     assert yaml.safe_load(block)["deploy"]["health"]["timeout"] == 30
     (tmp_path / "layerdoit.yaml").write_text(block)
-    got = config.load(tmp_path, overlay=None, variables={}, state_dir=tmp_path / ".layerdoit")
+    got = config.load(tmp_path, variables={})
     assert {**vars(got), "source": (), "where": {}} == vars(config.Config())
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from layerdoit.core.errors import LayerdoitError
 from layerdoit.doctor import (
     access,
     access_facts,
@@ -25,8 +23,7 @@ from layerdoit.doctor.access import Probe
 from layerdoit.doctor.diagnosis import report
 from layerdoit.doctor.engine_facts import Engine, Failed
 from layerdoit.doctor.examination import AREAS
-from layerdoit.doctor.finding import Fact, Finding, Item, Rule, Unchecked, listed
-from layerdoit.doctor.jobs import Jobs, Late
+from layerdoit.doctor.finding import Fact, Finding, Item, Rule, Unchecked
 from layerdoit.tree.sources import scan
 
 GB = 10**9
@@ -349,23 +346,3 @@ def test_every_rule_has_an_id_of_its_own() -> None:
     names = [rule.id for rules in AREAS.values() for rule in rules]
     assert len(names) == len(set(names))
     assert set(dockerfiles.RULES) <= {rule for rules in AREAS.values() for rule in rules}
-
-
-def test_questions_have_a_last_moment() -> None:
-    never = threading.Event()
-    jobs = Jobs(0.05)
-    assert Jobs(5).ask(lambda: 7).result() == 7
-    with pytest.raises(Late):
-        jobs.ask(never.wait).result()
-    never.set()
-
-    def fails() -> None:
-        raise LayerdoitError("no")
-
-    with pytest.raises(LayerdoitError, match="no"):
-        Jobs(5).ask(fails).result()
-
-
-def test_listed() -> None:
-    assert listed(["a", "b"]) == "a, b"
-    assert listed(list("abcdefg"), 3) == "a, b, c and 4 more"

@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
+from docker.errors import APIError, DockerException
 
 from layerdoit.core.errors import EngineError
-from layerdoit.engine.api import SocketApi, connect
+from layerdoit.engine import sdk
+from layerdoit.engine.api import SdkApi, SocketApi, connect
 from tests.unit.unix_server import Handler, Server, serving
 
 
@@ -81,3 +84,51 @@ def test_no_engine_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(EngineError, match="no Docker engine answers at") as raised:
         connect().get("/version")
     assert "systemctl start docker" in str(raised.value.hint)
+
+
+# --- the Docker SDK ---------------------------------------------------------------------------------------------------
+
+HOST = "unix:///run/engine.sock"
+NO_PERMISSION, NO_ENGINE = f"no permission to use the Docker engine at {HOST}", f"no Docker engine answers at {HOST}"
+
+
+def _caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (requests.ConnectionError("('Connection aborted.', ConnectionRefusedError(111))"), NO_ENGINE),
+        (requests.ConnectionError("('Connection aborted.', PermissionError(13, 'Permission denied'))"), NO_PERMISSION),
+        (PermissionError(13, "Permission denied"), NO_PERMISSION),
+        (FileNotFoundError(2, "No such file or directory"), NO_ENGINE),
+        (DockerException("Error while fetching server API version"), NO_ENGINE),
+        (_caused(DockerException("Error while fetching"), PermissionError()), NO_PERMISSION),
+        (requests.ReadTimeout("Read timed out."), "the engine did not answer the request: Read timed out."),
+        (
+            APIError("500 Server Error", explanation="no room left"),
+            "the engine did not answer the request: no room left",
+        ),
+        (APIError("500 Server Error"), "the engine did not answer the request: 500 Server Error"),
+    ],
+)
+def test_each_failure_of_the_sdk_is_one_message(error: Exception, said: str) -> None:
+    with pytest.raises(EngineError) as caught, sdk.asking(HOST):
+        raise error
+    assert caught.value.what == said
+
+
+def test_what_is_no_failure_of_the_sdk_stays_what_it_is() -> None:
+    with pytest.raises(KeyError), sdk.asking(HOST):
+        raise KeyError("Id")
+
+
+def test_both_clients_say_that_no_engine_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    host = "tcp://127.0.0.1:1"
+    with pytest.raises(EngineError, match="no Docker engine answers"), sdk.client(host, 5):
+        pass
+    with pytest.raises(EngineError, match="no Docker engine answers"):
+        SdkApi(host).get("/version")

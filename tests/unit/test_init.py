@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from layerdoit import config
 from layerdoit.config import json_schema, reading, shipped
 from layerdoit.core.errors import LayerdoitError, WorkspaceError
+from layerdoit.core.state import State
 from layerdoit.init import proposal, write
 from layerdoit.init.found import Found, find_projects, look, project_root
+from layerdoit.project.settings_cache import put_schema
 from tests.unit.test_dockerfile_parse import TEXT as DOCKERFILE
 
 MANIFEST = """\
@@ -72,7 +74,7 @@ def shown(found: Found) -> str:
 
 def loaded(text: str, folder: Path) -> config.Config:
     (folder / "layerdoit.yaml").write_text(text, encoding="utf-8")
-    return config.load(folder, overlay=None, variables={}, state_dir=folder / ".layerdoit")
+    return config.load(folder, variables={})
 
 
 def test_a_plain_project_needs_no_settings(tmp_path: Path) -> None:
@@ -351,6 +353,7 @@ def test_the_schema_knows_every_key_and_no_other() -> None:
 
 def test_editors_find_the_schema_where_the_file_says(tmp_path: Path) -> None:
     loaded(write.settings_text(proposal.Proposal(())), tmp_path)
+    put_schema(State.open(tmp_path))
     line = (tmp_path / "layerdoit.yaml").read_text().splitlines()[0]
     assert (tmp_path / line.partition("$schema=")[2]).read_bytes() == shipped.schema().read_bytes()
 

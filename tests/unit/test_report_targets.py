@@ -17,7 +17,7 @@ from layerdoit.report.change_kinds import MEANING
 
 def load(folder: Path, text: str) -> config.Config:
     (folder / "layerdoit.yaml").write_text(text)
-    return config.load(folder, overlay=None, variables={}, state_dir=folder / ".layerdoit")
+    return config.load(folder, variables={})
 
 
 def test_they_are_read(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from layerdoit.core import files as core_files
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree import staging
 from layerdoit.tree.sources import Sources, scan
@@ -201,7 +202,9 @@ def test_an_interruption_at_any_step_is_harmless(
             apply(root, edit)
         sources = look(root)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(staging, "os", StoppingOs(calls))
+            stopping = StoppingOs(calls)
+            patch.setattr(staging, "os", stopping)
+            patch.setattr(core_files, "os", stopping)
             with contextlib.suppress(Stopped):
                 stage(sources, dest, tree=tree)
         if dest.exists():

@@ -20,6 +20,7 @@ class Host:
 
     def __init__(self, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self.state, self.home = base / "ws", base / "state", base / "rustup"
+        self.state.mkdir()
         self.release, self.asked = "1.95.0", list[list[str]]()
         for folder in (self.root, base / "bin", self.home / "toolchains/stable/bin", self.home / "update-hashes"):
             folder.mkdir(parents=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.core.prose import confirm
 
 if TYPE_CHECKING:
     from layerdoit.init.found import Found
@@ -21,10 +21,10 @@ DODO = "dodo.py"
 
 def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001 - every verb is called so
     """Returns 0 when the files are there, 1 when the user said no."""
-    from layerdoit.config import shipped
     from layerdoit.core.state import State
     from layerdoit.init import proposal, write
     from layerdoit.init.found import look, project_root
+    from layerdoit.project.settings_cache import put_schema
 
     start = Path(params["root"]).resolve()
     if not start.is_dir():
@@ -43,7 +43,7 @@ def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001
         print("nothing was written")
         return 1
     write.write(changes)
-    shipped.put(State.open(found.root).folder)
+    put_schema(State.open(found.root))
     for change in changes:
         print(f"wrote {_shown(change.path, start)}")
     there = "" if start == Path.cwd().resolve() else f"cd {shlex.quote(os.path.relpath(start))} && "
@@ -87,7 +87,7 @@ def _missing(found: Found, proposed: Proposal) -> Proposal:
     from layerdoit import config
     from layerdoit.config import reading
 
-    loaded = config.load(found.root, overlay=None, variables={}, state_dir=found.root / ".layerdoit")
+    loaded = config.load(found.root, variables={})
     fields = dict(reading.flat(config.Config))
 
     def said(path: str, value: Any) -> bool:
@@ -161,11 +161,8 @@ def _report(found: Found, proposed: Proposal, changes: Sequence[Change], ready: 
 
 
 def _confirmed(count: int) -> bool:
-    if not sys.stdin.isatty():
+    agreed = confirm("\nwrite this?")
+    if agreed is None:
         hint = "look at the above, and run again with --yes"
         raise LayerdoitError(f"{count} files would be written, and there is no terminal to ask on", hint=hint)
-    try:
-        answer = input("\nwrite this? [y/N] ")
-    except EOFError:
-        return False
-    return answer.strip().lower() in ("y", "yes")
+    return agreed

@@ -1,4 +1,4 @@
-"""Questions asked at the same time, each with the same last moment."""
+"""Questions asked in the background."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ class Late(LayerdoitError):
     """No answer in time."""
 
 
-class Job(Generic[T]):
-    """A question, asked in a thread that does not keep the program from ending."""
+class Background(Generic[T]):
+    """A question, asked in a thread that does not keep the program from ending.
 
-    def __init__(self, ask: Callable[[], T], deadline: float) -> None:
+    `deadline`: until when to wait for the answer, by `time.monotonic`; None: for as long as it takes.
+    """
+
+    def __init__(self, ask: Callable[[], T], deadline: float | None = None) -> None:
         self._ask = ask
         self._deadline = deadline
         self._answer: list[T] = []
@@ -34,21 +37,13 @@ class Job(Generic[T]):
             self._error = error
 
     def result(self) -> T:
-        """The answer, or the error that came instead; `Late` after the deadline."""
-        self._thread.join(max(0.0, self._deadline - time.monotonic()))
+        """Wait for the answer. Raises the error that came instead, or `Late` after the deadline."""
+        self._thread.join(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
+        if not (self._answer or self._error or self._thread.is_alive()):
+            # A process that was forked meanwhile has no such thread.
+            self._run()
         if self._error is not None:
             raise self._error
         if not self._answer:
             raise Late("it took too long")
         return self._answer[0]
-
-
-class Jobs:
-    """Questions that have to be answered within so many seconds from now."""
-
-    def __init__(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
-
-    def ask(self, question: Callable[[], T]) -> Job[T]:
-        """Ask now; the answer is waited for when it is needed."""
-        return Job(question, self._deadline)

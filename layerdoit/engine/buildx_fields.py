@@ -1,0 +1,11 @@
+"""What `docker buildx inspect` and `docker buildx du` print: `Name: value` lines."""
+
+from __future__ import annotations
+
+import re
+
+
+def field(text: str, name: str) -> str:
+    """The first value of that name, '' where there is none."""
+    found = re.search(rf"^[ \t]*{re.escape(name)}:[ \t]*(.*)$", text, re.MULTILINE)
+    return found[1].strip() if found else ""
