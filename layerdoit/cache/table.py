@@ -10,6 +10,8 @@ from layerdoit.cache.gc import offer
 from layerdoit.cache.room import Room
 from layerdoit.core.units import age_text, count_text, size_text
 from layerdoit.engine import builders
+from layerdoit.layers import reasons
+from layerdoit.layers.reasons import Reason
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage
@@ -122,7 +124,7 @@ def _warmth(usage: Usage) -> list[str]:
     """For the tree as it stands, warm or cold by layer, with the reason."""
     lines = []
     for layer, warm in usage.warm.items():
-        why = "" if warm else f": {'; '.join(usage.cold.get(layer, ('not built before',)))}"
+        why = "" if warm else f": {reasons.text(usage.cold.get(layer, (Reason('not_built_before'),)))}"
         lines.append(f"  {layer:<7} {'warm' if warm else 'cold'}{why}")
     if usage.mount:
         warm = any(is_current(usage, mount) for mount in usage.mounts)
@@ -157,7 +159,7 @@ def as_json(usage: Usage, builder: Builder) -> dict[str, Any]:
         "mounts": [_mount(mount, usage) for mount in usage.mounts],
         "state": dict(usage.state),
         "warm": dict(usage.warm),
-        "cold": {layer: list(reasons) for layer, reasons in usage.cold.items()},
+        "cold": {layer: reasons.sentences(why) for layer, why in usage.cold.items()},
         "checkouts": [
             {"digest": place.digest, "path": place.path, "state": place.state} for place in usage.checkouts.values()
         ],
