@@ -78,8 +78,8 @@ def _references(usage: Usage, image: ImageUse) -> list[str]:
         words.append(usage.checkouts[image.checkout].words)
     words += [f"branch gone: {image.branch}"] if image.branch_gone else []
     words += [f"also tagged {', '.join(image.others)}"] if image.others else []
-    reason = levels.protected(usage).get(image.id, "")
-    return [*words, reason] if reason.startswith("parent of") else words
+    parent = "" if image.holders or image.pin else levels.needed(usage).get(image.id, "")
+    return [*words, parent] if parent else words
 
 
 def _mount_row(usage: Usage, mount: Mount) -> Row:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from layerdoit.core.units import count_text
+
 if TYPE_CHECKING:
     from layerdoit.layers.words import Change
 
@@ -163,7 +165,7 @@ def _words(reason: Reason) -> str:
     if reason.kind == "others_changed":
         return _more(reason.count, "input")
     if reason.kind == "lacking":
-        return f"its index lacks, of Cargo.lock: {_few(reason.names, NAMED_LACKING)}"
+        return f"its index lacks, of Cargo.lock: {_few(reason.names[:NAMED_LACKING], reason.count)}"
     if reason.kind == "from_scratch":
         return f"{reason.names[0]} builds it from scratch"
     return _FIXED.get(reason.kind) or ", ".join(reason.names)
@@ -173,17 +175,16 @@ def _changed(reason: Reason) -> str:
     from layerdoit.layers import wording
 
     if reason.input in FILES:
-        plural = "" if reason.count == 1 else "s"
-        named = _few([wording.path_of(name) for name in reason.names], NAMED_FILES)
-        return f"{reason.count} {reason.input}{plural} changed: {named}"
+        paths = [wording.path_of(name) for name in reason.names[:NAMED_FILES]]
+        return f"{count_text(reason.count, reason.input)} changed: {_few(paths, reason.count)}"
     if reason.old is None and reason.new is None:
         return f"{reason.names[0]} changed"
     return wording.change_text(reason.input, reason.names, reason.old, reason.new)
 
 
 def _more(count: int, noun: str) -> str:
-    return f"and {count} more {noun}" + ("" if count == 1 else "s")
+    return f"and {count_text(count, f'more {noun}')}"
 
 
-def _few(names: Sequence[str], most: int) -> str:
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+def _few(named: Sequence[str], count: int) -> str:
+    return ", ".join(named) + (", …" if count > len(named) else "")
