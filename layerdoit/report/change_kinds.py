@@ -69,7 +69,7 @@ def _of_dependency(reason: Reason) -> bool:
     """Whether dependencies are others, not only built otherwise."""
     if reason.input == "setting":
         return any(not name.startswith(_HOW) for name in reason.names)
-    return reason.input not in ("environment", "layer")
+    return reason.input != "environment"
 
 
 def _of_app(app: LayerRecord) -> Kind:
