@@ -189,7 +189,7 @@ def _cleared(work: Work, step: Step) -> bool:
 def from_nothing(step: Step) -> bool:
     """Whether a build has nothing of an earlier one to go on."""
     if step.spec.layer == "app":
-        return step.reasons == ("not built before",)
+        return [reason.kind for reason in step.reasons] == ["not_built_before"]
     return step.parent is None
 
 

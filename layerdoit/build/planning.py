@@ -39,7 +39,7 @@ def make(
 ) -> plan.Plan:
     """What would be done to each layer, and why. EngineError without an engine.
 
-    `from_scratch`: layers to build although their images are there, each with the reason.
+    `from_scratch`: layers to build although their images are there, each with the command that asked for it.
     """
     deps = inputs.project.config.deps
     present = _present(engine, inputs, ask_registry=ask_registry)

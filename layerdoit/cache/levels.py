@@ -130,17 +130,23 @@ def protected(usage: Usage) -> Mapping[str, str]:
     The deps image of a deployed app image may go: nothing of it is in what runs. Who pins an image wants to be able to
     go back to it: all that it was made from stays.
     """
-    held = {image.id: f"{image.holders[0].name} ({image.holders[0].how})" for image in usage.images if image.holders}
+    held = {image.id: "pinned" for image in usage.images if image.pin}
+    held |= {image.id: f"{image.holders[0].name} ({image.holders[0].how})" for image in usage.images if image.holders}
+    return {**needed(usage), **held}
+
+
+def needed(usage: Usage) -> Mapping[str, str]:
+    """Images that a protected one was made from, by id, with the reason."""
     runtimes = {image.runtime: image.holders[0].name for image in usage.images if image.holders and image.runtime}
+    found = {
+        image.id: f"parent of the image of {runtimes[image.key]}"
+        for image in usage.images
+        if image.layer == "runtime" and image.key in runtimes
+    }
     for image in usage.images:
-        if image.layer == "runtime" and image.key in runtimes:
-            held.setdefault(image.id, f"parent of the image of {runtimes[image.key]}")
-    for image in usage.images:
-        if image.pin:
-            held.setdefault(image.id, "pinned")
-            for parent in lineage(usage.images, [image]):
-                held.setdefault(parent, f"parent of the pinned {image.name}")
-    return held
+        for parent in lineage(usage.images, [image]) if image.pin else ():
+            found.setdefault(parent, f"parent of the pinned {image.name}")
+    return found
 
 
 def lineage(images: Collection[ImageUse], children: Iterable[ImageUse]) -> set[str]:

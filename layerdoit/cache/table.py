@@ -10,6 +10,8 @@ from layerdoit.cache.gc import offer
 from layerdoit.cache.room import Room
 from layerdoit.core.units import age_text, count_text, size_text
 from layerdoit.engine import builders
+from layerdoit.layers import reasons
+from layerdoit.layers.reasons import Reason
 
 if TYPE_CHECKING:
     from layerdoit.cache.usage import ImageUse, Usage
@@ -76,8 +78,8 @@ def _references(usage: Usage, image: ImageUse) -> list[str]:
         words.append(usage.checkouts[image.checkout].words)
     words += [f"branch gone: {image.branch}"] if image.branch_gone else []
     words += [f"also tagged {', '.join(image.others)}"] if image.others else []
-    reason = levels.protected(usage).get(image.id, "")
-    return [*words, reason] if reason.startswith("parent of") else words
+    parent = "" if image.holders or image.pin else levels.needed(usage).get(image.id, "")
+    return [*words, parent] if parent else words
 
 
 def _mount_row(usage: Usage, mount: Mount) -> Row:
@@ -122,7 +124,7 @@ def _warmth(usage: Usage) -> list[str]:
     """For the tree as it stands, warm or cold by layer, with the reason."""
     lines = []
     for layer, warm in usage.warm.items():
-        why = "" if warm else f": {'; '.join(usage.cold.get(layer, ('not built before',)))}"
+        why = "" if warm else f": {reasons.text(usage.cold.get(layer, (Reason('not_built_before'),)))}"
         lines.append(f"  {layer:<7} {'warm' if warm else 'cold'}{why}")
     if usage.mount:
         warm = any(is_current(usage, mount) for mount in usage.mounts)
@@ -157,7 +159,7 @@ def as_json(usage: Usage, builder: Builder) -> dict[str, Any]:
         "mounts": [_mount(mount, usage) for mount in usage.mounts],
         "state": dict(usage.state),
         "warm": dict(usage.warm),
-        "cold": {layer: list(reasons) for layer, reasons in usage.cold.items()},
+        "cold": {layer: reasons.sentences(why) for layer, why in usage.cold.items()},
         "checkouts": [
             {"digest": place.digest, "path": place.path, "state": place.state} for place in usage.checkouts.values()
         ],

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
     from layerdoit.engine.removal import Holder
+    from layerdoit.layers.reasons import Reason
     from layerdoit.project.checkouts import Checkout
     from layerdoit.project.inputs import Inputs
     from layerdoit.project.project import Project
@@ -82,7 +83,7 @@ class Usage:
     foreign: tuple[tuple[tuple[str, ...], int], ...] = ()
     state: Mapping[str, int] = field(default_factory=dict)
     current: Mapping[str, str] = field(default_factory=dict)
-    cold: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cold: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
     mount: str = ""
     checkouts: Mapping[str, Checkout] = field(default_factory=dict)
     live_tags: frozenset[str] = frozenset()
@@ -218,8 +219,8 @@ def _current(inputs: Inputs) -> dict[str, str]:
         return {}
 
 
-def _cold(inputs: Inputs, engine: Engine) -> dict[str, tuple[str, ...]]:
-    """Why layers are not there, as the plan would say it; no registry is asked."""
+def _cold(inputs: Inputs, engine: Engine) -> dict[str, tuple[Reason, ...]]:
+    """Why layers are not there, as the plan has it; no registry is asked."""
     from layerdoit.build import planning
 
     steps = planning.make(engine, inputs, ask_registry=False).steps

@@ -63,8 +63,7 @@ def show(session: Session) -> None:
     outcomes, said = run(checking)
     reporting.outcomes(checking, [outcome for outcome in outcomes[:-1] if outcome.step.action != "reuse"])
     last = outcomes[-1]
-    why = "; ".join(last.step.reasons)
-    done = f"in {last.seconds:.1f} s: {summary(said)} — {why}" if said else "this tree passed before"
+    done = f"in {last.seconds:.1f} s: {summary(said)} — {last.step.why}" if said else "this tree passed before"
     say(f"check   {done}")
 
 

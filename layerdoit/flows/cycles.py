@@ -53,7 +53,7 @@ def release(session: Session) -> Release:
     step = session.plan.step("app")
     if step.action != "reuse":
         raise DeployError(
-            f"there is no image of the tree as it stands ({step.spec.tag}): {'; '.join(step.reasons)}",
+            f"there is no image of the tree as it stands ({step.spec.tag}): {step.why}",
             hint="doit image builds it, doit cycle_fast builds and deploys it",
         )
     return Release(step.spec.tag, step.spec.key)
@@ -115,7 +115,7 @@ def anew(session: Session, deployment: Deployment, command: str, level: Level, *
         return True
     if clear.declined_by_user(clearing, yes=yes):
         return False
-    session.build_from_scratch(dict.fromkeys(layers, f"{command} builds it from nothing"))
+    session.build_from_scratch(dict.fromkeys(layers, command))
     try:
         _deployed(session, deployment, lambda: _built(session, _LAYERS), anew=True)
     except BaseException:
@@ -200,7 +200,7 @@ def refresh(session: Session, *, dry_run: bool) -> None:
     say(f"cache_refresh cooks {tag} from nothing ({_expected(session, ['deps'])}){stays}")
     if dry_run:
         return
-    session.build_from_scratch({"deps": "cache_refresh builds it from nothing"})
+    session.build_from_scratch({"deps": "cache_refresh"})
     outcomes(session, ensure(session, "base"))
     outcomes(session, ensure(session, "deps"))
     chain = old.label("cook") if old else ""

@@ -35,7 +35,7 @@ def line(outcome: Outcome) -> str:
         compiled = outcome.counts.get("compiled")
         crates = "" if compiled is None else f", {count_text(compiled, 'crate')} compiled"
         did = f" in {outcome.seconds:.1f} s: {outcome.how}{crates}"
-    return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {'; '.join(step.reasons)}"
+    return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {step.why}"
 
 
 def warnings(outcome: Outcome) -> list[str]:

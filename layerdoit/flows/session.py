@@ -105,7 +105,7 @@ class Session:
     # --- what changes a session --------------------------------------------------------------------------------------
 
     def build_from_scratch(self, layers: Mapping[str, str]) -> None:
-        """Have these layers built although their images are there; each with the reason."""
+        """Have these layers built although their images are there; each with the command that asked for it."""
         self._from_scratch = dict(layers)
         self._reading.plan = None
 

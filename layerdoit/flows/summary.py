@@ -166,7 +166,7 @@ def regression(name: str, seconds: float, usual: Figures) -> str:
 def why(outcome: Outcome, compiled: Figures | None) -> str:
     """The causes that the figures show; where they show none, that is said."""
     external, own = outcome.counts.get("external", 0), outcome.counts.get("compiled")
-    because = f" ({'; '.join(outcome.step.reasons)})"
+    because = f" ({outcome.step.why})"
     if outcome.step.spec.layer == "app" and external:
         return f"{count_text(external, 'external crate')} compiled again{because}"
     if own is not None and compiled is not None and own > compiled.p90:

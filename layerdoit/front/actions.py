@@ -134,7 +134,7 @@ def status(session: Session, json: bool) -> None:
         other = f"runs another image than that of the tree as it stands; {fast} replaces it"
         say("runs the image of the tree as it stands" if current else other)
     for step in plan.layers():
-        say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {'; '.join(step.reasons)}")
+        say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {step.why}")
 
 
 def logs(session: Session, follow: bool, tail: int) -> None:

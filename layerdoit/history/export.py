@@ -13,6 +13,7 @@ from typing import Any, Final
 from layerdoit.history import store
 from layerdoit.history.crates import Crate
 from layerdoit.history.records import LayerRecord
+from layerdoit.layers import reasons
 
 _RUN: Final = (
     *("id", "at", "task", "variant", "host", "version", "git_commit", "dirty"),
@@ -35,8 +36,7 @@ def of_run(folder: Path, token: str) -> Done:
     """What is known of a run so far; nothing of one that is not there."""
     rows = store.read(folder, "SELECT layers.* FROM layers JOIN runs ON id = run WHERE token = ?", (token,))
     spent = store.read(folder, "SELECT phases.* FROM phases JOIN runs ON id = run WHERE token = ?", (token,))
-    layers = tuple(LayerRecord(**_plain(row, _LAYER)) for row in rows)
-    return Done(layers, {row["phase"]: row["seconds"] for row in spent})
+    return Done(tuple(map(_record, rows)), {row["phase"]: row["seconds"] for row in spent})
 
 
 def as_json(folder: Path, last: int | None = None) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def as_json(folder: Path, last: int | None = None) -> list[dict[str, Any]]:
     first = (min(found, default=0),)
     for row in store.read(folder, "SELECT * FROM layers WHERE run >= ?", first):
         if row["run"] in found:
-            found[row["run"]]["layers"][row["layer"]] = _plain(row, _LAYER)
+            found[row["run"]]["layers"][row["layer"]] = layer_as_json(_record(row))
     for row in store.read(folder, "SELECT * FROM phases WHERE run >= ?", first):
         if row["run"] in found:
             found[row["run"]]["phases"][row["phase"]] = row["seconds"]
@@ -68,16 +68,30 @@ def as_csv(folder: Path, last: int | None = None) -> str:
     for run in as_json(folder, last):
         head = [run[name] for name in _RUN]
         for layer in run["layers"].values():
-            writer.writerow(
-                [*head, *("; ".join(value) if name == "reasons" else value for name, value in layer.items())]
-            )
+            told = {**layer, "reasons": "; ".join(layer["reasons"])}
+            writer.writerow([*head, *(told[name] for name in _LAYER)])
     return text.getvalue()
+
+
+def record_of(layer: Mapping[str, Any]) -> LayerRecord:
+    """A layer of `as_json` as the record that it was made from."""
+    values = {name: layer[name] for name in _LAYER if name != "reasons"}
+    return LayerRecord(**{**values, "reasons": reasons.from_json(layer["causes"])})
+
+
+def layer_as_json(found: LayerRecord) -> dict[str, Any]:
+    """The documented form. `reasons`: sentences; `causes`: the same as data."""
+    why = found.reasons
+    return {**vars(found), "reasons": reasons.sentences(why), "causes": reasons.as_json(why)}
+
+
+def _record(row: Any) -> LayerRecord:
+    values = _plain(row, _LAYER)
+    return LayerRecord(**{**values, "reasons": reasons.from_json(json.loads(values["reasons"]))})
 
 
 def _plain(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
     values = {name: row[name] for name in names}
     for name in _SWITCHES & values.keys():
         values[name] = None if values[name] is None else bool(values[name])
-    if "reasons" in values:
-        values["reasons"] = json.loads(values["reasons"])
     return values

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from layerdoit.history import store
+from layerdoit.layers import reasons
 
 if TYPE_CHECKING:
     import sqlite3
 
     from layerdoit.history.crates import Crate
+    from layerdoit.layers.reasons import Reason
 
 Ended = Literal["ok", "failed", "interrupted"]
 
-REASONS: Final = 10
 TEXT: Final = 300
-"""Characters that are kept of a reason or an error."""
+"""Characters that are kept of an error."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class LayerRecord:
     external: int | None = None
     size: int | None = None
     sent: int | None = None
-    reasons: Sequence[str] = ()
+    reasons: Sequence[Reason] = ()
     outcome: Ended = "ok"
 
 
@@ -116,8 +117,8 @@ def _run_values(run: Run) -> tuple[object, ...]:
 
 
 def _layer_values(layer: LayerRecord) -> tuple[object, ...]:
-    reasons = json.dumps([reason[:TEXT] for reason in layer.reasons[:REASONS]])
+    why = json.dumps(reasons.as_json(layer.reasons))
     return (
         *(layer.layer, layer.key, layer.action, layer.cold, layer.seconds, layer.how[:TEXT], layer.export),
-        *(layer.compiled, layer.fresh, layer.external, layer.size, layer.sent, reasons, layer.outcome),
+        *(layer.compiled, layer.fresh, layer.external, layer.size, layer.sent, why, layer.outcome),
     )

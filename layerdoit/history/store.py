@@ -96,8 +96,15 @@ CREATE TABLE benchmarks (
     PRIMARY KEY (variant, scenario, peer)
 ) WITHOUT ROWID;
 """
+# Reasons were sentences; they are data now. Of an older one, no more than the sentence is known.
+_REASONS: Final = """
+UPDATE layers SET reasons = CASE WHEN json_valid(reasons) THEN (
+    SELECT json_group_array(json_object('kind', 'noted', 'names', json_array(value), 'count', 1))
+    FROM json_each(layers.reasons)
+) ELSE '[]' END;
+"""
 # What each version adds to the one before, from the second on.
-_ADDED: Final = (_CRATES, _BENCHMARKS)
+_ADDED: Final = (_CRATES, _BENCHMARKS, _REASONS)
 VERSION: Final = 1 + len(_ADDED)
 # SQLite's codes for: a statement does not fit the tables, malformed, not a database.
 _NOT_OURS: Final = (1, 11, 26)

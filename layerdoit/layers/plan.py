@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+from layerdoit.layers import reasons
 from layerdoit.layers.key import Spec
+from layerdoit.layers.reasons import Reason
 from layerdoit.layers.specs import deps as deps_layer
-from layerdoit.layers.words import difference
 
 Action = Literal["reuse", "pull", "build"]
 
-UP_TO_DATE: Final = ("image is up to date",)
+UP_TO_DATE: Final = (Reason("up_to_date"),)
 
 
 @dataclass(frozen=True)
 class Previous:
-    """The newest image of a layer that was there before, for the difference in words."""
+    """The newest image of a layer that was there before, for what changed since."""
 
     key: str
     inputs: Mapping[str, str]
@@ -48,10 +49,15 @@ class Step:
 
     spec: Spec
     action: Action
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     parent: deps_layer.Cooked | None = None
     replaces: bool = False
     from_scratch: bool = False
+
+    @property
+    def why(self) -> str:
+        """The reasons in words, in one line."""
+        return reasons.text(self.reasons)
 
     def as_json(self) -> dict[str, Any]:
         """The documented form."""
@@ -60,7 +66,8 @@ class Step:
             "action": self.action,
             "key": self.spec.key,
             "tag": self.spec.tag,
-            "reasons": list(self.reasons),
+            "reasons": reasons.sentences(self.reasons),
+            "causes": reasons.as_json(self.reasons),
         }
 
 
@@ -96,15 +103,16 @@ class Plan:
         return next(step for step in self.steps if step.spec.layer == layer)
 
     def afresh(self, layers: Mapping[str, str]) -> Plan:
-        """The same, with these layers built from nothing whether they are there or not; each with the reason."""
-        return Plan(
-            tuple(
-                Step(step.spec, "build", (layers[name],), replaces=True, from_scratch=True)
-                if (name := step.spec.layer) in layers
-                else step
-                for step in self.steps
-            )
-        )
+        """The same, with these layers built from scratch, there or not; each with the command that asked for it."""
+
+        def step(found: Step) -> Step:
+            command = layers.get(found.spec.layer)
+            if command is None:
+                return found
+            why = (Reason("from_scratch", (command,)),)
+            return Step(found.spec, "build", why, replaces=True, from_scratch=True)
+
+        return Plan(tuple(map(step, self.steps)))
 
     def done(self, layers: Collection[str]) -> Plan:
         """The plan once the images of these layers are there."""
@@ -128,8 +136,8 @@ class Plan:
         """The three layers as a user counts them: base stands for builder and runtime."""
         base, runtime = self.step("base"), self.step("runtime")
         if base.action == "reuse" and runtime.action != "reuse":
-            reasons = tuple(f"runtime image: {reason}" for reason in runtime.reasons)
-            base = Step(base.spec, runtime.action, reasons)
+            why = tuple(replace(reason, image="runtime") for reason in runtime.reasons)
+            base = Step(base.spec, runtime.action, why)
         return (base, self.step("deps"), self.step("app"))
 
 
@@ -141,26 +149,21 @@ def make(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
 def _step(spec: Spec, present: Present, max_chain: int) -> Step:
     if spec.layer == "deps" and spec.tag in present.local and present.lacking:
         itself = next((image for image in present.cooked if image.key == spec.key and image.depth < max_chain), None)
-        named = ", ".join(present.lacking[:3]) + (", …" if len(present.lacking) > 3 else "")
-        reason = f"its index lacks, of Cargo.lock: {named}"
-        return Step(spec, "build", (reason,), itself, replaces=True)
+        return Step(spec, "build", (Reason("lacking", present.lacking),), itself, replaces=True)
     if spec.tag in present.local:
         return Step(spec, "reuse", UP_TO_DATE)
     if spec.tag in present.remote:
-        return Step(spec, "pull", ("the registry has it", *_why(spec, present)))
+        return Step(spec, "pull", (Reason("in_registry"), *_why(spec, present)))
     parent = None
     if spec.layer == "deps" and max_chain > 0:
         parent = deps_layer.parent(spec.inputs, present.cooked, max_chain)
-    return Step(spec, "build", tuple(_why(spec, present)), parent)
+    return Step(spec, "build", _why(spec, present), parent)
 
 
-def _why(spec: Spec, present: Present) -> list[str]:
-    if present.built.get(spec.layer) == spec.key:
-        return ["image was removed"]
+def _why(spec: Spec, present: Present) -> tuple[Reason, ...]:
     previous = present.previous.get(spec.layer)
+    if present.built.get(spec.layer) == spec.key or (previous is not None and previous.key == spec.key):
+        return (Reason("removed"),)
     if previous is None:
-        return ["not built before"]
-    if previous.key == spec.key:
-        return ["image was removed"]
-    words = difference(previous.inputs, spec.label_inputs)
-    return words or ["its inputs changed"]
+        return (Reason("not_built_before"),)
+    return reasons.difference(previous.inputs, spec.label_inputs) or (Reason("inputs_changed"),)

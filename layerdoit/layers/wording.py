@@ -61,6 +61,13 @@ def path_of(name: str) -> str:
     return rest.removeprefix("in ") if first in ("files", "assets") else rest
 
 
+def change_text(kind: str, names: Sequence[str], old: str | None, new: str | None) -> str:
+    """One change in words; several names only of a dependency, which several members have. `old != new`."""
+    if kind == "dependency":
+        return dependency_text(names, old, new)
+    return text_of(kind, names[0], old, new)
+
+
 def text_of(kind: str, name: str, old: str | None, new: str | None) -> str:
     """One change in words; `old != new`."""
     if kind in ("file", "asset"):
@@ -109,11 +116,11 @@ def _package(name: str, old: str | None, new: str | None) -> str:
     name = name.removeprefix("package ")
     found = moved(old, new)
     went, came, stayed = (", ".join(versions) for versions in (found.went, found.came, found.stayed))
-    if went and came:
+    if found.went and found.came:
         return f"{name} {went} → {came}" + (f" ({stayed} stays)" if stayed else "")
-    if came:
+    if found.came:
         return f"{name} {came} added" + (f" beside {stayed}" if stayed else "")
-    if went:
+    if found.went:
         return f"{name} {went} removed" + (f" ({stayed} stays)" if stayed else "")
     before, after = _locked(old), _locked(new)
     version = next((version for version in after if before[version] != after[version]), stayed)

@@ -1,7 +1,4 @@
-"""The difference between two listings of inputs, in words.
-
-    difference(old, new) -> list[str]      # compact: what `plan` and a build say
-    changes(old, new) -> list[Change]      # every change by itself: what `explain` says
+"""The difference between two listings of inputs, change by change: what `explain` says, and reasons are made of.
 
 An input has a name (`package serde`, `dependency api: tokio`, `env RUSTFLAGS`, …) and a text.
 """
@@ -9,18 +6,15 @@ An input has a name (`package serde`, `dependency api: tokio`, `env RUSTFLAGS`, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from layerdoit.layers import wording
 
-NAMED_FILES = 5
-NAMED_PACKAGES = 8
-_FILES = ("file", "asset")
 # What a person looks for first.
 KINDS = (
     *("dependency", "feature", "option", "profile", "environment", "toolchain", "system", "package", "setting"),
-    *("layer", *_FILES),
+    *("layer", "file", "asset"),
 )
 
 
@@ -45,29 +39,10 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
         if kind == "dependency":
             alike[wording.dependency_of(name), before, after].append(name)
         else:
-            found.append(Change(kind, (name,), before, after, wording.text_of(kind, name, before, after)))
-    for (_, before, after), names in alike.items():
-        text = wording.dependency_text(names, before, after)
-        found.append(Change("dependency", tuple(names), before, after, text))
+            found.append(_change(kind, [name], before, after))
+    found += [_change("dependency", names, before, after) for (_, before, after), names in alike.items()]
     return sorted(found, key=lambda change: (KINDS.index(change.kind), change.names))
 
 
-def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """The changes in few lines: many packages and files are counted, and some of them named."""
-    groups: dict[str, list[Change]] = defaultdict(list)
-    for change in changes(old, new):
-        groups[change.kind if change.kind in ("package", *_FILES) else ""].append(change)
-    lines = [change.text for change in groups["package"]]
-    if len(lines) > NAMED_PACKAGES:
-        lines = [*lines[:NAMED_PACKAGES], f"and {len(lines) - NAMED_PACKAGES} more packages"]
-    lines += [change.text for change in groups[""]]
-    return lines + [line for kind in _FILES for line in _counted(kind, groups[kind])]
-
-
-def _counted(noun: str, found: list[Change]) -> list[str]:
-    if not found:
-        return []
-    paths = [wording.path_of(change.names[0]) for change in found]
-    named = ", ".join(paths[:NAMED_FILES]) + (", …" if len(paths) > NAMED_FILES else "")
-    plural = noun if len(paths) == 1 else f"{noun}s"
-    return [f"{len(paths)} {plural} changed: {named}"]
+def _change(kind: str, names: Sequence[str], old: str | None, new: str | None) -> Change:
+    return Change(kind, tuple(names), old, new, wording.change_text(kind, names, old, new))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from layerdoit.history import LayerRecord
 from layerdoit.layers.key import IMAGES
+from layerdoit.layers.reasons import FILES, Reason
+from layerdoit.layers.reasons import Kind as ReasonKind
+from layerdoit.layers.wording import path_of
+from layerdoit.report import old_reasons
 
 Kind = Literal["nothing", "files", "leaf", "library", "manifest", "dependency", "toolchain", "pulled", "other"]
 
@@ -25,12 +28,10 @@ MEANING: Final[Mapping[Kind, str]] = {
 }
 
 _MANIFESTS: Final = ("Cargo.toml", "Cargo.lock")
-_FILES: Final = re.compile(r"\d+ (?:file|asset)s? changed: (.+)")
 # What is no change of the project: the image was missing, or was to be made again.
-_NO_CHANGE: Final = re.compile(r"not built before|image was removed|.* builds it from nothing|its inputs changed")
-# Changes of how dependencies are built, not of what they are.
-_NO_DEPENDENCY: Final = re.compile(r"(?:env \S+: |config (?!profile )|Dockerfile\.|the \w+ layer changed).*", re.DOTALL)
-_BASE_MOVED: Final = ("the base layer changed", "the runtime layer changed")
+_NO_CHANGE: Final[frozenset[ReasonKind]] = frozenset({"not_built_before", "removed", "from_scratch", "inputs_changed"})
+# Settings of how dependencies are built, not of what they are.
+_HOW: Final = ("config ", "Dockerfile.")
 
 
 def kind_of(layers: Mapping[str, LayerRecord]) -> Kind:
@@ -44,30 +45,42 @@ def kind_of(layers: Mapping[str, LayerRecord]) -> Kind:
         return "pulled"
     if any(layer.action == "pull" or _without_change(layer) for layer in done.values()):
         return "other"
-    reasons = [reason for layer in done.values() for reason in layer.reasons]
-    if any(name in IMAGES["base"] for name in done) or any(reason in _BASE_MOVED for reason in reasons):
+    reasons = [reason for layer in done.values() for reason in _reasons(layer)]
+    if any(name in IMAGES["base"] for name in done) or any(map(_moves_base, reasons)):
         return "toolchain"
     if "deps" in done:
-        changed = [reason for reason in done["deps"].reasons if not _NO_DEPENDENCY.fullmatch(reason)]
-        return "dependency" if changed else "other"
+        return "dependency" if any(map(_of_dependency, _reasons(done["deps"]))) else "other"
     return _of_app(layers["app"])
 
 
+def _reasons(layer: LayerRecord) -> list[Reason]:
+    return [old_reasons.read(reason) for reason in layer.reasons]
+
+
 def _without_change(layer: LayerRecord) -> bool:
-    return not layer.reasons or any(_NO_CHANGE.fullmatch(reason) for reason in layer.reasons)
+    return not layer.reasons or any(reason.kind in _NO_CHANGE for reason in _reasons(layer))
+
+
+def _moves_base(reason: Reason) -> bool:
+    return reason.input == "layer" and any(name in IMAGES["base"] for name in reason.names)
+
+
+def _of_dependency(reason: Reason) -> bool:
+    """Whether dependencies are others, not only built otherwise."""
+    if reason.input == "setting":
+        return any(not name.startswith(_HOW) for name in reason.names)
+    return reason.input != "environment"
 
 
 def _of_app(app: LayerRecord) -> Kind:
     """Of a run that built the app layer only."""
-    named = [_FILES.fullmatch(reason) for reason in app.reasons]
-    files = [found[1] for found in named if found]
+    reasons = _reasons(app)
     # With a setting or another deps image among the reasons, the time is not that of an edit.
-    if len(files) < len(named) or app.cold or app.compiled is None:
+    if app.cold or app.compiled is None or any(reason.input not in FILES for reason in reasons):
         return "other"
-    if any(posixpath.basename(path) in _MANIFESTS for path in _paths(files)):
+    if any(posixpath.basename(path_of(name)) in _MANIFESTS for reason in reasons for name in reason.names):
         return "manifest"
+    if any(reason.left_out for reason in reasons):
+        # A manifest may be among those.
+        return "other"
     return "files" if app.compiled == 0 else "leaf" if app.compiled == 1 else "library"
-
-
-def _paths(lists: Iterable[str]) -> list[str]:
-    return [path for text in lists for path in text.split(", ")]

@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from layerdoit.flows.summary import DEPLOYING
 from layerdoit.history import Figures, LayerRecord
+from layerdoit.history.export import record_of
 from layerdoit.history.medians import figures
+from layerdoit.layers import reasons
 from layerdoit.layers.key import IMAGES, ORDER
 from layerdoit.report import saved
 from layerdoit.report import slow_crates as crates
 from layerdoit.report.change_kinds import MEANING, Kind, kind_of
+from layerdoit.report.kind_figures import KindFigures, Trend
+from layerdoit.report.plausible import duration, moment
 
 if TYPE_CHECKING:
     from layerdoit.history.benchmarks import Recorded
     from layerdoit.history.crates import Crate
+    from layerdoit.layers.reasons import Reason
 
 Status = Literal["reused", "pulled", "built", "failed"]
 
 STATUSES: Final[tuple[Status, ...]] = ("reused", "pulled", "built", "failed")
 SLOWEST: Final = 8
-MOMENTS: Final = 1e11
-"""Seconds since 1970; in the year 5138."""
-LONGEST: Final = 1e9
-"""Seconds; nothing that was measured took more."""
 HALF: Final = 3
 """Fewer measurements in a half say nothing of a trend."""
 
@@ -64,16 +65,6 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Trend:
-    """The older and the newer half of the measurements; medians, or shares of hits."""
-
-    older: float
-    newer: float
-    n_older: int
-    n_newer: int
-
-
-@dataclass(frozen=True)
 class LayerFigures:
     """A layer over all runs that came to it: how often each status; seconds of builds and pulls that went well."""
 
@@ -97,16 +88,6 @@ class LayerFigures:
 
 
 @dataclass(frozen=True)
-class KindFigures:
-    """A kind of change: seconds until the image was ready, and of the whole run with the container's part."""
-
-    kind: Kind
-    ready: Figures
-    whole: Figures | None
-    trend: Trend | None
-
-
-@dataclass(frozen=True)
 class SizeFigures:
     """Bytes of an image, as they were recorded when it was built or pulled."""
 
@@ -123,7 +104,7 @@ class Slow:
     seconds: float
     at: float | None
     commit: str | None
-    reasons: Sequence[str]
+    reasons: Sequence[Reason]
 
 
 @dataclass(frozen=True)
@@ -171,9 +152,9 @@ def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]], recorded
 
 
 def _seen(row: Mapping[str, Any]) -> Seen:
-    layers = {name: LayerRecord(**layer) for name, layer in row["layers"].items()}
-    phases = {name: spent for name, seconds in row["phases"].items() if (spent := _measured(seconds)) is not None}
-    whole = _measured(row["seconds"])
+    layers = {name: record_of(layer) for name, layer in row["layers"].items()}
+    phases = {name: spent for name, seconds in row["phases"].items() if (spent := duration(seconds)) is not None}
+    whole = duration(row["seconds"])
     container = sum(phases.get(name, 0.0) for name in DEPLOYING)
     return Seen(
         moment(row["at"]),
@@ -189,16 +170,6 @@ def _seen(row: Mapping[str, Any]) -> Seen:
     )
 
 
-def moment(at: float) -> float | None:
-    """None for what no clock shows."""
-    return at if 0 <= at < MOMENTS else None
-
-
-def _measured(seconds: float | None) -> float | None:
-    """None for what no clock says: a file of others' making must not spoil the rest."""
-    return seconds if seconds is not None and 0 <= seconds < LONGEST else None
-
-
 def _layer(layer: str, runs: Sequence[Seen]) -> LayerFigures:
     counts: dict[Status, int] = dict.fromkeys(STATUSES, 0)
     hits: list[float] = []
@@ -212,7 +183,7 @@ def _layer(layer: str, runs: Sequence[Seen]) -> LayerFigures:
         hits.append(float(status in ("reused", "pulled")))
         parts = [run.layers[name] for name in IMAGES[layer] if name in run.layers]
         done = [part for part in parts if part.action != "reuse"]
-        seconds = _measured(sum(part.seconds for part in done))
+        seconds = duration(sum(part.seconds for part in done))
         if status in ("built", "pulled") and seconds is not None:
             cold = all(part.cold for part in done)
             spent["pull" if status == "pulled" else "cold" if cold else "warm"].append(seconds)
@@ -278,7 +249,7 @@ def _slowest(runs: Sequence[Seen]) -> tuple[Slow, ...]:
         Slow(layer.layer, layer.seconds, run.at, run.commit, layer.reasons)
         for run in runs
         for layer in run.layers.values()
-        if layer.action not in ("reuse", "pull") and layer.outcome == "ok" and _measured(layer.seconds) is not None
+        if layer.action not in ("reuse", "pull") and layer.outcome == "ok" and duration(layer.seconds) is not None
     ]
     return tuple(sorted(builds, key=lambda build: -build.seconds)[:SLOWEST])
 
@@ -315,10 +286,15 @@ def as_json(report: Report) -> dict[str, Any]:
         },
         "phases": {name: _json(found) for name, found in report.phases.items()},
         "sizes": {found.image: {"newest": found.newest, "bytes": _json(found.all)} for found in report.sizes},
-        "slowest": [{**vars(build), "reasons": list(build.reasons)} for build in report.slowest],
+        "slowest": [_slow(build) for build in report.slowest],
         "slowest_crates": crates.as_json(report.crates),
         "saved": saved.as_json(report.saved),
     }
+
+
+def _slow(found: Slow) -> dict[str, Any]:
+    why = found.reasons
+    return {**vars(found), "reasons": reasons.sentences(why), "causes": reasons.as_json(why)}
 
 
 def _json(found: Figures | Trend | None) -> dict[str, float] | None:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 from layerdoit.core.units import count_text, duration_text
 from layerdoit.history import Figures
-from layerdoit.report.figures import Report, Trend
+from layerdoit.layers.reasons import Reason, sentences
+from layerdoit.report.figures import Report
+from layerdoit.report.kind_figures import Trend
 
 NO_RUNS = "no runs yet"
 NOTHING = "-"
@@ -69,9 +71,10 @@ def _elsewhere(report: Report) -> str:
     return f"; {report.elsewhere} of other profiles or targets not counted" if report.elsewhere else ""
 
 
-def reason_text(reasons: Sequence[str]) -> str:
+def reason_text(found: Sequence[Reason]) -> str:
     """The first reason, and how many more."""
-    if not reasons:
+    if not found:
         return NOTHING
-    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return f"{one_line(reasons[0])}{more}"
+    said = sentences(found)
+    more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+    return f"{one_line(said[0])}{more}"

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.report.change_kinds import Kind
+from layerdoit.report.plausible import is_duration
 
 if TYPE_CHECKING:
     from layerdoit.history.benchmarks import Recorded
-    from layerdoit.report.figures import KindFigures
+    from layerdoit.report.kind_figures import KindFigures
 
 PLAIN: Final = "plain"
-LONGEST: Final = 1e9
-"""Seconds; nothing that was measured took more."""
 COMMAND: Final = "doit layers bench --against plain"
 SCENARIOS: Final[Mapping[Kind, str]] = {
     "nothing": "nothing",
@@ -70,7 +69,7 @@ def saved(kinds: Sequence[KindFigures], recorded: Recorded | None) -> Saved | No
     left_out: dict[Kind, int] = {}
     for one in kinds:
         plain = recorded.seconds.get((SCENARIOS.get(one.kind, ""), PLAIN))
-        if plain is None or not 0 <= plain[0] < LONGEST:
+        if plain is None or not is_duration(plain[0]):
             left_out[one.kind] = one.ready.n
         else:
             found.append(SavedKind(one.kind, one.ready.n, one.ready.median, *plain))

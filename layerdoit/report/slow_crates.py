@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from layerdoit.history.crates import Crate
+from layerdoit.report.plausible import is_duration
 
 SHOWN: Final = 15
-LONGEST: Final = 1e9
-"""Seconds; nothing that was measured took more."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Slowest:
 def cooked(rows: Iterable[Mapping[str, Any]]) -> tuple[Crate, ...]:
     """A run's crates; without what no clock says."""
     found = (Crate(**row) for row in rows)
-    return tuple(one for one in found if 0 <= one.seconds < LONGEST and 0 <= one.share <= 1)
+    return tuple(one for one in found if is_duration(one.seconds) and 0 <= one.share <= 1)
 
 
 def slowest(cooks: Sequence[Sequence[Crate]]) -> Slowest:

@@ -15,11 +15,12 @@ def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
     told = json.loads(crate.doit("layers", "plan", "--json", *words).out)
     assert list(told) == ["layers", "removes"]
     for layer in told["layers"]:
-        assert list(layer) == ["layer", "action", "key", "tag", "reasons", "expected", "pull", "push"]
+        assert list(layer) == ["layer", "action", "key", "tag", "reasons", "causes", "expected", "pull", "push"]
         assert layer["action"] in ("reuse", "pull", "build")
         assert layer["tag"].endswith(f"{layer['layer']}-{layer['key'][:12]}")
         assert layer["reasons"]
         assert all(isinstance(reason, str) for reason in layer["reasons"])
+        assert [cause["kind"] for cause in layer["causes"]]
     assert [layer["layer"] for layer in told["layers"]] == ["base", "deps", "app"]
     return {layer["layer"]: (layer["action"], "; ".join(layer["reasons"])) for layer in told["layers"]}
 

@@ -8,10 +8,12 @@ import json
 
 from layerdoit import history
 from layerdoit.history import LayerRecord, Run
+from layerdoit.layers.reasons import Reason
 from tests.cli.scratch import Crate, message
 
-DEPS = LayerRecord("deps", "k", "reuse", reasons=("image is up to date",))
-APP = LayerRecord("app", "k", "build", False, 1.4, compiled=1, size=1000, reasons=("1 file changed: src/main.rs",))
+EDIT = Reason("changed", ("file src/main.rs",), "file")
+DEPS = LayerRecord("deps", "k", "reuse", reasons=(Reason("up_to_date"),))
+APP = LayerRecord("app", "k", "build", False, 1.4, compiled=1, size=1000, reasons=(EDIT,))
 
 
 def saved(crate: Crate, *, seconds: float = 2.0, number: int = 4) -> None:
@@ -22,7 +24,7 @@ def saved(crate: Crate, *, seconds: float = 2.0, number: int = 4) -> None:
             f"{index}", 1e9 + index, "cycle_fast", "dev/host", "h", "1", seconds, commit="abcdef0123456", dirty=True
         )
         history.save(state, run, [DEPS, APP], {"swap": 0.5})
-    lost = LayerRecord("app", "k", "build", False, 0.3, outcome="failed", reasons=("1 file changed: src/main.rs",))
+    lost = LayerRecord("app", "k", "build", False, 0.3, outcome="failed", reasons=(EDIT,))
     failed = Run("f", 1e9 + number, "image", "dev/host", "h", "1", 0.4, "failed", "app", "no such\ncrate")
     history.save(state, failed, [lost])
 

@@ -31,7 +31,7 @@ def test_a_clean_cycle_builds_the_app_from_nothing_and_clears_afterwards(served:
     assert ", n=1), then replaces the container, then clears" in shown
 
     done = ok(one.doit("cycle_clean"))
-    assert "2 crates compiled — cycle_clean builds it from nothing" in done
+    assert "2 crates compiled — cycle_clean builds it from scratch" in done
     assert "replaced the old one" in done
     assert len(done.partition("\ncycle ")[2].splitlines()) <= 7
     assert serves(one) == "second text"
@@ -66,7 +66,7 @@ def test_a_nuclear_cycle_builds_everything_from_nothing(served: Callable[..., Ch
         assert "builds base, deps and app from nothing" in ok(one.doit("cycle_nuclear", "--dry-run", "--yes"))
     with same(lambda: crate(other).images(), lambda: mount_ids(other), lambda: crate(other).containers()):
         done = ok(one.doit("cycle_nuclear", "YES=1"))
-    assert done.count("cycle_nuclear builds it from nothing") == 4
+    assert done.count("cycle_nuclear builds it from scratch") == 4
     after = crate(one).images()
     assert after.keys() == images.keys()
     assert not set(after.values()) & set(images.values())
@@ -97,7 +97,7 @@ def test_refreshed_deps_are_the_first_of_a_chain(served: Callable[..., Checkout]
         assert "the old one" in ok(one.doit("cache_refresh", "--dry-run"))
     with same(lambda: crate(one).containers()):
         done = ok(one.doit("cache_refresh"))
-    assert "cache_refresh builds it from nothing" in done
+    assert "cache_refresh builds it from scratch" in done
     changed = {tag.split(":")[1].split("-")[0] for tag, image in crate(one).images().items() if images[tag] != image}
     assert changed == {"deps"}
     assert left_over(one) == []

@@ -109,7 +109,7 @@ def test_a_bump_compiles_the_bumped_crate_and_its_dependents(checkout: Callable[
 
     one.write({"Cargo.lock": lock("1.0.10", uses, BYTES, FNV, HTTP)})
     second = one.build()
-    assert second["deps"].step.reasons == ("itoa 1.0.9 → 1.0.10",)
+    assert second["deps"].step.why == "itoa 1.0.9 → 1.0.10"
     assert second["deps"].step.parent is not None
     assert compiled(one, "deps") & {"itoa", "http", "bytes", "fnv"} == {"itoa", "http"}
     assert second["deps"].counts["external"] == 2
@@ -183,7 +183,7 @@ def test_what_makes_the_deps_layer_anew(checkout: Callable[..., Checkout]) -> No
     one.write({"Cargo.lock": lock("1.0.9", {**MEMBERS, "spare": ("semver",)}, FNV, SEMVER)})
     built = one.build()
     assert built["deps"].step.spec.key == deps.key
-    assert built["deps"].step.reasons == ("its index lacks, of Cargo.lock: semver 1.0.28",)
+    assert built["deps"].step.why == "its index lacks, of Cargo.lock: semver 1.0.28"
     assert built["deps"].counts["external"] == 0
     assert label(one, deps.tag, "depth") == "1", "each refresh is a layer more"
     assert right(one, built)
@@ -193,7 +193,7 @@ def test_what_makes_the_deps_layer_anew(checkout: Callable[..., Checkout]) -> No
     subprocess.run(["docker", "image", "rm", deps.tag], capture_output=True, check=True)
     one.write({"app/data/text.txt": "5555"})
     built = one.build()
-    assert built["deps"].step.reasons == ("image was removed",)
+    assert built["deps"].step.why == "image was removed"
     assert right(one, built)
 
 

@@ -20,6 +20,7 @@ from layerdoit.engine import mounts
 from layerdoit.engine.builders import Builder
 from layerdoit.engine.mounts import Mount
 from layerdoit.engine.removal import Holder
+from layerdoit.layers.reasons import Reason
 
 LAYERS = ("base", "runtime", "deps", "app")
 NOW = 1_000_000
@@ -180,7 +181,7 @@ def _stack() -> Usage:
         ((("os",), 100),),
         {"logs": 12},
         {"base": "b", "app": "gone"},
-        {"app": ("main.rs changed",)},
+        {"app": (Reason("changed", ("file main.rs",), "file"),)},
         at=NOW,
     )
 
@@ -328,11 +329,11 @@ def test_the_table_and_the_json_tell_the_same() -> None:
     usage = _stack()
     table = render(usage, QUIET)
     assert "web (deployed)" in table
-    assert "  base    warm\n  app     cold: main.rs changed\n" in table
+    assert "  base    warm\n  app     cold: 1 file changed: main.rs\n" in table
     assert "parent of the image of web" in table
     told = as_json(usage, QUIET)
     assert told["warm"] == {"base": True, "app": False}
-    assert told["cold"] == {"app": ["main.rs changed"]}
+    assert told["cold"] == {"app": ["1 file changed: main.rs"]}
     assert [image["tags"][-1] for image in told["images"]] == [image.tags[-1] for image in usage.images]
     assert all(tag["tags"][-1] in table for tag in told["images"])
     assert told["mounts"][0]["size"] == 7

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.layers import words
+from layerdoit.layers import reasons, words
 from tests.unit import tiny
 from tests.unit.tiny import Tiny, lock, told
 
@@ -228,7 +228,7 @@ def test_plan_and_explain_say_the_same(tree: Tiny) -> None:
     old, new = before.layers["deps"].inputs, tree.side().layers["deps"].inputs
     assert old is not None
     assert new is not None
-    compact = words.difference(old, new)
+    compact = reasons.sentences(reasons.difference(old, new))
     assert sorted(compact) == sorted(change.text for change in words.changes(old, new))
     assert "api: dependency http: feature json no longer switched on" in compact
 
@@ -245,4 +245,4 @@ def test_plan_and_explain_say_the_same(tree: Tiny) -> None:
     ],
 )
 def test_packages_that_are_locked_in_several_versions(old: str, new: str, text: str) -> None:
-    assert words.difference({"package syn": old}, {"package syn": new}) == [text]
+    assert reasons.text(reasons.difference({"package syn": old}, {"package syn": new})) == text

@@ -16,7 +16,9 @@ import pytest
 from layerdoit import history
 from layerdoit.history import LayerRecord, Run, store
 from layerdoit.history.crates import Crate
+from layerdoit.history.export import as_json
 from layerdoit.history.medians import figures
+from layerdoit.layers.reasons import Reason, difference
 
 VARIANT = "dev/host"
 
@@ -26,7 +28,9 @@ def run(token: str, *, variant: str = VARIANT, outcome: history.Ended = "ok", se
 
 
 def app(seconds: float, *, compiled: int | None = 2, cold: bool = False, action: str = "build") -> LayerRecord:
-    return LayerRecord("app", "key", action, cold, seconds, "compiled", 0.25, compiled, 10, 0, 500, 20, ("a changed",))
+    return LayerRecord(
+        "app", "key", action, cold, seconds, "compiled", 0.25, compiled, 10, 0, 500, 20, (Reason("removed"),)
+    )
 
 
 def saved(folder: Path, *records: LayerRecord, variant: str = VARIANT) -> None:
@@ -43,14 +47,31 @@ def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
 
 
 def test_a_run_with_its_layers_and_phases(tmp_path: Path) -> None:
-    hit = LayerRecord("deps", "other", "reuse", reasons=("image is up to date",))
+    hit = LayerRecord("deps", "other", "reuse", reasons=(Reason("up_to_date"),))
     history.save(tmp_path, run("t"), [hit, app(1.5)], {"plan": 0.1})
     assert rows(tmp_path, "SELECT token, at, task, variant, host, version, git_commit, dirty, outcome FROM runs") == [
         ("t", 1000.0, "cycle_fast", VARIANT, "host", "1.0", "abc", 0, "ok")
     ]
+    there = '[{"kind": "up_to_date", "names": [], "count": 0}]'
     assert rows(tmp_path, "SELECT * FROM layers ORDER BY layer") == [
-        (1, "app", "key", "build", 0, 1.5, "compiled", 0.25, 2, 10, 0, 500, 20, '["a changed"]', "ok"),
-        (1, "deps", "other", "reuse", 0, 0.0, "", None, None, None, None, None, None, '["image is up to date"]', "ok"),
+        (
+            1,
+            "app",
+            "key",
+            "build",
+            0,
+            1.5,
+            "compiled",
+            0.25,
+            2,
+            10,
+            0,
+            500,
+            20,
+            '[{"kind": "removed", "names": [], "count": 0}]',
+            "ok",
+        ),
+        (1, "deps", "other", "reuse", 0, 0.0, "", None, None, None, None, None, None, there, "ok"),
     ]
     assert rows(tmp_path, "SELECT * FROM phases") == [(1, "plan", 0.1)]
 
@@ -65,11 +86,13 @@ def test_the_parts_of_a_run_come_together(tmp_path: Path) -> None:
 
 def test_its_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "KEPT", 3)
-    long = LayerRecord("app", "key", "build", reasons=["x" * 10_000] * 100)
+    files = difference({}, {f"file src/{number}.rs": "1" for number in range(10_000)})
+    packages = difference({}, {f"package p{number}": "1 " + "x" * 100_000 for number in range(10_000)})
+    long = LayerRecord("app", "key", "build", reasons=(*files, *packages))
     for number in range(6):
         history.save(tmp_path, run(f"t{number}"), [long], {"plan": 1.0}, [Crate("serde", "1.0.0", 2.5, 0.5)])
     assert rows(tmp_path, "SELECT token FROM runs") == [("t3",), ("t4",), ("t5",)]
-    assert rows(tmp_path, "SELECT COUNT(*), MAX(LENGTH(reasons)) < 7000 FROM layers") == [(3, 1)]
+    assert rows(tmp_path, "SELECT COUNT(*), MAX(LENGTH(reasons)) < 50000 FROM layers") == [(3, 1)]
     assert rows(tmp_path, "SELECT COUNT(*) FROM phases") == [(3,)]
     assert rows(tmp_path, "SELECT COUNT(*) FROM crates") == [(3,)]
 
@@ -155,6 +178,42 @@ def test_what_a_version_lacks_is_added(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT crate, version, seconds, share FROM crates") == [("serde", "1.0.0", 2.5, 0.5)]
     assert rows(tmp_path, "SELECT COUNT(*) FROM runs") == [(2,)]
     assert {row[0] for row in rows(tmp_path, "SELECT name FROM sqlite_master WHERE type = 'table'")} == set(tables)
+
+
+# As layerdoit wrote it while reasons were sentences.
+SENTENCES = r"""
+CREATE TABLE runs (id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, at REAL NOT NULL, task TEXT NOT NULL,
+    variant TEXT NOT NULL, host TEXT NOT NULL, version TEXT NOT NULL, git_commit TEXT, dirty INTEGER,
+    outcome TEXT NOT NULL, failed_in TEXT, error TEXT, seconds REAL NOT NULL);
+CREATE TABLE phases (run INTEGER NOT NULL, phase TEXT NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (run, phase))
+    WITHOUT ROWID;
+CREATE TABLE layers (run INTEGER NOT NULL, layer TEXT NOT NULL, key TEXT NOT NULL, action TEXT NOT NULL,
+    cold INTEGER NOT NULL, seconds REAL NOT NULL, how TEXT NOT NULL DEFAULT '', export REAL, compiled INTEGER,
+    fresh INTEGER, external INTEGER, size INTEGER, sent INTEGER, reasons TEXT NOT NULL, outcome TEXT NOT NULL,
+    PRIMARY KEY (run, layer)) WITHOUT ROWID;
+CREATE TABLE crates (run INTEGER NOT NULL, crate TEXT NOT NULL, version TEXT NOT NULL, seconds REAL NOT NULL,
+    share REAL NOT NULL, PRIMARY KEY (run, crate, version)) WITHOUT ROWID;
+CREATE TABLE benchmarks (variant TEXT NOT NULL, scenario TEXT NOT NULL, peer TEXT NOT NULL, at REAL NOT NULL,
+    seconds REAL NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (variant, scenario, peer)) WITHOUT ROWID;
+INSERT INTO runs VALUES (1, 't', 5.0, 'image', 'dev/host', 'h', '1', 'abc', 0, 'ok', NULL, NULL, 2.0);
+INSERT INTO layers VALUES (1, 'deps', 'd', 'build', 0, 3.0, '', NULL, 4, 0, 0, 5, 6,
+    '["serde 1.0.1 \u2192 1.0.2", "api: \"x\"; y"]', 'ok');
+INSERT INTO layers VALUES (1, 'app', 'a', 'build', 0, 3.0, '', NULL, 4, 0, 0, 5, 6, '[]', 'ok');
+INSERT INTO layers VALUES (1, 'base', 'b', 'reuse', 0, 0.0, '', NULL, NULL, NULL, NULL, NULL, NULL, '["cut', 'ok');
+PRAGMA user_version=3;
+"""
+
+
+def test_reasons_that_were_sentences_are_still_shown(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / store.FILE)) as connection:
+        connection.executescript(SENTENCES)
+    (run,) = as_json(tmp_path)
+    said = ["serde 1.0.1 → 1.0.2", 'api: "x"; y']
+    assert {name: layer["reasons"] for name, layer in run["layers"].items()} == {"deps": said, "app": [], "base": []}
+    assert run["layers"]["deps"]["causes"] == [{"kind": "noted", "names": [one], "count": 1} for one in said]
+    assert (run["layers"]["deps"]["sent"], run["layers"]["deps"]["outcome"]) == (6, "ok")
+    assert rows(tmp_path, "PRAGMA user_version") == [(store.VERSION,)]
+    assert as_json(tmp_path) == [run], "it is done once"
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first form", "none"])

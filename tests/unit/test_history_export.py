@@ -9,9 +9,14 @@ from pathlib import Path
 
 from layerdoit import history
 from layerdoit.history import LayerRecord, Run
-from layerdoit.history.export import Done, as_csv, as_json, of_run
+from layerdoit.history.export import Done, as_csv, as_json, of_run, record_of
+from layerdoit.layers.reasons import Reason, from_json
 
-APP = LayerRecord("app", "k2", "build", True, 1.5, "compiled", 0.5, 3, 7, 1, 500, 20, ("a, b", "c"))
+WHY = (
+    Reason("changed", ("package serde",), "package", "1.0.0 aa", "1.0.1 bb"),
+    Reason("changed", ("file a.rs", "file b.rs"), "file"),
+)
+APP = LayerRecord("app", "k2", "build", True, 1.5, "compiled", 0.5, 3, 7, 1, 500, 20, WHY)
 DEPS = LayerRecord("deps", "k1", "reuse")
 
 
@@ -25,8 +30,8 @@ def test_one_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     saved(tmp_path)
     found = of_run(tmp_path, "two")
     assert {layer.layer: layer for layer in found.layers} == {
-        "deps": LayerRecord("deps", "k1", "reuse", reasons=[]),
-        "app": LayerRecord("app", "k2", "build", True, 1.5, "compiled", 0.5, 3, 7, 1, 500, 20, ["a, b", "c"]),
+        "deps": LayerRecord("deps", "k1", "reuse", reasons=()),
+        "app": LayerRecord("app", "k2", "build", True, 1.5, "compiled", 0.5, 3, 7, 1, 500, 20, WHY),
     }
     assert found.phases == {"swap": 0.25}
     assert of_run(tmp_path, "three") == Done((), {})
@@ -46,7 +51,9 @@ def test_json_has_runs_with_layers_and_phases(tmp_path: Path) -> None:
     }
     assert second["dirty"] is None
     assert second["phases"] == {"swap": 0.25}
-    assert second["layers"]["app"]["reasons"] == ["a, b", "c"]
+    assert second["layers"]["app"]["reasons"] == ["serde 1.0.0 → 1.0.1", "2 files changed: a.rs, b.rs"]
+    assert from_json(second["layers"]["app"]["causes"]) == WHY
+    assert record_of(second["layers"]["app"]) == APP
     assert second["layers"]["app"]["cold"] is True
     assert second["layers"]["deps"]["action"] == "reuse"
     assert as_json(tmp_path, last=1) == [second]
@@ -61,6 +68,6 @@ def test_csv_has_a_line_for_each_layer(tmp_path: Path) -> None:
         ("cycle_fast", "app", "ok"),
         ("cycle_fast", "deps", "ok"),
     ]
-    assert rows[1]["reasons"] == "a, b; c"
+    assert rows[1]["reasons"] == "serde 1.0.0 → 1.0.1; 2 files changed: a.rs, b.rs"
     assert (rows[1]["sent"], rows[2]["sent"], rows[0]["run_git_commit"]) == ("20", "", "abc")
     assert as_csv(tmp_path / "none").count("\n") == 1, "the header"

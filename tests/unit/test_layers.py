@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.layers import plan, words
+from layerdoit.layers import plan, reasons
 from layerdoit.layers.key import Spec, digest, key, tag
+from layerdoit.layers.reasons import Reason
 from layerdoit.layers.specs import app, base, deps
 
 TEXTS = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=5)
@@ -137,17 +138,20 @@ def test_a_parent_with_little_in_common_is_left_alone() -> None:
     ],
 )
 def test_differences_in_words(old: Mapping[str, str], new: Mapping[str, str], said: list[str]) -> None:
-    assert words.difference(old, new) == said
+    assert reasons.sentences(reasons.difference(old, new)) == said
 
 
 def test_many_files_are_counted_and_a_few_named() -> None:
-    said = words.difference({}, {f"file f{number}.rs": "1" for number in range(9)})
-    assert said == ["9 files changed: f0.rs, f1.rs, f2.rs, f3.rs, f4.rs, …"]
+    found = reasons.difference({}, {f"file f{number}.rs": "1" for number in range(9)})
+    assert reasons.sentences(found) == ["9 files changed: f0.rs, f1.rs, f2.rs, f3.rs, f4.rs, …"]
+    assert found == (Reason("changed", tuple(f"file f{number}.rs" for number in range(9)), "file"),)
 
 
 @given(TEXTS, TEXTS)
 def test_words_are_said_exactly_where_something_differs(old: dict[str, str], new: dict[str, str]) -> None:
-    assert bool(words.difference(old, new)) == (old != new)
+    found = reasons.difference(old, new)
+    assert bool(found) == bool(reasons.text(found)) == (old != new)
+    assert {name for reason in found for name in reason.names} == {n for n in {*old, *new} if old.get(n) != new.get(n)}
 
 
 # --- app and plan ----------------------------------------------------------------------------------------------------
@@ -193,7 +197,8 @@ def test_what_only_the_registry_has_is_pulled() -> None:
 
 def test_a_missing_runtime_image_is_work_of_the_base_layer() -> None:
     step = plan.make(SPECS, plan.Present(ALL - {SPECS[1].tag}), 8).layers()[0]
-    assert (step.action, step.reasons) == ("build", ("runtime image: not built before",))
+    assert (step.action, step.reasons) == ("build", (Reason("not_built_before", image="runtime"),))
+    assert step.why == "runtime image: not built before"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +213,7 @@ def test_a_missing_runtime_image_is_work_of_the_base_layer() -> None:
 )
 def test_every_build_has_its_reason(present: plan.Present, reason: str) -> None:
     step = plan.make(SPECS, present, 8).step("app")
-    assert (step.action, step.reasons) == ("build", (reason,))
+    assert (step.action, reasons.sentences(step.reasons)) == ("build", [reason])
 
 
 def test_an_index_that_lacks_packages_is_refreshed_from_the_image_itself() -> None:
@@ -216,10 +221,23 @@ def test_an_index_that_lacks_packages_is_refreshed_from_the_image_itself() -> No
     made = plan.make(SPECS, plan.Present(ALL, cooked=(image,), lacking=("new 1.0",)), 8)
     step = made.step("deps")
     assert (step.action, step.parent) == ("build", image)
-    assert "new 1.0" in step.reasons[0]
+    assert step.reasons == (Reason("lacking", ("new 1.0",)),)
+    assert step.why == "its index lacks, of Cargo.lock: new 1.0"
 
 
 def test_the_json_form() -> None:
     found = plan.make(SPECS, plan.Present(ALL), 8).as_json()
     assert [layer["layer"] for layer in found["layers"]] == ["base", "deps", "app"]
-    assert set(found["layers"][0]) == {"layer", "action", "key", "tag", "reasons"}
+    assert set(found["layers"][0]) == {"layer", "action", "key", "tag", "reasons", "causes"}
+    assert (found["layers"][0]["reasons"], found["layers"][0]["causes"]) == (
+        ["image is up to date"],
+        [{"kind": "up_to_date", "names": [], "count": 0}],
+    )
+
+
+def test_layers_from_scratch_say_who_asked() -> None:
+    made = plan.make(SPECS, plan.Present(ALL), 8).afresh({"app": "cycle_clean"})
+    step = made.step("app")
+    assert (step.action, step.reasons) == ("build", (Reason("from_scratch", ("cycle_clean",)),))
+    assert step.why == "cycle_clean builds it from scratch"
+    assert made.step("deps").action == "reuse"

@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from layerdoit import history
 from layerdoit.history import Figures, LayerRecord, Run
 from layerdoit.history.export import as_json
+from layerdoit.layers.reasons import MOST_NAMES, Reason, difference, from_json
+from layerdoit.layers.reasons import as_json as as_data
 from layerdoit.report import figures, markdown, terminal
 from layerdoit.report.change_kinds import Kind, kind_of
-from layerdoit.report.figures import Report, Trend, make
+from layerdoit.report.figures import Report, make
 from layerdoit.report.formats import heading, one_line, when_text
+from layerdoit.report.kind_figures import Trend
 from layerdoit.report.sections import sections
 
 VARIANT = "dev/host"
@@ -24,11 +29,13 @@ EDIT = "1 file changed: src/main.rs"
 
 
 def hit(layer: str) -> LayerRecord:
-    return LayerRecord(layer, "k", "reuse", reasons=("image is up to date",))
+    return LayerRecord(layer, "k", "reuse", reasons=(Reason("up_to_date"),))
 
 
-def layer(name: str, *reasons: str, **given: Any) -> LayerRecord:
-    values = {"action": "build", "seconds": 1.0, "compiled": 1, "reasons": reasons or (EDIT,), **given}
+def layer(name: str, *reasons: str | Reason, **given: Any) -> LayerRecord:
+    """`reasons`: sentences as an earlier layerdoit noted them, or data."""
+    why = [Reason("noted", (reason,)) if isinstance(reason, str) else reason for reason in reasons or (EDIT,)]
+    values = {"action": "build", "seconds": 1.0, "compiled": 1, "reasons": why, **given}
     return LayerRecord(name, "k", **values)
 
 
@@ -67,7 +74,7 @@ def past(tmp_path: Path) -> Past:
 # --- kinds -----------------------------------------------------------------------------------------------------------
 
 SERDE = "serde 1.0.1 → 1.0.2"
-KINDS: dict[str, tuple[Kind, tuple[LayerRecord, ...]]] = {
+OLD_KINDS: dict[str, tuple[Kind, tuple[LayerRecord, ...]]] = {
     "all there": ("nothing", (*HITS, hit("app"))),
     "an asset": ("files", (*HITS, layer("app", "1 asset changed: assets/a.css", compiled=0))),
     "a leaf": ("leaf", (*HITS, layer("app", EDIT))),
@@ -114,10 +121,90 @@ KINDS: dict[str, tuple[Kind, tuple[LayerRecord, ...]]] = {
 }
 
 
+@pytest.mark.parametrize("name", OLD_KINDS)
+def test_kinds_of_change_by_what_an_earlier_layerdoit_noted(name: str) -> None:
+    kind, layers = OLD_KINDS[name]
+    assert kind_of(by_name(*layers)) == kind
+
+
+def changed(*names: str) -> tuple[Reason, ...]:
+    """As a plan finds it where these inputs have other values."""
+    return difference(dict.fromkeys(names, "1"), dict.fromkeys(names, "2"))
+
+
+NEW_DEPS = changed("deps")
+KINDS: dict[str, tuple[Kind, tuple[LayerRecord, ...]]] = {
+    "all there": ("nothing", (*HITS, hit("app"))),
+    "an asset": ("files", (*HITS, layer("app", *changed("asset a.css"), compiled=0))),
+    "a leaf": ("leaf", (*HITS, layer("app", *changed("file src/main.rs")))),
+    "a leaf and an asset": ("leaf", (*HITS, layer("app", *changed("file a.rs", "asset a.css")))),
+    "a folder": ("leaf", (*HITS, layer("app", *changed("files in src/")))),
+    "a library": ("library", (*HITS, layer("app", *changed("file a/src/lib.rs", "file b.rs"), compiled=4))),
+    "a manifest": ("manifest", (*HITS, layer("app", *changed("file a/Cargo.toml", "file src/main.rs")))),
+    "no manifest": ("leaf", (*HITS, layer("app", *changed("file src/Cargo.toml.rs")))),
+    "a name like a list": ("leaf", (*HITS, layer("app", *changed("file src/a, Cargo.toml, b.rs")))),
+    "a dependency": (
+        "dependency",
+        (*HITS[:2], layer("deps", *changed("package serde")), layer("app", *changed("deps", "file Cargo.lock"))),
+    ),
+    "a feature": ("dependency", (*HITS[:2], layer("deps", *changed("option features")), layer("app", *NEW_DEPS))),
+    "an index": ("dependency", (*HITS[:2], layer("deps", Reason("lacking", ("a 1.0",))), layer("app"))),
+    "a cargo profile": (
+        "dependency",
+        (*HITS[:2], layer("deps", *changed("config profile dev")), layer("app", *NEW_DEPS)),
+    ),
+    "flags": ("other", (*HITS[:2], layer("deps", *changed("env RUSTFLAGS")), layer("app", *NEW_DEPS))),
+    "cargo's configuration": ("other", (*HITS[:2], layer("deps", *changed("config build")), layer("app", *NEW_DEPS))),
+    "our Dockerfile": ("other", (*HITS[:2], layer("deps", *changed("Dockerfile.deps")), hit("app"))),
+    "a toolchain": (
+        "toolchain",
+        (
+            layer("base", *changed("toolchain")),
+            hit("runtime"),
+            layer("deps", *changed("base")),
+            layer("app", *NEW_DEPS),
+        ),
+    ),
+    "a toolchain whose base is here": (
+        "toolchain",
+        (*HITS[:2], layer("deps", *changed("base", "package serde")), layer("app", *NEW_DEPS)),
+    ),
+    "a runtime image that is here": ("toolchain", (*HITS, layer("app", *changed("runtime")))),
+    "another branch": ("other", (*HITS, layer("app", *changed("deps", "file a.rs")))),
+    "a setting": ("other", (*HITS, layer("app", *changed("image cmd", "file a.rs")))),
+    "a first build": ("other", (*HITS, layer("app", Reason("not_built_before"), cold=True))),
+    "a mount that is gone": ("other", (*HITS, layer("app", *changed("file a.rs"), cold=True, compiled=9))),
+    "a removed image": ("other", (*HITS[:2], layer("deps", Reason("removed")), hit("app"))),
+    "a refresh": ("other", (*HITS[:2], layer("deps", Reason("from_scratch", ("cache_refresh",))), hit("app"))),
+    "unknown inputs": ("other", (*HITS, layer("app", Reason("inputs_changed")))),
+    "no counts": ("other", (*HITS, layer("app", *changed("file a.rs"), compiled=None))),
+    "a registry": ("pulled", (*HITS, layer("app", Reason("in_registry"), *changed("file a.rs"), action="pull"))),
+    "half a registry": ("other", (*HITS[:2], layer("deps", Reason("in_registry"), action="pull"), layer("app"))),
+}
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_kinds_of_change(name: str) -> None:
     kind, layers = KINDS[name]
     assert kind_of(by_name(*layers)) == kind
+
+
+FILES = st.sampled_from(["Cargo.toml", "Cargo.lock", "lib.rs", "main.rs", "a, Cargo.toml", "Cargo.toml.rs", "…"])
+PATHS = st.builds("/".join, st.tuples(st.sampled_from(["a", "b", "z/src"]), st.integers(0, 99).map(str), FILES))
+
+
+@given(st.sets(PATHS, min_size=1, max_size=60), st.integers(0, 3))
+def test_the_names_say_whether_a_manifest_changed_however_many_there_are(paths: set[str], compiled: int) -> None:
+    found = from_json(as_data(changed(*(f"file {path}" for path in paths))))
+    manifest = any(path.rpartition("/")[2] in ("Cargo.toml", "Cargo.lock") for path in paths)
+    edit = {0: "files", 1: "leaf"}.get(compiled, "library")
+    assert kind_of(by_name(*HITS, layer("app", *found, compiled=compiled))) == ("manifest" if manifest else edit)
+
+
+@pytest.mark.parametrize(("number", "kind"), [(MOST_NAMES, "leaf"), (MOST_NAMES + 1, "other")])
+def test_more_names_than_are_kept_may_hide_a_manifest(past: Past, number: int, kind: Kind) -> None:
+    past.run(*HITS, layer("app", *changed(*(f"file {index}.rs" for index in range(number)))))
+    assert [run.kind for run in past.report().runs] == [kind]
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------
@@ -215,6 +302,7 @@ def test_json_is_json(past: Past) -> None:
     assert told["layers"]["app"]["built"] == 1
     assert told["sizes"]["app"]["newest"] == 300
     assert told["slowest"][0]["reasons"] == [EDIT]
+    assert told["slowest"][0]["causes"] == [{"kind": "noted", "names": [EDIT], "count": 1}]
 
 
 def test_the_terminal_shows_text_as_it_is(past: Past) -> None:

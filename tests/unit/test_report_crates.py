@@ -15,6 +15,8 @@ from layerdoit.core.resources import dockerfile_dir
 from layerdoit.history import LayerRecord, crates
 from layerdoit.history.benchmarks import Recorded
 from layerdoit.history.crates import Crate
+from layerdoit.history.export import layer_as_json
+from layerdoit.layers.reasons import Reason
 from layerdoit.report import figures, html, markdown, terminal
 from layerdoit.report.sections import sections
 from layerdoit.report.slow_crates import CrateFigures, slowest
@@ -129,18 +131,21 @@ def test_only_the_slowest_are_kept_and_their_share_is_of_all() -> None:
 # --- in the report ---------------------------------------------------------------------------------------------------
 
 
+BUMP = Reason("changed", ("package serde",), "package", "1.0.0 aa", "1.0.1 bb")
+
+
 def cook(*found: Crate, seconds: float = 30.0) -> dict[str, Any]:
-    return run(LayerRecord("deps", "k", "build", seconds=seconds, reasons=("serde 1.0.0 → 1.0.1",)), crates=found)
+    return run(LayerRecord("deps", "k", "build", seconds=seconds, reasons=(BUMP,)), crates=found)
 
 
 def run(*layers: LayerRecord, crates: tuple[Crate, ...] = (), seconds: float = 30.0) -> dict[str, Any]:
     about = {"at": 1000.0, "task": "image", "variant": VARIANT, "git_commit": None, "outcome": "ok", "seconds": seconds}
-    named = {layer.layer: vars(layer) for layer in layers}
+    named = {layer.layer: layer_as_json(layer) for layer in layers}
     return {**about, "layers": named, "phases": {}, "crates": [vars(one) for one in crates]}
 
 
 def edit(seconds: float, **app: Any) -> dict[str, Any]:
-    given = {"seconds": seconds, "compiled": 1, "reasons": ("1 file changed: src/main.rs",), **app}
+    given = {"seconds": seconds, "compiled": 1, "reasons": (Reason("changed", ("file src/main.rs",), "file"),), **app}
     return run(LayerRecord("deps", "k", "reuse"), LayerRecord("app", "k", "build", **given), seconds=seconds)
 
 

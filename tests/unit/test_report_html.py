@@ -14,6 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from layerdoit.history import LayerRecord
+from layerdoit.history.export import layer_as_json
+from layerdoit.layers import reasons
+from layerdoit.layers.reasons import Kind, Reason, difference
 from layerdoit.report import charts, figures, html, markdown, terminal
 from layerdoit.report.markup import element
 from layerdoit.report.target_checks import check
@@ -25,10 +28,21 @@ NUMBER = st.one_of(st.floats(), st.floats(0, 1000))
 COUNT = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.integers(0, 10**9))
 NAMES = st.sampled_from(["base", "runtime", "deps", "app"])
 ACTIONS = st.one_of(st.sampled_from(["reuse", "pull", "build"]), TEXT)
-REASONS = st.one_of(
+SENTENCES = st.one_of(
     TEXT,
     st.sampled_from(["not built before", "1 file changed: a.rs", "the deps layer changed", f"1 file changed: {EVIL}"]),
 )
+INPUTS = st.one_of(
+    TEXT, st.sampled_from(["file a.rs", "deps", f"file {EVIL}", "package serde", "dependency api: tokio"])
+)
+LISTINGS = st.dictionaries(INPUTS, TEXT, max_size=3)
+FIXED: tuple[Kind, ...] = ("up_to_date", "not_built_before", "removed", "in_registry", "inputs_changed")
+REASONS = st.one_of(
+    st.builds(Reason, st.just("noted"), st.tuples(SENTENCES)),
+    st.builds(Reason, st.sampled_from(FIXED)),
+    st.builds(Reason, st.sampled_from(["from_scratch", "lacking"]), st.tuples(TEXT)),
+)
+CAUSES = st.one_of(st.lists(REASONS, max_size=3), st.builds(difference, LISTINGS, LISTINGS))
 OUTCOMES = st.one_of(st.sampled_from(["ok", "failed", "interrupted"]), TEXT)
 
 
@@ -49,7 +63,7 @@ def layers(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
             "external": draw(COUNT),
             "size": draw(COUNT),
             "sent": draw(COUNT),
-            "reasons": draw(st.lists(REASONS, max_size=3)),
+            "causes": reasons.as_json(draw(CAUSES)),
             "outcome": draw(OUTCOMES),
         }
     return found
@@ -105,12 +119,12 @@ class Tags(HTMLParser):
 
 
 def row(*, seconds: float = 2.0, **app: Any) -> dict[str, Any]:
-    reasons = [f"1 file changed: {EVIL}"]
-    layer = LayerRecord("app", "k", **{"action": "build", "seconds": 1.0, "compiled": 1, "reasons": reasons, **app})
+    why = [Reason("changed", (f"file {EVIL}",), "file")]
+    layer = LayerRecord("app", "k", **{"action": "build", "seconds": 1.0, "compiled": 1, "reasons": why, **app})
     run = {"id": 1, "at": 1000.0, "task": EVIL, "variant": VARIANT, "host": EVIL, "version": "1", "git_commit": EVIL}
     ended = {"dirty": True, "outcome": "ok", "failed_in": None, "error": None, "seconds": seconds}
     crates = [{"crate": EVIL, "version": "1.0.0", "seconds": seconds, "share": 0.5}]
-    return {**run, **ended, "layers": {"app": vars(layer)}, "phases": {"swap": 0.1}, "crates": crates}
+    return {**run, **ended, "layers": {"app": layer_as_json(layer)}, "phases": {"swap": 0.1}, "crates": crates}
 
 
 def report_of(rows: list[dict[str, Any]], name: str = "shop") -> figures.Report:

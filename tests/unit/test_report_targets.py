@@ -11,6 +11,7 @@ from layerdoit.config.targets import NAMES, Target, target
 from layerdoit.core.errors import ConfigError
 from layerdoit.history import LayerRecord, Run, save
 from layerdoit.history.export import as_json
+from layerdoit.layers.reasons import Reason
 from layerdoit.report import figures, target_checks
 from layerdoit.report.change_kinds import MEANING
 
@@ -102,8 +103,15 @@ def test_every_name_is_measured() -> None:
 
 def test_they_are_compared(tmp_path: Path) -> None:
     for number in range(10):
-        app = LayerRecord("app", "k", "build", False, 1.0, compiled=1, size=1000, reasons=("1 file changed: a.rs",))
-        deps = LayerRecord("deps", "k", "build" if number == 0 else "reuse", reasons=("serde 1.0 → 1.1",))
+        app = LayerRecord(
+            "app", "k", "build", False, 1.0, compiled=1, size=1000, reasons=(Reason("changed", ("file a.rs",), "file"),)
+        )
+        deps = LayerRecord(
+            "deps",
+            "k",
+            "build" if number == 0 else "reuse",
+            reasons=(Reason("changed", ("package serde",), "package", "1.0 a", "1.1 b"),),
+        )
         save(tmp_path, Run(f"{number}", 1.0, "image", "dev/host", "", "", number + 1.0), [deps, app])
     report = figures.make("shop", "dev/host", as_json(tmp_path))
     wanted = {"deps_hit_rate": ">=90%", "leaf_edit": "<6s", "leaf_edit_p90": "<5s", "app_size": "<1kB", "no_op": "<1s"}

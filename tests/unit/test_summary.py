@@ -12,6 +12,7 @@ from layerdoit.flows.summary import Phase
 from layerdoit.history import Figures, LayerRecord, Run, save
 from layerdoit.layers.key import Spec
 from layerdoit.layers.plan import Outcome, Step
+from layerdoit.layers.reasons import Reason
 
 
 def usual(median: float, n: int = 31, p90: float | None = None) -> Figures:
@@ -84,16 +85,16 @@ def test_what_is_far(seconds: float, figures: Figures, far: bool) -> None:
 
 
 def outcome(layer: str = "app", **counts: int) -> Outcome:
-    step = Step(Spec(layer, {}, "shop"), "build", ("RUSTFLAGS: none → -g",))  # type: ignore[arg-type]
+    step = Step(Spec(layer, {}, "shop"), "build", (Reason("changed", ("env RUSTFLAGS",), "environment", None, "-g"),))  # type: ignore[arg-type]
     return Outcome(step, 9.1, "compiled", counts)
 
 
 @pytest.mark.parametrize(
     ("made", "compiled", "says"),
     [
-        (outcome(compiled=20, external=14), usual(2), "14 external crates compiled again (RUSTFLAGS: none → -g)"),
-        (outcome(compiled=2, external=1), usual(2), "1 external crate compiled again (RUSTFLAGS: none → -g)"),
-        (outcome(compiled=14), usual(1), "14 crates compiled, median 1 (RUSTFLAGS: none → -g)"),
+        (outcome(compiled=20, external=14), usual(2), "14 external crates compiled again (env RUSTFLAGS: now -g)"),
+        (outcome(compiled=2, external=1), usual(2), "1 external crate compiled again (env RUSTFLAGS: now -g)"),
+        (outcome(compiled=14), usual(1), "14 crates compiled, median 1 (env RUSTFLAGS: now -g)"),
         (outcome(compiled=2), usual(2), "no more crates compiled than usual (2): why is not known"),
         (outcome("base"), None, "why is not known"),
         (outcome("deps", compiled=90, external=90), usual(90), "no more crates compiled than usual (90): why is not"),
@@ -113,7 +114,7 @@ def test_a_build_that_took_far_longer_is_remarked(tmp_path: Path) -> None:
         before = Run(f"t{number}", 1.0, "", "dev/host", "", "", 1.0)
         save(tmp_path, before, [built("app", 1.4, compiled=1), built("deps", 9.0, compiled=9)])
     made = outcome(compiled=14)
-    note = "app took 9.1 s, median 1.4 s over 5 runs; 14 crates compiled, median 1 (RUSTFLAGS: none → -g)"
+    note = "app took 9.1 s, median 1.4 s over 5 runs; 14 crates compiled, median 1 (env RUSTFLAGS: now -g)"
     assert summary.notes(one, made) == [note]
     # Its own record is no part of what is usual.
     save(tmp_path, Run("ff", 1.0, "", "dev/host", "", "", 9.1), [built("app", 9.1, compiled=14)])

@@ -47,8 +47,8 @@ def last_of(params: Any) -> int | None:
 def line(run: Mapping[str, Any]) -> str:
     """One run: when, task, what was done to each layer and for how long, how it ended, commit."""
     from layerdoit.layers.key import ORDER
-    from layerdoit.report.figures import moment
     from layerdoit.report.formats import NOTHING, commit_text, one_line, when_text
+    from layerdoit.report.plausible import moment
 
     known = [name for name in ORDER if name in run["layers"]]
     names = [*known, *sorted(run["layers"].keys() - set(known))]

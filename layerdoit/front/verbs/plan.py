@@ -53,6 +53,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
     from layerdoit.flows.session import Session
     from layerdoit.front.tasks import variables
+    from layerdoit.layers import reasons
     from layerdoit.project.project import Project
     from layerdoit.project.run import Run
 
@@ -67,8 +68,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
     else:
         for step in plan.layers():
             print(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
-            for reason in step.reasons:
-                print(f"      {reason}")
+            for sentence in reasons.sentences(step.reasons):
+                print(f"      {sentence}")
         if removal:
             print(removal.line())
     return CHANGES if params["exit_code"] and plan.changes else 0
