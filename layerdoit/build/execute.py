@@ -9,12 +9,14 @@ from dataclasses import replace
 
 from layerdoit.build import leftovers, planning
 from layerdoit.build.host_secrets import gathered
-from layerdoit.components import rust
+from layerdoit.cargo import output
+from layerdoit.components import rust, script_protocol
 from layerdoit.core import state
-from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
+from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
 from layerdoit.dockerfile import binaries
 from layerdoit.engine import buildx
 from layerdoit.engine.images import PREFIX
+from layerdoit.engine.progress import Listener
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
 from layerdoit.layers.plan import Outcome, Plan, Step
@@ -23,10 +25,9 @@ from layerdoit.project.project import Project
 
 # A source that is edited while it is sent is read again; after so many times the editing does not seem to end.
 TRIES = 6
-# cargo's words where Cargo.lock lags behind the manifests.
-_LOCKED = "--locked was passed"
 # The stages of our Dockerfiles that make a layer.
 _STAGES = {"base": ("builder",), "runtime": ("runtime",), "deps": ("deps",), "app": ("build",)}
+_LISTENER = Listener(output.progress, script_protocol.aloud)
 
 
 def ensure(project: Project, layer: str) -> list[Outcome]:
@@ -46,10 +47,10 @@ def ensure(project: Project, layer: str) -> list[Outcome]:
             try:
                 outcomes = _carried_out(project, plan, names)
                 moved = give_tags(project, plan) if layer == "app" else False
-            except (buildx.ContextDiffers, buildx.Cleared) as error:
+            except (ContextDiffers, Cleared) as error:
                 if attempt == TRIES - 1:
                     raise
-                if isinstance(error, buildx.ContextDiffers):
+                if isinstance(error, ContextDiffers):
                     _resend(project)
                 continue
             planning.forget(project)
@@ -72,7 +73,7 @@ def _carried_out(project: Project, plan: Plan, names: Sequence[str]) -> list[Out
         begun = time.monotonic()
         try:
             done.append(_ensure(project, plan, plan.step(name)))
-        except (buildx.ContextDiffers, buildx.Cleared):
+        except (ContextDiffers, Cleared):
             raise
         except (LayerdoitError, KeyboardInterrupt, SystemExit) as error:
             recording.failure(project, done, plan.step(name), error, time.monotonic() - begun)
@@ -120,18 +121,20 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
             build = replace(build, afresh=_STAGES[step.spec.layer])
         leftovers.replacing(project, step.spec.tag)
         try:
-            built = buildx.run(build, log, recipe.crates)
+            built = buildx.run(build, log, recipe.crates, _LISTENER)
         except BuildError as error:
-            if isinstance(error, buildx.ContextDiffers) or not _cleared(project, plan, step):
-                raise _advised(project, step, error) from None
-            raise buildx.Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
+            failure = _explained(project, error)
+            if isinstance(failure, ContextDiffers) or not _cleared(project, plan, step):
+                raise failure from None
+            raise Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
         if project.afresh.pop(step.spec.layer, None) and step.spec.layer == "app":
             leftovers.adopt(project, build.labels[PREFIX + "mount"])
     report = built.report
-    if step.spec.layer == "app" and "compiled" not in report.counts():
+    counts = script_protocol.counts(report.notes)
+    if step.spec.layer == "app" and counts is None:
         # Only assets or settings are new: BuildKit had what cargo made.
         how = "put together"
-    if new := report.noted("linked"):
+    if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
         state.mark_linked(project.state, binaries.moved_up(state.linked(project.state), new))
     pushed = "base" if step.spec.layer == "runtime" else step.spec.layer
     if repository is not None and pushed in project.config.registry.push:
@@ -143,31 +146,25 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         step,
         time.monotonic() - begun,
         how,
-        report.counts(),
-        tuple(report.noted("not-fresh")),
+        counts.as_dict() if counts else {},
+        tuple(note.crate for note in script_protocol.every(script_protocol.NotFresh, report.notes)),
         # The target mount may have been collected or cleared.
-        cold=report.ran > 0 and (from_nothing(step) or bool(build.afresh) or report.counts().get("cold") == 1),
+        cold=report.ran > 0 and (from_nothing(step) or bool(build.afresh) or (counts is not None and counts.cold)),
         export=report.export,
         sent=report.sent,
         size=_size(project, step),
-        crates=tuple(report.noted("crate")),
+        crates=tuple(script_protocol.every(script_protocol.Crate, report.notes)),
+        notes=tuple(report.notes),
     )
 
 
-def _advised(project: Project, step: Step, error: BuildError) -> BuildError:
-    """The error, with the setting that cures it where a build lacks a Debian package."""
-    from layerdoit.cargo import failures
+def _explained(project: Project, error: BuildError) -> BuildError:
+    """The error, with the words that belong to a failing step."""
+    from layerdoit.components import rust_failures
 
     if not isinstance(error, buildx.StepFailed):
         return error
-    log = (error.hint or "").rpartition("; ")[2]
-    if _LOCKED in error.said and (lagging := _lagging(project)):
-        what = f"{step.spec.layer} did not build: {lagging.what}"
-        return BuildError(what, where=lagging.where, hint=f"{lagging.hint}; {log}")
-    advice = failures.advice(error.said, project.config)
-    if advice is None:
-        return error
-    return BuildError(f"{step.spec.layer} did not build: {advice.sentence}", hint=f"{advice.setting}; {log}")
+    return rust_failures.explain(error, project.config, lambda: _lagging(project))
 
 
 def _lagging(project: Project) -> LayerdoitError | None:
@@ -209,7 +206,7 @@ def give_tags(project: Project, plan: Plan) -> bool:
     lacking = project.images.untagged(tag, project.repository, project.tags)
     project.images.tag(tag, project.repository, lacking)
     if lacking and project.images.inspect(tag) is None:
-        raise buildx.Cleared("the app image was cleared before it had its tags")
+        raise Cleared("the app image was cleared before it had its tags")
     if lacking and step.action == "reuse":
         branches.note(project, step.spec.key)
     return bool(lacking)

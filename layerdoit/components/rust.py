@@ -16,6 +16,7 @@ from layerdoit.build import leftovers
 from layerdoit.build.host_secrets import Secrets
 from layerdoit.cargo.invocation import cargo_args, environment
 from layerdoit.core import state
+from layerdoit.core.errors import ContextDiffers
 from layerdoit.dockerfile import binaries
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx, mounts
@@ -142,7 +143,7 @@ def _deps(project: Project, plan: Plan, step: Step, secrets: Secrets) -> Recipe:
     context = project.state / "context" / "deps"
     shutil.rmtree(context, ignore_errors=True)
     if stage(project.kept, context / "src"):
-        raise buildx.ContextDiffers("a package changed while it was read")
+        raise ContextDiffers("a package changed while it was read")
     entries = dict(project.kept.entries)
     for path, content in project.stub.files.items():
         _write(context / "src" / path, content)
@@ -197,7 +198,7 @@ def _app(project: Project, plan: Plan, step: Step, _secrets: Secrets) -> Recipe:
     moved |= stage(project.assets, context / "assets")
     if moved:
         project.reread()
-        raise buildx.ContextDiffers("sources changed while they were read")
+        raise ContextDiffers("sources changed while they were read")
     _write(control / "smoke", "".join(f"{line}\n" for line in project.config.image.smoke).encode())
     assets = [(path, place, project.assets.host_path(path).is_dir()) for path, place in project.asset_paths.items()]
     ours = project.dockerfile("app").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from layerdoit.components.script_protocol import Measured, every
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.core.units import size_text
 from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked, rules
@@ -43,15 +44,6 @@ class Variant:
     name: str
     env: str
     fix: str
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Milliseconds from an edit to the linked programs (the median of three), and the bytes of the programs."""
-
-    name: str
-    ms: int
-    size: int
 
 
 def variants(profile: str, rustflags: str) -> tuple[Variant, ...]:
@@ -155,18 +147,8 @@ def measured(project: Project) -> Iterator[Item]:
         yield Unchecked("what other settings would save", f"not built yet: {', '.join(waiting)}; run doit first")
         return
     twin = _Measured(project.root, project.variables)
-    begun = time.time()
     outcome = execute.ensure(twin, "app")[-1]
     described = twin.images.inspect(outcome.step.spec.tag) or {}
     removal.untag(twin.name, [(outcome.step.spec.tag, str(described.get("Id")))])
     tried = variants(twin.config.profile, twin.config.env.get("RUSTFLAGS", ""))
-    yield from judged(_read(twin, begun), tried)
-
-
-def _read(twin: _Measured, since: float) -> Iterator[Measured]:
-    logs = [path for path in (twin.state / "logs").glob("*-app.log") if path.stat().st_mtime >= since - 1]
-    for path in logs:
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            words = line.split(" ", 4)
-            if words[:2] == ["layerdoit:", "measured"] and len(words) == 5:
-                yield Measured(words[4], int(words[2]), int(words[3]))
+    yield from judged(every(Measured, outcome.notes), tried)

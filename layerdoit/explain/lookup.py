@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from layerdoit import config as configuration
 from layerdoit.core import process, state
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
+from layerdoit.engine import build_log
 from layerdoit.engine import images as engine_images
 from layerdoit.explain import naming, outside, sides
 from layerdoit.layers.key import ORDER, TAG_DIGITS
@@ -242,7 +243,7 @@ class Reading:
             max_chain=config.deps.max_chain,
             delta=config.deps.delta,
             builder=config.builder or builder_name(),
-            last={layer: outside.last_build(text) for layer, text in self._heads()},
+            last={layer: build_log.command(text) for layer, text in self._heads()},
             # The answer is waited for only where it will be looked at.
             mounts=self._asked.ids() if self._asked is not None and cook and made_with else None,
             mount=mounts.identity(project.name, project.root, project.variant, cook) if cook else "",
@@ -272,7 +273,7 @@ class Reading:
         for path in self._logs("app"):
             with contextlib.suppress(OSError):
                 text = path.read_text(encoding="utf-8", errors="replace")
-                if outside.last_build(text).key in keys:
+                if build_log.command(text).key in keys:
                     return path.name, text
         return None
 

@@ -116,7 +116,7 @@ def _run(project: Project, outcome: Ended, failed_in: str | None = None, error: 
 
 def _cooked(project: Project, outcomes: Sequence[Outcome]) -> Sequence[crates.Crate]:
     """The crates that the deps layer's build named; its stubs do not count."""
-    said = [line for outcome in outcomes if outcome.step.spec.layer == "deps" for line in outcome.crates]
+    said = [crate for outcome in outcomes if outcome.step.spec.layer == "deps" for crate in outcome.crates]
     external = {(package.name, package.version) for package in project.lock.external} if said else set()
     return crates.read(said, external)
 

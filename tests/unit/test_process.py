@@ -31,7 +31,7 @@ STUBBORN = (
 
 @pytest.fixture(autouse=True)
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_secrets", set())
+    monkeypatch.setattr(process, "_secrets", [])
 
 
 def python(code: str, *args: str) -> list[str]:
