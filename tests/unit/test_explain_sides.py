@@ -12,6 +12,7 @@ import pytest
 
 from layerdoit.core.errors import ConfigError
 from layerdoit.engine import build_log
+from layerdoit.engine.buildx import Build
 from layerdoit.engine.images import PREFIX, Image
 from layerdoit.explain import naming, outside, sides
 from layerdoit.layers.key import Spec
@@ -264,6 +265,14 @@ def test_a_check_may_be_cooked_on_a_builds_image_and_says_why_it_is_not() -> Non
     assert said(little) == "cooked in full: the nearest earlier deps image has only 0 of the 2 packages"
     other = replace(COOKED, compat="other")
     assert said(other).startswith("cooked in full: no earlier deps image here has the same base")
+
+
+def test_the_log_of_a_build_says_what_was_built() -> None:
+    build = Build("deps", Path("Dockerfile"), Path("/x"), ["p:deps-k"], {f"{PREFIX}key": "a" * 64}, builder="farm")
+    for afresh in ((), ("deps",)):
+        flags = replace(build, afresh=afresh).flags("rawjson")
+        log = build_log.header(["docker", "buildx", "build", *flags, "/x"]) + "\n# more\n"
+        assert build_log.command(log) == build_log.Command("a" * 64, "farm", bool(afresh))
 
 
 @pytest.mark.parametrize("command", ["docker buildx", "/usr/libexec/docker/cli-plugins/docker-buildx"])

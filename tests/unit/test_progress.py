@@ -76,8 +76,8 @@ def test_a_secret_is_masked_in_everything_that_is_kept_or_shown(monkeypatch: pyt
     process.register_secret('s3"cret')
     stream = io.StringIO()
     read, log = reader(stream)
-    read.feed(json.dumps({"vertexes": [{"digest": "v", "name": 'RUN s3"cret', "started": "t"}]}))
     read.feed(json.dumps({"statuses": [{"id": 'pull s3"cret', "vertex": "w", "started": "t"}]}))
+    read.feed(json.dumps({"vertexes": [{"digest": "v", "name": 'RUN s3"cret', "started": "t"}]}))
     # Over two events, and after a note that is shown.
     read.feed(json.dumps(output('layerdoit: tests\ntest s3"c')))
     read.feed(json.dumps(output('ret ... ok\nlayerdoit: not-fresh s3"cret\n')))
@@ -85,6 +85,7 @@ def test_a_secret_is_masked_in_everything_that_is_kept_or_shown(monkeypatch: pyt
     read.feed('ERROR: s3"cret')
     read.feed('{"broken": s3"cret')
     kept = [*log, *read.report.notes, *read.report.tail, *read.report.errors, str(read.report.failed_step)]
+    assert "pull ***" in stream.getvalue()
     assert "s3" not in "\n".join([*kept, stream.getvalue()])
     assert read.report.notes == ["layerdoit: tests", "test *** ... ok", "layerdoit: not-fresh ***"]
     assert (read.report.failed_step, read.report.errors) == ("RUN ***", ["ERROR: ***", '{"broken": ***'])
