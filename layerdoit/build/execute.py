@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TextIO
 
 from layerdoit.build import leftovers, planning
 from layerdoit.build.host_secrets import gathered
@@ -16,7 +17,7 @@ from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineErr
 from layerdoit.dockerfile import binaries
 from layerdoit.engine import buildx
 from layerdoit.engine.images import PREFIX
-from layerdoit.engine.progress import Listener
+from layerdoit.engine.progress import Listener, Report
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
 from layerdoit.layers.plan import Outcome, Plan, Step
@@ -120,16 +121,9 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
             # BuildKit's own cache would bring back what the user cleared.
             build = replace(build, afresh=_STAGES[step.spec.layer])
         leftovers.replacing(project, step.spec.tag)
-        try:
-            built = buildx.run(build, log, recipe.crates, _LISTENER)
-        except BuildError as error:
-            failure = _explained(project, error)
-            if isinstance(failure, ContextDiffers) or not _cleared(project, plan, step):
-                raise failure from None
-            raise Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
+        report = _run(project, plan, step, build, log, recipe.crates)
         if project.afresh.pop(step.spec.layer, None) and step.spec.layer == "app":
             leftovers.adopt(project, build.labels[PREFIX + "mount"])
-    report = built.report
     counts = script_protocol.counts(report.notes)
     if step.spec.layer == "app" and counts is None:
         # Only assets or settings are new: BuildKit had what cargo made.
@@ -156,6 +150,17 @@ def _ensure(project: Project, plan: Plan, step: Step) -> Outcome:
         crates=tuple(script_protocol.every(script_protocol.Crate, report.notes)),
         notes=tuple(report.notes),
     )
+
+
+def _run(project: Project, plan: Plan, step: Step, build: buildx.Build, log: TextIO, crates: int | None) -> Report:
+    """Build, and say what the build said; an error is worded for the user."""
+    try:
+        return buildx.run(build, log, crates, _LISTENER).report
+    except BuildError as error:
+        failure = _explained(project, error)
+        if isinstance(failure, ContextDiffers) or not _cleared(project, plan, step):
+            raise failure from None
+        raise Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
 
 
 def _explained(project: Project, error: BuildError) -> BuildError:
