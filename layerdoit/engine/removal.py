@@ -15,10 +15,19 @@ How = Literal["running", "deployed", "stopped"]
 
 @dataclass(frozen=True)
 class Holder:
-    """A container that was made from an image. `deployed`: by us, whether it runs or not."""
+    """What was made from an image, as a rule a container. `deployed`: by us, whether it runs or not."""
 
     name: str
     how: How
+
+
+@dataclass(frozen=True)
+class DeployedContainer:
+    """A container of ours, running or not. `image`: the id of what it was made from; `key`: the app layer's."""
+
+    name: str
+    image: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,16 @@ def holders() -> Mapping[str, tuple[Holder, ...]]:
         name = ((item.get("Names") or [item["Id"][:12]])[0]).lstrip("/")
         found[item["ImageID"]] = (*found.get(item["ImageID"], ()), Holder(name, how))
     return found
+
+
+def deployed(project: str, deployment: str) -> tuple[DeployedContainer, ...]:
+    """The containers of one deployment."""
+    labels = [f"{PREFIX}project={project}", f"{PREFIX}deployment={deployment}"]
+    answer = connect().get("/containers/json", {"all": True, "filters": {"label": labels}})
+    return tuple(
+        DeployedContainer(item["Names"][0].lstrip("/"), item["ImageID"], item["Labels"].get(PREFIX + "key", ""))
+        for item in answer or ()
+    )
 
 
 def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
