@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from layerdoit.core.errors import DeployError
+from layerdoit.deploy.provider import Held
 from tests.engine.deploy.cycling import Make, ask, go, names
 
 
@@ -16,14 +17,17 @@ def test_status_logs_and_destroy(docker_engine: Any, make: Make, image: str, pro
     assert deployment.status().health == "not deployed"
     with pytest.raises(DeployError, match="is not deployed"):
         deployment.logs()
+    assert deployment.holds() == ()
     assert go(deployment, image).error is None
     assert deployment.status().health == "healthy"
+    assert deployment.holds() == (Held(project, docker_engine.images.get(image).id, "k1"),)
     assert list(deployment.logs()) == ["starting 1", "listening"]
     assert list(deployment.logs(tail=1)) == ["listening"]
     docker_engine.containers.get(project).kill()
     assert "exit code 137" in deployment.status().health
+    assert [one.by for one in deployment.holds()] == [project], "a stopped container needs its image too"
     assert deployment.destroy() is True
-    assert names(docker_engine, project) == []
+    assert (names(docker_engine, project), deployment.holds()) == ([], ())
     assert docker_engine.networks.list(filters={"label": f"io.layerdoit.project={project}"}) == []
     assert deployment.destroy() is False
 
