@@ -60,6 +60,7 @@ def test_first_deployment_then_nothing_to_do_then_a_swap(
     assert first.service is not None
     assert ask(first.service.address) == "1"
     assert not first.replaced
+    assert first.remarks == ()
 
     again = go(make("1"), image)
     assert again.service == first.service
@@ -122,6 +123,8 @@ def test_an_image_without_a_port_is_replaced_too(docker_engine: Any, make: Make,
     for number in ("1", "2"):
         result = go(make(number, port=None, health={"path": None}), image, number)
         assert result.error is None
+        assert ["deploy.port" in remark for remark in result.remarks] == [True]
+    assert go(make(number, port=None, health={"path": None}), image, number).remarks == (), "nothing was done"
     assert names(docker_engine, project) == [project]
     assert sum(spent for name, spent in result.phases if name == "healthy") >= health.SETTLE
 
