@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from layerdoit.engine import registry
 from layerdoit.engine.api import connect
@@ -44,8 +44,7 @@ def holders() -> Mapping[str, tuple[Holder, ...]]:
     for item in connect().get("/containers/json", {"all": True}) or ():
         deployed = PREFIX + "deployment" in (item.get("Labels") or {})
         how: How = "deployed" if deployed else "running" if item.get("State") == "running" else "stopped"
-        name = ((item.get("Names") or [item["Id"][:12]])[0]).lstrip("/")
-        found[item["ImageID"]] = (*found.get(item["ImageID"], ()), Holder(name, how))
+        found[item["ImageID"]] = (*found.get(item["ImageID"], ()), Holder(_name(item), how))
     return found
 
 
@@ -54,9 +53,12 @@ def deployed(project: str, deployment: str) -> tuple[DeployedContainer, ...]:
     labels = [f"{PREFIX}project={project}", f"{PREFIX}deployment={deployment}"]
     answer = connect().get("/containers/json", {"all": True, "filters": {"label": labels}})
     return tuple(
-        DeployedContainer(item["Names"][0].lstrip("/"), item["ImageID"], item["Labels"].get(PREFIX + "key", ""))
-        for item in answer or ()
+        DeployedContainer(_name(item), item["ImageID"], item["Labels"].get(PREFIX + "key", "")) for item in answer or ()
     )
+
+
+def _name(listed: Mapping[str, Any]) -> str:
+    return str((listed.get("Names") or [listed["Id"][:12]])[0]).lstrip("/")
 
 
 def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
