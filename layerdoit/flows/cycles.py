@@ -57,13 +57,7 @@ def release(session: Session) -> Release:
             f"there is no image of the tree as it stands ({step.spec.tag}): {'; '.join(step.reasons)}",
             hint="doit image builds it, doit cycle_fast builds and deploys it",
         )
-    return _wanted(session)
-
-
-def _wanted(session: Session) -> Release:
-    """What the tree as it stands asks for, built or not."""
-    spec = session.plan.step("app").spec
-    return Release(spec.tag, spec.key)
+    return Release(step.spec.tag, step.spec.key)
 
 
 def _deployed(session: Session, provider: Provider, build: Callable[[], Release], *, anew: bool = False) -> bool:
@@ -131,7 +125,9 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
     from layerdoit.cache import clear, levels
     from layerdoit.cache.usage import gather
 
-    provider.check(_wanted(session))
+    app = next(spec for spec in session.inputs.specs if spec.layer == "app")
+    # A long build is not begun for what could not be deployed afterwards.
+    provider.check(Release(app.tag, app.key))
     usage = gather(session.inputs, session.engine)
     layers = _from_scratch(session, level)
     clearing = _afterwards(clear.of_level(level, levels.Narrow()), command, layers)

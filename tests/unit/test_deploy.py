@@ -23,7 +23,9 @@ from layerdoit.deploy.settings import DeploySettings, settings_of
 from layerdoit.engine.containers import Container
 from layerdoit.engine.removal import Holder
 from layerdoit.flows import cycles
+from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 
 SETTINGS = DeploySettings(Deploy(port=8080, env={"A": "1", "B": "2"}), "api", "shop", Path("/shop"))
 RELEASE = Release("shop:app-1", "k1")
@@ -93,7 +95,7 @@ def test_the_name_of_a_deployment(
     monkeypatch.setattr(Project, "worktree", worktree)
     text = "project: shop\n" + (f"deploy:\n  name: {name}\n" if name else "")
     (tmp_path / configuration.FILE).write_text(text)
-    made = settings_of(Project(tmp_path, {}))
+    made = settings_of(Project.open(tmp_path, {}))
     assert (made.name, made.project, made.root) == (expected, "shop", tmp_path.resolve())
 
 
@@ -174,6 +176,10 @@ class Place:
         raise NotImplementedError
 
 
+def session(root: Path) -> Session:
+    return Session(Run(), Project.open(root, {}))
+
+
 def test_a_failed_build_touches_nothing_that_is_deployed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place, error = Place(Deployed(OLD)), BuildError("error[E0308]: mismatched types")
 
@@ -181,7 +187,7 @@ def test_a_failed_build_touches_nothing_that_is_deployed(tmp_path: Path, capsys:
         raise error
 
     with pytest.raises(BuildError) as caught:
-        cycles._deployed(Project(tmp_path, {}), place, build)
+        cycles._deployed(session(tmp_path), place, build)
     assert caught.value is error
     assert place.steps == []
     assert capsys.readouterr().err == "layerdoit: api still serves at https://shop.example\n"
@@ -197,13 +203,13 @@ def test_what_failed_first_is_shown_where_nobody_knows_what_serves(
         raise BuildError("did not build")
 
     with pytest.raises(BuildError, match="did not build"):
-        cycles._deployed(Project(tmp_path, {}), Place(Deployed(OLD), status=status), build)
+        cycles._deployed(session(tmp_path), Place(Deployed(OLD), status=status), build)
     assert capsys.readouterr() == ("", "")
 
 
 def test_what_a_provider_remarks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = Place(Deployed(OLD, recovered=("removed one",), remarks=("two zones only",)))
-    assert cycles._deployed(Project(tmp_path, {}), place, lambda: RELEASE) is False, "no phase: nothing was done"
+    assert cycles._deployed(session(tmp_path), place, lambda: RELEASE) is False, "no phase: nothing was done"
     assert place.steps == ["check k1", "deploy k1"]
     assert capsys.readouterr().out.splitlines() == [
         "recovered: removed one",
