@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from layerdoit.core.errors import ConfigError, DeployError
-from layerdoit.deploy.docker import running, swap
+from layerdoit.deploy.docker import described, swap
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.docker.replacement import Replacement
 from layerdoit.deploy.provider import Deployed, Held, Release, Status
@@ -51,7 +51,7 @@ class DockerProvider:
         found = self._containers.inspect_mine(self.settings.name)
         if found is None:
             return Status(None, "not deployed")
-        service = running.service(found, self.settings, self._containers)
+        service = described.service(found, self.settings, self._containers)
         if not found.running:
             return Status(service, f"{found.state}, exit code {found.exit_code}")
         return Status(service, self._health.problem(found) or "healthy")

@@ -14,7 +14,7 @@ from typing import Literal
 from layerdoit.core.console import warn
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
-from layerdoit.deploy.docker import running, ways
+from layerdoit.deploy.docker import described, ways
 from layerdoit.deploy.docker.health import Health, Unhealthy
 from layerdoit.deploy.docker.ports import Ports
 from layerdoit.deploy.docker.ways import Way
@@ -223,4 +223,4 @@ class Replacement:
         return container
 
     def _service(self, container: Container) -> Service:
-        return running.service(container, self._settings, self._containers)
+        return described.service(container, self._settings, self._containers)
