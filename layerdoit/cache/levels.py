@@ -125,7 +125,7 @@ def mount_ranks(mounts: Iterable[Mount]) -> Mapping[tuple[str, str], list[str]]:
 
 
 def protected(usage: Usage) -> Mapping[str, str]:
-    """Images that no level touches, by id, with the reason: a container was made from it, it is pinned, or needed so.
+    """Images that no level touches, by id, with the reason: a container or a provider needs it, or it is pinned.
 
     The deps image of a deployed app image may go: nothing of it is in what runs. Who pins an image wants to be able to
     go back to it: all that it was made from stays.

@@ -18,6 +18,7 @@ from layerdoit.layers.key import IMAGES, ORDER, pin_tag
 from layerdoit.layers.key import tag as key_tag
 
 if TYPE_CHECKING:
+    from layerdoit.deploy.provider import Held
     from layerdoit.engine.handle import Engine
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
@@ -114,6 +115,7 @@ def gather(inputs: Inputs, engine: Engine) -> Usage:
 def _gathered(
     inputs: Inputs, engine: Engine, current: Mapping[str, str], listed: Callable[[], tuple[Mount, ...]]
 ) -> Usage:
+    from layerdoit import deploy
     from layerdoit.cache import replaced
     from layerdoit.engine import removal
     from layerdoit.project import branches
@@ -156,6 +158,8 @@ def _gathered(
                 branch_gone=known.gone(image, _checkout(image), tagged),
             )
         )
+    if found:
+        uses = with_held(uses, deploy.provider_of(project).holds())
     uses = [replace(use, current=bool(use.tags) and current.get(use.layer) == use.key) for use in uses]
     lost = replaced.found(uses, removal.steps)
     uses = [replace(use, replaced=use.id in lost) for use in uses]
@@ -201,6 +205,27 @@ def with_uses(images: Iterable[ImageUse]) -> tuple[ImageUse, ...]:
             last[layer, key] = max(last.get((layer, key), 0), used)
         last["base", image.parent] = max(last.get(("base", image.parent), 0), used)
     return tuple(replace(image, used=max(image.used, last.get((image.layer, image.key), 0))) for image in found)
+
+
+def with_held(images: Iterable[ImageUse], held: Iterable[Held]) -> list[ImageUse]:
+    """The images with what a provider holds marked as deployed, wherever it runs. Containers here are not named twice.
+
+    An image is found by the provider's reference; where none here has it, by the app layer's key.
+    """
+    from layerdoit.engine.removal import Holder
+
+    uses = list(images)
+    for one in held:
+        called = [use.id for use in uses if one.reference in (use.id, *use.tags, *use.others)]
+        keyed = [use.id for use in uses if use.layer == "app" and one.key and use.key == one.key]
+        ids = set(called or keyed)
+        uses = [
+            replace(use, holders=(*use.holders, Holder(one.by, "deployed")))
+            if use.id in ids and one.by not in {holder.name for holder in use.holders}
+            else use
+            for use in uses
+        ]
+    return uses
 
 
 def shared_size(rootfs: tuple[str, ...], others: Iterable[tuple[tuple[str, ...], int]]) -> int:

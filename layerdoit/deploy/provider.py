@@ -1,56 +1,39 @@
-"""What the cycle asks of a deployment, the settings of one, and how a port of this machine is found for it."""
+"""What the rest of layerdoit asks of a place where images run, and the values that go in and come out.
+
+A provider replaces one release by another in its own way: a cluster rolls out, Docker swaps two containers. Nobody
+outside knows the phases of it; a provider names them, for the history and for the summary.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from layerdoit.core.errors import DeployError
-
-PORTS_TRIED: Final = 200
-
-
-@dataclass(frozen=True)
-class DeployConfig:
-    """How a release runs. `publish`: host port; None or 0: the first free one from `port` on, kept."""
-
-    name: str
-    port: int | None = None
-    publish: int | None = None
-    bind: str = "127.0.0.1"
-    health_path: str | None = None
-    health_command: tuple[str, ...] | None = None
-    health_timeout: float = 30
-    env: Mapping[str, str] = field(default_factory=dict)
-    volumes: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    network: str | None = None
-    isolated_start: bool = True
-    stop_grace: float = 3
-
-    def digest(self) -> str:
-        """Names what a service is started with; how its health is judged does not matter."""
-        facts = {name: value for name, value in asdict(self).items() if not name.startswith("health_")}
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+if TYPE_CHECKING:
+    from layerdoit.core.errors import LayerdoitError
+    from layerdoit.deploy.settings import DeploySettings
 
 
 @dataclass(frozen=True)
 class Release:
-    """A built app image and the key that names its inputs."""
+    """An app image that can be deployed.
 
-    image: str
+    `reference`: what the image is called where it is deployed; today its keyed tag on the engine.
+    `key`: the app layer's full key; it names everything that went into the image.
+    """
+
+    reference: str
     key: str
 
 
 @dataclass(frozen=True)
 class Service:
-    """A release that runs, or ran. `address`: where users find it, None when no port is published."""
+    """A release that runs, or ran.
+
+    `address`: host and port where users find it; `url`: the same as something to open. None without a published port.
+    `since`: when it started, as the provider writes it.
+    """
 
     id: str
     name: str
@@ -58,115 +41,98 @@ class Service:
     running: bool
     address: str | None = None
     since: str = ""
-
-    @property
-    def url(self) -> str:
-        """Where a user finds it. What publishes a port is, as far as we know, an HTTP service."""
-        return f"http://{self.address}"
+    url: str | None = None
 
 
 @dataclass(frozen=True)
 class Status:
-    """`health` in words: "healthy", or why it is not."""
+    """What is deployed, None when nothing is; `health` in words: "healthy", or why it is not."""
 
     service: Service | None
     health: str
 
 
-class Unhealthy(DeployError):
-    """A candidate that did not become healthy. `ended`: it stopped by itself."""
+@dataclass(frozen=True)
+class Deployed:
+    """How a deployment ended; an error that a user can act on is part of it.
 
-    def __init__(self, what: str, *, ended: bool, hint: str | None = None) -> None:
-        super().__init__(what, hint=hint)
-        self.ended = ended
+    `service`: what serves now, the old release after a failure. `phases`: name and seconds of each phase that was
+    entered; none when the release served already. `recovered`: what an interrupted deployment had left, and what was
+    done about it. `remarks`: what else the user should know. `failed_in`: the phase that failed.
+    """
+
+    service: Service | None
+    phases: tuple[tuple[str, float], ...] = ()
+    replaced: bool = False
+    recovered: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    failed_in: str | None = None
+    error: LayerdoitError | None = None
 
 
-class Deployment(Protocol):
-    """One place where one release at a time serves. The cycle calls the first group in this order."""
+@dataclass(frozen=True)
+class Held:
+    """An image that a deployment needs: no cache level removes it.
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Keep other cycles of the same deployment out; let go when the process ends, however it ends."""
+    `by`: what holds it, as messages call it. `reference`: the image's id on the engine, or a tag or digest.
+    `key`: the app layer's key, by which it is found where the engine knows no such reference.
+    """
+
+    by: str
+    reference: str
+    key: str
+
+
+class Provider(Protocol):
+    """One deployment: at any moment, one release of one project serves there, or none."""
+
+    def check(self, release: Release, /) -> None:
+        """Raise where this release cannot be deployed as things stand. Changes nothing; the image may still be unbuilt.
+
+        A caller that is about to build for minutes asks before it does.
+        """
         ...
 
-    def recover(self) -> tuple[str, ...]:
-        """Put right what an interrupted cycle left, so that one service is there, or none; say what was done."""
+    def deploy(
+        self, release: Release, *, anew: bool = False, on_phase: Callable[[str], None] = lambda _: None
+    ) -> Deployed:
+        """Let the release serve in place of the old one, which serves until the new one is healthy.
+
+        Whatever fails, or whoever interrupts, the old release goes on serving. A release that serves already is left
+        alone; with `anew` it is replaced too: its image was built again. `on_phase` hears the name of each phase as it
+        begins.
+        """
         ...
 
-    def current(self) -> Service | None:
-        """What serves, or did until it stopped."""
+    def status(self) -> Status:
+        """What is deployed, and how it is."""
         ...
 
-    def serves(self, release: Release) -> bool:
-        """Whether exactly this release with exactly these settings serves already."""
+    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        """The lines that the service wrote; with `tail` only the last ones, with `follow` until the service ends."""
         ...
 
-    def start_beside(self, release: Release) -> Service:
-        """Start the release without touching the one that serves."""
-        ...
-
-    def wait_healthy(self, candidate: Service) -> Service:
-        """Return the candidate once it is healthy; DeployError when it ends or never becomes so."""
-        ...
-
-    def swap(self, candidate: Service) -> Service:
-        """Let the healthy candidate serve in place of the old one, at the same address."""
-        ...
-
-    def rollback(self) -> None:
-        """After a failure of any of the three above: the old one serves, nothing of the candidate is left."""
-        ...
-
-    def remove_old(self) -> None:
-        """Remove what served before the swap."""
+    def shell(self) -> int:
+        """Open a shell in the service on the user's terminal; return its exit code."""
         ...
 
     def destroy(self) -> bool:
         """Remove everything of this deployment; False when there was nothing."""
         ...
 
-    def status(self) -> Status: ...
-
-    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
-        """The lines that the service wrote."""
-        ...
-
-    def connect(self) -> int:
-        """A shell inside the service, on the user's terminal; its exit code."""
+    def holds(self) -> tuple[Held, ...]:
+        """The images that this deployment runs, or would go back to."""
         ...
 
 
-def can_bind(address: str, port: int) -> bool:
-    """Whether nobody on this machine holds the port."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As the engine's proxy does: connections in TIME_WAIT do not hold a port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except PermissionError:
-            return True  # A low port: not ours to try, but the engine's to give.
-        except OSError:
-            return False
-    return True
+class ProviderModule(Protocol):
+    """What a module offers that stands in `PROVIDERS`."""
 
+    @property
+    def PHASES(self) -> tuple[str, ...]:  # noqa: N802 - a constant of the module
+        """The phases of a deployment, in their order."""
+        ...
 
-def first_free(first: int, is_free: Callable[[int], bool]) -> int:
-    """The first free port from `first` on."""
-    for port in range(first, min(first + PORTS_TRIED, 65536)):
-        if is_free(port):
-            return port
-    raise DeployError(f"no free port was found from {first} on", hint="set deploy.publish (PUBLISH=...) to a free port")
-
-
-def port_taken(port: int, holder: str | None) -> DeployError:
-    """The message for a port that somebody else has. `holder`: the container, if it is one."""
-    by = f"the container {holder}" if holder else "another process on this machine"
-    stop = f"stop it (docker stop {holder})" if holder else f"find it (ss -ltnp 'sport = :{port}')"
-    hint = f"set deploy.publish (PUBLISH=...) to another port, or {stop}"
-    return DeployError(f"port {port} is taken by {by}", hint=hint)
-
-
-def absolute(volume: str, root: Path) -> str:
-    """A volume whose source is relative to the project, as the engine wants it."""
-    source, colon, rest = volume.partition(":")
-    return f"{(root / source).resolve()}{colon}{rest}" if source.startswith(".") else volume
+    def provider(self, settings: DeploySettings, /) -> Provider:
+        """A deployment as the settings describe it. Asks nothing and changes nothing yet."""
+        ...

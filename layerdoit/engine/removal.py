@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from layerdoit.engine.api import client, connect
 from layerdoit.engine.images import PREFIX
@@ -14,10 +14,19 @@ How = Literal["running", "deployed", "stopped"]
 
 @dataclass(frozen=True)
 class Holder:
-    """A container that was made from an image. `deployed`: by us, whether it runs or not."""
+    """What was made from an image, as a rule a container. `deployed`: by us, whether it runs or not."""
 
     name: str
     how: How
+
+
+@dataclass(frozen=True)
+class DeployedContainer:
+    """A container of ours, running or not. `image`: the id of what it was made from; `key`: the app layer's."""
+
+    name: str
+    image: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -34,9 +43,21 @@ def holders() -> Mapping[str, tuple[Holder, ...]]:
     for item in connect().get("/containers/json", {"all": True}) or ():
         deployed = PREFIX + "deployment" in (item.get("Labels") or {})
         how: How = "deployed" if deployed else "running" if item.get("State") == "running" else "stopped"
-        name = ((item.get("Names") or [item["Id"][:12]])[0]).lstrip("/")
-        found[item["ImageID"]] = (*found.get(item["ImageID"], ()), Holder(name, how))
+        found[item["ImageID"]] = (*found.get(item["ImageID"], ()), Holder(_name(item), how))
     return found
+
+
+def deployed(project: str, deployment: str) -> tuple[DeployedContainer, ...]:
+    """The containers of one deployment."""
+    labels = [f"{PREFIX}project={project}", f"{PREFIX}deployment={deployment}"]
+    answer = connect().get("/containers/json", {"all": True, "filters": {"label": labels}})
+    return tuple(
+        DeployedContainer(_name(item), item["ImageID"], item["Labels"].get(PREFIX + "key", "")) for item in answer or ()
+    )
+
+
+def _name(listed: Mapping[str, Any]) -> str:
+    return str((listed.get("Names") or [listed["Id"][:12]])[0]).lstrip("/")
 
 
 def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:

@@ -7,16 +7,17 @@ or a kill at any moment leaves what was there, or what took its place.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layerdoit.build import leftovers
 from layerdoit.core.console import say, warn
-from layerdoit.core.errors import DeployError
+from layerdoit.core.errors import DeployError, LayerdoitError
+from layerdoit.core.signals import as_errors
 from layerdoit.core.units import duration_text, size_text
-from layerdoit.deploy.docker import swap
-from layerdoit.deploy.provider import Deployment, Release
+from layerdoit.deploy.provider import Deployed, Provider, Release, Service
 from layerdoit.flows.ensure import ensure, sweep
 from layerdoit.flows.reporting import line, outcomes
 from layerdoit.layers.key import IMAGES, ORDER
@@ -34,13 +35,13 @@ _LAYERS = ("base", "deps", "app")
 # --- fast ------------------------------------------------------------------------------------------------------------
 
 
-def fast(session: Session, deployment: Deployment) -> None:
+def fast(session: Session, provider: Provider) -> None:
     """Start the image that is there beside the old container, wait until it is healthy, swap."""
     for step in session.plan.layers():
         # What is not there was not built either: `deploy` needs the app image only, and says so where that lacks.
         if step.action == "reuse" and step.spec.layer not in session.run.reported:
             say(line(Outcome(step)))
-    deployed = _deployed(session, deployment, lambda: release(session))
+    deployed = _deployed(session, provider, lambda: release(session))
     # What the container that is gone was made from.
     sweep(session)
     if deployed or session.run.reported:
@@ -59,35 +60,54 @@ def release(session: Session) -> Release:
     return Release(step.spec.tag, step.spec.key)
 
 
-def _deployed(session: Session, deployment: Deployment, build: Callable[[], Release], *, anew: bool = False) -> bool:
-    """Whether a container was started; errors come out when the user has been told what serves."""
-    result = swap.run(deployment, build, anew=anew)
-    entered = {name: seconds for name, seconds in result.phases if name != "build"}
+def _deployed(session: Session, provider: Provider, build: Callable[[], Release], *, anew: bool = False) -> bool:
+    """Whether anything was started; errors come out when the user has been told what serves."""
+    with as_errors():
+        try:
+            wanted = build()
+            provider.check(wanted)
+        except LayerdoitError:
+            _tell_what_serves(_serving(provider))
+            raise
+        result = provider.deploy(wanted, anew=anew)
     for note in result.recovered:
         say(f"recovered: {note}")
-    if entered:
+    if result.phases:
         from layerdoit.history import recording
 
         plan = session.plan if result.error is None else None
-        phases = {**session.run.spent, **entered}
+        phases = {**session.run.spent, **dict(result.phases)}
         recording.deployment(session.run, session.inputs, plan, phases, result.failed_in, result.error)
     if result.error is not None:
-        if result.service is not None and result.service.running:
-            at = f" at {result.service.url}" if result.service.address else ""
-            warn(f"{result.service.name} still serves{at}")
+        _tell_what_serves(result.service)
         raise result.error
     service = result.service
-    assert service is not None  # noqa: S101 - a cycle without error has one
-    say(f"deploy  {service.name} {_how(result.replaced, bool(entered))}")
-    if service.address:
+    assert service is not None  # noqa: S101 - a deployment without error has one
+    say(f"deploy  {service.name} {_how(result)}")
+    if service.url:
         say(f"healthy at {service.url}")
-    elif entered and session.project.config.deploy.port is None:
-        say("no port is published: deploy.port in layerdoit.yaml names the one that a service listens on")
-    return bool(entered)
+    for remark in result.remarks:
+        say(remark)
+    return bool(result.phases)
 
 
-def _how(replaced: bool, entered: bool) -> str:
-    return "replaced the old one" if replaced else "started" if entered else "already serves this image"
+def _serving(provider: Provider) -> Service | None:
+    """What is deployed; None also where that cannot be found out: what went wrong before is the error to show."""
+    with contextlib.suppress(LayerdoitError):
+        return provider.status().service
+    return None
+
+
+def _tell_what_serves(service: Service | None) -> None:
+    if service is not None and service.running:
+        at = f" at {service.url}" if service.url else ""
+        warn(f"{service.name} still serves{at}")
+
+
+def _how(result: Deployed) -> str:
+    if not result.phases:
+        return "already serves this image"
+    return "replaced the old one" if result.replaced else "started"
 
 
 def _summed_up(session: Session) -> None:
@@ -100,11 +120,14 @@ def _summed_up(session: Session) -> None:
 # --- from nothing ----------------------------------------------------------------------------------------------------
 
 
-def anew(session: Session, deployment: Deployment, command: str, level: Level, *, yes: bool, dry_run: bool) -> bool:
+def anew(session: Session, provider: Provider, command: str, level: Level, *, yes: bool, dry_run: bool) -> bool:
     """Build what a cache level clears from nothing, deploy it, and only then clear; False where the user declined."""
     from layerdoit.cache import clear, levels
     from layerdoit.cache.usage import gather
 
+    app = next(spec for spec in session.inputs.specs if spec.layer == "app")
+    # A long build is not begun for what could not be deployed afterwards.
+    provider.check(Release(app.tag, app.key))
     usage = gather(session.inputs, session.engine)
     layers = _from_scratch(session, level)
     clearing = _afterwards(clear.of_level(level, levels.Narrow()), command, layers)
@@ -117,7 +140,7 @@ def anew(session: Session, deployment: Deployment, command: str, level: Level, *
         return False
     session.build_from_scratch(dict.fromkeys(layers, command))
     try:
-        _deployed(session, deployment, lambda: _built(session, _LAYERS), anew=True)
+        _deployed(session, provider, lambda: _built(session, _LAYERS), anew=True)
     except BaseException:
         # What a failed attempt has left.
         sweep(session)

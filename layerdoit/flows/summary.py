@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from layerdoit import deploy
 from layerdoit.core.units import count_text, duration_text, size_text
 from layerdoit.history import Figures, LayerRecord, Part, of_layer, of_phase, together
 from layerdoit.layers.key import IMAGES
@@ -14,8 +15,6 @@ from layerdoit.layers.key import IMAGES
 if TYPE_CHECKING:
     from layerdoit.layers.plan import Outcome
 
-# Of the container's side, in the order of the cycle.
-DEPLOYING: Final = ("start", "healthy", "swap", "remove old")
 # Fewer runs say nothing of what is usual.
 ENOUGH: Final = 5
 # A phase is far outside its history when it takes so much longer than the median and nine runs in ten, in all of:
@@ -87,7 +86,8 @@ def lines(
     if exported:
         seconds = sum(layer.export or 0.0 for layer in exported)
         rows.append(Phase("export", seconds, together(exports[layer.layer] for layer in exported), _sized(exported)))
-    deploying = sorted((phase for phase in phases if phase.name in DEPLOYING), key=lambda p: DEPLOYING.index(p.name))
+    by_name = {phase.name: phase for phase in phases}
+    deploying = [by_name[name] for name in deploy.phases() if name in by_name]
     total = sum(phase.seconds for phase in (*rows, *deploying))
     found = [f"cycle   {duration_text(total)}: {', '.join(_hits(layers))}", *map(_row, rows)]
     if deploying:

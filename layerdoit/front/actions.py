@@ -11,7 +11,7 @@ from layerdoit import config as configuration
 from layerdoit.core.console import say
 
 if TYPE_CHECKING:
-    from layerdoit.deploy.docker.deployment import DockerDeployment
+    from layerdoit.deploy.provider import Provider
     from layerdoit.flows.session import Session
     from layerdoit.project.project import Project
 
@@ -55,33 +55,11 @@ def image(session: Session) -> None:
 # --- the deployment --------------------------------------------------------------------------------------------------
 
 
-def deployment(project: Project) -> DockerDeployment:
-    """The container of this project, or of this worktree of it."""
-    from layerdoit.deploy.docker.deployment import DockerDeployment
-    from layerdoit.deploy.provider import DeployConfig
+def deployment(project: Project) -> Provider:
+    """Where this project, or this worktree of it, is deployed."""
+    from layerdoit import deploy
 
-    config = project.config.deploy
-    default = f"{project.name}-{project.worktree}" if project.worktree else project.name
-    name = configuration.repository_name(config.name or default).replace("/", "-")
-    return DockerDeployment(
-        project.name,
-        DeployConfig(
-            name=name,
-            port=config.port,
-            publish=config.publish,
-            bind=config.bind,
-            health_path=config.health.path,
-            health_command=config.health.command,
-            health_timeout=config.health.timeout,
-            env=config.env,
-            volumes=tuple(config.volumes),
-            args=tuple(config.args),
-            network=config.network,
-            isolated_start=config.isolated_start,
-            stop_grace=config.stop_grace,
-        ),
-        root=project.root,
-    )
+    return deploy.provider_of(project)
 
 
 def replace(session: Session) -> None:
@@ -129,7 +107,7 @@ def status(session: Session, json: bool) -> None:
     if service is None:
         say(f"nothing is deployed; {fast} does it")
     else:
-        at = service.url if service.address else "(no port published)"
+        at = service.url or "(no port published)"
         say(f"{service.name}  {found.health}  {at}  since {when_text(instant(service.since) or None)}")
         other = f"runs another image than that of the tree as it stands; {fast} replaces it"
         say("runs the image of the tree as it stands" if current else other)
@@ -145,7 +123,7 @@ def logs(session: Session, follow: bool, tail: int) -> None:
 
 def connect(session: Session) -> bool:
     """A shell in the container."""
-    return deployment(session.project).connect() == 0
+    return deployment(session.project).shell() == 0
 
 
 # --- caches ----------------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def last_size(folder: Path, variant: str, layer: str) -> int | None:
 
 
 def of_phase(folder: Path, variant: str, phase: str, *, besides: str = "") -> Figures | None:
-    """A phase that is no layer's: plan, start, healthy, swap, remove old."""
+    """A phase that is no layer's: `plan`, or one that the provider names."""
     rows = store.read(
         folder,
         "SELECT phases.seconds AS value FROM phases JOIN runs ON runs.id = run WHERE phase = ? AND variant = ?"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from layerdoit.flows.summary import DEPLOYING
+from layerdoit import deploy
 from layerdoit.history import Figures, LayerRecord
 from layerdoit.history.export import record_of
 from layerdoit.history.medians import figures
@@ -155,7 +155,7 @@ def _seen(row: Mapping[str, Any]) -> Seen:
     layers = {name: record_of(layer) for name, layer in row["layers"].items()}
     phases = {name: spent for name, seconds in row["phases"].items() if (spent := duration(seconds)) is not None}
     whole = duration(row["seconds"])
-    container = sum(phases.get(name, 0.0) for name in DEPLOYING)
+    container = sum(phases.get(name, 0.0) for name in deploy.phases())
     return Seen(
         moment(row["at"]),
         row["task"],
@@ -206,7 +206,8 @@ def _kind(kind: Kind, runs: Sequence[Seen]) -> KindFigures | None:
     ready = figures(spent)
     if ready is None:
         return None
-    whole = figures([run.whole for run in mine if run.whole is not None and any(n in run.phases for n in DEPLOYING)])
+    deployed = [run for run in mine if any(name in run.phases for name in deploy.phases())]
+    whole = figures([run.whole for run in deployed if run.whole is not None])
     return KindFigures(kind, ready, whole, _trend(spent))
 
 
@@ -224,7 +225,7 @@ def _trend(values: Sequence[float], *, share: bool = False) -> Trend | None:
 
 def _phases(runs: Sequence[Seen]) -> dict[str, Figures]:
     good = [run for run in runs if run.outcome == "ok"]
-    found = {name: figures(_of_phase(good, name)) for name in ("plan", *DEPLOYING)}
+    found = {name: figures(_of_phase(good, name)) for name in ("plan", *deploy.phases())}
     return {name: known for name, known in found.items() if known is not None}
 
 

@@ -135,7 +135,7 @@ def test_status_of_a_container_that_ended(crate: Crate) -> None:
     assert "exited, exit code 137" in shown
     refused = crate.doit("connect")
     assert refused.code == 1
-    assert "does not run (exited)" in refused.err
+    assert "is not running (exited)" in refused.err
     crate.doit("cycle_fast").ok()
     assert crate.serves() == "first text"
 

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from layerdoit.cache import clear, levels, table, usage
+from layerdoit.deploy.docker.deployment import DockerProvider
+from layerdoit.deploy.provider import Held
 from layerdoit.engine import builders, mounts, removal
 from tests.engine.cache_fixture import Neighbours, Ours, build, neighbours, ours
 
@@ -52,6 +54,19 @@ def test_each_level_clears_what_it_says_and_nothing_of_others(ours: Ours, neighb
     assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
     assert ours.everything() == ([], 0)
     assert neighbours.state() == before
+
+
+def test_what_a_provider_holds_elsewhere_survives_every_level(ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No container of this engine needs the image; the provider knows it by another name and by its key."""
+    key = next(spec.key for spec in ours.parts[0].specs if spec.layer == "app")
+    held = Held("cluster", "elsewhere@sha256:1", key)
+    with monkeypatch.context() as patched:
+        patched.setattr(DockerProvider, "holds", lambda _: (held,))
+        assert "cluster (deployed)" in table.render(usage.gather(*ours.parts), builders.of("default"))
+        assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
+        assert ours.layers_there() == {"runtime", "app"}
+    assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
+    assert ours.everything() == ([], 0)
 
 
 def test_the_table_tells_what_is_there(ours: Ours) -> None:

@@ -78,6 +78,15 @@ def test_a_nuclear_cycle_builds_everything_from_nothing(served: Callable[..., Ch
     assert [layer["cold"] for layer in last(one)["layers"].values()] == [True] * 4
 
 
+def test_what_cannot_be_deployed_is_refused_before_it_is_built(served: Callable[..., Checkout]) -> None:
+    one = served("  network: host\n")
+    with same(lambda: crate(one).images(), lambda: mount_ids(one), lambda: crate(one).containers()):
+        refused = one.doit("cycle_clean")
+    assert refused.returncode == 2
+    assert "with deploy.network: host, no new container can start beside the old one" in refused.stderr
+    assert "build " not in refused.stdout
+
+
 def test_a_base_that_may_not_be_built_stays(served: Callable[..., Checkout], parents: str) -> None:
     one = served(parents)
     ok(one.doit("cycle_fast"))

@@ -27,7 +27,7 @@ from pathlib import Path
 from docker.models.images import ImageCollection
 from layerdoit import task_layerdoit
 from layerdoit.core import process
-from layerdoit.deploy.docker import swap as cycle
+from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.engine import mounts
 
 limit, known = Path(".layerdoit/stop-at"), None
@@ -58,13 +58,13 @@ def spawned(argv, *args, **options):
         reached()
     return child
 process._spawn = spawned
-run = cycle.run
+deploy = DockerProvider.deploy
 def begun(*args, **options):
     global known
-    result = run(*args, **options)
+    result = deploy(*args, **options)
     known = 0
     return result
-cycle.run = begun
+DockerProvider.deploy = begun
 """
 
 

@@ -117,9 +117,9 @@ def test_worktrees_of_one_repository(new: New) -> None:
 
 def container(one: Checkout) -> str:
     """The name of the container that a deployment of this checkout would have."""
-    from layerdoit.front import actions
+    from layerdoit.deploy.settings import settings_of
 
-    return actions.deployment(one.session().project)._config.name
+    return settings_of(one.session().project).name
 
 
 def test_two_projects(new: New) -> None:

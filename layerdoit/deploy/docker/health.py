@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
-from layerdoit.deploy.provider import DeployConfig, Unhealthy
+from layerdoit.core.errors import DeployError
+from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.containers import Container, Containers
 
 PROBE_TIMEOUT: Final = 2.0
@@ -21,11 +22,20 @@ LOG_LINES: Final = 20
 COMMAND_TIMEOUT: Final = 5.0  # seconds a health command may take when somebody asks for the status
 
 
+class Unhealthy(DeployError):
+    """A candidate that did not become healthy. `ended`: it stopped by itself."""
+
+    def __init__(self, what: str, *, ended: bool, hint: str | None = None) -> None:
+        super().__init__(what, hint=hint)
+        self.ended = ended
+
+
 class Health:
     """Judges the containers of one deployment as its settings say."""
 
-    def __init__(self, config: DeployConfig, containers: Containers) -> None:
-        self._config = config
+    def __init__(self, settings: DeploySettings, containers: Containers) -> None:
+        self._name = settings.name
+        self._config = settings.config
         self._containers = containers
 
     @cached_property
@@ -39,18 +49,18 @@ class Health:
         while True:
             now = self._containers.inspect(identity)
             if now is None:
-                raise Unhealthy("the new container was removed by somebody else while it started", ended=True)
+                raise Unhealthy(f"somebody else removed the new container of {self._name} while it started", ended=True)
             if now.state in ("exited", "dead"):
                 raise self._unhealthy(now, f"ended with exit code {now.exit_code} before it was healthy", ended=True)
             elapsed = time.monotonic() - started
-            left = self._config.health_timeout - elapsed
+            left = self._config.health.timeout - elapsed
             reason = self.problem(now, max(left, PROBE_TIMEOUT), elapsed)
             if reason is None and published:
                 reason = self._published(now)
             if reason is None:
                 return now
             if left <= 0:
-                waited = f"was not healthy within {self._config.health_timeout:g} s ({reason})"
+                waited = f"was not healthy within {self._config.health.timeout:g} s ({reason})"
                 raise self._unhealthy(now, waited, ended=False)
             time.sleep(POLL)
 
@@ -59,26 +69,26 @@ class Health:
     ) -> str | None:
         """None when healthy, else why not. A command beats a path beats a port beats patience."""
         config = self._config
-        if config.health_command is not None:
-            code = self._containers.exec_code(container, config.health_command, command_timeout)
+        if config.health.command is not None:
+            code = self._containers.exec_code(container, config.health.command, command_timeout)
             outcome = "did not end in time" if code is None else f"exit code {code}"
-            return None if code == 0 else f"{' '.join(config.health_command)}: {outcome}"
+            return None if code == 0 else f"{' '.join(config.health.command)}: {outcome}"
         if config.port is None:
             return None if running_for >= SETTLE else "it has only just started"
         host, port = self._target(container)
         if not host:
             return "it has no network address"
-        if config.health_path is not None:
-            return probe_http(host, port, config.health_path)
+        if config.health.path is not None:
+            return probe_http(host, port, config.health.path)
         return probe_tcp(host, port)
 
     def _published(self, container: Container) -> str | None:
         bound = container.ports.get(self._config.port or 0)
-        if bound is None or self._config.health_command is not None:
+        if bound is None or self._config.health.command is not None:
             return None
         host = self._containers.published_host(self._config.bind)
-        if self._config.health_path is not None:
-            return probe_http(host, bound[1], self._config.health_path)
+        if self._config.health.path is not None:
+            return probe_http(host, bound[1], self._config.health.path)
         return probe_tcp(host, bound[1])
 
     def _target(self, container: Container) -> tuple[str, int]:
@@ -93,7 +103,7 @@ class Health:
         hint = "correct what its log shows, then doit cycle_fast"
         if not ended:
             hint = "make the service answer, or set deploy.health (path, command, timeout)"
-        return Unhealthy(f"the new container of {self._config.name} {what}\n{_quoted(lines)}", ended=ended, hint=hint)
+        return Unhealthy(f"the new container of {self._name} {what}\n{_quoted(lines)}", ended=ended, hint=hint)
 
 
 def probe_http(host: str, port: int, path: str, timeout: float = PROBE_TIMEOUT) -> str | None:

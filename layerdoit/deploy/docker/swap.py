@@ -1,6 +1,6 @@
-"""The development cycle: build, start beside, wait until healthy, swap, remove the old one.
+"""Docker's way to replace a release: start beside, wait until healthy, swap, remove the old one.
 
-Pure sequence over `Deployment`: whatever fails, or whoever interrupts, the old service goes on serving.
+Pure sequence over `Steps`: whatever fails, or whoever interrupts, the old service goes on serving.
 """
 
 from __future__ import annotations
@@ -8,29 +8,55 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
 
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.signals import as_errors, ignored
-from layerdoit.deploy.provider import Deployment, Release, Service
+from layerdoit.deploy.provider import Deployed, Release, Service
 
-PHASES = ("build", "start", "healthy", "swap", "remove old")
+PHASES: Final = ("start", "healthy", "swap", "remove old")
+START, HEALTHY, SWAP, REMOVE_OLD = PHASES
 
 
-@dataclass(frozen=True)
-class CycleResult:
-    """How a cycle ended. `service`: what serves now; `phases`: (name, seconds) of those that were entered."""
+class Steps(Protocol):
+    """The steps of one replacement, in the order in which `run` takes them."""
 
-    service: Service | None
-    phases: tuple[tuple[str, float], ...]
-    replaced: bool = False
-    recovered: tuple[str, ...] = ()
-    failed_in: str | None = None
-    error: LayerdoitError | None = None
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other replacements in the same deployment out; let go when the process ends, however it ends."""
+        ...
 
-    @property
-    def exit_code(self) -> int:
-        return self.error.exit_code if self.error else 0
+    def recover(self) -> tuple[str, ...]:
+        """Put right what an interrupted replacement left, so that one service is there, or none; say what was done."""
+        ...
+
+    def current(self) -> Service | None:
+        """What serves, or did until it stopped."""
+        ...
+
+    def serves(self, release: Release) -> bool:
+        """Whether exactly this release with exactly these settings serves already."""
+        ...
+
+    def start_beside(self, release: Release) -> Service:
+        """Start the release without touching the one that serves."""
+        ...
+
+    def wait_healthy(self, candidate: Service) -> Service:
+        """Return the candidate once it is healthy; raise DeployError when it ends or never becomes so."""
+        ...
+
+    def swap(self, candidate: Service) -> Service:
+        """Let the healthy candidate serve in place of the old one, at the same address."""
+        ...
+
+    def rollback(self) -> None:
+        """After a failure of any of the three above: let the old one serve, leave nothing of the candidate."""
+        ...
+
+    def remove_old(self) -> None:
+        """Remove what served before the swap."""
+        ...
 
 
 class _Watch:
@@ -57,73 +83,70 @@ class _Watch:
 
 
 def run(
-    deployment: Deployment,
-    build: Callable[[], Release],
+    steps: Steps,
+    release: Release,
     *,
     anew: bool = False,
     on_phase: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.perf_counter,
-) -> CycleResult:
-    """One cycle. Errors that a user can act on are in the result; any other error comes out, after the rollback.
+) -> Deployed:
+    """Replace what serves, as `Provider.deploy` promises.
 
-    `anew`: replace also what serves the same release: its image was built again.
+    Errors that a user can act on are in the result; any other error comes out, after the rollback.
     """
     watch = _Watch(clock, on_phase)
     with as_errors():
         try:
-            watch.enter("build")
-            release = build()
-            watch.leave()
-            with deployment.lock():
-                return _deploy(deployment, release, watch, anew)
+            with steps.lock():
+                return _deploy(steps, release, watch, anew)
         except LayerdoitError as error:
-            return _failed(deployment, watch, error, ())
+            return _failed(steps, watch, error, ())
 
 
-def _deploy(deployment: Deployment, release: Release, watch: _Watch, anew: bool) -> CycleResult:
-    recovered = deployment.recover()
-    old = deployment.current()
-    if not anew and deployment.serves(release):
-        return CycleResult(old, tuple(watch.done), recovered=recovered)
+def _deploy(steps: Steps, release: Release, watch: _Watch, anew: bool) -> Deployed:
+    recovered = steps.recover()
+    old = steps.current()
+    if not anew and steps.serves(release):
+        return Deployed(old, recovered=recovered)
     try:
-        watch.enter("start")
-        candidate = deployment.start_beside(release)
-        watch.enter("healthy")
-        candidate = deployment.wait_healthy(candidate)
-        watch.enter("swap")
-        service = deployment.swap(candidate)
+        watch.enter(START)
+        candidate = steps.start_beside(release)
+        watch.enter(HEALTHY)
+        candidate = steps.wait_healthy(candidate)
+        watch.enter(SWAP)
+        service = steps.swap(candidate)
     except BaseException as error:
         with ignored():
-            _roll_back(deployment, error)
+            _roll_back(steps, error)
             if isinstance(error, LayerdoitError):
-                return _failed(deployment, watch, error, recovered)
+                return _failed(steps, watch, error, recovered)
         raise
     try:
-        watch.enter("remove old")
-        deployment.remove_old()
+        watch.enter(REMOVE_OLD)
+        steps.remove_old()
     except LayerdoitError as error:
-        # The new one serves already; what is left of the old one goes at the next cycle.
+        # The new one serves already; the next replacement removes what is left of the old one.
         watch.leave()
-        return CycleResult(service, tuple(watch.done), True, recovered, "remove old", error)
+        return Deployed(service, tuple(watch.done), True, recovered, failed_in=REMOVE_OLD, error=error)
     watch.leave()
-    return CycleResult(service, tuple(watch.done), old is not None, recovered)
+    return Deployed(service, tuple(watch.done), old is not None, recovered)
 
 
-def _roll_back(deployment: Deployment, cause: BaseException) -> None:
+def _roll_back(steps: Steps, cause: BaseException) -> None:
     try:
-        deployment.rollback()
+        steps.rollback()
     except LayerdoitError as error:
         # The cause is what the user must see first.
         if isinstance(cause, LayerdoitError):
-            cause.what += f"\nand the old container could not be put back: {error.what}"
+            cause.what += f"\nand the old container could not be restored: {error.what}"
             cause.hint = error.hint or cause.hint
 
 
-def _failed(deployment: Deployment, watch: _Watch, error: LayerdoitError, recovered: tuple[str, ...]) -> CycleResult:
+def _failed(steps: Steps, watch: _Watch, error: LayerdoitError, recovered: tuple[str, ...]) -> Deployed:
     phase = watch.now
     watch.leave()
     serving: Service | None = None
     # The first error is the one to show, also when the engine is gone altogether.
     with contextlib.suppress(LayerdoitError):
-        serving = deployment.current()
-    return CycleResult(serving, tuple(watch.done), False, recovered, phase, error)
+        serving = steps.current()
+    return Deployed(serving, tuple(watch.done), False, recovered, failed_in=phase, error=error)

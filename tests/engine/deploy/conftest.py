@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from layerdoit.deploy.docker.deployment import DockerDeployment
-from layerdoit.deploy.provider import DeployConfig
+from layerdoit.config import Deploy, Health
+from layerdoit.deploy.docker.deployment import DockerProvider
+from layerdoit.deploy.settings import DeploySettings
 from tests.engine.deploy.cycling import Make
 from tests.engine.static_program import program
 from tests.ports import PORT
@@ -33,12 +34,16 @@ fn main() {
     if let Some(ms) = arg("DELAY") { thread::sleep(Duration::from_millis(ms.parse().unwrap())); }
     if let Some("check") = env::args().nth(1).as_deref() { exit(if arg("SICK").is_some() { 1 } else { 0 }); }
     let sick = arg("SICK").is_some();
+    // Sick only for those who ask under this name.
+    let sick_at = arg("SICK_AT").map(|host| format!("Host: {host}:"));
     let listener = TcpListener::bind("0.0.0.0:8080").unwrap();
     println!("listening");
     for stream in listener.incoming() {
         let Ok(mut stream) = stream else { continue };
         let mut buffer = [0u8; 2048];
-        let _ = stream.read(&mut buffer);
+        let read = stream.read(&mut buffer).unwrap_or(0);
+        let asked = String::from_utf8_lossy(&buffer[..read]);
+        let sick = sick || sick_at.as_ref().is_some_and(|host| asked.contains(host));
         let body = arg("VERSION").unwrap_or_default();
         let status = if sick { "503 Sick" } else { "200 OK" };
         let length = body.len();
@@ -83,9 +88,11 @@ def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make(project: str, image: str) -> Make:
-    def build(version: str = "1", **changes: Any) -> DockerDeployment:
+    def build(version: str = "1", **changes: Any) -> DockerProvider:
         env = {"VERSION": version, **changes.pop("env", {})}
-        settings = {"name": project, "port": PORT, "health_path": "/", "health_timeout": 10, "env": env, **changes}
-        return DockerDeployment(project, DeployConfig(**settings))
+        health = Health(**{"path": "/", "timeout": 10, **changes.pop("health", {})})
+        name, root = changes.pop("name", project), changes.pop("root", Path.cwd())
+        config = Deploy(**{"port": PORT, "health": health, "env": env, **changes})
+        return DockerProvider(DeploySettings(config, name, project, root))
 
     return build

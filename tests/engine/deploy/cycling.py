@@ -6,15 +6,14 @@ import http.client
 from collections.abc import Callable
 from typing import Any
 
-from layerdoit.deploy.docker import swap
-from layerdoit.deploy.docker.deployment import DockerDeployment
-from layerdoit.deploy.provider import Release
+from layerdoit.deploy.docker.deployment import DockerProvider
+from layerdoit.deploy.provider import Deployed, Release
 
-Make = Callable[..., DockerDeployment]
+Make = Callable[..., DockerProvider]
 
 
-def go(deployment: DockerDeployment, image: str, key: str = "k1") -> swap.CycleResult:
-    return swap.run(deployment, lambda: Release(image, key))
+def go(provider: DockerProvider, image: str, key: str = "k1") -> Deployed:
+    return provider.deploy(Release(image, key))
 
 
 def ask(address: str | None, timeout: float = 1.0) -> str | None:
@@ -27,6 +26,11 @@ def ask(address: str | None, timeout: float = 1.0) -> str | None:
         return None
     finally:
         connection.close()
+
+
+def way(docker_engine: Any, name: str) -> str:
+    """How the container that serves was started beside the one before it."""
+    return str(docker_engine.containers.get(name).labels["io.layerdoit.way"])
 
 
 def names(docker_engine: Any, project: str) -> list[str]:

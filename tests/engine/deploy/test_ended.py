@@ -15,9 +15,11 @@ from tests.ports import PORT
 
 DRIVER = """
 import os, signal, sys
-from layerdoit.deploy.docker import swap as cycle
-from layerdoit.deploy.docker.deployment import DockerDeployment
-from layerdoit.deploy.provider import DeployConfig, Release
+from pathlib import Path
+from layerdoit.config import Deploy, Health
+from layerdoit.deploy.docker.deployment import DockerProvider
+from layerdoit.deploy.provider import Release
+from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.containers import Containers
 project, image, way, limit, env = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:]
 changes = 0
@@ -32,13 +34,13 @@ def lethal(function):
     return wrapped
 for name in ("create", "start", "attach", "detach", "rename", "stop", "remove"):
     setattr(Containers, name, lethal(getattr(Containers, name)))
-config = DeployConfig(project, 8080, health_path="/", env=dict(item.split("=") for item in env))
-deployment = DockerDeployment(project, config)
-if way == "again":
-    deployment._choose_way = lambda *_: "again"
-result = cycle.run(deployment, lambda: Release(image, "k2"), on_phase=lambda phase: print(phase, flush=True))
+config = Deploy(
+    port=8080, health=Health(path="/"), env=dict(item.split("=") for item in env), isolated_start=way != "again"
+)
+provider = DockerProvider(DeploySettings(config, project, project, Path.cwd()))
+result = provider.deploy(Release(image, "k2"), on_phase=lambda phase: print(phase, flush=True))
 print(result.error, file=sys.stderr)
-sys.exit(result.exit_code)
+sys.exit(result.error.exit_code if result.error else 0)
 """.replace("8080", str(PORT))
 
 
@@ -59,7 +61,7 @@ def test_kill_9_after_each_single_change_is_recovered(
         child = drive(project, image, way, point, "VERSION=2")
         child.communicate(timeout=60)
         assert child.returncode == (0 if point > points else -signal.SIGKILL), "the number of changes is known"
-        next_run = make("1")
+        next_run = make("1").replacement()
         with next_run.lock():
             next_run.recover()
         assert names(docker_engine, project) == [project]
@@ -80,7 +82,7 @@ def test_a_signal_while_waiting_for_health(
     assert first.service is not None
     child = drive(project, image, "moved", 0, "VERSION=2", "SICK=1")
     assert child.stdout is not None
-    assert [child.stdout.readline().strip() for _ in range(3)] == ["build", "start", "healthy"]
+    assert [child.stdout.readline().strip() for _ in range(2)] == ["start", "healthy"]
     child.send_signal(signum)
     _, said = child.communicate(timeout=30)
     assert child.returncode == 128 + signum

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from layerdoit.core.errors import ConfigError, DeployError, EngineError
+from layerdoit.deploy.provider import Release
+from layerdoit.engine.containers import Container, Containers, Spec
 from tests.engine.deploy.cycling import Make, ask, go, names
 from tests.ports import PORT
 
@@ -75,16 +77,22 @@ def test_port_taken_by_a_container_names_it(docker_engine: Any, make: Make, imag
 def test_a_port_lost_between_search_and_start_is_searched_again(
     make: Make, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = go(make("1"), image)
-    assert first.service is not None
-    held = int((first.service.address or "").rpartition(":")[2])
-    racing = make("2", name=f"{first.service.name}-other")
-    monkeypatch.setattr(racing, "_choose_port", lambda _old: held)
-    second = go(racing, image)
-    assert second.error is None
-    assert second.service is not None
-    assert ask(second.service.address) == "2"
-    assert second.service.address != first.service.address
+    create = Containers.create
+    lost: list[int] = []
+    with contextlib.ExitStack() as stack:
+
+        def late(containers: Containers, spec: Spec) -> Container:
+            if not lost and spec.publish:
+                lost.append(spec.publish)
+                stack.enter_context(socket.create_server(("127.0.0.1", spec.publish)))
+            return create(containers, spec)
+
+        monkeypatch.setattr(Containers, "create", late)
+        result = go(make("1"), image)
+        assert result.error is None
+        assert result.service is not None
+        assert ask(result.service.address) == "1"
+    assert int((result.service.address or "").rpartition(":")[2]) > lost[0]
 
 
 def test_the_name_of_somebody_elses_container_is_respected(
@@ -104,7 +112,7 @@ def test_the_name_of_somebody_elses_container_is_respected(
 
 def test_the_host_network_is_refused(make: Make) -> None:
     with pytest.raises(ConfigError, match="network: host"):
-        make("1", network="host")
+        make("1", network="host").check(Release("api:1", "k1"))
 
 
 def test_a_missing_network_is_one_message(docker_engine: Any, make: Make, image: str, project: str) -> None:
@@ -125,13 +133,14 @@ def test_an_engine_out_of_reach(
 ) -> None:
     from requests import ConnectionError as NoConnection
 
-    def refuse(**_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         # As the SDK reports it; the real thing would leave the SDK's socket to the garbage collector.
         raise NoConnection(f"('Connection aborted.', {reason!r})")
 
-    deployment = make("1")
-    monkeypatch.setattr(deployment._containers._api, "containers", refuse)
-    failed = go(deployment, image)
+    # Only for the deployment: what cleans up after the test asks the engine too.
+    with monkeypatch.context() as patched:
+        patched.setattr("docker.APIClient.containers", refuse)
+        failed = go(make("1"), image)
     assert isinstance(failed.error, EngineError)
     assert says in str(failed.error)
 

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from layerdoit.core.errors import DeployError
-from layerdoit.deploy.docker.deployment import DockerDeployment
-from layerdoit.deploy.provider import DeployConfig
+from layerdoit.deploy.provider import Held
 from tests.engine.deploy.cycling import Make, ask, go, names
-from tests.ports import PORT
 
 
 def test_status_logs_and_destroy(docker_engine: Any, make: Make, image: str, project: str) -> None:
@@ -19,14 +17,17 @@ def test_status_logs_and_destroy(docker_engine: Any, make: Make, image: str, pro
     assert deployment.status().health == "not deployed"
     with pytest.raises(DeployError, match="is not deployed"):
         deployment.logs()
+    assert deployment.holds() == ()
     assert go(deployment, image).error is None
     assert deployment.status().health == "healthy"
+    assert deployment.holds() == (Held(project, docker_engine.images.get(image).id, "k1"),)
     assert list(deployment.logs()) == ["starting 1", "listening"]
     assert list(deployment.logs(tail=1)) == ["listening"]
     docker_engine.containers.get(project).kill()
     assert "exit code 137" in deployment.status().health
+    assert [one.by for one in deployment.holds()] == [project], "a stopped container needs its image too"
     assert deployment.destroy() is True
-    assert names(docker_engine, project) == []
+    assert (names(docker_engine, project), deployment.holds()) == ([], ())
     assert docker_engine.networks.list(filters={"label": f"io.layerdoit.project={project}"}) == []
     assert deployment.destroy() is False
 
@@ -42,10 +43,11 @@ def test_a_stopped_service_is_replaced(docker_engine: Any, make: Make, image: st
     assert ask(second.service.address) == "1"
 
 
-def test_relative_volumes_are_the_projects(docker_engine: Any, image: str, project: str, tmp_path: Path) -> None:
+def test_relative_volumes_are_the_projects(
+    docker_engine: Any, make: Make, image: str, project: str, tmp_path: Path
+) -> None:
     (tmp_path / "data").mkdir()
-    config = DeployConfig(project, PORT, health_path="/", volumes=("./data:/data:ro",))
-    assert go(DockerDeployment(project, config, root=tmp_path), image).error is None
+    assert go(make(volumes=("./data:/data:ro",), root=tmp_path), image).error is None
     mounts = docker_engine.containers.get(project).attrs["Mounts"]
     assert [(mount["Source"], mount["Destination"], mount["RW"]) for mount in mounts] == [
         (str(tmp_path / "data"), "/data", False)
@@ -53,20 +55,19 @@ def test_relative_volumes_are_the_projects(docker_engine: Any, image: str, proje
 
 
 def test_an_engine_without_docker_init(make: Make, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from docker import APIClient
     from docker.errors import APIError
 
-    deployment = make("1")
-    api = deployment._containers._api
     starts: list[str] = []
-    original = api.start
+    original = APIClient.start
 
-    def start(identity: str) -> None:
+    def start(api: Any, identity: str) -> None:
         starts.append(identity)
         if api.inspect_container(identity)["HostConfig"]["Init"]:
             raise APIError("500", explanation='exec: "docker-init": executable file not found in $PATH')
-        original(identity)
+        original(api, identity)
 
-    monkeypatch.setattr(api, "start", start)
-    result = go(deployment, image)
+    monkeypatch.setattr(APIClient, "start", start)
+    result = go(make("1"), image)
     assert result.error is None
     assert len(set(starts)) == 2

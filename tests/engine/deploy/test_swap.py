@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from layerdoit.deploy.docker import health
-from layerdoit.deploy.docker.deployment import DockerDeployment
-from tests.engine.deploy.cycling import Make, ask, go, names
+from layerdoit.engine.containers import Container, Containers, Spec
+from tests.engine.deploy.cycling import Make, ask, go, names, way
 
 
 class Poller:
@@ -60,10 +60,11 @@ def test_first_deployment_then_nothing_to_do_then_a_swap(
     assert first.service is not None
     assert ask(first.service.address) == "1"
     assert not first.replaced
+    assert first.remarks == ()
 
     again = go(make("1"), image)
     assert again.service == first.service
-    assert [name for name, _ in again.phases] == ["build"]
+    assert again.phases == ()
 
     second = go(make("2"), image, "k2")
     assert second.error is None
@@ -83,32 +84,36 @@ def test_first_deployment_then_nothing_to_do_then_a_swap(
     }
 
 
-@pytest.mark.parametrize("way", ["moved", "again"])
+WAYS = pytest.mark.parametrize(("isolated", "expected"), [(True, "moved"), (False, "again")], ids=["moved", "again"])
+
+
+@WAYS
 def test_swaps_are_quick_and_the_old_one_answers_nearly_all_the_time(
-    make: Make, image: str, monkeypatch: pytest.MonkeyPatch, way: str, record_property: Callable[[str, object], None]
+    docker_engine: Any,
+    make: Make,
+    image: str,
+    project: str,
+    isolated: bool,
+    expected: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    if way == "again":
-        chosen = DockerDeployment._choose_way
-        monkeypatch.setattr(
-            DockerDeployment, "_choose_way", lambda *a: "again" if chosen(*a) == "moved" else chosen(*a)
-        )
-    first = go(make("0"), image, "k0")
+    first = go(make("0", isolated_start=isolated), image, "k0")
     assert first.service is not None
     assert first.service.address is not None
     seconds, gaps = [], []
     for number in range(1, 6):
-        deployment = make(str(number))
+        deployment = make(str(number), isolated_start=isolated)
         with Poller(first.service.address) as poller:
             result = go(deployment, image, f"k{number}")
         assert result.error is None
-        assert deployment._way == way
+        assert way(docker_engine, project) == expected
         bodies = [body for _, body in poller.seen if body is not None]
         assert bodies == sorted(bodies)
         assert {bodies[0], bodies[-1]} == {str(number - 1), str(number)}
         seconds.append(sum(spent for _, spent in result.phases))
         gaps.append(poller.gap)
-        print(f"{way} {number}: " + ", ".join(f"{name} {spent * 1000:.0f} ms" for name, spent in result.phases))
-    figures = f"{way}: cycle median {statistics.median(seconds):.3f} s, gap median {statistics.median(gaps):.3f} s"
+        print(f"{expected} {number}: " + ", ".join(f"{name} {spent * 1000:.0f} ms" for name, spent in result.phases))
+    figures = f"{expected}: cycle median {statistics.median(seconds):.3f} s, gap median {statistics.median(gaps):.3f} s"
     record_property("swap", figures)
     print(figures)
     assert statistics.median(gaps) < 1.5
@@ -116,20 +121,22 @@ def test_swaps_are_quick_and_the_old_one_answers_nearly_all_the_time(
 
 def test_an_image_without_a_port_is_replaced_too(docker_engine: Any, make: Make, image: str, project: str) -> None:
     for number in ("1", "2"):
-        result = go(make(number, port=None, health_path=None), image, number)
+        result = go(make(number, port=None, health={"path": None}), image, number)
         assert result.error is None
+        assert ["deploy.port" in remark for remark in result.remarks] == [True]
+    assert go(make(number, port=None, health={"path": None}), image, number).remarks == (), "nothing was done"
     assert names(docker_engine, project) == [project]
     assert sum(spent for name, spent in result.phases if name == "healthy") >= health.SETTLE
 
 
 def test_health_by_command(make: Make, image: str) -> None:
-    assert go(make("1", health_path=None, health_command=("/server", "check")), image).error is None
-    failed = go(make("2", health_command=("/server", "check"), env={"SICK": "1"}, health_timeout=0.5), image, "k2")
+    assert go(make("1", health={"path": None, "command": ("/server", "check")}), image).error is None
+    failed = go(make("2", health={"command": ("/server", "check"), "timeout": 0.5}, env={"SICK": "1"}), image, "k2")
     assert "/server check: exit code 1" in str(failed.error)
 
 
 def test_health_by_open_port_waits_for_it(make: Make, image: str) -> None:
-    result = go(make("1", health_path=None, env={"DELAY": "400"}), image)
+    result = go(make("1", health={"path": None}, env={"DELAY": "400"}), image)
     assert result.error is None
     assert dict(result.phases)["healthy"] >= 0.3
     assert result.service is not None
@@ -150,10 +157,9 @@ def test_a_bad_release_leaves_the_old_one_serving(
     assert second.service is not None
     with Poller(first.service.address or "") as poller:
         started = time.monotonic()
-        failed = go(make("3", env=env, health_timeout=1 if "SICK" in env else 60), image, "k3")
+        failed = go(make("3", env=env, health={"timeout": 1 if "SICK" in env else 60}), image, "k3")
         assert time.monotonic() - started < 15
     assert {body for _, body in poller.seen} == {"2"}
-    assert failed.exit_code != 0
     assert failed.failed_in == "healthy"
     assert all(word in str(failed.error) for word in says)
     assert failed.service == second.service
@@ -167,36 +173,22 @@ def test_a_bad_first_release_leaves_nothing(docker_engine: Any, make: Make, imag
     assert names(docker_engine, project) == []
 
 
+@WAYS
 def test_a_final_container_that_fails_puts_the_old_one_back(
-    docker_engine: Any, make: Make, image: str, project: str, monkeypatch: pytest.MonkeyPatch
+    docker_engine: Any, make: Make, image: str, project: str, isolated: bool, expected: str
 ) -> None:
+    """It is healthy at its own address, but not where users find it."""
     first = go(make("1"), image)
     assert first.service is not None
     before = docker_engine.containers.get(project).attrs["State"]["StartedAt"]
-
-    def sick(*_: object) -> str:
-        return "it does not answer"
-
-    for way in ("moved", "again"):
-        deployment = make("2", health_timeout=0.3)
-        monkeypatch.setattr(deployment, "_choose_way", lambda *_, way=way: way)
-        monkeypatch.setattr(deployment._health, "_published", sick)
-        failed = go(deployment, image, "k2")
-        assert failed.failed_in == "swap"
-        assert "listening" in str(failed.error)
-        assert ask(first.service.address) == "1"
-        assert names(docker_engine, project) == [project]
-        assert docker_engine.containers.get(project).attrs["State"]["StartedAt"] == before, (
-            "the old one was never stopped"
-        )
-
-
-def counted(function: Callable[..., Any], calls: list[object]) -> Callable[..., Any]:
-    def wrapped(*args: Any, **options: Any) -> Any:
-        calls.append(args)
-        return function(*args, **options)
-
-    return wrapped
+    env = {"SICK_AT": "127.0.0.1"}
+    failed = go(make("2", health={"timeout": 1}, env=env, isolated_start=isolated), image, "k2")
+    assert failed.failed_in == "swap"
+    assert "503" in str(failed.error)
+    assert "listening" in str(failed.error)
+    assert ask(first.service.address) == "1"
+    assert names(docker_engine, project) == [project]
+    assert docker_engine.containers.get(project).attrs["State"]["StartedAt"] == before, "the old one was never stopped"
 
 
 def test_a_service_that_needs_the_way_out_at_its_start(
@@ -207,17 +199,21 @@ def test_a_service_that_needs_the_way_out_at_its_start(
     gateway = docker_engine.networks.get(f"layerdoit-{project}").attrs["IPAM"]["Config"][0]["Gateway"]
     with socket.create_server((gateway, 0)) as peer:
         env = {"NEEDS": f"{gateway}:{peer.getsockname()[1]}"}
-        deployment = make("2", env=env)
-        result = go(deployment, image, "k2")
+        result = go(make("2", env=env), image, "k2")
         assert result.error is None, result.error
-        assert deployment._way == "again"
+        assert way(docker_engine, project) == "again"
         assert result.service is not None
         assert ask(result.service.address) == "2"
-        straight = make("2", env=env)
-        waits: list[object] = []
-        monkeypatch.setattr(straight._health, "wait", counted(straight._health.wait, waits))
-        assert go(straight, image, "k3").error is None
-        assert len(waits) == 2, "the throw-away container and the final one, no attempt on the internal network"
+        created: list[str] = []
+        create = Containers.create
+
+        def noted(containers: Containers, spec: Spec) -> Container:
+            created.append(spec.name)
+            return create(containers, spec)
+
+        monkeypatch.setattr(Containers, "create", noted)
+        assert go(make("2", env=env), image, "k3").error is None
+        assert created == [f"{project}-try", f"{project}-next"], "no attempt on the internal network"
     assert names(docker_engine, project) == [project]
 
 
@@ -226,9 +222,8 @@ def test_a_moved_service_has_the_way_out_after_the_swap(
 ) -> None:
     """It started on an internal network; afterwards it must be as well connected as one that started normally."""
     go(make("1"), image)
-    deployment = make("2")
-    go(deployment, image, "k2")
-    assert deployment._way == "moved"
+    go(make("2"), image, "k2")
+    assert way(docker_engine, project) == "moved"
     gateway = docker_engine.networks.get(f"layerdoit-{project}").attrs["IPAM"]["Config"][0]["Gateway"]
     pid = docker_engine.containers.get(project).attrs["State"]["Pid"]
     assert list(docker_engine.containers.get(project).attrs["NetworkSettings"]["Networks"]) == [f"layerdoit-{project}"]

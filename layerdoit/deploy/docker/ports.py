@@ -1,0 +1,86 @@
+"""Which port of this machine a service gets: the one that is named, the one it had, or the first free one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.core.errors import DeployError
+
+if TYPE_CHECKING:
+    from layerdoit.deploy.settings import DeploySettings
+    from layerdoit.engine.containers import Container, Containers
+
+PORTS_TRIED: Final = 200
+
+
+class Ports:
+    """The host ports that one deployment may use."""
+
+    def __init__(self, settings: DeploySettings, containers: Containers) -> None:
+        self._config = settings.config
+        self._containers = containers
+
+    @property
+    def leased_from(self) -> str:
+        """Where the search for a port begins; "" where one is named."""
+        return "" if self._config.publish else str(self._config.port or "")
+
+    def choose(self, old: Container | None) -> int | None:
+        """The port for what replaces `old`; None where the service listens on none. DeployError when it is taken."""
+        if self._config.port is None:
+            return None
+        held = {port for _, port in old.ports.values()} if old else set()
+        wanted = self._config.publish or self._lease(old)
+        if wanted and (wanted in held or self._is_free(wanted, self._containers.published())):
+            return wanted
+        if self._config.publish:
+            raise self.taken(wanted)
+        return self.free(self._config.port, held)
+
+    def free(self, first: int, held: Collection[int] = ()) -> int:
+        """The first free port from `first` on; those in `held` are the deployment's own."""
+        taken = self._containers.published()
+        return first_free(first, lambda port: port in held or self._is_free(port, taken))
+
+    def taken(self, port: int) -> DeployError:
+        """The message for a port that somebody else has; it says who."""
+        holder = self._containers.published().get(port)
+        by = f"the container {holder}" if holder else "another process on this machine"
+        stop = f"stop it (docker stop {holder})" if holder else f"find it (ss -ltnp 'sport = :{port}')"
+        hint = f"set deploy.publish (PUBLISH=...) to another port, or {stop}"
+        return DeployError(f"port {port} is taken by {by}", hint=hint)
+
+    def _lease(self, old: Container | None) -> int:
+        """The port that was found for the old one; 0 where one was named then, or another is asked for now."""
+        if old is None or old.label("leased-from") != self.leased_from:
+            return 0
+        return int(old.label("publish") or 0)
+
+    def _is_free(self, port: int, taken: Mapping[int, str]) -> bool:
+        local = self._containers.host.startswith("unix://")
+        return port not in taken and (not local or can_bind(self._config.bind, port))
+
+
+def can_bind(address: str, port: int) -> bool:
+    """Whether nobody on this machine holds the port."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As the engine's proxy does: connections in TIME_WAIT do not hold a port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except PermissionError:
+            return True  # Only the engine may bind a low port: let it try.
+        except OSError:
+            return False
+    return True
+
+
+def first_free(first: int, is_free: Callable[[int], bool]) -> int:
+    """The first free port from `first` on."""
+    for port in range(first, min(first + PORTS_TRIED, 65536)):
+        if is_free(port):
+            return port
+    raise DeployError(f"no free port was found from {first} on", hint="set deploy.publish (PUBLISH=...) to a free port")

@@ -1,0 +1,49 @@
+"""What a provider is made from: the `deploy` section of the configuration, and whose deployment it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerdoit.config import Deploy, repository_name
+
+if TYPE_CHECKING:
+    from layerdoit.project.project import Project
+
+
+@dataclass(frozen=True)
+class DeploySettings:
+    """`name`: the deployment's; `root`: the project's folder, from which relative volumes count."""
+
+    config: Deploy
+    name: str
+    project: str
+    root: Path
+
+    @property
+    def volumes(self) -> tuple[str, ...]:
+        """The volumes, with sources that are relative to the project made absolute."""
+        return tuple(_absolute(volume, self.root) for volume in self.config.volumes)
+
+    def digest(self) -> str:
+        """Names what a service is started with; how its health is judged makes no difference."""
+        settings = {field.name: getattr(self.config, field.name) for field in fields(self.config)}
+        del settings["health"]
+        facts = {**settings, "name": self.name, "env": dict(self.config.env)}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def settings_of(project: Project) -> DeploySettings:
+    """The deployment of a project, or of this worktree of it."""
+    config = project.config.deploy
+    default = f"{project.name}-{project.worktree}" if project.worktree else project.name
+    name = repository_name(config.name or default).replace("/", "-")
+    return DeploySettings(config, name, project.name, project.root)
+
+
+def _absolute(volume: str, root: Path) -> str:
+    source, colon, rest = volume.partition(":")
+    return f"{(root / source).resolve()}{colon}{rest}" if source.startswith(".") else volume

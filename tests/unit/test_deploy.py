@@ -1,0 +1,263 @@
+"""Providers: how they are found, what they are made from, what of theirs cache clearing leaves; Docker's three ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit import config as configuration
+from layerdoit import deploy
+from layerdoit.cache import levels
+from layerdoit.cache.usage import ImageUse, Usage, with_held
+from layerdoit.config import Deploy, Health
+from layerdoit.core.errors import BuildError, ConfigError, DeployError
+from layerdoit.deploy import docker
+from layerdoit.deploy.docker import ways
+from layerdoit.deploy.docker.deployment import DockerProvider
+from layerdoit.deploy.provider import Deployed, Held, Provider, ProviderModule, Release, Service, Status
+from layerdoit.deploy.settings import DeploySettings, settings_of
+from layerdoit.engine.containers import Container
+from layerdoit.engine.removal import Holder
+from layerdoit.flows import cycles
+from layerdoit.flows.session import Session
+from layerdoit.project.project import Project
+from layerdoit.project.run import Run
+
+SETTINGS = DeploySettings(Deploy(port=8080, env={"A": "1", "B": "2"}), "api", "shop", Path("/shop"))
+RELEASE = Release("shop:app-1", "k1")
+
+
+def changed(**changes: Any) -> DeploySettings:
+    return replace(SETTINGS, config=replace(SETTINGS.config, **changes))
+
+
+# --- the dictionary --------------------------------------------------------------------------------------------------
+
+
+def test_docker_is_a_provider_module() -> None:
+    """mypy compares the two; a `cast` stands between them where they are found."""
+    module: ProviderModule = docker
+    made: Provider = DockerProvider(SETTINGS)
+    assert deploy.module("docker") is module
+    assert type(module.provider(SETTINGS)) is type(made)
+
+
+@pytest.mark.parametrize("name", deploy.PROVIDERS)
+def test_every_provider_keeps_the_interface(name: str) -> None:
+    module = deploy.module(name)
+    made = module.provider(SETTINGS)
+    asked = [word for word in vars(Provider) if not word.startswith("_")]
+    assert len(asked) == 7
+    assert [word for word in asked if not callable(getattr(made, word, None))] == []
+    assert len(module.PHASES) == len(set(module.PHASES)) > 0
+    assert set(module.PHASES) <= set(deploy.phases())
+
+
+def test_the_default_is_a_provider() -> None:
+    assert deploy.DEFAULT in deploy.PROVIDERS
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def test_the_digest_sees_what_a_service_is_started_with() -> None:
+    same = changed(env={"B": "2", "A": "1"}, health=Health(timeout=5, path="/x"))
+    assert same.digest() == SETTINGS.digest()
+    assert replace(SETTINGS, root=Path("/elsewhere")).digest() == SETTINGS.digest()
+    changes: list[Mapping[str, Any]] = [{"env": {"A": "2"}}, {"port": 81}, {"publish": 9}, {"bind": "::"}]
+    changes += [{"args": ("x",)}, {"volumes": ("v:/v",)}, {"network": "n"}, {"stop_grace": 1.0}]
+    digests = {SETTINGS.digest(), *(changed(**change).digest() for change in changes)}
+    digests.add(replace(SETTINGS, name="web").digest())
+    assert len(digests) == len(changes) + 2
+
+
+def test_the_name_that_was_asked_for_counts_as_it_is_used() -> None:
+    assert changed(name="API").digest() == SETTINGS.digest()
+
+
+def test_volumes_relative_to_the_project(tmp_path: Path) -> None:
+    given = ("./data:/data:ro", "named:/data", "/srv:/data")
+    made = replace(changed(volumes=given), root=tmp_path)
+    assert made.volumes == (f"{tmp_path}/data:/data:ro", "named:/data", "/srv:/data")
+
+
+@pytest.mark.parametrize(
+    ("worktree", "name", "expected"),
+    [(None, None, "shop"), ("feature", None, "shop-feature"), ("feature", "Web", "web"), (None, "a.b", "a.b")],
+)
+def test_the_name_of_a_deployment(
+    worktree: str | None, name: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Project, "worktree", worktree)
+    text = "project: shop\n" + (f"deploy:\n  name: {name}\n" if name else "")
+    (tmp_path / configuration.FILE).write_text(text)
+    made = settings_of(Project.open(tmp_path, {}))
+    assert (made.name, made.project, made.root) == (expected, "shop", tmp_path.resolve())
+
+
+def test_the_host_network_is_refused() -> None:
+    with pytest.raises(ConfigError, match="network: host"):
+        DockerProvider(changed(network="host")).check(RELEASE)
+    DockerProvider(SETTINGS).check(RELEASE)
+
+
+# --- ways to start ---------------------------------------------------------------------------------------------------
+
+
+def container(settings: DeploySettings = SETTINGS, way: str = "moved") -> Container:
+    labels = {"io.layerdoit.way": way, "io.layerdoit.config": settings.digest()}
+    return Container("c", "api", labels, "running", 0, {"layerdoit-shop": "172.18.0.2"}, {8080: ("127.0.0.1", 8081)})
+
+
+def test_a_port_that_nothing_holds_needs_no_detour() -> None:
+    assert ways.choose(None, 8081, SETTINGS) == "plain"
+    assert ways.choose(container(), 8082, SETTINGS) == "plain"
+    assert ways.choose(container(), None, SETTINGS) == "plain"
+
+
+def test_a_port_that_the_old_one_holds_is_changed_over() -> None:
+    assert ways.choose(container(), 8081, SETTINGS) == "moved"
+
+
+@pytest.mark.parametrize("settings", [changed(network="mine"), changed(isolated_start=False)])
+def test_a_service_that_needs_its_network_is_tried_on_it(settings: DeploySettings) -> None:
+    assert ways.choose(container(settings), 8081, settings) == "again"
+
+
+def test_what_was_found_to_need_its_network_is_remembered_with_its_settings() -> None:
+    old = container(way="again")
+    assert ways.choose(old, 8081, SETTINGS) == "again"
+    assert ways.choose(old, 8081, changed(env={})) == "moved"
+
+
+# --- the flow ---------------------------------------------------------------------------------------------------------
+
+
+OLD = Service("c", "api", "k0", running=True, address="192.0.2.1:81", url="https://shop.example")
+
+
+def healthy() -> Status:
+    return Status(OLD, "healthy")
+
+
+class Place:
+    """A provider by hand. `steps`: what was asked of it."""
+
+    def __init__(self, done: Deployed, *, status: Callable[[], Status] = healthy) -> None:
+        self.steps: list[str] = []
+        self._done = done
+        self.status = status
+
+    def check(self, release: Release, /) -> None:
+        self.steps.append(f"check {release.key}")
+
+    def deploy(
+        self, release: Release, *, anew: bool = False, on_phase: Callable[[str], None] = lambda _: None
+    ) -> Deployed:
+        self.steps.append(f"deploy {release.key}{' anew' if anew else ''}")
+        for name, _ in self._done.phases:
+            on_phase(name)
+        return self._done
+
+    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        raise NotImplementedError
+
+    def shell(self) -> int:
+        raise NotImplementedError
+
+    def destroy(self) -> bool:
+        raise NotImplementedError
+
+    def holds(self) -> tuple[Held, ...]:
+        raise NotImplementedError
+
+
+def session(root: Path) -> Session:
+    return Session(Run(), Project.open(root, {}))
+
+
+def test_a_failed_build_touches_nothing_that_is_deployed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place, error = Place(Deployed(OLD)), BuildError("error[E0308]: mismatched types")
+
+    def build() -> Release:
+        raise error
+
+    with pytest.raises(BuildError) as caught:
+        cycles._deployed(session(tmp_path), place, build)
+    assert caught.value is error
+    assert place.steps == []
+    assert capsys.readouterr().err == "layerdoit: api still serves at https://shop.example\n"
+
+
+def test_what_failed_first_is_shown_where_nobody_knows_what_serves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def status() -> Status:
+        raise DeployError("no answer")
+
+    def build() -> Release:
+        raise BuildError("did not build")
+
+    with pytest.raises(BuildError, match="did not build"):
+        cycles._deployed(session(tmp_path), Place(Deployed(OLD), status=status), build)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_a_provider_remarks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = Place(Deployed(OLD, recovered=("removed one",), remarks=("two zones only",)))
+    assert cycles._deployed(session(tmp_path), place, lambda: RELEASE) is False, "no phase: nothing was done"
+    assert place.steps == ["check k1", "deploy k1"]
+    assert capsys.readouterr().out.splitlines() == [
+        "recovered: removed one",
+        "deploy  api already serves this image",
+        "healthy at https://shop.example",
+        "two zones only",
+    ]
+
+
+# --- what is held ----------------------------------------------------------------------------------------------------
+
+IMAGES = (
+    ImageUse("i1", "app", "k1", ("shop:app-1",), runtime="r1"),
+    ImageUse("i2", "app", "k2", ("shop:app-2",), others=("mine:2",), runtime="r2"),
+    ImageUse("i3", "app", "k2", ()),
+    ImageUse("d1", "deps", "k1", ("shop:deps-1",)),
+    ImageUse("r1", "runtime", "r1", ("shop:runtime-1",)),
+    ImageUse("r2", "runtime", "r2", ("shop:runtime-2",)),
+)
+
+
+def held(*given: Held) -> dict[str, list[str]]:
+    return {use.id: [holder.name for holder in use.holders] for use in with_held(IMAGES, given) if use.holders}
+
+
+def test_an_image_is_found_by_what_the_provider_calls_it() -> None:
+    assert held(Held("cluster", "i1", "")) == {"i1": ["cluster"]}
+    assert held(Held("cluster", "shop:app-2", "k2")) == {"i2": ["cluster"]}, "not the other one with that key"
+    assert held(Held("cluster", "mine:2", "k2")) == {"i2": ["cluster"]}
+
+
+def test_an_image_that_is_called_otherwise_here_is_found_by_its_key() -> None:
+    assert held(Held("cluster", "elsewhere@sha256:1", "k1")) == {"i1": ["cluster"]}, "the app, not deps"
+    assert held(Held("cluster", "elsewhere@sha256:1", "k2")) == {"i2": ["cluster"], "i3": ["cluster"]}
+    assert held(Held("cluster", "elsewhere@sha256:1", "")) == {}
+    assert held() == {}
+
+
+def test_a_container_here_is_not_named_twice() -> None:
+    seen = replace(IMAGES[0], holders=(Holder("api", "deployed"),))
+    assert with_held([seen], [Held("api", "i1", "k1")]) == [seen]
+    both = with_held([seen], [Held("api-next", "i1", "k1")])[0].holders
+    assert both == (Holder("api", "deployed"), Holder("api-next", "deployed"))
+
+
+@pytest.mark.parametrize("level", levels.LEVELS)
+def test_no_level_clears_what_a_provider_holds(level: levels.Level) -> None:
+    usage = Usage("shop", tuple(with_held(IMAGES, [Held("cluster", "elsewhere@sha256:1", "k1")])))
+    gone = {image.id for image in levels.going(usage, level).images}
+    assert not gone & {"i1", "r1"}, "nor what it runs on"
+    assert gone == {"soft": set(), "medium": {"i2"}, "hard": {"i2", "d1"}, "nuke": {"i2", "d1", "r2"}}[level]
