@@ -193,9 +193,9 @@ def caches_page() -> str:
 def _tasks() -> tuple[Any, ...]:
     """The task table; it is imported here, because it needs the whole package and the configuration page does not."""
     try:
-        module = importlib.import_module("layerdoit.front.tasks")
+        module = importlib.import_module("layerdoit.front.table")
     except ModuleNotFoundError as error:
-        if error.name != "layerdoit.front.tasks":
+        if error.name != "layerdoit.front.table":
             raise
         return ()
     return tuple(getattr(module, "TASKS", ()))

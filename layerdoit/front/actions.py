@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerdoit import config as configuration
 from layerdoit.build import planning
 from layerdoit.core.console import say
+from layerdoit.core.errors import ConfigError
 from layerdoit.project.project import Project
 
 if TYPE_CHECKING:
@@ -186,12 +187,15 @@ def cache_gc(project: Project, yes: bool, dry_run: bool, stale: bool) -> bool:
     return gc.run(project, stale=stale, yes=_agreed(project, yes), dry_run=dry_run) == 0
 
 
-def cache_pin(project: Project, images: list[str], remove: bool, show: bool) -> None:
+def cache_pin(project: Project, images: list[str], remove: bool, show: bool, json: bool) -> None:
     """Protect images, or no longer."""
     from layerdoit.cache import pins, usage
 
+    if json and not show:
+        raise ConfigError("--json goes with --list", hint="doit cache_pin --list --json")
     if show:
-        say(pins.listing(usage.gather(project)))
+        found = usage.gather(project)
+        say(dumps(pins.as_json(found)) if json else pins.listing(found))
     else:
         pins.run(project, images, remove=remove)
 

@@ -19,7 +19,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     """Measure, clean, report; 1 when an image of ours was stale or failed. An interruption reports what there is."""
     from layerdoit.bench import choice, measuring, sessions
     from layerdoit.bench.peers import OURS
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
 
     wanted = choice.wanted(params["against"], params["scenarios"], params["runs"])
     with sessions.folder() as work:

@@ -11,7 +11,7 @@ from typing import Any
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the report; 1 for errors, with `--exit-code` 2 for warnings, otherwise 0. Builds only with `--measure`."""
     from layerdoit.doctor.examination import examine
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
     from layerdoit.project.project import Project
 
     found = examine(Project(Path(params["root"]), variables()), measure=params["measure"])

@@ -11,7 +11,7 @@ from typing import Any
 def run(params: Any, words: Sequence[str]) -> int:
     """Print the difference between two sides in words."""
     from layerdoit.explain import answer
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
     from layerdoit.project.project import Project
 
     project = Project(Path(params["root"]), variables())

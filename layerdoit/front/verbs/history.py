@@ -12,7 +12,7 @@ from layerdoit.core.errors import ConfigError
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the runs, newest last."""
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
     from layerdoit.history import export
     from layerdoit.project.project import Project
     from layerdoit.report.formats import NO_RUNS

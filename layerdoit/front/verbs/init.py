@@ -54,7 +54,7 @@ def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001
 def _changes(found: Found, proposed: Proposal, start: Path) -> tuple[list[Change], list[str]]:
     """The files to write, and those that are as they should be. An existing layerdoit.yaml is never written."""
     from layerdoit.config import FILE
-    from layerdoit.front.tasks import TASKS
+    from layerdoit.front.table import TASKS
     from layerdoit.init import write
 
     changes, ready = [], []

@@ -52,7 +52,7 @@ class Foreseen:
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
     from layerdoit.build.planning import plan_of
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
     from layerdoit.project.project import Project
 
     project = Project(Path(params["root"]), variables())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print or write the report; with `--check`, 1 when a target is missed or nothing is known of it."""
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
     from layerdoit.history import benchmarks, export
     from layerdoit.project.project import Project
     from layerdoit.report import figures, target_checks
