@@ -239,6 +239,42 @@ def test_doits_own_output_ends_quietly_without_a_reader(tmp_path: Path, length: 
     assert (ended, said) == (code, "")
 
 
+SAYING = """
+from layerdoit.core.console import say
+from layerdoit.front import loading
+from layerdoit.front.tasks import Guarded
+def talk():
+    for _ in range(20_000):
+        say("a line")
+def task_talking():
+    run = loading.loading()
+    run.end_quietly_without_reader()
+    return {"actions": [(Guarded(talk), [])], "verbosity": 2, "io": {"capture": False}}
+"""
+
+
+@pytest.mark.parametrize("how", [[], ["-n", "2"], ["-n", "2", "-P", "thread"]])
+def test_a_task_ends_quietly_without_a_reader(tmp_path: Path, how: list[str]) -> None:
+    """The reader takes a line and goes, as `head -1` does."""
+    (tmp_path / "dodo.py").write_text(SAYING)
+    argv = [sys.executable, "-m", "doit", *how]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as task:
+        assert task.stdout is not None
+        assert task.stderr is not None
+        task.stdout.readline()
+        task.stdout.close()
+        assert task.stderr.read() == ""
+    assert task.returncode == BROKEN_PIPE
+
+
+def test_verbosity_of_doit_does_not_silence_a_task_that_prints_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    def create() -> Iterator[dict[str, Any]]:
+        yield one("plain", io={"capture": False})
+
+    assert doit(create, "-v", "0") == 0
+    assert capsys.readouterr().out == ".  plain\ndid plain\n"
+
+
 def test_what_is_piped_is_doits_stream_in_everything_else(capsys: pytest.CaptureFixture[str]) -> None:
     piped = Piped(sys.stdout)
     piped.write("text")

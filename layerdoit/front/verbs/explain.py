@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from layerdoit.front.verbs import JSON, Verb, text
 
 
 def run(params: Any, words: Sequence[str]) -> int:
@@ -21,3 +23,16 @@ def run(params: Any, words: Sequence[str]) -> int:
     else:
         print("\n".join(found.lines()))
     return 0
+
+
+VERB: Final = Verb(
+    "why a layer changed: two keys, images or commits compared, in words",
+    run,
+    (
+        text("from", "SIDE", "a key or its beginning, a tag, a git revision, tree or last", "last"),
+        text("to", "SIDE", "the same; tree is the tree as it stands", "tree"),
+        JSON,
+    ),
+    words="[LAYER]",
+    example="doit layers explain deps --from v1.4",
+)

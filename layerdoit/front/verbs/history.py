@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from layerdoit.core.errors import ConfigError
+from layerdoit.front.verbs import JSON, Verb, flag, text
+
+LAST: Final = text("last", "N", "only the newest N runs")
 
 
 def run(params: Any, _words: Sequence[str]) -> int:
@@ -66,3 +69,11 @@ def _action(layer: Mapping[str, Any]) -> str:
 
     action = one_line(layer["action"])
     return action if action == "reuse" else f"{action} {seconds_text(layer['seconds'])}"
+
+
+VERB: Final = Verb(
+    "the recorded runs, newest last",
+    run,
+    (JSON, flag("csv", "print one line for each layer of each run"), LAST),
+    example="doit layers history --last 20",
+)
