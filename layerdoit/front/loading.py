@@ -73,9 +73,13 @@ class Loading(NamedTuple):
 
     def end_quietly_without_reader(self) -> None:
         """Whatever doit itself prints (`doit list | head -1`) ends without a traceback when nobody reads on."""
-        if not isinstance(self.command.outstream, Piped):
-            self.command.outstream = Piped(self.command.outstream)
-            atexit.register(discard_unread)
+        if isinstance(self.command.outstream, Piped):
+            return
+        self.command.outstream = Piped(self.command.outstream)
+        if self.params.get("outfile") is sys.stdout:
+            # Where `doit run` takes its stream from.
+            self.params["outfile"] = self.command.outstream
+        atexit.register(discard_unread)
 
 
 def loading() -> Loading | None:
