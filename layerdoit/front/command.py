@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from doit.cmd_base import Command
+from doit.cmdparse import CmdOption
 
 from layerdoit.core import console
 from layerdoit.core.errors import ConfigError, LayerdoitError, as_error
@@ -28,6 +29,11 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
     def help(self) -> str:
         """What `doit help layers` prints."""
         return "\n".join(_overview(self.doc_purpose))
+
+    def get_options(self) -> list[CmdOption]:
+        """Those of all verbs: for `doit tabcompletion`, which knows no verbs."""
+        every = {option["name"]: option for name in VERBS for option in load(name).options}
+        return [CmdOption(option) for option in (*every.values(), *COMMON)]
 
     def parse_execute(self, in_args: Sequence[str]) -> int:
         """Run what was typed; the return value is the exit code."""

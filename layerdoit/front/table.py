@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Params = tuple[dict[str, Any], ...]
 
@@ -60,8 +59,7 @@ _LOGS: Params = (
 )
 
 
-@dataclass(frozen=True)
-class TaskDoc:
+class TaskDoc(NamedTuple):
     """One task as users see it. `on_request`: never runs unless it is named; `words`: name of its further words."""
 
     name: str

@@ -93,6 +93,13 @@ def test_every_verb_has_json() -> None:
     assert all("json" in {option["name"] for option in load(name).options} for name in VERBS)
 
 
+def test_shells_complete_the_options(capsys: Capture) -> None:
+    DoitMain().run(["tabcompletion", "--shell", "zsh"])
+    offered = capsys.readouterr().out.split("(layers)")[1].split(";;")[0]
+    for name in VERBS:
+        assert all(f"--{option['long']}[" in offered for option in load(name).options)
+
+
 # --- wrong usage -----------------------------------------------------------------------------------------------------
 
 PLAN = "usage: doit layers plan [--json] [--exit-code] [--root FOLDER] [--quiet]"
@@ -205,7 +212,9 @@ def test_without_a_reader_a_verb_ends_quietly(count: int) -> None:
     )
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, env=environment, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
 
