@@ -164,6 +164,18 @@ def remove_containers(crate: Crate) -> None:
         docker("network", "rm", network)
 
 
+def without_reader(crate: Crate, *words: str) -> tuple[int, str]:
+    """Exit code and standard error of a command whose output goes into a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        # As users have it: what is not flushed is written at exit.
+        ended = crate.doit(*words, env={"PYTHONUNBUFFERED": ""}, stdout=writer)
+    finally:
+        os.close(writer)
+    return ended.code, ended.err
+
+
 def message(result: Result) -> tuple[str, str]:
     """What happened and the next step, of a command that failed with exactly one message."""
     assert result.code != 0, result.text

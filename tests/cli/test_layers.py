@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.cli.scratch import Crate, docker, message
+from tests.cli.scratch import Crate, docker, message, without_reader
 
 
 def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
@@ -136,3 +136,11 @@ def test_layers_misused(plain: Crate, words: list[str]) -> None:
 def test_help_is_shown_where_it_is_asked_for(plain: Crate, words: list[str]) -> None:
     assert plain.doit("layers", *words).ok().out == plain.doit("help", "layers").ok().out
     assert "usage: doit layers plan " in plain.doit("layers", "plan", *words, "-h").ok().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["layers", "report"], 141), (["layers", "history"], 141), (["layers"], 141), (["help", "layers"], 0)],
+)
+def test_output_that_nobody_reads_ends_quietly(plain: Crate, words: list[str], code: int) -> None:
+    assert without_reader(plain, *words) == (code, "")
