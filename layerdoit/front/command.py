@@ -86,12 +86,14 @@ def _verb_in(typed: Sequence[str]) -> str | None:
 def _parsed(
     name: str, verb: Verb, typed: list[str], defaults: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], Sequence[str]]:
+    usage = f"usage: {_usage(name, verb)}"
     try:
         params, words = loading.parse((*verb.options, *COMMON), typed, defaults)
-    except ValueError as error:
-        raise ConfigError(f"doit layers {name}: {error}", hint=f"usage: {_usage(name, verb)}") from None
+    except loading.WrongOption as error:
+        what = f" takes no {error.unknown}" if error.unknown else f": {error}"
+        raise ConfigError(f"doit layers {name}{what}", hint=usage) from None
     if words and not verb.words:
-        raise ConfigError(f'doit layers {name}: unexpected "{words[0]}"', hint=f"usage: {_usage(name, verb)}")
+        raise ConfigError(f'doit layers {name} takes no "{words[0]}"', hint=usage)
     return params, words
 
 

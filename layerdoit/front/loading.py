@@ -229,11 +229,16 @@ class Piped:
 # --- options of a command --------------------------------------------------------------------------------------------
 
 
-def parse(options: Any, words: list[str], defaults: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
-    """Values of options, and the words between them. `defaults` are those of doit's configuration files.
+class WrongOption(ValueError):
+    """An option as typed that is none (`unknown`), or in a few words what is wrong with one."""
 
-    A ValueError says in a few words what is wrong: doit's own message shows the inside of its parser.
-    """
+    def __init__(self, text: str, unknown: str = "") -> None:
+        super().__init__(text)
+        self.unknown = unknown
+
+
+def parse(options: Any, words: list[str], defaults: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+    """Values of options, and the words between them. `defaults` are those of doit's configuration files."""
     from doit.cmdparse import CmdOption, CmdParse, CmdParseError
 
     parser = CmdParse([CmdOption(option) for option in options])
@@ -246,5 +251,10 @@ def parse(options: Any, words: list[str], defaults: Mapping[str, Any]) -> tuple[
             found.append(rest[0])
             params, rest = parser.parse_only(rest[1:], params)
     except CmdParseError as error:
-        raise ValueError(str(error.__context__ or error)) from None
+        # doit's own message shows the inside of its parser; what it is made from says the same in a few words.
+        cause = error.__context__ or error
+        name = getattr(cause, "opt", "")
+        known = {option["long"] for option in options} | {option["short"] for option in options}
+        unknown = name and not any(one.startswith(name) for one in known)
+        raise WrongOption(str(cause), f"{'-' if len(name) == 1 else '--'}{name}" if unknown else "") from None
     return params, found

@@ -111,12 +111,13 @@ def as_typed(text: str, prefix: str) -> str:
 def _task(project: Project, task: TaskDoc, prefix: str, files: Sequence[str]) -> dict[str, Any]:
     from layerdoit.front import actions
 
-    verb, _, level = task.name.partition(":")
-    action = actions.ACTIONS[verb]
+    group, _, name = task.name.partition(":")
+    action = actions.ACTIONS[group]
+    arguments = [project, name] if name else [project]
     described: dict[str, Any] = {
         # A level is no sub-task of doit's, for `doit list` would not show it.
         "basename": _named(prefix, task.name),
-        "actions": [(Guarded(action, prefix), [project, level] if level else [project])],
+        "actions": [(Guarded(action, prefix), arguments)],
         "doc": task.doc,
         "params": [dict(param) for param in task.params],
         "task_dep": [_named(prefix, other) for other in task.after],

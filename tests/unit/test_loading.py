@@ -286,8 +286,8 @@ def test_what_is_piped_is_doits_stream_in_everything_else(capsys: pytest.Capture
 # --- options of a command --------------------------------------------------------------------------------------------
 
 OPTIONS = (
-    {"name": "json", "long": "json", "type": bool, "default": False, "help": "print JSON"},
-    {"name": "last", "long": "last", "type": str, "default": "", "help": "how many"},
+    {"name": "json", "long": "json", "short": "", "type": bool, "default": False, "help": "print JSON"},
+    {"name": "last", "long": "last", "short": "", "type": str, "default": "", "help": "how many"},
     {"name": "quiet", "long": "quiet", "short": "q", "type": bool, "default": False, "help": "say less"},
 )
 
@@ -306,14 +306,17 @@ def test_defaults_come_from_doits_configuration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "problem"),
+    ("words", "problem", "unknown"),
     [
-        (["--jsno"], "option --jsno not recognized"),
-        (["a", "--last"], "option --last requires argument"),
-        (["-x"], "option -x not recognized"),
+        (["--jsno"], "option --jsno not recognized", "--jsno"),
+        (["a", "--html=x"], "option --html not recognized", "--html"),
+        (["a", "--last"], "option --last requires argument", ""),
+        (["--json=x"], "option --json must not have an argument", ""),
+        (["-x"], "option -x not recognized", "-x"),
     ],
 )
-def test_a_wrong_option_is_told_in_a_few_words(words: list[str], problem: str) -> None:
+def test_a_wrong_option_is_told_in_a_few_words(words: list[str], problem: str, unknown: str) -> None:
     """Not the inside of doit's parser."""
-    with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+    with pytest.raises(loading.WrongOption, match=f"^{re.escape(problem)}$") as wrong:
         loading.parse(OPTIONS, words, {})
+    assert wrong.value.unknown == unknown
