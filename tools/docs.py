@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from layerdoit import config
 from layerdoit.config import json_schema, reading, shipped
+from layerdoit.front.table import TASKS
+from layerdoit.front.verbs import COMMON, VERBS, Verb, load
 
 GENERATED = "<!-- written by `python -m tools.docs`; edit the source, not this page -->\n"
 RECORDED = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "caches" / "example-dev.json"
@@ -104,15 +106,16 @@ def _yaml(settings: Any, depth: int) -> Iterable[str]:
             yield f"{'  ' * depth}{name}: {_shown(value)}"
 
 
-def tasks_page(tasks: Iterable[Any]) -> str:
-    """The reference of the tasks. Each has `name`, `doc` and `params`: doit's parameter mappings, or plain words."""
+def tasks_page(tasks: Iterable[Any], verbs: Mapping[str, Verb] = MappingProxyType({})) -> str:
+    """The reference of the tasks and verbs. A task has `name`, `doc` and `params`: doit's mappings, or plain words."""
     parts = [
         GENERATED,
         "# Tasks\n",
         (
             "`from layerdoit import task_layerdoit` in a `dodo.py` brings these; `doit list` shows them,\n"
             "`doit help <task>` their options. Every one also takes the\n"
-            "[command line variables](configuration.md#command-line-variables).\n"
+            "[command line variables](configuration.md#command-line-variables). The tasks print what they do whatever\n"
+            "doit's `-v` says; with `--json` the output is one JSON object and nothing else.\n"
         ),
         _table(("task", "what it does"), [(_link(task.name), _first_line(task)) for task in tasks]),
     ]
@@ -120,13 +123,39 @@ def tasks_page(tasks: Iterable[Any]) -> str:
         parts += [f"## `{task.name}`\n", str(task.doc).strip() + "\n"]
         params = tuple(getattr(task, "params", None) or ())
         if params:
-            parts.append(_table(("option", "default", "meaning"), [_param_row(param) for param in params]))
-    return "\n".join(parts)
+            parts.append(_options_table(params))
+    return "\n".join([*parts, *(_verbs_parts(verbs) if verbs else ())])
+
+
+def _verbs_parts(verbs: Mapping[str, Verb]) -> Iterable[str]:
+    """The command; options that every verb has are said once."""
+    yield "# The command `doit layers`\n"
+    yield (
+        "It needs no `dodo.py`. `doit layers` lists the verbs, `doit layers VERB --help` shows a verb's options.\n"
+        "Results go to standard output; progress, remarks and errors to standard error. Wrong usage exits with 2.\n"
+        "When nobody reads the output any more (`doit layers history | head -1`), a verb or a task ends without a\n"
+        "message, and exits with 141, as other programs do.\n"
+    )
+    yield _table(("verb", "what it does"), [(_link(f"layers {name}"), verb.purpose) for name, verb in verbs.items()])
+    yield "Every verb takes these options, and variables such as `PROFILE=release`:\n"
+    yield _options_table(COMMON)
+    for name, verb in verbs.items():
+        yield f"## `layers {name}`\n"
+        yield f"{verb.purpose[0].upper()}{verb.purpose[1:]}.\n"
+        words = f" {verb.words}" if verb.words else ""
+        yield f"    doit layers {name}{words} [options]\n    {verb.example}\n"
+        yield _options_table(verb.options)
+        if verb.ends:
+            yield f"Exit code: {verb.ends}.\n"
+
+
+def _options_table(params: Iterable[Any]) -> str:
+    return _table(("option", "default", "meaning"), [_param_row(param) for param in params])
 
 
 def _link(name: str) -> str:
     """A link to the heading of this name, its anchor as Markdown viewers derive it."""
-    anchor = "".join(letter for letter in name.lower() if letter.isalnum() or letter in "-_")
+    anchor = "".join(letter for letter in name.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
     return f"[`{name}`](#{anchor})"
 
 
@@ -140,7 +169,8 @@ def _param_row(param: Any) -> tuple[str, str, str]:
     if not isinstance(param, Mapping):
         param = vars(param)
     options = [f"`-{param['short']}`"] if param.get("short") else []
-    options.append(f"`--{param.get('long') or param['name']}`")
+    value = f" {param['metavar']}" if param.get("metavar") else ""
+    options.append(f"`--{param.get('long') or param['name']}{value}`")
     default = param.get("default")
     shown = "" if default in (None, "") else f"`{_shown(default)}`"
     return ", ".join(options), shown, str(param.get("help") or param.get("doc") or "")
@@ -175,12 +205,12 @@ def doctor_page() -> str:
 
 def pages() -> dict[str, str]:
     """File name -> content of every generated page."""
-    result = {"configuration.md": configuration_page(), "doctor.md": doctor_page()}
-    tasks = _tasks()
-    if tasks:
-        result["tasks.md"] = tasks_page(tasks)
-        result["caches.md"] = caches_page()
-    return result
+    return {
+        "configuration.md": configuration_page(),
+        "doctor.md": doctor_page(),
+        "tasks.md": tasks_page(TASKS, {name: load(name) for name in VERBS}),
+        "caches.md": caches_page(),
+    }
 
 
 def caches_page() -> str:
@@ -188,17 +218,6 @@ def caches_page() -> str:
     from tools import caches_page as page
 
     return f"{GENERATED}\n{page.page(RECORDED, _table)}"
-
-
-def _tasks() -> tuple[Any, ...]:
-    """The task table; it is imported here, because it needs the whole package and the configuration page does not."""
-    try:
-        module = importlib.import_module("layerdoit.front.tasks")
-    except ModuleNotFoundError as error:
-        if error.name != "layerdoit.front.tasks":
-            raise
-        return ()
-    return tuple(getattr(module, "TASKS", ()))
 
 
 def _on_disk(page: Path) -> str | None:

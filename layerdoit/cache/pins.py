@@ -6,8 +6,8 @@ state: it outlives `.layerdoit/`, shows in `docker images`, and by itself keeps 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.layers.key import pin_tag
@@ -54,6 +54,17 @@ def listing(usage: Usage) -> str:
     """The pinned images."""
     lines = [f"{image.layer:<7} {image.tags[-1] if image.tags else image.pin}" for image in usage.images if image.pin]
     return "\n".join(lines) or f"project {usage.project}: no image is pinned"
+
+
+def as_json(usage: Usage) -> Mapping[str, Any]:
+    """The same, documented: `tags` is empty where only the pin still names the image."""
+    pinned = [image for image in usage.images if image.pin]
+    return {
+        "project": usage.project,
+        "pinned": [
+            {"layer": image.layer, "key": image.key, "pin": image.pin, "tags": list(image.tags)} for image in pinned
+        ],
+    }
 
 
 def find(usage: Usage, word: str) -> ImageUse:

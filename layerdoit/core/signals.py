@@ -1,7 +1,4 @@
-"""Signals: posted to a queue while a child runs, an exit code otherwise; and children that an exit finds alive.
-
-`Ended` goes through doit without a traceback. In the main process of `doit -n` it makes doit end its workers.
-"""
+"""Signals: posted to a queue while a child runs, an exception otherwise; and children that an exit finds alive."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import atexit
 import contextlib
 import queue
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,33 +30,7 @@ _POLL: Final = 0.02
 _MISSED: Final = 0.2
 """Seconds after which a wait looks for signals that came in the moment before it began, or to another thread."""
 
-_AGAIN: Final = 2.0
-"""Seconds that a worker has to react to a signal."""
-
 _live: dict[Events, threading.Thread] = {}
-
-
-class Ended(SystemExit):
-    """Ended by a signal. `doit -n` makes it anew from its text: the code must not become one."""
-
-    def __init__(self, code: int | str) -> None:
-        super().__init__(int(code))
-
-
-def exit_when_signalled() -> None:
-    """Have SIGINT, SIGTERM and SIGHUP end this process by `Ended`. What was set or ignored by others stays."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-
-    def end(signum: int, _frame: object) -> None:
-        if "multiprocessing.util" in sys.modules:
-            # The last one to be registered is called first: before the workers are joined.
-            atexit.register(_end_workers)
-        raise Ended(128 + signum)
-
-    for signum in CAUGHT:
-        if signal.getsignal(signum) in (signal.SIG_DFL, signal.default_int_handler):
-            signal.signal(signum, end)
 
 
 @contextlib.contextmanager
@@ -130,22 +100,6 @@ def ended_at_exit(events: Events) -> Iterator[None]:
         yield
     finally:
         del _live[events]
-
-
-def _end_workers() -> None:
-    """End the other processes of `doit -n`. One that missed its signals, as `next_event` tells, gets them again."""
-    from multiprocessing import active_children
-
-    deadline = time.monotonic() + EXIT_GRACE
-    with posted_to(queue.SimpleQueue()):
-        while (workers := active_children()) and time.monotonic() < deadline:
-            for worker in workers:
-                worker.terminate()
-            again = time.monotonic() + _AGAIN
-            for worker in workers:
-                worker.join(max(0.0, again - time.monotonic()))
-        for worker in workers:
-            worker.kill()
 
 
 @atexit.register

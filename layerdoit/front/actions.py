@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
 from layerdoit.core.console import say
+from layerdoit.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from layerdoit.deploy.provider import Provider
@@ -155,12 +156,15 @@ def cache_gc(session: Session, yes: bool, dry_run: bool, stale: bool) -> bool:
     return gc.run(session.inputs, session.engine, stale=stale, yes=_agreed(session, yes), dry_run=dry_run) == 0
 
 
-def cache_pin(session: Session, images: list[str], remove: bool, show: bool) -> None:
+def cache_pin(session: Session, images: list[str], remove: bool, show: bool, json: bool) -> None:
     """Protect images, or no longer."""
     from layerdoit.cache import pins, usage
 
+    if json and not show:
+        raise ConfigError("--json goes with --list", hint="doit cache_pin --list --json")
     if show:
-        say(pins.listing(usage.gather(session.inputs, session.engine)))
+        found = usage.gather(session.inputs, session.engine)
+        say(dumps(pins.as_json(found)) if json else pins.listing(found))
     else:
         pins.run(session.inputs, session.engine, images, remove=remove)
 

@@ -1,20 +1,34 @@
-"""What `doit` without task names runs: not the tasks that replace containers or delete caches.
+"""Everything that depends on how doit works inside; the rest of the package uses what doit documents.
 
-doit runs every task of a dodo where neither the command line nor `default_tasks` names any. Ours that have effects
-beyond building carry `meta={"on_request": True}`; while doit loads the dodo, its selection is replaced by one that
-leaves them out.
+Each trick has a test in tests/unit/test_loading.py, which runs with the oldest and the newest doit that we allow.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import os
+import re
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
+
+from layerdoit.core import console
+from layerdoit.core.signals import CAUGHT, EXIT_GRACE, posted_to
+
+# --- the command that loads the dodo ---------------------------------------------------------------------------------
 
 
 class AllButOnRequest(list[str]):
-    """The names of all tasks of a command that run by default, known once the command has loaded them."""
+    """The names of all tasks of a command that run by default, known once the command has loaded them.
+
+    doit runs every task of a dodo where neither the command line nor `default_tasks` names any. Ours that have effects
+    beyond building carry `meta={"on_request": True}`, and are left out.
+    """
 
     def __init__(self, command: Any) -> None:
         super().__init__()
@@ -57,6 +71,16 @@ class Loading(NamedTuple):
         if self.params.get("reporter") == "console":
             self.params["reporter"] = "error-only"
 
+    def end_quietly_without_reader(self) -> None:
+        """Whatever doit itself prints (`doit list | head -1`) ends without a traceback when nobody reads on."""
+        if isinstance(self.command.outstream, Piped):
+            return
+        self.command.outstream = Piped(self.command.outstream)
+        if self.params.get("outfile") is sys.stdout:
+            # Where `doit run` takes its stream from.
+            self.params["outfile"] = self.command.outstream
+        atexit.register(discard_unread)
+
 
 def loading() -> Loading | None:
     """Called by a task creator: what loads the dodo, found on the stack; None without doit's command line."""
@@ -70,3 +94,167 @@ def loading() -> Loading | None:
             return Loading(command, params if isinstance(params, dict) else {}, command.sel_tasks)
         frame = frame.f_back
     return None
+
+
+# --- variables of the command line -----------------------------------------------------------------------------------
+
+
+def typed_variables() -> Mapping[str, str]:
+    """All `NAME=value` words of the command line."""
+    from doit import doit_cmd
+
+    typed: Mapping[str, str] | None = doit_cmd._CMDLINE_VARS  # noqa: SLF001 - `get_var` cannot list them
+    return typed or {}
+
+
+def dodo_variables() -> set[str]:
+    """Names that the dodo, or a module of the project that it imports, may ask for with `get_var`."""
+    here = f"{os.getcwd()}{os.sep}"
+    files = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
+    own = {file for file in files if os.path.abspath(file).startswith(here) and "site-packages" not in file}
+    found: set[str] = set()
+    for path in own | {"dodo.py"}:
+        with contextlib.suppress(OSError, UnicodeDecodeError), open(path, encoding="utf-8") as file:
+            found |= set(re.findall(r"""get_var\(\s*['"](\w+)['"]""", file.read()))
+    return found
+
+
+# --- files of a task -------------------------------------------------------------------------------------------------
+
+
+class Vouched(set[str]):
+    """A task's files, of which the key has said that nothing changed: doit need not look at each (10 us a file).
+
+    Equal to every set, lest doit take it for other files; looked through, it is empty.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, set)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # as of every set
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+
+def vouch(task: Any) -> None:
+    """Called by a task's `uptodate`, before doit compares files: they need no look."""
+    task.file_dep = Vouched()
+
+
+# --- ways to end -----------------------------------------------------------------------------------------------------
+
+BROKEN_PIPE: Final = 128 + signal.SIGPIPE
+"""What a shell reports of a program that SIGPIPE ended: with `pipefail`, `doit logs | head` is as `git log | head`."""
+_AGAIN: Final = 2.0
+"""Seconds that a worker has to react to a signal."""
+
+
+class Ended(SystemExit):
+    """Ends doit without a traceback. `doit -n` makes it anew from its text: the code must not become one."""
+
+    def __init__(self, code: int | str) -> None:
+        super().__init__(int(code))
+
+
+def exit_when_signalled() -> None:
+    """Have SIGINT, SIGTERM and SIGHUP end this process by `Ended`. What was set or ignored by others stays.
+
+    In the main process of `doit -n` that makes doit end its workers.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def end(signum: int, _frame: object) -> None:
+        if "multiprocessing.util" in sys.modules:
+            # The last one to be registered is called first: before the workers are joined.
+            atexit.register(_end_workers)
+        raise Ended(128 + signum)
+
+    for signum in CAUGHT:
+        if signal.getsignal(signum) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(signum, end)
+
+
+def _end_workers() -> None:
+    """End the other processes of `doit -n`. One that missed its signals, as `next_event` tells, gets them again."""
+    import queue
+    from multiprocessing import active_children
+
+    deadline = time.monotonic() + EXIT_GRACE
+    with posted_to(queue.SimpleQueue()):
+        while (workers := active_children()) and time.monotonic() < deadline:
+            for worker in workers:
+                worker.terminate()
+            again = time.monotonic() + _AGAIN
+            for worker in workers:
+                worker.join(max(0.0, again - time.monotonic()))
+        for worker in workers:
+            worker.kill()
+
+
+def end_unread() -> NoReturn:
+    """Nobody reads what is printed, such as `head` that has enough: end as other programs do, without a word."""
+    console.discard()
+    raise Ended(BROKEN_PIPE)
+
+
+def discard_unread() -> None:
+    """At exit, before Python writes what is left and complains: with nobody to read it, it goes nowhere."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        console.discard()
+
+
+class Piped:
+    """doit's output stream. It writes traces of exceptions, but lets `Ended` pass."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+        except BrokenPipeError:
+            end_unread()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+# --- options of a command --------------------------------------------------------------------------------------------
+
+
+class WrongOption(ValueError):
+    """An option as typed that is none (`unknown`), or in a few words what is wrong with one."""
+
+    def __init__(self, text: str, unknown: str = "") -> None:
+        super().__init__(text)
+        self.unknown = unknown
+
+
+def parse(options: Any, words: list[str], defaults: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+    """Values of options, and the words between them. `defaults` are those of doit's configuration files."""
+    from doit.cmdparse import CmdOption, CmdParse, CmdParseError
+
+    parser = CmdParse([CmdOption(option) for option in options])
+    try:
+        parser.overwrite_defaults(defaults)
+        params, rest = parser.parse(words)
+        found: list[str] = []
+        # doit stops at the first word that is no option.
+        while rest:
+            found.append(rest[0])
+            params, rest = parser.parse_only(rest[1:], params)
+    except CmdParseError as error:
+        # doit's own message shows the inside of its parser; what it is made from says the same in a few words.
+        cause = error.__context__ or error
+        name = getattr(cause, "opt", "")
+        known = {option["long"] for option in options} | {option["short"] for option in options}
+        unknown = name and not any(one.startswith(name) for one in known)
+        raise WrongOption(str(cause), f"{'-' if len(name) == 1 else '--'}{name}" if unknown else "") from None
+    return params, found

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.front.loading import vouch
 from layerdoit.layers.key import IMAGES
 from layerdoit.project import question
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
-
-
-class Vouched(set[str]):
-    """A task's files, of which the key has said that nothing changed: doit need not look at each (10 us a file).
-
-    Equal to every set, lest doit take it for other files; looked through, it is empty.
-    """
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, set)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None  # as of every set
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
 
 
 class Current:
@@ -49,7 +31,7 @@ class Current:
         except LayerdoitError:
             return False
         if there and self._vouches:
-            task.file_dep = Vouched()
+            vouch(task)
         return there
 
     def _there(self) -> bool:

@@ -12,6 +12,8 @@ from layerdoit.report.sections import NUMBERS, Section, sections
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from rich.console import Console
+
     from layerdoit.report.figures import Report
     from layerdoit.report.target_checks import Checked
 
@@ -28,11 +30,19 @@ def show(report: Report, checked: Sequence[Checked], out: TextIO | None = None) 
 def show_sections(lead: str, shown: Iterable[Section], out: TextIO | None = None) -> None:
     """Print a line, and tables below it."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     stream = out or sys.stdout
     console = Console(file=stream, width=None if stream.isatty() else WIDTH, highlight=False)
+    # Where nobody reads on, rich would end the program with an exit code of its own.
+    with console.capture() as printed:
+        _print(console, lead, shown)
+    stream.write(printed.get())
+
+
+def _print(console: Console, lead: str, shown: Iterable[Section]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
     console.print(Text(lead))
     for section in shown:
         console.print()

@@ -82,7 +82,13 @@ class Crate:
     name: str
     env: dict[str, str] = field(default_factory=dict)
 
-    def doit(self, *words: str, env: dict[str, str] | None = None, before: tuple[str, ...] = ()) -> Result:
+    def doit(
+        self,
+        *words: str,
+        env: dict[str, str] | None = None,
+        before: tuple[str, ...] = (),
+        stdout: int = subprocess.PIPE,
+    ) -> Result:
         argv = [*before, sys.executable, "-m", "doit", *words]
         environment = {**os.environ, **self.env, **(env or {})}
         # Pipes, and nothing to read from, as in a script.
@@ -91,12 +97,13 @@ class Crate:
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             check=False,
             timeout=300,
         )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return Result(done.returncode, done.stdout or "", done.stderr)
 
     def write(self, path: str, text: str) -> None:
         target = self.folder / path
@@ -155,6 +162,18 @@ def remove_containers(crate: Crate) -> None:
         docker("rm", "--force", "--volumes", name)
     for network in docker("network", "ls", "--quiet", *crate.mine()).split():
         docker("network", "rm", network)
+
+
+def without_reader(crate: Crate, *words: str) -> tuple[int, str]:
+    """Exit code and standard error of a command whose output goes into a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        # As users have it: what is not flushed is written at exit.
+        ended = crate.doit(*words, env={"PYTHONUNBUFFERED": ""}, stdout=writer)
+    finally:
+        os.close(writer)
+    return ended.code, ended.err
 
 
 def message(result: Result) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import yaml
 
 from layerdoit import config
 from layerdoit.config import reading
+from layerdoit.front import verbs
 from tools import docs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +80,17 @@ def test_tasks_page() -> None:
     assert "| `-y`, `--yes` | `false` | Do not ask. |\n" in page
     assert "| `--dry_run` | `false` | Only say. |\n" in page
     assert "| `PROFILE=name` |  |  |\n" in page
+
+
+def test_every_verb_has_its_own_options_on_the_page() -> None:
+    page = docs.pages()["tasks.md"]
+    for name in verbs.VERBS:
+        verb = verbs.load(name)
+        assert f"[`layers {name}`](#layers-{name})" in page
+        section = page.split(f"## `layers {name}`\n")[1].split("\n## ")[0]
+        assert re.findall(r"^\| `(?:-\w`, `)?--([\w-]+)", section, re.MULTILINE) == [
+            one["long"] for one in verb.options
+        ]
 
 
 def test_check_notices_a_stale_and_a_missing_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

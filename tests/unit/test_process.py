@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.core import process, signals
+from layerdoit.core import process
 from layerdoit.core.errors import Interrupted, ProcessError
 
 PY = sys.executable
@@ -369,8 +369,9 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 IN_THREAD = """
 import signal, sys, threading
-from layerdoit.core import process, signals
+from layerdoit.core import process
 from layerdoit.core.errors import Interrupted
+from layerdoit.front.loading import exit_when_signalled
 started = threading.Event()
 def on_line(name, line):
     print(line, flush=True)
@@ -381,7 +382,7 @@ def work():
         process.stream([sys.executable, "-c", sys.argv[1]], on_line=on_line, interrupt_grace=0.3, terminate_grace=0.3)
     except Interrupted as error:
         print(error, file=sys.stderr, flush=True)
-signals.exit_when_signalled()
+exit_when_signalled()
 threading.Thread(target=work, daemon=True).start()
 started.wait()
 # Not one wait without end: a signal that comes just before it would not end it.
@@ -405,22 +406,3 @@ def test_an_exit_ends_the_children_of_other_threads(leaf: str, signum: int) -> N
     assert outer.returncode == (128 + signum if signum else 0)
     assert said == "interrupted by signal 2; nothing half-made was kept\n"
     assert gone(pid)
-
-
-def test_an_exit_code_survives_doits_way_between_processes() -> None:
-    """`doit -n` sends an exception's class and text, and makes it anew from them."""
-    ended = signals.Ended(143)
-    assert type(ended)(str(ended)).code == 143
-
-
-def test_handlers_of_others_stay() -> None:
-    own = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    before = {signum: signal.getsignal(signum) for signum in signals.CAUGHT}
-    try:
-        signals.exit_when_signalled()
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        with pytest.raises(SystemExit, match="143"):
-            signal.raise_signal(signal.SIGTERM)
-    finally:
-        for signum, handler in {**before, signal.SIGHUP: own}.items():
-            signal.signal(signum, handler)

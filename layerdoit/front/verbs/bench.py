@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.front.verbs import JSON, Verb, text
 
 if TYPE_CHECKING:
     from layerdoit.bench.choice import Wanted
@@ -19,7 +20,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     """Measure, clean, report; 1 when an image of ours was stale or failed. An interruption reports what there is."""
     from layerdoit.bench import choice, measuring, scratch
     from layerdoit.bench.peers import OURS
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
 
     wanted = choice.wanted(params["against"], params["scenarios"], params["runs"])
     with scratch.folder() as work:
@@ -93,3 +94,18 @@ def _history(root: Path, into: Path) -> Path:
 def _empty(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+VERB: Final = Verb(
+    "times of this project's image beside other ways to build it; works on a copy",
+    run,
+    (
+        text("against", "WAYS", "ways to build: plain, mount, chef, native (cargo on this machine)", "plain,mount"),
+        text("scenarios", "CHANGES", "changes to measure, such as leaf,nothing; without it all"),
+        text("runs", "N", "how often everything is measured", "3"),
+        JSON,
+        text("html", "FILE", "write one page with charts to this file"),
+        text("summary", "FILE", "append Markdown to this file, such as the job summary of a CI service"),
+    ),
+    example="doit layers bench --against plain,chef --scenarios leaf",
+)

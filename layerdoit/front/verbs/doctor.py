@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from layerdoit.front.verbs import JSON, Verb, flag
 
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the report; 1 for errors, with `--exit-code` 2 for warnings, otherwise 0. Builds only with `--measure`."""
     from layerdoit.doctor.examination import examine
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
 
     found = examine(Path(params["root"]), variables(), measure=params["measure"])
     if params["json"]:
@@ -19,3 +21,16 @@ def run(params: Any, _words: Sequence[str]) -> int:
     else:
         print("\n".join(found.lines()))
     return found.exit_code(strict=params["exit_code"])
+
+
+VERB: Final = Verb(
+    "what is wrong with engine, project and Dockerfiles, and the fix",
+    run,
+    (
+        JSON,
+        flag("exit_code", "exit with 2 when there are warnings"),
+        flag("measure", "measure what faster settings would save on this project; takes minutes"),
+    ),
+    example="doit layers doctor --json",
+    ends="1 when it finds an error; with --exit-code, 2 when it finds warnings",
+)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from layerdoit.front.verbs import JSON, Verb, text
 
 
 def run(params: Any, words: Sequence[str]) -> int:
     """Print the difference between two sides in words."""
     from layerdoit.explain import answer
     from layerdoit.flows.session import Session
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
     from layerdoit.project.project import Project
     from layerdoit.project.run import Run
 
@@ -23,3 +25,16 @@ def run(params: Any, words: Sequence[str]) -> int:
     else:
         print("\n".join(found.lines()))
     return 0
+
+
+VERB: Final = Verb(
+    "why a layer changed: two keys, images or commits compared, in words",
+    run,
+    (
+        text("from", "SIDE", "a key or its beginning, a tag, a git revision, tree or last", "last"),
+        text("to", "SIDE", "the same; tree is the tree as it stands", "tree"),
+        JSON,
+    ),
+    words="[LAYER]",
+    example="doit layers explain deps --from v1.4",
+)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from layerdoit.core.errors import ConfigError
+from layerdoit.front.verbs import JSON, Verb, flag, text
+
+LAST: Final = text("last", "N", "only the newest N runs")
 
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the runs, newest last."""
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
     from layerdoit.history import export
     from layerdoit.project.project import Project
     from layerdoit.report.formats import NO_RUNS
@@ -66,3 +69,11 @@ def _action(layer: Mapping[str, Any]) -> str:
 
     action = one_line(layer["action"])
     return action if action == "reuse" else f"{action} {seconds_text(layer['seconds'])}"
+
+
+VERB: Final = Verb(
+    "the recorded runs, newest last",
+    run,
+    (JSON, flag("csv", "print one line for each layer of each run"), LAST),
+    example="doit layers history --last 20",
+)

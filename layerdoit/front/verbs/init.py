@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.core.prose import confirm
+from layerdoit.front.verbs import JSON, Verb, flag
 
 if TYPE_CHECKING:
     from layerdoit.init.found import Found
@@ -19,31 +21,48 @@ if TYPE_CHECKING:
 DODO = "dodo.py"
 
 
-def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001 - every verb is called so
-    """Returns 0 when the files are there, 1 when the user said no."""
-    from layerdoit.core.state import State
-    from layerdoit.init import proposal, write
-    from layerdoit.init.found import look, project_root
-    from layerdoit.project.settings_cache import put_schema
+class _Looked(NamedTuple):
+    """A project as it was found, seen from a folder: what to write, and remarks on what stays as it is."""
 
-    start = Path(params["root"]).resolve()
+    start: Path
+    found: Found
+    proposed: Proposal
+    changes: Sequence[Change]
+    ready: Sequence[str]
+
+
+def run(params: Mapping[str, Any], _words: Sequence[str]) -> int:
+    """Returns 0 when the files are there, or were only to be shown, and 1 when the user said no."""
+    looked = _look(Path(params["root"]).resolve())
+    if params["json"]:
+        _for_programs(looked, writes=params["yes"] and not params["dry_run"])
+        return 0
+    return _for_people(looked, yes=params["yes"], dry_run=params["dry_run"])
+
+
+def _look(start: Path) -> _Looked:
+    from layerdoit.init import proposal
+    from layerdoit.init.found import look, project_root
+
     if not start.is_dir():
         raise ConfigError("there is no such folder", where=str(start), hint="give the folder of a Rust project")
     found = look(project_root(start))
     proposed = proposal.propose(found)
-    changes, ready = _changes(found, proposed, start)
+    return _Looked(start, found, proposed, *_changes(found, proposed, start))
+
+
+def _for_people(looked: _Looked, *, yes: bool, dry_run: bool) -> int:
+    start, found, proposed, changes, ready = looked
     print("\n".join(_report(found, proposed, changes, ready)), flush=True)
-    if found.problem:
-        what, _, rest = found.problem.partition("\nnext: ")
-        raise ConfigError(what, hint=rest or None)
+    _stop_at_problem(found)
     if not changes:
         print("\nnothing to write")
+    if not changes or dry_run:
         return 0
-    if not params["yes"] and not _confirmed(len(changes)):
+    if not yes and not _confirmed(len(changes)):
         print("nothing was written")
         return 1
-    write.write(changes)
-    put_schema(State.open(found.root))
+    _write(looked)
     for change in changes:
         print(f"wrote {_shown(change.path, start)}")
     there = "" if start == Path.cwd().resolve() else f"cd {shlex.quote(os.path.relpath(start))} && "
@@ -51,10 +70,59 @@ def run(params: Mapping[str, Any], words: Sequence[str]) -> int:  # noqa: ARG001
     return 0
 
 
+def _for_programs(looked: _Looked, *, writes: bool) -> None:
+    written = writes and bool(looked.changes) and looked.found.problem is None
+    if written:
+        _write(looked)
+    print(json.dumps({**_as_json(looked), "written": written}, indent=2), flush=True)
+    _stop_at_problem(looked.found)
+
+
+def _write(looked: _Looked) -> None:
+    from layerdoit.core.state import State
+    from layerdoit.init import write
+    from layerdoit.project.settings_cache import put_schema
+
+    write.write(looked.changes)
+    put_schema(State.open(looked.found.root))
+
+
+def _stop_at_problem(found: Found) -> None:
+    if found.problem:
+        what, _, rest = found.problem.partition("\nnext: ")
+        raise ConfigError(what, hint=rest or None)
+
+
+def _as_json(looked: _Looked) -> Mapping[str, Any]:
+    start, found, proposed, changes, ready = looked
+    return {
+        "root": str(found.root),
+        "packages": sorted(package.name for package in found.workspace.packages.values() if package.member),
+        "binaries": [name for _, name in found.selection.bins] if found.selection else [],
+        "toolchain": found.toolchain,
+        "native": [
+            {
+                "crate": need.crate,
+                "version": need.version,
+                "why": need.why,
+                "certain": need.certain,
+                "build": list(need.build),
+                "run": list(need.run),
+            }
+            for need in found.needs
+        ],
+        "read": list(found.files),
+        "notes": list(proposed.remarks),
+        "ready": list(ready),
+        "problem": found.problem,
+        "files": [{"path": _shown(one.path, start), "new": one.new, "added": one.added} for one in changes],
+    }
+
+
 def _changes(found: Found, proposed: Proposal, start: Path) -> tuple[list[Change], list[str]]:
     """The files to write, and those that are as they should be. An existing layerdoit.yaml is never written."""
     from layerdoit.config import FILE
-    from layerdoit.front.tasks import TASKS
+    from layerdoit.front.table import TASKS
     from layerdoit.init import write
 
     changes, ready = [], []
@@ -166,3 +234,16 @@ def _confirmed(count: int) -> bool:
         hint = "look at the above, and run again with --yes"
         raise LayerdoitError(f"{count} files would be written, and there is no terminal to ask on", hint=hint)
     return agreed
+
+
+VERB: Final = Verb(
+    "look at a Rust project and write the dodo.py and layerdoit.yaml that it needs",
+    run,
+    (
+        flag("yes", "do not ask"),
+        flag("dry_run", "only show what would be written"),
+        {**JSON, "help": "print what was found as one JSON object; without --yes nothing is written"},
+    ),
+    example="doit layers init --dry-run",
+    ends="1 when you said no",
+)

@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from layerdoit.front.command import CHANGES
+from layerdoit.front.verbs import CHANGES, JSON, Verb, flag
 from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Foreseen:
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
     from layerdoit.flows.session import Session
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
     from layerdoit.layers import reasons
     from layerdoit.project.project import Project
     from layerdoit.project.run import Run
@@ -165,3 +165,12 @@ def _size(found: Travel) -> str:
     from layerdoit.core.units import size_text
 
     return "an unknown number of bytes" if found.bytes is None else size_text(found.bytes)
+
+
+VERB: Final = Verb(
+    "what would be done to each layer, and why; builds nothing",
+    run,
+    (JSON, flag("exit_code", "exit with 2 when a layer would be pulled or built")),
+    example="doit layers plan PROFILE=release",
+    ends="with --exit-code, 2 when a layer would be pulled or built, 0 when nothing would be done",
+)

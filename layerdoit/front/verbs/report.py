@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from layerdoit.front.verbs.history import last_of
+from layerdoit.front.verbs import JSON, Verb, flag, text
+from layerdoit.front.verbs.history import LAST, last_of
 
 if TYPE_CHECKING:
     from layerdoit.report.figures import Report
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print or write the report; with `--check`, 1 when a target is missed or nothing is known of it."""
-    from layerdoit.front.tasks import variables
+    from layerdoit.front.variables import variables
     from layerdoit.history import benchmarks, export
     from layerdoit.project import question
     from layerdoit.project.project import Project
@@ -63,3 +64,18 @@ def _told(checked: Sequence[Checked]) -> None:
     if failed:
         names = ", ".join(one.target.name for one in failed)
         print(f"{len(failed)} of {len(checked)} targets not met: {names}")
+
+
+VERB: Final = Verb(
+    "hit rates, times per kind of change and sizes",
+    run,
+    (
+        text("html", "FILE", "write one page with charts to this file"),
+        JSON,
+        flag("check", "compare with the targets of layerdoit.yaml"),
+        text("summary", "FILE", "append Markdown to this file, such as the job summary of a CI service"),
+        LAST,
+    ),
+    example="doit layers report --last 50 --html report.html",
+    ends="with --check, 1 when a target is missed or has no data",
+)

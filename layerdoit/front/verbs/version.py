@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+
+from layerdoit.front.verbs import JSON, Verb
 
 
 def run(params: Any, _words: Sequence[str]) -> int:
@@ -28,3 +30,11 @@ def run(params: Any, _words: Sequence[str]) -> int:
         for name, value in lines.items():
             print(f"{name:<10} {value}")
     return 0
+
+
+VERB: Final = Verb(
+    "versions of layerdoit, doit, engine and buildx",
+    run,
+    (JSON,),
+    example="doit layers version --json",
+)
