@@ -19,6 +19,8 @@ import pytest
 from layerdoit.cargo import lock as lockfile
 from layerdoit.cargo import manifest, stub
 from layerdoit.cargo.selection import Selection, select
+from tests.support.files import write
+from tests.support.git import commit_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,13 +48,6 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> str:
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
-
-
-def write(root: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
 
 
 @dataclass(frozen=True)
@@ -118,15 +113,10 @@ delta = {{ git = "{ext}", features = ["f"] }}
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     top = tmp_path_factory.mktemp("world")
-    git = environment(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_SYSTEM=os.devnull)
 
     def repository(name: str, files: Mapping[str, str]) -> str:
-        root = top / name
-        write(root, files)
-        run(["git", "init", "-q", "-b", "main"], root, git)
-        run(["git", "add", "-A"], root, git)
-        who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
-        run(["git", *who, "commit", "-q", "-m", "all"], root, git)
+        root = write(top / name, files)
+        commit_all(root)
         return root.as_uri()
 
     ext = repository("ext", EXT)
@@ -574,7 +564,7 @@ def _checkouts() -> list[Path]:
     return sorted(path.parent for path in Path(REAL).glob("*/Cargo.toml")) if REAL else []
 
 
-@pytest.mark.skipif(not REAL, reason="LAYERDOIT_REAL_PROJECTS names no folder of checkouts")
+@pytest.mark.skipif(not REAL, reason="opt-in: LAYERDOIT_REAL_PROJECTS names a folder of checkouts")
 @pytest.mark.parametrize("profile", ["dev", "release"])
 @pytest.mark.parametrize("root", _checkouts(), ids=lambda path: path.name)
 def test_real_project(root: Path, profile: str, crates_io: None, tmp_path: Path) -> None:
@@ -584,6 +574,7 @@ def test_real_project(root: Path, profile: str, crates_io: None, tmp_path: Path)
 TO_BUILD = [root for root in (EXAMPLE, *_checkouts()) if root.name in BUILDS]
 
 
+@pytest.mark.skipif(not TO_BUILD, reason="opt-in: LAYERDOIT_REAL_BUILDS names checkouts to compile")
 @pytest.mark.parametrize("root", TO_BUILD, ids=lambda path: path.name)
 def test_real_build(root: Path, crates_io: None, tmp_path: Path) -> None:
     """Cook the stub, put the sources in its place, build: no external crate may be compiled the second time."""

@@ -8,7 +8,7 @@ import json
 
 from layerdoit import history
 from layerdoit.history import LayerRecord, Run
-from tests.cli.scratch import Crate, message
+from tests.support.scratch import Crate, message
 
 DEPS = LayerRecord("deps", "k", "reuse", reasons=("image is up to date",))
 APP = LayerRecord("app", "k", "build", False, 1.4, compiled=1, size=1000, reasons=("1 file changed: src/main.rs",))

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from tests.cli.scratch import DODO, Crate, docker
+from tests.support.scratch import DODO, Crate, docker
 
 DOCUMENTED = [
     "app",

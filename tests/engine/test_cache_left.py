@@ -15,6 +15,7 @@ from layerdoit.cache import clear, gc, levels, table, usage
 from layerdoit.engine import builders, mounts, removal
 from layerdoit.project.project import Project
 from tests.engine.cache_fixture import Neighbours, Ours, neighbours, ours
+from tests.support.git import git
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -30,11 +31,6 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- branches --------------------------------------------------------------------------------------------------------
-
-
-def git(folder: Path, *words: str) -> None:
-    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", *words]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 def apps(ours: Ours) -> str:

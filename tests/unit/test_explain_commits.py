@@ -13,8 +13,8 @@ from layerdoit.core.errors import LayerdoitError
 from layerdoit.explain import answer
 from layerdoit.project import commits, project
 from layerdoit.project.project import Project
-from tests.unit import tiny
-from tests.unit.tiny import Tiny, lock
+from tests.support import locked_workspace as tiny
+from tests.support.locked_workspace import Tiny, lock
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from layerdoit.cargo.deps_inputs import inputs
 from layerdoit.cargo.discovery import find_root
 from layerdoit.cargo.selection import BuildOptions, Selection, select
 from layerdoit.core.errors import WorkspaceError
+from tests.support.files import write as write_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 
 
 def write(root: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_files(root, files)
     lock = root / "Cargo.lock"
     if not lock.exists():
         lock.write_text("version = 4\n")

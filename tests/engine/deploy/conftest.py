@@ -15,7 +15,7 @@ from layerdoit.deploy.docker.deployment import DockerDeployment
 from layerdoit.deploy.provider import DeployConfig
 from tests.engine.deploy.cycling import Make
 from tests.engine.static_program import program
-from tests.ports import PORT
+from tests.support.ports import PORT
 
 SERVER = r"""
 use std::{env, io::{Read, Write}, net::{TcpListener, TcpStream}, process::exit, thread, time::Duration};

@@ -10,7 +10,7 @@ import pytest
 
 from layerdoit.core.errors import ConfigError, DeployError, EngineError
 from tests.engine.deploy.cycling import Make, ask, go, names
-from tests.ports import PORT
+from tests.support.ports import PORT
 
 
 def test_the_first_free_port_is_leased_and_kept(make: Make, image: str) -> None:

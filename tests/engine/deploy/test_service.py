@@ -11,7 +11,7 @@ from layerdoit.core.errors import DeployError
 from layerdoit.deploy.docker.deployment import DockerDeployment
 from layerdoit.deploy.provider import DeployConfig
 from tests.engine.deploy.cycling import Make, ask, go, names
-from tests.ports import PORT
+from tests.support.ports import PORT
 
 
 def test_status_logs_and_destroy(docker_engine: Any, make: Make, image: str, project: str) -> None:

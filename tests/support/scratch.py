@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.ports import PORT
+from tests.support.ports import PORT
 
 MAIN = """\
 use std::{io::{Read, Write}, net::TcpListener};
