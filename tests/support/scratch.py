@@ -76,14 +76,15 @@ class Result:
 
 @dataclass
 class Crate:
-    """A scratch copy of a Rust project with a dodo.py."""
+    """A scratch copy of a Rust project with a dodo.py. `python`: the one that runs doit."""
 
     folder: Path
     name: str
     env: dict[str, str] = field(default_factory=dict)
+    python: str = sys.executable
 
     def doit(self, *words: str, env: dict[str, str] | None = None, before: tuple[str, ...] = ()) -> Result:
-        argv = [*before, sys.executable, "-m", "doit", *words]
+        argv = [*before, self.python, "-m", "doit", *words]
         environment = {**os.environ, **self.env, **(env or {})}
         # Pipes, and nothing to read from, as in a script.
         done = subprocess.run(
