@@ -1,60 +1,70 @@
-"""Test files beside each other: what lasts longest comes first, lest one worker be left alone; Ctrl-C ends them all."""
+"""The engine that tests need, the order of test files beside each other, and Ctrl-C, which ends them all."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import signal
+import subprocess
 import time
-from collections.abc import Generator, Iterator, Mapping
-from pathlib import Path
-from typing import Final
+from collections.abc import Generator, Iterator
+from typing import Any, Final
 
 import pytest
 
 from layerdoit.core.errors import Interrupted
+from tests.support import durations, required
 
-SECONDS: Final[Mapping[str, int]] = {
-    "engine/test_cycles_ended.py": 220,
-    "engine/test_stale.py": 200,
-    "engine/test_broker.py": 100,
-    "engine/test_deps.py": 95,
-    "engine/test_secrets.py": 90,
-    "engine/test_ended.py": 80,
-    "engine/test_cycles.py": 75,
-    "cli/test_errors.py": 70,
-    "cli/test_tasks.py": 70,
-    "engine/test_cycles_clearing.py": 60,
-    "engine/test_bench.py": 60,
-    "engine/test_secrets_git.py": 45,
-    "engine/test_interrupt.py": 60,
-    "engine/test_cooked.py": 60,
-    "engine/test_explain.py": 60,
-    "engine/test_cache_rebuild.py": 50,
-    "engine/test_scripts.py": 50,
-    "engine/test_check.py": 45,
-    "engine/test_image.py": 45,
-    "cli/test_layers.py": 45,
-    "cli/test_cycle.py": 40,
-    "cli/test_explain.py": 40,
-    "engine/test_cache_policy.py": 35,
-    "engine/test_cycles_foreign.py": 30,
-    "engine/test_cache.py": 30,
-    "engine/test_cache_left.py": 30,
-    "engine/test_together.py": 30,
-    "cli/test_cache.py": 30,
-    "cli/test_doctor.py": 20,
-    "engine/test_doctor.py": 20,
-    "engine/deploy/test_swap.py": 20,
-    "engine/deploy/test_ended.py": 25,
-}
-"""About how long files take, in seconds, one after the other on two cores. One that is not here comes at the end."""
+# --- what must be there ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[Any]:
+    """The engine; what needs it is skipped where none answers, or where buildx is missing."""
+    docker = pytest.importorskip("docker")
+    if shutil.which("docker") is None:
+        pytest.skip("no docker on this machine")
+    try:
+        engine = docker.from_env()
+        engine.ping()
+    except docker.errors.DockerException:
+        pytest.skip("no Docker engine answers")
+    if subprocess.run(["docker", "buildx", "version"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no docker buildx")
+    yield engine
+    engine.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a test that was skipped because something is missing has failed."""
+    return required.judged((yield), os.environ)
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`./test --record` passes this on."""
+    parser.addoption("--record", action="store_true", help=f"write how long files took to {durations.FILE.name}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Only for workers: alone, it is good to know early what takes milliseconds."""
+    """What lasts longest comes first, lest one worker be left alone; a single process begins with milliseconds."""
     if hasattr(config, "workerinput"):
-        root = Path(__file__).parent
-        items.sort(key=lambda item: -SECONDS.get(item.path.relative_to(root).as_posix(), 0))
+        seconds = durations.load(config)
+        items.sort(key=lambda item: -seconds.get(durations.file_of(item.nodeid), 0.0))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers report to the process that started them; that one notes how long files took."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(durations.Recorder(config), "layerdoit-durations")
+
+
+# --- Ctrl-C ----------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager

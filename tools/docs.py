@@ -13,7 +13,7 @@ from typing import Any
 
 from layerdoit import config
 from layerdoit.config import json_schema, reading, shipped
-from layerdoit.front.table import TASKS
+from layerdoit.front.task_table import TASKS
 from layerdoit.front.verbs import COMMON, VERBS, Verb, load
 
 GENERATED = "<!-- written by `python -m tools.docs`; edit the source, not this page -->\n"

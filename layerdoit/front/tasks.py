@@ -15,7 +15,7 @@ from layerdoit.core.console import unread, warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.flows.session import Session
 from layerdoit.front.loading import Ended, Loading, end_unread, exit_when_signalled, loading
-from layerdoit.front.table import TASKS, TaskDoc
+from layerdoit.front.task_table import TASKS, TaskDoc
 from layerdoit.front.uptodate import Current
 from layerdoit.front.variables import variables
 from layerdoit.project.project import Project

@@ -1,13 +1,10 @@
 """The stub workspace judged by cargo itself: same lock, same external packages with the same features, same units.
 
-External packages are git repositories on the local disk, so that most of this needs no network. Real checkouts are
-added with LAYERDOIT_REAL_PROJECTS=<folder of checkouts>; those and the example need crates.io.
+External packages are git repositories on the local disk: no network is needed. Real programs: test_real_programs.py.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -16,43 +13,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit.cargo import lock as lockfile
-from layerdoit.cargo import manifest, stub
-from layerdoit.cargo.selection import Selection, select
+from layerdoit.cargo.selection import Selection
+from tests.support.cargo import CARGO, environment, not_fresh, packages, replace_by_real, run, tree, units, write_stub
+from tests.support.files import write
+from tests.support.git import commit_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-CARGO = shutil.which("cargo")
 GIT = shutil.which("git")
-REPOSITORY = Path(__file__).resolve().parents[2]
-EXAMPLE = REPOSITORY / "examples" / "bookshelf"
-REAL = os.environ.get("LAYERDOIT_REAL_PROJECTS")
-BUILDS = os.environ.get("LAYERDOIT_REAL_BUILDS", "").split()  # which of them to compile: takes minutes
 
 pytestmark = pytest.mark.skipif(CARGO is None or GIT is None, reason="no cargo or no git on this machine")
-
-# Only what cargo and rustc need: settings of the machine must not decide what these tests see.
-_PASSED = ("PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CARGO_HTTP_CAINFO")
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in (*_PASSED, *_PROXIES) if name in os.environ}
-    return {**kept, "CARGO_TERM_COLOR": "never", **more}
-
-
-def run(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> str:
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return done.stdout
-
-
-def write(root: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
 
 
 @dataclass(frozen=True)
@@ -118,15 +89,10 @@ delta = {{ git = "{ext}", features = ["f"] }}
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     top = tmp_path_factory.mktemp("world")
-    git = environment(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_SYSTEM=os.devnull)
 
     def repository(name: str, files: Mapping[str, str]) -> str:
-        root = top / name
-        write(root, files)
-        run(["git", "init", "-q", "-b", "main"], root, git)
-        run(["git", "add", "-A"], root, git)
-        who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
-        run(["git", *who, "commit", "-q", "-m", "all"], root, git)
+        root = write(top / name, files)
+        commit_all(root)
         return root.as_uri()
 
     ext = repository("ext", EXT)
@@ -428,78 +394,6 @@ def make_real(case: str, world: World, top: Path) -> Path:
     return root
 
 
-def write_stub(root: Path, top: Path, selection: Selection | None) -> tuple[Path, Selection]:
-    """The stub workspace of `root` below `top`, as the deps layer sees it; returns its workspace root."""
-    ws, lock = manifest.load(root), lockfile.load(root)
-    lockfile.check(ws, lock)
-    chosen = selection or select(ws)
-    made = stub.make(ws, lock, chosen)
-    for source, destination in made.copies:
-        copy = shutil.copytree if (root / source).is_dir() else shutil.copy2
-        (top / destination).parent.mkdir(parents=True, exist_ok=True)
-        if destination == ws.context_path("."):
-            shutil.copytree(root, top / destination, dirs_exist_ok=True)
-        else:
-            copy(root / source, top / destination)
-    for name, content in made.files.items():
-        path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return top / ws.context_path("."), chosen
-
-
-def _packages(selection: Selection) -> list[str]:
-    return [part for name in selection.packages for part in ("-p", name)]
-
-
-def tree(root: Path, selection: Selection, env: Mapping[str, str], *more: str) -> set[str]:
-    """External packages with the features that are switched on, as `cargo tree` says."""
-    command = ["cargo", "tree", "--locked", *_packages(selection), *more]
-    text = run([*command, "-e", "normal,build", "--prefix", "none", "-f", "{p}|{f}"], root, env)
-    lines = {line.removesuffix(" (*)") for line in text.splitlines() if line}
-    return {line for line in lines if f"({root.parent}" not in line and f"({root}" not in line}
-
-
-def units(root: Path, selection: Selection, env: Mapping[str, str], *more: str) -> set[str]:
-    """What cargo would compile of external packages: target, mode, platform, features, profile."""
-    # The unit graph is unstable output of a stable cargo; it compiles nothing.
-    command = ["cargo", "build", "--locked", *_packages(selection), *more, "--unit-graph", "-Zunstable-options"]
-    graph = json.loads(run(command, root, {**env, "RUSTC_BOOTSTRAP": "1"}))
-    return {
-        json.dumps({**unit, "dependencies": sorted(item["extern_crate_name"] for item in unit["dependencies"])})
-        for unit in graph["units"]
-        if not unit["pkg_id"].startswith("path+")
-    }
-
-
-def not_fresh(root: Path, packages: Sequence[str], target: Path, env: Mapping[str, str], *more: str) -> list[str]:
-    """Build; the external packages that cargo compiled."""
-    command = ["cargo", "build", "--locked", *packages, *more, "--target-dir", str(target), "--message-format=json"]
-    messages = map(json.loads, run(command, root, env).splitlines())
-    artifacts = [item for item in messages if item["reason"] == "compiler-artifact" and not item["fresh"]]
-    return sorted({item["package_id"] for item in artifacts if item["package_id"].startswith(("registry+", "git+"))})
-
-
-def replace_by_real(real: Path, place: Path) -> None:
-    """Put the sources where the stub was. Unchanged files keep their time, as the app layer does it."""
-    kept = {path.relative_to(real) for path in _sources(real)}
-    for path in [path for path in _sources(place) if path.relative_to(place) not in kept]:
-        path.unlink()
-    shutil.rmtree(place / stub.FOLDER, ignore_errors=True)  # else `members = ["*"]` would see it
-    shutil.rmtree(place / "_" / stub.FOLDER, ignore_errors=True)
-    for relative in kept:
-        target = place / relative
-        if not target.is_file() or target.read_bytes() != (real / relative).read_bytes():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(real / relative, target)
-
-
-def _sources(top: Path) -> Iterator[Path]:
-    for folder, names, files in os.walk(top):
-        names[:] = [name for name in names if name not in (".git", "target")]
-        yield from (Path(folder, name) for name in files)
-
-
 @pytest.mark.parametrize(
     ("case", "selection"), [(name, item) for name, (_, chosen) in CASES.items() for item in chosen], ids=str
 )
@@ -529,71 +423,9 @@ def test_nothing_external_is_compiled_again(case: str, prints: str, world: World
     root = make_real(case, world, tmp_path)
     place, chosen = write_stub(root, tmp_path / "stub", Selection(("app",), ()))
     target = tmp_path / "target"
-    assert not_fresh(place, _packages(chosen), target, world.env)
+    assert not_fresh(place, packages(chosen), target, world.env)
     whole = place.name == "_"
     replace_by_real(root.parent if whole else root, place.parent if whole else place)
-    assert not_fresh(place, _packages(chosen), target, world.env) == []
+    assert not_fresh(place, packages(chosen), target, world.env) == []
     binary = subprocess.run([target / "debug" / "app"], capture_output=True, text=True, check=True)
     assert binary.stdout.strip() == prints
-
-
-def _real_environment() -> dict[str, str]:
-    """The machine's own CARGO_HOME, because real projects have many packages to download."""
-    return environment(**{name: os.environ[name] for name in ("CARGO_HOME",) if name in os.environ})
-
-
-def _crates_io(root: Path, tmp_path: Path, *more: str) -> None:
-    place, chosen = write_stub(root, tmp_path / "stub", None)
-    env = _real_environment()
-    run(["cargo", "metadata", "--locked", "--format-version=1"], place, env)
-    for options in ((), ("--target", "all")):
-        assert tree(place, chosen, env, *options) == tree(root, chosen, env, *options)
-    assert units(place, chosen, env, *more) == units(root, chosen, env, *more)
-
-
-def _online() -> bool:
-    """Can cargo reach crates.io? Asked once, only for the tests that need it."""
-    command = [str(CARGO), "info", "--registry", "crates-io", "cfg-if"]
-    return subprocess.run(command, capture_output=True, env=environment(), check=False, cwd="/").returncode == 0
-
-
-@pytest.fixture(scope="session")
-def crates_io() -> None:
-    if not _online():
-        pytest.skip("crates.io cannot be reached")
-
-
-@pytest.mark.parametrize("profile", ["dev", "release"])
-def test_example(profile: str, crates_io: None, tmp_path: Path) -> None:
-    if not (EXAMPLE / "Cargo.lock").is_file():
-        pytest.skip("the example is not there")
-    _crates_io(EXAMPLE, tmp_path, "--profile", profile)
-
-
-def _checkouts() -> list[Path]:
-    return sorted(path.parent for path in Path(REAL).glob("*/Cargo.toml")) if REAL else []
-
-
-@pytest.mark.skipif(not REAL, reason="LAYERDOIT_REAL_PROJECTS names no folder of checkouts")
-@pytest.mark.parametrize("profile", ["dev", "release"])
-@pytest.mark.parametrize("root", _checkouts(), ids=lambda path: path.name)
-def test_real_project(root: Path, profile: str, crates_io: None, tmp_path: Path) -> None:
-    _crates_io(root, tmp_path, "--profile", profile)
-
-
-TO_BUILD = [root for root in (EXAMPLE, *_checkouts()) if root.name in BUILDS]
-
-
-@pytest.mark.parametrize("root", TO_BUILD, ids=lambda path: path.name)
-def test_real_build(root: Path, crates_io: None, tmp_path: Path) -> None:
-    """Cook the stub, put the sources in its place, build: no external crate may be compiled the second time."""
-    ws = manifest.load(root)
-    top, target, env = tmp_path / "context", tmp_path / "target", _real_environment()
-    place, chosen = write_stub(root, top, None)
-    assert not_fresh(place, _packages(chosen), target, env)
-    real = tmp_path / "real"
-    for folder in (".", *ws.outside):
-        ignored = shutil.ignore_patterns(".git", "target")
-        shutil.copytree(root / folder, real / ws.context_path(folder), ignore=ignored, dirs_exist_ok=True)
-    replace_by_real(real, top)
-    assert not_fresh(place, _packages(chosen), target, env) == []

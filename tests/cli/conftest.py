@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.scratch import Crate, docker, make_crate, remove_containers
-
-
-@pytest.fixture(scope="session")
-def engine() -> None:
-    """Skip where there is no engine: everything but the messages about that needs one."""
-    if (
-        shutil.which("docker") is None
-        or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("no Docker engine answers")
+from tests.support.scratch import Crate, docker, make_crate, remove_containers
 
 
 @contextmanager
@@ -39,7 +28,7 @@ def project(folder: Path) -> Iterator[Crate]:
 
 
 @pytest.fixture(scope="session")
-def built(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crate]:
+def built(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crate]:
     """One project for the whole session whose image is built: what copies of the tree need is there."""
     with project(tmp_path_factory.mktemp("built")) as crate:
         crate.doit().ok()
@@ -54,7 +43,7 @@ def crate(built: Crate, tmp_path: Path) -> Iterator[Crate]:
 
 
 @pytest.fixture
-def own(engine: None, tmp_path: Path) -> Iterator[Crate]:
+def own(docker_engine: Any, tmp_path: Path) -> Iterator[Crate]:
     """A project of which nothing is built yet, for tests that remove images."""
     with project(tmp_path / "own") as crate:
         yield crate

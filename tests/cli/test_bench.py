@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.scratch import Crate, message
+from tests.support.scratch import Crate, message
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.cli.scratch import Crate, message
+from tests.support.scratch import Crate, message
 
 
 def layers(crate: Crate) -> set[str]:

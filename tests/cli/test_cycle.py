@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from tests.cli.scratch import Crate
+from tests.support.scratch import Crate
 
 ADDRESS = re.compile(r"^healthy at http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from tests.cli.scratch import MANIFEST, Crate
+from tests.support.scratch import MANIFEST, Crate
 
 AWAY = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
@@ -21,7 +22,7 @@ def ids(crate: Crate, *words: str, env: dict[str, str] | None = None) -> dict[st
     return {finding["id"]: finding["level"] for finding in told["findings"]}
 
 
-def test_all_clear(plain: Crate, engine: None) -> None:
+def test_all_clear(plain: Crate, docker_engine: Any) -> None:
     done = plain.doit("layers", "doctor").ok()
     lines = done.out.splitlines()
     assert lines[-1] == "All is well: nothing to correct.", done.text
@@ -52,7 +53,7 @@ def test_findings_have_place_reason_and_fix(plain: Crate) -> None:
     assert "k3j4" not in done.text
 
 
-def test_exit_codes(plain: Crate, engine: None) -> None:
+def test_exit_codes(plain: Crate, docker_engine: Any) -> None:
     plain.write("Dockerfile", "FROM rust:1\nWORKDIR /x\nCOPY . .\nRUN cargo build --locked\n")
     assert set(ids(plain).values()) == {"warning"}
     assert plain.doit("layers", "doctor").code == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.scratch import Crate, message
+from tests.support.scratch import Crate, message
 
 # Root reads everything unless it gives up the capabilities to do so; anybody else needs no help.
 UNPRIVILEGED = (

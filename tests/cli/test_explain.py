@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
 import pytest
 
-from tests.cli.scratch import Crate, docker, message
+from tests.support.git import git
+from tests.support.scratch import Crate, docker, message
 
 
 def explain(crate: Crate, *words: str) -> dict[str, list[str]]:
@@ -32,11 +32,6 @@ def asked(crate: Crate, *words: str) -> Any:
 def keys(crate: Crate) -> dict[str, str]:
     plan = json.loads(crate.doit("layers", "plan", "--json").ok().out)
     return {layer["layer"]: layer["key"] for layer in plan["layers"]}
-
-
-def git(crate: Crate, *words: str) -> None:
-    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", *words]
-    subprocess.run(command, cwd=crate.folder, check=True, capture_output=True)
 
 
 def test_a_story(own: Crate) -> None:
@@ -129,10 +124,10 @@ def test_the_json_form(own: Crate) -> None:
 
 
 def test_a_commit_against_the_tree_and_against_an_image(own: Crate) -> None:
-    git(own, "init", "--quiet")
-    git(own, "add", "--all")
-    git(own, "commit", "--quiet", "--message", "as it was")
-    git(own, "tag", "v1")
+    git(own.folder, "init", "--quiet")
+    git(own.folder, "add", "--all")
+    git(own.folder, "commit", "--quiet", "--message", "as it was")
+    git(own.folder, "tag", "v1")
     own.edit("src/main.rs", "first text", "second text")
     told = explain(own, "app", "--from", "v1")
     assert told["head"][0].startswith("from  commit ")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.scratch import LOCK, MAIN, MANIFEST, Crate, message
+from tests.support.scratch import LOCK, MAIN, MANIFEST, Crate, message
 
 
 @pytest.fixture

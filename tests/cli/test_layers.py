@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 
-from tests.cli.scratch import Crate, docker, message, without_reader
+from tests.support.scratch import Crate, docker, message, without_reader
 
 
 def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
@@ -114,7 +115,7 @@ def test_a_removed_layer_comes_back_as_it_was(own: Crate) -> None:
     assert set(own.images()) == set(before)
 
 
-def test_version(plain: Crate, engine: None) -> None:
+def test_version(plain: Crate, docker_engine: Any) -> None:
     shown = plain.doit("layers", "version").ok()
     assert [line.split()[0] for line in shown.out.splitlines()] == ["layerdoit", "doit", "engine", "buildx"]
     assert set(json.loads(plain.doit("layers", "version", "--json").ok().out)) == {

@@ -9,7 +9,7 @@ import json
 from layerdoit import history
 from layerdoit.history import LayerRecord, Run
 from layerdoit.layers.reasons import Reason
-from tests.cli.scratch import Crate, message
+from tests.support.scratch import Crate, message
 
 EDIT = Reason("changed", ("file src/main.rs",), "file")
 DEPS = LayerRecord("deps", "k", "reuse", reasons=(Reason("up_to_date"),))

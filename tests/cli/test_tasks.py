@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from tests.cli.scratch import DODO, Crate, docker, message, without_reader
+from tests.support.scratch import DODO, Crate, docker, message, without_reader
 
 DOCUMENTED = [
     "app",

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -29,20 +28,13 @@ from layerdoit.project.run import Run
 from tests.engine.cache_fixture import tool
 from tests.engine.cycle_fixture import parents
 from tests.engine.registry_fixture import official, registry
-from tests.engine.tiny import LIB_BUILD, MAIN, TINY, WITH_EXTRA, WITHOUT_EXTRA
+from tests.support.files import write
+from tests.support.git import git
+from tests.support.printing_workspace import LIB_BUILD, MAIN, TINY, WITH_EXTRA, WITHOUT_EXTRA
+from tests.support.waiting import until
 
 # What takes long to make is made once, whichever files ask for it.
 __all__ = ["official", "parents", "registry", "tool"]
-
-
-def until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "the condition") -> Any:
-    """Wait for a condition and return what it gave; fail at the deadline."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what} did not come about in {seconds:.0f} s")
-        time.sleep(0.005)
-    return found
 
 
 class Checkout:
@@ -64,10 +56,7 @@ class Checkout:
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
         """Write files; folders are made."""
-        for path, content in files.items():
-            target = self.root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content.encode() if isinstance(content, str) else content)
+        write(self.root, files)
 
     def read(self, path: str) -> str:
         """A file's text; "none" where there is none, as the workspace's own readers say."""
@@ -88,10 +77,7 @@ class Checkout:
 
     def git(self, *words: str) -> str:
         """git in this checkout."""
-        command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-        done = subprocess.run([*command, *words], cwd=self.root, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return git(self.root, *words)
 
     def promised(self) -> str:
         """What the tiny workspace's program must print, by its sources as they stand."""
@@ -229,21 +215,6 @@ def engine_images() -> Iterator[images.Images]:
         yield found
     finally:
         hang_up(found)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def docker_engine() -> Iterator[Any]:
-    """The engine; every test here is skipped where none answers, or where buildx is missing."""
-    docker = pytest.importorskip("docker")
-    try:
-        engine = docker.from_env()
-        engine.ping()
-    except docker.errors.DockerException:
-        pytest.skip("no Docker engine answers")
-    if subprocess.run(["docker", "buildx", "version"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("no docker buildx")
-    yield engine
-    engine.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,8 +15,8 @@ from layerdoit.engine import mounts
 from layerdoit.engine.api import builder_name
 from layerdoit.flows.ensure import ensure
 from layerdoit.history.export import as_json
-from tests.cli.scratch import LOCK, MAIN, MANIFEST, Crate, docker, remove_containers
-from tests.ports import PORT
+from tests.support.ports import PORT
+from tests.support.scratch import LOCK, MAIN, MANIFEST, Crate, docker, remove_containers
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout

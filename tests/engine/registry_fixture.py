@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from layerdoit.engine.api import endpoint
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """\
@@ -90,8 +91,6 @@ def registry(docker_engine: Any) -> Iterator[Registry]:
 
 
 def _until_it_answers(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    from tests.engine.conftest import until
-
     def answers() -> bool:
         assert server.poll() is None, log.read_text()
         with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/v2/", timeout=5) as answer:

@@ -14,6 +14,7 @@ import pytest
 from layerdoit.cache import clear, gc, levels, table, usage
 from layerdoit.engine import builders, mounts, removal
 from tests.engine.cache_fixture import Neighbours, Ours, neighbours, opened, ours, parts
+from tests.support.git import git
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -29,11 +30,6 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- branches --------------------------------------------------------------------------------------------------------
-
-
-def git(folder: Path, *words: str) -> None:
-    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", *words]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 def apps(ours: Ours) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine import mounts
 from layerdoit.flows.session import Session
 from tests.engine.cache_fixture import Neighbours, Ours, build, neighbours, opened, ours, parts
+from tests.support.git import git
 
 __all__ = ["neighbours", "ours"]
 
@@ -173,8 +173,7 @@ def test_a_removed_worktree_is_found_by_git(ours: Ours, tmp_path: Path, monkeypa
         ("commit", "-q", "-m", "x"),
         ("worktree", "add", "-q", "-b", "side", str(side)),
     ):
-        command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", *words]
-        subprocess.run(command, cwd=ours.session.project.root, check=True, capture_output=True)
+        git(ours.session.project.root, *words)
     label = mounts.identity(ours.name, side, "dev/host", "0123456789ab")
     tag = older(ours, "a", "2026-01-01T00:00:00Z", mount=label)
     ours.client.images.get(tag).tag(ours.name, "side")

@@ -16,6 +16,7 @@ from layerdoit.engine import mounts
 from layerdoit.engine.api import builder_name
 from layerdoit.engine.images import PREFIX
 from layerdoit.flows import reporting
+from tests.support.lockfile import entry, external, lockfile
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
@@ -43,20 +44,14 @@ def manifest(name: str, dependency: str = "", path: str = "") -> str:
 
 
 def lock(itoa: str = OLD, *, apart: bool = False) -> str:
-    """Cargo.lock, as cargo writes it."""
-    external = {"itoa": (itoa, ITOA[itoa]), "ryu": RYU}
+    """Cargo.lock with or without a member that stands apart."""
+    crates = {"itoa": (itoa, ITOA[itoa]), "ryu": RYU}
     local = {"app": ["digits", "floats"], "digits": ["itoa"], "floats": ["ryu"]}
     if apart:
-        external["cfg-if"] = CFG_IF
+        crates["cfg-if"] = CFG_IF
         local["apart"] = ["cfg-if"]
-    entries = {}
-    for name, (version, checksum) in external.items():
-        source = f'source = "registry+https://github.com/rust-lang/crates.io-index"\nchecksum = "{checksum}"\n'
-        entries[name] = f'[[package]]\nname = "{name}"\nversion = "{version}"\n{source}'
-    for name, needs in local.items():
-        needed = "".join(f' "{need}",\n' for need in needs)
-        entries[name] = f'[[package]]\nname = "{name}"\nversion = "0.1.0"\ndependencies = [\n{needed}]\n'
-    return "version = 4\n\n" + "\n".join(entries[name] for name in sorted(entries))
+    entries = [external(name, version, checksum) for name, (version, checksum) in crates.items()]
+    return lockfile(*entries, *(entry(name, needs=needs) for name, needs in local.items()))
 
 
 ROOT = '[workspace]\nmembers = ["app", "digits", "floats"]\nresolver = "2"\n\n[profile.dev]\ndebug = 0\n'

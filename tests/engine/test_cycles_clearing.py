@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.scratch import docker
 from tests.engine.cycle_fixture import crate, edited, last, left_over, mount_ids, ok, served, serves
+from tests.support.scratch import docker
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.scratch import docker, remove_containers
 from tests.engine.cycle_fixture import (
     DEPLOY,
     FILES,
@@ -25,6 +24,7 @@ from tests.engine.cycle_fixture import (
     served,
     serves,
 )
+from tests.support.scratch import docker, remove_containers
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout

@@ -16,12 +16,12 @@ import pytest
 from layerdoit.core.errors import BuildError
 from layerdoit.engine.images import PREFIX
 from layerdoit.layers.plan import Outcome
+from tests.support.lockfile import entry, external, lockfile
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SOURCE = 'source = "registry+https://github.com/rust-lang/crates.io-index"'
 ITOA = {
     "1.0.9": "af150ab688ff2122fcef229be89cb50dd66af9e01a4ff320cc137eecc9bacc38",
     "1.0.10": "b1a46d1a171d865aa5f83f92695765caa047a9b4cbae2cbf37dbd613a793fd4c",
@@ -35,19 +35,11 @@ SEMVER = ("semver", "1.0.28", "8a7852d02fc848982e0c167ef163aaff9cd91dc640ba85e26
 Crate = tuple[str, str, str, tuple[str, ...]]
 
 
-def package(name: str, version: str, checksum: str, dependencies: tuple[str, ...]) -> str:
-    """One entry of Cargo.lock."""
-    lines = ["[[package]]", f'name = "{name}"', f'version = "{version}"']
-    lines += [SOURCE, f'checksum = "{checksum}"'] if checksum else []
-    lines += ["dependencies = [", *(f' "{name}",' for name in dependencies), "]"] if dependencies else []
-    return "\n".join(lines) + "\n"
-
-
-def lock(itoa: str, uses: Mapping[str, tuple[str, ...]], *external: Crate) -> str:
+def lock(itoa: str, uses: Mapping[str, tuple[str, ...]], *others: Crate) -> str:
     """Cargo.lock of members (name -> dependencies), itoa and other external crates."""
-    crates: list[Crate] = [("itoa", itoa, ITOA[itoa], ()), *external]
-    crates += [(name, "0.1.0", "", dependencies) for name, dependencies in uses.items()]
-    return "version = 4\n\n" + "\n".join(package(*crate) for crate in sorted(crates))
+    crates: list[Crate] = [("itoa", itoa, ITOA[itoa], ()), *others]
+    local = [entry(name, needs=needs) for name, needs in uses.items()]
+    return lockfile(*local, *(external(*crate) for crate in crates))
 
 
 MEMBERS: Mapping[str, tuple[str, ...]] = {"app": ("lib",), "lib": ("fnv", "itoa", "stamp"), "stamp": ()}

@@ -33,7 +33,7 @@ from tests.engine.together_fixture import (
     start,
     stopped,
 )
-from tests.ports import PORT
+from tests.support.ports import PORT
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout

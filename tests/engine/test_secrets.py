@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import http.server
 import io
 import json
 import os
@@ -24,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from layerdoit.build.host_secrets import _SYSTEM_BUNDLES
+from tests.support.lockfile import entry, lockfile
+from tests.support.server import Handler, TcpServer, gateway, running
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -104,47 +105,30 @@ class Crates:
 @pytest.fixture
 def crates(docker_engine: Any) -> Iterator[Crates]:
     """The registries, on the address by which containers reach this machine."""
-    network = docker_engine.networks.get("bridge").attrs
-    gateway = network["IPAM"]["Config"][0].get("Gateway") or "172.17.0.1"
+    address = gateway(docker_engine)
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Index(Handler):
+        def get(self) -> None:
             status, body = registries.answer(self.path, self.headers.get("Authorization", ""))
-            self.send_response(status)
-            if status == 401:
-                self.send_header("WWW-Authenticate", "Basic")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(http.server.ThreadingHTTPServer):
-        def handle_error(self, *_: object) -> None:
-            """A client that was interrupted has gone."""
+            self.answer(status, body, {"WWW-Authenticate": "Basic"} if status == 401 else None)
 
     try:
-        server = Server((gateway, 0), Handler)
+        server = TcpServer((address, 0), Index)
     except OSError:
         pytest.skip("containers cannot reach a server of this machine")
     registries = Crates(
-        f"{gateway}:{server.server_port}",
+        f"{address}:{server.server_port}",
         {
             "lt-open": crate("lt-open", 'pub const OPEN: &str = "from the mirror";'),
             "lt-corp": crate("lt-corp", 'pub const CORP: &str = "from the company";'),
         },
     )
     registries.held.set()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield registries
-    finally:
-        registries.held.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with running(server):
+        try:
+            yield registries
+        finally:
+            registries.held.set()
 
 
 def workspace(crates: Crates) -> dict[str, str]:
@@ -155,16 +139,14 @@ def workspace(crates: Crates) -> dict[str, str]:
         ("lt-corp", corp, []),
         ("lt-open", "registry+https://github.com/rust-lang/crates.io-index", []),
     ]
-    lock = "version = 4\n"
-    for name, source, dependencies in packages:
-        lock += f'\n[[package]]\nname = "{name}"\nversion = "1.0.0"\n'
-        lock += f'source = "{source}"\nchecksum = "{crates.checksum(name)}"\n' if source else ""
-        if dependencies:
-            lock += "dependencies = [\n" + "".join(f' "{each}",\n' for each in dependencies) + "]\n"
+    entries = [
+        entry(name, "1.0.0", needs, source=source, checksum=crates.checksum(name) if source else "")
+        for name, source, needs in packages
+    ]
     return {
         "Cargo.toml": '[package]\nname = "app"\nversion = "1.0.0"\nedition = "2021"\n\n[dependencies]\n'
         'lt-open = "1"\nlt-corp = { version = "1", registry = "my_corp" }\n\n[profile.dev]\ndebug = 0\n',
-        "Cargo.lock": lock,
+        "Cargo.lock": lockfile(*entries),
         "src/main.rs": 'fn main() { println!("{} {} {}", lt_open::OPEN, lt_corp::CORP, cfg!(lt_host)); }\n',
         "dodo.py": "from layerdoit import task_layerdoit\n",
     }

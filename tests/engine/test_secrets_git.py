@@ -14,7 +14,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.engine import test_secrets as planting
-from tests.engine.git_fixture import GitServer, serving
+from tests.support.git_server import GitServer, serving
+from tests.support.server import gateway
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Checkout
@@ -33,10 +34,8 @@ PLANTED = {
 @pytest.fixture
 def server(docker_engine: Any) -> Iterator[GitServer]:
     """git over http, on the address by which containers reach this machine."""
-    network = docker_engine.networks.get("bridge").attrs
-    gateway = network["IPAM"]["Config"][0].get("Gateway") or "172.17.0.1"
     try:
-        with serving(gateway, LOGIN) as found:
+        with serving(gateway(docker_engine), LOGIN) as found:
             yield found
     except OSError:
         pytest.skip("containers cannot reach a server of this machine")

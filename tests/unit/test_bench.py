@@ -24,6 +24,7 @@ from layerdoit.bench.choice import Wanted
 from layerdoit.core.errors import ConfigError, Interrupted
 from layerdoit.history import benchmarks
 from layerdoit.history.benchmarks import Recorded
+from tests.support.git import git
 
 FACTS = subject.Facts(
     profile="dev",
@@ -193,10 +194,6 @@ def test_variables_win_over_files(tmp_path: Path) -> None:
 
 
 # --- the copy --------------------------------------------------------------------------------------------------------
-
-
-def git(folder: Path, *words: str) -> None:
-    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@x", *words], cwd=folder, check=True)
 
 
 def test_a_copy_is_the_tree_as_it_stands(tiny: Path, tmp_path: Path) -> None:

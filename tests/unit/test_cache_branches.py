@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from layerdoit.layers.key import Spec
 from layerdoit.project import branches
 from layerdoit.project.branches import AGAIN, Branches
 from layerdoit.project.project import Project
+from tests.support.git import git
 
 HERE = "0123abcd"
 BUILT, DONE = 1_767_225_600, 1_767_225_700
@@ -77,11 +77,6 @@ def test_none_that_a_branch_there_asked_for_is_gone(
 
 
 # --- what builds write -----------------------------------------------------------------------------------------------
-
-
-def git(folder: Path, *words: str) -> None:
-    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", *words]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from layerdoit.engine import mounts
 from layerdoit.engine.mounts import Mount
 from layerdoit.project import checkouts
+from tests.support.git import git
 
 
 @pytest.fixture(autouse=True)
@@ -29,11 +29,6 @@ def mount_of(path: Path, host: str | None = None) -> Mount:
 def state(root: Path, mount: Mount) -> str:
     """What is told of a mount's checkout."""
     return checkouts.checkouts(root, [mount])[mount.checkout].state
-
-
-def git(folder: Path, *words: str) -> None:
-    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", *words]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 def test_only_what_this_machine_knows_to_be_gone_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from layerdoit.core.errors import DeployError
 from layerdoit.engine.containers import Container, Containers, Spec
-from tests.unit.unix_server import Handler, serving
+from tests.support.server import Handler, serving
 
 RUNC = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
 DIED = RUNC + "waiting for init preliminary setup: read init-p: connection reset by peer: unknown"

@@ -15,7 +15,7 @@ from docker.errors import APIError, DockerException
 from layerdoit.core.errors import EngineError
 from layerdoit.engine import sdk
 from layerdoit.engine.api import SdkApi, SocketApi, connect
-from tests.unit.unix_server import Handler, Server, serving
+from tests.support.server import Handler, UnixServer, serving
 
 
 class _Handler(Handler):
@@ -29,16 +29,16 @@ class _Handler(Handler):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[UnixServer]:
     with serving(tmp_path / "sock", _Handler) as running:
         yield running
 
 
-def _api(server: Server) -> SocketApi:
+def _api(server: UnixServer) -> SocketApi:
     return SocketApi(str(server.server_address))
 
 
-def test_one_connection_is_kept(server: Server) -> None:
+def test_one_connection_is_kept(server: UnixServer) -> None:
     api = _api(server)
     assert [api.get(f"/{number}") for number in range(5)] == [f"/{number}" for number in range(5)]
     assert server.connections == 1
@@ -47,7 +47,7 @@ def test_one_connection_is_kept(server: Server) -> None:
         api.get("/refused")
 
 
-def test_threads_do_not_share_it(server: Server) -> None:
+def test_threads_do_not_share_it(server: UnixServer) -> None:
     api = _api(server)
     assert api.get("/main") == "/main"
     with ThreadPoolExecutor(1) as pool:
@@ -56,7 +56,7 @@ def test_threads_do_not_share_it(server: Server) -> None:
     assert server.connections == 2
 
 
-def test_processes_do_not_share_it(server: Server) -> None:
+def test_processes_do_not_share_it(server: UnixServer) -> None:
     api = _api(server)
     assert api.get("/parent") == "/parent"
     reading, writing = os.pipe()
@@ -72,7 +72,7 @@ def test_processes_do_not_share_it(server: Server) -> None:
     assert server.connections == 2
 
 
-def test_it_is_made_anew_where_it_is_sent_to(server: Server) -> None:
+def test_it_is_made_anew_where_it_is_sent_to(server: UnixServer) -> None:
     api = _api(server)
     api.get("/here")
     assert pickle.loads(pickle.dumps(api)).get("/there") == "/there"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from layerdoit.layers import reasons, words
-from tests.unit import tiny
-from tests.unit.tiny import Tiny, lock, told
+from tests.support import locked_workspace as tiny
+from tests.support.locked_workspace import Tiny, lock, told
 
 DEPS, BASE = "the deps layer changed", "the base layer changed"
 

@@ -15,8 +15,8 @@ from layerdoit.flows.session import Session
 from layerdoit.project import commits, snapshot
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
-from tests.unit import tiny
-from tests.unit.tiny import Tiny, lock
+from tests.support import locked_workspace as tiny
+from tests.support.locked_workspace import Tiny, lock
 
 
 @pytest.fixture

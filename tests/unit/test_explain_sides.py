@@ -19,8 +19,8 @@ from layerdoit.layers.key import Spec
 from layerdoit.layers.plan import Step
 from layerdoit.layers.specs import app, deps
 from layerdoit.project.commits import Commit
-from tests.unit import tiny
-from tests.unit.tiny import lock, told
+from tests.support import locked_workspace as tiny
+from tests.support.locked_workspace import lock, told
 
 
 def image(layer: str, key: str, inputs: Mapping[str, str], *tags: str, **labels: str) -> Image:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from layerdoit.tree import git
 from layerdoit.tree.git import Checkout
-
-
-def run(folder: Path, *words: str) -> str:
-    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-    command += ["-c", "protocol.file.allow=always", *words]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+from tests.support.git import git as run
 
 
 def made(folder: Path, branch: str = "main") -> Path:

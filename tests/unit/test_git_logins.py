@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from layerdoit.build import git_logins, host_secrets, secret_mounts
 from layerdoit.core import process
 from layerdoit.core.resources import dockerfile_dir
+from tests.support.git import commit_all
 
 PRIVATE = "git+https://git.example.com/team/private.git?branch=x#5d9d53ec"
 # Answers as git would; whoever asks is noted. `anyone`: what ls-remote may read without a login. What the rules say is
@@ -159,11 +160,7 @@ def test_what_everybody_may_read_needs_no_login(tmp_path: Path, git: Git) -> Non
 
 
 def test_git_itself_says_what_everybody_may_read(tmp_path: Path) -> None:
-    for words in (
-        ["init", "--quiet"],
-        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm1", "--allow-empty"],
-    ):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    commit_all(tmp_path)
     assert git_logins._open(f"file://{tmp_path}", None)
     assert not git_logins._open(f"file://{tmp_path}/none", None)
 

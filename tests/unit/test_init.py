@@ -18,6 +18,7 @@ from layerdoit.core.state import State
 from layerdoit.init import proposal, write
 from layerdoit.init.found import Found, find_projects, look, project_root
 from layerdoit.project.settings_cache import put_schema
+from tests.support.files import write as write_files
 from tests.unit.test_dockerfile_parse import TEXT as DOCKERFILE
 
 MANIFEST = """\
@@ -53,12 +54,7 @@ MAIN = 'fn main() { print!("{}", include_str!("../static/a.txt")); }\n'
 
 
 def make(folder: Path, files: dict[str, str] | None = None) -> Path:
-    named = {"Cargo.toml": MANIFEST, "Cargo.lock": LOCK, "src/main.rs": MAIN, **(files or {})}
-    for name, text in named.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return folder
+    return write_files(folder, {"Cargo.toml": MANIFEST, "Cargo.lock": LOCK, "src/main.rs": MAIN, **(files or {})})
 
 
 def proposed(found: Found) -> dict[str, list[object]]:

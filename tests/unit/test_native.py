@@ -17,20 +17,20 @@ from layerdoit.cargo.selection import select
 from layerdoit.cargo.suite import SUITES as ALL_SUITES
 from layerdoit.config import Base, Config
 from layerdoit.core.resources import data_dir
+from tests.support.lockfile import entry as locked_package
+from tests.support.lockfile import lockfile
 
 Entry = tuple[str, str, list[str]]
-SOURCE = 'source = "registry+https://example.com/index"\n'
+SOURCE = "registry+https://example.com/index"
 
 
 def locked(*packages: Entry) -> str:
     """A lockfile; packages of the name `app` or `tool` are local."""
-    out = ["version = 3\n"]
-    for name, version, dependencies in packages:
-        source = "" if name in ("app", "tool") else SOURCE
-        listed = "".join(f' "{dependency}",\n' for dependency in sorted(dependencies))
-        tail = f"dependencies = [\n{listed}]\n" if dependencies else ""
-        out.append(f'[[package]]\nname = "{name}"\nversion = "{version}"\n{source}{tail}')
-    return "\n".join(out)
+    entries = [
+        locked_package(name, version, needs, source="" if name in ("app", "tool") else SOURCE)
+        for name, version, needs in packages
+    ]
+    return lockfile(*entries, version=3)
 
 
 def needs(

@@ -156,7 +156,7 @@ def test_any_history_is_a_valid_page(rows: list[dict[str, Any]], name: str) -> N
 
 @settings(max_examples=10)
 @given(st.lists(RUNS, max_size=4))
-def test_any_history_is_shown(rows: list[dict[str, Any]]) -> None:
+def test_no_history_breaks_the_terminal(rows: list[dict[str, Any]]) -> None:
     terminal.show(report_of(rows), (), io.StringIO())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,17 +12,13 @@ from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree import sources
 from layerdoit.tree.entries import RACY_NS, read_entry
 from layerdoit.tree.sources import Sources, scan
+from tests.support.git import git
 
 
 def write(path: Path, content: str = "") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
     return path
-
-
-def git(root: Path, *words: str) -> None:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "protocol.file.allow=always"]
-    subprocess.run(["git", *identity, *words], cwd=root, check=True, capture_output=True)
 
 
 @pytest.fixture

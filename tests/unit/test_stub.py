@@ -9,12 +9,15 @@ from layerdoit.cargo import lock as lockfile
 from layerdoit.cargo import manifest, stub
 from layerdoit.cargo.selection import Selection
 from layerdoit.core.errors import WorkspaceError
+from tests.support.files import write
+from tests.support.lockfile import entry
+from tests.support.lockfile import external as of_crates_io
+from tests.support.lockfile import lockfile as lock_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-INDEX = "registry+https://github.com/rust-lang/crates.io-index"
 MAIN = "fn main() {}"
 
 
@@ -22,19 +25,9 @@ def package(name: str, body: str = "", head: str = "", version: str = "0.1.0") -
     return f'[package]\nname = "{name}"\nversion = "{version}"\nedition = "2021"\n{head}\n{body}\n'
 
 
-def entry(name: str, version: str, *dependencies: str, source: str | None = INDEX) -> str:
-    lines = [f'[[package]]\nname = "{name}"\nversion = "{version}"']
-    lines += [f'source = "{source}"\nchecksum = "{name}{version}"'] if source else []
-    lines += ["dependencies = [", *(f' "{item}",' for item in dependencies), "]"] if dependencies else []
-    return "\n".join(lines) + "\n\n"
-
-
 def made(root: Path, files: Mapping[str, str], *selected: str) -> tuple[stub.Stub, dict[str, Any]]:
     """The stub of a tree, and its TOML files parsed."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write(root, files)
     ws = manifest.load(root)
     result = stub.make(ws, lockfile.load(root), Selection(selected, ()))
     return result, {name: tomllib.loads(text.decode()) for name, text in result.files.items() if name.endswith(".toml")}
@@ -47,8 +40,9 @@ def workspace(**more: str) -> dict[str, str]:
         '[workspace.lints.rust]\nunused = "deny"\n'
         '[profile.release]\nlto = true\n[profile.release.package.core]\nopt-level = 3\n'
         '[profile.release.package.serde]\nopt-level = 1\n',
-        "Cargo.lock": "version = 4\n\n" + entry("api", "0.1.0", "core", "serde", source=None)
-        + entry("core", "0.1.0", source=None) + entry("serde", "1.0.0"),
+        "Cargo.lock": lock_text(
+            entry("api", needs=["core", "serde"]), entry("core"), of_crates_io("serde", "1.0.0", "aa")
+        ),
         "crates/api/Cargo.toml": package(
             "api",
             '[features]\ndefault = ["serde/rc"]\n[dependencies]\nserde.workspace = true\n'
@@ -134,12 +128,13 @@ def test_a_root_package_stays_at_the_root(tmp_path: Path) -> None:
 
 
 def patched(*, external: bool) -> dict[str, str]:
-    user = entry("outer", "1.0.0", "inner") if external else entry("outer", "1.0.0")
+    user = of_crates_io("outer", "1.0.0", "aa", ["inner"] if external else [])
     return {
         "Cargo.toml": '[workspace]\nmembers = ["app", "base"]\n[workspace.package]\nversion = "7.0.0"\n'
         '[workspace.dependencies]\nbase = { path = "base" }\n[patch.crates-io]\ninner = { path = "patches/inner" }\n',
-        "Cargo.lock": "version = 4\n\n" + entry("app", "0.1.0", "inner", "outer", source=None)
-        + entry("base", "0.1.0", source=None) + entry("inner", "2.3.0", "base", source=None) + user,
+        "Cargo.lock": lock_text(
+            entry("app", needs=["inner", "outer"]), entry("base"), entry("inner", "2.3.0", ["base"]), user
+        ),
         "app/Cargo.toml": package("app", '[dependencies]\ninner = "2"\nouter = "1"'),
         "base/Cargo.toml": package("base"),
         "base/src/lib.rs": "",

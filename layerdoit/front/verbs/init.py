@@ -122,7 +122,7 @@ def _as_json(looked: _Looked) -> Mapping[str, Any]:
 def _changes(found: Found, proposed: Proposal, start: Path) -> tuple[list[Change], list[str]]:
     """The files to write, and those that are as they should be. An existing layerdoit.yaml is never written."""
     from layerdoit.config import FILE
-    from layerdoit.front.table import TASKS
+    from layerdoit.front.task_table import TASKS
     from layerdoit.init import write
 
     changes, ready = [], []

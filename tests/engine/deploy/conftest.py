@@ -16,7 +16,7 @@ from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.settings import DeploySettings
 from tests.engine.deploy.cycling import Make
 from tests.engine.static_program import program
-from tests.ports import PORT
+from tests.support.ports import PORT
 
 SERVER = r"""
 use std::{env, io::{Read, Write}, net::{TcpListener, TcpStream}, process::exit, thread, time::Duration};

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.engine.deploy.cycling import Make, ask, go, names
-from tests.ports import PORT
+from tests.support.ports import PORT
 
 DRIVER = """
 import os, signal, sys

@@ -12,7 +12,7 @@ from layerdoit.core.errors import ConfigError, DeployError, EngineError
 from layerdoit.deploy.provider import Release
 from layerdoit.engine.containers import Container, Containers, Spec
 from tests.engine.deploy.cycling import Make, ask, go, names
-from tests.ports import PORT
+from tests.support.ports import PORT
 
 
 def test_the_first_free_port_is_leased_and_kept(make: Make, image: str) -> None:

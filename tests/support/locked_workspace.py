@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,9 @@ from layerdoit.project import question
 from layerdoit.project.inputs import Inputs
 from layerdoit.project.project import Project
 from layerdoit.project.snapshot import Tree
+from tests.support.git import git
+from tests.support.lockfile import entry, external, lockfile
 
-SOURCE = "registry+https://github.com/rust-lang/crates.io-index"
 API = """\
 [package]
 name = "api"
@@ -62,19 +62,14 @@ LOCK: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 def lock(**changed: tuple[str, tuple[str, ...]] | None) -> str:
     """Cargo.lock with some packages changed; None: not there."""
-    packages = {**LOCK, **changed}
-    out = ["version = 4\n"]
-    for name, entry in sorted(packages.items()):
-        if entry is None:
-            continue
-        version, needs = entry
-        lines = ["[[package]]", f'name = "{name}"', f'version = "{version}"']
-        if name not in ("api", "core"):
-            lines += [f'source = "{SOURCE}"', f'checksum = "{f"{name}{version}".encode().hex():0<64.64}"']
-        if needs:
-            lines += ["dependencies = [", *(f' "{need}",' for need in needs), "]"]
-        out.append("\n".join(lines) + "\n")
-    return "\n".join(out)
+    entries = []
+    for name, package in {**LOCK, **changed}.items():
+        if package is not None:
+            version, needs = package
+            checksum = f"{f'{name}{version}'.encode().hex():0<64.64}"
+            local = name in ("api", "core")
+            entries.append(entry(name, version, needs) if local else external(name, version, checksum, needs))
+    return lockfile(*entries)
 
 
 @dataclass
@@ -105,11 +100,7 @@ class Tiny:
 
     def git(self, *words: str) -> str:
         """git in this workspace."""
-        command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-        command += ["-c", "protocol.file.allow=always", *words]
-        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return git(self.root, *words)
 
 
 def make(root: Path) -> Tiny:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
-from tests.ports import PORT
+from tests.support.ports import PORT
 
 MAIN = """\
 use std::{io::{Read, Write}, net::TcpListener};
@@ -76,11 +76,12 @@ class Result:
 
 @dataclass
 class Crate:
-    """A scratch copy of a Rust project with a dodo.py."""
+    """A scratch copy of a Rust project with a dodo.py. `python`: the one that runs doit."""
 
     folder: Path
     name: str
     env: dict[str, str] = field(default_factory=dict)
+    python: str = sys.executable
 
     def doit(
         self,
@@ -89,7 +90,7 @@ class Crate:
         before: tuple[str, ...] = (),
         stdout: int = subprocess.PIPE,
     ) -> Result:
-        argv = [*before, sys.executable, "-m", "doit", *words]
+        argv = [*before, self.python, "-m", "doit", *words]
         environment = {**os.environ, **self.env, **(env or {})}
         # Pipes, and nothing to read from, as in a script.
         done = subprocess.run(

@@ -6,15 +6,17 @@ What lies in its folder `files` is given to everybody.
 from __future__ import annotations
 
 import base64
-import http.server
 import os
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.support.files import write
+from tests.support.git import git
+from tests.support.server import Handler, TcpServer, running
 
 
 @dataclass
@@ -29,21 +31,13 @@ class GitServer:
     def commit(self, name: str, files: Mapping[str, str], modules: Mapping[str, str] | None = None) -> str:
         """A repository of one commit; its id. `modules`: folder -> commit of a submodule that `.gitmodules` names."""
         root = self.folder / name
-        for path, text in files.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text)
-
-        def git(*words: str) -> str:
-            who = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
-            done = subprocess.run(["git", *who, *words], cwd=root, capture_output=True, text=True, check=True)
-            return done.stdout.strip()
-
-        git("init", "--quiet", "--initial-branch", "main")
-        git("add", ".")
+        write(root, files)
+        git(root, "init", "--quiet", "--initial-branch", "main")
+        git(root, "add", ".")
         for path, commit in (modules or {}).items():
-            git("update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
-        git("commit", "--quiet", "--message", "one")
-        return git("rev-parse", "HEAD")
+            git(root, "update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
+        git(root, "commit", "--quiet", "--message", "one")
+        return git(root, "rev-parse", "HEAD")
 
 
 @contextmanager
@@ -52,16 +46,16 @@ def serving(address: str, login: str) -> Iterator[GitServer]:
     programs = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
     wanted = "Basic " + base64.b64encode(login.encode()).decode()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Backend(Handler):
+        def get(self) -> None:
             if self.path.startswith("/files/"):
-                self._answer(200, {}, (Path(folder) / self.path.lstrip("/")).read_bytes())
+                self.answer(200, (Path(folder) / self.path.lstrip("/")).read_bytes())
                 return
             logged_in = self.headers.get("Authorization") == wanted
             served.asked.append(logged_in)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if not logged_in:
-                self._answer(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
+                self.answer(401, headers={"WWW-Authenticate": 'Basic realm="git"'})
                 return
             path, _, query = self.path.partition("?")
             environment = {
@@ -80,30 +74,11 @@ def serving(address: str, login: str) -> Iterator[GitServer]:
             said = subprocess.run(command, input=body, env=environment, capture_output=True, check=True).stdout
             head, _, content = said.partition(b"\r\n\r\n")
             headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
-            self._answer(int(headers.pop("Status", "200").split()[0]), headers, content)
+            self.answer(int(headers.pop("Status", "200").split()[0]), content, headers)
 
-        def do_POST(self) -> None:
-            self.do_GET()
+        post = get
 
-        def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer((address, 0), Handler)
-    with tempfile.TemporaryDirectory(prefix="layerdoit-git-") as folder:
+    server = TcpServer((address, 0), Backend)
+    with tempfile.TemporaryDirectory(prefix="layerdoit-git-") as folder, running(server):
         served = GitServer(f"{address}:{server.server_port}", Path(folder), login)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield served
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        yield served
