@@ -171,10 +171,10 @@ def _advised(project: Project, step: Step, error: BuildError) -> BuildError:
 
 def _lagging(project: Project) -> LayerdoitError | None:
     """What Cargo.lock lacks of the manifests."""
-    from layerdoit.cargo import lock
+    from layerdoit.cargo import lock_drift
 
     try:
-        lock.check(project.workspace, project.lock)
+        lock_drift.check(project.workspace, project.lock)
     except LayerdoitError as error:
         return error
     return None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from layerdoit.cargo import lock as lockfile
-from layerdoit.cargo import manifest, stub
+from layerdoit.cargo import lock_drift, manifest, stub
 from layerdoit.cargo.selection import Selection, select
 
 if TYPE_CHECKING:
@@ -431,7 +431,7 @@ def make_real(case: str, world: World, top: Path) -> Path:
 def write_stub(root: Path, top: Path, selection: Selection | None) -> tuple[Path, Selection]:
     """The stub workspace of `root` below `top`, as the deps layer sees it; returns its workspace root."""
     ws, lock = manifest.load(root), lockfile.load(root)
-    lockfile.check(ws, lock)
+    lock_drift.check(ws, lock)
     chosen = selection or select(ws)
     made = stub.make(ws, lock, chosen)
     for source, destination in made.copies:

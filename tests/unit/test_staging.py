@@ -273,7 +273,8 @@ def test_a_damaged_record_costs_time_only(place: Path, damage: bytes) -> None:
     (root / "b").write_bytes(b"two")
     stage(look(root), dest, tree=tree)
     check(root, dest, tree, {})
-    assert os.lstat(dest / "a") == before
+    after = os.lstat(dest / "a")
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_a_clock_set_back_still_gives_a_new_time(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
