@@ -1,7 +1,6 @@
 """What the deps layer depends on, as a readable listing: it keys the layer and explains its changes.
 
     inputs(ws, lock, selection, build) -> dict[str, str]     # sorted; see below
-    missing_from(lock, known) -> list[str]                   # locked packages that an index may not know yet
 
 Entries: "package serde" -> "1.0.219 c0ffee12"; "dependency api: tokio", "build-dependency api: cc [cfg(unix)]",
 "feature api: default", "kind api", "edition api", "build script api", "profile release", "patch crates-io: foo",
@@ -22,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from layerdoit.cargo import cargo_config, profiles, stub
 from layerdoit.cargo.discovery import relative
 from layerdoit.cargo.stub_closure import Closure, closure
+from layerdoit.config import secret_looking
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from layerdoit.cargo.lock import Lock, LockPackage
     from layerdoit.cargo.manifest import Dependency, Package, Workspace
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(
     r"^(RUST|CARGO_(BUILD|PROFILE|TARGET|ENCODED|INCREMENTAL)|(HOST_|TARGET_)?(CC|CXX|CFLAGS|CXXFLAGS|AR|LD)(_|$))"
 )
-_SECRET = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
 _PREFIX = {"normal": "", "build": "build-", "dev": "dev-"}
 
 
@@ -51,15 +50,6 @@ def inputs(ws: Workspace, lock: Lock, selection: Selection, build: BuildOptions)
     return {name: cargo_config.redact(out[name]) for name in sorted(out)}
 
 
-def missing_from(lock: Lock, known: Collection[str]) -> list[str]:
-    """External packages, as "name version", that are not in `known`.
-
-    A deps image was cooked with the lock of its day. Packages outside the closure of the selection may have come since:
-    an offline build needs them in the registry index all the same, so the index has to be refreshed first.
-    """
-    return sorted({f"{package.name} {package.version}" for package in lock.external} - set(known))
-
-
 def _options(build: BuildOptions) -> Iterator[tuple[str, str]]:
     yield "option profile", build.profile
     if build.features:
@@ -75,7 +65,7 @@ def _options(build: BuildOptions) -> Iterator[tuple[str, str]]:
 
 
 def _shown(name: str, value: str) -> str:
-    if _PLAIN.search(name) and not _SECRET.search(name):
+    if _PLAIN.search(name) and not secret_looking(name):
         return value
     return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:16]
 

@@ -10,6 +10,9 @@ from typing import Final
 SPAN: Final = "a span of time such as 90m, 12h, 7d or 2w"
 SIZE: Final = "a size such as 500MB or 20GB"
 
+LONGEST: Final = 1e9
+"""Seconds; nothing that was measured took more."""
+
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _POWERS: Final = "kMGTP"
 

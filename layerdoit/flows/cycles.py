@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from layerdoit.cache.levels import Going, Level
     from layerdoit.cache.usage import Usage
 
-_LAYERS = ("base", "deps", "app")
-
 
 # --- fast ------------------------------------------------------------------------------------------------------------
 
@@ -116,7 +114,7 @@ def anew(project: Project, deployment: Deployment, command: str, level: Level, *
         return False
     project.afresh.update(dict.fromkeys(layers, f"{command} builds it from nothing"))
     try:
-        _deployed(project, deployment, lambda: _built(project, _LAYERS), anew=True)
+        _deployed(project, deployment, lambda: _built(project, tuple(IMAGES)), anew=True)
     except BaseException:
         # What a failed attempt has left.
         leftovers.sweep(project)

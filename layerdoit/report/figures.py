@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from layerdoit.core.units import LONGEST
 from layerdoit.flows.summary import DEPLOYING
 from layerdoit.history import Figures, LayerRecord
 from layerdoit.history.medians import figures
@@ -24,8 +25,6 @@ STATUSES: Final[tuple[Status, ...]] = ("reused", "pulled", "built", "failed")
 SLOWEST: Final = 8
 MOMENTS: Final = 1e11
 """Seconds since 1970; in the year 5138."""
-LONGEST: Final = 1e9
-"""Seconds; nothing that was measured took more."""
 HALF: Final = 3
 """Fewer measurements in a half say nothing of a trend."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from layerdoit.core.units import LONGEST
 from layerdoit.report.change_kinds import Kind
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from layerdoit.report.figures import KindFigures
 
 PLAIN: Final = "plain"
-LONGEST: Final = 1e9
-"""Seconds; nothing that was measured took more."""
 COMMAND: Final = "doit layers bench --against plain"
 SCENARIOS: Final[Mapping[Kind, str]] = {
     "nothing": "nothing",

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from layerdoit.core.units import LONGEST
 from layerdoit.history.crates import Crate
 
 SHOWN: Final = 15
-LONGEST: Final = 1e9
-"""Seconds; nothing that was measured took more."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,8 @@ TOOL_DIRS = frozenset({".git", ".layerdoit", "node_modules", "__pycache__", ".ve
 FORCED = (
     "Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", ".cargo/config", ".cargo/config.toml",
 )  # fmt: skip
-_GIT = ["git", "-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false"]
+_PLAIN = ["-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false"]
 _LS = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-# Inside a git hook these point at one repository and would answer for every other one too.
-_GIT_ENVIRONMENT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 _SPECIAL = re.compile(r"[*?\[]")
 _TOOL_PART = re.compile(rf"(?:^|/)(?:{'|'.join(map(re.escape, sorted(TOOL_DIRS)))})(?:/|$)")
 _TOOL_FILE = re.compile(r"(?:^|/)(?:\.doit\.[^/]*|\.cargo/credentials(?:\.toml)?)$")
@@ -68,11 +66,8 @@ def raw_listing(place: Place, run: Runner, *, inside: bool = False) -> bytes:
     not initialised is no repository, and the one around it does not know its files.
     """
     if git.is_top(place.host) if inside else git.is_within(place.host):
-        argv = _GIT + _LS
-        if any(name in os.environ for name in _GIT_ENVIRONMENT):
-            argv = ["env", *(part for name in _GIT_ENVIRONMENT for part in ("-u", name)), *argv]
         try:
-            raw = run(argv, Path(place.host))
+            raw = run(git.command(*_PLAIN, *_LS), Path(place.host))
         except (ProcessError, FileNotFoundError):
             raw = None
         if raw is not None and _plausible(raw, place.host):

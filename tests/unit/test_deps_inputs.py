@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from layerdoit.cargo import lock as lockfile
 from layerdoit.cargo import manifest
-from layerdoit.cargo.deps_inputs import inputs, missing_from
+from layerdoit.cargo.deps_inputs import inputs
 from layerdoit.cargo.selection import BuildOptions, Selection
 
 if TYPE_CHECKING:
@@ -398,13 +398,6 @@ def test_secrets_are_not_listed(tmp_path: Path) -> None:
     assert "planted" not in str(found)
     assert found["config registries.mine"] == '{"index":"https://***@example.org/i"}'
     assert found["env DATABASE_URL"].startswith("sha256:")
-
-
-def test_missing_from(tmp_path: Path) -> None:
-    lock = lockfile.parse(FILES[LOCK])
-    known = {f"{item.name} {item.version}" for item in lock.external}
-    assert missing_from(lock, known) == []
-    assert missing_from(lock, known - {"rand 0.7.3"}) == ["rand 0.7.3"]
 
 
 def test_the_listing_is_sorted_and_the_same_elsewhere(tmp_path: Path) -> None:
