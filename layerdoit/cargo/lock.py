@@ -16,14 +16,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.cargo import cargo_config
-from layerdoit.cargo.inheritance import KINDS
 from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from layerdoit.cargo.manifest import Dependency, Package, Workspace
 
 MASKED = "0.0.0"
 # Formats 1 and 2 have no version line; the first keeps checksums in `[metadata]` and writes references in full.
@@ -160,39 +158,6 @@ def _entry(table: Mapping[str, Any], sums: Mapping[str, str]) -> LockPackage:
     name, version, source = str(table["name"]), str(table["version"]), table.get("source")
     checksum = table.get("checksum", sums.get(f"checksum {name} {version} ({source})"))
     return LockPackage(name, version, source, checksum, tuple(table.get("dependencies", ())), table.get("replace"))
-
-
-def check(ws: Workspace, lock: Lock) -> None:
-    """Say early and in one sentence what `cargo build --locked` would say late: the lockfile lags behind."""
-    for package in ws.packages.values():
-        entry = lock.local(package.name, package.version)
-        if entry is None:
-            if package.member:
-                raise _stale(ws, package, f"Cargo.lock does not have the package `{package.name}`")
-            continue
-        if entry.version != package.version:
-            what = f"Cargo.lock has {package.name} {entry.version}, but the manifest says {package.version}"
-            raise _stale(ws, package, what)
-        locked = {reference.partition(" ")[0] for reference in entry.dependencies}
-        for dependency in package.dependencies:
-            if package.member and dependency.path is None and dependency.package not in locked:
-                what = f"Cargo.lock does not have the dependency `{dependency.package}` of `{package.name}`"
-                raise _stale(ws, package, what, place_of(dependency))
-
-
-def place_of(dependency: Dependency) -> tuple[str, ...]:
-    """Where a manifest names a dependency, as `toml_lines` takes it."""
-    table = (KINDS[dependency.kind], dependency.name)
-    return table if dependency.target is None else ("target", dependency.target, *table)
-
-
-def _stale(ws: Workspace, package: Package, what: str, place: Sequence[str] = ()) -> WorkspaceError:
-    from layerdoit.cargo import toml_lines
-
-    hint = "run `cargo update --workspace` and commit Cargo.lock"
-    manifest = ws.root / package.dir / "Cargo.toml"
-    line = toml_lines.where(str(manifest), manifest.read_text(encoding="utf-8"), place) if place else str(manifest)
-    return WorkspaceError(what, where=line, hint=hint)
 
 
 def render(lock: Lock, masked: Collection[tuple[str, str]]) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.cargo.compiled_crates import Crate, built
+from layerdoit.cargo.semver import satisfies
 from layerdoit.cargo.suite import of_image
 from layerdoit.core.resources import data_dir
 
@@ -292,7 +293,7 @@ def _switched_on(rule: Mapping[str, Any], asked: Asked) -> bool | None:
 
 def _verdict(crate: Crate, rule: Mapping[str, Any], asked: Asked) -> bool | None:
     """Whether the rule's needs are certain (True), possible (False), or none (None)."""
-    if not fits(crate.package.version, rule.get("versions", "")) or asked.keys() & rule.get("unless_built", ()):
+    if not _fits(crate.package.version, rule.get("versions", "")) or asked.keys() & rule.get("unless_built", ()):
         return None
     if any(name in asked and asked[name][0].intersection(on) for name, on in rule.get("unless_asked", {}).items()):
         return None
@@ -335,21 +336,6 @@ def _need(
     return Need(crate.package.name, crate.package.version, build, run, why, certain, elsewhere)
 
 
-def fits(version: str, conditions: str) -> bool:
-    """Whether `1.2.3` fulfils all of `>=1, <2.5`; no condition always fits."""
-    have = _numbers(version)
-    for condition in filter(None, (part.strip() for part in conditions.split(","))):
-        found = re.fullmatch(r"(>=|<=|<|>|=)\s*([\d.]+)", condition)
-        if found is None:
-            raise ValueError(f"no version condition: {condition}")
-        wanted = _numbers(found[2])
-        order = (have > wanted) - (have < wanted)
-        if order not in {">=": (0, 1), "<=": (0, -1), "<": (-1,), ">": (1,), "=": (0,)}[found[1]]:
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    core = re.match(r"[\d.]*", version)
-    parts = [int(part) for part in (core[0] if core else "").split(".") if part.isdigit()]
-    return (*parts, 0, 0, 0)[:3]
+def _fits(version: str, conditions: str) -> bool:
+    """Whether a version fulfils all of `>=1, <2.5`; no condition always fits. Of a pre-release, its numbers count."""
+    return not conditions or satisfies(conditions, re.split(r"[-+]", version)[0]) is True

@@ -12,6 +12,8 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from layerdoit.config import secret_looking
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(
     r"^(RUST|CARGO_(BUILD|PROFILE|TARGET|ENCODED|INCREMENTAL)|(HOST_|TARGET_)?(CC|CXX|CFLAGS|CXXFLAGS|AR|LD)(_|$))"
 )
-_SECRET = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,6 @@ class Options:
 
 def shown(name: str, value: str) -> str:
     """The value of a variable as a key shows it: what may be secret is a digest."""
-    if _PLAIN.search(name) and not _SECRET.search(name):
+    if _PLAIN.search(name) and not secret_looking(name):
         return value
     return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:16]

@@ -51,10 +51,10 @@ def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
 
 def _lagging(inputs: Inputs) -> LayerdoitError | None:
     """What Cargo.lock lacks of the manifests."""
-    from layerdoit.cargo import lock
+    from layerdoit.cargo import lock_drift
 
     try:
-        lock.check(inputs.project.workspace, inputs.tree.lock)
+        lock_drift.check(inputs.project.workspace, inputs.tree.lock)
     except LayerdoitError as error:
         return error
     return None

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from layerdoit.config import reading
 from layerdoit.config.kinds import Kind, Node, boolean, repository_name, text
 from layerdoit.config.schema import (
-    LAYERS,
     Base,
     Config,
     Deploy,
@@ -26,6 +25,7 @@ from layerdoit.config.schema import (
 from layerdoit.config.values import secret_looking
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.prose import suggestion
+from layerdoit.layers.key import LAYERS
 
 __all__ = [
     "FILE",

@@ -51,8 +51,8 @@ from layerdoit.config.values import (
     TEXT,
     VARIABLE,
 )
+from layerdoit.layers.key import LAYERS
 
-LAYERS = ("base", "deps", "app")
 NO_TEXT: tuple[str, ...] = ()
 NO_ENV: Mapping[str, str] = {}
 

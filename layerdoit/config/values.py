@@ -19,7 +19,10 @@ from layerdoit.config.kinds import (
 )
 from layerdoit.core.prose import suggestion
 
-_CREDENTIAL = r"(?i)TOKEN(?!I[ZS])|PASSWORD|PASSWD|SECRET|GH_PAT|(^|_)PAT$|(_|API|ACCESS|PRIVATE)KEY(S?$|_)"
+_CREDENTIAL = (
+    r"(?i)TOKEN(?!I[ZS])|PASSWORD|PASSWD|(^|_)PASS(PHRASE)?($|_)|SECRET"
+    r"|GH_PAT|(^|_)PAT$|(_|API|ACCESS|PRIVATE)KEY(S?$|_)"
+)
 _LOGIN_IN_ADDRESS = r"://[^/\s:@]+:[^/\s@]+@"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 

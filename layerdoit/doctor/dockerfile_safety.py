@@ -12,7 +12,7 @@ from layerdoit.dockerfile import parse as syntax
 from layerdoit.dockerfile.parse import Dockerfile, Instruction
 from layerdoit.dockerfile.steps import Cargo, Step, root_image, steps
 from layerdoit.doctor.finding import Finding, Rule, rules
-from layerdoit.tree.listing import Patterns
+from layerdoit.tree.ignore_patterns import Patterns
 
 UNLOCKED = Rule(
     "df-unlocked",

@@ -25,10 +25,6 @@ class Graph:
     direct: Mapping[Node, tuple[str, ...]]
     needed_by: Mapping[Node, tuple[Node, ...]]
 
-    def knows(self, node: Node) -> bool:
-        """Whether the chosen packages reach it."""
-        return node in self.direct or node in self.needed_by
-
     def way(self, node: Node, wanted: Callable[[Node], bool]) -> list[Node] | None:
         """The shortest chain of packages from one that is wanted down to the node, both included."""
         seen = {node}

@@ -15,7 +15,7 @@ from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.engine import build_log
 from layerdoit.engine import images as engine_images
 from layerdoit.explain import naming, outside, sides
-from layerdoit.layers.key import ORDER, TAG_DIGITS
+from layerdoit.layers.key import LAYERS, ORDER, TAG_DIGITS
 from layerdoit.layers.key import tag as keyed
 from layerdoit.project import commits
 
@@ -263,7 +263,6 @@ def layer_of(words: list[str]) -> str | None:
     """The LAYER of the command line: base, deps or app; None for all."""
     if not words:
         return None
-    valid = ("base", "deps", "app")
-    if len(words) > 1 or words[0] not in valid:
-        raise ConfigError(f'"{" ".join(words)}" is no layer', hint=f"one of {', '.join(valid)}")
+    if len(words) > 1 or words[0] not in LAYERS:
+        raise ConfigError(f'"{" ".join(words)}" is no layer', hint=f"one of {', '.join(LAYERS)}")
     return words[0]

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from layerdoit.cache.usage import Usage
     from layerdoit.flows.session import Session
 
-_LAYERS = ("base", "deps", "app")
-
 
 # --- fast ------------------------------------------------------------------------------------------------------------
 
@@ -140,7 +138,7 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
         return False
     session.build_from_scratch(dict.fromkeys(layers, command))
     try:
-        _deployed(session, provider, lambda: _built(session, _LAYERS), anew=True)
+        _deployed(session, provider, lambda: _built(session, tuple(IMAGES)), anew=True)
     except BaseException:
         # What a failed attempt has left.
         sweep(session)

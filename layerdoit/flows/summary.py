@@ -104,7 +104,7 @@ def _hits(layers: Iterable[LayerRecord]) -> list[str]:
         name = "base" if layer.layer in IMAGES["base"] else layer.layer
         if found.get(name, "reuse") == "reuse":
             found[name] = layer.action
-    return [f"{name} {_DONE[found[name]]}" for name in ("base", "deps", "app") if name in found]
+    return [f"{name} {_DONE[found[name]]}" for name in IMAGES if name in found]
 
 
 def _row(phase: Phase) -> str:

@@ -121,7 +121,7 @@ def project_root(start: Path) -> Path:
 
 def look(root: Path) -> Found:
     """Look at the Rust project in `root`."""
-    from layerdoit.cargo import lock, manifest, native, selection
+    from layerdoit.cargo import lock, lock_drift, manifest, native, selection
     from layerdoit.config import FILE
     from layerdoit.init import builds
     from layerdoit.tree import git
@@ -146,7 +146,7 @@ def look(root: Path) -> Found:
     needs: tuple[Need, ...] = ()
     unknown: tuple[str, ...] = ()
     try:
-        lock.check(workspace, locked)
+        lock_drift.check(workspace, locked)
         chosen = selection.select(workspace, packages, bins, options)
         needs = native.needed(workspace, locked, chosen, options, suites.build, suites.run)
         unknown = native.unknown(workspace, locked, chosen, options)

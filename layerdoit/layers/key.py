@@ -14,6 +14,8 @@ ORDER: Final[tuple[Layer, ...]] = ("base", "runtime", "deps", "app")
 """All images; what each is made from stands before it."""
 IMAGES: Final[Mapping[str, tuple[Layer, ...]]] = {"base": ("base", "runtime"), "deps": ("deps",), "app": ("app",)}
 """The images of each layer as a user counts them: base stands for builder and runtime."""
+LAYERS: Final = tuple(IMAGES)
+"""The layers as a user counts them, the lowest first."""
 
 # Twelve hexadecimal digits in a tag; the full key stands in a label.
 TAG_DIGITS = 12

@@ -21,8 +21,6 @@ from layerdoit.core import process
 from layerdoit.core.errors import LayerdoitError, ProcessError
 from layerdoit.tree import git
 
-# Inside a git hook these point at one repository and would answer for every other one too.
-_CLEAN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 _FORM = "--format=%H%x00%s%x00%cs"
 _LINK = re.compile(rb"160000 ([0-9a-f]+) 0\t(.+)", re.DOTALL)
 
@@ -102,11 +100,11 @@ def _lay(source: Path, sha: str, tree: Path, prefix: str) -> list[str]:
     tree.mkdir(parents=True, exist_ok=True)
     form = "sha1" if len(sha) == 40 else "sha256"
     _git(tree, "init", "--quiet", "--template=", f"--object-format={form}")
-    index = f"GIT_INDEX_FILE={tree / '.git/index'}"
-    _git(source, "read-tree", sha, env=index)
-    _git(source, "checkout-index", "--all", "--quiet", f"--prefix={tree}/", env=index)
+    index = tree / ".git/index"
+    _git(source, "read-tree", sha, index=index)
+    _git(source, "checkout-index", "--all", "--quiet", f"--prefix={tree}/", index=index)
     notes = []
-    for entry in _git(source, "ls-files", "--stage", "-z", env=index).split(b"\0"):
+    for entry in _git(source, "ls-files", "--stage", "-z", index=index).split(b"\0"):
         if (link := _LINK.fullmatch(entry)) is None:
             continue
         path, wanted = os.fsdecode(link[2]), link[1].decode()
@@ -135,7 +133,7 @@ def _lent(root: Path, place: Path) -> list[str]:
     return [f"the commit has no {configuration.FILE}: it is read with the present one"]
 
 
-def _git(cwd: Path, *words: str, env: str | None = None) -> bytes:
-    unset = [part for name in _CLEAN if name in os.environ for part in ("-u", name)]
-    prefix = ["env", *unset, *([env] if env else [])] if unset or env else []
-    return process.capture_quick([*prefix, "git", *words], cwd)
+def _git(cwd: Path, *words: str, index: Path | None = None) -> bytes:
+    """`index`: another one than that of the checkout."""
+    environment = {"GIT_INDEX_FILE": str(index)} if index else {}
+    return process.capture_quick(git.command(*words, environment=environment), cwd)

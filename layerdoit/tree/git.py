@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,22 @@ from typing import Final
 _HEADS: Final = "refs/heads/"
 # What stands in HEAD where references are kept in a table; no branch can be called so.
 _TABLE: Final = ".invalid"
+# Inside a git hook these point at one repository and would answer for every other one too.
+_OF_A_HOOK: Final = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+)
+
+
+def command(*words: str, environment: Mapping[str, str] | None = None) -> list[str]:
+    """How to run git so that it looks at the folder that it is run in. `environment`: what it gets besides."""
+    unset = [part for name in _OF_A_HOOK if name in os.environ for part in ("-u", name)]
+    given = [f"{name}={value}" for name, value in (environment or {}).items()]
+    return [*(["env", *unset, *given] if unset or given else []), "git", *words]
 
 
 @dataclass(frozen=True)

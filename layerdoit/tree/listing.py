@@ -10,6 +10,7 @@ from pathlib import Path
 
 from layerdoit.core.errors import ProcessError, WorkspaceError
 from layerdoit.tree import git
+from layerdoit.tree.ignore_patterns import GitIgnore, Patterns, ignored
 
 Runner = Callable[[list[str], Path], bytes]
 
@@ -19,10 +20,8 @@ TOOL_DIRS = frozenset({".git", ".layerdoit", "node_modules", "__pycache__", ".ve
 FORCED = (
     "Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", ".cargo/config", ".cargo/config.toml",
 )  # fmt: skip
-_GIT = ["git", "-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false"]
+_PLAIN = ["-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false"]
 _LS = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-# Inside a git hook these point at one repository and would answer for every other one too.
-_GIT_ENVIRONMENT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 _SPECIAL = re.compile(r"[*?\[]")
 _TOOL_PART = re.compile(rf"(?:^|/)(?:{'|'.join(map(re.escape, sorted(TOOL_DIRS)))})(?:/|$)")
 _TOOL_FILE = re.compile(r"(?:^|/)(?:\.doit\.[^/]*|\.cargo/credentials(?:\.toml)?)$")
@@ -67,11 +66,8 @@ def raw_listing(place: Place, run: Runner, *, inside: bool = False) -> bytes:
     not initialised is no repository, and the one around it does not know its files.
     """
     if git.is_top(place.host) if inside else git.is_within(place.host):
-        argv = _GIT + _LS
-        if any(name in os.environ for name in _GIT_ENVIRONMENT):
-            argv = ["env", *(part for name in _GIT_ENVIRONMENT for part in ("-u", name)), *argv]
         try:
-            raw = run(argv, Path(place.host))
+            raw = run(git.command(*_PLAIN, *_LS), Path(place.host))
         except (ProcessError, FileNotFoundError):
             raw = None
         if raw is not None and _plausible(raw, place.host):
@@ -145,140 +141,9 @@ class Filter:
         return self._exclude.match(rel)
 
 
-class Patterns:
-    """Patterns with the meaning they have in `.dockerignore`: the last that matches the path or a parent decides."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._groups: list[tuple[bool, re.Pattern[str]]] = []
-        runs: list[tuple[bool, list[str]]] = []
-        for line in lines:
-            text = line.strip()
-            drop = not text.startswith("!")
-            text = text.removeprefix("!").strip()
-            if not text:
-                continue
-            text = os.path.normpath(text).lstrip("/")
-            if text in (".", ""):
-                continue
-            if not runs or runs[-1][0] != drop:
-                runs.append((drop, []))
-            runs[-1][1].append(_regex(text, docker=True))
-        for drop, alternatives in runs:
-            try:
-                self._groups.append((drop, re.compile(f"(?:{'|'.join(alternatives)})(?:/.*)?", re.DOTALL)))
-            except re.error as error:
-                raise WorkspaceError(f"a pattern for leaving sources out is malformed: {error}") from error
-
-    def match(self, path: str) -> bool:
-        for drop, pattern in reversed(self._groups):
-            if pattern.fullmatch(path):
-                return drop
-        return False
-
-
-def _regex(glob: str, *, docker: bool) -> str:
-    """A glob as a regular expression; `**` in the middle of a name crosses folders for docker, not for git."""
-    out, i, end = "", 0, len(glob)
-    while i < end:
-        char = glob[i]
-        if glob.startswith("**", i):
-            part, i = _stars(glob, i, docker)
-            out += part
-            continue
-        i += 1
-        if char == "*":
-            out += "[^/]*"
-        elif char == "?":
-            out += "[^/]"
-        elif char == "[" and (close := _class_end(glob, i)) > 0:
-            body = glob[i:close]
-            negated = body.startswith("^") or (not docker and body.startswith("!"))
-            escaped = re.sub(r"([\[&~|])", r"\\\1", body[1:] if negated else body)
-            escaped = "\\" + escaped if escaped.startswith("]") else escaped
-            out += f"(?!/)[{'^' if negated else ''}{escaped}]"
-            i = close + 1
-        elif char == "\\" and i < end:
-            out += re.escape(glob[i])
-            i += 1
-        else:
-            out += re.escape(char)
-    return out
-
-
-def _stars(glob: str, i: int, docker: bool) -> tuple[str, int]:
-    j = i
-    while j < len(glob) and glob[j] == "*":
-        j += 1
-    bounded = (i == 0 or glob[i - 1] == "/") and (j == len(glob) or glob[j] == "/") and j - i == 2
-    if not docker and not bounded:
-        return "[^/]*", j
-    if j == len(glob):
-        return (".*" if docker else ".+"), j
-    return "(?:.*/)?", j + 1 if glob[j] == "/" else j
-
-
-def _class_end(glob: str, i: int) -> int:
-    """Position of the `]` that ends the class whose body begins at i; a `]` in first place is literal."""
-    j = i + 1 if glob[i : i + 1] in ("^", "!") else i
-    j += 1
-    while j < len(glob):
-        if glob[j] == "\\":
-            j += 1
-        elif glob[j] == "]":
-            return j
-        j += 1
-    return -1
-
-
-class _GitIgnore:
-    """One `.gitignore`: says yes, no or nothing about a path below its folder."""
-
-    def __init__(self, base: str, text: str) -> None:
-        self.base = len(base)
-        self._rules: list[tuple[bool, bool, re.Pattern[str]]] = []
-        for line in text.splitlines():
-            rule = self._parse(line)
-            if rule is not None:
-                self._rules.append(rule)
-        self._rules.reverse()
-
-    @staticmethod
-    def _parse(line: str) -> tuple[bool, bool, re.Pattern[str]] | None:
-        line = re.sub(r"(?<!\\) +$", "", line)
-        ignore = not line.startswith("!")
-        line = line.removeprefix("!") if not ignore else line
-        if not line or line.startswith("#"):
-            return None
-        only_dirs = line.endswith("/")
-        line = line.rstrip("/") if only_dirs else line
-        anchored = "/" in line
-        try:
-            pattern = re.compile(
-                ("" if anchored else "(?:.*/)?") + _regex(line.removeprefix("/"), docker=False), re.DOTALL
-            )
-        except re.error:
-            return None  # git ignores a malformed pattern, too
-        return ignore, only_dirs, pattern
-
-    def verdict(self, path: str, is_dir: bool) -> bool | None:
-        inner = path[self.base :]
-        for ignore, only_dirs, pattern in self._rules:
-            if (is_dir or not only_dirs) and pattern.fullmatch(inner):
-                return ignore
-        return None
-
-
-def _ignored(rules: Sequence[_GitIgnore], path: str, is_dir: bool) -> bool:
-    for rule in reversed(rules):
-        verdict = rule.verdict(path, is_dir)
-        if verdict is not None:
-            return verdict
-    return False
-
-
 def walk(host: str) -> Iterator[str]:
     """Files and symbolic links below a folder that no `.gitignore` on the way names."""
-    stack: list[tuple[str, tuple[_GitIgnore, ...]]] = [("", ())]
+    stack: list[tuple[str, tuple[GitIgnore, ...]]] = [("", ())]
     while stack:
         folder, rules = stack.pop()
         try:
@@ -292,10 +157,10 @@ def walk(host: str) -> Iterator[str]:
         if folder and "CACHEDIR.TAG" in names:
             continue
         if ".gitignore" in names:
-            rules = (*rules, _GitIgnore(folder, _text(os.path.join(host, folder, ".gitignore"))))
+            rules = (*rules, GitIgnore(folder, _text(os.path.join(host, folder, ".gitignore"))))
         for entry in entries:
             path, is_dir = folder + entry.name, entry.is_dir(follow_symlinks=False)
-            if entry.name in TOOL_DIRS or _ignored(rules, path, is_dir):
+            if entry.name in TOOL_DIRS or ignored(rules, path, is_dir):
                 continue
             if is_dir:
                 stack.append((path + "/", rules))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from layerdoit.cargo import lock as lockfile
-from layerdoit.cargo import manifest, stub
+from layerdoit.cargo import lock_drift, manifest, stub
 from layerdoit.cargo.selection import Selection, select
 
 CARGO: Final = shutil.which("cargo")
@@ -41,7 +41,7 @@ def real_environment() -> dict[str, str]:
 def write_stub(root: Path, top: Path, selection: Selection | None) -> tuple[Path, Selection]:
     """The stub workspace of `root` below `top`, as the deps layer sees it; returns its workspace root."""
     ws, lock = manifest.load(root), lockfile.load(root)
-    lockfile.check(ws, lock)
+    lock_drift.check(ws, lock)
     chosen = selection or select(ws)
     made = stub.make(ws, lock, chosen)
     for source, destination in made.copies:

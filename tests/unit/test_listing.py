@@ -12,12 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from layerdoit.core.errors import ProcessError, WorkspaceError
-from layerdoit.tree.listing import Filter, Patterns, Place, decode, included, places, raw_listing, walk
+from layerdoit.tree.ignore_patterns import Patterns
+from layerdoit.tree.listing import Filter, Place, decode, included, places, raw_listing, walk
 
 PATHS = ("a", "b.log", "d/a", "d/b.log", "d/e/a", "d/e/b.log", "foo/a", "d/foo/a", "x[1]", "d/ab")
 RULES = (
     "*.log", "!b.log", "a", "/a", "d/", "d/*", "!d/e", "!d/e/", "**/foo", "foo/**", "d/**/a", "a*", "?",
     "[ab]", "[!a]", "x\\[1\\]", "# comment", "", "e/a", "/d/e/*", "!/d/e/a", "a ", "d**b.log",
+    "\\", "!", "/", "[", "[z-a]", "a\\", "***", "[]ab]", "[[]", "\\!a", "\\#", "foo/", "x[[]1]", "d/e/", "!*/", "*/a",
 )  # fmt: skip
 
 
@@ -32,7 +34,7 @@ def place(root: Path) -> Place:
     return Place("", str(root), "")
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(top=st.lists(st.sampled_from(RULES), max_size=4), inner=st.lists(st.sampled_from(RULES), max_size=3))
 def test_the_walk_agrees_with_git(tmp_path: Path, top: list[str], inner: list[str]) -> None:
     root = tmp_path / "ws"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from layerdoit.cargo import lock as lockfile
-from layerdoit.cargo import manifest, stub
+from layerdoit.cargo import lock_drift, manifest, stub
 from layerdoit.cargo.selection import Selection
 from layerdoit.core.errors import WorkspaceError
 from tests.support.files import write
@@ -220,7 +220,7 @@ def test_profile_overrides_of_local_packages(spec: str, tmp_path: Path) -> None:
 def test_a_lagging_lockfile_is_named(tmp_path: Path) -> None:
     made(tmp_path, workspace(), "api")
     ws, lock = manifest.load(tmp_path), lockfile.load(tmp_path)
-    lockfile.check(ws, lock)
+    lock_drift.check(ws, lock)
     for old, new, says in [
         ('"0.1.0"', '"0.2.0"', "has api 0.1.0, but the manifest says 0.2.0"),
         ('name = "api"', 'name = "apx"', "does not have the package `apx`"),
@@ -230,5 +230,5 @@ def test_a_lagging_lockfile_is_named(tmp_path: Path) -> None:
         before = path.read_text()
         path.write_text(before.replace(old, new, 1))
         with pytest.raises(WorkspaceError, match=says):
-            lockfile.check(manifest.load(tmp_path), lock)
+            lock_drift.check(manifest.load(tmp_path), lock)
         path.write_text(before)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layerdoit.cargo import lock as locks
-from layerdoit.cargo import manifest, stub
+from layerdoit.cargo import lock_drift, manifest, stub
 from layerdoit.cargo.selection import Selection
 from tests.support.files import write
 from tests.support.lockfile import entry, external, lockfile
@@ -107,7 +107,7 @@ def made(members: tuple[Member, ...]) -> stub.Stub:
     with tempfile.TemporaryDirectory(prefix="layerdoit-stub-") as folder:
         root = write(Path(folder) / "ws", files(members))
         ws, lock = manifest.load(root), locks.load(root)
-        locks.check(ws, lock)
+        lock_drift.check(ws, lock)
         return stub.make(ws, lock, Selection(tuple(f"m{number}" for number in range(len(members))), ()))
 
 

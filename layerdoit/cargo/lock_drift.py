@@ -1,0 +1,117 @@
+"""Where Cargo.lock lags behind the manifests: what `cargo build --locked` would refuse, as far as the texts tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
+
+from layerdoit.cargo.inheritance import KINDS
+from layerdoit.cargo.semver import satisfies
+from layerdoit.cargo.toml_lines import where
+from layerdoit.core.errors import WorkspaceError
+from layerdoit.core.prose import listed
+
+if TYPE_CHECKING:
+    from layerdoit.cargo.lock import Lock, LockPackage
+    from layerdoit.cargo.manifest import Dependency, Package, Workspace
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One difference. `file`: relative to the workspace; `place`: where in that manifest, () for the whole file."""
+
+    what: str
+    file: str
+    place: tuple[str, ...] = ()
+
+    def where(self, ws: Workspace) -> str:
+        """The file, with its line if it has one."""
+        if not self.place:
+            return self.file
+        try:
+            return where(self.file, (ws.root / self.file).read_text(encoding="utf-8"), self.place)
+        except (OSError, UnicodeDecodeError):
+            return self.file
+
+
+def check(ws: Workspace, lock: Lock) -> None:
+    """Say early and in one sentence what `cargo build --locked` would say late."""
+    for drift in drifts(ws, lock):
+        raise WorkspaceError(
+            drift.what,
+            where=str(ws.root / drift.where(ws)),
+            hint="run `cargo update --workspace` and commit Cargo.lock",
+        )
+
+
+def drifts(ws: Workspace, lock: Lock) -> Iterator[Drift]:
+    """Every difference, package by package."""
+    for package in ws.packages.values():
+        entry = lock.local(package.name, package.version)
+        if entry is None:
+            if package.member:
+                yield Drift(f"Cargo.lock does not have the package `{package.name}`", _manifest(package))
+        elif entry.version != package.version:
+            what = f"Cargo.lock has {package.name} {entry.version}, but the manifest says {package.version}"
+            yield Drift(what, _manifest(package), ("package", "version"))
+        elif package.member:
+            yield from _dependencies(ws, lock, package, entry)
+    known = {package.name for package in ws.packages.values()}
+    gone = sorted({package.name for package in lock.packages if package.source is None and package.name not in known})
+    if gone:
+        yield Drift(f"Cargo.lock still has {listed(gone)}, which the workspace no longer has", "Cargo.lock")
+
+
+def _manifest(package: Package) -> str:
+    return f"{package.dir}/Cargo.toml".removeprefix("./")
+
+
+def _dependencies(ws: Workspace, lock: Lock, package: Package, entry: LockPackage) -> Iterator[Drift]:
+    locked: dict[str, list[LockPackage]] = {}
+    for reference in entry.dependencies:
+        found = lock.find(reference)
+        locked.setdefault(reference.partition(" ")[0], []).extend([found] if found else [])
+    wanted = {dependency.package for dependency in package.dependencies}
+    for dependency in package.dependencies:
+        if dependency.package == package.name:
+            continue
+        what = None
+        if dependency.package not in locked:
+            what = f"Cargo.lock does not have the dependency `{dependency.package}` of `{package.name}`"
+        elif problem := _unfit(ws, dependency, locked[dependency.package]):
+            what = f"`{package.name}` asks for {problem}"
+        if what:
+            yield Drift(what, _manifest(package), _place_of(dependency))
+    extra = sorted(name for name in locked if name not in wanted)
+    if extra:
+        what = f"Cargo.lock says that `{package.name}` depends on {listed(extra)}, its manifest does not"
+        yield Drift(what, _manifest(package))
+
+
+def _unfit(ws: Workspace, dependency: Dependency, locked: list[LockPackage]) -> str | None:
+    """What is asked for and not locked. Several locked versions of one name: one of them has to fit."""
+    if dependency.path is not None or not locked:
+        return None
+    versions = ", ".join(package.version for package in locked)
+    requirement = dependency.spec.get("version")
+    if isinstance(requirement, str):
+        fits = [satisfies(requirement, package.version) for package in locked]
+        if not any(fit is None or fit for fit in fits):
+            return f"{dependency.package} {requirement}, but Cargo.lock has {versions}"
+    patched = {name for table in ws.manifest.get("patch", {}).values() for name in table}
+    address = dependency.spec.get("git")
+    if isinstance(address, str) and dependency.package not in patched and dependency.name not in patched:
+        sources = [package.source or "" for package in locked]
+        for kind in ("rev", "tag", "branch"):
+            point = dependency.spec.get(kind)
+            if isinstance(point, str) and not any(f"{kind}={quote_plus(point)}" in source for source in sources):
+                return f"{dependency.package} at {kind} {point}, which Cargo.lock does not have"
+    return None
+
+
+def _place_of(dependency: Dependency) -> tuple[str, ...]:
+    """Where a manifest names a dependency, as `toml_lines` takes it."""
+    table = (KINDS[dependency.kind], dependency.name)
+    return table if dependency.target is None else ("target", dependency.target, *table)
