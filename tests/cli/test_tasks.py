@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from typing import Any
 
 import pytest
 
@@ -240,17 +241,23 @@ def test_parallel_runs(two: Crate) -> None:
         assert two.serves() == f"first text{''.join(f' and {n} in parallel' for n in range(number + 1))}"
 
 
-def test_a_process_that_did_not_build_deploys_what_others_built(crate: Crate) -> None:
-    crate.edit("src/main.rs", "first text", "text of many")
-    assert "s: compiled" in crate.doit("-n", "5", "cycle_fast").ok().out
-    assert crate.serves() == "text of many"
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_a_process_that_did_not_build_deploys_what_others_built(crate: Crate, start: str) -> None:
+    """However the processes of `doit -n` start, they work on one run: one image, one row of history."""
+    crate.write("dodo.py", f"import multiprocessing as mp\nmp.set_start_method('{start}', force=True)\n{DODO}")
+    before = recorded(crate)
+    crate.edit("src/main.rs", "first text", f"text of many, {start}")
+    assert crate.doit("-n", "5", "cycle_fast").ok().out.count("s: compiled") == 1
+    assert crate.serves() == f"text of many, {start}"
+    (run,) = recorded(crate)[len(before) :]
+    assert run["asked"] == "cycle_fast"
+    assert run["layers"]["app"]["action"] == "build"
+    assert "swap" in run["phases"] or "start" in run["phases"]
 
 
-def test_parallel_runs_where_processes_are_not_forked(crate: Crate) -> None:
-    crate.write("dodo.py", f"import multiprocessing as mp\nmp.set_start_method('spawn', force=True)\n{DODO}")
-    crate.edit("src/main.rs", "first text", "spawned text")
-    assert "s: compiled" in crate.doit("-n", "2", "cycle_fast").ok().out
-    assert crate.serves() == "spawned text"
+def recorded(crate: Crate) -> list[dict[str, Any]]:
+    """The runs in the history, the oldest first."""
+    return list(json.loads(crate.doit("layers", "history", "--json").ok().out)["runs"])
 
 
 def test_a_folder_that_is_not_there_is_named(plain: Crate) -> None:

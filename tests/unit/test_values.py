@@ -1,0 +1,288 @@
+"""The values that carry a run: one reading of a tree, the question about it, the engine, and the run itself."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit.core import process
+from layerdoit.core.errors import EngineError
+from layerdoit.core.platform import architecture, docker_name
+from layerdoit.engine import handle
+from layerdoit.engine.handle import Engine
+from layerdoit.flows.session import Session
+from layerdoit.layers.key import Spec
+from layerdoit.project import question
+from layerdoit.project.inputs import Inputs
+from layerdoit.project.project import Project
+from layerdoit.project.run import Run
+from layerdoit.project.snapshot import Tree
+from tests.support import locked_workspace
+from tests.support.files import write
+from tests.support.locked_workspace import Tiny
+from tests.support.server import Handler, serving
+
+PLATFORM = "linux/amd64"
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
+    """A workspace in a folder of a repository; no engine answers."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    return locked_workspace.make(tmp_path / "up" / "tiny")
+
+
+def inputs(root: Path) -> Inputs:
+    project = Project.open(root, {})
+    return Inputs(Tree(project), question.build(project, PLATFORM))
+
+
+def remember(found: Inputs) -> None:
+    found.tree.remember(PLATFORM, [(spec.layer, spec.key, spec.repository) for spec in found.specs])
+
+
+# --- the fast path ---------------------------------------------------------------------------------------------------
+
+
+def test_what_was_found_out_is_believed_while_nothing_changed(tree: Tiny) -> None:
+    found = inputs(tree.root)
+    remember(found)
+    answer = Tree(Project.open(tree.root, {})).remembered(PLATFORM)
+    assert answer is not None
+    assert [spec.key for spec in answer.layers()] == [spec.key for spec in found.specs]
+    assert Tree(Project.open(tree.root, {})).remembered("linux/arm64") is None
+    assert Tree(Project.open(tree.root, {"PROFILE": "release"})).remembered(PLATFORM) is None
+
+
+@pytest.mark.parametrize("more", ['targets = ["wasm32-wasip1"]', 'components = ["clippy"]'])
+def test_a_toolchain_file_above_the_project_counts_as_a_whole(tree: Tiny, more: str) -> None:
+    """It is no file of the tree, and the compiler that it names may stay the same."""
+    tree.replace("layerdoit.yaml", "toolchain: 1.95.0\n", "")
+    above = tree.root.parent / "rust-toolchain.toml"
+    above.write_text('[toolchain]\nchannel = "1.95.0"\n')
+    before = inputs(tree.root)
+    remember(before)
+    above.write_text(f'[toolchain]\nchannel = "1.95.0"\n{more}\n')
+    after = inputs(tree.root)
+    assert after.specs[0].key != before.specs[0].key
+    assert after.tree.remembered(PLATFORM) is None, "the last answer is about another base"
+
+
+def test_every_part_of_what_is_given_is_signed(tree: Tiny) -> None:
+    found = inputs(tree.root)
+    text = repr(found.given)
+    for part in (found.given.config, found.given.toolchain, found.given.platform, found.given.version):
+        assert repr(part) in text
+    assert {name for name, _ in found.given.recipes} == {
+        *("Dockerfile.app", "Dockerfile.base", "Dockerfile.deps"),
+        *("build.sh", "cook.sh", "sync.sh"),
+    }
+
+
+# --- reading again ---------------------------------------------------------------------------------------------------
+
+MANIFEST = '[package]\nname = "{0}"\nversion = "0.1.0"\nedition = "2021"\n'
+LOCK = 'version = 4\n\n[[package]]\nname = "{0}"\nversion = "0.1.0"\n'
+
+
+def branch(root: Path, name: str, settings: str) -> None:
+    files = {
+        "Cargo.toml": MANIFEST.format(name),
+        "Cargo.lock": LOCK.format(name),
+        "src/main.rs": f"fn main() {{}} // {name}\n",
+    }
+    write(root, {**files, "layerdoit.yaml": f"toolchain: 1.95.0\n{settings}"})
+
+
+def test_a_tree_that_is_read_again_is_new_in_every_respect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a run waits for another one while the branch is switched."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    root = tmp_path / "app"
+    branch(root, "hello", "profile: dev\n")
+    session = Session(Run(), Project.open(root, {}))
+    first = session.inputs
+    assert (first.entrypoint, session.project.name, first.variant) == ("hello", "hello", "dev/host")
+    keys = [spec.key for spec in first.specs]
+    branch(root, "world", "profile: release\ntarget: x86_64-unknown-linux-musl\nimage: {workdir: /srv}\n")
+    session.read_again()
+    second = session.inputs
+    assert second.entrypoint == second.settings["entrypoint"] == "world"
+    assert (session.project.name, session.project.repository) == ("world", "world")
+    assert second.variant == "release/x86_64-unknown-linux-musl"
+    assert second.tree.targets == ("x86_64-unknown-linux-musl",)
+    assert second.settings["workdir"] == "/srv"
+    fresh = Session(Run(), Project.open(root, {})).inputs
+    assert [spec.key for spec in second.specs] == [spec.key for spec in fresh.specs]
+    assert not set(keys) & {spec.key for spec in second.specs[2:]}
+    assert [spec.key for spec in first.specs] == keys, "what was read before stays as it was read"
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+def test_a_check_shares_base_images_and_nothing_else(tree: Tiny) -> None:
+    project = Project.open(tree.root, {})
+    building = Inputs(Tree(project), question.build(project, PLATFORM))
+    checking = Inputs(Tree(project), question.check(project, PLATFORM))
+    assert [spec.key for spec in checking.specs[:2]] == [spec.key for spec in building.specs[:2]]
+    assert not {spec.key for spec in checking.specs[2:]} & {spec.key for spec in building.specs[2:]}
+    assert (checking.variant, checking.question.tags, checking.entrypoint) == ("dev+check/host", (), "")
+    assert "app" not in checking.question.shared
+    assert checking.scripts("build.sh")["build.sh"].endswith(building.scripts("build.sh")["build.sh"])
+
+
+def test_no_measurement_is_found_again(tree: Tiny) -> None:
+    project = Project.open(tree.root, {})
+    building = Inputs(Tree(project), question.build(project, PLATFORM))
+    measured = [Inputs(Tree(project), question.measure(project, PLATFORM, {}, unique)) for unique in ("1", "2")]
+    assert {tuple(spec.key for spec in one.specs[:3]) for one in (building, *measured)} == {
+        tuple(spec.key for spec in building.specs[:3])
+    }
+    assert len({one.specs[3].key for one in (building, *measured)}) == 3
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def test_another_process_works_on_the_same_run(tree: Tiny) -> None:
+    session = Session(Run("cycle_fast", "api"), Project.open(tree.root, {"PROFILE": "release"}))
+    session.build_from_scratch({"deps": "cache_refresh"})
+    session.run.reported.add("base")
+    session.run.spend("plan", 1.5)
+    session.run.head(tree.root)
+    other = pickle.loads(pickle.dumps(session))
+    assert other.run.token == session.run.token
+    assert (other.run.asked, other.run.prefix, other.run.task("image")) == ("cycle_fast", "api", "api:image")
+    assert (other.run.reported, other.run.spent) == ({"base"}, {"plan": 1.5})
+    assert other.project.config == session.project.config
+    assert other._from_scratch == {"deps": "cache_refresh"}
+
+
+# --- engines ---------------------------------------------------------------------------------------------------------
+
+BUILDX = """\
+Name:          {name}
+Driver:        {driver}
+
+Nodes:
+Name:      {name}0
+Endpoint:  unix:///var/run/docker.sock
+Status:    running
+Platforms: {platforms}
+"""
+
+
+class Buildx:
+    """`docker buildx`, as far as it is asked; `asked`: the words of each call."""
+
+    def __init__(self, driver: str, platforms: str) -> None:
+        self.driver = driver
+        self.platforms = platforms
+        self.asked: list[list[str]] = []
+
+    def quick(self, argv: list[str], _cwd: object = None) -> bytes:
+        self.asked.append(argv)
+        return BUILDX.format(name=argv[-1], driver=self.driver, platforms=self.platforms).encode()
+
+
+@pytest.fixture
+def buildx(monkeypatch: pytest.MonkeyPatch) -> Buildx:
+    found = Buildx("docker-container", "linux/arm64, linux/amd64*")
+    monkeypatch.setattr(process, "capture_quick", found.quick)
+    return found
+
+
+class Arm(Handler):
+    """An engine on an ARM machine."""
+
+    def get(self) -> None:
+        self.answer(200, json.dumps({"Os": "linux", "Arch": "arm64"}).encode())
+
+
+@pytest.fixture
+def arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    socket = tmp_path / "arm.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
+    with serving(socket, Arm):
+        yield
+
+
+@pytest.mark.usefixtures("arm")
+def test_keys_have_the_platform_of_the_engine(tmp_path: Path) -> None:
+    tree = locked_workspace.make(tmp_path / "tiny")
+    session = Session(Run(), Project.open(tree.root, {}))
+    assert session.inputs.specs[0].inputs["platform"] == "linux/arm64"
+    here = f"linux/{docker_name(architecture())}"
+    other = Inputs(session.tree, question.build(session.project, here))
+    assert (other.specs[0].key == session.inputs.specs[0].key) is (here == "linux/arm64")
+
+
+def test_a_builder_of_its_own_says_its_platform_once(tree: Tiny, buildx: Buildx) -> None:
+    session = Session(Run(), Project.open(tree.root, {"BUILDER": "farm"}))
+    assert session.inputs.specs[0].inputs["platform"] == "linux/arm64"
+    assert session.engine.platform == "linux/arm64"
+    assert not session.engine.is_local
+    assert [argv[-1] for argv in buildx.asked] == ["farm"]
+
+
+@pytest.mark.parametrize(
+    ("driver", "platforms", "platform"),
+    [
+        ("docker-container", "linux/amd64, linux/amd64/v2, linux/386", "linux/amd64"),
+        ("remote", "linux/arm64*, linux/amd64", "linux/arm64"),
+        ("kubernetes", "linux/amd64/v3", "linux/amd64"),
+        ("docker-container", "linux/arm/v7, linux/arm/v6", "linux/arm/v7"),
+    ],
+)
+def test_what_a_builder_says(driver: str, platforms: str, platform: str) -> None:
+    text = BUILDX.format(name="b", driver=driver, platforms=platforms)
+    assert handle.described("b", text) == handle.Described(driver, platform)
+
+
+def test_a_builder_that_does_not_start_is_named() -> None:
+    with pytest.raises(EngineError, match="builder farm does not say"):
+        handle.described("farm", "Name: farm\nDriver: docker-container\n\nNodes:\nName: farm0\nError: no such host\n")
+
+
+SPEC = Spec("base", {"os": "debian"}, "shop")
+
+
+def test_the_engine_itself_knows_lower_layers_by_their_local_tag(tree: Tiny) -> None:
+    engine = Session(Run(), Project.open(tree.root, {})).engine
+    assert engine.reference_of(SPEC, None, ()) == SPEC.tag
+    assert engine.reference_of(SPEC, "registry.example.com/team/shop", ("base",)) == SPEC.tag
+
+
+def test_another_builder_finds_lower_layers_in_the_registry(buildx: Buildx) -> None:
+    engine = Engine("farm")
+    for spec in (SPEC, Spec("runtime", {"os": "debian"}, "shop")):
+        shared = f"registry.example.com/team/shop:{spec.tag.partition(':')[2]}"
+        assert engine.reference_of(spec, "registry.example.com/team/shop", ("base",)) == shared
+    with pytest.raises(EngineError, match=r"builder farm cannot see shop:base-\w+: ") as refused:
+        engine.reference_of(SPEC, "registry.example.com/team/shop", ("deps",))
+    assert "share base with it" in str(refused.value.hint)
+    with pytest.raises(EngineError):
+        engine.reference_of(SPEC, None, ("base",))
+    buildx.driver = "docker"
+    assert Engine("context").reference_of(SPEC, None, ()) == SPEC.tag, "another context's engine builds inside itself"
+
+
+def test_mounts_are_listed_and_cleared_on_the_same_builder(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def captured(argv: list[str], *_: Any, **__: Any) -> Any:
+        asked.append(argv)
+        return b"" if "du" in argv else process.Completed(0, "abc", "")
+
+    monkeypatch.setattr(process, "capture_quick", captured)
+    monkeypatch.setattr(process, "capture", captured)
+    engine = Engine("farm")
+    assert engine.mounts("shop") == ()
+    assert engine.prune("abc") is True
+    assert ["du" in asked[0], "prune" in asked[1]] == [True, True]
+    assert [argv[-2:] for argv in asked] == [["--builder", "farm"]] * 2
