@@ -143,7 +143,9 @@ from layerdoit.engine.containers import Containers
 from layerdoit.engine.images import Images
 from layerdoit.engine.progress import Reader
 from layerdoit.history import store
+from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
+from layerdoit.project.run import Run
 task, limit, known = sys.argv[1], int(sys.argv[2]), 0
 
 def reached(name):
@@ -175,17 +177,17 @@ def vertex(self, told):
         reached("in a RUN")
 Reader._vertex = vertex
 
-project = Project(Path.cwd(), {})
+session = Session(Run(), Project.open(Path.cwd(), {}))
 if task == "cycle_clean":
-    actions.cycle_clean(project, dry_run=False)
+    actions.cycle_clean(session, dry_run=False)
 elif task == "cycle_nuclear":
-    actions.cycle_nuclear(project, yes=True, dry_run=False)
+    actions.cycle_nuclear(session, yes=True, dry_run=False)
 elif task == "cache_refresh":
-    actions.cache_refresh(project, dry_run=False)
+    actions.cache_refresh(session, dry_run=False)
 else:
     for layer in ("base", "deps", "app"):
-        actions.ACTIONS[layer](project)
-    actions.replace(project)
+        actions.ACTIONS[layer](session)
+    actions.replace(session)
 """
 
 

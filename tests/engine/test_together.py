@@ -79,10 +79,11 @@ def test_latest_is_not_moved_back_by_the_slower_run(new: New) -> None:
 
 
 HOLDING = """\
-from layerdoit import actions, task_layerdoit
+from layerdoit import task_layerdoit
+from layerdoit.front import actions
 real = actions.app
-def app(project):
-    real(project)
+def app(session):
+    real(session)
     open({hold!r}).read()
 actions.ACTIONS = dict(actions.ACTIONS, app=app)
 """
