@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from layerdoit.cache import levels
 from layerdoit.cache.levels import Going, Level, Narrow
-from layerdoit.cache.usage import Usage, gather
+from layerdoit.cache.model import Usage
+from layerdoit.cache.usage import gather
 from layerdoit.core.console import warn
 from layerdoit.core.errors import Interrupted
 from layerdoit.core.prose import confirm
@@ -17,7 +18,7 @@ from layerdoit.core.signals import as_errors
 from layerdoit.core.units import count_text, duration_text, size_text
 
 if TYPE_CHECKING:
-    from layerdoit.cache.usage import ImageUse
+    from layerdoit.cache.model import ImageUse
     from layerdoit.engine.handle import Engine
     from layerdoit.project.inputs import Inputs
 

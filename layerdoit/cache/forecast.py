@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.cache import levels, retention
-from layerdoit.cache.usage import ImageUse, Usage, gather
+from layerdoit.cache.model import ImageUse, Usage
+from layerdoit.cache.usage import gather
 from layerdoit.core.units import count_text, size_text
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class Removal:
 def removal(inputs: Inputs, engine: Engine, plan: Plan) -> Removal | None:
     """What `retention.after_build` would remove; None where it does not apply to this plan."""
     project = inputs.project
-    chosen = retention.policy(project.config)
-    if not project.config.retention.after_build or chosen.idle or plan.step("app").action == "reuse":
+    chosen = project.config.retention
+    if not chosen.after_build or chosen.idle or plan.step("app").action == "reuse":
         return None
     now = gather(inputs, engine)
     named = [f"{project.repository}:{name}" for name in inputs.question.tags]

@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING
 
 from layerdoit.cache import clear, levels, retention
 from layerdoit.cache.levels import Going
-from layerdoit.cache.usage import Usage, gather
+from layerdoit.cache.model import Usage
+from layerdoit.cache.usage import gather
 from layerdoit.core.console import warn
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.units import size_text
 
 if TYPE_CHECKING:
-    from layerdoit.cache.usage import ImageUse
+    from layerdoit.cache.model import ImageUse
+    from layerdoit.config import Retention
     from layerdoit.engine.handle import Engine
     from layerdoit.project.inputs import Inputs
 
 
 def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool) -> int:
     """Apply the policy, and with `stale` clear after checkouts that are gone; the exit code."""
-    chosen = retention.policy(inputs.project.config)
+    chosen = inputs.project.config.retention
     if chosen.idle and not stale:
         print("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing goes", flush=True)
         found = offer(gather(inputs, engine))
@@ -29,7 +31,7 @@ def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool
     return clear.carried_through(inputs, engine, sweep(chosen, stale=stale), yes=yes, dry_run=dry_run)
 
 
-def sweep(chosen: retention.Policy, *, stale: bool = False) -> clear.Sweep:
+def sweep(chosen: Retention, *, stale: bool = False) -> clear.Sweep:
     """The policy as something that clears. It is written down, so it does not ask; about what is stale it does."""
 
     def going(usage: Usage) -> Going:
@@ -69,7 +71,7 @@ def offer(usage: Usage) -> str:
 
 def after_build(inputs: Inputs, engine: Engine) -> None:
     """Apply the policy after a build that built something; the caller holds the lock. It never fails a build."""
-    chosen = retention.policy(inputs.project.config)
+    chosen = inputs.project.config.retention
     if chosen.idle:
         return
     found = sweep(chosen)

@@ -13,7 +13,7 @@ from layerdoit.core.units import SPAN, seconds_of
 from layerdoit.layers.key import IMAGES, ORDER
 
 if TYPE_CHECKING:
-    from layerdoit.cache.usage import ImageUse, Usage
+    from layerdoit.cache.model import ImageUse, Usage
     from layerdoit.engine.mounts import Mount
 
 Level = Literal["soft", "medium", "hard", "nuke"]

@@ -13,7 +13,7 @@ from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.layers.key import pin_tag
 
 if TYPE_CHECKING:
-    from layerdoit.cache.usage import ImageUse, Usage
+    from layerdoit.cache.model import ImageUse, Usage
     from layerdoit.engine.handle import Engine
     from layerdoit.project.inputs import Inputs
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from layerdoit.cache.usage import ImageUse
+    from layerdoit.cache.model import ImageUse
 
 Steps = Callable[[str], tuple[str, ...]]
 """The steps that an image of that id was made by; () where the engine does not say."""

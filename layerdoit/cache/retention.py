@@ -7,9 +7,8 @@ an image that stays was made from in the same layer: its bytes would stay with t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING
 
 from layerdoit.cache import levels
 from layerdoit.cache.levels import Going
@@ -17,87 +16,30 @@ from layerdoit.cache.room import Room
 from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
-    from layerdoit.cache.usage import ImageUse, Usage
-    from layerdoit.config import Config
+    from layerdoit.cache.model import ImageUse, Usage
+    from layerdoit.config import Keep, Retention
     from layerdoit.engine.mounts import Mount
 
-Kind = Literal["base", "deps", "app", "mounts"]
 
-KINDS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "base": IMAGES["base"],
-    "deps": IMAGES["deps"],
-    "app": IMAGES["app"],
-    "mounts": (),
-}
-
-
-@dataclass(frozen=True)
-class Rule:
-    """For one kind: the `keep_last` newest always stay; of the others go the oldest.
-
-    All of them, or with `max_bytes` as many as it takes to fit; only such as are `min_age` seconds old. Neither
-    `keep_last` nor `max_bytes`: nothing goes.
-    """
-
-    keep_last: int | None = None
-    max_bytes: int | None = None
-    min_age: float = 0.0
-
-    @property
-    def idle(self) -> bool:
-        """Whether it lets nothing go at all."""
-        return self.keep_last is None and self.max_bytes is None
-
-    @property
-    def floor(self) -> int:
-        """How many stay in any case. A limit in bytes alone leaves one: none would help nobody."""
-        return 1 if self.keep_last is None else self.keep_last
-
-
-@dataclass(frozen=True)
-class Policy:
-    """One policy for a project. `protect`: what else stays; `keep_tags`: patterns of tags whose images stay."""
-
-    rules: Mapping[Kind, Rule] = field(default_factory=dict)
-    keep_tags: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ("current", "worktrees")
-
-    @property
-    def idle(self) -> bool:
-        """Whether it lets nothing go at all."""
-        return all(rule.idle for rule in self.rules.values())
-
-
-def policy(config: Config) -> Policy:
-    """The configured policy."""
-    given = config.retention
-    rules: dict[Kind, Rule] = {}
-    for kind in KINDS:
-        section = getattr(given, kind)
-        rules[kind] = Rule(section.keep_last, section.max_bytes, section.min_age)
-    return Policy(rules, given.keep_tags, given.protect)
-
-
-def going(usage: Usage, chosen: Policy, now: float) -> Going:
+def going(usage: Usage, chosen: Retention, now: float) -> Going:
     """What the policy lets go, as of `now` (seconds since 1970). What stays is the same when it is asked again."""
     return _going(usage, chosen, keeps(usage, chosen), now)
 
 
-def spared(usage: Usage, chosen: Policy, now: float) -> Mapping[str, str]:
+def spared(usage: Usage, chosen: Retention, now: float) -> Mapping[str, str]:
     """Images that the rules alone would let go, by tag, with the reason that they stay."""
     reasons = keeps(usage, chosen)
     return {image.tags[-1]: reasons[image.id] for image in _going(usage, chosen, {}, now).images if image.id in reasons}
 
 
-def _going(usage: Usage, chosen: Policy, kept: Mapping[str, str], now: float) -> Going:
+def _going(usage: Usage, chosen: Retention, kept: Mapping[str, str], now: float) -> Going:
     room = Room(usage)
     images: set[str] = set()
-    for kind, layers in KINDS.items():
-        rule = chosen.rules.get(kind, Rule())
-        if layers and not rule.idle:
-            images |= _images_going([image for image in usage.images if image.layer in layers], rule, kept, room, now)
-    rule = chosen.rules.get("mounts", Rule())
-    mounts = set() if rule.idle else _mounts_going(usage, chosen, rule, now)
+    for layer, kinds in IMAGES.items():
+        rule: Keep = getattr(chosen, layer)
+        if not rule.idle:
+            images |= _images_going([image for image in usage.images if image.layer in kinds], rule, kept, room, now)
+    mounts = set() if chosen.mounts.idle else _mounts_going(usage, chosen, now)
     return Going(
         tuple(mount for mount in usage.mounts if mount.record in mounts),
         tuple(image for image in usage.images if image.id in images),
@@ -124,7 +66,7 @@ def _is_orphan(usage: Usage, image: ImageUse) -> bool:
     return image.checkout in usage.gone or (image.branch_gone and not in_use)
 
 
-def keeps(usage: Usage, chosen: Policy) -> Mapping[str, str]:
+def keeps(usage: Usage, chosen: Retention) -> Mapping[str, str]:
     """Images that stay whatever the rules say, by id, with the reason."""
     found = dict(levels.protected(usage))
     for image in usage.images:
@@ -149,7 +91,7 @@ def matches(tag: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _images_going(images: list[ImageUse], rule: Rule, kept: Mapping[str, str], room: Room, now: float) -> set[str]:
+def _images_going(images: list[ImageUse], rule: Keep, kept: Mapping[str, str], room: Room, now: float) -> set[str]:
     ranked = levels.ranks(images).values()
     firm = {each for ids in ranked for each in ids[: rule.floor]} | kept.keys()
     # The oldest first; an image without a tag of ours is not ours to remove, but holds its parents. One that somebody
@@ -175,7 +117,8 @@ def _images_going(images: list[ImageUse], rule: Rule, kept: Mapping[str, str], r
     return gone
 
 
-def _mounts_going(usage: Usage, chosen: Policy, rule: Rule, now: float) -> set[str]:
+def _mounts_going(usage: Usage, chosen: Retention, now: float) -> set[str]:
+    rule = chosen.mounts
     firm = {record for ids in levels.mount_ranks(usage.mounts).values() for record in ids[: rule.floor]}
     if "current" in chosen.protect and usage.mount:
         firm |= {mount.record for mount in usage.mounts if _is(mount, usage.mount)}

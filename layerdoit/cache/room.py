@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from layerdoit.cache.usage import Usage
+    from layerdoit.cache.model import Usage
 
 Layers = tuple[str, ...]
 

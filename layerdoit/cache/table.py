@@ -14,7 +14,7 @@ from layerdoit.layers import reasons
 from layerdoit.layers.reasons import Reason
 
 if TYPE_CHECKING:
-    from layerdoit.cache.usage import ImageUse, Usage
+    from layerdoit.cache.model import ImageUse, Usage
     from layerdoit.engine.builders import Builder
     from layerdoit.engine.mounts import Mount
 

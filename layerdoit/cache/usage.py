@@ -6,11 +6,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from layerdoit.cache import replaced
+from layerdoit.cache.model import ImageUse, Usage
 from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.units import instant
@@ -22,87 +24,10 @@ if TYPE_CHECKING:
     from layerdoit.engine.handle import Engine
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
-    from layerdoit.engine.removal import Holder
     from layerdoit.layers.reasons import Reason
     from layerdoit.project.checkouts import Checkout
     from layerdoit.project.inputs import Inputs
     from layerdoit.project.project import Project
-
-
-@dataclass(frozen=True)
-class ImageUse:
-    """An image whose labels name this project. `tags`: those that we gave it, keyed ones last; `others`: the rest.
-
-    An image without its keyed tag has no tags of ours: whatever is built FROM one of ours inherits the labels.
-    `made`, `used`: seconds since 1970. `shared`: bytes of `size`. `deps`, `runtime`, `parent`: keys of the images that
-    it was made from. `cook`: chain of deps images. `checkout`: digest of where it was compiled. `pin`: the tag that
-    protects it. `branch`: git's, that it was first built on; `branch_gone`: no branch that is there asked for it.
-    `replaced`: a build of ours made it, and it has no tag any more.
-    """
-
-    id: str
-    layer: str
-    key: str
-    tags: tuple[str, ...]
-    others: tuple[str, ...] = ()
-    size: int = 0
-    shared: int = 0
-    made: int = 0
-    rootfs: tuple[str, ...] = ()
-    holders: tuple[Holder, ...] = ()
-    runtime: str = ""
-    current: bool = False
-    deps: str = ""
-    parent: str = ""
-    cook: str = ""
-    variant: str = ""
-    checkout: str = ""
-    pin: str = ""
-    used: int = 0
-    branch: str = ""
-    branch_gone: bool = False
-    replaced: bool = False
-
-    @property
-    def name(self) -> str:
-        """What a message calls it."""
-        return (*self.others, self.pin, *self.tags)[-1] or f"<untagged> {self.id.removeprefix('sha256:')[:12]}"
-
-
-@dataclass(frozen=True)
-class Usage:
-    """`foreign`: images of others under ours, as layers and size. `current`: keys of the tree as it is, by layer.
-
-    `cold`: why, by layer, for those of them that are not there. `mount`: id of the present checkout's target mount;
-    `checkouts`: by digest; `live_tags`: names that those of them which are there give to their newest app. `at`: when
-    all that was asked, in seconds since 1970.
-    """
-
-    project: str
-    images: tuple[ImageUse, ...] = ()
-    mounts: tuple[Mount, ...] = ()
-    foreign: tuple[tuple[tuple[str, ...], int], ...] = ()
-    state: Mapping[str, int] = field(default_factory=dict)
-    current: Mapping[str, str] = field(default_factory=dict)
-    cold: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
-    mount: str = ""
-    checkouts: Mapping[str, Checkout] = field(default_factory=dict)
-    live_tags: frozenset[str] = frozenset()
-    at: float = 0.0
-
-    @property
-    def warm(self) -> Mapping[str, bool]:
-        """Whether the image that the tree asks for is there, by layer; empty where the tree cannot be read."""
-        there = {(image.layer, image.key) for image in self.images if image.tags}
-        return {layer: (layer, key) in there for layer, key in self.current.items()}
-
-    @property
-    def gone(self) -> Collection[str]:
-        """Digests of the checkouts that are no longer there."""
-        return {digest for digest, checkout in self.checkouts.items() if checkout.state == "gone"}
-
-
-# --- gathering -------------------------------------------------------------------------------------------------------
 
 
 def gather(inputs: Inputs, engine: Engine) -> Usage:
@@ -116,7 +41,6 @@ def _gathered(
     inputs: Inputs, engine: Engine, current: Mapping[str, str], listed: Callable[[], tuple[Mount, ...]]
 ) -> Usage:
     from layerdoit import deploy
-    from layerdoit.cache import replaced
     from layerdoit.engine import removal
     from layerdoit.project import branches
     from layerdoit.project.checkouts import checkouts
@@ -135,12 +59,14 @@ def _gathered(
     uses = []
     for image in found:
         rootfs, made, tagged = layers[image.id], _made(image), _tagged(described[image.id])
+        ours, others = _sorted_out(project, image, friendly)
         uses.append(
             ImageUse(
                 image.id,
                 image.label("layer"),
                 image.label("key"),
-                *_sorted_out(project, image, friendly),
+                tags=ours,
+                others=others,
                 size=image.size,
                 shared=shared_size(rootfs, bases),
                 made=made,
@@ -166,16 +92,16 @@ def _gathered(
     uses.sort(key=lambda use: (_place(use.layer), -use.made, use.id))
     return Usage(
         project.name,
-        with_uses(uses),
-        app_mounts,
-        foreign,
-        _state_sizes(project.state.folder),
-        current,
-        _cold(inputs, engine) if current else {},
-        _mount(inputs, uses),
-        places,
-        _friendly(project, [place for place in places.values() if place.state != "gone"]),
-        time.time(),
+        images=with_uses(uses),
+        mounts=app_mounts,
+        foreign=foreign,
+        state=_state_sizes(project.state.folder),
+        current=current,
+        cold=_cold(inputs, engine) if current else {},
+        mount=_mount(inputs, uses),
+        checkouts=places,
+        live_tags=_friendly(project, [place for place in places.values() if place.state != "gone"]),
+        at=time.time(),
     )
 
 

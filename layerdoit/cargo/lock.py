@@ -3,7 +3,6 @@
 load(root) -> Lock; parse(text, where) -> Lock
 Lock.find(reference) -> LockPackage | None      # "name", "name version", "name version (source)"
 Lock.local(name, version) -> LockPackage | None # the entry of a path package
-check(ws, lock)                                 # WorkspaceError when `--locked` would refuse the lockfile
 render(lock, masked) -> str                     # `masked`: (name, version) of local packages that become 0.0.0
 """
 

@@ -172,6 +172,16 @@ class Keep(Settings):
     )
     min_age: float = setting(span(), 0.0, "Nothing younger than this goes; mounts: used since then.")
 
+    @property
+    def idle(self) -> bool:
+        """Whether it lets nothing go at all."""
+        return self.keep_last is None and self.max_bytes is None
+
+    @property
+    def floor(self) -> int:
+        """How many stay in any case. A limit in bytes alone leaves one: none would help nobody."""
+        return 1 if self.keep_last is None else self.keep_last
+
 
 @settings_class
 class Retention(Settings):
@@ -194,6 +204,11 @@ class Retention(Settings):
     deps: Keep = section(Keep, "Deps images.")
     app: Keep = section(Keep, "App images.")
     mounts: Keep = section(Keep, "Target mounts of the app builds; `keep_last` counts for each checkout.")
+
+    @property
+    def idle(self) -> bool:
+        """Whether it lets nothing go at all."""
+        return self.base.idle and self.deps.idle and self.app.idle and self.mounts.idle
 
 
 @settings_class

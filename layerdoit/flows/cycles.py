@@ -20,13 +20,13 @@ from layerdoit.core.units import duration_text, size_text
 from layerdoit.deploy.provider import Deployed, Provider, Release, Service
 from layerdoit.flows.ensure import ensure, sweep
 from layerdoit.flows.reporting import line, outcomes
-from layerdoit.layers.key import IMAGES, ORDER
+from layerdoit.layers.key import IMAGES, LAYERS, ORDER
 from layerdoit.layers.plan import Outcome
 
 if TYPE_CHECKING:
     from layerdoit.cache.clear import Sweep
     from layerdoit.cache.levels import Going, Level
-    from layerdoit.cache.usage import Usage
+    from layerdoit.cache.model import Usage
     from layerdoit.flows.session import Session
 
 
@@ -138,7 +138,7 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
         return False
     session.build_from_scratch(dict.fromkeys(layers, command))
     try:
-        _deployed(session, provider, lambda: _built(session, tuple(IMAGES)), anew=True)
+        _deployed(session, provider, lambda: _built(session, LAYERS), anew=True)
     except BaseException:
         # What a failed attempt has left.
         sweep(session)
@@ -166,9 +166,9 @@ def _afterwards(clearing: Sweep, command: str, layers: Collection[str]) -> Sweep
 
 def _from_scratch(session: Session, level: Level) -> list[str]:
     """The layers that are built from scratch: a base only where the project may build it at all."""
-    from layerdoit.cache.levels import LAYERS
+    from layerdoit.cache import levels
 
-    layers = [layer for layer in ORDER if layer in LAYERS[level]]
+    layers = [layer for layer in ORDER if layer in levels.LAYERS[level]]
     may = "build" in session.project.config.base.on_missing
     return [layer for layer in layers if may or layer not in IMAGES["base"]]
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from layerdoit.cache import clear, levels
 from layerdoit.cache.levels import Narrow
+from layerdoit.cache.model import ImageUse, Usage
 from layerdoit.cache.table import as_json, render
-from layerdoit.cache.usage import ImageUse, Usage, shared_size, with_uses
+from layerdoit.cache.usage import shared_size, with_uses
 from layerdoit.core.errors import ConfigError
 from layerdoit.engine import mounts
 from layerdoit.engine.builders import Builder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from layerdoit.cache import replaced
-from layerdoit.cache.usage import ImageUse
+from layerdoit.cache.model import ImageUse
 from layerdoit.engine.removal import Holder
 
 STEPS = {

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from layerdoit.cache import gc, levels, retention
 from layerdoit.cache.levels import Going
-from layerdoit.cache.retention import Policy, Rule
+from layerdoit.cache.model import ImageUse, Usage
 from layerdoit.cache.room import Room
-from layerdoit.cache.usage import ImageUse, Usage
 from layerdoit.config import Config, Keep, Retention
 from layerdoit.engine.mounts import Mount
 from layerdoit.engine.removal import Holder
+from layerdoit.layers.key import IMAGES
 from layerdoit.project.checkouts import Checkout
 
 NOW = 1_000_000
@@ -65,12 +65,17 @@ def usages(draw: st.DrawFn) -> Usage:
     return Usage("p", tuple(found), mounts, checkouts=places, live_tags=frozenset({"p:latest"}), at=NOW)
 
 
-RULES = st.builds(Rule, st.none() | st.integers(0, 3), st.none() | st.integers(0, 900), st.sampled_from((0.0, 5e5)))
+RULES = st.builds(
+    Keep,
+    keep_last=st.none() | st.integers(0, 3),
+    max_bytes=st.none() | st.integers(0, 900),
+    min_age=st.sampled_from((0.0, 5e5)),
+)
 POLICIES = st.builds(
-    Policy,
-    st.fixed_dictionaries(dict.fromkeys(retention.KINDS, RULES)),
-    st.sampled_from(((), ("v*",))),
-    st.sampled_from(((), ("current",), ("worktrees",), ("current", "worktrees"))),
+    Retention,
+    **dict.fromkeys((*IMAGES, "mounts"), RULES),
+    keep_tags=st.sampled_from(((), ("v*",))),
+    protect=st.sampled_from(((), ("current",), ("worktrees",), ("current", "worktrees"))),
 )
 
 
@@ -87,7 +92,7 @@ def without(usage: Usage, gone: Going) -> Usage:
 
 
 @given(usages(), POLICIES)
-def test_what_is_protected_never_goes(usage: Usage, policy: Policy) -> None:
+def test_what_is_protected_never_goes(usage: Usage, policy: Retention) -> None:
     gone = retention.going(usage, policy, NOW)
     ids = {image.id for image in gone.images}
     assert not ids & levels.protected(usage).keys()
@@ -100,29 +105,29 @@ def test_what_is_protected_never_goes(usage: Usage, policy: Policy) -> None:
 
 
 @given(usages(), POLICIES)
-def test_the_newest_and_the_young_stay(usage: Usage, policy: Policy) -> None:
+def test_the_newest_and_the_young_stay(usage: Usage, policy: Retention) -> None:
     gone = retention.going(usage, policy, NOW)
     ids = {image.id for image in gone.images}
-    for kind, layers in retention.KINDS.items():
-        rule = policy.rules[kind]
+    for kind, layers in IMAGES.items():
+        rule = getattr(policy, kind)
         for (layer, _), ranked in levels.ranks(usage.images).items():
             if layer in layers:
                 assert not ids & set(ranked[: rule.keep_last or 0])
                 assert not (rule.idle and ids & set(ranked))
         assert not [image for image in gone.images if image.layer in layers and NOW - image.made < rule.min_age]
-    rule = policy.rules["mounts"]
+    rule = policy.mounts
     for ranked in levels.mount_ranks(usage.mounts).values():
         assert not {mount.record for mount in gone.mounts} & set(ranked[: rule.keep_last or 0])
 
 
 @given(usages(), POLICIES)
-def test_what_is_left_stays_when_it_is_asked_again(usage: Usage, policy: Policy) -> None:
+def test_what_is_left_stays_when_it_is_asked_again(usage: Usage, policy: Retention) -> None:
     left = without(usage, retention.going(usage, policy, NOW))
     assert not retention.going(left, policy, NOW)
 
 
 @given(usages(), POLICIES)
-def test_no_image_goes_whose_bytes_another_of_its_layer_holds(usage: Usage, policy: Policy) -> None:
+def test_no_image_goes_whose_bytes_another_of_its_layer_holds(usage: Usage, policy: Retention) -> None:
     gone = retention.going(usage, policy, NOW)
     left = [image for image in usage.images if image not in gone.images]
     needed = {name for image in left for name in levels.parents(image) if name[0] == image.layer}
@@ -131,8 +136,8 @@ def test_no_image_goes_whose_bytes_another_of_its_layer_holds(usage: Usage, poli
 
 @given(usages(), st.integers(0, 900))
 def test_a_limit_in_bytes_takes_no_more_than_it_needs(usage: Usage, limit: int) -> None:
-    rule = Rule(keep_last=0, max_bytes=limit)
-    gone = retention.going(usage, Policy({"app": rule}, protect=()), NOW).images
+    rule = Keep(keep_last=0, max_bytes=limit)
+    gone = retention.going(usage, Retention(app=rule, protect=()), NOW).images
     apps = [image for image in usage.images if image.layer == "app"]
     room = Room(usage)
     if gone:
@@ -143,8 +148,8 @@ def test_a_limit_in_bytes_takes_no_more_than_it_needs(usage: Usage, limit: int) 
 
 @given(usages())
 def test_without_a_policy_nothing_goes(usage: Usage) -> None:
-    assert not retention.going(usage, retention.policy(Config()), NOW)
-    assert retention.policy(Config()).idle
+    assert not retention.going(usage, Config().retention, NOW)
+    assert Config().retention.idle
 
 
 @given(usages())
@@ -157,7 +162,7 @@ def test_only_what_was_left_behind_is_stale(usage: Usage) -> None:
     assert all(image.branch_gone for image in of_branches)
     assert not [image for image in of_branches if image.others or "p:latest" in image.tags]
     assert not {image.id for image in gone.images} & levels.protected(usage).keys()
-    both = gc.sweep(retention.policy(Config()), stale=True)
+    both = gc.sweep(Config().retention, stale=True)
     assert both.going(usage) == gone
     assert both.asks
 
@@ -169,40 +174,40 @@ def _apps(*made: int) -> tuple[ImageUse, ...]:
     )
 
 
-def _ids(usage: Usage, rule: Rule, **more: object) -> list[str]:
-    policy = Policy({"app": rule}, **more)  # type: ignore[arg-type]
+def _ids(usage: Usage, rule: Keep, **more: object) -> list[str]:
+    policy = Retention(app=rule, **more)  # type: ignore[arg-type]
     return sorted(image.id for image in retention.going(usage, policy, NOW).images)
 
 
 def test_usual_policies() -> None:
     usage = Usage("p", _apps(NOW - 4 * DAY, NOW - 3 * DAY, NOW - 2 * DAY, NOW - DAY), foreign=((("os",), 50),))
-    assert _ids(usage, Rule(keep_last=2)) == ["i0", "i1"]
-    assert _ids(usage, Rule(keep_last=1, min_age=2.5 * DAY)) == ["i0", "i1"]
-    assert _ids(usage, Rule(max_bytes=150)) == ["i0"]
-    assert _ids(usage, Rule(max_bytes=1)) == ["i0", "i1", "i2"], "one is left"
-    assert _ids(usage, Rule(keep_last=3, max_bytes=1)) == ["i0"]
-    assert _ids(usage, Rule(keep_last=3, max_bytes=200)) == []
-    assert _ids(usage, Rule(min_age=DAY)) == []
+    assert _ids(usage, Keep(keep_last=2)) == ["i0", "i1"]
+    assert _ids(usage, Keep(keep_last=1, min_age=2.5 * DAY)) == ["i0", "i1"]
+    assert _ids(usage, Keep(max_bytes=150)) == ["i0"]
+    assert _ids(usage, Keep(max_bytes=1)) == ["i0", "i1", "i2"], "one is left"
+    assert _ids(usage, Keep(keep_last=3, max_bytes=1)) == ["i0"]
+    assert _ids(usage, Keep(keep_last=3, max_bytes=200)) == []
+    assert _ids(usage, Keep(min_age=DAY)) == []
 
 
 def test_patterns_of_tags_and_why_something_stays() -> None:
     old, new = _apps(NOW - 2 * DAY, NOW - DAY)
     usage = Usage("p", (replace(old, others=("p:v1.2",)), new), at=NOW)
-    policy = Policy({"app": Rule(keep_last=1)}, keep_tags=("v*",))
+    policy = Retention(app=Keep(keep_last=1), keep_tags=("v*",))
     assert not retention.going(usage, policy, NOW)
     assert retention.spared(usage, policy, NOW) == {"p:app-k0": "keep_tags: p:v1.2"}
-    assert _ids(usage, Rule(keep_last=1), keep_tags=("w*",)) == ["i0"]
-    assert _ids(usage, Rule(keep_last=1), keep_tags=("v1",)) == ["i0"], "the whole name"
+    assert _ids(usage, Keep(keep_last=1), keep_tags=("w*",)) == ["i0"]
+    assert _ids(usage, Keep(keep_last=1), keep_tags=("v1",)) == ["i0"], "the whole name"
 
 
 def test_the_configured_policy() -> None:
     config = Config(
         retention=Retention(keep_tags=("v*",), protect=(), app=Keep(keep_last=3, max_bytes=5, min_age=60.0))
     )
-    found = retention.policy(config)
+    found = config.retention
     assert (found.keep_tags, found.protect, found.idle) == (("v*",), (), False)
-    assert found.rules["app"] == Rule(3, 5, 60.0)
-    assert found.rules["deps"].idle
+    assert found.app == Keep(keep_last=3, max_bytes=5, min_age=60.0)
+    assert found.deps.idle
 
 
 def test_an_old_mount_of_a_live_checkout_goes_by_the_rule_only() -> None:
@@ -212,13 +217,13 @@ def test_an_old_mount_of_a_live_checkout_goes_by_the_rule_only() -> None:
     )
     usage = Usage("p", (), mounts, mount="layerdoit/p/0123abcd/dev/host/000000000003", at=NOW)
 
-    def records(rule: Rule, protect: tuple[str, ...] = ()) -> list[str]:
-        return [mount.record for mount in retention.going(usage, Policy({"mounts": rule}, (), protect), NOW).mounts]
+    def records(rule: Keep, protect: tuple[str, ...] = ()) -> list[str]:
+        return [mount.record for mount in retention.going(usage, Retention(mounts=rule, protect=protect), NOW).mounts]
 
-    assert records(Rule(keep_last=1)) == ["r1", "r2", "r3"]
-    assert records(Rule(keep_last=1), ("current",)) == ["r1", "r2"]
-    assert records(Rule(max_bytes=25)) == ["r2", "r3"]
-    assert records(Rule(keep_last=0, min_age=1.5 * DAY)) == ["r2", "r3"]
+    assert records(Keep(keep_last=1)) == ["r1", "r2", "r3"]
+    assert records(Keep(keep_last=1), ("current",)) == ["r1", "r2"]
+    assert records(Keep(max_bytes=25)) == ["r2", "r3"]
+    assert records(Keep(keep_last=0, min_age=1.5 * DAY)) == ["r2", "r3"]
 
 
 def test_what_dead_checkouts_hold_is_offered_in_one_line() -> None:

@@ -12,7 +12,8 @@ import pytest
 from layerdoit import config as configuration
 from layerdoit import deploy
 from layerdoit.cache import levels
-from layerdoit.cache.usage import ImageUse, Usage, with_held
+from layerdoit.cache.model import ImageUse, Usage
+from layerdoit.cache.usage import with_held
 from layerdoit.config import Deploy, Health
 from layerdoit.core.errors import BuildError, ConfigError, DeployError
 from layerdoit.deploy import docker

@@ -316,8 +316,8 @@ def test_select(
 @pytest.mark.parametrize(
     ("packages", "bins", "says"),
     [
-        (["wroker"], [], 'did you mean "worker"'),
-        ([], ["wroker"], 'did you mean "worker"'),
+        (["wroker"], [], 'did you mean "worker"? valid names: '),
+        ([], ["wroker"], 'did you mean "worker"? valid names: '),
         (["worker"], ["api"], "no binary `api`"),
         (["lib"], [], "has no binary"),
         ([], ["dump"], "exists in api and worker"),

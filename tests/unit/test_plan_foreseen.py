@@ -11,8 +11,8 @@ import pytest
 
 from layerdoit import history
 from layerdoit.cache import forecast, retention
-from layerdoit.cache.retention import Policy, Rule
-from layerdoit.cache.usage import ImageUse, Usage
+from layerdoit.cache.model import ImageUse, Usage
+from layerdoit.config import Keep, Retention
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine import transfers
 from layerdoit.engine.removal import Holder
@@ -133,14 +133,14 @@ def plan(**actions: Action) -> Plan:
     return Plan(tuple(Step(spec, actions.get(name, "reuse"), ()) for name, spec in specs.items()))
 
 
-def gone(usage: Usage, what: Plan, policy: Policy) -> tuple[str, ...]:
+def gone(usage: Usage, what: Plan, policy: Retention) -> tuple[str, ...]:
     then = forecast.after(usage, what, VARIANT, ["p:latest"])
     return forecast.of(usage, retention.going(then, policy, then.at)).images
 
 
 APPS = (image("app", 3, tags=("p:latest", "p:app-3")), image("app", 2), image("app", 1))
 NOW = Usage("p", (*APPS, image("deps", 1)), live_tags=frozenset({"p:latest"}), at=10.0)
-TWO = Policy({"app": Rule(keep_last=2)})
+TWO = Retention(app=Keep(keep_last=2))
 
 
 def test_the_new_image_takes_a_place() -> None:
@@ -150,14 +150,14 @@ def test_the_new_image_takes_a_place() -> None:
 
 
 def test_the_friendly_tag_protects_the_new_image_only() -> None:
-    assert gone(NOW, plan(app="build"), Policy({"app": Rule(keep_last=0)})) == ("p:app-3", "p:app-2", "p:app-1")
+    assert gone(NOW, plan(app="build"), Retention(app=Keep(keep_last=0))) == ("p:app-3", "p:app-2", "p:app-1")
     held = replace(NOW, images=(replace(APPS[0], holders=(Holder("web", "running"),)), *NOW.images[1:]))
-    assert gone(held, plan(app="build"), Policy({"app": Rule(keep_last=0)})) == ("p:app-2", "p:app-1")
+    assert gone(held, plan(app="build"), Retention(app=Keep(keep_last=0))) == ("p:app-2", "p:app-1")
 
 
 def test_a_limit_in_bytes_counts_the_new_image() -> None:
-    assert gone(NOW, plan(app="build"), Policy({"app": Rule(max_bytes=400)})) == ()
-    assert gone(NOW, plan(app="build"), Policy({"app": Rule(max_bytes=350)})) == ("p:app-1",)
+    assert gone(NOW, plan(app="build"), Retention(app=Keep(max_bytes=400))) == ()
+    assert gone(NOW, plan(app="build"), Retention(app=Keep(max_bytes=350))) == ("p:app-1",)
 
 
 def test_an_image_made_again_counts_once() -> None:

@@ -1,0 +1,86 @@
+"""What this project holds on the engine, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layerdoit.engine.mounts import Mount
+    from layerdoit.engine.removal import Holder
+    from layerdoit.layers.reasons import Reason
+    from layerdoit.project.checkouts import Checkout
+
+
+@dataclass(frozen=True)
+class ImageUse:
+    """An image whose labels name this project. `tags`: those that we gave it, keyed ones last; `others`: the rest.
+
+    An image without its keyed tag has no tags of ours: whatever is built FROM one of ours inherits the labels.
+    `made`, `used`: seconds since 1970. `shared`: bytes of `size`. `deps`, `runtime`, `parent`: keys of the images that
+    it was made from. `cook`: chain of deps images. `checkout`: digest of where it was compiled. `pin`: the tag that
+    protects it. `branch`: git's, that it was first built on; `branch_gone`: no branch that is there asked for it.
+    `replaced`: a build of ours made it, and it has no tag any more.
+    """
+
+    id: str
+    layer: str
+    key: str
+    tags: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    size: int = 0
+    shared: int = 0
+    made: int = 0
+    rootfs: tuple[str, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    runtime: str = ""
+    current: bool = False
+    deps: str = ""
+    parent: str = ""
+    cook: str = ""
+    variant: str = ""
+    checkout: str = ""
+    pin: str = ""
+    used: int = 0
+    branch: str = ""
+    branch_gone: bool = False
+    replaced: bool = False
+
+    @property
+    def name(self) -> str:
+        """What a message calls it."""
+        return (*self.others, self.pin, *self.tags)[-1] or f"<untagged> {self.id.removeprefix('sha256:')[:12]}"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """`foreign`: images of others under ours, as layers and size. `current`: keys of the tree as it is, by layer.
+
+    `cold`: why, by layer, for those of them that are not there. `mount`: id of the present checkout's target mount;
+    `checkouts`: by digest; `live_tags`: names that those of them which are there give to their newest app. `at`: when
+    all that was asked, in seconds since 1970.
+    """
+
+    project: str
+    images: tuple[ImageUse, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    foreign: tuple[tuple[tuple[str, ...], int], ...] = ()
+    state: Mapping[str, int] = field(default_factory=dict)
+    current: Mapping[str, str] = field(default_factory=dict)
+    cold: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+    mount: str = ""
+    checkouts: Mapping[str, Checkout] = field(default_factory=dict)
+    live_tags: frozenset[str] = frozenset()
+    at: float = 0.0
+
+    @property
+    def warm(self) -> Mapping[str, bool]:
+        """Whether the image that the tree asks for is there, by layer; empty where the tree cannot be read."""
+        there = {(image.layer, image.key) for image in self.images if image.tags}
+        return {layer: (layer, key) in there for layer, key in self.current.items()}
+
+    @property
+    def gone(self) -> Collection[str]:
+        """Digests of the checkouts that are no longer there."""
+        return {digest for digest, checkout in self.checkouts.items() if checkout.state == "gone"}
