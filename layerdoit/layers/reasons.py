@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _words(reason: Reason) -> str:
     if reason.kind == "others_changed":
         return _more(reason.count, "input")
     if reason.kind == "lacking":
-        return f"its index lacks, of Cargo.lock: {_few(reason.names[:NAMED_LACKING], reason.count)}"
+        return f"its index lacks, of Cargo.lock: {listed(reason.names, NAMED_LACKING, reason.count)}"
     if reason.kind == "from_scratch":
         return f"{reason.names[0]} builds it from scratch"
     return _FIXED.get(reason.kind) or ", ".join(reason.names)
@@ -176,7 +177,7 @@ def _changed(reason: Reason) -> str:
 
     if reason.input in FILES:
         paths = [wording.path_of(name) for name in reason.names[:NAMED_FILES]]
-        return f"{count_text(reason.count, reason.input)} changed: {_few(paths, reason.count)}"
+        return f"{count_text(reason.count, reason.input)} changed: {listed(paths, NAMED_FILES, reason.count)}"
     if reason.old is None and reason.new is None:
         return f"{reason.names[0]} changed"
     return wording.change_text(reason.input, reason.names, reason.old, reason.new)
@@ -184,7 +185,3 @@ def _changed(reason: Reason) -> str:
 
 def _more(count: int, noun: str) -> str:
     return f"and {count_text(count, f'more {noun}')}"
-
-
-def _few(named: Sequence[str], count: int) -> str:
-    return ", ".join(named) + (", …" if count > len(named) else "")

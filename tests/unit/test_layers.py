@@ -143,7 +143,7 @@ def test_differences_in_words(old: Mapping[str, str], new: Mapping[str, str], sa
 
 def test_many_files_are_counted_and_a_few_named() -> None:
     found = reasons.difference({}, {f"file f{number}.rs": "1" for number in range(9)})
-    assert reasons.sentences(found) == ["9 files changed: f0.rs, f1.rs, f2.rs, f3.rs, f4.rs, …"]
+    assert reasons.sentences(found) == ["9 files changed: f0.rs, f1.rs, f2.rs, f3.rs, f4.rs and 4 more"]
     assert found == (Reason("changed", tuple(f"file f{number}.rs" for number in range(9)), "file"),)
 
 
