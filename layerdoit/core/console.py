@@ -17,12 +17,12 @@ def warn(text: str) -> None:
 
 
 def unread() -> bool:
-    """Has the reader of our output gone, such as `head` that has enough? An engine that hung up is something else."""
+    """Is the reader of our output gone, such as `head` once it has enough? An engine that hung up is something else."""
     return bool(_without_reader())
 
 
 def discard() -> None:
-    """From now on what nobody reads, and what Python still holds of it, goes nowhere."""
+    """Send output whose reader is gone, and what Python still holds of it, nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in _without_reader():
         os.dup2(nowhere, descriptor)

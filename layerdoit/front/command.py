@@ -28,7 +28,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
     doc_purpose = "plan and explain the image layers of a Rust project"
 
     def help(self) -> str:
-        """What `doit help layers` shows; doit prints it, so that what nobody reads is left to us only at exit."""
+        """What `doit help layers` shows. doit prints it, so a reader that is gone is noticed only at exit."""
         atexit.register(loading.discard_unread)
         return "\n".join(_overview(self.doc_purpose))
 
@@ -47,7 +47,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
                 loading.end_unread()
             error = as_error(cause)
             console.warn(f"error: {error}")
-            # What asks for the exit code must not take a usage error for changes.
+            # With --exit-code, 2 means changes: an error of usage must not look like them.
             return 1 if error.exit_code == CHANGES and "--exit-code" in in_args else error.exit_code
         except KeyboardInterrupt:
             return 128 + signal.SIGINT

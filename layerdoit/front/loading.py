@@ -72,7 +72,7 @@ class Loading(NamedTuple):
             self.params["reporter"] = "error-only"
 
     def end_quietly_without_reader(self) -> None:
-        """Whatever doit itself prints (`doit list | head -1`) ends without a traceback when nobody reads on."""
+        """What doit itself prints (`doit list | head -1`) ends without a traceback once its reader is gone."""
         if isinstance(self.command.outstream, Piped):
             return
         self.command.outstream = Piped(self.command.outstream)
@@ -197,13 +197,13 @@ def _end_workers() -> None:
 
 
 def end_unread() -> NoReturn:
-    """Nobody reads what is printed, such as `head` that has enough: end as other programs do, without a word."""
+    """End without a message, as other programs do, once the reader of our output is gone (`head` that has enough)."""
     console.discard()
     raise Ended(BROKEN_PIPE)
 
 
 def discard_unread() -> None:
-    """At exit, before Python writes what is left and complains: with nobody to read it, it goes nowhere."""
+    """At exit: discard what Python has not yet written if its reader is gone; Python would complain."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -211,7 +211,7 @@ def discard_unread() -> None:
 
 
 class Piped:
-    """doit's output stream. It writes traces of exceptions, but lets `Ended` pass."""
+    """doit's output stream, with `Ended` in place of BrokenPipeError, for which doit would print a traceback."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -230,7 +230,7 @@ class Piped:
 
 
 class WrongOption(ValueError):
-    """An option as typed that is none (`unknown`), or in a few words what is wrong with one."""
+    """What is wrong with an option, in a few words; `unknown` is the option as typed, if there is no such option."""
 
     def __init__(self, text: str, unknown: str = "") -> None:
         super().__init__(text)
