@@ -120,6 +120,9 @@ def builder(found: Builder | Failed, registry: str | None, pushed: frozenset[str
         yield BUILDER.found(found.why, fix=found.fix)
         return
     platforms = sorted({"/".join(name.split("/")[:2]) for name in found.platforms})
+    if not found.driver:
+        yield Unchecked("builder", f"buildx does not tell the kind of {found.name} while no engine answers")
+        return
     yield Fact("builder", f"{found.name} ({found.driver}, {found.status or 'state unknown'})")
     yield Fact("platforms", ", ".join(platforms) or "unknown")
     if found.driver != "docker" and not (registry and {"base", "deps"} <= pushed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -97,6 +98,33 @@ def test_existing_files_are_kept(bare: Crate) -> None:
     listed = bare.doit("list").ok().out
     assert "mine" in listed
     assert "image" in listed
+
+
+OF_BEFORE = {
+    "Dockerfile": "FROM rust:1.95 AS b\nWORKDIR /b\nRUN apt-get update && apt-get install -y cmake\nCOPY . .\n"
+    "RUN cargo build --release\nFROM debian:trixie-slim\nRUN apt-get update && apt-get install -y tzdata\n"
+    "COPY static /srv/static\nENV PORT=8080\nEXPOSE 8080\nUSER web\nWORKDIR /srv\n"
+    'COPY --from=b /b/target/release/hello /srv/\nCMD ["/srv/hello"]\n',
+    "static/a.txt": "",
+    ".dockerignore": "target\n.git\n",
+}
+"""A project that was built another way."""
+
+
+@pytest.mark.parametrize("before", [{}, OF_BEFORE], ids=["nothing", "a Dockerfile"])
+def test_what_it_writes_is_well_by_doctor_s_own_rules(bare: Crate, before: dict[str, str]) -> None:
+    for path, text in before.items():
+        bare.write(path, text)
+    bare.doit("layers", "init", "--yes").ok()
+    away = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    told = json.loads(bare.doit("layers", "doctor", "--json", env=away).out)
+    found = {finding["id"]: finding["where"] for finding in told["findings"] if finding["level"] != "hint"}
+    assert found.pop("engine-unreachable", "missing") != "missing"
+    ours = {name: where for name, where in found.items() if not (where or "").startswith("Dockerfile")}
+    assert ours == {}, "of the old Dockerfile, which nobody wrote for us, it may say what it likes"
+    assert bool(found) is bool(before)
+    again = bare.doit("layers", "init", "--yes").ok()
+    assert again.out.endswith("nothing to write\n")
 
 
 def test_a_project_in_a_folder_below(bare: Crate, tmp_path: Path) -> None:

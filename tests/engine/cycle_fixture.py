@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,11 +15,9 @@ from layerdoit.engine import mounts
 from layerdoit.engine.api import builder_name
 from layerdoit.flows.ensure import ensure
 from layerdoit.history.export import as_json
+from tests.support.checkout import Checkout
 from tests.support.ports import PORT
 from tests.support.scratch import LOCK, MAIN, MANIFEST, Crate, docker, remove_containers
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
 
 FILES = {
     "Cargo.toml": MANIFEST + '\n[dependencies]\nlib = { path = "lib" }\n\n[profile.dev]\ndebug = 0\n',
@@ -50,15 +48,13 @@ def served(checkout: Callable[..., Checkout]) -> Iterator[Callable[..., Checkout
 @pytest.fixture(scope="session")
 def parents(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Configuration with parents that have everything: a base on them is built from nothing in a second."""
-    from tests.engine.conftest import Checkout
-
     one = Checkout(tmp_path_factory.mktemp("parents"), f"lt-parents-{os.getpid()}", docker_engine)
     one.write(FILES)
     one.configure()
     found = {done.step.spec.layer: done.step.spec.tag for done in ensure(one.session(), "base")}
     for layer, tag in found.items():
         docker_engine.images.get(tag).tag(f"{one.name}-{layer}", "1")
-    one._forget_sessions()
+    one.forget_sessions()
     yield f"base:\n  image: {one.name}-base:1\n  runtime_image: {one.name}-runtime:1\n"
     for layer in found:
         docker_engine.images.remove(f"{one.name}-{layer}:1")

@@ -11,15 +11,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from layerdoit.bench import buildkit, scratch
 from layerdoit.history import benchmarks
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 WORDS = ("layers", "bench", "--against", "mount", "--scenarios", "leaf,nothing", "--runs", "1")
 HISTORY = (".layerdoit", ".layerdoit/history.db")

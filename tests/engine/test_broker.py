@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,9 +18,7 @@ from layerdoit.engine import broker
 from layerdoit.engine import registry as product
 from layerdoit.layers.key import Spec
 from tests.engine.registry_fixture import Official, Registry, docker
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 # Nobody listens there.
 NOWHERE = "127.0.0.1:1"
@@ -92,8 +90,6 @@ def shared(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Checkout, subprocess.CompletedProcess[str], str]]:
     """A project built on named images, every layer of it pushed; what that printed; where its layers are."""
-    from tests.engine.conftest import Checkout
-
     tree = Checkout(
         tmp_path_factory.mktemp("shared"), f"lt-shared-{registry.address.rpartition(':')[2]}", docker_engine
     )

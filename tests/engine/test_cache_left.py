@@ -7,17 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from layerdoit.cache import clear, gc, levels, table, usage
 from layerdoit.engine import builders, mounts, removal
 from tests.engine.cache_fixture import Neighbours, Ours, neighbours, opened, ours, parts
+from tests.support.checkout import Checkout
 from tests.support.git import git
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
 
 __all__ = ["neighbours", "ours"]
 

@@ -17,7 +17,7 @@ from layerdoit.flows.ensure import ensure
 
 if TYPE_CHECKING:
     from tests.engine.cache_fixture import parts
-from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 New = Callable[..., "Checkout"]
 

@@ -16,14 +16,13 @@ from layerdoit.engine import mounts
 from layerdoit.engine.api import builder_name
 from layerdoit.engine.images import PREFIX
 from layerdoit.flows import reporting
+from tests.support.checkout import Checkout
 from tests.support.lockfile import entry, external, lockfile
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
     from layerdoit.layers.plan import Outcome
     from layerdoit.project.inputs import Inputs
-    from tests.engine.conftest import Checkout
-
 ITOA = {
     "1.0.11": "49f1f14873335454500d59611f1cf4a4b0f786f9ac11f4312a78e4cf2566695b",
     "1.0.14": "d75a2a4b1b190afb6f5425f10f6a8f959d2ea0b9c2b1d79553551850539e4674",

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from tests.engine.cycle_fixture import crate, edited, last, left_over, mount_ids, ok, same, served, serves
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 __all__ = ["served"]
 

@@ -8,15 +8,13 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.engine.cycle_fixture import crate, edited, last, left_over, mount_ids, ok, served, serves
+from tests.support.checkout import Checkout
 from tests.support.scratch import docker
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
 
 __all__ = ["served"]
 

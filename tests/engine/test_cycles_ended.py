@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -24,10 +24,8 @@ from tests.engine.cycle_fixture import (
     served,
     serves,
 )
+from tests.support.checkout import Checkout
 from tests.support.scratch import docker, remove_containers
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
 
 __all__ = ["served"]
 
@@ -47,8 +45,6 @@ fn main() {
 @pytest.fixture(scope="module")
 def shared(docker_engine: Any, parents: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """One project for the tests that lose nothing: each finds it built."""
-    from tests.engine.conftest import Checkout
-
     one = Checkout(tmp_path_factory.mktemp("shared"), f"lt-shared-{os.getpid()}", docker_engine)
     yield one
     remove_containers(crate(one))

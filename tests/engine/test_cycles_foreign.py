@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from tests.engine.cache_fixture import Neighbours, neighbours, ours
 from tests.engine.cycle_fixture import ok, served
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 __all__ = ["neighbours", "ours", "served"]
 

@@ -9,17 +9,14 @@ import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from layerdoit.core.errors import BuildError
 from layerdoit.engine.images import PREFIX
 from layerdoit.layers.plan import Outcome
+from tests.support.checkout import Checkout
 from tests.support.lockfile import entry, external, lockfile
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ITOA = {

@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -33,10 +32,8 @@ from tests.engine.together_fixture import (
     start,
     stopped,
 )
+from tests.support.checkout import Checkout
 from tests.support.ports import PORT
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
 
 __all__ = ["new"]
 

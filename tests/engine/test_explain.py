@@ -16,10 +16,10 @@ from layerdoit.engine.api import builder_name
 from layerdoit.explain import answer
 from tests.engine.registry_fixture import Registry
 from tests.engine.test_cooked import FILES, NEW, NEWEST, OLD, configure, lock
+from tests.support.checkout import Checkout
 
 if TYPE_CHECKING:
     from layerdoit.project.inputs import Inputs
-    from tests.engine.conftest import Checkout
 
 
 def said(one: Checkout, layer: str, old: str = "", new: str = "", **variables: str) -> list[str]:

@@ -12,11 +12,10 @@ import pytest
 
 from layerdoit.core.errors import BuildError
 from layerdoit.engine.images import PREFIX
+from tests.support.checkout import Checkout
 
 if TYPE_CHECKING:
     from layerdoit.layers.plan import Outcome
-    from tests.engine.conftest import Checkout
-
 MANIFEST = """\
 [package]
 name = "image-probe"

@@ -7,12 +7,10 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 # A step that lasts until it is ended, as long as a file says so.
 SLOW = 'if read("data/slow.txt") == "yes" { std::thread::sleep(std::time::Duration::from_secs(600)); }\n    let folder'

@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +13,7 @@ from layerdoit.components import rust, script_protocol
 from layerdoit.components.script_protocol import Exit, NoBinary
 from layerdoit.flows.ensure import ensure
 from layerdoit.tree.staging import stage
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 # Stands before a command of the scripts and ends them all by SIGKILL when its turn comes.
 SHIM = """\

@@ -18,16 +18,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from layerdoit.build.host_secrets import _SYSTEM_BUNDLES
+from tests.support.checkout import Checkout
 from tests.support.lockfile import entry, lockfile
 from tests.support.server import Handler, TcpServer, gateway, running
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
 
 # What is planted, by where; each is looked for everywhere afterwards.
 PLANTED = {

@@ -8,17 +8,15 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from tests.engine import test_secrets as planting
+from tests.support.checkout import Checkout
 from tests.support.git_server import GitServer, serving
 from tests.support.server import gateway
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
 
 # Signs that an address, a shell or a configuration file would take for their own.
 TOKEN = "planted-git/9c4e@:%\"'$x"

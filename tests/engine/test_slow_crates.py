@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from layerdoit.history.export import as_json
 from tests.engine.test_deps import BYTES, FNV, HTTP, MEMBERS, lock, right, using
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 
 def recorded(one: Checkout) -> dict[str, tuple[str, float]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -18,9 +18,7 @@ from layerdoit.core.errors import BuildError
 from layerdoit.engine import buildx
 from layerdoit.flows.ensure import ensure
 from layerdoit.tree.staging import stage
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 RUNS = int(os.environ.get("LAYERDOIT_STALE_RUNS", "200"))
 SEED = int(os.environ.get("LAYERDOIT_STALE_SEED", str(random.SystemRandom().randrange(10**6))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,9 +21,7 @@ from tests.engine.together_fixture import (
     start,
     stopped,
 )
-
-if TYPE_CHECKING:
-    from tests.engine.conftest import Checkout
+from tests.support.checkout import Checkout
 
 __all__ = ["new"]
 

@@ -7,8 +7,8 @@ import uuid
 from pathlib import Path
 
 from layerdoit.engine import transfers
-from tests.engine.conftest import engine_images
 from tests.engine.registry_fixture import Registry, docker
+from tests.support.checkout import engine_images
 
 SIZES = {"lower": 300_000, "upper": 200_000}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 from collections.abc import Iterable
@@ -100,6 +101,9 @@ def test_builder() -> None:
     assert levels(engine_checks.mounts(found, None)) == {}
     other = engine_facts.inspected("far", INSPECTED.replace("Driver:        docker", "Driver:        remote"))
     assert levels(engine_checks.builder(other, None, frozenset())) == {"builder-driver": "warning"}
+    silent = dataclasses.replace(other, driver="", status="")
+    (item,) = engine_checks.builder(silent, None, frozenset())
+    assert isinstance(item, Unchecked), "older buildx without an engine: of no kind, which is no reason to warn"
     assert levels(engine_checks.builder(other, "r.example.com/x", frozenset({"base", "deps", "app"}))) == {}
     assert levels(engine_checks.builder(Failed("no", "fix"), None, frozenset())) == {"builder": "error"}
 

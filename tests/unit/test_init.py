@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,11 +66,18 @@ def proposed(found: Found) -> dict[str, list[object]]:
     return out
 
 
+def unlike_schema(text: str) -> list[str]:
+    """What an editor that has read the schema underlines."""
+    validator = jsonschema.Draft7Validator(json_schema.schema())
+    return [error.message for error in validator.iter_errors(yaml.safe_load(text) or {})]
+
+
 def shown(found: Found) -> str:
     return write.settings_text(proposal.propose(found))
 
 
 def loaded(text: str, folder: Path) -> config.Config:
+    assert unlike_schema(text) == []
     (folder / "layerdoit.yaml").write_text(text, encoding="utf-8")
     return config.load(folder, variables={})
 
@@ -383,4 +392,5 @@ def test_mutilated_trees(tmp_path: Path, name: str, start: int, gone: int, piece
         return
     written = shown(found)
     reading.check(config.Config, reading.parse(written.encode(), "layerdoit.yaml"), "layerdoit.yaml")
+    assert unlike_schema(written) == []
     assert shown(look(tmp_path)) == written
