@@ -204,7 +204,7 @@ while read -r path; do
 done </tmp/executables
 wait "$copying"
 for bin in $BINS; do
-  if ! [ -e "$out/$bin" ]; then echo "layerdoit: cargo made no binary '$bin'" >&2; exit 88; fi
+  [ -e "$out/$bin" ] || { echo "layerdoit: no-binary $bin" >&2; wrong=88; }
 done
 [ "$wrong" -eq 0 ] || exit "$wrong"
 

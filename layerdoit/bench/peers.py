@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from layerdoit.bench import buildkit
-from layerdoit.bench.running import compiled, timed
+from layerdoit.bench.running import timed
 from layerdoit.bench.subject import Facts
 from layerdoit.build.host_secrets import Secrets
+from layerdoit.cargo.output import compiled
 
 DOCKER_PEERS = ("plain", "mount", "chef")
 OURS = "layerdoit"

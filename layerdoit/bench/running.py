@@ -20,7 +20,6 @@ SESSION: Final = "LAYERDOIT_BENCH_SESSION"
 _UNSET: Final = re.compile(
     r"CARGO_(TARGET_DIR|INCREMENTAL|BUILD_.*|ENCODED_RUSTFLAGS|PROFILE_.*)|RUSTFLAGS|RUSTC(_\w+)?|CI"
 )
-_COMPILING: Final = re.compile(r"^(?:#\d+ +[\d.]+ )?[ \t]*Compiling (\S+ v[^\s]+)", re.MULTILINE)
 # A build of ours that is interrupted ends its own child first.
 _PATIENCE: Final = 15.0
 
@@ -63,11 +62,6 @@ def ask(
 ) -> str:
     """The standard output of a process that is not measured."""
     return process.capture(argv, cwd=cwd, env=more, check=check).stdout
-
-
-def compiled(output: str) -> list[str]:
-    """`name vVERSION` of every crate that cargo said it compiled, in plain progress or raw output."""
-    return _COMPILING.findall(output)
 
 
 def say(text: str) -> None:

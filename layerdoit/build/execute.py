@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import leftovers, secret_mounts
 from layerdoit.build.host_secrets import gathered
-from layerdoit.components import component
+from layerdoit.components import component, script_protocol
 from layerdoit.components.recipe import Request
-from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
+from layerdoit.components.script_protocol import Crate, Linked, NotFresh, every
+from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
 from layerdoit.dockerfile import binaries
 from layerdoit.engine import buildx
 from layerdoit.engine.images import PREFIX
@@ -22,13 +23,13 @@ from layerdoit.project import branches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
     from layerdoit.engine.handle import Engine
+    from layerdoit.engine.progress import Report
     from layerdoit.project.inputs import Inputs
     from layerdoit.project.run import Run
 
-# cargo's words where Cargo.lock lags behind the manifests.
-_LOCKED: Final = "--locked was passed"
 # The stages of our Dockerfiles that make a layer.
 _STAGES: Final = {"base": ("builder",), "runtime": ("runtime",), "deps": ("deps",), "app": ("build",)}
 
@@ -54,7 +55,7 @@ def carry_out(work: Work, layers: Sequence[str]) -> list[Outcome]:
         step = work.plan.step(name)
         try:
             done.append(_ensure(work, step))
-        except (buildx.ContextDiffers, buildx.Cleared):
+        except (ContextDiffers, Cleared):
             raise
         except (LayerdoitError, KeyboardInterrupt, SystemExit) as error:
             recording.failure(work.run, work.inputs, done, step, error, time.monotonic() - begun)
@@ -101,38 +102,46 @@ def _build(work: Work, step: Step) -> Outcome:
             # BuildKit's own cache would bring back what the user cleared.
             build = replace(build, afresh=_STAGES[layer])
         leftovers.replacing(project.state, work.engine.images, step.spec.tag)
-        try:
-            built = buildx.run(build, log, recipe.crates)
-        except BuildError as error:
-            if isinstance(error, buildx.ContextDiffers) or not _cleared(work, step):
-                raise _advised(work.inputs, step, error) from None
-            raise buildx.Cleared(f"{layer}: an image that it stands on was cleared meanwhile") from error
+        report = _run(work, step, build, log, recipe.crates)
         if step.from_scratch and layer == "app":
             leftovers.adopt(project.state, build.labels[PREFIX + "mount"])
-    return _outcome(work, step, recipe.how, built, begun, from_nothing=from_nothing(step) or bool(build.afresh))
+    return _outcome(work, step, recipe.how, report, begun, from_nothing=from_nothing(step) or bool(build.afresh))
 
 
-def _outcome(work: Work, step: Step, how: str, built: buildx.Built, begun: float, *, from_nothing: bool) -> Outcome:
-    project, layer, report = work.inputs.project, step.spec.layer, built.report
-    counts = report.counts()
-    if layer == "app" and "compiled" not in counts:
+def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, crates: int | None) -> Report:
+    """Build; a step that fails is explained to the user."""
+    rust = component("rust")
+    try:
+        return buildx.run(build, log, crates, rust.LISTENER).report
+    except BuildError as error:
+        failure = rust.explain(error, work.inputs) if isinstance(error, buildx.StepFailed) else error
+        if isinstance(failure, ContextDiffers) or not _cleared(work, step):
+            raise failure from None
+        raise Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
+
+
+def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, from_nothing: bool) -> Outcome:
+    project, layer = work.inputs.project, step.spec.layer
+    counts = script_protocol.counts(report.notes)
+    if layer == "app" and counts is None:
         # Only assets or settings are new: BuildKit had what cargo made.
         how = "put together"
-    if new := report.noted("linked"):
+    if new := [note.binary for note in every(Linked, report.notes)]:
         project.state.mark_linked(binaries.moved_up(project.state.linked(), new))
     pushed = _pushed(work, step)
     return Outcome(
         step,
         time.monotonic() - begun,
         f"{how}, pushed to {pushed}" if pushed else how,
-        counts,
-        tuple(report.noted("not-fresh")),
+        counts.as_dict() if counts else {},
+        tuple(note.crate for note in every(NotFresh, report.notes)),
         # The target mount may have been collected or cleared.
-        cold=report.ran > 0 and (from_nothing or counts.get("cold") == 1),
+        cold=report.ran > 0 and (from_nothing or (counts is not None and counts.cold)),
         export=report.export,
         sent=report.sent,
         size=_size(work.engine, step),
-        crates=tuple(report.noted("crate")),
+        crates=tuple(every(Crate, report.notes)),
+        notes=tuple(report.notes),
     )
 
 
@@ -146,33 +155,6 @@ def _pushed(work: Work, step: Step) -> str | None:
 
     registry.push(step.spec, repository)
     return repository
-
-
-def _advised(inputs: Inputs, step: Step, error: BuildError) -> BuildError:
-    """The error, with the setting that cures it where a build lacks a Debian package."""
-    from layerdoit.cargo import failures
-
-    if not isinstance(error, buildx.StepFailed):
-        return error
-    log = (error.hint or "").rpartition("; ")[2]
-    if _LOCKED in error.said and (lagging := _lagging(inputs)):
-        what = f"{step.spec.layer} did not build: {lagging.what}"
-        return BuildError(what, where=lagging.where, hint=f"{lagging.hint}; {log}")
-    advice = failures.advice(error.said, inputs.project.config)
-    if advice is None:
-        return error
-    return BuildError(f"{step.spec.layer} did not build: {advice.sentence}", hint=f"{advice.setting}; {log}")
-
-
-def _lagging(inputs: Inputs) -> LayerdoitError | None:
-    """What Cargo.lock lacks of the manifests."""
-    from layerdoit.cargo import lock
-
-    try:
-        lock.check(inputs.project.workspace, inputs.tree.lock)
-    except LayerdoitError as error:
-        return error
-    return None
 
 
 def _cleared(work: Work, step: Step) -> bool:
@@ -206,7 +188,7 @@ def give_tags(work: Work) -> bool:
     lacking = images.untagged(step.spec.tag, repository, work.inputs.question.tags)
     images.tag(step.spec.tag, repository, lacking)
     if lacking and images.inspect(step.spec.tag) is None:
-        raise buildx.Cleared("the app image was cleared before it had its tags")
+        raise Cleared("the app image was cleared before it had its tags")
     if lacking and step.action == "reuse":
         branches.note(project, step.spec.key)
     return bool(lacking)

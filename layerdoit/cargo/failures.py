@@ -11,13 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo.native import IMAGES, Provider, Table, suites, table
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
 
+LOCKED: Final = "--locked was passed"
+"""What cargo says where Cargo.lock lags behind the manifests."""
 _SCRIPT = re.compile(r"failed to run custom build command for `(?P<crate>[\w-]+) v(?P<version>[^\s`]+)")
 # What says that this is about something missing, where only the failing crate is known.
 _MISSING = re.compile(

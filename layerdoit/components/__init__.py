@@ -12,13 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from layerdoit.components.recipe import Recipe, Request
+    from layerdoit.core.errors import BuildError
+    from layerdoit.engine.buildx import StepFailed
+    from layerdoit.engine.progress import Listener
+    from layerdoit.project.inputs import Inputs
 
 
 class Component(Protocol):
     """What building asks of a component."""
 
+    LISTENER: Listener
+    """How the output of its builds is understood."""
+
     def recipe(self, request: Request) -> Recipe:
         """The build of one step. ContextDiffers where sources changed while they were staged."""
+
+    def explain(self, failed: StepFailed, inputs: Inputs) -> BuildError:
+        """Why a step failed, for the user. ContextDiffers where the sources must be read and sent again."""
 
 
 COMPONENTS: Final[Mapping[str, str]] = {"rust": "layerdoit.components.rust"}

@@ -9,13 +9,17 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.cargo import output
 from layerdoit.cargo.selection import package_ids
+from layerdoit.components import script_protocol
 from layerdoit.components.recipe import Recipe, Request
+from layerdoit.core.errors import BuildError, ContextDiffers
 from layerdoit.core.files import write_if_changed
 from layerdoit.dockerfile import binaries
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX
+from layerdoit.engine.progress import Listener
 from layerdoit.layers.specs import deps as deps_layer
 from layerdoit.project import branches
 from layerdoit.tree.sources import Entry
@@ -31,10 +35,20 @@ if TYPE_CHECKING:
 # A label travels as one argument of a command: the kernel takes 128 KiB.
 MAX_LABEL = 100_000
 
+LISTENER: Final = Listener(output.progress, script_protocol.aloud)
+"""See `Component.LISTENER`."""
+
 
 def recipe(request: Request) -> Recipe:
     """See `Component.recipe`."""
     return _RECIPES[request.step.spec.layer](request)
+
+
+def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
+    """See `Component.explain`."""
+    from layerdoit.components import rust_failures
+
+    return rust_failures.explain(failed, inputs.project.config, lambda: rust_failures.stale_lock(inputs))
 
 
 def labels(request: Request, parent: str, **more: str) -> dict[str, str]:
@@ -113,7 +127,7 @@ def _deps(request: Request) -> Recipe:
     context = project.state / "context" / "deps"
     shutil.rmtree(context, ignore_errors=True)
     if stage(inputs.kept, context / "src"):
-        raise buildx.ContextDiffers("a package changed while it was read")
+        raise ContextDiffers("a package changed while it was read")
     entries = dict(inputs.kept.entries)
     for path, content in inputs.stub.files.items():
         write_if_changed(context / "src" / path, content)
@@ -178,7 +192,7 @@ def _app(request: Request) -> Recipe:
     moved = stage(inputs.sources, context / "src", tree=control / "tree")
     moved |= stage(inputs.assets, context / "assets")
     if moved:
-        raise buildx.ContextDiffers("sources changed while they were read")
+        raise ContextDiffers("sources changed while they were read")
     write_if_changed(control / "smoke", "".join(f"{line}\n" for line in image.smoke).encode())
     assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths.items()]
     names = [name for _, name in inputs.selection.bins]

@@ -59,6 +59,14 @@ class BuildError(LayerdoitError):
     """A layer did not build."""
 
 
+class ContextDiffers(BuildError):
+    """The sources that reached the build are not those that were keyed: they must be read and sent again."""
+
+
+class Cleared(BuildError):
+    """An image that the build needs was cleared meanwhile: what is there must be looked at again."""
+
+
 class DeployError(LayerdoitError):
     """A container did not start, or did not become healthy."""
 

@@ -83,7 +83,8 @@ class Completed:
 
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
-_secrets: set[str] = set()
+# Longest first: a secret may contain another one.
+_secrets: list[str] = []
 
 
 def register_secret(value: str) -> None:
@@ -96,12 +97,11 @@ def register_secret(value: str) -> None:
     for line in value.splitlines():
         text = line.strip()
         if len(text) >= _MIN_SECRET and not text.startswith("-----"):
-            _secrets.update({text, quote(text, safe=""), quote(text)})
+            _secrets[:] = sorted({*_secrets, text, quote(text, safe=""), quote(text)}, key=len, reverse=True)
 
 
 def redact(text: str) -> str:
-    # Longest first: a secret may contain another one.
-    for secret in sorted(_secrets, key=len, reverse=True):
+    for secret in _secrets:
         if secret in text:
             text = text.replace(secret, _MASK)
     return text
@@ -159,11 +159,16 @@ def stream(
     on_line: OnLine,
     interrupt_grace: float = INTERRUPT_GRACE,
     terminate_grace: float = TERMINATE_GRACE,
+    masked: bool = True,
 ) -> int:
-    """Run, calling `on_line` in this thread for each line as it comes, without secrets; return the exit code."""
+    """Run, calling `on_line` in this thread for each line as it comes; return the exit code.
+
+    Secrets are masked, unless not `masked`: then it is for the caller to do, where the lines have to be decoded first.
+    """
 
     def deliver(name: str, data: bytes) -> None:
-        on_line(name, redact(_text(data).rstrip("\r\n")))
+        text = _text(data).rstrip("\r\n")
+        on_line(name, redact(text) if masked else text)
 
     return _run(argv, cwd, env, deliver, graces=(interrupt_grace, terminate_grace))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from layerdoit.components.script_protocol import Measured, every
 from layerdoit.core.units import size_text
 from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked, rules
 from layerdoit.flows.ensure import ensure
@@ -42,15 +43,6 @@ class Variant:
     name: str
     env: str
     fix: str
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Milliseconds from an edit to the linked programs (the median of three), and the bytes of the programs."""
-
-    name: str
-    ms: int
-    size: int
 
 
 def variants(profile: str, rustflags: str) -> tuple[Variant, ...]:
@@ -107,11 +99,10 @@ def measured(session: Session) -> Iterator[Item]:
     config = session.project.config
     tried = variants(config.profile, config.env.get("RUSTFLAGS", ""))
     asking = session.asking(_question(touched(session.inputs), tried))
-    begun = time.time()
     outcome = ensure(asking, "app")[-1]
     described = asking.engine.images.inspect(outcome.step.spec.tag) or {}
     removal.untag(asking.project.name, [(outcome.step.spec.tag, str(described.get("Id")))])
-    yield from judged(_read(asking, begun), tried)
+    yield from judged(every(Measured, outcome.notes), tried)
 
 
 def _question(edited: str, tried: Iterable[Variant]) -> Callable[[Project, str], Question]:
@@ -131,12 +122,3 @@ def touched(inputs: Inputs) -> str:
     usual = [workspace.context_path(posixpath.join(place, name)) for name in ("src/main.rs", "src/lib.rs")]
     below = sorted(path for path in entries if path.endswith(".rs"))
     return next((path for path in (*usual, *below) if path in entries), "")
-
-
-def _read(asking: Session, since: float) -> Iterator[Measured]:
-    logs = [path for path in (asking.project.state / "logs").glob("*-app.log") if path.stat().st_mtime >= since - 1]
-    for path in logs:
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            words = line.split(" ", 4)
-            if words[:2] == ["layerdoit:", "measured"] and len(words) == 5:
-                yield Measured(words[4], int(words[2]), int(words[3]))

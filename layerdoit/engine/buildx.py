@@ -1,7 +1,8 @@
-"""`docker buildx build`: the argument list, the run, and errors in plain words."""
+"""`docker buildx build`: the argument list, the run, and how it failed."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +11,13 @@ from typing import TextIO
 
 from layerdoit.core import process
 from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
+from layerdoit.engine import build_log
 from layerdoit.engine.api import builder_name, endpoint
 from layerdoit.engine.buildx_program import buildx
-from layerdoit.engine.progress import Display, Reader, Report
+from layerdoit.engine.progress import Display, Listener, Reader, Report
 from layerdoit.engine.sdk import unreachable
 
-# The app build's script ends with these.
-RESEND = 86
-RUNTIME_MISMATCH = 87
-NO_BINARY = 88
+_EXIT_CODE = re.compile(r"exit code: (\d+)\s*$")
 
 
 @dataclass(frozen=True)
@@ -98,54 +97,74 @@ class Built:
     report: Report
 
 
-class ContextDiffers(BuildError):
-    """The sources that reached the build are not those that were keyed: they must be sent again."""
-
-
 class StepFailed(BuildError):
-    """A step of the Dockerfile failed; `said` is what it printed last."""
+    """A step of the Dockerfile failed, as data; whoever knows what the step runs words it for the user.
 
-    said = ""
+    `code`: the exit code of its command, None where it is no command; `tail`: its last lines; `notes`: as in `Report`;
+    `text`: what buildx says of it.
+    """
+
+    def __init__(
+        self,
+        layer: str,
+        step: str,
+        code: int | None,
+        tail: tuple[str, ...],
+        notes: tuple[str, ...],
+        log: Path,
+        text: str,
+    ) -> None:
+        super().__init__(_did_not_build(layer, text), hint=whole_log(log))
+        self.layer = layer
+        self.step = step
+        self.code = code
+        self.tail = tail
+        self.notes = notes
+        self.log = log
+        self.text = text
 
 
-class Cleared(BuildError):
-    """An image that the build needs went while it was under way: what is there must be looked at again."""
+def whole_log(log: Path) -> str:
+    """Where the user finds everything that a build said."""
+    return f"the whole log: {log}"
 
 
-def run(build: Build, log: TextIO, expected_crates: int | None = None) -> Built:
-    """Build; raises `BuildError` with the failing step's own words, `EngineError` when there is no engine or buildx."""
-    display = Display(build.layer, expected_crates)
-    reader = Reader(display, lambda line: print(process.redact(line), file=log))
+def _did_not_build(layer: str, text: str) -> str:
+    return f"{layer} did not build: {text}"
+
+
+def run(build: Build, log: TextIO, expected: int | None = None, listener: Listener | None = None) -> Built:
+    """Build. Raises `StepFailed` where a step failed, `EngineError` when there is no engine or buildx, or `BuildError`.
+
+    `expected`: how many of the things that `listener` counts are worked on.
+    """
+    display = Display(build.layer, expected)
+    reader = Reader(display, lambda line: print(line, file=log), listener)
     argv = build.argv()
-    print("$", process.redact(" ".join(argv)), file=log)
+    print(build_log.header(argv), file=log)
     begun = time.monotonic()
     try:
-        code = process.stream(argv, env=build.environment(), on_line=lambda _, line: reader.feed(line))
+        # The reader masks secrets, in text; in an event, they may be encoded.
+        code = process.stream(argv, env=build.environment(), on_line=lambda _, line: reader.feed(line), masked=False)
     finally:
         display.clear()
         log.flush()
     seconds = time.monotonic() - begun
     if code != 0:
-        raise _failure(build, reader.report, Path(log.name))
+        raise failure(build, reader.report, Path(log.name))
     return Built(seconds, reader.report)
 
 
-def _failure(build: Build, report: Report, log: Path) -> Exception:
+def failure(build: Build, report: Report, log: Path) -> LayerdoitError:
+    """What a report of a build that failed amounts to."""
     error = next((line for line in reversed(report.errors) if line.startswith("ERROR")), "")
-    text = process.redact(error.removeprefix("ERROR: ") or " ".join(report.errors[-3:]))
+    text = error.removeprefix("ERROR: ") or " ".join(report.errors[-3:])
     if known := _engine_failure(build, report, text):
         return known
-    code = text.rsplit("exit code: ", 1)[-1].strip() if "exit code: " in text else ""
-    if code == str(RESEND):
-        return ContextDiffers(f"{build.layer}: the sources changed on their way to the build")
-    if code == str(RUNTIME_MISMATCH):
-        return _mismatch(report)
-    if report.failed_step is None or not report.tail:
-        return BuildError(f"{build.layer} did not build: {text}", hint=f"the whole log: {log}")
-    words = process.redact("\n".join(_relevant(report.tail)))
-    failed = StepFailed(f"{build.layer} did not build\n{words}", hint=f"correct it and run again; the whole log: {log}")
-    failed.said = "\n".join(report.tail)
-    return failed
+    if report.failed_step is None:
+        return BuildError(_did_not_build(build.layer, text), hint=whole_log(log))
+    code = int(found[1]) if (found := _EXIT_CODE.search(text)) else None
+    return StepFailed(build.layer, report.failed_step, code, tuple(report.tail), tuple(report.notes), log, text)
 
 
 def _engine_failure(build: Build, report: Report, text: str) -> LayerdoitError | None:
@@ -171,30 +190,3 @@ def _engine_failure(build: Build, report: Report, text: str) -> LayerdoitError |
         hint = "doit cache_status shows what this project holds; docker system df the rest"
         return BuildError(f"{build.layer}: the disk is full", hint=hint)
     return None
-
-
-def _relevant(tail: Sequence[str]) -> Sequence[str]:
-    """The compiler's errors in full: from the first of them on; otherwise the last lines."""
-    first = next(
-        (index for index, line in enumerate(tail) if line.startswith(("error", "warning: unused", "error["))), None
-    )
-    lines = tail[first:] if first is not None else tail[-40:]
-    return [line for line in lines if not line.lstrip().startswith(("Compiling ", "Downloaded ", "Downloading "))]
-
-
-def _mismatch(report: Report) -> BuildError:
-    lines = []
-    packages = []
-    for note in report.noted("missing"):
-        fields = dict(word.split("=", 1) for word in note.split() if "=" in word)
-        lacks = f"which the runtime image lacks (package {fields.get('package')})"
-        lines.append(f"{fields.get('binary')} needs {fields.get('library')}, {lacks}")
-        packages.append(fields.get("package", "?"))
-    lines += [
-        f"{note.split(' ', 1)[-1]} (the builder's libraries are newer than the runtime's)"
-        for note in report.noted("too-new")
-    ]
-    hint = "use one suite for builder and runtime image (base.suite, base.image, base.runtime_image)"
-    if packages:
-        hint = f"add to layerdoit.yaml: base: {{runtime_packages: [{', '.join(sorted(set(packages)))}]}}"
-    return BuildError("the binaries would not start on the runtime image:\n" + "\n".join(lines), hint=hint)

@@ -10,49 +10,59 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any, Final, TextIO, TypeAlias
 
 from layerdoit.core.process import redact
 
-# Lines that the scripts of a build say to us.
-NOTE = re.compile(r"^layerdoit: (.*)$")
-# After these, what is printed until the next note is for the user, as it comes.
-ALOUD = frozenset(("tests", "clippy"))
+NOTE: Final = "layerdoit: "
+"""How a line begins that a script inside a build prints for layerdoit, not for the user."""
 _STEP = re.compile(r"\[[^\]]+\] RUN ")
-_COMPILING = re.compile(r"^\s*(?:Compiling|Checking) (\S+) v")
-_DOWNLOADED = re.compile(r"^\s*(Downloaded|Downloading|Updating|Finished)\b")
 # A transfer that takes long is said; a terminal is refreshed this often, in seconds.
 REFRESH = 0.1
 PLAIN_EVERY = 15.0
 
 
+Progress: TypeAlias = tuple[str, str]
+"""What a line says of the work: the kind of thing that is counted ('' for a mere step), and what is worked on."""
+
+
+def _nothing(_line: str) -> Progress | None:
+    return None
+
+
+def _never(_line: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Listener:
+    """How the output of a build is understood.
+
+    `progress`: what a line says of the work, None if it says nothing; `aloud`: whether what follows a note is shown to
+    the user as it comes, until the next note.
+    """
+
+    progress: Callable[[str], Progress | None] = _nothing
+    aloud: Callable[[str], bool] = _never
+
+
 @dataclass
 class Report:
-    """What a build said. `notes`: our scripts' lines; `errors`: buildx's own; `tail`: the failing step's last lines.
+    """What a build said. `errors`: lines of buildx itself; `tail`: the last lines of the failing step.
 
-    `ran`: steps that were not in BuildKit's cache; `sent`: bytes that went to the builder; `export`: seconds in which
-    the image was written, and loaded.
+    `notes`: the lines that scripts print for layerdoit, whole, each with the lines that were shown after it; `counted`:
+    things that were worked on; `ran`: steps that were not in BuildKit's cache; `sent`: bytes that went to the builder;
+    `export`: seconds in which the image was written, and loaded.
     """
 
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     failed_step: str | None = None
     tail: list[str] = field(default_factory=list)
-    crates: int = 0
+    counted: int = 0
     ran: int = 0
     sent: int = 0
     export: float = 0.0
-
-    def counts(self) -> dict[str, int]:
-        """The numbers of the last `name=number` note, such as `compiled`, `units`, `external`."""
-        found: dict[str, int] = {}
-        for note in self.notes:
-            found.update({name: int(value) for name, value in re.findall(r"(\w+)=(\d+)\b", note)})
-        return found
-
-    def noted(self, word: str) -> list[str]:
-        """What follows `word` in our scripts' lines."""
-        return [note.removeprefix(f"{word} ") for note in self.notes if note.startswith(f"{word} ")]
 
 
 class Display:
@@ -67,14 +77,14 @@ class Display:
         self._shown = 0.0
         self._width = 0
 
-    def update(self, step: str, crates: int, crate: str) -> None:
-        """Show where the build is."""
+    def update(self, step: str, counted: int = 0, kind: str = "", name: str = "") -> None:
+        """Show where the build is: at its so many-th thing of a kind, or, before the first one, at a step."""
         now = time.monotonic()
-        if now - self._shown < (REFRESH if self._live else PLAIN_EVERY) and (self._live or crates or self._shown):
+        if now - self._shown < (REFRESH if self._live else PLAIN_EVERY) and (self._live or counted or self._shown):
             return
         self._shown = now
-        of = f"/{self._expected}" if self._expected and self._expected >= crates else ""
-        where = f"crate {crates}{of} · {crate}" if crates else step
+        of = f"/{self._expected}" if self._expected and self._expected >= counted else ""
+        where = f"{kind} {counted}{of} · {name}" if counted else step
         self._print(f"{self._layer}: {where} · {now - self._begun:.1f} s")
 
     def line(self, text: str) -> None:
@@ -102,11 +112,15 @@ class Display:
 
 
 class Reader:
-    """Reads `--progress=rawjson`: collects a `Report`, feeds a display, and writes every line of output to a log."""
+    """Reads `--progress=rawjson`: collects a `Report`, feeds a display, and writes every line of output to a log.
 
-    def __init__(self, display: Display, log: Callable[[str], None]) -> None:
+    Secrets are masked here, where events have become text: a masked event could no longer be read.
+    """
+
+    def __init__(self, display: Display, log: Callable[[str], None], listener: Listener | None = None) -> None:
         self.report = Report()
         self._display = display
+        self._listener = listener or Listener()
         self._log = log
         self._names: dict[str, str] = {}
         self._tails: dict[str, list[str]] = {}
@@ -115,7 +129,7 @@ class Reader:
         self._sent: dict[tuple[str, str], int] = {}
         self._exporting: tuple[str, str] | None = None
         self._step = "starting"
-        self._crate = ""
+        self._counted = ("", "")
         self._aloud = False
 
     def feed(self, line: str) -> None:
@@ -129,13 +143,12 @@ class Reader:
             self._object = []
         if not line.startswith("{"):
             if line.strip():
-                self._log(line)
-                self.report.errors.append(line.strip())
+                self._error(line)
             return
         try:
             event = json.loads(line)
         except ValueError:
-            self.report.errors.append(line)
+            self._error(line)
             return
         for vertex in event.get("vertexes") or ():
             self._vertex(vertex)
@@ -143,10 +156,15 @@ class Reader:
             self._status(status)
         for log in event.get("logs") or ():
             self._output(log["vertex"], base64.b64decode(log["data"]).decode(errors="replace"))
-        self._display.update(self._step, self.report.crates, self._crate)
+        self._display.update(self._step, self.report.counted, *self._counted)
+
+    def _error(self, line: str) -> None:
+        text = redact(line)
+        self._log(text)
+        self.report.errors.append(text.strip())
 
     def _vertex(self, vertex: dict[str, Any]) -> None:
-        digest, name = vertex["digest"], vertex.get("name", "")
+        digest, name = vertex["digest"], redact(vertex.get("name", ""))
         if digest not in self._names:
             self._names[digest] = name
             self._log(f"# {name}")
@@ -164,11 +182,11 @@ class Reader:
         if vertex.get("error"):
             self.report.failed_step = name
             self.report.tail = self._tails.get(digest, [])
-            self._log(f"# failed: {name}: {vertex['error']}")
+            self._log(f"# failed: {name}: {redact(vertex['error'])}")
 
     def _status(self, status: dict[str, Any]) -> None:
         if status.get("started") and not status.get("completed"):
-            self._step = _short(str(status.get("id", "")))
+            self._step = _short(redact(str(status.get("id", ""))))
         if status.get("name") == "transferring":
             self._sent[status["vertex"], status["id"]] = int(status.get("current") or 0)
             self.report.sent = sum(self._sent.values())
@@ -179,21 +197,27 @@ class Reader:
         if rest:
             self._partial[vertex] = rest
         tail = self._tails.setdefault(vertex, [])
-        for line in map(redact, lines):
+        for raw in lines:
+            line = redact(raw.rstrip("\r"))
             self._log(line)
-            if note := NOTE.match(line):
-                self.report.notes.append(note[1])
-                self._aloud = note[1] in ALOUD
+            if line.startswith(NOTE):
+                self.report.notes.append(line)
+                self._aloud = self._listener.aloud(line)
                 continue
-            tail.append(line.rstrip("\r"))
-            if found := _COMPILING.match(line):
-                self.report.crates += 1
-                self._crate = found[1]
-            elif _DOWNLOADED.match(line):
-                self._step = line.strip()
+            tail.append(line)
+            if progress := self._listener.progress(line):
+                self._advance(*progress)
             elif self._aloud:
+                self.report.notes.append(line)
                 self._display.line(line)
         del tail[:-400]
+
+    def _advance(self, kind: str, name: str) -> None:
+        if kind:
+            self.report.counted += 1
+            self._counted = (kind, name)
+        else:
+            self._step = name
 
 
 def _seconds(begun: str, ended: str) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from layerdoit.core import process
 from layerdoit.core.background import Background
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
+from layerdoit.engine import build_log
 from layerdoit.engine import images as engine_images
 from layerdoit.explain import naming, outside, sides
 from layerdoit.layers.key import ORDER, TAG_DIGITS
@@ -218,7 +219,7 @@ class Reading:
             max_chain=config.deps.max_chain,
             delta=config.deps.delta,
             builder=self.engine.builder,
-            last={layer: outside.last_build(text) for layer, text in self._heads()},
+            last={layer: build_log.command(text) for layer, text in self._heads()},
             # The answer is waited for only where it will be looked at.
             mounts=self._asked.result() if self._asked is not None and cook and made_with else None,
             mount=mounts.identity(project.name, project.root, self.inputs.variant, cook) if cook else "",
@@ -248,7 +249,7 @@ class Reading:
         for path in self._logs("app"):
             with contextlib.suppress(OSError):
                 text = path.read_text(encoding="utf-8", errors="replace")
-                if outside.last_build(text).key in keys:
+                if build_log.command(text).key in keys:
                     return path.name, text
         return None
 

@@ -2,11 +2,8 @@
 
     missed(log) -> Miss | None
 
-The log holds what the app build's script says (`layerdoit: not-fresh serde@1.0.219`) and, where the build recorded
-them, cargo's words (`CARGO_LOG=cargo::core::compiler::fingerprint=info`) and the fingerprints of those crates:
-
-    layerdoit: fingerprint cooked serde-0123456789abcdef/lib-serde.json {…}    # what the deps image has
-    layerdoit: fingerprint used serde-fedcba9876543210/lib-serde.json {…}      # what the build made
+The log holds what the app build's script says (`NotFresh`, `Fingerprint`) and, where the build recorded them, cargo's
+words (`CARGO_LOG=cargo::core::compiler::fingerprint=info`).
 
 Cargo (seen with 1.95) keeps a crate that has other flags, features, profile or compiler under another hash. Its own
 reason is then only that there was none before; the two fingerprints say what differs.
@@ -21,13 +18,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from layerdoit.components.script_protocol import Fingerprint, NotFresh, counts, every
 from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 
-_EXTERNAL = re.compile(r"\bexternal=(\d+)\b")
 _CARGO = re.compile(r"cargo::core::compiler::fingerprint[\]:]\s*(.*)")
 _UNIT = re.compile(r"fingerprint (?:dirty|error) for (\S+) v(\S+?)(?: \((.*?)\))?/(\w+)/")
-_FINGERPRINT = re.compile(r"layerdoit: fingerprint (cooked|used) ([\w.-]+)-[0-9a-f]{16}/(\S+)\.json (\{.*\})\s*$")
 _VARIABLE = re.compile(r'(?:name|var): "([^"]*)", (?:old_value|previous): (.*?), (?:new_value|current): (.*?) \}')
 _OLD_NEW = re.compile(r"\w+ \{ old: (.*), new: (.*) \}")
 _PATH = re.compile(r'(?:stale: |path: |\()"([^"]+)"')
@@ -99,11 +95,12 @@ class Miss:
 
 def missed(log: str) -> Miss | None:
     """The miss of an app build by its log; None where every external crate was fresh, or nothing compiled."""
-    crates = tuple(dict.fromkeys(re.findall(r"^layerdoit: not-fresh (\S+)", log, re.MULTILINE)))
+    lines = log.splitlines()
+    crates = tuple(dict.fromkeys(note.crate for note in every(NotFresh, lines)))
     if not crates:
         return None
-    counted = _EXTERNAL.findall(log)
-    return Miss(max(len(crates), int(counted[-1]) if counted else 0), crates, tuple(_causes(log, crates)))
+    counted = counts(lines)
+    return Miss(max(len(crates), counted.external if counted else 0), crates, tuple(_causes(log, crates)))
 
 
 def _causes(log: str, crates: tuple[str, ...]) -> list[Cause]:
@@ -199,9 +196,9 @@ def fingerprints(log: str) -> dict[str, str]:
     sides: dict[str, dict[tuple[str, str], list[Mapping[str, Any]]]] = {
         "cooked": defaultdict(list), "used": defaultdict(list)
     }  # fmt: skip
-    for line in log.splitlines():
-        if (found := _FINGERPRINT.match(line)) and (table := _object(found[4])) is not None:
-            sides[found[1]][found[2], found[3]].append(table)
+    for note in every(Fingerprint, log.splitlines()):
+        if (table := _object(note.content)) is not None:
+            sides[note.side][note.crate, note.unit].append(table)
     out: dict[str, str] = {}
     for (crate, file), made in sides["used"].items():
         for used in made:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,31 +11,21 @@ from layerdoit.layers.key import TAG_DIGITS
 from layerdoit.layers.specs import deps as deps_layer
 
 if TYPE_CHECKING:
+    from layerdoit.engine.build_log import Command
     from layerdoit.layers.plan import Step
     from layerdoit.layers.specs.deps import Cooked
 
 _ALL = "all of the workspace's own crates compile"
-_BUILD = re.compile(r"\$ (docker |\S*docker-)buildx build ")
-_BUILDER = re.compile(r" --builder (\S+)")
-_KEY = re.compile(r" --label io\.layerdoit\.key=([0-9a-f]{64})")
-
-
-@dataclass(frozen=True)
-class LastBuild:
-    """What the log of a layer's last build in this checkout says. `afresh`: BuildKit's cache was not used."""
-
-    key: str = ""
-    builder: str = ""
-    afresh: bool = False
 
 
 @dataclass(frozen=True)
 class Facts:
     """What engine, builder and state folder say.
 
-    `known`: keys that were here, by layer; `cleared`: layers; `builder`: of the next build; `last`: the last build of a
-    layer; `mounts`: ids on the builder, None: not asked; `made_with`: the id of the target mount of the last app image;
-    `mount`: the next one's, '' when it is not known yet; `new_chain`: the next one is of a full cook, and new with it.
+    `known`: keys that were here, by layer; `cleared`: layers; `builder`: of the next build; `last`: the command of the
+    last build of a layer; `mounts`: ids on the builder, None: not asked; `made_with`: the id of the target mount of the
+    last app image; `mount`: the next one's, '' when it is not known yet; `new_chain`: the next one is of a full cook,
+    and new with it.
     """
 
     known: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -45,7 +34,7 @@ class Facts:
     max_chain: int = 0
     delta: bool = True
     builder: str = ""
-    last: Mapping[str, LastBuild] = field(default_factory=dict)
+    last: Mapping[str, Command] = field(default_factory=dict)
     mounts: frozenset[str] | None = None
     mount: str = ""
     made_with: str = ""
@@ -126,12 +115,3 @@ def _mount(facts: Facts) -> list[str]:
         which = "collected by BuildKit, cleared, or never made there; which of these is not recorded"
         found.append(f"the target mount is not on builder {facts.builder} ({which}): {_ALL}")
     return found
-
-
-def last_build(log: str) -> LastBuild:
-    """What the first line of a build's log, the command, says."""
-    command = log.partition("\n")[0]
-    if not _BUILD.match(command):
-        return LastBuild()
-    builder, key = _BUILDER.search(command), _KEY.search(command)
-    return LastBuild(key[1] if key else "", builder[1] if builder else "", "--no-cache-filter " in command)

@@ -9,10 +9,12 @@ this very tree passed.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from layerdoit.components.rust_failures import NotBuilt
+from layerdoit.components.script_protocol import NoClippy, Section, every, parse
 from layerdoit.core.console import say
 from layerdoit.core.errors import BuildError
 from layerdoit.core.prose import listed
@@ -28,31 +30,31 @@ if TYPE_CHECKING:
 NAMED = 8
 _FAILED = re.compile(r"test (.+) \.\.\. FAILED")
 _RESULT = re.compile(r"test result: \w+\. (\d+) passed; \d+ failed; (\d+) ignored")
-_PROGRESS = re.compile(r"\s*(Compiling|Checking|Finished|Fresh|Blocking) ")
-# Lines of check.sh.
-_TESTS, _CLIPPY, _NO_CLIPPY = "layerdoit: tests", "layerdoit: clippy", "layerdoit: no-clippy"
 
 
-def run(session: Session) -> tuple[list[Outcome], list[str]]:
+def run(session: Session) -> tuple[list[Outcome], Printed | None]:
     """Test and lint, unless this tree passed before; the outcomes of all layers, and what tests and clippy printed.
 
     That is shown as it comes. Raises BuildError when a test or clippy failed.
     """
-    state = session.project.state
-    before = set(state.logs("app"))
     outcomes = [outcome for layer in ("base", "deps") for outcome in ensure(session, layer)]
     try:
         outcomes += ensure(session, "app")
-    except BuildError as error:
-        said = printed(set(state.logs("app")) - before)
-        what = f"the check failed: {failures(said)}" if said else error.what
-        if _NO_CLIPPY in said:
-            raise BuildError(
-                f"{what}\nclippy was not run: the Rust toolchain in the base image has none",
-                hint='name it in rust-toolchain.toml: [toolchain] components = ["clippy"]',
-            ) from error
-        raise BuildError(what, hint=error.hint) from error
-    return outcomes, printed(set(state.logs("app")) - before) if outcomes[-1].step.action == "build" else []
+    except NotBuilt as error:
+        raise _failed(error) from error
+    return outcomes, printed(outcomes[-1].notes)
+
+
+def _failed(error: NotBuilt) -> BuildError:
+    notes = error.failed.notes
+    said = printed(notes)
+    what = f"the check failed: {failures(said)}" if said else error.what
+    if not every(NoClippy, notes):
+        return BuildError(what, where=error.where, hint=error.hint)
+    return BuildError(
+        f"{what}\nclippy was not run: the Rust toolchain in the base image has none",
+        hint='name it in rust-toolchain.toml: [toolchain] components = ["clippy"]',
+    )
 
 
 def show(session: Session) -> None:
@@ -67,38 +69,41 @@ def show(session: Session) -> None:
     say(f"check   {done}")
 
 
-def printed(new: Collection[Path]) -> list[str]:
-    """What tests and clippy printed, by the logs of a check; empty where it did not come to that."""
-    for path in sorted(new, reverse=True):
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        if _TESTS in lines:
-            rest = lines[lines.index(_TESTS) + 1 :]
-            ended = next(
-                (index for index, text in enumerate(rest) if text.startswith("layerdoit: compiled=")), len(rest)
-            )
-            return [text for text in rest[:ended] if not text.startswith("# ") and text.strip()]
-    return []
+@dataclass(frozen=True)
+class Printed:
+    """The lines that tests and clippy printed, without cargo's progress."""
+
+    tests: tuple[str, ...]
+    clippy: tuple[str, ...]
 
 
-def failures(said: Sequence[str]) -> str:
+def printed(notes: Iterable[str]) -> Printed | None:
+    """What tests and clippy printed, by the notes of a check; None where it did not come to that."""
+    lines: dict[Section, list[str]] = {}
+    section = None
+    for line in notes:
+        if (message := parse(line)) is not None:
+            section = message if isinstance(message, Section) else None
+            if section is not None:
+                lines[section] = []
+        elif section is not None and line.strip():
+            lines[section].append(line)
+    return Printed(tuple(lines.get(Section.TESTS, ())), tuple(lines.get(Section.CLIPPY, ()))) if lines else None
+
+
+def failures(said: Printed) -> str:
     """`2 tests failed (a::b, c); clippy: 1 error`."""
-    names = [found[1] for text in said if (found := _FAILED.match(text))]
+    names = [found[1] for text in said.tests if (found := _FAILED.match(text))]
     told = [f"{count_text(len(names), 'test')} failed ({listed(names, NAMED)})"] if names else []
-    errors = sum(text.startswith("error") and "could not compile" not in text for text in clippy(said))
+    errors = sum(text.startswith("error") and "could not compile" not in text for text in said.clippy)
     told += [f"clippy: {count_text(errors, 'error')}"] if errors else []
     return "; ".join(told) or summary(said)
 
 
-def summary(said: Sequence[str]) -> str:
+def summary(said: Printed) -> str:
     """`12 tests passed, 1 ignored; clippy: 2 warnings`."""
-    results = [tuple(map(int, found.groups())) for text in said if (found := _RESULT.search(text))]
+    results = [tuple(map(int, found.groups())) for text in said.tests if (found := _RESULT.search(text))]
     passed, ignored = (sum(result[index] for result in results) for index in range(2))
     told = f"{count_text(passed, 'test')} passed" + (f", {ignored} ignored" if ignored else "")
-    warnings = sum(text.startswith("warning: ") and " generated " not in text for text in clippy(said))
+    warnings = sum(text.startswith("warning: ") and " generated " not in text for text in said.clippy)
     return f"{told}; clippy: {count_text(warnings, 'warning') if warnings else 'no warnings'}"
-
-
-def clippy(said: Sequence[str]) -> list[str]:
-    """What clippy had to say, without cargo's own lines."""
-    after = said[said.index(_CLIPPY) + 1 :] if _CLIPPY in said else []
-    return [text for text in after if not _PROGRESS.match(text)]

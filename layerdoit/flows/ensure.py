@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import execute, leftovers
-from layerdoit.core.errors import BuildError
-from layerdoit.engine import buildx
+from layerdoit.core.errors import BuildError, Cleared, ContextDiffers
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
 
@@ -31,10 +30,10 @@ def ensure(session: Session, layer: str) -> list[Outcome]:
         for attempt in range(TRIES):
             try:
                 return _done(session, layer)
-            except (buildx.ContextDiffers, buildx.Cleared) as error:
+            except (ContextDiffers, Cleared) as error:
                 if attempt == TRIES - 1:
                     raise
-                if isinstance(error, buildx.ContextDiffers):
+                if isinstance(error, ContextDiffers):
                     session.send_again()
                 else:
                     session.read_again()

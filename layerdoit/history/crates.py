@@ -20,17 +20,9 @@ class Crate:
     share: float
 
 
-def read(lines: Iterable[str], external: Collection[tuple[str, str]]) -> tuple[Crate, ...]:
-    """The slowest crates among lines `name version seconds`, slowest first. `external`: those that are no stubs."""
-    found: dict[tuple[str, str], float] = {}
-    for line in lines:
-        words = line.split(" ")
-        if len(words) != 3 or (words[0], words[1]) not in external:
-            continue
-        try:
-            found[words[0], words[1]] = float(words[2])
-        except ValueError:
-            continue
+def read(timings: Iterable[tuple[str, str, float]], external: Collection[tuple[str, str]]) -> tuple[Crate, ...]:
+    """The slowest of the crates (name, version, seconds), slowest first. `external`: those that are no stubs."""
+    found = {(name, version): spent for name, version, spent in timings if (name, version) in external}
     total = sum(found.values())
     ranked = sorted(found.items(), key=lambda one: (-one[1], one[0]))[:KEPT]
     return tuple(Crate(*name, seconds, seconds / total if total else 0.0) for name, seconds in ranked)

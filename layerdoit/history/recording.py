@@ -88,7 +88,7 @@ def _record(
 
 def _cooked(inputs: Inputs, outcomes: Sequence[Outcome]) -> Sequence[crates.Crate]:
     """The crates that the deps layer's build named; its stubs do not count."""
-    said = [line for outcome in outcomes if outcome.step.spec.layer == "deps" for line in outcome.crates]
+    said = [crate for outcome in outcomes if outcome.step.spec.layer == "deps" for crate in outcome.crates]
     external = {(package.name, package.version) for package in inputs.tree.lock.external} if said else set()
     return crates.read(said, external)
 

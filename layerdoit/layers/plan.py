@@ -76,8 +76,8 @@ class Outcome:
     """What was done for a layer: seconds, how it came about, and cargo's counts (compiled, units, external).
 
     `cold`: made from nothing, not from what an earlier build left; `export`: the seconds in which the image was
-    written; `sent`: bytes that went to the builder; `size`: bytes of the image; `crates`: `name version seconds` of
-    each that a cook compiled.
+    written; `sent`: bytes that went to the builder; `size`: bytes of the image; `crates`: (name, version, seconds) of
+    each that a cook compiled; `notes`: the lines that the build's scripts print for layerdoit, whole.
     """
 
     step: Step
@@ -89,7 +89,8 @@ class Outcome:
     export: float = 0.0
     sent: int | None = None
     size: int | None = None
-    crates: tuple[str, ...] = ()
+    crates: tuple[tuple[str, str, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ fn value() -> String { lib::value() }
 """
 
 
-def run(tree: Any) -> tuple[dict[str, str], list[str]]:
+def run(tree: Any) -> tuple[dict[str, str], check.Printed | None]:
     """What was done to each layer, and what tests and clippy printed."""
     outcomes, said = check.run(tree.session(question.check))
     return {outcome.step.spec.layer: outcome.step.action for outcome in outcomes}, said
@@ -40,11 +40,12 @@ def test_check(checkout: Callable[..., Any], capsys: pytest.CaptureFixture[str])
     tree.write({"lib/tests/it.rs": TEST})
     did, said = run(tree)
     assert (did["deps"], did["app"]) == ("build", "build")
+    assert said is not None
     assert check.summary(said) == "2 tests passed; clippy: no warnings"
 
     # The same tree is not tested again, and nothing of the image's own layers has to be made again.
     again, silent = run(tree)
-    assert (set(again.values()), silent) == ({"reuse"}, [])
+    assert (set(again.values()), silent) == ({"reuse"}, None)
     (tree.root / "lib/tests/it.rs").unlink()
     outcomes = tree.build()
     assert {layer: outcome.step.spec.tag for layer, outcome in outcomes.items()} == built
@@ -63,8 +64,9 @@ def test_check(checkout: Callable[..., Any], capsys: pytest.CaptureFixture[str])
     tree.write({"lib/tests/it.rs": TEST.replace("{ lib::value() }", "{ return lib::value(); }")})
     did, said = run(tree)
     assert (did["deps"], did["app"]) == ("reuse", "build")
+    assert said is not None
     assert check.summary(said) == "2 tests passed; clippy: 1 warning"
-    assert any("needless_return" in line for line in check.clippy(said))
+    assert any("needless_return" in line for line in said.clippy)
 
 
 def test_it_goes_on_from_what_the_build_compiled(checkout: Callable[..., Any]) -> None:

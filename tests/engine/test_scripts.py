@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from layerdoit.components import rust
+from layerdoit.components import rust, script_protocol
+from layerdoit.components.script_protocol import Exit, NoBinary
 from layerdoit.flows.ensure import ensure
 from layerdoit.tree.staging import stage
 
@@ -44,6 +45,13 @@ set -- {tree}; . /run.sh; rm -rf /build; cp -a /mounts/build /build
 echo 0 >/shim/count; echo {at} >/shim/at
 setsid -w sh -c 'echo $$ >/shim/group; PATH=/shim/bin:$PATH exec sh /control/build.sh' >/tmp/log 2>&1
 [ "$(cat /shim/count)" -lt {at} ] && echo survived; true
+"""
+
+
+LACKING = """\
+set -eu -- one; . /run.sh; export BINS='app other tool'
+sh /control/build.sh >/tmp/log 2>&1 || echo "$?"
+sed -n '/no-binary/p' /tmp/log
 """
 
 
@@ -119,6 +127,14 @@ def test_a_build_ended_anywhere_is_made_good_by_the_next(
         while not inside.survived("two", at := at + 1):
             assert inside.build("two") == second, f"after a kill before command {at}"
         assert at > 6, "the kills did not reach into the script"
+
+
+def test_binaries_that_cargo_did_not_make_are_named(checkout: Callable[..., Checkout], tmp_path: Path) -> None:
+    with box(one := checkout(), tmp_path) as inside:
+        inside.stage(one, "one", tmp_path)
+        code, *lines = inside.sh(LACKING).splitlines()
+        assert int(code) == Exit.NO_BINARY
+        assert script_protocol.every(NoBinary, lines) == [NoBinary("other"), NoBinary("tool")]
 
 
 def test_a_clock_that_goes_back_leaves_nothing_stale(checkout: Callable[..., Checkout], tmp_path: Path) -> None:

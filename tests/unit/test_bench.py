@@ -264,12 +264,6 @@ def test_chef_spells_profiles_in_its_own_way(profile: str, words: list[str]) -> 
     assert peers.chef_args(("--profile", profile, "-p", "app")) == [*words, "-p", "app"]
 
 
-def test_crates_are_counted_in_plain_progress_and_in_raw_output() -> None:
-    plain = "#12 3.456    Compiling itoa v1.0.17\n#12 4.0    Compiling app v0.1.0 (/src/app)\n#12 5.0 Finished\n"
-    assert running.compiled(plain) == ["itoa v1.0.17", "app v0.1.0"]
-    assert running.compiled("   Compiling itoa v1.0.17\nnot Compiling x v1\n") == ["itoa v1.0.17"]
-
-
 # --- cleaning --------------------------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from layerdoit.components.rust_failures import NotBuilt
 from layerdoit.core.errors import BuildError
 from layerdoit.core.resources import dockerfile_dir
-from layerdoit.core.state import State
+from layerdoit.engine.buildx import StepFailed
 from layerdoit.flows import check
 from layerdoit.flows.session import Session
 from layerdoit.layers.plan import Outcome
@@ -18,70 +19,86 @@ from layerdoit.project import question
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 
-PRINTED = """\
-# step
+NOTES = """\
 layerdoit: tests
-     Running unittests src/lib.rs
+running 4 tests
+
 test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
    Doc-tests lib
 test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
 layerdoit: clippy
-    Checking lib v0.1.0 (/build/src/lib)
 warning: unneeded `return` statement
  --> src/lib.rs:1:1
 warning: `lib` (lib) generated 1 warning
-    Finished `dev` profile in 0.1s
 layerdoit: compiled=2 units=3 external=0
-# done in 1.0 s
-"""
+layerdoit: linked lib
+""".splitlines()
 
 
-def log(state: Path, text: str) -> None:
-    (state / "logs").mkdir(exist_ok=True, parents=True)
-    (state / "logs/1-app.log").write_text(text)
+def printed(*notes: str) -> check.Printed:
+    said = check.printed(notes)
+    assert said is not None
+    return said
 
 
-def test_what_was_printed(tmp_path: Path) -> None:
-    log(tmp_path, PRINTED)
-    said = check.printed(State(tmp_path).logs("app"))
+def after(note: str, more: str) -> list[str]:
+    """The notes, with more lines after one of them."""
+    at = NOTES.index(note) + 1
+    return [*NOTES[:at], *more.splitlines(), *NOTES[at:]]
+
+
+def test_what_was_printed() -> None:
+    said = printed(*NOTES)
     assert check.summary(said) == "4 tests passed, 1 ignored; clippy: 1 warning"
-    assert check.clippy(said) == [
+    assert said.tests[0] == "running 4 tests"
+    assert said.clippy == (
         "warning: unneeded `return` statement",
         " --> src/lib.rs:1:1",
         "warning: `lib` (lib) generated 1 warning",
-    ]
-    assert not any(line.startswith("#") for line in said)
+    )
 
 
-def test_a_log_without_tests_says_nothing(tmp_path: Path) -> None:
-    assert check.printed(State(tmp_path).logs("app")) == []
-    log(tmp_path, "error[E0425]: cannot find function\n")
-    assert check.printed(State(tmp_path).logs("app")) == []
+def test_a_build_without_tests_printed_nothing() -> None:
+    assert check.printed([]) is None
+    assert check.printed(["layerdoit: compiled=2 units=3 external=0"]) is None
+    assert printed("layerdoit: tests") == check.Printed((), ())
+
+
+def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> BuildError:
+    """The error of a check whose app did not build, after these notes."""
+
+    def ensure(_session: Session, layer: str) -> list[Outcome]:
+        if layer == "app":
+            failed = StepFailed("app", "RUN x", 101, (), tuple(notes), tmp_path / "a.log", "")
+            raise NotBuilt("app did not build", failed, hint="the hint")
+        return []
+
+    monkeypatch.setattr(check, "ensure", ensure)
+    with pytest.raises(BuildError) as caught:
+        check.run(Session(Run(), Project.open(tmp_path, {}), question.check))
+    return caught.value
 
 
 def test_a_toolchain_without_clippy_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise what is called checked would not be."""
-
-    def failing(_session: Session, layer: str) -> list[Outcome]:
-        if layer == "app":
-            log(tmp_path / ".layerdoit", PRINTED.replace("layerdoit: clippy\n", "layerdoit: no-clippy\n"))
-            raise BuildError("app did not build")
-        return []
-
-    monkeypatch.setattr(check, "ensure", failing)
-    with pytest.raises(BuildError, match="clippy was not run") as failed:
-        check.run(Session(Run(), Project.open(tmp_path, {}), question.check))
-    assert 'components = ["clippy"]' in str(failed.value.hint)
+    notes = [line.replace("layerdoit: clippy", "layerdoit: no-clippy") for line in NOTES]
+    error = failing(tmp_path, monkeypatch, notes)
+    assert "clippy was not run" in error.what
+    assert 'components = ["clippy"]' in str(error.hint)
 
 
-def test_a_failed_check_names_its_tests(tmp_path: Path) -> None:
+def test_a_failed_check_says_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = failing(tmp_path, monkeypatch, after("layerdoit: tests", "test deep::one ... FAILED"))
+    assert (error.what, error.hint) == ("the check failed: 1 test failed (deep::one)", "the hint")
+    assert failing(tmp_path, monkeypatch, []).what == "app did not build"
+
+
+def test_a_failed_check_names_its_tests() -> None:
     failed = "test deep::one ... FAILED\ntest src/lib.rs - two (line 3) ... FAILED\ntest three ... ok\n"
-    log(tmp_path, PRINTED.replace("layerdoit: tests\n", f"layerdoit: tests\n{failed}"))
-    said = check.printed(State(tmp_path).logs("app"))
+    said = printed(*after("layerdoit: tests", failed))
     assert check.failures(said) == "2 tests failed (deep::one, src/lib.rs - two (line 3))"
     clippy = "error: this loop never loops\nerror: could not compile `lib` due to 1 previous error\n"
-    log(tmp_path, PRINTED.replace("layerdoit: clippy\n", f"layerdoit: clippy\n{clippy}"))
-    assert check.failures(check.printed(State(tmp_path).logs("app"))) == "clippy: 1 error"
+    assert check.failures(printed(*after("layerdoit: clippy", clippy))) == "clippy: 1 error"
 
 
 FAKE = """\

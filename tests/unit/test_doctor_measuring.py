@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
+from layerdoit.components.script_protocol import Measured
 from layerdoit.doctor.finding import Fact, Finding, Unchecked
-from layerdoit.doctor.savings import AS_IT_IS, Measured, judged, variants
+from layerdoit.doctor.savings import AS_IT_IS, judged, variants
 
 TRIED = variants("dev", "")
 

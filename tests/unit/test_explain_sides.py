@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from layerdoit.core.errors import ConfigError
+from layerdoit.engine import build_log
+from layerdoit.engine.buildx import Build
 from layerdoit.engine.images import PREFIX, Image
 from layerdoit.explain import naming, outside, sides
 from layerdoit.layers.key import Spec
@@ -265,17 +267,25 @@ def test_a_check_may_be_cooked_on_a_builds_image_and_says_why_it_is_not() -> Non
     assert said(other).startswith("cooked in full: no earlier deps image here has the same base")
 
 
+def test_the_log_of_a_build_says_what_was_built() -> None:
+    build = Build("deps", Path("Dockerfile"), Path("/x"), ["p:deps-k"], {f"{PREFIX}key": "a" * 64}, builder="farm")
+    for afresh in ((), ("deps",)):
+        flags = replace(build, afresh=afresh).flags("rawjson")
+        log = build_log.header(["docker", "buildx", "build", *flags, "/x"]) + "\n# more\n"
+        assert build_log.command(log) == build_log.Command("a" * 64, "farm", bool(afresh))
+
+
 @pytest.mark.parametrize("command", ["docker buildx", "/usr/libexec/docker/cli-plugins/docker-buildx"])
 def test_another_builder_and_a_build_without_cache(command: str) -> None:
-    last = outside.last_build(
+    last = build_log.command(
         f"$ {command} build --progress rawjson --builder farm --label io.layerdoit.key=" + "a" * 64
         + " --no-cache-filter deps /x\nmore --builder other"
     )  # fmt: skip
-    assert last == outside.LastBuild("a" * 64, "farm", True)
+    assert last == build_log.Command("a" * 64, "farm", True)
     said = reasons(last={"deps": last})
     assert said[0] == "the last build of this layer here did not use BuildKit's cache (--no-cache-filter)"
     assert said[1].startswith("another builder: the last build here ran on farm, the next one runs on default")
-    assert outside.last_build("# something else") == outside.LastBuild()
+    assert build_log.command("# something else") == build_log.Command()
 
 
 MOUNT = "layerdoit/p/11111111/dev/host/aaaaaaaaaaaa"

@@ -83,7 +83,7 @@ class Git:
 
 @pytest.fixture
 def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
-    monkeypatch.setattr(process, "_secrets", set())
+    monkeypatch.setattr(process, "_secrets", [])
     monkeypatch.setattr(host_secrets, "_SYSTEM_BUNDLES", ())
     folder = tmp_path / "bin"
     folder.mkdir()

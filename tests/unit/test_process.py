@@ -31,7 +31,7 @@ STUBBORN = (
 
 @pytest.fixture(autouse=True)
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_secrets", set())
+    monkeypatch.setattr(process, "_secrets", [])
 
 
 def python(code: str, *args: str) -> list[str]:
@@ -196,6 +196,8 @@ def test_secrets_are_masked_in_lines_errors_and_commands() -> None:
     code = "print('token=pass/word+1 url=https://u:pass%2Fword%2B1@h')"
     process.stream(python(code), on_line=lambda _, line: lines.append(line))
     assert lines == ["token=*** url=https://u:***@h"]
+    process.stream(python(code), on_line=lambda _, line: lines.append(line), masked=False)
+    assert lines[1:] == ["token=pass/word+1 url=https://u:pass%2Fword%2B1@h"], "the caller masks"
     with pytest.raises(ProcessError) as caught:
         process.capture(python("import sys; sys.exit('pass/word+1')", "--key=pass/word+1"))
     assert "word" not in str(caught.value)

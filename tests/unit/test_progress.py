@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from layerdoit.engine.progress import Display, Reader
+from layerdoit.cargo import output as cargo
+from layerdoit.components import script_protocol
+from layerdoit.core import process
+from layerdoit.engine.progress import Display, Listener, Reader
 
 
 class Terminal(io.StringIO):
@@ -19,7 +22,8 @@ class Terminal(io.StringIO):
 
 def reader(stream: io.StringIO | None = None) -> tuple[Reader, list[str]]:
     log: list[str] = []
-    return Reader(Display("deps", 10, stream or io.StringIO()), log.append), log
+    listener = Listener(cargo.progress, script_protocol.aloud)
+    return Reader(Display("deps", 10, stream or io.StringIO()), log.append, listener), log
 
 
 def output(text: str, vertex: str = "v") -> dict[str, Any]:
@@ -34,11 +38,21 @@ def test_events_on_one_line_or_over_many(indent: int | None) -> None:
     assert log == ["hello"]
 
 
-def test_notes_of_the_scripts_become_counts() -> None:
+def test_notes_of_the_scripts_are_kept_as_they_are() -> None:
     read, _ = reader()
-    read.feed(json.dumps(output("layerdoit: compiled=3 units=9 external=1\nlayerdoit: not-fresh anyhow@1.0\n")))
-    assert read.report.counts() == {"compiled": 3, "units": 9, "external": 1}
-    assert read.report.noted("not-fresh") == ["anyhow@1.0"]
+    notes = ["layerdoit: compiled=3 units=9 external=1", "layerdoit: not-fresh anyhow@1.0"]
+    read.feed(json.dumps(output(f"before\n{notes[0]}\nbetween\n{notes[1]}\n")))
+    assert read.report.notes == notes
+
+
+def test_without_a_listener_lines_are_only_kept() -> None:
+    log: list[str] = []
+    stream = io.StringIO()
+    read = Reader(Display("deps", None, stream), log.append)
+    read.feed(json.dumps(output("layerdoit: tests\ntest one ... ok\n   Compiling lib v0.1.0\n")))
+    assert log == ["layerdoit: tests", "test one ... ok", "   Compiling lib v0.1.0"]
+    assert (read.report.notes, read.report.counted) == (["layerdoit: tests"], 0)
+    assert "test one" not in stream.getvalue()
 
 
 def test_what_tests_and_clippy_say_is_shown_as_it_comes() -> None:
@@ -49,6 +63,41 @@ def test_what_tests_and_clippy_say_is_shown_as_it_comes() -> None:
     read.feed(json.dumps(output("test two ... ok\nlayerdoit: compiled=1 units=1 external=0\nafter\n")))
     assert "test two ... ok\n" in stream.getvalue()
     assert not any(word in stream.getvalue() for word in ("before", "after", "Compiling", "layerdoit:"))
+    assert read.report.notes == [
+        "layerdoit: tests",
+        "test one ... ok",
+        "test two ... ok",
+        "layerdoit: compiled=1 units=1 external=0",
+    ]
+
+
+def test_a_secret_is_masked_in_everything_that_is_kept_or_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_secrets", [])
+    process.register_secret('s3"cret')
+    stream = io.StringIO()
+    read, log = reader(stream)
+    read.feed(json.dumps({"statuses": [{"id": 'pull s3"cret', "vertex": "w", "started": "t"}]}))
+    read.feed(json.dumps({"vertexes": [{"digest": "v", "name": 'RUN s3"cret', "started": "t"}]}))
+    # Over two events, and after a note that is shown.
+    read.feed(json.dumps(output('layerdoit: tests\ntest s3"c')))
+    read.feed(json.dumps(output('ret ... ok\nlayerdoit: not-fresh s3"cret\n')))
+    read.feed(json.dumps({"vertexes": [{"digest": "v", "name": 'RUN s3"cret', "error": 'of s3"cret'}]}))
+    read.feed('ERROR: s3"cret')
+    read.feed('{"broken": s3"cret')
+    kept = [*log, *read.report.notes, *read.report.tail, *read.report.errors, str(read.report.failed_step)]
+    assert "pull ***" in stream.getvalue()
+    assert "s3" not in "\n".join([*kept, stream.getvalue()])
+    assert read.report.notes == ["layerdoit: tests", "test *** ... ok", "layerdoit: not-fresh ***"]
+    assert (read.report.failed_step, read.report.errors) == ("RUN ***", ["ERROR: ***", '{"broken": ***'])
+
+
+def test_a_secret_that_looks_like_a_part_of_an_event_breaks_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_secrets", [])
+    event = json.dumps(output("   Compiling serde v1.0\n"))
+    process.register_secret(base64.b64encode(b"   Compiling").decode()[:8])
+    read, log = reader()
+    read.feed(event)
+    assert log == ["   Compiling serde v1.0"]
 
 
 def test_lines_are_put_together_from_pieces() -> None:
@@ -56,7 +105,7 @@ def test_lines_are_put_together_from_pieces() -> None:
     read.feed(json.dumps(output("   Compil")))
     read.feed(json.dumps(output("ing serde v1.0\n")))
     assert log == ["   Compiling serde v1.0"]
-    assert read.report.crates == 1
+    assert read.report.counted == 1
 
 
 def test_a_failed_step_keeps_its_last_lines() -> None:
@@ -94,7 +143,7 @@ def test_a_terminal_shows_one_line_that_moves_and_goes() -> None:
     read.feed(json.dumps(output("   Compiling serde v1.0\n")))
     assert "deps: crate 1/10 · serde" in stream.getvalue()
     display = Display("app", None, stream)
-    display.update("loading", 0, "")
+    display.update("loading")
     display.clear()
     assert stream.getvalue().endswith("\r\x1b[2K")
 

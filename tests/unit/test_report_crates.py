@@ -109,19 +109,19 @@ def test_a_cook_without_a_report_says_nothing(tmp_path: Path) -> None:
 
 
 def test_external_crates_count_and_stubs_do_not() -> None:
-    lines = ["app 0.0.0 9.00", "syn 1.0.0 1.00", "syn 2.0.0 3.00", "ring x", "ring 0.17.8 abc", "serde 1.0.0 0.00"]
+    lines = [("app", "0.0.0", 9.0), ("syn", "1.0.0", 1.0), ("syn", "2.0.0", 3.0), ("serde", "1.0.0", 0.0)]
     external = {("syn", "1.0.0"), ("syn", "2.0.0"), ("ring", "0.17.8"), ("serde", "1.0.0")}
     assert crates.read(lines, external) == (
         Crate("syn", "2.0.0", 3.0, 0.75),
         Crate("syn", "1.0.0", 1.0, 0.25),
         Crate("serde", "1.0.0", 0.0, 0.0),
     )
-    assert crates.read(["serde 1.0.0 0.00"], external) == (Crate("serde", "1.0.0", 0.0, 0.0),)
+    assert crates.read([("serde", "1.0.0", 0.0)], external) == (Crate("serde", "1.0.0", 0.0, 0.0),)
     assert crates.read([], external) == ()
 
 
 def test_only_the_slowest_are_kept_and_their_share_is_of_all() -> None:
-    lines = [f"c{number} 1.0.0 {number}.00" for number in range(1, 101)]
+    lines = [(f"c{number}", "1.0.0", float(number)) for number in range(1, 101)]
     found = crates.read(lines, {(f"c{number}", "1.0.0") for number in range(1, 101)})
     assert len(found) == crates.KEPT
     assert [found[0].crate, found[-1].crate] == ["c100", "c61"]

@@ -17,7 +17,7 @@ from layerdoit.core.errors import ConfigError
 @pytest.fixture(autouse=True)
 def no_secrets_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is masked for what another test registered, and this machine's own certificates do not count."""
-    monkeypatch.setattr(process, "_secrets", set())
+    monkeypatch.setattr(process, "_secrets", [])
     monkeypatch.setattr(host_secrets, "_SYSTEM_BUNDLES", ())
 
 

@@ -1,0 +1,97 @@
+"""Why a layer of a Rust project did not build, in words for the user: what happened, and the next step.
+
+    explain(failed, config, stale_lock) -> BuildError
+
+`failed` is the failing step as data: the exit code and the notes of our scripts, the last lines of what they ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from layerdoit.cargo import failures, output
+from layerdoit.components.script_protocol import Exit, Missing, NoBinary, TooNew, every
+from layerdoit.core.errors import BuildError, ContextDiffers, LayerdoitError
+from layerdoit.engine.buildx import StepFailed, whole_log
+
+if TYPE_CHECKING:
+    from layerdoit.config import Config
+    from layerdoit.project.inputs import Inputs
+
+_ONE_SUITE = "use one suite for builder and runtime image (base.suite, base.image, base.runtime_image)"
+
+
+class NotBuilt(BuildError):
+    """A layer did not build; `failed`: the step that failed, as data."""
+
+    def __init__(self, what: str, failed: StepFailed, *, where: str | None = None, hint: str) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.failed = failed
+
+
+def explain(failed: StepFailed, config: Config, stale_lock: Callable[[], LayerdoitError | None]) -> BuildError:
+    """The error to raise: `ContextDiffers` where the sources must be sent again, else `NotBuilt`.
+
+    `stale_lock`: what Cargo.lock lacks of the manifests; asked where cargo says that it lacks something.
+    """
+    if failed.code == Exit.RESEND:
+        return ContextDiffers(f"{failed.layer}: the sources changed on their way to the build")
+    if failed.code == Exit.RUNTIME_MISMATCH:
+        return _runtime_mismatch(failed)
+    if failed.code == Exit.NO_BINARY:
+        return _no_binary(failed)
+    words = "\n".join(failed.tail)
+    if failures.LOCKED in words and (stale := stale_lock()):
+        return _not_built(failed, f": {stale.what}", stale.hint, where=stale.where)
+    # What a program prints in its smoke test says nothing of what the build lacks.
+    if failed.code != Exit.SMOKE_TEST and (advice := failures.advice(words, config)):
+        return _not_built(failed, f": {advice.sentence}", advice.setting)
+    if not failed.tail:
+        return _not_built(failed, f": {failed.text}")
+    shown = "\n".join(output.relevant(failed.tail))
+    return _not_built(failed, f"\n{shown}", "correct it and run again")
+
+
+def stale_lock(inputs: Inputs) -> LayerdoitError | None:
+    """What Cargo.lock lacks of the manifests."""
+    from layerdoit.cargo import lock
+
+    try:
+        lock.check(inputs.project.workspace, inputs.tree.lock)
+    except LayerdoitError as error:
+        return error
+    return None
+
+
+def _not_built(failed: StepFailed, what: str, hint: str | None = None, *, where: str | None = None) -> NotBuilt:
+    log = whole_log(failed.log)
+    hint = f"{hint}; {log}" if hint else log
+    return NotBuilt(f"{failed.layer} did not build{what}", failed, where=where, hint=hint)
+
+
+def _no_binary(failed: StepFailed) -> NotBuilt:
+    names = [note.binary for note in every(NoBinary, failed.notes)]
+    hint = "name under bins: in layerdoit.yaml only binaries that cargo makes, as files of that very name"
+    return _not_built(failed, f": cargo made no binary {_listed(names)}", hint)
+
+
+def _runtime_mismatch(failed: StepFailed) -> NotBuilt:
+    missing = every(Missing, failed.notes)
+    lines = [_lacks(note) for note in missing]
+    lines += [
+        f"{note.words} (the builder's libraries are newer than the runtime's)" for note in every(TooNew, failed.notes)
+    ]
+    packages = sorted({note.package for note in missing if note.package})
+    hint = f"add to layerdoit.yaml: base: {{runtime_packages: [{', '.join(packages)}]}}" if packages else _ONE_SUITE
+    what = "\n".join(["the binaries would not start on the runtime image:", *lines])
+    return NotBuilt(what, failed, hint=hint)
+
+
+def _lacks(note: Missing) -> str:
+    source = f"package {note.package}" if note.package else "no package of the builder has it"
+    return f"{note.binary} needs {note.library}, which the runtime image lacks ({source})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(f"`{name}`" for name in names)

@@ -1,0 +1,205 @@
+"""What the scripts that run inside a build say to layerdoit: every kind of line, and the exit codes.
+
+    parse(line) -> Message | None        # None: not one of ours, such as a line of cargo's
+    every(Linked, lines) -> list[Linked]
+
+The scripts are dockerfiles/*.sh. A line begins with `layerdoit: ` and one word that tells its kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Final, NamedTuple, TypeAlias, TypeVar
+
+from layerdoit.engine.progress import NOTE
+
+
+class Exit(IntEnum):
+    """Exit codes of the scripts that mean more than that something failed."""
+
+    RESEND = 86
+    RUNTIME_MISMATCH = 87
+    NO_BINARY = 88
+    SMOKE_TEST = 89
+
+
+class Section(Enum):
+    """`tests`, `clippy`: what is printed from here to the next note is for the user, as it comes."""
+
+    TESTS = "tests"
+    CLIPPY = "clippy"
+
+
+@dataclass(frozen=True)
+class NoClippy:
+    """`no-clippy`: the toolchain in the base image has no clippy."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """`compiled=1 units=9 external=0 cold=1`: units of the build, how many of them compiled, how many are external.
+
+    `cold`: nothing had been compiled in this target folder before. Cooks do not say it.
+    """
+
+    compiled: int
+    units: int
+    external: int
+    cold: bool = False
+
+    def as_dict(self) -> dict[str, int]:
+        """The numbers by name, as the history keeps them."""
+        return {"compiled": self.compiled, "units": self.units, "external": self.external}
+
+
+class Crate(NamedTuple):
+    """`crate NAME VERSION SECONDS`: a crate that a cook compiled, and the seconds of all its units."""
+
+    name: str
+    version: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class NotFresh:
+    """`not-fresh NAME@VERSION`: an external crate that the app build had to compile again."""
+
+    crate: str
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """`fingerprint cooked|used CRATE-HASH/UNIT.json {…}`: what cargo noted of a unit, cooked or in this build."""
+
+    side: str
+    crate: str
+    unit: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Linked:
+    """`linked BINARY`: a binary that this build linked."""
+
+    binary: str
+
+
+@dataclass(frozen=True)
+class NoBinary:
+    """`no-binary BINARY`: a binary that is wanted in the image and that cargo did not make."""
+
+    binary: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """`missing binary=B library=L package=P`: a library that the runtime image lacks.
+
+    `package`: the builder's Debian package that holds the library; None where no package does.
+    """
+
+    binary: str
+    library: str
+    package: str | None
+
+
+@dataclass(frozen=True)
+class TooNew:
+    """`too-new binary=B WORDS`: a symbol version that the runtime image lacks, in the words of its loader."""
+
+    binary: str
+    words: str
+
+
+@dataclass(frozen=True)
+class OtherContext:
+    """`context WORDS`: the sources that arrived are not those that the image is keyed by."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`measured MS BYTES NAME`: milliseconds from an edit to the linked programs (the median of three), their size."""
+
+    name: str
+    ms: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """`unmeasured NAME`: a setting that could not be measured."""
+
+    name: str
+
+
+Message: TypeAlias = (
+    Section
+    | NoClippy
+    | Counts
+    | Crate
+    | NotFresh
+    | Fingerprint
+    | Linked
+    | NoBinary
+    | Missing
+    | TooNew
+    | OtherContext
+    | Measured
+    | Unmeasured
+)
+AMessage = TypeVar("AMessage", bound=Message)
+
+_FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
+    "tests": ("tests", lambda: Section.TESTS),
+    "clippy": ("clippy", lambda: Section.CLIPPY),
+    "no-clippy": ("no-clippy", NoClippy),
+    "compiled": (
+        r"compiled=(\d+) units=(\d+) external=(\d+)(?: cold=([01]))?",
+        lambda compiled, units, external, cold: Counts(int(compiled), int(units), int(external), cold == "1"),
+    ),
+    "crate": (r"crate (\S+) (\S+) (\d+(?:\.\d+)?)", lambda name, version, spent: Crate(name, version, float(spent))),
+    "not-fresh": (r"not-fresh (\S+)", NotFresh),
+    "fingerprint": (r"fingerprint (cooked|used) ([\w.-]+)-[0-9a-f]{16}/(\S+)\.json (\{.*\})", Fingerprint),
+    "linked": (r"linked (\S+)", Linked),
+    "no-binary": (r"no-binary (\S+)", NoBinary),
+    "missing": (
+        r"missing binary=(\S*) library=(\S*) package=(\S+)",
+        lambda binary, library, package: Missing(binary, library, None if package == "?" else package),
+    ),
+    "too-new": (r"too-new binary=(\S*) (.+)", TooNew),
+    "context": (r"context (.+)", OtherContext),
+    "measured": (r"measured (\d+) (\d+) (.+)", lambda ms, size, name: Measured(name, int(ms), int(size))),
+    "unmeasured": (r"unmeasured (.+)", Unmeasured),
+}
+"""By the first word of a line: the form of the line, and what makes a message of its parts."""
+
+
+def parse(line: str) -> Message | None:
+    """The message of a line, or None: it is somebody else's, or no line that the scripts of this version print."""
+    if not line.startswith(NOTE):
+        return None
+    text = line[len(NOTE) :].rstrip()
+    form, make = _FORMS.get(re.split("[ =]", text, maxsplit=1)[0], (None, None))
+    if form is None or make is None or (found := re.fullmatch(form, text)) is None:
+        return None
+    return make(*found.groups())
+
+
+def every(kind: type[AMessage], lines: Iterable[str]) -> list[AMessage]:
+    """The messages of one kind among the lines, in their order."""
+    return [message for line in lines if isinstance(message := parse(line), kind)]
+
+
+def counts(lines: Iterable[str]) -> Counts | None:
+    """What cargo compiled, by the last line that tells; None where cargo did not come to its end."""
+    return next(reversed(every(Counts, lines)), None)
+
+
+def aloud(line: str) -> bool:
+    """Whether what is printed after this line is for the user, as it comes."""
+    return isinstance(parse(line), Section)
