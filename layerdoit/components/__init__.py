@@ -22,13 +22,13 @@ class Component(Protocol):
     """What building asks of a component."""
 
     LISTENER: Listener
-    """Tells progress and what is shown at once from the lines of a build."""
+    """How the output of its builds is understood."""
 
     def recipe(self, request: Request) -> Recipe:
         """The build of one step. ContextDiffers where sources changed while they were staged."""
 
     def explain(self, failed: StepFailed, inputs: Inputs) -> BuildError:
-        """Why a step failed, in words for the user; ContextDiffers where the sources must be sent again."""
+        """Why a step failed, for the user. ContextDiffers where the sources must be read and sent again."""
 
 
 COMPONENTS: Final[Mapping[str, str]] = {"rust": "layerdoit.components.rust"}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import output
 from layerdoit.cargo.selection import package_ids
-from layerdoit.components import rust_failures, script_protocol
+from layerdoit.components import script_protocol
 from layerdoit.components.recipe import Recipe, Request
-from layerdoit.core.errors import BuildError, ContextDiffers, LayerdoitError
+from layerdoit.core.errors import BuildError, ContextDiffers
 from layerdoit.core.files import write_if_changed
 from layerdoit.dockerfile import binaries
 from layerdoit.dockerfile import edit as dockerfiles
@@ -46,18 +46,9 @@ def recipe(request: Request) -> Recipe:
 
 def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
     """See `Component.explain`."""
-    return rust_failures.explain(failed, inputs.project.config, lambda: _lagging(inputs))
+    from layerdoit.components import rust_failures
 
-
-def _lagging(inputs: Inputs) -> LayerdoitError | None:
-    """What Cargo.lock lacks of the manifests."""
-    from layerdoit.cargo import lock_drift
-
-    try:
-        lock_drift.check(inputs.project.workspace, inputs.tree.lock)
-    except LayerdoitError as error:
-        return error
-    return None
+    return rust_failures.explain(failed, inputs.project.config, lambda: rust_failures.stale_lock(inputs))
 
 
 def labels(request: Request, parent: str, **more: str) -> dict[str, str]:

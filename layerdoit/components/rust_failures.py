@@ -1,6 +1,6 @@
 """Why a layer of a Rust project did not build, in words for the user: what happened, and the next step.
 
-    explain(failed, config, lagging) -> BuildError
+    explain(failed, config, stale_lock) -> BuildError
 
 `failed` is the failing step as data: the exit code and the notes of our scripts, the last lines of what they ran.
 """
@@ -17,6 +17,7 @@ from layerdoit.engine.buildx import StepFailed, whole_log
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
+    from layerdoit.project.inputs import Inputs
 
 _ONE_SUITE = "use one suite for builder and runtime image (base.suite, base.image, base.runtime_image)"
 
@@ -29,10 +30,10 @@ class NotBuilt(BuildError):
         self.failed = failed
 
 
-def explain(failed: StepFailed, config: Config, lagging: Callable[[], LayerdoitError | None]) -> BuildError:
+def explain(failed: StepFailed, config: Config, stale_lock: Callable[[], LayerdoitError | None]) -> BuildError:
     """The error to raise: `ContextDiffers` where the sources must be sent again, else `NotBuilt`.
 
-    `lagging`: what Cargo.lock lacks of the manifests; asked where cargo says that it lacks something.
+    `stale_lock`: what Cargo.lock lacks of the manifests; asked where cargo says that it lacks something.
     """
     if failed.code == Exit.RESEND:
         return ContextDiffers(f"{failed.layer}: the sources changed on their way to the build")
@@ -41,8 +42,8 @@ def explain(failed: StepFailed, config: Config, lagging: Callable[[], LayerdoitE
     if failed.code == Exit.NO_BINARY:
         return _no_binary(failed)
     words = "\n".join(failed.tail)
-    if failures.LOCKED in words and (lag := lagging()):
-        return _not_built(failed, f": {lag.what}", lag.hint, where=lag.where)
+    if failures.LOCKED in words and (stale := stale_lock()):
+        return _not_built(failed, f": {stale.what}", stale.hint, where=stale.where)
     # What a program prints in its smoke test says nothing of what the build lacks.
     if failed.code != Exit.SMOKE_TEST and (advice := failures.advice(words, config)):
         return _not_built(failed, f": {advice.sentence}", advice.setting)
@@ -50,6 +51,17 @@ def explain(failed: StepFailed, config: Config, lagging: Callable[[], LayerdoitE
         return _not_built(failed, f": {failed.text}")
     shown = "\n".join(output.relevant(failed.tail))
     return _not_built(failed, f"\n{shown}", "correct it and run again")
+
+
+def stale_lock(inputs: Inputs) -> LayerdoitError | None:
+    """What Cargo.lock lacks of the manifests."""
+    from layerdoit.cargo import lock_drift
+
+    try:
+        lock_drift.check(inputs.project.workspace, inputs.tree.lock)
+    except LayerdoitError as error:
+        return error
+    return None
 
 
 def _not_built(failed: StepFailed, what: str, hint: str | None = None, *, where: str | None = None) -> NotBuilt:
