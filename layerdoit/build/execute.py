@@ -18,7 +18,8 @@ from layerdoit.engine.images import PREFIX
 from layerdoit.engine.progress import Report
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES
-from layerdoit.layers.plan import Outcome, Plan, Step
+from layerdoit.layers.outcome import Outcome
+from layerdoit.layers.plan import Plan, Step
 from layerdoit.project import branches
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerdoit.engine import images
+from layerdoit.engine import image_labels
 from layerdoit.layers import plan
 from layerdoit.layers.key import IMAGES
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from layerdoit.engine.handle import Engine
+    from layerdoit.layers.decision import Present
     from layerdoit.layers.key import Spec
     from layerdoit.project.inputs import Inputs
     from layerdoit.project.snapshot import Tree
@@ -29,9 +30,9 @@ def unchanged(engine: Engine, tree: Tree) -> plan.Plan | None:
         return None
     specs = answer.layers()
     labels = engine.images.labels([spec.tag for spec in specs])
-    if len(labels) < len(specs) or images.lacking(answer.locked, _of_deps(specs, labels)):
+    if len(labels) < len(specs) or image_labels.lacking(answer.locked, _of_deps(specs, labels)):
         return None
-    return plan.make(specs, plan.Present(frozenset(labels)), 0)
+    return plan.up_to_date(specs)
 
 
 def make(
@@ -41,9 +42,12 @@ def make(
 
     `from_scratch`: layers to build although their images are there, each with the command that asked for it.
     """
+    from layerdoit.layers import decision
+
     deps = inputs.project.config.deps
     present = _present(engine, inputs, ask_registry=ask_registry)
-    return plan.make(inputs.specs, present, deps.max_chain if deps.delta else 0).afresh(from_scratch)
+    made = decision.plan(inputs.specs, present, deps.max_chain if deps.delta else 0)
+    return made.afresh(from_scratch)
 
 
 def remember(engine: Engine, inputs: Inputs, made: plan.Plan) -> None:
@@ -64,23 +68,25 @@ def _of_deps(specs: Sequence[Spec], labels: Mapping[str, Mapping[str, str]]) -> 
     return next((labels[spec.tag] for spec in specs if spec.layer == "deps" and spec.tag in labels), {})
 
 
-def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool) -> plan.Present:
+def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool) -> Present:
     """What is there of what is wanted. The registry is asked only for what the engine lacks."""
+    from layerdoit.layers.decision import Present
+
     specs, project = inputs.specs, inputs.project
     labels = engine.images.labels([spec.tag for spec in specs])
     cooked = _of_deps(specs, labels)
-    lacking = images.lacking(inputs.tree.locked, cooked) if cooked else ()
+    lacking = image_labels.lacking(inputs.tree.locked, cooked) if cooked else ()
     if len(labels) == len(specs) and not lacking:
-        return plan.Present(frozenset(labels))
+        return Present(frozenset(labels))
     ours = engine.images.of_project(project.name)
     missing = [spec for spec in specs if spec.tag not in labels]
     seen = project.state.remembered(inputs.variant)
-    return plan.Present(
+    return Present(
         frozenset(labels),
         _remote(inputs, missing) if ask_registry else frozenset(),
-        images.previous(ours, inputs.variant, seen),
+        image_labels.previous(ours, inputs.variant, seen),
         seen,
-        images.cooked(ours),
+        image_labels.cooked(ours),
         lacking,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -11,7 +10,6 @@ from layerdoit.core.background import Background
 from layerdoit.core.errors import EngineError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import api
-from layerdoit.engine.buildx_fields import field
 from layerdoit.engine.images import Images
 from layerdoit.layers.key import tag
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from layerdoit.engine.api import Api
+    from layerdoit.engine.builder_platform import Described
     from layerdoit.engine.mounts import Mount
     from layerdoit.layers.key import Spec
 
@@ -84,6 +83,7 @@ class Engine:
     @cached_property
     def _described(self) -> Described:
         from layerdoit.engine import builders
+        from layerdoit.engine.builder_platform import described
 
         return described(self.builder, builders.described(self.builder, start=True))
 
@@ -114,24 +114,3 @@ class Engine:
         from layerdoit.engine import mounts
 
         return mounts.prune(record, self.builder)
-
-
-@dataclass(frozen=True)
-class Described:
-    """What `docker buildx inspect` says of a builder. `platform`: its native one, listed first."""
-
-    driver: str
-    platform: str
-
-
-def described(name: str, text: str) -> Described:
-    """Read the output of `docker buildx inspect NAME`. EngineError where it names no platform."""
-    platforms = field(text, "Platforms")
-    if not platforms:
-        raise EngineError(
-            f"the builder {name} does not say which platforms it builds for",
-            hint=f"docker buildx inspect --bootstrap {name} shows why it does not start",
-        )
-    first = platforms.split(",")[0].strip().rstrip("*")
-    # `linux/amd64/v2` is a variant that every amd64 image runs on; of ARM the variant is another instruction set.
-    return Described(field(text, "Driver"), re.sub(r"^(linux/amd64)/v\d+$", r"\1", first))

@@ -10,8 +10,6 @@ from urllib.parse import quote
 
 from layerdoit.engine.api import Api
 from layerdoit.layers.key import TAG_DIGITS
-from layerdoit.layers.plan import Previous
-from layerdoit.layers.specs.deps import Cooked, packages
 
 PREFIX = "io.layerdoit."
 
@@ -94,49 +92,3 @@ class Images:
         """Give an image more tags."""
         for name in names:
             self._api.post(f"/images/{quote(reference, safe='/:@')}/tag", {"repo": repository, "tag": name})
-
-
-def previous(images: Iterable[Image], variant: str, seen: Mapping[str, str]) -> dict[str, Previous]:
-    """Per layer the image that this checkout saw last (`seen`: its key), else the newest of the same variant.
-
-    `images`: newest first; variant: profile and target.
-    """
-    found: dict[str, Previous] = {}
-    for image in images:
-        layer = image.label("layer")
-        if image.keyed_tag is None:
-            continue
-        if layer in ("deps", "app") and image.label("variant") != variant:
-            continue
-        key = image.label("key")
-        if layer not in found or key == seen.get(layer):
-            found[layer] = Previous(key, image.inputs)
-    return found
-
-
-def locked_text(packages: Iterable[str]) -> str:
-    """The label of a deps image that names every package of its lockfile, as `name version`."""
-    return ";".join(sorted(set(packages)))
-
-
-def lacking(locked: str, labels: Mapping[str, str]) -> tuple[str, ...]:
-    """Packages of a lockfile that a deps image's registry index does not know: they came after it was cooked."""
-    had = labels.get(PREFIX + "locked", "")
-    return () if had == locked else tuple(sorted(set(filter(None, locked.split(";"))) - set(had.split(";"))))
-
-
-def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
-    """The deps images that others can be cooked from."""
-    return tuple(
-        Cooked(
-            key=image.label("key"),
-            tag=image.keyed_tag or image.id,
-            compat=image.label("compat"),
-            cook=image.label("cook"),
-            depth=int(image.label("depth") or 0),
-            packages=packages(image.inputs),
-            created=image.label("built"),
-        )
-        for image in images
-        if image.label("layer") == "deps" and image.keyed_tag
-    )

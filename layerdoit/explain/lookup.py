@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from layerdoit.core import process
 from layerdoit.core.background import Background
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
-from layerdoit.engine import build_log
+from layerdoit.engine import build_log, image_labels
 from layerdoit.engine import images as engine_images
 from layerdoit.explain import naming, outside, sides
 from layerdoit.layers.key import LAYERS, ORDER, TAG_DIGITS
@@ -77,7 +77,7 @@ class Reading:
     @cached_property
     def last(self) -> Side:
         """What this checkout built or found last."""
-        before = engine_images.previous(self.images, self.inputs.variant, self.keys)
+        before = image_labels.previous(self.images, self.inputs.variant, self.keys)
         newest = {layer: image.key for layer, image in before.items()}
         return sides.of_last(self.keys, self.images, newest, self.inputs.variant)
 
@@ -202,7 +202,7 @@ class Reading:
         from layerdoit.engine import mounts
 
         project = self.project
-        before = engine_images.previous(self.images, self.inputs.variant, self.keys)
+        before = image_labels.previous(self.images, self.inputs.variant, self.keys)
         known: dict[str, frozenset[str]] = {
             layer: frozenset(filter(None, (self.keys.get(layer), before[layer].key if layer in before else None)))
             for layer in ORDER
@@ -215,7 +215,7 @@ class Reading:
         return outside.Facts(
             known=known,
             cleared=project.state.cleared(),
-            cooked=engine_images.cooked(self.images),
+            cooked=image_labels.cooked(self.images),
             max_chain=config.deps.max_chain,
             delta=config.deps.delta,
             builder=self.engine.builder,

@@ -24,7 +24,7 @@ from layerdoit.project import question
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
-    from layerdoit.layers.plan import Outcome
+    from layerdoit.layers.outcome import Outcome
 
 # Failed tests that the error names; all stand in what was printed.
 NAMED = 8

@@ -21,7 +21,7 @@ from layerdoit.deploy.provider import Deployed, Provider, Release, Service
 from layerdoit.flows.ensure import ensure, sweep
 from layerdoit.flows.reporting import line, outcomes
 from layerdoit.layers.key import IMAGES, LAYERS, ORDER
-from layerdoit.layers.plan import Outcome
+from layerdoit.layers.outcome import Outcome
 
 if TYPE_CHECKING:
     from layerdoit.cache.clear import Sweep

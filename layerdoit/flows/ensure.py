@@ -11,7 +11,8 @@ from layerdoit.layers.key import IMAGES, ORDER
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
-    from layerdoit.layers.plan import Outcome, Plan
+    from layerdoit.layers.outcome import Outcome
+    from layerdoit.layers.plan import Plan
 
 TRIES: Final = 6
 """A source that is edited while it is sent is read again; after so many times the editing does not seem to end."""

@@ -11,7 +11,7 @@ from layerdoit.core.units import count_text
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
-    from layerdoit.layers.plan import Outcome
+    from layerdoit.layers.outcome import Outcome
     from layerdoit.project.inputs import Inputs
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit.build import planning
-from layerdoit.build.execute import Work
 from layerdoit.engine.handle import Engine
-from layerdoit.flows.summary import Past
 from layerdoit.project import question
-from layerdoit.project.inputs import Inputs
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 from layerdoit.project.snapshot import Tree
 
 if TYPE_CHECKING:
+    # A run with nothing to do needs none of these at run time.
+    from layerdoit.build.execute import Work
+    from layerdoit.flows.summary import Past
     from layerdoit.layers.plan import Plan
+    from layerdoit.project.inputs import Inputs
     from layerdoit.project.question import Question
 
 Ask = Callable[[Project, str], "Question"]
@@ -72,6 +72,8 @@ class Session:
         """What the layers are made from."""
         reading = self._reading
         if reading.inputs is None:
+            from layerdoit.project.inputs import Inputs
+
             reading.inputs = Inputs(reading.tree, self._ask(reading.tree.project, reading.engine.platform))
         return reading.inputs
 
@@ -95,11 +97,15 @@ class Session:
     @property
     def past(self) -> Past:
         """Where the figures of this run are compared with earlier ones."""
+        from layerdoit.flows.summary import Past
+
         return Past(self.project.state.folder, self.inputs.variant, self.run.token)
 
     @property
     def work(self) -> Work:
         """The plan, with all that carrying it out needs."""
+        from layerdoit.build.execute import Work
+
         return Work(self.run, self.engine, self.inputs, self.plan)
 
     # --- what changes a session --------------------------------------------------------------------------------------
@@ -130,6 +136,8 @@ class Session:
 
     def send_again(self) -> None:
         """Read again, believing nothing that was noted about the tree or sent before."""
+        import shutil
+
         shutil.rmtree(self.project.state / "context", ignore_errors=True)
         (self.project.state / "index").unlink(missing_ok=True)
         self.read_again()

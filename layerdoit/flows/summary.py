@@ -13,7 +13,7 @@ from layerdoit.history import Figures, LayerRecord, Part, of_layer, of_phase, to
 from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
-    from layerdoit.layers.plan import Outcome
+    from layerdoit.layers.outcome import Outcome
 
 # Fewer runs say nothing of what is usual.
 ENOUGH: Final = 5

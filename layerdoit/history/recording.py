@@ -14,7 +14,8 @@ from layerdoit.history.records import Ended, LayerRecord, save
 from layerdoit.history.records import Run as RunRecord
 
 if TYPE_CHECKING:
-    from layerdoit.layers.plan import Outcome, Plan, Step
+    from layerdoit.layers.outcome import Outcome
+    from layerdoit.layers.plan import Plan, Step
     from layerdoit.project.inputs import Inputs
     from layerdoit.project.run import Run
 

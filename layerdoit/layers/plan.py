@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from layerdoit.layers import reasons
-from layerdoit.layers.key import Spec
 from layerdoit.layers.reasons import Reason
-from layerdoit.layers.specs import deps as deps_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from layerdoit.layers.key import Spec
+    from layerdoit.layers.specs.deps import Cooked
 
 Action = Literal["reuse", "pull", "build"]
 
 UP_TO_DATE: Final = (Reason("up_to_date"),)
-
-
-@dataclass(frozen=True)
-class Previous:
-    """The newest image of a layer that was there before, for what changed since."""
-
-    key: str
-    inputs: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Present:
-    """What engine and registry hold. Tags are full references; `built` is the key this checkout saw last, by layer.
-
-    `lacking`: packages of Cargo.lock, outside the selection's closure, that the deps image's index does not know.
-    """
-
-    local: frozenset[str]
-    remote: frozenset[str] = frozenset()
-    previous: Mapping[str, Previous] = field(default_factory=dict)
-    built: Mapping[str, str] = field(default_factory=dict)
-    cooked: tuple[deps_layer.Cooked, ...] = ()
-    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +30,7 @@ class Step:
     spec: Spec
     action: Action
     reasons: tuple[Reason, ...]
-    parent: deps_layer.Cooked | None = None
+    parent: Cooked | None = None
     replaces: bool = False
     from_scratch: bool = False
 
@@ -69,28 +49,6 @@ class Step:
             "reasons": reasons.sentences(self.reasons),
             "causes": reasons.as_json(self.reasons),
         }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was done for a layer: seconds, how it came about, and cargo's counts (compiled, units, external).
-
-    `cold`: made from nothing, not from what an earlier build left; `export`: the seconds in which the image was
-    written; `sent`: bytes that went to the builder; `size`: bytes of the image; `crates`: (name, version, seconds) of
-    each that a cook compiled; `notes`: the lines that the build's scripts print for layerdoit, whole.
-    """
-
-    step: Step
-    seconds: float = 0.0
-    how: str = ""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    not_fresh: tuple[str, ...] = ()
-    cold: bool = False
-    export: float = 0.0
-    sent: int | None = None
-    size: int | None = None
-    crates: tuple[tuple[str, str, float], ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,29 +100,6 @@ class Plan:
         return (base, self.step("deps"), self.step("app"))
 
 
-def make(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
-    """Decide each layer: reuse what is there, pull what the registry has, build the rest."""
-    return Plan(tuple(_step(spec, present, max_chain) for spec in specs))
-
-
-def _step(spec: Spec, present: Present, max_chain: int) -> Step:
-    if spec.layer == "deps" and spec.tag in present.local and present.lacking:
-        itself = next((image for image in present.cooked if image.key == spec.key and image.depth < max_chain), None)
-        return Step(spec, "build", (Reason("lacking", present.lacking),), itself, replaces=True)
-    if spec.tag in present.local:
-        return Step(spec, "reuse", UP_TO_DATE)
-    if spec.tag in present.remote:
-        return Step(spec, "pull", (Reason("in_registry"), *_why(spec, present)))
-    parent = None
-    if spec.layer == "deps" and max_chain > 0:
-        parent = deps_layer.parent(spec.inputs, present.cooked, max_chain)
-    return Step(spec, "build", _why(spec, present), parent)
-
-
-def _why(spec: Spec, present: Present) -> tuple[Reason, ...]:
-    previous = present.previous.get(spec.layer)
-    if present.built.get(spec.layer) == spec.key or (previous is not None and previous.key == spec.key):
-        return (Reason("removed"),)
-    if previous is None:
-        return (Reason("not_built_before"),)
-    return reasons.difference(previous.inputs, spec.label_inputs) or (Reason("inputs_changed"),)
+def up_to_date(specs: Iterable[Spec]) -> Plan:
+    """The plan where every image is there."""
+    return Plan(tuple(Step(spec, "reuse", UP_TO_DATE) for spec in specs))

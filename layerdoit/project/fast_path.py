@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """`signature`: of all facts that the rest follows from. `specs`: (layer, key, repository). `locked`: the label."""
+    """What the last run found out.
+
+    `signature`: of all facts that the rest follows from, but `platform`; `specs`: layer, key and repository of each
+    image; `locked`: the label of the deps image that names the locked packages.
+    """
 
     signature: str
+    platform: str
     ups: int
     outside: tuple[str, ...]
     specs: tuple[tuple[str, str, str], ...]
@@ -48,7 +53,9 @@ def read(path: Path) -> Answer | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         specs = tuple((str(a), str(b), str(c)) for a, b, c in found["specs"])
-        return Answer(found["signature"], int(found["ups"]), tuple(found["outside"]), specs, str(found["locked"]))
+        outside = tuple(map(str, found["outside"]))
+        signature, platform = str(found["signature"]), str(found["platform"])
+        return Answer(signature, platform, int(found["ups"]), outside, specs, str(found["locked"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

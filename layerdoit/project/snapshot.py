@@ -51,7 +51,7 @@ class Tree:
     @cached_property
     def locked(self) -> str:
         """`name version` of every external package of Cargo.lock, as a deps image's label holds it."""
-        from layerdoit.engine.images import locked_text
+        from layerdoit.engine.image_labels import locked_text
 
         return locked_text(f"{package.name} {package.version}" for package in self.lock.external)
 
@@ -71,6 +71,8 @@ class Tree:
     @cached_property
     def all_sources(self) -> Sources:
         """Every file that git, or the configuration, counts to the project."""
+        if self._answer is not None:
+            return self.scan(self._answer.ups, self._answer.outside)
         workspace = self.project.workspace
         return self.scan(workspace.ups, workspace.outside)
 
@@ -112,25 +114,30 @@ class Tree:
     # --- what the last run found out ---------------------------------------------------------------------------------
 
     def remembered(self, platform: str) -> Answer | None:
-        """What the last run found out, if everything that it follows from is still the same."""
+        """What the last run found out for a platform, if everything that it follows from is still the same."""
+        return self._answer if self._answer is not None and self._answer.platform == platform else None
+
+    @cached_property
+    def _answer(self) -> Answer | None:
         found = fast_path.read(self._answer_file)
-        if found is None or self._signature(platform, self.scan(found.ups, found.outside)) != found.signature:
+        if found is None or self._signature(self.scan(found.ups, found.outside)) != found.signature:
             return None
         return found
 
     def remember(self, platform: str, layers: Sequence[tuple[str, str, str]]) -> None:
         """Keep what was found out for the next run. `layers`: layer, key and repository of each image."""
         workspace = self.project.workspace
-        signature = self._signature(platform, self.all_sources)
-        answer = fast_path.Answer(signature, workspace.ups, workspace.outside, tuple(layers), self.locked)
+        signature = self._signature(self.scan(workspace.ups, workspace.outside))
+        answer = fast_path.Answer(signature, platform, workspace.ups, workspace.outside, tuple(layers), self.locked)
         fast_path.write(self._answer_file, answer)
 
     @property
     def _answer_file(self) -> Path:
         return fast_path.file(self.project.state.folder, repr(self.project.config))
 
-    def _signature(self, platform: str, found: Sources) -> str:
-        given = Given.of(self, platform)
+    def _signature(self, found: Sources) -> str:
+        # The platform is compared by itself: an engine has to be asked for it.
+        given = Given.of(self, "")
         return fast_path.signature([repr(given), self.project.root.name, found.digest()])
 
 

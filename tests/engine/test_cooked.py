@@ -21,7 +21,7 @@ from tests.support.lockfile import entry, external, lockfile
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
-    from layerdoit.layers.plan import Outcome
+    from layerdoit.layers.outcome import Outcome
     from layerdoit.project.inputs import Inputs
 ITOA = {
     "1.0.11": "49f1f14873335454500d59611f1cf4a4b0f786f9ac11f4312a78e4cf2566695b",

@@ -14,7 +14,7 @@ import pytest
 
 from layerdoit.core.errors import BuildError
 from layerdoit.engine.images import PREFIX
-from layerdoit.layers.plan import Outcome
+from layerdoit.layers.outcome import Outcome
 from tests.support.checkout import Checkout
 from tests.support.lockfile import entry, external, lockfile
 

@@ -15,7 +15,7 @@ from layerdoit.engine.images import PREFIX
 from tests.support.checkout import Checkout
 
 if TYPE_CHECKING:
-    from layerdoit.layers.plan import Outcome
+    from layerdoit.layers.outcome import Outcome
 MANIFEST = """\
 [package]
 name = "image-probe"

@@ -17,7 +17,7 @@ from typing import Any
 from layerdoit.engine import api, images, mounts
 from layerdoit.flows.ensure import ensure
 from layerdoit.flows.session import Ask, Session
-from layerdoit.layers.plan import Outcome
+from layerdoit.layers.outcome import Outcome
 from layerdoit.project import question
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run

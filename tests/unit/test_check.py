@@ -14,7 +14,7 @@ from layerdoit.core.resources import dockerfile_dir
 from layerdoit.engine.buildx import StepFailed
 from layerdoit.flows import check
 from layerdoit.flows.session import Session
-from layerdoit.layers.plan import Outcome
+from layerdoit.layers.outcome import Outcome
 from layerdoit.project import question
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.layers import plan, reasons
+from layerdoit.layers import decision, reasons
+from layerdoit.layers.decision import Present, Previous
 from layerdoit.layers.key import Spec, digest, key, tag
+from layerdoit.layers.plan import Plan
 from layerdoit.layers.reasons import Reason
 from layerdoit.layers.specs import app, base, deps
 
@@ -180,23 +182,23 @@ OTHER_FILE = {**SPECS[3].label_inputs, "file a.rs": "f2"}
 ALL = frozenset(spec.tag for spec in SPECS)
 
 
-def actions(made: plan.Plan) -> list[str]:
+def actions(made: Plan) -> list[str]:
     return [step.action for step in made.layers()]
 
 
 def test_what_is_there_is_reused() -> None:
-    made = plan.make(SPECS, plan.Present(ALL), 8)
+    made = decision.plan(SPECS, Present(ALL), 8)
     assert actions(made) == ["reuse"] * 3
     assert not made.changes
 
 
 def test_what_only_the_registry_has_is_pulled() -> None:
-    made = plan.make(SPECS, plan.Present(ALL - {SPECS[2].tag}, frozenset({SPECS[2].tag})), 8)
+    made = decision.plan(SPECS, Present(ALL - {SPECS[2].tag}, frozenset({SPECS[2].tag})), 8)
     assert actions(made) == ["reuse", "pull", "reuse"]
 
 
 def test_a_missing_runtime_image_is_work_of_the_base_layer() -> None:
-    step = plan.make(SPECS, plan.Present(ALL - {SPECS[1].tag}), 8).layers()[0]
+    step = decision.plan(SPECS, Present(ALL - {SPECS[1].tag}), 8).layers()[0]
     assert (step.action, step.reasons) == ("build", (Reason("not_built_before", image="runtime"),))
     assert step.why == "runtime image: not built before"
 
@@ -204,21 +206,21 @@ def test_a_missing_runtime_image_is_work_of_the_base_layer() -> None:
 @pytest.mark.parametrize(
     ("present", "reason"),
     [
-        (plan.Present(frozenset()), "not built before"),
-        (plan.Present(frozenset(), built={"app": SPECS[3].key}), "image was removed"),
-        (plan.Present(frozenset(), previous={"app": plan.Previous(SPECS[3].key, {})}), "image was removed"),
-        (plan.Present(frozenset(), previous={"app": plan.Previous("x", OTHER_FILE)}), "1 file changed: a.rs"),
-        (plan.Present(frozenset(), previous={"app": plan.Previous("x", SPECS[3].label_inputs)}), "its inputs changed"),
+        (Present(frozenset()), "not built before"),
+        (Present(frozenset(), built={"app": SPECS[3].key}), "image was removed"),
+        (Present(frozenset(), previous={"app": Previous(SPECS[3].key, {})}), "image was removed"),
+        (Present(frozenset(), previous={"app": Previous("x", OTHER_FILE)}), "1 file changed: a.rs"),
+        (Present(frozenset(), previous={"app": Previous("x", SPECS[3].label_inputs)}), "its inputs changed"),
     ],
 )
-def test_every_build_has_its_reason(present: plan.Present, reason: str) -> None:
-    step = plan.make(SPECS, present, 8).step("app")
+def test_every_build_has_its_reason(present: Present, reason: str) -> None:
+    step = decision.plan(SPECS, present, 8).step("app")
     assert (step.action, reasons.sentences(step.reasons)) == ("build", [reason])
 
 
 def test_an_index_that_lacks_packages_is_refreshed_from_the_image_itself() -> None:
     image = replace(cooked(SPECS[2].inputs), key=SPECS[2].key)
-    made = plan.make(SPECS, plan.Present(ALL, cooked=(image,), lacking=("new 1.0",)), 8)
+    made = decision.plan(SPECS, Present(ALL, cooked=(image,), lacking=("new 1.0",)), 8)
     step = made.step("deps")
     assert (step.action, step.parent) == ("build", image)
     assert step.reasons == (Reason("lacking", ("new 1.0",)),)
@@ -226,7 +228,7 @@ def test_an_index_that_lacks_packages_is_refreshed_from_the_image_itself() -> No
 
 
 def test_the_json_form() -> None:
-    found = plan.make(SPECS, plan.Present(ALL), 8).as_json()
+    found = decision.plan(SPECS, Present(ALL), 8).as_json()
     assert [layer["layer"] for layer in found["layers"]] == ["base", "deps", "app"]
     assert set(found["layers"][0]) == {"layer", "action", "key", "tag", "reasons", "causes"}
     assert (found["layers"][0]["reasons"], found["layers"][0]["causes"]) == (
@@ -236,7 +238,7 @@ def test_the_json_form() -> None:
 
 
 def test_layers_from_scratch_say_who_asked() -> None:
-    made = plan.make(SPECS, plan.Present(ALL), 8).afresh({"app": "cycle_clean"})
+    made = decision.plan(SPECS, Present(ALL), 8).afresh({"app": "cycle_clean"})
     step = made.step("app")
     assert (step.action, step.reasons) == ("build", (Reason("from_scratch", ("cycle_clean",)),))
     assert step.why == "cycle_clean builds it from scratch"

@@ -9,7 +9,8 @@ import pytest
 
 from layerdoit.flows import reporting
 from layerdoit.layers.key import Layer, Spec
-from layerdoit.layers.plan import Action, Outcome, Step
+from layerdoit.layers.outcome import Outcome
+from layerdoit.layers.plan import Action, Step
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from layerdoit.flows import summary
 from layerdoit.flows.summary import Phase
 from layerdoit.history import Figures, LayerRecord, Run, save
 from layerdoit.layers.key import Spec
-from layerdoit.layers.plan import Outcome, Step
+from layerdoit.layers.outcome import Outcome
+from layerdoit.layers.plan import Step
 from layerdoit.layers.reasons import Reason
 
 

@@ -13,7 +13,7 @@ import pytest
 from layerdoit.core import process
 from layerdoit.core.errors import EngineError
 from layerdoit.core.platform import architecture, docker_name
-from layerdoit.engine import handle
+from layerdoit.engine.builder_platform import Described, described
 from layerdoit.engine.handle import Engine
 from layerdoit.flows.session import Session
 from layerdoit.layers.key import Spec
@@ -241,12 +241,12 @@ def test_a_builder_of_its_own_says_its_platform_once(tree: Tiny, buildx: Buildx)
 )
 def test_what_a_builder_says(driver: str, platforms: str, platform: str) -> None:
     text = BUILDX.format(name="b", driver=driver, platforms=platforms)
-    assert handle.described("b", text) == handle.Described(driver, platform)
+    assert described("b", text) == Described(driver, platform)
 
 
 def test_a_builder_that_does_not_start_is_named() -> None:
     with pytest.raises(EngineError, match="builder farm does not say"):
-        handle.described("farm", "Name: farm\nDriver: docker-container\n\nNodes:\nName: farm0\nError: no such host\n")
+        described("farm", "Name: farm\nDriver: docker-container\n\nNodes:\nName: farm0\nError: no such host\n")
 
 
 SPEC = Spec("base", {"os": "debian"}, "shop")

@@ -1,0 +1,30 @@
+"""Which driver and platform a builder has, by what `docker buildx inspect` says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from layerdoit.core.errors import EngineError
+from layerdoit.engine.buildx_fields import field
+
+
+@dataclass(frozen=True)
+class Described:
+    """What `docker buildx inspect` says of a builder. `platform`: its native one, listed first."""
+
+    driver: str
+    platform: str
+
+
+def described(name: str, text: str) -> Described:
+    """Read the output of `docker buildx inspect NAME`. EngineError where it names no platform."""
+    platforms = field(text, "Platforms")
+    if not platforms:
+        raise EngineError(
+            f"the builder {name} does not say which platforms it builds for",
+            hint=f"docker buildx inspect --bootstrap {name} shows why it does not start",
+        )
+    first = platforms.split(",")[0].strip().rstrip("*")
+    # `linux/amd64/v2` is a variant that every amd64 image runs on; of ARM the variant is another instruction set.
+    return Described(field(text, "Driver"), re.sub(r"^(linux/amd64)/v\d+$", r"\1", first))

@@ -1,0 +1,65 @@
+"""What the labels of a project's images say together: earlier ones, ones to cook from, and which packages they know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from layerdoit.engine.images import PREFIX
+
+if TYPE_CHECKING:
+    # A run with nothing to do asks only what is lacking.
+    from collections.abc import Iterable, Mapping
+
+    from layerdoit.engine.images import Image
+    from layerdoit.layers.decision import Previous
+    from layerdoit.layers.specs.deps import Cooked
+
+
+def previous(images: Iterable[Image], variant: str, seen: Mapping[str, str]) -> dict[str, Previous]:
+    """Per layer the image that this checkout saw last (`seen`: its key), else the newest of the same variant.
+
+    `images`: newest first; variant: profile and target.
+    """
+    from layerdoit.layers.decision import Previous
+
+    found: dict[str, Previous] = {}
+    for image in images:
+        layer = image.label("layer")
+        if image.keyed_tag is None:
+            continue
+        if layer in ("deps", "app") and image.label("variant") != variant:
+            continue
+        key = image.label("key")
+        if layer not in found or key == seen.get(layer):
+            found[layer] = Previous(key, image.inputs)
+    return found
+
+
+def locked_text(packages: Iterable[str]) -> str:
+    """The label of a deps image that names every package of its lockfile, as `name version`."""
+    return ";".join(sorted(set(packages)))
+
+
+def lacking(locked: str, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Packages of a lockfile that a deps image's registry index does not know: they came after it was cooked."""
+    had = labels.get(PREFIX + "locked", "")
+    return () if had == locked else tuple(sorted(set(filter(None, locked.split(";"))) - set(had.split(";"))))
+
+
+def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
+    """The deps images that others can be cooked from."""
+    from layerdoit.layers.specs.deps import Cooked, packages
+
+    return tuple(
+        Cooked(
+            key=image.label("key"),
+            tag=image.keyed_tag or image.id,
+            compat=image.label("compat"),
+            cook=image.label("cook"),
+            depth=int(image.label("depth") or 0),
+            packages=packages(image.inputs),
+            created=image.label("built"),
+        )
+        for image in images
+        if image.label("layer") == "deps" and image.keyed_tag
+    )
