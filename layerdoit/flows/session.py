@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit.build import planning
-from layerdoit.build.execute import Work
 from layerdoit.engine.handle import Engine
-from layerdoit.flows.summary import Past
 from layerdoit.project import question
-from layerdoit.project.inputs import Inputs
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 from layerdoit.project.snapshot import Tree
 
 if TYPE_CHECKING:
+    # With nothing to do, the modules of most of these are not needed.
+    from layerdoit.build.execute import Work
+    from layerdoit.flows.summary import Past
     from layerdoit.layers.plan import Plan
+    from layerdoit.project.inputs import Inputs
     from layerdoit.project.question import Question
 
 Ask = Callable[[Project, str], "Question"]
@@ -72,6 +73,8 @@ class Session:
         """What the layers are made from."""
         reading = self._reading
         if reading.inputs is None:
+            from layerdoit.project.inputs import Inputs
+
             reading.inputs = Inputs(reading.tree, self._ask(reading.tree.project, reading.engine.platform))
         return reading.inputs
 
@@ -95,11 +98,15 @@ class Session:
     @property
     def past(self) -> Past:
         """Where the figures of this run are compared with earlier ones."""
+        from layerdoit.flows.summary import Past
+
         return Past(self.project.state.folder, self.inputs.variant, self.run.token)
 
     @property
     def work(self) -> Work:
         """The plan, with all that carrying it out needs."""
+        from layerdoit.build.execute import Work
+
         return Work(self.run, self.engine, self.inputs, self.plan)
 
     # --- what changes a session --------------------------------------------------------------------------------------
