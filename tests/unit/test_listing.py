@@ -67,6 +67,21 @@ def test_the_walk_agrees_with_git(tmp_path: Path, top: list[str], inner: list[st
         (["[ab].rs"], "b.rs", True),
         (["[^ab].rs"], "b.rs", False),
         ([" ", "."], "a", False),
+        # The examples of Docker's own documentation.
+        (["*/temp*"], "somedir/temporary.txt", True),
+        (["*/temp*"], "somedir/temp/file", True),
+        (["*/temp*"], "temporary.txt", False),
+        (["*/*/temp*"], "somedir/subdir/temporary.txt", True),
+        (["*/*/temp*"], "somedir/temporary.txt", False),
+        (["temp?"], "tempa", True),
+        (["temp?"], "temp", False),
+        (["temp?"], "dir/tempa", False),
+        (["/foo/bar/"], "foo/bar", True),
+        (["**/*.go"], "a.go", True),
+        (["**/*.go"], "a/b/c.go", True),
+        (["*.md", "!README*.md", "README-secret.md"], "README-secret.md", True),
+        (["*.md", "!README*.md", "README-secret.md"], "README-first.md", False),
+        (["*.md", "README-secret.md", "!README*.md"], "README-secret.md", False),
     ],
 )
 def test_dockerignore_patterns(lines: list[str], path: str, left_out: bool) -> None:
