@@ -5,6 +5,7 @@ External packages are git repositories on the local disk: no network is needed. 
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from layerdoit.cargo.selection import Selection
 from tests.support.cargo import CARGO, environment, not_fresh, packages, replace_by_real, run, tree, units, write_stub
 from tests.support.files import write
 from tests.support.git import commit_all
+from tests.support.manifest import package as any_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,9 +103,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 Files = dict[str, str]
 
-
-def package(name: str, body: str = "", head: str = "", version: str = "0.7.3") -> str:
-    return f'[package]\nname = "{name}"\nversion = "{version}"\nedition = "2021"\n{head}\n{body}\n'
+# Cases ask for 0.7 of each other where they ask for a version.
+package = functools.partial(any_package, version="0.7.3")
 
 
 def virtual(world: World) -> Files:

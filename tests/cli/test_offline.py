@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -57,11 +58,12 @@ def test_edit_explain_build_and_cycle(alone: Crate) -> None:
     alone.edit("src/main.rs", "first text", "second text")
     explained = doit(alone, "layers", "explain").out
     assert "src/main.rs" in explained
-    assert [line for line in doit(alone, "layers", "plan").out.splitlines() if line.startswith("app")]
-    assert "app" in " ".join(doit(alone).ran())
+    planned = json.loads(doit(alone, "layers", "plan", "--json").out)
+    assert [layer["action"] for layer in planned["layers"]] == ["reuse", "reuse", "build"]
+    doit(alone)
     doit(alone, "cycle_fast")
     alone.edit("src/main.rs", "second text", "third text")
     doit(alone, "cycle_fast")
     assert list(alone.containers()) == [alone.name]
     assert docker("logs", alone.name) == "hello starts with third text\n"
-    assert "third" not in doit(alone, "status").err
+    doit(alone, "status")

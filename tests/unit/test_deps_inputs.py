@@ -16,22 +16,21 @@ from layerdoit.cargo import manifest
 from layerdoit.cargo.deps_inputs import inputs
 from layerdoit.cargo.options import Options
 from layerdoit.cargo.selection import Selection
+from tests.support import lockfile as lock_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-INDEX = "registry+https://github.com/rust-lang/crates.io-index"
 MAIN = "fn main() {}"
 Files = dict[str, str]
 RELEASE = Options(profile="release")
 
 
 def entry(name: str, version: str, *dependencies: str, local: bool = False) -> str:
-    lines = [f'[[package]]\nname = "{name}"\nversion = "{version}"']
-    lines += [] if local else [f'source = "{INDEX}"\nchecksum = "{name}-{version}"']
-    lines += ["dependencies = [", *(f' "{item}",' for item in dependencies), "]"] if dependencies else []
-    return "\n".join(lines) + "\n\n"
+    if local:
+        return lock_text.entry(name, version, dependencies) + "\n"
+    return lock_text.external(name, version, f"{name}-{version}", dependencies) + "\n"
 
 
 FILES: Files = {
@@ -279,7 +278,7 @@ CHANGED: dict[str, tuple[Edit, str]] = {
     "locked version": (sub(LOCK, '1.0.200"', '1.0.201"'), "package serde"),
     "checksum": (sub(LOCK, "serde-1.0.200", "other"), "package serde"),
     "locked source": (
-        sub(LOCK, f'"{INDEX}"\nchecksum = "syn-2.0.1"', '"git+https://example.org/syn#1"'), "package syn"
+        sub(LOCK, f'"{lock_text.CRATES_IO}"\nchecksum = "syn-2.0.1"', '"git+https://example.org/syn#1"'), "package syn"
     ),
     "profile": (sub(ROOT, '"thin"', '"fat"'), "profile release"),
     "profile override": (add(ROOT, "[profile.release.package.serde]\nopt-level = 3\n"), "profile release"),

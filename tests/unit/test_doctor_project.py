@@ -20,6 +20,7 @@ from layerdoit.config.schema import Base, Image
 from layerdoit.doctor import libc, lockfile, native_packages, profile_checks
 from layerdoit.doctor import project_checks as rules
 from layerdoit.doctor.finding import Fact, Finding, Item
+from tests.support.lockfile import entry as locked_package
 
 REGISTRY = 'source = "registry+https://github.com/rust-lang/crates.io-index"\nchecksum = "00"\n'
 SERDE = f'[[package]]\nname = "serde"\nversion = "1.0.100"\n{REGISTRY}\n'
@@ -31,12 +32,7 @@ def package(name: str, more: str = "", dependencies: str = "") -> str:
 
 
 def entry(name: str, *needs: str, version: str = "0.1.0") -> str:
-    listed = "".join(f' "{need}",\n' for need in needs)
-    return (
-        f'[[package]]\nname = "{name}"\nversion = "{version}"\n'
-        + (f"dependencies = [\n{listed}]\n" if needs else "")
-        + "\n"
-    )
+    return locked_package(name, version, needs) + "\n"
 
 
 def workspace(root: Path, files: dict[str, str], locked: str) -> tuple[Workspace, lock.Lock]:

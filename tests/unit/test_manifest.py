@@ -18,6 +18,7 @@ from layerdoit.core.errors import WorkspaceError
 from tests.support.files import write as write_files
 from tests.support.lockfile import entry, external
 from tests.support.lockfile import lockfile as lock_text
+from tests.support.manifest import package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,10 +31,6 @@ def write(root: Path, files: Mapping[str, str]) -> Path:
     if not lock.exists():
         lock.write_text("version = 4\n")
     return root
-
-
-def package(name: str, body: str = "", head: str = "") -> str:
-    return f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n{head}\n{body}\n'
 
 
 MAIN = "fn main() {}"

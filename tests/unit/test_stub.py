@@ -13,16 +13,13 @@ from tests.support.files import write
 from tests.support.lockfile import entry
 from tests.support.lockfile import external as of_crates_io
 from tests.support.lockfile import lockfile as lock_text
+from tests.support.manifest import package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 MAIN = "fn main() {}"
-
-
-def package(name: str, body: str = "", head: str = "", version: str = "0.1.0") -> str:
-    return f'[package]\nname = "{name}"\nversion = "{version}"\nedition = "2021"\n{head}\n{body}\n'
 
 
 def made(root: Path, files: Mapping[str, str], *selected: str) -> tuple[stub.Stub, dict[str, Any]]:
