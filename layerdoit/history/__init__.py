@@ -6,7 +6,7 @@ Written only by runs that did something; deleting it costs only knowledge. Nothi
 from __future__ import annotations
 
 from layerdoit.history.medians import Expected, Figures, Part, expected, last_size, of_layer, of_phase, together
-from layerdoit.history.records import Ended, LayerRecord, Run, save
+from layerdoit.history.records import Ended, LayerRecord, RunRecord, save
 
 __all__ = [
     "Ended",
@@ -14,7 +14,7 @@ __all__ = [
     "Figures",
     "LayerRecord",
     "Part",
-    "Run",
+    "RunRecord",
     "expected",
     "last_size",
     "of_layer",

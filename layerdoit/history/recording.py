@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from layerdoit.core.errors import Interrupted
 from layerdoit.core.version import __version__
 from layerdoit.history import crates
-from layerdoit.history.records import Ended, LayerRecord, save
-from layerdoit.history.records import Run as RunRecord
+from layerdoit.history.records import Ended, LayerRecord, RunRecord, save
 
 if TYPE_CHECKING:
     from layerdoit.layers.outcome import Outcome

@@ -24,7 +24,7 @@ TEXT: Final = 300
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """One call of doit. `token` names it; `at`: seconds since 1970; `dirty`: the tree differs from `commit`."""
 
     token: str
@@ -88,7 +88,7 @@ _CRATE: Final = "INSERT OR REPLACE INTO crates (run, crate, version, seconds, sh
 
 def save(
     folder: Path,
-    run: Run,
+    run: RunRecord,
     layers: Sequence[LayerRecord] = (),
     phases: Mapping[str, float] | None = None,
     crates: Sequence[Crate] = (),
@@ -108,7 +108,7 @@ def save(
     store.write(folder, change)
 
 
-def _run_values(run: Run) -> tuple[object, ...]:
+def _run_values(run: RunRecord) -> tuple[object, ...]:
     error = None if run.error is None else run.error[:TEXT]
     return (
         *(run.token, run.at, run.task, run.variant, run.host, run.version, run.commit, run.dirty),

@@ -189,3 +189,34 @@ def _until_closed(terminal: int, seconds: float) -> str:
             break
         printed += part
     return printed.decode(errors="replace")
+
+
+COUNTING = """\
+from layerdoit import task_layerdoit
+from layerdoit.build import planning
+
+def counted(name):
+    real = getattr(planning, name)
+    def wrapped(*args, **options):
+        found = real(*args, **options)
+        if found is not None:
+            print("a plan was made")
+        return found
+    setattr(planning, name, wrapped)
+
+counted("make")
+counted("unchanged")
+"""
+
+
+def test_one_call_makes_one_plan(crate: Crate) -> None:
+    """Tasks hand it on: what engine and registry hold is asked once."""
+    crate.write("dodo.py", COUNTING)
+    assert crate.doit().ok().out.count("a plan was made") == 1
+    assert crate.doit().ok().out.count("a plan was made") == 1
+    crate.edit("src/main.rs", "first text", "planned text")
+    edited = crate.doit("cycle_fast").ok()
+    assert edited.out.count("a plan was made") == 1, edited.out
+    assert crate.serves() == "planned text"
+    assert crate.doit("cycle_fast").ok().out.count("a plan was made") == 1
+    assert crate.doit("status").ok().out.count("a plan was made") == 1

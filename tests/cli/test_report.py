@@ -7,7 +7,7 @@ import io
 import json
 
 from layerdoit import history
-from layerdoit.history import LayerRecord, Run
+from layerdoit.history import LayerRecord, RunRecord
 from layerdoit.layers.reasons import Reason
 from tests.support.scratch import Crate, message
 
@@ -20,12 +20,12 @@ def saved(crate: Crate, *, seconds: float = 2.0, number: int = 4) -> None:
     state = crate.folder / ".layerdoit"
     state.mkdir(exist_ok=True)
     for index in range(number):
-        run = Run(
+        run = RunRecord(
             f"{index}", 1e9 + index, "cycle_fast", "dev/host", "h", "1", seconds, commit="abcdef0123456", dirty=True
         )
         history.save(state, run, [DEPS, APP], {"swap": 0.5})
     lost = LayerRecord("app", "k", "build", False, 0.3, outcome="failed", reasons=(EDIT,))
-    failed = Run("f", 1e9 + number, "image", "dev/host", "h", "1", 0.4, "failed", "app", "no such\ncrate")
+    failed = RunRecord("f", 1e9 + number, "image", "dev/host", "h", "1", 0.4, "failed", "app", "no such\ncrate")
     history.save(state, failed, [lost])
 
 

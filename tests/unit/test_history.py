@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit import history
-from layerdoit.history import LayerRecord, Run, store
+from layerdoit.history import LayerRecord, RunRecord, store
 from layerdoit.history.crates import Crate
 from layerdoit.history.export import as_json
 from layerdoit.history.medians import figures
@@ -23,8 +23,8 @@ from layerdoit.layers.reasons import Reason, difference
 VARIANT = "dev/host"
 
 
-def run(token: str, *, variant: str = VARIANT, outcome: history.Ended = "ok", seconds: float = 1.0) -> Run:
-    return Run(token, 1000.0, "cycle_fast", variant, "host", "1.0", seconds, outcome, commit="abc", dirty=False)
+def run(token: str, *, variant: str = VARIANT, outcome: history.Ended = "ok", seconds: float = 1.0) -> RunRecord:
+    return RunRecord(token, 1000.0, "cycle_fast", variant, "host", "1.0", seconds, outcome, commit="abc", dirty=False)
 
 
 def app(seconds: float, *, compiled: int | None = 2, cold: bool = False, action: str = "build") -> LayerRecord:
@@ -102,7 +102,7 @@ import sys
 from pathlib import Path
 from layerdoit import history
 for number in range(int(sys.argv[2])):
-    run = history.Run(f"{sys.argv[3]}-{number}", 1.0, "", "dev/host", "", "", 1.0)
+    run = history.RunRecord(f"{sys.argv[3]}-{number}", 1.0, "", "dev/host", "", "", 1.0)
     history.save(Path(sys.argv[1]), run, [history.LayerRecord("app", "k", "build")], {"plan": 1.0})
     print(number, flush=True)
 """

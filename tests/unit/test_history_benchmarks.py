@@ -35,7 +35,7 @@ def test_nothing_measured_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_history_from_before_benchmarks_keeps_its_runs(tmp_path: Path) -> None:
-    history.save(tmp_path, history.Run("t", 1.0, "", VARIANT, "", "", 1.0), [])
+    history.save(tmp_path, history.RunRecord("t", 1.0, "", VARIANT, "", "", 1.0), [])
     with closing(sqlite3.connect(tmp_path / store.FILE)) as connection:
         connection.execute("DROP TABLE benchmarks")
         connection.execute("PRAGMA user_version=2")

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from layerdoit import history
-from layerdoit.history import LayerRecord, Run
+from layerdoit.history import LayerRecord, RunRecord
 from layerdoit.history.export import Done, as_csv, as_json, of_run, record_of
 from layerdoit.layers.reasons import Reason, from_json
 
@@ -21,9 +21,13 @@ DEPS = LayerRecord("deps", "k1", "reuse")
 
 
 def saved(folder: Path) -> None:
-    first = Run("one", 10.0, "image", "dev/host", "here", "1.0", 2.0, "failed", "app", "no such crate", "abc", True)
+    first = RunRecord(
+        "one", 10.0, "image", "dev/host", "here", "1.0", 2.0, "failed", "app", "no such crate", "abc", True
+    )
     history.save(folder, first, [LayerRecord("app", "k0", "build", outcome="failed")])
-    history.save(folder, Run("two", 20.0, "cycle_fast", "dev/host", "here", "1.0", 3.0), [DEPS, APP], {"swap": 0.25})
+    history.save(
+        folder, RunRecord("two", 20.0, "cycle_fast", "dev/host", "here", "1.0", 3.0), [DEPS, APP], {"swap": 0.25}
+    )
 
 
 def test_one_run_comes_back_as_it_was_written(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from layerdoit.engine import transfers
 from layerdoit.engine.removal import Holder
 from layerdoit.engine.transfers import Layer
 from layerdoit.front.verbs.plan import Foreseen, Travel
-from layerdoit.history import Figures, LayerRecord, Run
+from layerdoit.history import Figures, LayerRecord, RunRecord
 from layerdoit.layers.key import ORDER, Spec
 from layerdoit.layers.plan import Action, Plan, Step
 
@@ -93,7 +93,7 @@ def test_the_last_known_size_of_a_layer(tmp_path: Path) -> None:
     ]
     for number, (variant, size, outcome) in enumerate(sizes):
         layers = [LayerRecord(name, "k", "build", size=size, outcome=outcome) for name in ("base", "app")]  # type: ignore[arg-type]
-        history.save(tmp_path, Run(f"{number}", 1.0, "", variant, "", "", 1.0), layers)
+        history.save(tmp_path, RunRecord(f"{number}", 1.0, "", variant, "", "", 1.0), layers)
     assert history.last_size(tmp_path, VARIANT, "app") == 300
     assert history.last_size(tmp_path, "release/host", "app") == 100
     assert history.last_size(tmp_path, "bench/host", "app") is None

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerdoit import history
-from layerdoit.history import Figures, LayerRecord, Run
+from layerdoit.history import Figures, LayerRecord, RunRecord
 from layerdoit.history.export import as_json
 from layerdoit.layers.reasons import MOST_NAMES, Reason, difference, from_json
 from layerdoit.layers.reasons import as_json as as_data
@@ -55,10 +55,12 @@ class Past:
 
     def run(self, *layers: LayerRecord, seconds: float = 1.0, phases: Mapping[str, float] | None = None) -> None:
         self.save(
-            Run(f"t{self.number}", 1000.0 * self.number, "cycle_fast", VARIANT, "h", "1", seconds), layers, phases
+            RunRecord(f"t{self.number}", 1000.0 * self.number, "cycle_fast", VARIANT, "h", "1", seconds), layers, phases
         )
 
-    def save(self, run: Run, layers: tuple[LayerRecord, ...] = (), phases: Mapping[str, float] | None = None) -> None:
+    def save(
+        self, run: RunRecord, layers: tuple[LayerRecord, ...] = (), phases: Mapping[str, float] | None = None
+    ) -> None:
         history.save(self.folder, run, layers, phases)
         self.number += 1
 
@@ -226,7 +228,7 @@ def test_hits_count_what_a_run_came_to(past: Past) -> None:
     past.run(*HITS, hit("app"))
     past.run(*HITS, layer("app"))
     past.run(hit("base"), layer("runtime", "user changed"), layer("deps", action="pull"), layer("app"))
-    past.save(Run("f", 1.0, "image", VARIANT, "h", "1", 1.0, "failed", "app"), (layer("app", outcome="failed"),))
+    past.save(RunRecord("f", 1.0, "image", VARIANT, "h", "1", 1.0, "failed", "app"), (layer("app", outcome="failed"),))
     base, deps, app = past.report().layers
     assert (base.counts, base.n) == ({"reused": 2, "pulled": 0, "built": 1, "failed": 0}, 3)
     assert (deps.counts, deps.hit_rate) == ({"reused": 2, "pulled": 1, "built": 0, "failed": 0}, 1.0)
@@ -244,7 +246,9 @@ def test_times_of_a_kind_are_without_the_container(past: Past) -> None:
     for seconds in (1.0, 2.0, 3.0):
         past.run(*HITS, layer("app"), seconds=seconds + 0.75, phases={"plan": 0.1, "start": 0.5, "swap": 0.25})
     past.run(*HITS, layer("app"), seconds=4.0)
-    past.save(Run("f", 1.0, "image", VARIANT, "h", "1", 99.0, "failed", "app"), (*HITS, layer("app", outcome="failed")))
+    past.save(
+        RunRecord("f", 1.0, "image", VARIANT, "h", "1", 99.0, "failed", "app"), (*HITS, layer("app", outcome="failed"))
+    )
     (found,) = past.report().kinds
     assert found.kind == "leaf"
     assert found.ready == Figures(2.5, 1.0, 4.0, 4.0, 4)
@@ -265,7 +269,7 @@ def test_times_of_a_layer_from_nothing_and_not(past: Past) -> None:
 
 def test_other_variants_are_counted_and_no_more(past: Past) -> None:
     past.run(*HITS, layer("app"))
-    past.save(Run("r", 5.0, "image", "release/host", "h", "1", 100.0), (*HITS, layer("app", seconds=90.0)))
+    past.save(RunRecord("r", 5.0, "image", "release/host", "h", "1", 100.0), (*HITS, layer("app", seconds=90.0)))
     report = past.report()
     assert (len(report.runs), report.elsewhere, len(report.slowest)) == (1, 1, 1)
     assert heading(report).endswith("; 1 of other profiles or targets not counted")

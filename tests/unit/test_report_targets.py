@@ -9,7 +9,7 @@ import pytest
 from layerdoit import config
 from layerdoit.config.targets import NAMES, Target, target
 from layerdoit.core.errors import ConfigError
-from layerdoit.history import LayerRecord, Run, save
+from layerdoit.history import LayerRecord, RunRecord, save
 from layerdoit.history.export import as_json
 from layerdoit.layers.reasons import Reason
 from layerdoit.report import figures, target_checks
@@ -112,7 +112,7 @@ def test_they_are_compared(tmp_path: Path) -> None:
             "build" if number == 0 else "reuse",
             reasons=(Reason("changed", ("package serde",), "package", "1.0 a", "1.1 b"),),
         )
-        save(tmp_path, Run(f"{number}", 1.0, "image", "dev/host", "", "", number + 1.0), [deps, app])
+        save(tmp_path, RunRecord(f"{number}", 1.0, "image", "dev/host", "", "", number + 1.0), [deps, app])
     report = figures.make("shop", "dev/host", as_json(tmp_path))
     wanted = {"deps_hit_rate": ">=90%", "leaf_edit": "<6s", "leaf_edit_p90": "<5s", "app_size": "<1kB", "no_op": "<1s"}
     found = target_checks.check(report, wanted)

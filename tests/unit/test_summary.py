@@ -9,7 +9,7 @@ import pytest
 
 from layerdoit.flows import summary
 from layerdoit.flows.summary import Phase
-from layerdoit.history import Figures, LayerRecord, Run, save
+from layerdoit.history import Figures, LayerRecord, RunRecord, save
 from layerdoit.layers.key import Spec
 from layerdoit.layers.outcome import Outcome
 from layerdoit.layers.plan import Step
@@ -112,13 +112,13 @@ def test_the_words_have_the_figures() -> None:
 def test_a_build_that_took_far_longer_is_remarked(tmp_path: Path) -> None:
     one = summary.Past(tmp_path, "dev/host", "ff")
     for number in range(5):
-        before = Run(f"t{number}", 1.0, "", "dev/host", "", "", 1.0)
+        before = RunRecord(f"t{number}", 1.0, "", "dev/host", "", "", 1.0)
         save(tmp_path, before, [built("app", 1.4, compiled=1), built("deps", 9.0, compiled=9)])
     made = outcome(compiled=14)
     note = "app took 9.1 s, median 1.4 s over 5 runs; 14 crates compiled, median 1 (env RUSTFLAGS: now -g)"
     assert summary.notes(one, made) == [note]
     # Its own record is no part of what is usual.
-    save(tmp_path, Run("ff", 1.0, "", "dev/host", "", "", 9.1), [built("app", 9.1, compiled=14)])
+    save(tmp_path, RunRecord("ff", 1.0, "", "dev/host", "", "", 9.1), [built("app", 9.1, compiled=14)])
     assert summary.notes(one, made) == [note]
     assert summary.notes(one, outcome("deps", compiled=9)) == []
     assert summary.notes(one, replace(made, cold=True)) == [], "no build from nothing is known"
@@ -129,7 +129,7 @@ def test_the_summary_of_a_run_is_read_from_its_history(tmp_path: Path) -> None:
     one = summary.Past(tmp_path, "dev/host", "ff")
     assert summary.of_cycle(one) == []
     for token, seconds in (("one", 1.0), ("two", 3.0), ("ff", 9.0)):
-        run = Run(token, 1.0, "", "dev/host", "", "", 1.0)
+        run = RunRecord(token, 1.0, "", "dev/host", "", "", 1.0)
         save(tmp_path, run, [hit("deps"), built("app", seconds, 0.5, compiled=1)], {"swap": seconds / 10})
     assert summary.of_cycle(one) == [
         "cycle   9.9 s: deps reused, app built",
