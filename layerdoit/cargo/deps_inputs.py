@@ -32,9 +32,14 @@ if TYPE_CHECKING:
 _PREFIX = {"normal": "", "build": "build-", "dev": "dev-"}
 
 
-def inputs(ws: Workspace, lock: Lock, selection: Selection, options: Options) -> dict[str, str]:
-    """Everything that can change the compiled dependencies of `selection`, apart from toolchain, base and copies."""
-    reached = closure(ws, lock, selection)
+def inputs(
+    ws: Workspace, lock: Lock, selection: Selection, options: Options, reached: Closure | None = None
+) -> dict[str, str]:
+    """Everything that can change the compiled dependencies of `selection`, apart from toolchain, base and copies.
+
+    `reached`: its closure, where that is known already.
+    """
+    reached = reached or closure(ws, lock, selection)
     out: dict[str, str] = {"resolver": ws.resolver, "selection": " ".join(selection.packages)}
     out.update(options.key_inputs())
     for key in sorted(reached.local):

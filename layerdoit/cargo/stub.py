@@ -41,9 +41,9 @@ class Stub:
     copies: tuple[tuple[str, str], ...]
 
 
-def make(ws: Workspace, lock: Lock, selection: Selection) -> Stub:
-    """The stub workspace for building `selection`."""
-    return _Maker(ws, lock, closure(ws, lock, selection)).stub()
+def make(ws: Workspace, lock: Lock, selection: Selection, reached: Closure | None = None) -> Stub:
+    """The stub workspace for building `selection`. `reached`: its closure, where that is known already."""
+    return _Maker(ws, lock, reached or closure(ws, lock, selection)).stub()
 
 
 def copies(ws: Workspace, reached: Closure) -> tuple[tuple[str, str], ...]:

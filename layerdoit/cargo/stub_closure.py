@@ -5,7 +5,6 @@ closure(ws, lock, selection) -> Closure(local, external, real)
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,21 +27,8 @@ class Closure:
     """Packages whose dev-dependencies count: with resolver 1 they unify features with everything else."""
 
 
-# Of the last two trees: a run asks for each several times, and `explain` compares two.
-_recent: deque[tuple[Workspace, Lock, Selection, Closure]] = deque(maxlen=2)
-
-
 def closure(ws: Workspace, lock: Lock, selection: Selection) -> Closure:
     """Follow normal and build dependencies from the selected packages; conservative where the lock is ambiguous."""
-    for known_ws, known_lock, known_selection, found in _recent:
-        if known_ws is ws and known_lock is lock and known_selection is selection:
-            return found
-    found = _followed(ws, lock, selection)
-    _recent.append((ws, lock, selection, found))
-    return found
-
-
-def _followed(ws: Workspace, lock: Lock, selection: Selection) -> Closure:
     start = set(selection.packages)
     if ws.resolver == "1" and ws.root_package is not None:
         start.add(ws.root_package)  # the old resolver always takes the package of the current folder along

@@ -79,9 +79,7 @@ def _base(request: Request) -> Recipe:
 
     project, tree, step = request.inputs.project, request.inputs.tree, request.step
     config = project.config
-    origin = broker.origin(
-        config.base, tree.toolchain, tree.targets, step.spec.layer, project.root, request.engine.platform
-    )
+    origin = broker.origin(config.base, tree.toolchain, tree.targets, step.spec.layer, project.root, request.engine)
     context = project.state / "context" / "base"
     context.mkdir(parents=True, exist_ok=True)
     args = {

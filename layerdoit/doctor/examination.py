@@ -158,11 +158,11 @@ class _Examination:
             yield lockfile.IGNORED.found("git ignores Cargo.lock", ".gitignore")
 
     def _toolchain(self) -> Iterator[Item]:
-        from layerdoit.cargo import stub_closure, toolchain
+        from layerdoit.cargo import toolchain
 
         project, config, named = self._project, self._project.config, self._tree.toolchain
         yield Fact("toolchain", f"{named.identity}, named by {named.source}")
-        reached = stub_closure.closure(project.workspace, self._tree.lock, project.selection)
+        reached = self._session.inputs.closure
         yield from workspace.msrv(project.workspace, reached.local, named)
         if config.toolchain:
             try:

@@ -22,6 +22,7 @@ from layerdoit.engine.images import PREFIX
 
 if TYPE_CHECKING:
     from layerdoit.config import Base
+    from layerdoit.engine.handle import Engine
 
 OS_REPOSITORY = "layerdoit-os"
 # Part of an OS image's key: what mmdebstrap is asked for.
@@ -44,27 +45,27 @@ class Origin:
     words: str
 
 
-def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str, root: Path, platform: str) -> Origin:
-    """Decide, and have ready, what a builder (`base`) or a `runtime` image is built from on a platform."""
+def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str, root: Path, engine: Engine) -> Origin:
+    """Decide, and have ready, what a builder (`base`) or a `runtime` image is built from for an engine."""
     version = toolchain.release or toolchain.channel
     _of_debian(base, layer)
     if layer == "runtime":
         if base.runtime_image:
-            _explicit(base.runtime_image, "base.runtime_image")
+            _explicit(engine, base.runtime_image, "base.runtime_image")
             return Origin("image", base.runtime_image, None, None, version, f"from {base.runtime_image}")
-        method, image, words = _system(base, platform)
+        method, image, words = _system(base, engine)
         return Origin(method, image, None, None, version, words)
     if base.image:
         if base.builder == "bootstrap":
             raise ConfigError(
                 "base.image names an image, but base.builder: bootstrap uses none", hint="leave one of them out"
             )
-        _explicit(base.image, "base.image")
+        _explicit(engine, base.image, "base.image")
         return _from_image(base.image, version)
     official = f"rust:{version}-slim-{base.suite}"
     refusal = None
     if base.builder != "bootstrap":
-        refusal = _official(official, version)
+        refusal = _official(engine, official, version)
         if refusal is None:
             return _from_image(official, version)
         if base.builder == "image":
@@ -72,9 +73,9 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
                 f"the image {official} cannot be had: {refusal}",
                 hint="docker login, name another one (base.image), or base.builder: bootstrap to do without",
             )
-    _same_platform(platform, f"and the image {official} {_lacking(refusal)}")
+    _same_platform(engine.platform, f"and the image {official} {_lacking(refusal)}")
     sysroot = _sysroot(toolchain, targets, root, official, refusal)
-    _, image, words = _system(base, platform)
+    _, image, words = _system(base, engine)
     # One reason is enough: that of the system's image would be the same.
     words = f"{words.partition(' (')[0]}, with this machine's Rust {version}{_because(official, refusal)}"
     return Origin("bootstrap", image, None, sysroot, version, words)
@@ -100,23 +101,19 @@ def _because(reference: str, refusal: str | None) -> str:
     return f" ({reference} cannot be had: {refusal})" if refusal else ""
 
 
-def _explicit(reference: str, setting: str) -> None:
+def _explicit(engine: Engine, reference: str, setting: str) -> None:
     """What the configuration names is part of the key: nothing else may take its place."""
-    from layerdoit.engine import registry
-
-    refusal = registry.pull_parent(reference)
+    refusal = engine.pull_parent(reference)
     if refusal is not None:
         raise EngineError(
             f"{setting} names {reference}, which cannot be had: {refusal}", hint=_LOGIN_HINT.format(setting=setting)
         )
 
 
-def _official(reference: str, version: str) -> str | None:
+def _official(engine: Engine, reference: str, version: str) -> str | None:
     if not _RELEASE.match(version):
         return "official images are of Rust releases only"
-    from layerdoit.engine import registry
-
-    return registry.pull_parent(reference)
+    return engine.pull_parent(reference)
 
 
 def _lacking(refusal: str | None) -> str:
@@ -172,14 +169,12 @@ def _channels() -> list[str]:
 # --- the operating system --------------------------------------------------------------------------------------------
 
 
-def _system(base: Base, platform: str) -> tuple[str, str, str]:
+def _system(base: Base, engine: Engine) -> tuple[str, str, str]:
     """Method, image and words: the distribution's own image, or one made here."""
-    from layerdoit.engine import registry
-
     image = f"debian:{base.suite}-slim"
     refusal = None
     if base.builder != "bootstrap":
-        refusal = registry.pull_parent(image)
+        refusal = engine.pull_parent(image)
         if refusal is None:
             return "image", image, f"from {image}"
         if base.builder == "image":
@@ -187,7 +182,7 @@ def _system(base: Base, platform: str) -> tuple[str, str, str]:
                 f"the image {image} cannot be had: {refusal}",
                 hint="docker login, name another one (base.runtime_image), or base.builder: bootstrap",
             )
-    _same_platform(platform, f"and the image {image} {_lacking(refusal)}")
+    _same_platform(engine.platform, f"and the image {image} {_lacking(refusal)}")
     return "bootstrap", bootstrap_os(base.suite), "bootstrapped with mmdebstrap" + _because(image, refusal)
 
 

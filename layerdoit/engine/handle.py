@@ -103,6 +103,17 @@ class Engine:
             )
         return tag(registry, spec.layer, spec.key)
 
+    def pull_parent(self, reference: str) -> str | None:
+        """Have an image that builds start from: None when it is here now, else why it is not available."""
+        from layerdoit.engine import registry
+
+        return registry.pull_parent(reference, self._silent)
+
+    @cached_property
+    def _silent(self) -> dict[str, str]:
+        """Registries that did not answer, by host, and why: each is waited for once."""
+        return {}
+
     def mounts(self, project: str) -> tuple[Mount, ...]:
         """The records of a project's cache mounts on this builder, of every checkout, largest first."""
         from layerdoit.engine import mounts

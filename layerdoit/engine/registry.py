@@ -17,9 +17,6 @@ from layerdoit.layers.key import Spec, tag
 if TYPE_CHECKING:
     import docker
 
-# Registries that did not answer in this run, and why: each is waited for once.
-_silent: dict[str, str] = {}
-
 
 def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
     """Local tags of those layers that the registry has under their key. One that is silent has none, and says so."""
@@ -81,7 +78,7 @@ def push(spec: Spec, repository: str) -> None:
             _untagged(engine, remote, spec.tag)
 
 
-def pull_parent(reference: str) -> str | None:
+def pull_parent(reference: str, silent: dict[str, str]) -> str | None:
     """Have an image that builds start from: None when it is here now, else why it cannot be had."""
     from docker.errors import APIError
 
@@ -90,12 +87,12 @@ def pull_parent(reference: str) -> str | None:
             engine.images.get(reference)
             return None
         host = host_of(reference)
-        if host in _silent:
-            return _silent[host]
+        if host in silent:
+            return silent[host]
         warn(f"pulling {reference}")
         refusal = _pulled(engine, reference)
     if refusal is not None and refusal.startswith("the registry cannot be reached"):
-        _silent[host] = refusal
+        silent[host] = refusal
     return refusal
 
 

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from layerdoit.cargo.stub_closure import closure
-
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock, LockPackage
     from layerdoit.cargo.manifest import Workspace
-    from layerdoit.cargo.selection import Selection
+    from layerdoit.cargo.stub_closure import Closure
 
 Node = tuple[str, str]
 """Name and version of a locked external package."""
@@ -44,9 +42,8 @@ class Graph:
         return self.way(node, self.direct.__contains__)
 
 
-def of(ws: Workspace, lock: Lock, selection: Selection) -> Graph:
+def of(ws: Workspace, lock: Lock, reached: Closure) -> Graph:
     """The graph of what the chosen packages reach."""
-    reached = closure(ws, lock, selection)
     direct: dict[Node, list[str]] = defaultdict(list)
     needed: dict[Node, list[Node]] = defaultdict(list)
     for key in sorted(reached.local):

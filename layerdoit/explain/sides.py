@@ -58,12 +58,12 @@ def of_inputs(inputs: Inputs, kind: str, words: str, notes: Iterable[str] = ()) 
     from layerdoit.explain import graph
 
     listings = {spec.layer: _of_spec(inputs, spec) for spec in inputs.specs}
-    ws, lock, selection = inputs.project.workspace, inputs.tree.lock, inputs.selection
+    ws, lock = inputs.project.workspace, inputs.tree.lock
     return Side(
         kind,
         words,
         listings,
-        lambda: graph.of(ws, lock, selection),
+        lambda: graph.of(ws, lock, inputs.closure),
         tuple(notes),
         {spec.layer: spec.tag for spec in inputs.specs},
     )

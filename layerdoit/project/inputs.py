@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from layerdoit.cargo.selection import Selection
     from layerdoit.cargo.stub import Stub
+    from layerdoit.cargo.stub_closure import Closure
     from layerdoit.project.project import Project
     from layerdoit.project.question import Question
     from layerdoit.project.snapshot import Tree
@@ -89,19 +90,25 @@ class Inputs:
         return Sources(self.project.root, self.project.workspace.ups, {})
 
     @cached_property
+    def closure(self) -> Closure:
+        """The local and locked packages that the selection reaches."""
+        from layerdoit.cargo import stub_closure
+
+        return stub_closure.closure(self.project.workspace, self.tree.lock, self.selection)
+
+    @cached_property
     def stub(self) -> Stub:
         """The workspace of stubs that the deps layer is cooked from."""
         from layerdoit.cargo import stub
 
-        return stub.make(self.project.workspace, self.tree.lock, self.selection)
+        return stub.make(self.project.workspace, self.tree.lock, self.selection, self.closure)
 
     @cached_property
     def kept(self) -> Sources:
         """Local packages that external crates depend on: real, in the deps layer too."""
-        from layerdoit.cargo import stub, stub_closure
+        from layerdoit.cargo import stub
 
-        workspace = self.project.workspace
-        copies = stub.copies(workspace, stub_closure.closure(workspace, self.tree.lock, self.selection))
+        copies = stub.copies(self.project.workspace, self.closure)
         if not copies:
             return self._none
         return self.tree.all_sources.under([destination for _, destination in copies])
@@ -183,7 +190,8 @@ class Inputs:
     def _deps_spec(self, base_key: str) -> Spec:
         from layerdoit.cargo import deps_inputs
 
-        crates = deps_inputs.inputs(self.project.workspace, self.tree.lock, self.selection, self.project.options)
+        project = self.project
+        crates = deps_inputs.inputs(project.workspace, self.tree.lock, self.selection, project.options, self.closure)
         recipe = self.given.digest_of("Dockerfile.deps", "cook.sh", "sync.sh")
         spec = deps.spec(crates, base_key, recipe, self.kept.digest(), self.project.repository)
         if self.question.kind != "check":

@@ -224,7 +224,7 @@ def test_default_references_and_bootstrap(
 def test_auto_bootstraps_where_nothing_can_be_pulled(
     docker_engine: Any, checkout: Callable[..., Checkout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(product, "pull_parent", lambda _: "the registry cannot be reached (no such host)")
+    monkeypatch.setattr(product, "pull_parent", lambda *_: "the registry cannot be reached (no such host)")
     tree = checkout()
     outcome = tree.build()
     assert outcome["base"].how.startswith("bootstrapped with mmdebstrap, with this machine's Rust")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The references that were pulled, of which none is to be had; mmdebstrap makes an OS image."""
     references: list[str] = []
 
-    def refuse(reference: str) -> str:
+    def refuse(reference: str, _silent: object) -> str:
         references.append(reference)
         return UNREACHABLE
 
@@ -44,7 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def reachable(monkeypatch: pytest.MonkeyPatch, asked: list[str]) -> list[str]:
     """As `asked`, but every image is to be had."""
-    monkeypatch.setattr(registry, "pull_parent", asked.append)
+    monkeypatch.setattr(registry, "pull_parent", lambda reference, _silent: asked.append(reference))
     return asked
 
 
@@ -52,11 +53,13 @@ def toolchain(sysroot: Path | None, channel: str = "1.95.0", release: str | None
     return Toolchain(channel, release, sysroot, HOST, "rust-toolchain.toml", ())
 
 
-OWN = f"linux/{docker_name(architecture())}"
+ENGINE: Any = SimpleNamespace(
+    platform=f"linux/{docker_name(architecture())}", pull_parent=lambda reference: registry.pull_parent(reference, {})
+)
 
 
 def origin(base: Mapping[str, Any], chosen: Toolchain, layer: str = "base", targets: tuple[str, ...] = ()) -> Any:
-    return broker.origin(Base(**base), chosen, targets, layer, Path("/nowhere"), OWN)
+    return broker.origin(Base(**base), chosen, targets, layer, Path("/nowhere"), ENGINE)
 
 
 @pytest.mark.parametrize("builder", ["auto", "image"])
@@ -258,9 +261,9 @@ def test_a_silent_registry_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(registry, "client", Client)
     monkeypatch.setattr(registry, "_pulled", pull)
-    monkeypatch.setattr(registry, "_silent", {})
-    assert [registry.pull_parent(f"silent.example/{name}") for name in "ab"] == [UNREACHABLE] * 2
-    assert [registry.pull_parent(f"r.example/{name}") for name in "ab"] == ["denied"] * 2
+    silent: dict[str, str] = {}
+    assert [registry.pull_parent(f"silent.example/{name}", silent) for name in "ab"] == [UNREACHABLE] * 2
+    assert [registry.pull_parent(f"r.example/{name}", silent) for name in "ab"] == ["denied"] * 2
     assert pulled == ["silent.example/a", "r.example/a", "r.example/b"]
 
 
