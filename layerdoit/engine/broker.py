@@ -182,7 +182,13 @@ def _system(base: Base, engine: Engine) -> tuple[str, str, str]:
                 f"the image {image} cannot be had: {refusal}",
                 hint="docker login, name another one (base.runtime_image), or base.builder: bootstrap",
             )
-    _same_platform(engine.platform, f"and the image {image} {_lacking(refusal)}")
+    why = f"and the image {image} {_lacking(refusal)}"
+    _same_platform(engine.platform, why)
+    if not engine.is_local:
+        raise EngineError(
+            f"the builder {engine.builder} cannot see a system that is made on this machine, {why}",
+            hint="name images that the builder can pull (base.image, base.runtime_image)",
+        )
     return "bootstrap", bootstrap_os(base.suite), "bootstrapped with mmdebstrap" + _because(image, refusal)
 
 

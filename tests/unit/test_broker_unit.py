@@ -53,13 +53,34 @@ def toolchain(sysroot: Path | None, channel: str = "1.95.0", release: str | None
     return Toolchain(channel, release, sysroot, HOST, "rust-toolchain.toml", ())
 
 
-ENGINE: Any = SimpleNamespace(
-    platform=f"linux/{docker_name(architecture())}", pull_parent=lambda reference: registry.pull_parent(reference, {})
-)
+def engine(platform: str = f"linux/{docker_name(architecture())}", *, is_local: bool = True) -> Any:
+    """An engine, as far as the broker asks it."""
+    return SimpleNamespace(
+        platform=platform,
+        is_local=is_local,
+        builder="farm",
+        pull_parent=lambda reference: registry.pull_parent(reference, {}),
+    )
 
 
 def origin(base: Mapping[str, Any], chosen: Toolchain, layer: str = "base", targets: tuple[str, ...] = ()) -> Any:
-    return broker.origin(Base(**base), chosen, targets, layer, Path("/nowhere"), ENGINE)
+    return broker.origin(Base(**base), chosen, targets, layer, Path("/nowhere"), engine())
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (engine("linux/mips64le"), "the builder builds for linux/mips64le; this machine's own system and Rust are for"),
+        (engine(is_local=False), "the builder farm cannot see a system that is made on this machine"),
+    ],
+)
+def test_a_system_made_here_is_of_no_use_elsewhere(tmp_path: Path, other: Any, says: str) -> None:
+    for layer in ("base", "runtime"):
+        (tmp_path / "lib/rustlib/x86_64-unknown-linux-gnu/lib").mkdir(parents=True, exist_ok=True)
+        with pytest.raises(EngineError, match=says) as refused:
+            broker.origin(Base(), toolchain(tmp_path), (), layer, Path("/nowhere"), other)
+        assert "base.runtime_image" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("builder", ["auto", "image"])
