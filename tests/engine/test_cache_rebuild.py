@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,9 +14,7 @@ from layerdoit.cache import clear, levels
 from layerdoit.core.errors import BuildError
 from layerdoit.engine import buildx
 from layerdoit.flows.ensure import ensure
-
-if TYPE_CHECKING:
-    from tests.engine.cache_fixture import parts
+from tests.engine.cache_fixture import parts
 from tests.support.checkout import Checkout
 
 New = Callable[..., "Checkout"]
