@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.background import Background
-from layerdoit.core.errors import EngineError
+from layerdoit.core.errors import EngineError, ProcessError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import api
 from layerdoit.engine.images import Images
@@ -85,7 +85,15 @@ class Engine:
         from layerdoit.engine import builders
         from layerdoit.engine.builder_platform import described
 
-        return described(self.builder, builders.described(self.builder, start=True))
+        try:
+            text = builders.described(self.builder, start=True)
+        except ProcessError as error:
+            said = str(error).strip().splitlines()[-1].removeprefix("ERROR: ")
+            raise EngineError(
+                f"the builder {self.builder} cannot be used: {said}",
+                hint="docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml",
+            ) from error
+        return described(self.builder, text)
 
     def reference_of(self, spec: Spec, registry: str | None, pushed: Collection[str]) -> str:
         """How the builder finds the image of a lower layer: by its local tag, or in the registry that it shares.

@@ -286,3 +286,13 @@ def test_mounts_are_listed_and_cleared_on_the_same_builder(monkeypatch: pytest.M
     assert engine.prune("abc") is True
     assert ["du" in asked[0], "prune" in asked[1]] == [True, True]
     assert [argv[-2:] for argv in asked] == [["--builder", "farm"]] * 2
+
+
+def test_a_builder_that_is_not_there_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(argv: list[str], *_: object) -> bytes:
+        raise process.CommandFailed(argv, 1, "", 'ERROR: no builder "nonsense" found\n')
+
+    monkeypatch.setattr(process, "capture_quick", refused)
+    with pytest.raises(EngineError, match='the builder nonsense cannot be used: no builder "nonsense" found') as told:
+        _ = Engine("nonsense").platform
+    assert "docker buildx ls" in str(told.value.hint)
