@@ -250,7 +250,7 @@ def test_a_process_that_did_not_build_deploys_what_others_built(crate: Crate, st
     assert crate.doit("-n", "5", "cycle_fast").ok().out.count("s: compiled") == 1
     assert crate.serves() == f"text of many, {start}"
     (run,) = recorded(crate)[len(before) :]
-    assert run["asked"] == "cycle_fast"
+    assert run["task"] == "cycle_fast"
     assert run["layers"]["app"]["action"] == "build"
     assert "swap" in run["phases"] or "start" in run["phases"]
 

@@ -6,7 +6,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from layerdoit import history
 from layerdoit.history import benchmarks, store
 from layerdoit.history.benchmarks import Recorded
 
@@ -35,10 +34,13 @@ def test_nothing_measured_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_history_from_before_benchmarks_keeps_its_runs(tmp_path: Path) -> None:
-    history.save(tmp_path, history.RunRecord("t", 1.0, "", VARIANT, "", "", 1.0), [])
     with closing(sqlite3.connect(tmp_path / store.FILE)) as connection:
-        connection.execute("DROP TABLE benchmarks")
-        connection.execute("PRAGMA user_version=2")
+        connection.executescript(store._TABLES + store._CRATES + "PRAGMA user_version=2;")
+        connection.execute(
+            "INSERT INTO runs (token, at, task, variant, host, version, outcome, seconds)"
+            " VALUES ('t', 1.0, '', 'dev/host', '', '', 'ok', 1.0)"
+        )
+        connection.commit()
     benchmarks.record(tmp_path, VARIANT, Recorded(1.0, {("leaf", "plain"): (2.0, 1)}))
     assert benchmarks.latest(tmp_path, VARIANT) == Recorded(1.0, {("leaf", "plain"): (2.0, 1)})
     with closing(sqlite3.connect(tmp_path / store.FILE)) as connection:
