@@ -17,7 +17,7 @@ from layerdoit.bench.results import Cell, Result
 from layerdoit.bench.running import ask, say
 from layerdoit.bench.scenarios import Bump, Tree
 from layerdoit.bench.scratch import Scratch
-from layerdoit.build.host_secrets import Secrets, gathered
+from layerdoit.build.host_secrets import Secrets, collect
 from layerdoit.cargo import manifest
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.state import State
@@ -89,7 +89,7 @@ def look_at(root: Path, variables: Mapping[str, str], scratch: Path) -> Subject:
 
 def begin(about: Subject, scratch: Scratch, wanted: Wanted) -> Bench:
     """With the host's secrets, as a build of the project has them."""
-    bench = Bench(about, scratch, wanted, gathered(project=manifest.load(about.root).config))
+    bench = Bench(about, scratch, wanted, collect(project=manifest.load(about.root).config))
     builder = about.given.get("builder")
     if builder and str(builder) != builder_name():
         bench.note(f"measured on the engine's own builder, not on {builder}")

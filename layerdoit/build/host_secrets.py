@@ -76,7 +76,7 @@ class Secrets:
         )
 
 
-def gathered(
+def collect(
     environment: Mapping[str, str] = os.environ,
     project: Mapping[str, Any] | None = None,
     repositories: Iterable[str] = (),

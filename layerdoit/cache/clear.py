@@ -35,7 +35,7 @@ class Sweep:
     """
 
     command: str
-    going: Callable[[Usage], Going]
+    select: Callable[[Usage], Going]
     asks: bool = False
     clears: Collection[str] = ()
     keeps: Callable[[Usage], list[str]] = lambda _: []
@@ -50,7 +50,7 @@ def of_level(chosen: Level, less: Narrow) -> Sweep:
     """A cache level as something that clears."""
     return Sweep(
         f"cache_clear:{chosen}",
-        lambda usage: levels.going(usage, chosen, less),
+        lambda usage: levels.select(usage, chosen, less),
         asks=chosen in levels.ASKED,
         # What narrowing leaves need not be built again.
         clears=levels.LAYERS[chosen] if less == Narrow() else (),
@@ -62,7 +62,7 @@ def carried_through(inputs: Inputs, engine: Engine, sweep: Sweep, *, yes: bool, 
     """Preview, question, and the deed; the exit code."""
 
     usage = gather(inputs, engine)
-    wanted = sweep.going(usage)
+    wanted = sweep.select(usage)
     print(preview(usage, sweep, wanted, expectation(inputs, usage, wanted)), flush=True)
     if dry_run or not wanted:
         return 0
@@ -191,7 +191,7 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
     tags = {(tag, image.id) for image in seen.images for tag in image.tags}
     ids = {image.id for image in seen.images if not image.tags}
     usage = gather(inputs, engine)
-    still = sweep.going(usage)
+    still = sweep.select(usage)
     # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
     going = [(tag, image.id) for image in reversed(still.images) for tag in image.tags if (tag, image.id) in tags]
     project.state.mark_cleared(sweep.clears)

@@ -34,8 +34,8 @@ def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool
 def sweep(chosen: Retention, *, stale: bool = False) -> clear.Sweep:
     """The policy as something that clears. It is written down, so it does not ask; about what is stale it does."""
 
-    def going(usage: Usage) -> Going:
-        found = retention.going(usage, chosen, usage.at)
+    def select(usage: Usage) -> Going:
+        found = retention.select(usage, chosen, usage.at)
         if not stale:
             return found
         left = retention.stale(usage)
@@ -44,7 +44,7 @@ def sweep(chosen: Retention, *, stale: bool = False) -> clear.Sweep:
     def keeps(usage: Usage) -> list[str]:
         return [f"{tag}: {reason}" for tag, reason in retention.spared(usage, chosen, usage.at).items()]
 
-    return clear.Sweep("cache_gc --stale" if stale else "cache_gc", going, asks=stale, keeps=keeps)
+    return clear.Sweep("cache_gc --stale" if stale else "cache_gc", select, asks=stale, keeps=keeps)
 
 
 def _in_order(usage: Usage, *several: Going) -> tuple[ImageUse, ...]:
@@ -76,7 +76,7 @@ def after_build(inputs: Inputs, engine: Engine) -> None:
         return
     found = sweep(chosen)
     try:
-        wanted = found.going(gather(inputs, engine))
+        wanted = found.select(gather(inputs, engine))
         if wanted:
             print(f"retention: {clear.carry_out(inputs, engine, found, wanted).words}", flush=True)
     except (LayerdoitError, OSError) as error:

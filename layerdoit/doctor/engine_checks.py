@@ -136,7 +136,7 @@ def mounts(builder: Builder, size: int | None) -> Iterator[Item]:
         yield Unchecked("garbage collection of cache mounts", collects.words)
         return
     yield Fact("garbage collection", collects.words)
-    rule = collects.eats
+    rule = collects.mount_rule
     if size and rule and collects.threatens and (rule.limit is None or size > rule.limit):
         fix = f"{builders.remedy(collects, size)}\n{builders.where(collects)}"
         yield GC.found(f"{collects.words}; this project's hold {size_text(size)}", fix=fix)

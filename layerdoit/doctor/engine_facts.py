@@ -107,7 +107,7 @@ def builder(configured: str | None) -> Builder | Failed:
     """The builder that builds run on, as `docker buildx inspect` describes it."""
     name = configured or api.builder_name()
     try:
-        said = builders.described(name)
+        said = builders.inspect_output(name)
     except LayerdoitError as error:
         reason = str(error).splitlines()[-1].removeprefix("ERROR: ")
         return Failed(
@@ -120,7 +120,7 @@ def builder(configured: str | None) -> Builder | Failed:
 def inspected(name: str, said: str) -> Builder:
     """What of the output of `docker buildx inspect` counts."""
     platforms = tuple(part.strip().rstrip("*") for part in field(said, "Platforms").split(",") if part.strip())
-    return Builder(name, field(said, "Driver"), field(said, "Status"), platforms, builders.parsed(name, said))
+    return Builder(name, field(said, "Driver"), field(said, "Status"), platforms, builders.parse(name, said))
 
 
 def mounts(project: str, found: Builder) -> int | None:

@@ -198,7 +198,7 @@ class _Examination:
     def _listing(self) -> tree_facts.Tree:
         sources = self._tree.all_sources if self._readable else self._tree.scan(0, ())
         assets = frozenset(self._session.inputs.assets.entries) if self._readable else frozenset()
-        return tree_facts.gathered(sources, assets)
+        return tree_facts.collect(sources, assets)
 
     def _tree_items(self, asked: Background[tree_facts.Tree]) -> Iterator[Item]:
         tree = asked.result()
@@ -227,12 +227,12 @@ class _Examination:
         return found, engine_facts.mounts(self._project.name, found)
 
     def _access(self, until: float) -> Iterator[Item]:
-        from layerdoit.build.host_secrets import gathered
+        from layerdoit.build.host_secrets import collect
 
         project = self._project
         cargo = project.workspace.config if self._readable else {}
         try:
-            handed = gathered(project=cargo)
+            handed = collect(project=cargo)
         except LayerdoitError as error:
             yield from access.certificates(None, error.what)
             yield Unchecked("names and credentials", "first the CA bundle has to be right")

@@ -38,7 +38,7 @@ def _mount_ids(name: str, builder: str) -> frozenset[str]:
     listing = process.capture_quick(mounts.question(builder)).decode(errors="replace")
     return frozenset(
         f"layerdoit/{name}/{mount.checkout}/{mount.variant}/{mount.cook}"
-        for mount in mounts.parsed(listing, name, time.time())
+        for mount in mounts.parse(listing, name, time.time())
     )
 
 

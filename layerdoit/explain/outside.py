@@ -46,7 +46,7 @@ def reasons(step: Step, facts: Facts) -> list[str]:
     layer = step.spec.layer
     found: list[str] = []
     last = facts.last.get(layer)
-    if last is not None and last.afresh:
+    if last is not None and last.uncached:
         found.append("the last build of this layer here did not use BuildKit's cache (--no-cache-filter)")
     if step.action == "reuse":
         return found

@@ -63,7 +63,7 @@ def of_inputs(inputs: Inputs, kind: str, words: str, notes: Iterable[str] = ()) 
         kind,
         words,
         listings,
-        lambda: graph.of(ws, lock, inputs.closure),
+        lambda: graph.build(ws, lock, inputs.closure),
         tuple(notes),
         {spec.layer: spec.tag for spec in inputs.specs},
     )

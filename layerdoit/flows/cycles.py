@@ -129,7 +129,7 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
     usage = gather(session.inputs, session.engine)
     layers = _from_scratch(session, level)
     clearing = _afterwards(clear.of_level(level, levels.Narrow()), command, layers)
-    wanted = clearing.going(usage)
+    wanted = clearing.select(usage)
     say(_announced(session, command, layers))
     say(clear.preview(usage, clearing, wanted, "Nothing of it goes before the new container is healthy."))
     if dry_run:
@@ -157,11 +157,11 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
 def _afterwards(clearing: Sweep, command: str, layers: Collection[str]) -> Sweep:
     """What a level clears, but nothing that the cycle does not build again."""
 
-    def going(usage: Usage) -> Going:
-        found = clearing.going(usage)
+    def select(usage: Usage) -> Going:
+        found = clearing.select(usage)
         return replace(found, images=tuple(image for image in found.images if image.layer in layers))
 
-    return replace(clearing, command=command, clears=(), going=going)
+    return replace(clearing, command=command, clears=(), select=select)
 
 
 def _from_scratch(session: Session, level: Level) -> list[str]:

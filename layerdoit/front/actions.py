@@ -136,7 +136,7 @@ def cache_status(session: Session, json: bool) -> None:
     from layerdoit.core.background import Background
     from layerdoit.engine import builders
 
-    asked = Background(lambda: builders.of(session.engine.builder))
+    asked = Background(lambda: builders.inspect(session.engine.builder))
     found, builder = usage.gather(session.inputs, session.engine), asked.result()
     say(dumps(table.as_json(found, builder)) if json else table.render(found, builder))
 

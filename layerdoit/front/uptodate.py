@@ -53,7 +53,7 @@ class Current:
         if git is not None and not project.state.asked_last(app.key, git.branch):
             from layerdoit.project import branches
 
-            branches.met(project, session.engine.images, app)
+            branches.note_request(project, session.engine.images, app)
         return True
 
     def __repr__(self) -> str:

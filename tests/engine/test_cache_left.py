@@ -61,11 +61,11 @@ def test_only_what_a_deleted_branch_alone_left_goes(
     container = ours.client.containers.create(app("f", "feature/x"), name=f"{ours.name}-look")
     try:
         fresh = opened(root)
-        told = table.as_json(usage.gather(*parts(fresh)), builders.of("default"))
+        told = table.as_json(usage.gather(*parts(fresh)), builders.inspect("default"))
         gone = {image["key"][0] for image in told["images"] if image["branch_gone"]}
         assert gone == {"a", "e", "f"}
         assert [image["key"][0] for image in told["images"] if image["id"] in told["stale"]["images"]] == ["a"]
-        text = table.render(usage.gather(*parts(fresh)), builders.of("default"))
+        text = table.render(usage.gather(*parts(fresh)), builders.inspect("default"))
         assert "branch gone: feature/x" in text
         assert "branches that are gone hold up to" in text
         assert gc.run(*parts(fresh), stale=True, yes=False, dry_run=True) == 0
@@ -194,7 +194,9 @@ def test_what_lost_its_tag_goes_with_its_layer(
     again(ours, "second")
     before = neighbours.state()
     assert {layer: len(ids) for layer, ids in bare(ours).items()} == dict.fromkeys(levels.LAYERS["nuke"], 1)
-    assert "4 without a tag: later builds took it" in table.render(usage.gather(*ours.parts), builders.of("default"))
+    assert "4 without a tag: later builds took it" in table.render(
+        usage.gather(*ours.parts), builders.inspect("default")
+    )
     for level in levels.LEVELS:
         left = bare(ours)
         clear.run(*ours.parts, level, yes=True, dry_run=True)
@@ -237,7 +239,7 @@ def test_what_others_made_of_ours_stays_without_a_tag(ours: Ours) -> None:
         assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
         left = {image for ids in bare(ours).values() for image in ids}
         assert left == made | {old["app"], old["runtime"], old["deps"], old["base"]}
-        shown = table.render(usage.gather(*ours.parts), builders.of("default"))
+        shown = table.render(usage.gather(*ours.parts), builders.inspect("default"))
         assert "7 without a tag of ours" in shown, "nothing bears a tag any more: what is ours cannot be told"
     finally:
         container.remove()

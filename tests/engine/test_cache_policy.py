@@ -61,7 +61,7 @@ def test_a_pin_outlives_the_state_folder_and_every_level(ours: Ours) -> None:
 def builder() -> Any:
     from layerdoit.engine import builders
 
-    return builders.of("default")
+    return builders.inspect("default")
 
 
 def test_without_words_the_present_app_is_pinned(ours: Ours, capsys: pytest.CaptureFixture[str]) -> None:

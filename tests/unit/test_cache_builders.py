@@ -62,13 +62,13 @@ GC Policy rule#1:
 
 
 def parsed(rules: str, driver: str = "docker-container", status: str = "running") -> Builder:
-    return builders.parsed("farm", HEAD.format(name="farm", driver=driver, status=status) + rules)
+    return builders.parse("farm", HEAD.format(name="farm", driver=driver, status=status) + rules)
 
 
 @pytest.mark.parametrize("rules", [OLD, NEW], ids=["0.13", "0.18"])
 def test_the_default_takes_mounts_after_two_days(rules: str) -> None:
     found = parsed(rules)
-    assert found.eats == Rule(
+    assert found.mount_rule == Rule(
         ("type==source.local", "type==exec.cachemount", "type==source.git.checkout"), 172_800, 512_019_661
     )
     assert found.threatens

@@ -269,10 +269,10 @@ def test_a_check_may_be_cooked_on_a_builds_image_and_says_why_it_is_not() -> Non
 
 def test_the_log_of_a_build_says_what_was_built() -> None:
     build = Build("deps", Path("Dockerfile"), Path("/x"), ["p:deps-k"], {f"{PREFIX}key": "a" * 64}, builder="farm")
-    for afresh in ((), ("deps",)):
-        flags = replace(build, afresh=afresh).flags("rawjson")
+    for from_scratch in ((), ("deps",)):
+        flags = replace(build, no_cache_stages=from_scratch).flags("rawjson")
         log = build_log.header(["docker", "buildx", "build", *flags, "/x"]) + "\n# more\n"
-        assert build_log.command(log) == build_log.Command("a" * 64, "farm", bool(afresh))
+        assert build_log.command(log) == build_log.Command("a" * 64, "farm", bool(from_scratch))
 
 
 @pytest.mark.parametrize("command", ["docker buildx", "/usr/libexec/docker/cli-plugins/docker-buildx"])

@@ -238,7 +238,7 @@ def test_the_json_form() -> None:
 
 
 def test_layers_from_scratch_say_who_asked() -> None:
-    made = decision.plan(SPECS, Present(ALL), 8).afresh({"app": "cycle_clean"})
+    made = decision.plan(SPECS, Present(ALL), 8).from_scratch({"app": "cycle_clean"})
     step = made.step("app")
     assert (step.action, step.reasons) == ("build", (Reason("from_scratch", ("cycle_clean",)),))
     assert step.why == "cycle_clean builds it from scratch"

@@ -22,7 +22,7 @@ def no_secrets_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def gathered(home: Path, project: Mapping[str, Any] | None = None, /, **environment: str) -> host_secrets.Secrets:
-    return host_secrets.gathered({"CARGO_HOME": str(home), **environment}, project)
+    return host_secrets.collect({"CARGO_HOME": str(home), **environment}, project)
 
 
 def config(found: host_secrets.Secrets) -> dict[str, Any]:
