@@ -119,7 +119,7 @@ class Table:
                     lists["build"] = tuple(entry.get(build, {}).get("build", entry["build"]))
                     lists["run"] = tuple(entry.get(run, {}).get("run", entry.get("run", ())))
                 else:
-                    lists |= {"build": (), "run": (), "elsewhere": tuple(map(self.called, only))}
+                    lists |= {"build": (), "run": (), "elsewhere": tuple(map(self.common_name, only))}
                 out[name] = Provider(name=name, library=kind == "library", **lists)
         return out
 

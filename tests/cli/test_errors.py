@@ -287,7 +287,7 @@ def test_of_a_pull_that_is_refused(crate: Crate) -> None:
     before = crate.images()
     told = message(crate.doit())
     assert "127.0.0.1:1/rust:1" in told[0]
-    assert "cannot be had: the registry cannot be reached (connection refused)" in told[0]
+    assert "is not available: the registry cannot be reached (connection refused)" in told[0]
     assert "base.image" in told[1]
     assert crate.images() == before
 

@@ -241,14 +241,14 @@ def test_auto_bootstraps_where_nothing_can_be_pulled(
 def test_a_named_image_that_cannot_be_reached(checkout: Callable[..., Checkout], builder: str) -> None:
     tree = checkout(None, f"base: {{builder: {builder}, image: '{NOWHERE}/rust:1'}}")
     said = errors(tree.doit("base"))
-    assert f"base.image names {NOWHERE}/rust:1, which cannot be had: the registry cannot be reached" in said
+    assert f"base.image names {NOWHERE}/rust:1, which is not available: the registry cannot be reached" in said
     assert "next: docker login" in said
 
 
 def test_a_named_image_that_is_not_there(registry: Registry, checkout: Callable[..., Checkout]) -> None:
     tree = checkout(None, f"base: {{builder: bootstrap, runtime_image: '{registry.address}/none:1'}}")
     said = errors(tree.doit("base"))
-    assert f"base.runtime_image names {registry.address}/none:1, which cannot be had" in said
+    assert f"base.runtime_image names {registry.address}/none:1, which is not available" in said
     assert "manifest unknown" in said
 
 
@@ -298,7 +298,7 @@ def test_a_silent_registry_is_said_and_does_without(checkout: Callable[..., Chec
     tree = checkout(None, f"base: {{builder: bootstrap}}\nregistry: {{repository: '{NOWHERE}/team'}}")
     done = tree.doit("base")
     assert done.returncode == 0, done.stderr
-    assert "layerdoit: registry not used: the registry cannot be reached" in done.stderr
+    assert "layerdoit: the registry is not used: the registry cannot be reached" in done.stderr
     assert "base    build" in done.stdout
 
 

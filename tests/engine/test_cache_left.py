@@ -250,7 +250,7 @@ def test_what_has_a_tag_again_or_is_anothers_is_not_removed(ours: Ours) -> None:
     image = client.images.get(ours.tag("app"))
     assert removal.remove_untagged(ours.name, image.id) == "it has a tag again"
     again(ours, "second")
-    assert removal.remove_untagged(f"{ours.name}2", image.id) == "it is another project's"
+    assert removal.remove_untagged(f"{ours.name}2", image.id) == "it belongs to another project"
     container = client.containers.create(image.id, name=f"{ours.name}-look")
     assert "container" in removal.remove_untagged(ours.name, image.id)
     assert client.images.get(image.id)

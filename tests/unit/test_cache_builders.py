@@ -72,7 +72,7 @@ def test_the_default_takes_mounts_after_two_days(rules: str) -> None:
         ("type==source.local", "type==exec.cachemount", "type==source.git.checkout"), 172_800, 512_019_661
     )
     assert found.threatens
-    words = "builder farm (docker-container) takes cache mounts that were not used for 2 d, once the cache is larger"
+    words = "builder farm (docker-container) removes cache mounts not used for 2 d, once the cache is larger"
     assert found.words.startswith(words)
     assert "512 MB" in found.words
 
@@ -81,7 +81,7 @@ def test_a_running_builder_without_rules_collects_nothing() -> None:
     found = parsed("", "docker")
     assert found.rules == ()
     assert not found.threatens
-    assert found.words == "builder farm (docker) collects no garbage that could be our mounts"
+    assert found.words == "builder farm (docker) does not garbage-collect cache mounts"
 
 
 def test_a_stopped_builder_does_not_say() -> None:

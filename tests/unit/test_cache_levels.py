@@ -305,7 +305,7 @@ def test_options_that_narrow(older_than: str, keep_last: str, less: Narrow) -> N
 @pytest.mark.parametrize(
     ("older_than", "keep_last", "words"),
     [
-        ("7", "", '--older-than: expected a span of time such as 90m, 12h, 7d or 2w, got "7"'),
+        ("7", "", '--older-than: expected a duration such as 90m, 12h, 7d or 2w, got "7"'),
         ("7 days", "", "--older-than"),
         ("-1d", "", "--older-than"),
         ("", "-1", '--keep-last: expected a number, got "-1"'),

@@ -328,7 +328,7 @@ def test_native_packages() -> None:
     (finding,) = native_packages.missing([sure], Config(base=Base(image="own/rust:7", runtime_image="ubuntu:22.04")))
     assert finding.fix is not None
     assert finding.fix.endswith(
-        "; these are names of Debian 13 (trixie): the suite of own/rust:7 is not known (base.suite tells it)"
+        "; these are names of Debian 13 (trixie): the suite of own/rust:7 is not known (set base.suite)"
     )
     absent = Need("webkit2gtk-sys", "0.18.0", (), (), "links to it", certain=True, elsewhere=("Debian 12 (bookworm)",))
     (finding,) = native_packages.missing([absent], Config())

@@ -58,7 +58,7 @@ def test_two_images_of_two_machines_tell_their_difference_by_labels_alone(tmp_pa
     assert told(one, as_image(tree.side())) == {
         "base": ["system package clang added; system package cmake removed"],
         "deps": [
-            "api: dependency http: feature json no longer switched on",
+            "api: dependency http: feature json no longer enabled",
             "body 0.3.0 removed",
             "bytes 1.5.0 removed",
             "http 1.2.0 → 1.2.1",
