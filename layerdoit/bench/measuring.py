@@ -209,7 +209,7 @@ def one_run(bench: Bench, number: int) -> None:
     working = list(bench.wanted.peers)
     for turn, scenario in enumerate(bench.wanted.scenarios):
         if reason := state.possible(scenario):
-            bench.note(f"{scenario}: left out, {reason}")
+            bench.note(f"{scenario}: skipped, {reason}")
             continue
         state.apply(scenario)
         facts = replace(subject.facts(root), builder=bench.base[0], runtime=bench.base[1])
@@ -221,7 +221,7 @@ def one_run(bench: Bench, number: int) -> None:
             bench.cells += judged(bench, number, scenario, built, state, facts)
             working = [peer for peer in working if not (scenario == "cold" and built[peer].error)]
         if not working:
-            raise LayerdoitError("no peer builds this project", hint="`doit image` says more")
+            raise LayerdoitError("no other way to build this project works", hint="run `doit image` to see why")
 
 
 def judged(

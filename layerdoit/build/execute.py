@@ -89,7 +89,7 @@ def _build(work: Work, step: Step) -> Outcome:
     project, layer = work.inputs.project, step.spec.layer
     if layer in IMAGES["base"] and "build" not in project.config.base.on_missing:
         raise EngineError(
-            f"the base image {step.spec.tag} is not on this machine, and base.on_missing forbids to build it",
+            f"the base image {step.spec.tag} is not on this machine, and base.on_missing does not allow building it",
             hint="push it from another machine (registry.push: [base]), or set base.on_missing: [pull, build]",
         )
     begun = time.monotonic()
@@ -119,7 +119,7 @@ def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recip
         failure = rust.explain(error, work.inputs) if isinstance(error, buildx.StepFailed) else error
         if isinstance(failure, ContextDiffers) or not _cleared(work, step):
             raise failure from None
-        raise Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
+        raise Cleared(f"{step.spec.layer}: an image that it builds on was removed meanwhile") from error
 
 
 def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, cold: bool) -> Outcome:
@@ -127,7 +127,7 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
     counts = script_protocol.counts(report.notes)
     if layer == "app" and counts is None:
         # Only assets or settings are new: BuildKit had what cargo made.
-        how = "put together"
+        how = "assembled"
     if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
         project.state.mark_linked(binaries.promote(project.state.linked(), new))
     pushed = _pushed(work, step)
@@ -190,7 +190,7 @@ def give_tags(work: Work) -> bool:
     lacking = images.untagged(step.spec.tag, repository, work.inputs.question.tags)
     images.tag(step.spec.tag, repository, lacking)
     if lacking and images.inspect(step.spec.tag) is None:
-        raise Cleared("the app image was cleared before it had its tags")
+        raise Cleared("the app image was removed before it was tagged")
     if lacking and step.action == "reuse":
         branches.note(project, step.spec.key)
     return bool(lacking)

@@ -23,7 +23,7 @@ def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool
     """Apply the policy, and with `stale` clear after checkouts that are gone; the exit code."""
     chosen = inputs.project.config.retention
     if chosen.idle and not stale:
-        print("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing goes", flush=True)
+        print("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing to remove", flush=True)
         found = offer(gather(inputs, engine))
         if found:
             print(found, flush=True)
@@ -62,8 +62,8 @@ def offer(usage: Usage) -> str:
     paths = sorted(usage.checkouts[digest].path for digest in digests & set(gone))
     names = sorted({image.branch for image in left.images if image.branch_gone and image.checkout not in gone})
     owners = [word for word, there in (("checkouts", paths), ("branches", names)) if there]
-    who = [f"{' and '.join(owners)} that are gone"] if owners else []
-    who += ["images without a tag"] if any(not image.tags for image in left.images) else []
+    who = [f"orphaned {' and '.join(owners)}"] if owners else []
+    who += ["untagged images"] if any(not image.tags for image in left.images) else []
     which = f": {', '.join((*paths, *names))}" if owners else ""
     what = f"{' and '.join(who)} hold up to {size_text(levels.freed(usage, left))}{which}"
     return f"{what}\nnext: doit cache_gc --stale"

@@ -77,13 +77,13 @@ def keeps(usage: Usage, chosen: Retention) -> Mapping[str, str]:
         if named:
             found.setdefault(image.id, f"keep_tags: {named}")
         if "current" in chosen.protect and image.current:
-            found.setdefault(image.id, "what this tree asks for")
+            found.setdefault(image.id, "needed by the current tree")
     if "worktrees" in chosen.protect:
         named_so = [image for image in usage.images if image.layer == "app" and usage.live_tags & set(image.tags)]
         for image in named_so:
-            found.setdefault(image.id, f"{image.tags[0]} of a checkout that is there")
+            found.setdefault(image.id, f"{image.tags[0]} of an existing checkout")
         for parent in levels.lineage(usage.images, named_so):
-            found.setdefault(parent, "an app of a checkout that is there was made from it")
+            found.setdefault(parent, "an app of an existing checkout was built from it")
     return found
 
 

@@ -207,7 +207,7 @@ def _from_answers(named: Named, answers: dict[str, str]) -> Toolchain:
     fits = not wanted[:1].isdigit() or version == wanted or version.startswith(f"{wanted}.") or release == wanted
     moving = {"stable": "", "beta": "beta", "nightly": "nightly"}.get(wanted)
     if not named.path and (not fits or (moving is not None and stage.partition(".")[0] != moving)):
-        raise WorkspaceError(f"toolchain {wanted} is wanted, but the host's rustc is {release}", hint=_HINT)
+        raise WorkspaceError(f"toolchain {wanted} is needed, but the host's rustc is {release}", hint=_HINT)
     full = f"{release} {answers['commit-date']}" if stage and "commit-date" in answers else release
     channel = wanted or (stage.partition(".")[0] if stage else release)
     sysroot, host = Path(answers["sysroot"]), answers["host"]

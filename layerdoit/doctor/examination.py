@@ -184,14 +184,14 @@ class _Examination:
             return
         remembered = self._tree.remembered(self._session.engine.platform)
         if self._project.config.registry.repository and remembered is None:
-            yield Unchecked("time to a no-op", "nothing was built here yet, so that the registry would be asked")
+            yield Unchecked("time to a no-op", "nothing was built here yet, so a run would ask the registry")
             return
         begun = time.perf_counter()
         fresh = Session(Run(), Project.open(self._root, self._project.variables))
         plan = fresh.plan
         took = time.perf_counter() - begun
         waiting = [step.spec.layer for step in plan.layers() if step.action != "reuse"]
-        yield Fact("layers", f"to be built or pulled: {', '.join(waiting)}" if waiting else "all there")
+        yield Fact("layers", f"to be built or pulled: {', '.join(waiting)}" if waiting else "all exist")
         if not waiting:
             yield from engine_checks.no_op(took, len(fresh.tree.all_sources.entries))
 
@@ -235,7 +235,7 @@ class _Examination:
             handed = collect(project=cargo)
         except LayerdoitError as error:
             yield from access.certificates(None, error.what)
-            yield Unchecked("names and credentials", "first the CA bundle has to be right")
+            yield Unchecked("names and credentials", "fix the CA bundle first")
             return
         bundle = str(handed.files["ca"]) if "ca" in handed.files else None
         yield from access.certificates(bundle, None)

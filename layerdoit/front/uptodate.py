@@ -58,4 +58,4 @@ class Current:
 
     def __repr__(self) -> str:
         """What `doit info` shows."""
-        return f"{self._layer} is there (if not, `doit layers plan` says why)"
+        return f"{self._layer} exists (if not, `doit layers plan` says why)"

@@ -129,7 +129,7 @@ def write(folder: Path, change: Callable[[sqlite3.Connection], None]) -> None:
     except _Newer:
         warn(f"{folder / FILE} is of a later layerdoit; this run is not in it")
     except (sqlite3.Error, OSError) as error:
-        warn(f"this run is not in the history: {folder / FILE}: {error}")
+        warn(f"this run was not recorded in the history: {folder / FILE}: {error}")
 
 
 def read(folder: Path, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:

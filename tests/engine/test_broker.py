@@ -1,4 +1,4 @@
-"""Base images from images, from nothing, and from a registry; layers shared by their keys."""
+"""Base images from images, from scratch, and from a registry; layers shared by their keys."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_an_image_with_another_compiler(checkout: Callable[..., Checkout], offic
 def test_a_base_that_may_not_be_built(registry: Registry, checkout: Callable[..., Checkout], on_missing: str) -> None:
     tree = checkout(None, f"registry: {{repository: '{registry.address}/empty'}}")
     said = errors(tree.doit("base", f"ON_MISSING={on_missing}"))
-    assert "is not on this machine, and base.on_missing forbids to build it" in said
+    assert "is not on this machine, and base.on_missing does not allow building it" in said
     assert tree.tags() == set()
 
 
@@ -289,7 +289,7 @@ def test_a_tag_with_another_image_behind_it(
     registry.push(official.debian, f"{repository}:{base}")
     assert plan(tree)["base"] == "pull"
     said = errors(tree.doit("base"))
-    assert f"{registry.address}/{repository}:{base} is not the image that its tag promises" in said
+    assert f"{registry.address}/{repository}:{base} is not the image that its tag says" in said
     assert tree.tags() == set()
     assert docker("image", "ls", "--quiet", f"{registry.address}/{repository}") == ""
 
@@ -306,7 +306,7 @@ def test_a_push_that_is_refused(official: Official, docker_engine: Any) -> None:
     local = Spec("base", {}, official.rust.partition(":")[0])
     docker("tag", official.debian, local.tag)
     try:
-        with pytest.raises(EngineError, match=f"push of {NOWHERE}/team:base-.* was refused") as caught:
+        with pytest.raises(EngineError, match=f"pushing {NOWHERE}/team:base-.* was refused") as caught:
             product.push(local, f"{NOWHERE}/team")
         assert f"docker login {NOWHERE}" in (caught.value.hint or "")
     finally:

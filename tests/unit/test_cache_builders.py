@@ -88,7 +88,7 @@ def test_a_stopped_builder_does_not_say() -> None:
     found = parsed("", status="inactive")
     assert found.rules is None
     assert not found.threatens
-    assert "not known" in found.words
+    assert "rules are unknown" in found.words
 
 
 def test_rules_that_leave_mounts_alone_are_no_threat() -> None:

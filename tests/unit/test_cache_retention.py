@@ -229,7 +229,7 @@ def test_an_old_mount_of_a_live_checkout_goes_by_the_rule_only() -> None:
 def test_what_dead_checkouts_hold_is_offered_in_one_line() -> None:
     mount = Mount("r", "m", "ffffffff", "dev/host", 7_000_000, 0.0, False)
     usage = Usage("p", mounts=(mount,), checkouts={"ffffffff": Checkout("ffffffff", "/gone", "gone")})
-    assert gc.offer(usage) == "checkouts that are gone hold up to 7 MB: /gone\nnext: doit cache_gc --stale"
+    assert gc.offer(usage) == "orphaned checkouts hold up to 7 MB: /gone\nnext: doit cache_gc --stale"
     there = replace(usage, checkouts={"ffffffff": Checkout("ffffffff", "/there", "there")})
     assert gc.offer(there) == ""
     of_branches = [
@@ -237,14 +237,12 @@ def test_what_dead_checkouts_hold_is_offered_in_one_line() -> None:
         for image, branch in zip(_apps(1, 2, 3), ("b", "a", "b"), strict=True)
     ]
     with_them = replace(usage, images=tuple(of_branches))
-    assert gc.offer(with_them).startswith("checkouts and branches that are gone hold up to 7 MB: /gone, a, b\n")
-    assert gc.offer(replace(there, images=with_them.images)).startswith("branches that are gone hold up to 300 B: a, b")
+    assert gc.offer(with_them).startswith("orphaned checkouts and branches hold up to 7 MB: /gone, a, b\n")
+    assert gc.offer(replace(there, images=with_them.images)).startswith("orphaned branches hold up to 300 B: a, b")
     bare = ImageUse("x", "deps", "k", (), size=5_000_000, rootfs=("y",), replaced=True)
-    assert (
-        gc.offer(replace(there, images=(bare,))) == "images without a tag hold up to 5 MB\nnext: doit cache_gc --stale"
-    )
+    assert gc.offer(replace(there, images=(bare,))) == "untagged images hold up to 5 MB\nnext: doit cache_gc --stale"
     assert gc.offer(replace(with_them, images=(*of_branches, bare))).startswith(
-        "checkouts and branches that are gone and images without a tag hold up to 12 MB: /gone, a, b\n"
+        "orphaned checkouts and branches and untagged images hold up to 12 MB: /gone, a, b\n"
     )
 
 

@@ -84,7 +84,7 @@ BAD = [
     ("image: {assets: {static: srv}}", 1, ["image.assets.static: expected an absolute path"]),
     ("image: {labels: {io.layerdoit.key: x}}", 1, ["expected a label outside io.layerdoit"]),
     ("registry: {push: [apps]}", 1, ["registry.push[0]: expected one of base, deps, app", '"app"']),
-    ("registry:\n  push: [app]", 2, ["registry.repository says nowhere", "REGISTRY="]),
+    ("registry:\n  push: [app]", 2, ["registry.repository is not set", "REGISTRY="]),
     ("dockerfiles:\n  app: no/such", 2, ['dockerfiles.app: there is no file "no/such"']),
     ("dockerfiles: {app: /etc/passwd}", 1, ["expected a path inside the project"]),
     ("deploy: {port: 70000}", 1, ["deploy.port: expected a port from 1 to 65535, got the number 70000"]),
@@ -93,14 +93,14 @@ BAD = [
     ("deploy: {health: {timeout: 0}}", 1, ["deploy.health.timeout: expected a number of seconds"]),
     ("deploy: {health: {command: []}}", 1, ["deploy.health.command", "at least 1"]),
     ("deploy: {volumes: [data]}", 1, ["deploy.volumes[0]: expected a volume as source:target[:options]"]),
-    ("retention: {app: {min_age: 7}}", 1, ["retention.app.min_age: expected a span of time such as 90m, 12h, 7d"]),
+    ("retention: {app: {min_age: 7}}", 1, ["retention.app.min_age: expected a duration such as 90m, 12h, 7d"]),
     ("retention: {app: {max_bytes: 20}}", 1, ["retention.app.max_bytes: expected a size such as 500MB or 20GB"]),
     ("retention: {keep_last: 3}", 1, ['unknown key "retention.keep_last"', "did you mean"]),
     ("retention: {protect: [all]}", 1, ["retention.protect[0]: expected one of current, worktrees"]),
     ("project: a\nprofile: dev\nproject: b", 3, ['duplicate key "project"', "line 1 already has it"]),
     ("env: {A: x, A: y}", 1, ['duplicate key "A"']),
     ("project: [", 1, ["broken YAML"]),
-    ("project: a\n\tprofile: b", 2, ["broken YAML", "spaces, never with tabs"]),
+    ("project: a\n\tprofile: b", 2, ["broken YAML", "spaces, not tabs"]),
     ("project: *x", 1, ["broken YAML", "alias"]),
     ("project: a\n---\nproject: b", 2, ["broken YAML", "document"]),
     ("project: \x07", 1, ["broken YAML"]),
@@ -216,7 +216,7 @@ def test_overlay_is_laid_over(tmp_path: Path) -> None:
 
 def test_errors_of_an_overlay_name_its_file(tmp_path: Path) -> None:
     assert refused(tmp_path, "profile: dev", "\nprofil: dev").startswith('above.yaml:2: unknown key "profil"')
-    with pytest.raises(ConfigError, match="usage: doit cycle_fast CONFIG="):
+    with pytest.raises(ConfigError, match="doit cycle_fast CONFIG="):
         load(tmp_path, overlay=tmp_path / "none.yaml", variables={})
 
 

@@ -39,7 +39,7 @@ HTTP = 'http = { version = "1.2", features = ["json"] }'
 OF_DEPS = {
     "a direct dependency, by cargo update": (
         locked(log=("0.4.22", ())),
-        ["log 0.4.20 → 0.4.22 — direct dependency of api, core, asked for as before"],
+        ["log 0.4.20 → 0.4.22 — direct dependency of api, core, with the same requirement as before"],
     ),
     "a direct dependency, asked for differently": (
         both(edit("api/Cargo.toml", '"1.2"', '"1.3"'), locked(http=("1.3.0", ("body",)))),
@@ -62,14 +62,14 @@ OF_DEPS = {
     "a new transitive one": (
         locked(http=("1.2.1", ("body", "idna")), idna=("1.0.0", ())),
         [
-            "http 1.2.0 → 1.2.1 — direct dependency of api, asked for as before",
+            "http 1.2.0 → 1.2.1 — direct dependency of api, with the same requirement as before",
             "idna 1.0.0 added — needed by http, which moved too",
         ],
     ),
     "a transitive one that is gone": (
         locked(http=("1.2.1", ()), body=None, bytes=None),
         [
-            "http 1.2.0 → 1.2.1 — direct dependency of api, asked for as before",
+            "http 1.2.0 → 1.2.1 — direct dependency of api, with the same requirement as before",
             "body 0.3.0 removed — was needed by http, which moved too",
             "bytes 1.5.0 removed — was needed by body, which is gone too",
         ],
@@ -103,7 +103,7 @@ OF_DEPS = {
     "default features, switched off by two members alike": (
         both(*(edit(f"{name}/Cargo.toml", '"0.4"', '{ version = "0.4", default-features = false }')
                for name in ("api", "core"))),
-        ["api, core: dependency log: default features switched off"],
+        ["api, core: dependency log: default features disabled"],
     ),
     "a feature's list": (
         edit("api/Cargo.toml", '["http/tls"]', '["http/rustls"]'),

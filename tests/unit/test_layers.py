@@ -224,7 +224,7 @@ def test_an_index_that_lacks_packages_is_refreshed_from_the_image_itself() -> No
     step = made.step("deps")
     assert (step.action, step.parent) == ("build", image)
     assert step.reasons == (Reason("lacking", ("new 1.0",)),)
-    assert step.why == "its index lacks, of Cargo.lock: new 1.0"
+    assert step.why == "its registry index lacks packages of Cargo.lock: new 1.0"
 
 
 def test_the_json_form() -> None:

@@ -384,7 +384,7 @@ def test_builder_and_runtime_of_different_suites(tmp_path: Path) -> None:
             {"suite": "bullseye"},
             "bookworm",
             "bookworm",
-            "these are names of Debian 12 (bookworm), the nearest here to Debian 11 (bullseye)",
+            "these are names of Debian 12 (bookworm), the nearest known to Debian 11 (bullseye)",
         ),
     ],
 )

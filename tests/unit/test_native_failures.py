@@ -168,8 +168,8 @@ def test_advice_where_the_suite_lacks_it() -> None:
     advice = failures.advice(said, Config())
     assert advice is not None
     assert advice.setting == (
-        "it is available only in Debian 12 (bookworm) and Ubuntu 22.04 (jammy): choose one with base.suite, or base.image and"
-        " base.runtime_image"
+        "it is available only in Debian 12 (bookworm) and Ubuntu 22.04 (jammy): "
+        "choose one with base.suite, or base.image and base.runtime_image"
     )
     advice = failures.advice(said, Config(base=Base(suite="bookworm")))
     assert advice is not None
@@ -271,7 +271,7 @@ def test_git_s_own_words_come_before_cargo_s(said: str) -> None:
     cause = "process didn't exit successfully: `git fetch --no-tags --force` (exit status: 128)"
     found = failures.advice(f"{said}\n{GIT.format('https://git.example.com', cause)}", Config())
     assert found is not None
-    assert "takes no login" in found.sentence
+    assert "accepts no login" in found.sentence
     over_ssh = failures.advice(f"{said}\n{GIT.format('ssh://git@git.example.com', cause)}", Config())
     assert over_ssh is not None
     assert "cannot be fetched" in over_ssh.sentence

@@ -148,4 +148,4 @@ def test_an_engine_out_of_reach(
 def test_a_missing_image_is_one_message(make: Make) -> None:
     failed = go(make("1"), "layerdoit-test-none:none")
     assert isinstance(failed.error, DeployError)
-    assert "layerdoit-test-none:none is not there" in str(failed.error)
+    assert "layerdoit-test-none:none does not exist" in str(failed.error)
