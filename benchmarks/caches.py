@@ -73,7 +73,7 @@ def _freed(root: Path, level: levels.Level) -> int:
     """Bytes, as the preview says them."""
     session = Session(Run(), Project.open(root, {}))
     found = usage.gather(session.inputs, session.engine)
-    return levels.freed(found, levels.going(found, level))
+    return levels.freed(found, levels.select(found, level))
 
 
 # --- a full engine ---------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from layerdoit.bench import effective, peers, subject
 from layerdoit.bench.results import Result
 from layerdoit.bench.running import say
 from layerdoit.bench.scratch import Scratch
-from layerdoit.build.host_secrets import gathered
+from layerdoit.build.host_secrets import collect
 from layerdoit.core.errors import LayerdoitError
 
 _WARM_UP = 2
@@ -30,7 +30,7 @@ def measure(scratch: Scratch, files: int, pairs: int) -> dict[str, Any]:
     subject.start_git(root)
     harness.doit(root, "image")
     facts = subject.with_base(root, subject.facts(root))
-    now = peers.Round(token, root, root, folder, gathered(), "", scratch.name)
+    now = peers.Round(token, root, root, folder, collect(), "", scratch.name)
     found: dict[str, list[float]] = {"layerdoit": [], "plain": []}
     for number in range(_WARM_UP + pairs):
         for peer in ("layerdoit", "plain") if number % 2 else ("plain", "layerdoit"):

@@ -42,7 +42,7 @@ def wanted(against: str, scenarios: str, runs: str) -> Wanted:
 def _names(option: str, written: str, valid: Sequence[str]) -> tuple[str, ...]:
     words = [word for part in written.split(",") if (word := part.strip())]
     if not words:
-        raise ConfigError(f"--{option} names nothing", hint=f"valid names: {', '.join(valid)}")
+        raise ConfigError(f"--{option} is empty", hint=f"valid names: {', '.join(valid)}")
     for word in words:
         if word not in valid:
             raise ConfigError(f'--{option}: there is no "{word}"', hint=suggestion(word, valid, "valid names"))
@@ -68,11 +68,11 @@ def announced(found: Wanted, project: str, variant: str, expected: float | None)
     """What is about to be done, in two lines."""
     builds = found.runs * len(found.peers) * sum(REPEATS.get(scenario, 1) for scenario in found.scenarios)
     rivals = ", ".join(peer for peer in found.peers if peer != OURS)
-    took = "unknown, for it was not measured here yet" if expected is None else f"about {duration_text(expected)}"
+    took = "unknown, as it was not measured here before" if expected is None else f"about {duration_text(expected)}"
     times = count_text(found.runs, "run")
     return (
         f"{project}, {variant}: layerdoit against {rivals}; {', '.join(found.scenarios)}; {times}, {builds} builds\n"
-        f"on a copy of the tree as it stands; how long: {took}"
+        f"on a copy of the current tree; expected time: {took}"
     )
 
 

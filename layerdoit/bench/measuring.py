@@ -17,7 +17,7 @@ from layerdoit.bench.results import Cell, Result
 from layerdoit.bench.running import ask, say
 from layerdoit.bench.scenarios import Bump, Tree
 from layerdoit.bench.scratch import Scratch
-from layerdoit.build.host_secrets import Secrets, gathered
+from layerdoit.build.host_secrets import Secrets, collect
 from layerdoit.cargo import manifest
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.state import State
@@ -89,7 +89,7 @@ def look_at(root: Path, variables: Mapping[str, str], scratch: Path) -> Subject:
 
 def begin(about: Subject, scratch: Scratch, wanted: Wanted) -> Bench:
     """With the host's secrets, as a build of the project has them."""
-    bench = Bench(about, scratch, wanted, gathered(project=manifest.load(about.root).config))
+    bench = Bench(about, scratch, wanted, collect(project=manifest.load(about.root).config))
     builder = about.given.get("builder")
     if builder and str(builder) != builder_name():
         bench.note(f"measured on the engine's own builder, not on {builder}")
@@ -209,7 +209,7 @@ def one_run(bench: Bench, number: int) -> None:
     working = list(bench.wanted.peers)
     for turn, scenario in enumerate(bench.wanted.scenarios):
         if reason := state.possible(scenario):
-            bench.note(f"{scenario}: left out, {reason}")
+            bench.note(f"{scenario}: skipped, {reason}")
             continue
         state.apply(scenario)
         facts = replace(subject.facts(root), builder=bench.base[0], runtime=bench.base[1])
@@ -221,7 +221,7 @@ def one_run(bench: Bench, number: int) -> None:
             bench.cells += judged(bench, number, scenario, built, state, facts)
             working = [peer for peer in working if not (scenario == "cold" and built[peer].error)]
         if not working:
-            raise LayerdoitError("no peer builds this project", hint="`doit image` says more")
+            raise LayerdoitError("no other way to build this project works", hint="run `doit image` to see why")
 
 
 def judged(

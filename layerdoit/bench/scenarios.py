@@ -199,7 +199,7 @@ class Tree:
     def possible(self, scenario: str) -> str:
         """Why this project cannot have a scenario; '' when it can."""
         if scenario == "deep" and not self.places.deep:
-            return "there is no library below the binary"
+            return "the binary depends on no library of the workspace"
         if scenario == "bump" and not self.bump:
             return "cargo on this machine found no locked crate with another version that changes nothing else"
         if scenario == "asset" and not self.places.asset:

@@ -10,7 +10,7 @@ from layerdoit.history import Figures
 from layerdoit.report import charts, html, markdown, terminal
 from layerdoit.report.sections import Section
 
-_CELLS = "seconds: median (least-most, number of builds) / crates compiled; every image was looked into"
+_CELLS = "seconds: median (least-most, number of builds) / crates compiled; every image was checked"
 
 
 def title(result: Result) -> str:

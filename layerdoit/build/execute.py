@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import leftovers, secret_mounts
-from layerdoit.build.host_secrets import gathered
+from layerdoit.build.host_secrets import collect
 from layerdoit.components import component, script_protocol
 from layerdoit.components.recipe import Request
 from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
@@ -89,12 +89,12 @@ def _build(work: Work, step: Step) -> Outcome:
     project, layer = work.inputs.project, step.spec.layer
     if layer in IMAGES["base"] and "build" not in project.config.base.on_missing:
         raise EngineError(
-            f"the base image {step.spec.tag} is not on this machine, and base.on_missing forbids to build it",
+            f"the base image {step.spec.tag} is not on this machine, and base.on_missing does not allow building it",
             hint="push it from another machine (registry.push: [base]), or set base.on_missing: [pull, build]",
         )
     begun = time.monotonic()
     sources = secret_mounts.git_sources(work.inputs.tree, step)
-    secrets = gathered(project=project.workspace.config, repositories=sources)
+    secrets = collect(project=project.workspace.config, repositories=sources)
     mount = partial(leftovers.new_mount if step.from_scratch else leftovers.mount, project.state)
     request = Request(work.inputs, work.engine, work.plan, step, secrets.args, mount, project.state.linked())
     with project.state.open_log(layer) as log:
@@ -102,12 +102,12 @@ def _build(work: Work, step: Step) -> Outcome:
         build = secret_mounts.with_secrets(work.inputs.tree, recipe, secrets)
         if step.from_scratch or layer in project.state.cleared():
             # BuildKit's own cache would bring back what the user cleared.
-            build = replace(build, afresh=_STAGES[layer])
+            build = replace(build, no_cache_stages=_STAGES[layer])
         leftovers.replacing(project.state, work.engine.images, step.spec.tag)
         report = _run(work, step, build, log, recipe)
         if step.from_scratch and layer == "app":
             leftovers.adopt(project.state, build.labels[PREFIX + "mount"])
-    return _outcome(work, step, recipe.how, report, begun, cold=from_nothing(step) or bool(build.afresh))
+    return _outcome(work, step, recipe.how, report, begun, cold=from_nothing(step) or bool(build.no_cache_stages))
 
 
 def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recipe) -> Report:
@@ -119,7 +119,7 @@ def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recip
         failure = rust.explain(error, work.inputs) if isinstance(error, buildx.StepFailed) else error
         if isinstance(failure, ContextDiffers) or not _cleared(work, step):
             raise failure from None
-        raise Cleared(f"{step.spec.layer}: an image that it stands on was cleared meanwhile") from error
+        raise Cleared(f"{step.spec.layer}: an image that it builds on was removed meanwhile") from error
 
 
 def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, cold: bool) -> Outcome:
@@ -127,9 +127,9 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
     counts = script_protocol.counts(report.notes)
     if layer == "app" and counts is None:
         # Only assets or settings are new: BuildKit had what cargo made.
-        how = "put together"
+        how = "assembled"
     if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
-        project.state.mark_linked(binaries.moved_up(project.state.linked(), new))
+        project.state.mark_linked(binaries.promote(project.state.linked(), new))
     pushed = _pushed(work, step)
     return Outcome(
         step,
@@ -190,7 +190,7 @@ def give_tags(work: Work) -> bool:
     lacking = images.untagged(step.spec.tag, repository, work.inputs.question.tags)
     images.tag(step.spec.tag, repository, lacking)
     if lacking and images.inspect(step.spec.tag) is None:
-        raise Cleared("the app image was cleared before it had its tags")
+        raise Cleared("the app image was removed before it was tagged")
     if lacking and step.action == "reuse":
         branches.note(project, step.spec.key)
     return bool(lacking)

@@ -76,7 +76,7 @@ class Secrets:
         )
 
 
-def gathered(
+def collect(
     environment: Mapping[str, str] = os.environ,
     project: Mapping[str, Any] | None = None,
     repositories: Iterable[str] = (),
@@ -145,11 +145,11 @@ def ca_bundle(environment: Mapping[str, str], config: Mapping[str, Any], home: P
         if value:
             path = Path(value)
             if not path.is_file():
-                raise ConfigError(f"{name} names {value}, which is no file", hint=f"correct or unset {name}")
+                raise ConfigError(f"{name} names {value}, which is not a file", hint=f"correct or unset {name}")
             if path.stat().st_size > MAX_SECRET:
                 raise ConfigError(
                     f"{name} names {value}, which is larger than a build secret may be ({MAX_SECRET // 1024} KiB)",
-                    hint="name a bundle that holds only what is needed",
+                    hint="name a smaller bundle, with only the certificates that are needed",
                 )
             return path
     usable = (path for path in map(Path, _SYSTEM_BUNDLES) if path.is_file() and path.stat().st_size <= MAX_SECRET)

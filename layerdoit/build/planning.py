@@ -47,7 +47,7 @@ def make(
     deps = inputs.project.config.deps
     present = _present(engine, inputs, ask_registry=ask_registry)
     made = decision.plan(inputs.specs, present, deps.max_chain if deps.delta else 0)
-    return made.afresh(from_scratch)
+    return made.from_scratch(from_scratch)
 
 
 def remember(engine: Engine, inputs: Inputs, made: plan.Plan) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CANCELLED = 1
 REFUSED = 2
-BUILDKIT = "  BuildKit's own cache of them comes free when it collects it; the next build does not use it."
+BUILDKIT = "  BuildKit's own cache of these images is freed by its garbage collection; the next build does not use it."
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Sweep:
     """
 
     command: str
-    going: Callable[[Usage], Going]
+    select: Callable[[Usage], Going]
     asks: bool = False
     clears: Collection[str] = ()
     keeps: Callable[[Usage], list[str]] = lambda _: []
@@ -50,7 +50,7 @@ def of_level(chosen: Level, less: Narrow) -> Sweep:
     """A cache level as something that clears."""
     return Sweep(
         f"cache_clear:{chosen}",
-        lambda usage: levels.going(usage, chosen, less),
+        lambda usage: levels.select(usage, chosen, less),
         asks=chosen in levels.ASKED,
         # What narrowing leaves need not be built again.
         clears=levels.LAYERS[chosen] if less == Narrow() else (),
@@ -62,7 +62,7 @@ def carried_through(inputs: Inputs, engine: Engine, sweep: Sweep, *, yes: bool, 
     """Preview, question, and the deed; the exit code."""
 
     usage = gather(inputs, engine)
-    wanted = sweep.going(usage)
+    wanted = sweep.select(usage)
     print(preview(usage, sweep, wanted, expectation(inputs, usage, wanted)), flush=True)
     if dry_run or not wanted:
         return 0
@@ -82,7 +82,7 @@ def declined_by_user(sweep: Sweep, *, yes: bool) -> int:
     if agreed:
         return 0
     if agreed is None:
-        words = f"{sweep.command} asks before it clears, and there is no terminal to ask on; nothing was cleared"
+        words = f"{sweep.command} needs confirmation, and there is no terminal to ask on; nothing was cleared"
         warn(f"error: {words}\nnext: doit {sweep.command} --yes")
         return REFUSED
     print("cancelled; nothing was cleared", flush=True)
@@ -131,7 +131,7 @@ def expectation(inputs: Inputs, usage: Usage, wanted: Going) -> str:
         return "expected time of the next build: unknown (the tree cannot be read)"
     layers = levels.rebuilt(usage, wanted)
     if not layers and not any(mount.id.startswith(usage.mount) for mount in wanted.mounts if usage.mount):
-        return "the next build of this tree has nothing more to do"
+        return "the next build of this tree does not get slower"
     what = f"the next build ({', '.join(layers)})" if layers else "the build after the next edit"
     found = history.expected(inputs.project.state.folder, inputs.variant, layers or ("app",))
     if found.seconds is None:
@@ -191,7 +191,7 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
     tags = {(tag, image.id) for image in seen.images for tag in image.tags}
     ids = {image.id for image in seen.images if not image.tags}
     usage = gather(inputs, engine)
-    still = sweep.going(usage)
+    still = sweep.select(usage)
     # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
     going = [(tag, image.id) for image in reversed(still.images) for tag in image.tags if (tag, image.id) in tags]
     project.state.mark_cleared(sweep.clears)
@@ -203,9 +203,9 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
     there = {mount.record for mount in engine.mounts(project.name)} if stayed else set()
     busy = [mount for mount in stayed if mount.record in there]
     for mount in busy:
-        warn(f"the mount of {place(usage, mount.checkout)} is in use and stays")
+        warn(f"the mount of {place(usage, mount.checkout)} is in use and was not removed")
     for done in refused:
-        warn(f"{done.tag} stays: {done.refused}")
+        warn(f"{done.tag} was not removed: {done.refused}")
     cleared = [sum(not done.refused for done in several) for several in (tagged, removed)]
     # One that something else cleared meanwhile is cleared.
     return Done(len(seen.mounts) - len(busy), cleared[0], len(busy) + len(refused), cleared[1])

@@ -48,7 +48,7 @@ def removal(inputs: Inputs, engine: Engine, plan: Plan) -> Removal | None:
     now = gather(inputs, engine)
     named = [f"{project.repository}:{name}" for name in inputs.question.tags]
     then = after(now, plan, inputs.variant, named)
-    return of(now, retention.going(then, chosen, then.at))
+    return of(now, retention.select(then, chosen, then.at))
 
 
 def of(usage: Usage, gone: Going) -> Removal:

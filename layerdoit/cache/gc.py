@@ -23,7 +23,7 @@ def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool
     """Apply the policy, and with `stale` clear after checkouts that are gone; the exit code."""
     chosen = inputs.project.config.retention
     if chosen.idle and not stale:
-        print("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing goes", flush=True)
+        print("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing to remove", flush=True)
         found = offer(gather(inputs, engine))
         if found:
             print(found, flush=True)
@@ -34,8 +34,8 @@ def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool
 def sweep(chosen: Retention, *, stale: bool = False) -> clear.Sweep:
     """The policy as something that clears. It is written down, so it does not ask; about what is stale it does."""
 
-    def going(usage: Usage) -> Going:
-        found = retention.going(usage, chosen, usage.at)
+    def select(usage: Usage) -> Going:
+        found = retention.select(usage, chosen, usage.at)
         if not stale:
             return found
         left = retention.stale(usage)
@@ -44,7 +44,7 @@ def sweep(chosen: Retention, *, stale: bool = False) -> clear.Sweep:
     def keeps(usage: Usage) -> list[str]:
         return [f"{tag}: {reason}" for tag, reason in retention.spared(usage, chosen, usage.at).items()]
 
-    return clear.Sweep("cache_gc --stale" if stale else "cache_gc", going, asks=stale, keeps=keeps)
+    return clear.Sweep("cache_gc --stale" if stale else "cache_gc", select, asks=stale, keeps=keeps)
 
 
 def _in_order(usage: Usage, *several: Going) -> tuple[ImageUse, ...]:
@@ -62,8 +62,8 @@ def offer(usage: Usage) -> str:
     paths = sorted(usage.checkouts[digest].path for digest in digests & set(gone))
     names = sorted({image.branch for image in left.images if image.branch_gone and image.checkout not in gone})
     owners = [word for word, there in (("checkouts", paths), ("branches", names)) if there]
-    who = [f"{' and '.join(owners)} that are gone"] if owners else []
-    who += ["images without a tag"] if any(not image.tags for image in left.images) else []
+    who = [f"orphaned {' and '.join(owners)}"] if owners else []
+    who += ["untagged images"] if any(not image.tags for image in left.images) else []
     which = f": {', '.join((*paths, *names))}" if owners else ""
     what = f"{' and '.join(who)} hold up to {size_text(levels.freed(usage, left))}{which}"
     return f"{what}\nnext: doit cache_gc --stale"
@@ -76,7 +76,7 @@ def after_build(inputs: Inputs, engine: Engine) -> None:
         return
     found = sweep(chosen)
     try:
-        wanted = found.going(gather(inputs, engine))
+        wanted = found.select(gather(inputs, engine))
         if wanted:
             print(f"retention: {clear.carry_out(inputs, engine, found, wanted).words}", flush=True)
     except (LayerdoitError, OSError) as error:

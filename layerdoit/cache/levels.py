@@ -66,7 +66,7 @@ def narrow(older_than: str, keep_last: str) -> Narrow:
     return Narrow(seconds, int(keep_last) if keep_last else None)
 
 
-def going(usage: Usage, chosen: Level, less: Narrow | None = None) -> Going:
+def select(usage: Usage, chosen: Level, less: Narrow | None = None) -> Going:
     """What the level clears: app mounts always, then images by layer, unless protected or not known to be ours."""
     kept = protected(usage).keys() | spared(usage, less or Narrow())
     layers = LAYERS[chosen]

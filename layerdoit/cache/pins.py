@@ -29,7 +29,7 @@ def run(inputs: Inputs, engine: Engine, words: Iterable[str], *, remove: bool) -
     if late:
         # doit hands all that follows the first tag to the task.
         first = " ".join([*late, *(word for word in words if word not in late)])
-        raise ConfigError(f'"{late[0]}" stands after a tag', hint=f"options come first: doit cache_pin {first}")
+        raise ConfigError(f'"{late[0]}" comes after a tag', hint=f"put options before tags: doit cache_pin {first}")
     with project.state.locked():
         usage = gather(inputs, engine)
         # Before anything is done: one wrong word of several changes nothing.
@@ -39,11 +39,13 @@ def run(inputs: Inputs, engine: Engine, words: Iterable[str], *, remove: bool) -
             if not remove:
                 repository, _, tag = pin_tag(project.repository, image.layer, image.key).rpartition(":")
                 engine.images.tag(image.id, repository, [tag])
-                print(f"pinned {name}; it stays until doit cache_pin --remove {_short(name)}", flush=True)
+                print(f"pinned {name}; doit cache_pin --remove {_short(name)} unpins it", flush=True)
             elif image.pin:
                 (done,) = removal.untag(project.name, [(image.pin, image.id)])
                 if done.refused:
-                    raise LayerdoitError(f"{image.pin} stays: {done.refused}", hint="stop what uses it, and try again")
+                    raise LayerdoitError(
+                        f"{image.pin} remains: {done.refused}", hint="stop what uses it, and try again"
+                    )
                 print(f"{name} is no longer pinned", flush=True)
             else:
                 print(f"{name} is not pinned: nothing to do", flush=True)
@@ -75,8 +77,8 @@ def find(usage: Usage, word: str) -> ImageUse:
         if image.layer and (image.tags or image.pin) and word in _names((*image.tags, *image.others, image.pin))
     ]
     if not named:
-        problem = f'no image of project {usage.project} is called "{word}"'
-        raise LayerdoitError(problem, hint="doit cache_status shows what they are called")
+        problem = f'project {usage.project} has no image "{word}"'
+        raise LayerdoitError(problem, hint="doit cache_status lists the images")
     return named[0]
 
 
@@ -86,7 +88,7 @@ def current(usage: Usage) -> ImageUse:
         if image.layer == "app" and image.current:
             return image
     raise LayerdoitError(
-        "there is no app image of the tree as it stands", hint="doit builds it; doit cache_pin TAG pins another one"
+        "there is no app image of the current tree", hint="doit builds it; doit cache_pin TAG pins another one"
     )
 
 

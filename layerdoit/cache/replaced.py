@@ -20,7 +20,7 @@ COMPARED: Final = 10
 """Images of a layer that one is compared with: each costs a question, and most layers have one set of steps."""
 
 
-def found(images: Sequence[ImageUse], steps: Steps) -> frozenset[str]:
+def find(images: Sequence[ImageUse], steps: Steps) -> frozenset[str]:
     """Ids of the images without any tag that builds of ours made."""
     bare = [image for image in images if image.layer and image.key and not (image.tags or image.others or image.pin)]
     asked = functools.cache(steps)

@@ -21,25 +21,27 @@ if TYPE_CHECKING:
     from layerdoit.engine.mounts import Mount
 
 
-def going(usage: Usage, chosen: Retention, now: float) -> Going:
+def select(usage: Usage, chosen: Retention, now: float) -> Going:
     """What the policy lets go, as of `now` (seconds since 1970). What stays is the same when it is asked again."""
-    return _going(usage, chosen, keeps(usage, chosen), now)
+    return _select(usage, chosen, keeps(usage, chosen), now)
 
 
 def spared(usage: Usage, chosen: Retention, now: float) -> Mapping[str, str]:
     """Images that the rules alone would let go, by tag, with the reason that they stay."""
     reasons = keeps(usage, chosen)
-    return {image.tags[-1]: reasons[image.id] for image in _going(usage, chosen, {}, now).images if image.id in reasons}
+    return {
+        image.tags[-1]: reasons[image.id] for image in _select(usage, chosen, {}, now).images if image.id in reasons
+    }
 
 
-def _going(usage: Usage, chosen: Retention, kept: Mapping[str, str], now: float) -> Going:
+def _select(usage: Usage, chosen: Retention, kept: Mapping[str, str], now: float) -> Going:
     room = Room(usage)
     images: set[str] = set()
     for layer, kinds in IMAGES.items():
         rule: Keep = getattr(chosen, layer)
         if not rule.idle:
-            images |= _images_going([image for image in usage.images if image.layer in kinds], rule, kept, room, now)
-    mounts = set() if chosen.mounts.idle else _mounts_going(usage, chosen, now)
+            images |= _select_images([image for image in usage.images if image.layer in kinds], rule, kept, room, now)
+    mounts = set() if chosen.mounts.idle else _select_mounts(usage, chosen, now)
     return Going(
         tuple(mount for mount in usage.mounts if mount.record in mounts),
         tuple(image for image in usage.images if image.id in images),
@@ -75,13 +77,13 @@ def keeps(usage: Usage, chosen: Retention) -> Mapping[str, str]:
         if named:
             found.setdefault(image.id, f"keep_tags: {named}")
         if "current" in chosen.protect and image.current:
-            found.setdefault(image.id, "what this tree asks for")
+            found.setdefault(image.id, "needed by the current tree")
     if "worktrees" in chosen.protect:
         named_so = [image for image in usage.images if image.layer == "app" and usage.live_tags & set(image.tags)]
         for image in named_so:
-            found.setdefault(image.id, f"{image.tags[0]} of a checkout that is there")
+            found.setdefault(image.id, f"{image.tags[0]} of an existing checkout")
         for parent in levels.lineage(usage.images, named_so):
-            found.setdefault(parent, "an app of a checkout that is there was made from it")
+            found.setdefault(parent, "an app of an existing checkout was built from it")
     return found
 
 
@@ -91,7 +93,7 @@ def matches(tag: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _images_going(images: list[ImageUse], rule: Keep, kept: Mapping[str, str], room: Room, now: float) -> set[str]:
+def _select_images(images: list[ImageUse], rule: Keep, kept: Mapping[str, str], room: Room, now: float) -> set[str]:
     ranked = levels.ranks(images).values()
     firm = {each for ids in ranked for each in ids[: rule.floor]} | kept.keys()
     # The oldest first; an image without a tag of ours is not ours to remove, but holds its parents. One that somebody
@@ -117,7 +119,7 @@ def _images_going(images: list[ImageUse], rule: Keep, kept: Mapping[str, str], r
     return gone
 
 
-def _mounts_going(usage: Usage, chosen: Retention, now: float) -> set[str]:
+def _select_mounts(usage: Usage, chosen: Retention, now: float) -> set[str]:
     rule = chosen.mounts
     firm = {record for ids in levels.mount_ranks(usage.mounts).values() for record in ids[: rule.floor]}
     if "current" in chosen.protect and usage.mount:

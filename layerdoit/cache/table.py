@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.mounts import Mount
 
 HEAD = ("LAYER", "WHAT", "OWN", "SHARED", "AGE", "LAST USE", "USED BY")
-_STATE = {"logs": "logs of builds", "history.db": "history", "context": "build contexts, staged"}
+_STATE = {"logs": "build logs", "history.db": "history", "context": "staged build contexts"}
 
 Row = tuple[str, ...]
 
@@ -61,8 +61,8 @@ def _bare_rows(usage: Usage) -> Iterable[Row]:
     replaced = [image for image in bare if image.replaced]
     others = [image for image in bare if not image.replaced]
     for found, what in (
-        (replaced, "without a tag: later builds took it"),
-        (others, "without a tag of ours: made from ours, or replaced; never cleared"),
+        (replaced, "untagged: replaced by later builds"),
+        (others, "without our tags: built from ours, or replaced; never cleared"),
     ):
         if found:
             size = size_text(sum(image.size - image.shared for image in found))
@@ -117,7 +117,7 @@ def _total(usage: Usage) -> str:
     held = Room(usage).held([image.id for image in usage.images])
     mounts = sum(mount.size for mount in usage.mounts)
     state = sum(usage.state.values())
-    return f"in all: images {size_text(held)}, mounts {size_text(mounts)}, state folder {size_text(state)}"
+    return f"total: images {size_text(held)}, mounts {size_text(mounts)}, state folder {size_text(state)}"
 
 
 def _warmth(usage: Usage) -> list[str]:
@@ -129,14 +129,14 @@ def _warmth(usage: Usage) -> list[str]:
     if usage.mount:
         warm = any(is_current(usage, mount) for mount in usage.mounts)
         lines.append(f"  mount   {'warm' if warm else 'cold: nothing was compiled here against these deps'}")
-    return ["for the tree as it stands:", *lines] if lines else []
+    return ["for the current tree:", *lines] if lines else []
 
 
 def _collection(usage: Usage, builder: Builder) -> list[str]:
     lines = [builder.words]
     if builder.threatens:
         total = sum(mount.size for mount in usage.mounts)
-        lines += [f"to keep them for 60 days, put this {builders.where(builder)}:"]
+        lines += [f"to keep them for 60 days, add this {builders.where(builder)}:"]
         lines += [f"  {line}" for line in builders.remedy(builder, total).splitlines()]
     return lines
 

@@ -55,7 +55,7 @@ def _gathered(
     app_mounts = _all_of(project, engine, found, listed())
     places = checkouts(project.root, app_mounts)
     friendly = _friendly(project, places.values())
-    known = branches.known(project, found)
+    known = branches.load(project, found)
     uses = []
     for image in found:
         rootfs, made, tagged = layers[image.id], _made(image), _tagged(described[image.id])
@@ -87,7 +87,7 @@ def _gathered(
     if found:
         uses = with_held(uses, deploy.provider_of(project).holds())
     uses = [replace(use, current=bool(use.tags) and current.get(use.layer) == use.key) for use in uses]
-    lost = replaced.found(uses, removal.steps)
+    lost = replaced.find(uses, removal.steps)
     uses = [replace(use, replaced=use.id in lost) for use in uses]
     uses.sort(key=lambda use: (_place(use.layer), -use.made, use.id))
     return Usage(

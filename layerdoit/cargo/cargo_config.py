@@ -1,4 +1,4 @@
-"""TOML reading with `file:line` errors, and what of `.cargo/config.toml` reaches rustc or resolution.
+"""Read TOML with `file:line` errors, and the parts of `.cargo/config.toml` that affect rustc or resolution.
 
 read_toml(path) -> dict                  # WorkspaceError(where="file:line") when it does not parse
 load(root) -> dict                       # merged `.cargo/config.toml` of the workspace root, {} if none
@@ -36,7 +36,7 @@ _USERINFO = re.compile(r"//[^/@\s]*@")
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:
-    """`text` as TOML; a syntax error names the line of `where`."""
+    """Parse TOML; a syntax error names the line of `where`."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -48,7 +48,7 @@ def parse_toml(text: str, where: str) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file; not being UTF-8 is an error with the line."""
+    """Read a text file; an error names the line that is not UTF-8."""
     data = path.read_bytes()
     try:
         return data.decode("utf-8")
@@ -64,7 +64,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def load(root: Path) -> dict[str, Any]:
-    """The configuration that cargo reads in `root`, its `include`s merged in; folders above `root` do not count."""
+    """The configuration that cargo reads in `root`, with its `include`s merged; folders above `root` are not read."""
     for name in ("config", "config.toml"):  # cargo prefers the old name when both exist
         path = root / ".cargo" / name
         if path.is_file():
@@ -112,7 +112,7 @@ def _without_secrets(value: Any) -> Any:
 
 
 def for_stub(config: Table) -> dict[str, Any]:
-    """The tables that cooking needs; credentials travel as build secrets, never in a file of an image."""
+    """The tables that cooking needs. Credentials are passed as build secrets, never in a file of an image."""
     kept = {name: _without_secrets(config[name]) for name in _STUB_TABLES if name in config}
     if isinstance(kept.get("build"), dict):
         kept["build"] = {name: value for name, value in kept["build"].items() if name not in _BUILD_IGNORED}
@@ -120,7 +120,7 @@ def for_stub(config: Table) -> dict[str, Any]:
 
 
 def for_key(config: Table) -> dict[str, Any]:
-    """Flat, dotted settings that can change a compiled dependency; profiles and patches are keyed elsewhere."""
+    """Flat, dotted settings that can change a compiled dependency; other inputs cover profiles and patches."""
     out: dict[str, Any] = {}
     for name in _KEY_TABLES:
         table = _without_secrets(config.get(name, {}))
@@ -141,12 +141,12 @@ def _without(value: Any, ignored: frozenset[str]) -> Any:
 
 
 def redact(text: str) -> str:
-    """`text` without the user part of URLs."""
+    """Remove the user part of URLs in `text`."""
     return _USERINFO.sub("//***@", text)
 
 
 def referenced(config: Table, root: Path) -> tuple[str, ...]:
-    """Existing files and folders, relative to the root, that cargo opens because the configuration names them."""
+    """Existing files and folders, relative to the root, that the configuration makes cargo read."""
     named = {posixpath.normpath(name) for name in _path_values(config) if not name.startswith("/")}
     folders = {name for name in named if (root / name).is_dir()}
     files = {name for name in named if not name.startswith("..") and (root / name).is_file()}

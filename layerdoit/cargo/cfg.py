@@ -1,6 +1,6 @@
-"""Platform conditions of dependency tables: is a `[target.'cfg(…)'.dependencies]` compiled for this target?
+"""Platform conditions of dependency tables: does `[target.'cfg(…)'.dependencies]` apply to this target?
 
-applies(condition, triple) -> bool       # conservative: what cannot be judged applies
+applies(condition, triple) -> bool       # conservative: an unknown condition applies
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 class _Parser:
-    """Reads expressions off `tokens`; a value of None means that nobody knows."""
+    """Parses expressions from `tokens`; None means unknown."""
 
     def __init__(self, tokens: Iterator[str], facts: dict[str, frozenset[str]]) -> None:
         self._tokens = tokens
         self._facts = facts
 
     def expression(self, word: str) -> tuple[bool | None, str]:
-        """The value of the expression that begins with `word`, and the token behind it."""
+        """The value of the expression that begins with `word`, and the token after it."""
         after = next(self._tokens, "")
         if after == "(":
             values = []

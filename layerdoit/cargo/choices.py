@@ -1,4 +1,4 @@
-"""What the words of a configuration may name in a workspace: cargo profiles and features."""
+"""The cargo profiles and features of a workspace that a configuration may name."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _BUILT_IN = ("bench", "dev", "release", "test")
 
 
 def profiles(ws: Workspace) -> set[str]:
-    """Every profile that `cargo build --profile` takes here."""
+    """Every profile that `cargo build --profile` accepts here."""
     tables: Iterable[str] = (*ws.manifest.get("profile", {}), *ws.config.get("profile", {}))
     return {*_BUILT_IN, *tables}
 
 
 def features(ws: Workspace) -> set[str]:
-    """Every feature of a member; an optional dependency is one, too."""
+    """Every feature of any member, including optional dependencies."""
     found: set[str] = {"default"}
     for package in ws.packages.values():
         if package.member:

@@ -1,4 +1,4 @@
-"""Which external crates the chosen packages, features and target compile, as far as it can be known without cargo.
+"""Which external crates the selected packages, features and target compile, as far as we can tell without cargo.
 
     built(ws, lock, selection, options, elsewhere) -> dict[ident, Crate]
 
@@ -28,16 +28,16 @@ Elsewhere = Callable[[str, str], bool]
 
 @dataclass(frozen=True)
 class Crate:
-    """An external crate that is built. `features`: those that local packages ask for; `complete`: nobody else asks."""
+    """An external crate that is built. `features`: requested by local packages; `complete`: others request none."""
 
     package: LockPackage
     certain: bool
     via: tuple[str, ...]
-    """The way to it: a local package, then external ones."""
+    """The dependency path to it: a local package, then external ones."""
     features: frozenset[str]
     complete: bool
     tainted: bool
-    """Something inactive reaches it as well, so that its dependencies in the lockfile are only perhaps used."""
+    """An inactive dependency also leads to it, so that its dependencies in the lockfile may be unused."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _Request:
 def built(
     ws: Workspace, lock: Lock, selection: Selection, options: Options, elsewhere: Elsewhere
 ) -> dict[Ident, Crate]:
-    """Every external crate that is, or perhaps is, compiled."""
+    """Every external crate that is or may be compiled."""
     active = _Local(ws, lock, options)
     active.run(selection)
     requests = list(active.requests())
@@ -62,14 +62,14 @@ def built(
 
 @dataclass
 class _Local:
-    """Features and dependencies of local packages, resolved from the selected ones on."""
+    """Features and dependencies of local packages, resolved starting from the selected ones."""
 
     ws: Workspace
     lock: Lock
     options: Options
     features: dict[str, set[str]] = field(default_factory=dict)
     used: dict[str, set[str]] = field(default_factory=dict)
-    """Package -> names of dependencies that are switched on, optional ones among them."""
+    """Package -> names of its active dependencies, including optional ones."""
 
     def run(self, selection: Selection) -> None:
         options = self.options
@@ -139,7 +139,7 @@ class _Local:
                 self._feature(key, package, name)
 
     def requests(self) -> Iterator[_Request]:
-        """Every dependency of a local package on an external one, active and not."""
+        """Every dependency of a local package on an external one, active or not."""
         for key, package in self.ws.packages.items():
             on = self.features.get(key)
             forwarded = _forwarded(package)
@@ -175,7 +175,7 @@ def _asked(dependency: Dependency) -> tuple[frozenset[str], bool]:
 
 
 def _forwarded(package: Package) -> dict[str, set[str]]:
-    """Dependency -> feature strings of a package that switch on features of it."""
+    """Dependency -> feature strings of a package that enable its features."""
     out: dict[str, set[str]] = {}
     for name in (name for enables in package.features.values() for name in enables):
         dependency, slash, _ = name.partition("/")
@@ -185,7 +185,7 @@ def _forwarded(package: Package) -> dict[str, set[str]]:
 
 
 class _External:
-    """The locked graph of external crates below the requests."""
+    """The locked graph of external crates that the requests lead to."""
 
     def __init__(self, lock: Lock, requests: list[_Request], elsewhere: Elsewhere) -> None:
         self.lock = lock
@@ -219,7 +219,7 @@ class _External:
         return seen
 
     def crates(self) -> dict[Ident, Crate]:
-        """Breadth first, so that `via` is a shortest way; ways over certain crates before others."""
+        """Walk breadth first, so that `via` is a shortest path; paths over certain crates come first."""
         by_ident = {package.ident: package for package in self.lock.packages}
         via: dict[Ident, tuple[str, ...]] = {ident: (name,) for ident, name in self.first.items()}
         certain = set(via)

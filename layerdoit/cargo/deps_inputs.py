@@ -1,4 +1,4 @@
-"""What the deps layer depends on, as a readable listing: it keys the layer and explains its changes.
+"""The inputs of the deps layer as a readable listing, from which its key and explanations are made.
 
     inputs(ws, lock, selection, build) -> dict[str, str]     # sorted; see below
 
@@ -35,9 +35,9 @@ _PREFIX = {"normal": "", "build": "build-", "dev": "dev-"}
 def inputs(
     ws: Workspace, lock: Lock, selection: Selection, options: Options, reached: Closure | None = None
 ) -> dict[str, str]:
-    """Everything that can change the compiled dependencies of `selection`, apart from toolchain, base and copies.
+    """All that can change the compiled dependencies of `selection`, except toolchain, base and copies.
 
-    `reached`: its closure, where that is known already.
+    `reached`: its closure, if already known.
     """
     reached = reached or closure(ws, lock, selection)
     out: dict[str, str] = {"resolver": ws.resolver, "selection": " ".join(selection.packages)}
@@ -82,7 +82,7 @@ def _cargo_features(key: str, package: Package) -> Iterator[tuple[str, str]]:
 
 
 def _specification(ws: Workspace, dependency: Dependency) -> dict[str, Any]:
-    """A dependency in one spelling; a local one by name, because its folder and version do not matter."""
+    """A dependency in a canonical form; a local one by name, because its folder and version do not matter."""
     spec = dict(dependency.spec)
     defaults = spec.pop("default_features", True)
     spec["default-features"] = spec.get("default-features", defaults)

@@ -1,4 +1,4 @@
-"""What cargo finds by looking at folders: the workspace root, members by pattern, binaries by place."""
+"""Find what cargo finds by looking at folders: the workspace root, members, and binaries."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def find_root(start: Path) -> Path:
             return folder
     if nearest is None:
         hint = "run this in a Rust project"
-        raise WorkspaceError("there is no Cargo.toml in this folder or above", where=str(start), hint=hint)
+        raise WorkspaceError("there is no Cargo.toml in this folder or any parent folder", where=str(start), hint=hint)
     return nearest
 
 
@@ -45,7 +45,7 @@ def beyond(folder: str) -> bool:
 
 
 def relative(path: Path | str, top: Path) -> str:
-    """`path`, seen from the folder `top` and maybe leaving and entering it again, as the shortest way from there."""
+    """The shortest relative path from the folder `top` to `path`, which may leave `top` and enter it again."""
     start = top.absolute()
     return os.path.relpath(os.path.normpath(start / path), os.path.normpath(start)).replace(os.sep, "/")
 
@@ -98,7 +98,7 @@ def _step(root: Path, folders: list[str], part: str) -> Iterator[str]:
 def binaries(
     place: Path, manifest: Table, package: str, edition: str
 ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Binaries as cargo finds them: `[[bin]]` tables, src/main.rs, src/bin/*.rs, src/bin/*/main.rs."""
+    """Find binaries as cargo does: `[[bin]]` tables, src/main.rs, src/bin/*.rs, src/bin/*/main.rs."""
     tables = [table for table in manifest.get("bin", []) if isinstance(table.get("name"), str)]
     found: dict[str, str] = {}
     if (place / "src/main.rs").is_file():

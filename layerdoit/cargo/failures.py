@@ -1,9 +1,9 @@
-"""A failing build's words -> the Debian packages that it lacks, and the line of layerdoit.yaml that brings them.
+"""Turn a failed build's output into the missing Debian packages and the line of layerdoit.yaml that adds them.
 
     advice(words, config) -> Advice | None          # what happened, and the line to write
     diagnose(words, suite, runtime) -> Diagnosis | None
 
-Pure; the expressions are in data/native.toml. What is not recognised is None: better no advice than wrong advice.
+Pure; the expressions are in data/native.toml. Unrecognised output gives None: no advice is better than wrong advice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from layerdoit.config import Config
 
 LOCKED: Final = "--locked was passed"
-"""What cargo says where Cargo.lock lags behind the manifests."""
+"""What cargo says when Cargo.lock is out of date."""
 _SCRIPT = re.compile(r"failed to run custom build command for `(?P<crate>[\w-]+) v(?P<version>[^\s`]+)")
 # What says that this is about something missing, where only the failing crate is known.
 _MISSING = re.compile(
@@ -47,7 +47,7 @@ _CAUSE = re.compile(r"Caused by:\n +(.+)")
 
 
 _CAPPED = (
-    "correct it; or, where only a newer Rust says so, build with the one it was written for (TOOLCHAIN=…),"
+    "fix the code; or, if only a newer Rust complains, build with the Rust it was written for (TOOLCHAIN=…),"
     " or add to layerdoit.yaml: env: {RUSTFLAGS: --cap-lints=warn}"
 )
 # Lines of the compiler that are shown.
@@ -56,43 +56,43 @@ _SHOWN = 60
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`lacks`: what is missing, in the build's words; `crate`: `name version` of the build script that failed."""
+    """`lacks`: what is missing, as the build names it; `crate`: `name version` of the build script that failed."""
 
     lacks: tuple[str, ...]
     build: tuple[str, ...]
     run: tuple[str, ...]
     crate: str | None = None
     elsewhere: tuple[str, ...] = ()
-    """The suites that have it, where this one does not."""
+    """The suites that have it, if this one does not."""
 
     @property
     def sentence(self) -> str:
-        """What happened."""
+        """What happened, in one sentence."""
         who = f"the build script of {self.crate}" if self.crate else "the build"
         return f"{who} lacks {' and '.join(self.lacks)}"
 
 
 @dataclass(frozen=True)
 class Advice:
-    """`sentence`: what the build lacks; `setting`: the line of layerdoit.yaml that brings it, or what else to do."""
+    """`sentence`: what is missing; `setting`: the line of layerdoit.yaml that adds it, or another next step."""
 
     sentence: str
     setting: str
 
 
 def advice(words: str, config: Config) -> Advice | None:
-    """Advice for a failed build of a project that is configured so; None when there is none to give."""
+    """Advice for a failed build with this configuration; None if there is none."""
     if _SCRIPT.search(words) is None and (repository := _GIT.search(words)):
         return _not_fetched(repository["url"], words, words[repository.end() :], config)
     if "error[E" not in words and (denied := _DENIED.search(words)):
         who = denied["where"] or f"deny for {denied['flag']} ([lints] in Cargo.toml, or RUSTFLAGS)"
         # It may as well be what somebody has just written: the compiler's own words stay.
         said = words[denied.start() :].partition("error: could not compile")[0].rstrip().splitlines()[:_SHOWN]
-        return Advice("\n".join([f"{who} makes a warning an error", *said]), _CAPPED)
+        return Advice("\n".join([f"{who} turns a warning into an error", *said]), _CAPPED)
     if config.target is None and (absent := _NO_STD.search(words)):
         return Advice(
-            f"the builder's Rust cannot compile for {absent[1]}, which the project's own cargo configuration names",
-            f"add to layerdoit.yaml: target: {absent[1]}; or another one, to build for that instead",
+            f"the builder's Rust cannot compile for {absent[1]}, the target in the project's own cargo configuration",
+            f"add to layerdoit.yaml: target: {absent[1]}; or name another target",
         )
     base = config.base
     of = suites(config)
@@ -103,7 +103,7 @@ def advice(words: str, config: Config) -> Advice | None:
         return None
     if found.elsewhere:
         have = " and ".join(found.elsewhere)
-        return Advice(found.sentence, f"only {have} have it: choose one with {IMAGES}")
+        return Advice(found.sentence, f"it is available only in {have}: choose one with {IMAGES}")
     if set(found.build) <= set(base.packages):
         return None
     where = config.where.get("base.packages") or config.where.get("base.runtime_packages") or config.where.get("base")
@@ -113,33 +113,38 @@ def advice(words: str, config: Config) -> Advice | None:
 
 
 def _not_fetched(url: str, words: str, after: str, config: Config) -> Advice:
-    """A git dependency that cargo cannot download."""
+    """Advice for a git dependency that cargo cannot download."""
     causes = _CAUSE.findall(after)
     # A rule of git may have led there.
     over_ssh = url.startswith("ssh://") or "ssh-agent authentication" in after
     if _LOGIN.search(after) and over_ssh:
-        return Advice(f"{url} takes no key of the ssh agent", "ssh-add the key that it takes; `ssh-add -l` lists them")
+        return Advice(
+            f"{url} accepts none of the ssh agent's keys",
+            "add a key that it accepts with ssh-add; `ssh-add -l` lists the agent's keys",
+        )
     if _LOGIN.search(after) or (not over_ssh and _LOGIN_OF_GIT.search(words)):
         mount = "--mount=type=secret,id=git,target=/root/.gitconfig"
-        own = f"; {config.dockerfiles.deps} has to mount it: RUN {mount}" if config.dockerfiles.deps else ""
+        own = f"; {config.dockerfiles.deps} has to mount the secret: RUN {mount}" if config.dockerfiles.deps else ""
         return Advice(
-            f"{url} takes no login that git or ~/.netrc of this machine has",
-            f"give git one (`gh auth setup-git`, or credential.helper and `git credential approve`), or ~/.netrc{own}",
+            f"{url} accepts no login that this machine has in git or ~/.netrc",
+            "add a login to git (`gh auth setup-git`, or credential.helper and `git credential approve`) "
+            f"or to ~/.netrc{own}",
         )
     if _BY_ID in after:
-        return Advice(f"{url} comes from a server that gives no commit by its id", f"on it: {_GIVES_IDS}")
+        return Advice(f"{url} comes from a server that does not serve commits by their id", f"on it: {_GIVES_IDS}")
     if _NO_HOST_KEY in after:
         return Advice(
-            f"{url}: this machine does not know the key of its server", "ssh to it once, so that known_hosts has it"
+            f"{url}: the key of its server is not in known_hosts",
+            "connect to it once with ssh, which adds it to known_hosts",
         )
     why = f": {causes[-1].strip()}" if causes else ""
     return Advice(f"{url} cannot be fetched{why}", "`doit layers doctor` checks names, proxies and certificates")
 
 
 def diagnose(words: str, suite: str, runtime: str | None = None) -> Diagnosis | None:
-    """What a build that said `words` lacks; None when that is not known, or when it failed for another reason.
+    """What is missing, according to a build's output; None if unknown, or if it failed for another reason.
 
-    Names are those of `suite`, in the runtime image of `runtime` where that is another one.
+    Package names are those of `suite`, and of `runtime` for the runtime image if that is another suite.
     """
     data = table()
     providers = data.providers(suite, runtime)
@@ -163,7 +168,7 @@ def diagnose(words: str, suite: str, runtime: str | None = None) -> Diagnosis | 
 def _found(
     text: str, data: Table, providers: Mapping[str, Provider], *, strong: bool
 ) -> Iterator[tuple[str, Provider]]:
-    """(what is missing, who has it), in the order of the table."""
+    """(what is missing, its provider), in the order of the table."""
     for entry in data.data["failure"]:
         if entry.get("strong", True) is not strong:
             continue
@@ -202,7 +207,7 @@ def _provider(group: str, word: str, providers: Mapping[str, Provider]) -> Provi
 
 
 def _of_crate(text: str, crate: str, data: Table, providers: Mapping[str, Provider]) -> dict[str, Provider]:
-    """What the table says that a crate needs, if its build script complained of something that it did not find."""
+    """What a crate needs according to the table, if its build script complained that something was missing."""
     if not _MISSING.search(text):
         return {}
     rules = [rule for rule in data.rules.get(crate, ()) if rule["needs"] and "when_features" not in rule]
@@ -210,7 +215,7 @@ def _of_crate(text: str, crate: str, data: Table, providers: Mapping[str, Provid
 
 
 def setting(diagnosis: Diagnosis, packages: Sequence[str] = (), runtime_packages: Sequence[str] = ()) -> list[str]:
-    """The settings of `base` with what is missing added to what is configured, each as YAML writes it."""
+    """The settings of `base`, in YAML, with the missing packages added to the configured ones."""
     build = [*packages, *(name for name in diagnosis.build if name not in packages)]
     run = [*runtime_packages, *(name for name in diagnosis.run if name not in runtime_packages)]
     lists = [f"packages: [{', '.join(build)}]"]

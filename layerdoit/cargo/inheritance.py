@@ -1,4 +1,4 @@
-"""Dependency tables of a manifest, and what `workspace = true` in them means. Pure functions of TOML tables."""
+"""Dependency tables of a manifest, with `workspace = true` resolved. Pure functions of TOML tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS = {"normal": "dependencies", "build": "build-dependencies", "dev": "dev-de
 
 
 def dependency_tables(manifest: Table) -> Iterator[tuple[str, str | None, Table]]:
-    """Every (kind, target, table) of a manifest; the old spelling with underscores counts."""
+    """Every (kind, target, table) of a manifest, including the old spelling with underscores."""
     scopes: list[tuple[str | None, Table]] = [(None, manifest), *manifest.get("target", {}).items()]
     for target, scope in scopes:
         for kind, name in KINDS.items():
@@ -26,14 +26,14 @@ def dependency_tables(manifest: Table) -> Iterator[tuple[str, str | None, Table]
 
 
 def inherited(value: Any, name: str, table: Table) -> Any:
-    """The value of a package's key, with that of its workspace, whose table this is, where it says so."""
+    """The value of a package's key, or that of its workspace's `table` if it inherits."""
     if isinstance(value, dict) and value.get("workspace") is True:
         return table.get("package", {}).get(name)
     return value
 
 
 def inherits(manifest: Table) -> bool:
-    """Whether a package takes anything from its workspace."""
+    """Whether a package inherits anything from its workspace."""
     tables = [package_table(manifest), *(table for _, _, table in dependency_tables(manifest))]
     values = (value for table in tables for value in table.values())
     return any(isinstance(value, dict) and value.get("workspace") is True for value in values)
@@ -44,7 +44,7 @@ def _default_features(spec: Table) -> Any:
 
 
 def merged(shared: Table, own: Table) -> dict[str, Any]:
-    """What cargo makes of `name = { workspace = true, … }`: features add up, the member may switch defaults on."""
+    """Merge `name = { workspace = true, … }` as cargo does: features add up, the member may enable defaults."""
     out = {name: value for name, value in shared.items() if name not in ("default_features", "optional")}
     features = [*shared.get("features", []), *own.get("features", [])]
     if features:

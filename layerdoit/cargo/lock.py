@@ -1,4 +1,4 @@
-"""Cargo.lock: a fast reader for cargo's own way of writing it, lookups, and a writer with local versions masked.
+"""Cargo.lock: a fast reader for cargo's own format, lookups, and a writer that masks local versions.
 
 load(root) -> Lock; parse(text, where) -> Lock
 Lock.find(reference) -> LockPackage | None      # "name", "name version", "name version (source)"
@@ -59,7 +59,7 @@ class Lock:
         return out
 
     def find(self, reference: str) -> LockPackage | None:
-        """The package that a `dependencies` or `replace` entry means."""
+        """The package that a `dependencies` or `replace` entry refers to."""
         name, _, rest = reference.partition(" ")
         candidates = self.by_name.get(name, ())
         if not rest:
@@ -73,19 +73,19 @@ class Lock:
         return next((package for package in matching if package.source is None), matching[0] if matching else None)
 
     def local(self, name: str, version: str) -> LockPackage | None:
-        """The entry of a local package; its version may lag behind the manifest."""
+        """The entry of a local package; its version may be behind the manifest's."""
         candidates = [package for package in self.by_name.get(name, ()) if package.source is None]
         exact = [package for package in candidates if package.version == version]
         return next(iter(exact or candidates), None)
 
     @property
     def external(self) -> tuple[LockPackage, ...]:
-        """Every package that is not local: what an offline resolution must find in the index."""
+        """Every package that is not local; an offline resolution must find these in the registry index."""
         return tuple(package for package in self.packages if package.source is not None)
 
 
 def _without_revision(source: str) -> str:
-    """The source as references name it: without the commit of a git source."""
+    """The source without the commit of a git source, as references write it."""
     return source.partition("#")[0]
 
 
@@ -99,7 +99,7 @@ def load(root: Path) -> Lock:
 
 
 def parse(text: str, where: str = "Cargo.lock") -> Lock:
-    """Parse lockfile text: cargo's own layout quickly, anything else as TOML."""
+    """Parse lockfile text: cargo's own layout with the fast reader, anything else as TOML."""
     text = text.replace("\r\n", "\n")
     lock = parse_canonical(text)
     return lock if lock is not None else _from_toml(cargo_config.parse_toml(text, where), where)
@@ -115,7 +115,7 @@ _ENTRY = re.compile(
 
 
 def parse_canonical(text: str) -> Lock | None:
-    """The lock if every byte is as cargo writes it (format 2 and later), else None."""
+    """The lock if its text is exactly as cargo writes it (format 2 and later), else None."""
     head = _HEAD.match(text)
     if head is None:
         return None
@@ -148,7 +148,7 @@ def _from_toml(data: Mapping[str, Any], where: str) -> Lock:
         unused = [_entry(table, sums) for table in data.get("patch", {}).get("unused", [])]
     except (KeyError, TypeError, AttributeError):
         hint = "restore it from git or run `cargo generate-lockfile`"
-        raise WorkspaceError("this is not a lockfile that cargo wrote", where=where, hint=hint) from None
+        raise WorkspaceError("this is not a valid lockfile", where=where, hint=hint) from None
     version = int(data.get("version", _WITH_METADATA if sums else _UNNUMBERED))
     return Lock(version, tuple(packages), tuple(unused))
 
@@ -160,7 +160,7 @@ def _entry(table: Mapping[str, Any], sums: Mapping[str, str]) -> LockPackage:
 
 
 def render(lock: Lock, masked: Collection[tuple[str, str]]) -> str:
-    """The lockfile with the versions of `masked` local packages set to 0.0.0, references as short as cargo's."""
+    """Write the lockfile with the versions of `masked` local packages set to 0.0.0, in cargo's format."""
 
     def mask(package: LockPackage) -> LockPackage:
         hidden = package.source is None and (package.name, package.version) in masked

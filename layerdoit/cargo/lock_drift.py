@@ -1,4 +1,4 @@
-"""Where Cargo.lock lags behind the manifests: what `cargo build --locked` would refuse, as far as the texts tell."""
+"""Find where Cargo.lock is out of date, that is, what `cargo build --locked` would refuse."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drift:
-    """One difference. `file`: relative to the workspace; `place`: where in that manifest, () for the whole file."""
+    """One difference. `file`: relative to the workspace; `place`: its TOML path there, () for the whole file."""
 
     what: str
     file: str
     place: tuple[str, ...] = ()
 
     def where(self, ws: Workspace) -> str:
-        """The file, with its line if it has one."""
+        """The file, with its line if known."""
         if not self.place:
             return self.file
         try:
@@ -37,7 +37,7 @@ class Drift:
 
 
 def check(ws: Workspace, lock: Lock) -> None:
-    """Say early and in one sentence what `cargo build --locked` would say late."""
+    """Report early, and in one sentence, what `cargo build --locked` would report late."""
     for drift in drifts(ws, lock):
         raise WorkspaceError(
             drift.what,
@@ -81,7 +81,7 @@ def _dependencies(ws: Workspace, lock: Lock, package: Package, entry: LockPackag
         if dependency.package not in locked:
             what = f"Cargo.lock does not have the dependency `{dependency.package}` of `{package.name}`"
         elif problem := _unfit(ws, dependency, locked[dependency.package]):
-            what = f"`{package.name}` asks for {problem}"
+            what = f"`{package.name}` requires {problem}"
         if what:
             yield Drift(what, _manifest(package), _place_of(dependency))
     extra = sorted(name for name in locked if name not in wanted)
@@ -91,7 +91,7 @@ def _dependencies(ws: Workspace, lock: Lock, package: Package, entry: LockPackag
 
 
 def _unfit(ws: Workspace, dependency: Dependency, locked: list[LockPackage]) -> str | None:
-    """What is asked for and not locked. Several locked versions of one name: one of them has to fit."""
+    """What is required but not locked. Of several locked versions, one has to fit."""
     if dependency.path is not None or not locked:
         return None
     versions = ", ".join(package.version for package in locked)
@@ -112,6 +112,6 @@ def _unfit(ws: Workspace, dependency: Dependency, locked: list[LockPackage]) -> 
 
 
 def _place_of(dependency: Dependency) -> tuple[str, ...]:
-    """Where a manifest names a dependency, as `toml_lines` takes it."""
+    """The TOML path of a dependency in its manifest, for `toml_lines`."""
     table = (KINDS[dependency.kind], dependency.name)
     return table if dependency.target is None else ("target", dependency.target, *table)

@@ -88,7 +88,7 @@ class Workspace:
     ups: int
     config: Table
     patched: frozenset[str] = frozenset()
-    """Packages that `[patch]` or `[replace]` points to; their versions matter to resolution."""
+    """Packages that `[patch]` or `[replace]` points to; their versions affect resolution."""
 
     @cached_property
     def by_dir(self) -> Mapping[str, str]:
@@ -125,7 +125,7 @@ def load(root: Path) -> Workspace:
 
 
 def _missing(root: Path, name: str, hint: str) -> WorkspaceError:
-    """A file that is not there: often because it is that of a project around this folder."""
+    """The error for a missing file, which often belongs to an enclosing project."""
     what = f"there is no {name} here"
     try:
         around = find_root(root)
@@ -133,7 +133,7 @@ def _missing(root: Path, name: str, hint: str) -> WorkspaceError:
         around = root
     if around != root:
         what += f": this folder is inside the Rust project {around}"
-        hint = f"run it there; `doit layers` also takes --root {os.path.relpath(around)}"
+        hint = f"run it there, or give `doit layers` the option --root {os.path.relpath(around)}"
     return WorkspaceError(what, where=str(root), hint=hint)
 
 
@@ -142,7 +142,7 @@ _WRONG_TYPE = (AttributeError, KeyError, TypeError, ValueError)
 
 
 def _wrong_type(where: str) -> WorkspaceError:
-    hint = "run `cargo metadata`, it says which one"
+    hint = "`cargo metadata` says which one"
     return WorkspaceError("a value in this manifest has the wrong type", where=where, hint=hint)
 
 
@@ -250,13 +250,13 @@ class _Loader:
     def _missing(self, folder: str, origin: str) -> WorkspaceError:
         for module in git.empty_submodules(self.root):
             if f"{folder}/".startswith(f"{module}/"):
-                what = f"it names a package in {folder}, of a submodule that is not checked out"
+                what = f"it refers to a package in {folder}, a submodule that is not checked out"
                 return WorkspaceError(what, where=self._file(origin), hint=f"git submodule update --init {module}")
-        what = f"it names a package in {folder}, but there is no Cargo.toml"
+        what = f"it refers to a package in {folder}, but there is no Cargo.toml"
         return WorkspaceError(what, where=self._file(origin), hint="add the package or remove the entry")
 
     def _visit(self, folder: str, *, member: bool, origin: str) -> str:
-        """Load the package in `folder` and what it depends on by path; visited again when it proves to be a member."""
+        """Load the package in `folder` and its path dependencies; visited again if it turns out to be a member."""
         member = member or folder in self.members
         if folder in self.found and self.found[folder].member >= member:
             return folder
@@ -270,7 +270,7 @@ class _Loader:
         return folder
 
     def _joins(self, folder: str, origin: str) -> bool:
-        """Does a member's path dependency in `folder` become a member too?"""
+        """Whether a member's path dependency in `folder` becomes a member, too."""
         if "workspace" not in self.manifest or is_excluded(self.table, folder):
             return False
         if not folder.startswith(".."):
@@ -296,7 +296,7 @@ class _Loader:
         return None, {}
 
     def _checked(self, folder: str, manifest: Table, member: bool) -> Package:
-        """The package in `folder`; values of a wrong type are the user's mistake, not ours."""
+        """The package in `folder`; values of a wrong type are reported as the user's mistake."""
         try:
             name = package_table(manifest).get("name")
             if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -341,8 +341,12 @@ class _Loader:
                 if spec.get("workspace") is True:
                     shared = table.get("dependencies", {}).get(name)
                     if shared is None:
-                        lacks = "no workspace has this package" if home is None else "workspace.dependencies lacks it"
-                        what = f"dependency `{name}` is to be inherited, but {lacks}"
+                        lacks = (
+                            "this package is in no workspace"
+                            if home is None
+                            else "workspace.dependencies does not have it"
+                        )
+                        what = f"dependency `{name}` says `workspace = true`, but {lacks}"
                         raise WorkspaceError(what, where=self._file(folder), hint="add it there or name a version here")
                     spec, base = merged({"version": shared} if isinstance(shared, str) else shared, spec), home or "."
                 if not _strings(spec.get("features", [])):

@@ -1,11 +1,11 @@
-"""What crates need of the system: C libraries and programs, as Debian packages. The table is data/native.toml.
+"""System packages that crates need: C libraries and programs, as Debian packages. The table is data/native.toml.
 
-    suites(config) -> Suites                                                    # whose package names it wants
+    suites(config) -> Suites                                                    # whose package names to use
     needed(ws, lock, selection, options, suite, runtime) -> tuple[Need, ...]    # by crate; those that are certain first
     packages(needs) -> Packages(build, run)                             # unique, sorted
     table() -> Table                                                    # the data, for `diagnosis`
 
-Crates that bring all they need give no `Need`. `unknown(…)` names `-sys` crates that the table does not know.
+Crates that need no system package have no `Need`. `unknown(…)` names `-sys` crates that the table does not know.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from layerdoit.config import Config
 
 IMAGES = "base.suite, or base.image and base.runtime_image"
-"""The settings that choose a suite."""
+"""The settings that determine the suite."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Need:
     build: tuple[str, ...]
     run: tuple[str, ...]
     why: str
-    """Such as `links to openssl, through reqwest, native-tls`."""
+    """For example `links to openssl, through reqwest, native-tls`."""
     certain: bool
-    """False: features that the lockfile does not tell decide; the packages do no harm if they are not needed."""
+    """False if it depends on features that the lockfile does not show; unneeded packages do no harm."""
     elsewhere: tuple[str, ...] = ()
-    """The suites that have what this one lacks, as people call them; empty where nothing is lacking."""
+    """The suites, by their common names, that have what this one lacks; empty if nothing is lacking."""
 
 
 @dataclass(frozen=True)
@@ -71,26 +71,26 @@ class Provider:
     programs: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
-    """The suites that have it, where this one does not: then there are no packages."""
+    """The suites that have it, if this one does not and so there are no packages."""
 
 
 @dataclass(frozen=True)
 class Suites:
-    """Whose package names builder and runtime image want: suites of the table. `doubt`: what of it is a guess."""
+    """The suites whose package names builder and runtime image use. `doubt`: which of them is a guess."""
 
     build: str
     run: str
     doubt: str = ""
-    """Such as `these are names of Debian 13 (trixie): …`; empty: nothing."""
+    """For example `these are names of Debian 13 (trixie): …`; empty if nothing is in doubt."""
 
 
 Asked = Mapping[str, tuple[frozenset[str], bool]]
-"""Crate that is built -> features that local packages ask it for, and whether nobody else asks."""
+"""Built crate -> features that local packages request, and whether no one else requests any."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """native.toml as it was written."""
+    """The content of native.toml."""
 
     data: Mapping[str, Any]
 
@@ -104,11 +104,11 @@ class Table:
         return out
 
     def providers(self, suite: str, runtime: str | None = None) -> Mapping[str, Provider]:
-        """Name -> library or program, with the package names of `suite`, in the runtime image those of `runtime`.
+        """Name -> library or program, with package names of `suite`, and of `runtime` for the runtime image.
 
-        Of a suite that the table does not have, the names of the one that stands in for it.
+        For a suite that is not in the table, the nearest one is used.
         """
-        build, run = self.known(suite), self.known(runtime or suite)
+        build, run = self.nearest(suite), self.nearest(runtime or suite)
         out = {}
         for kind in ("library", "tool"):
             for name, entry in self.data[kind].items():
@@ -119,30 +119,30 @@ class Table:
                     lists["build"] = tuple(entry.get(build, {}).get("build", entry["build"]))
                     lists["run"] = tuple(entry.get(run, {}).get("run", entry.get("run", ())))
                 else:
-                    lists |= {"build": (), "run": (), "elsewhere": tuple(map(self.called, only))}
+                    lists |= {"build": (), "run": (), "elsewhere": tuple(map(self.common_name, only))}
                 out[name] = Provider(name=name, library=kind == "library", **lists)
         return out
 
     @functools.cached_property
     def suites(self) -> tuple[str, ...]:
-        """Other suites than the one that the names are of."""
+        """The suites besides the default one."""
         own = (name for name, entry in self.data["suites"].items() if "like" not in entry)
         return tuple(sorted(set(own) - {self.data["suite"]}))
 
-    def known(self, suite: str) -> str:
-        """The suite of the table whose names stand for those of `suite`: its own, if they are here."""
+    def nearest(self, suite: str) -> str:
+        """The suite of the table to use for `suite`: itself, or the nearest one."""
         newest: str = self.data["suite"]
         entry = self.data["suites"].get(suite)
         return str(entry.get("like", suite)) if entry else newest
 
-    def called(self, suite: str) -> str:
-        """`Ubuntu 24.04 (noble)`; the bare name of a suite that the table does not have."""
+    def common_name(self, suite: str) -> str:
+        """The common name, `Ubuntu 24.04 (noble)`; the bare name if the suite is not in the table."""
         entry = self.data["suites"].get(suite)
         return f"{entry['called']} ({suite})" if entry else suite
 
     @functools.cached_property
     def of_alpine(self) -> Mapping[str, str]:
-        """Alpine's package -> the library or program that it is."""
+        """Alpine package -> library or program."""
         out: dict[str, str] = {}
         for kind in ("tool", "library"):
             for name, entry in self.data[kind].items():
@@ -155,7 +155,7 @@ class Table:
         return crate in self._elsewhere_of.get(dependant, ()) or self._elsewhere.match(crate) is not None
 
     def switched_on(self, dependant: str, crate: str, asked: Asked) -> bool | None:
-        """Whether `dependant` uses an optional dependency of the table; None: not known, or always."""
+        """Whether `dependant` uses an optional dependency of the table; None: unknown, or always."""
         rules = self._optional.get((dependant, crate), ())
         known = [_switched_on(rule, asked) for rule in rules]
         if not known or None in known:
@@ -163,7 +163,7 @@ class Table:
         return any(known)
 
     def idle(self, asked: Asked) -> frozenset[tuple[str, str]]:
-        """(crate, dependency) of the table, of crates that are built, that nobody switches on."""
+        """(crate, dependency) pairs of the table, of built crates, that nothing enables."""
         edges = (edge for edge in self._optional if edge[0] in asked)
         return frozenset(edge for edge in edges if self.switched_on(*edge, asked) is False)
 
@@ -187,40 +187,40 @@ class Table:
 
 @functools.cache
 def table() -> Table:
-    """The table that comes with the package."""
+    """The table that ships with the package."""
     with open(data_dir() / "native.toml", "rb") as file:
         return Table(tomllib.load(file))
 
 
 def default_suites() -> Suites:
-    """Those of a project without a configuration."""
+    """The suites of a project without a configuration."""
     newest: str = table().data["suite"]
     return Suites(newest, newest)
 
 
 def suites(config: Config) -> Suites:
-    """The suites of a configuration's images, as far as their names tell; `base.suite` where they do not."""
+    """The suites of the configured images, from their names, or else from `base.suite`."""
     data, base = table(), config.base
     told = {image: of_image(image) for image in (base.image, base.runtime_image) if image}
     build, run = ((image and told[image]) or base.suite for image in (base.image, base.runtime_image))
     doubts = [
-        f"these are names of {data.called(data.known(suite))}, the nearest here to {data.called(suite)}"
+        f"these are names of {data.common_name(data.nearest(suite))}, the nearest known to {data.common_name(suite)}"
         for suite in dict.fromkeys((build, run))
-        if data.known(suite) != suite
+        if data.nearest(suite) != suite
     ]
     silent = [image for image, suite in told.items() if suite is None]
     if silent and "base.suite" not in config.where:
-        unknown = f"the suite of {' and '.join(silent)} is not known (base.suite tells it)"
-        doubts.insert(0, f"these are names of {data.called(base.suite)}: {unknown}")
-    return Suites(data.known(build), data.known(run), "; ".join(doubts))
+        unknown = f"the suite of {' and '.join(silent)} is not known (set base.suite)"
+        doubts.insert(0, f"these are names of {data.common_name(base.suite)}: {unknown}")
+    return Suites(data.nearest(build), data.nearest(run), "; ".join(doubts))
 
 
 def needed(
     ws: Workspace, lock: Lock, selection: Selection, options: Options, suite: str, runtime: str | None = None
 ) -> tuple[Need, ...]:
-    """What the crates that are built for `selection` need, besides what every builder has.
+    """What the crates of `selection` need in addition to what every builder has.
 
-    Names are those of `suite`, in the runtime image of `runtime` where that is another one.
+    Package names are those of `suite`, and of `runtime` for the runtime image if that is another suite.
     """
     data = table()
     crates, asked = _crates(ws, lock, selection, options)
@@ -236,21 +236,21 @@ def needed(
 
 
 def unknown(ws: Workspace, lock: Lock, selection: Selection, options: Options) -> tuple[str, ...]:
-    """`-sys` crates that are built and that the table does not know: they may need something."""
+    """Built `-sys` crates that the table does not know and that may need something."""
     data = table()
     names = {crate.package.name for crate in _crates(ws, lock, selection, options)[0]}
     return tuple(sorted(name for name in names if re.search(r"[-_]sys\d*$", name) and name not in data.rules))
 
 
 def packages(needs: Iterable[Need]) -> Packages:
-    """All packages of some needs."""
+    """All packages of these needs."""
     listed = tuple(needs)
     build = {name for need in listed for name in need.build}
     return Packages(tuple(sorted(build)), tuple(sorted({name for need in listed for name in need.run})))
 
 
 def _crates(ws: Workspace, lock: Lock, selection: Selection, options: Options) -> tuple[list[Crate], Asked]:
-    """What is built, without the optional dependencies that nobody switches on, and who asks for what."""
+    """The built crates, without optional dependencies that nothing enables, and the requested features."""
     data = table()
     first = built(ws, lock, selection, options, data.elsewhere)
     asked = _asked(first.values())
@@ -263,7 +263,7 @@ def _crates(ws: Workspace, lock: Lock, selection: Selection, options: Options) -
     certain = {crate.package.name for crate in crates if crate.certain}
 
     def settled(crate: Crate) -> Crate:
-        """What an inactive feature reaches as well is certain where an active one is known to."""
+        """Mark a crate as certain if an active feature is known to need it."""
         if crate.certain or not certain.intersection(crate.via[-1:]):
             return crate
         return replace(crate, certain=data.switched_on(crate.via[-1], crate.package.name, asked) is True)
@@ -272,7 +272,7 @@ def _crates(ws: Workspace, lock: Lock, selection: Selection, options: Options) -
 
 
 def _asked(crates: Iterable[Crate]) -> Asked:
-    """Of several versions of a crate, all features that any of them is asked for."""
+    """The features requested of each crate, merged over its versions."""
     out: dict[str, tuple[frozenset[str], bool]] = {}
     for crate in crates:
         features, complete = out.get(crate.package.name, (frozenset(), True))
@@ -281,7 +281,7 @@ def _asked(crates: Iterable[Crate]) -> Asked:
 
 
 def _switched_on(rule: Mapping[str, Any], asked: Asked) -> bool | None:
-    """Whether a feature of a rule `[[optional]]` is asked for; None where others may ask too."""
+    """Whether a feature of a rule `[[optional]]` is requested; None if others may request it."""
     none: tuple[frozenset[str], bool] = (frozenset(), True)
     pairs = [(asked.get(name, none), frozenset(features)) for name, features in rule["asked"].items()]
     hits = frozenset().union(*(features & wanted for (features, _), wanted in pairs))
@@ -326,9 +326,9 @@ def _need(
     why = f"{verb} {' and '.join(item.name for item in wanted)}"
     elsewhere = tuple(dict.fromkeys(name for item in usable for name in item.elsewhere))
     if elsewhere:
-        why += f", which only {' and '.join(elsewhere)} have"
+        why += f", available only in {' and '.join(elsewhere)}"
     if len(usable) < len(wanted):
-        why += f", which Debian does not have for {target}: use the crate's vendored or bundled feature"
+        why += f", not available in Debian for {target}: use the crate's vendored or bundled feature"
     if len(crate.via) > 1:
         why += f", through {', '.join(crate.via[1:])}"
     build = tuple(dict.fromkeys(name for item in usable for name in item.build))
@@ -337,5 +337,5 @@ def _need(
 
 
 def _fits(version: str, conditions: str) -> bool:
-    """Whether a version fulfils all of `>=1, <2.5`; no condition always fits. Of a pre-release, its numbers count."""
+    """Whether a version meets all of `>=1, <2.5`. No condition always fits; a pre-release counts by its numbers."""
     return not conditions or satisfies(conditions, re.split(r"[-+]", version)[0]) is True

@@ -1,7 +1,7 @@
-"""How cargo is called: each setting says at once what cargo is told and what enters the key of the deps layer.
+"""How cargo is called. Each setting gives both its argument for cargo and its input of the deps layer's key.
 
-There is one list of settings, `Options.settings`. Arguments, environment and key inputs are all read from it, so that
-a setting that reaches cargo and not the key cannot be written.
+Arguments, environment and key inputs are all read from one list, `Options.settings`, so that no setting can reach
+cargo without being part of the key.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Options:
     env: tuple[tuple[str, str], ...] = ()
 
     def settings(self) -> Iterator[Setting]:
-        """Every setting that is not as cargo has it by default."""
+        """Every setting that differs from cargo's default."""
         yield Setting("option profile", self.profile, ("--profile", self.profile))
         if self.all_features:
             yield Setting("option all-features", "yes", ("--all-features",))
@@ -60,11 +60,11 @@ class Options:
             yield Setting(f"env {name}", shown(name, value), variable=(name, value))
 
     def key_inputs(self) -> dict[str, str]:
-        """The inputs of the deps layer's key that tell how cargo is called."""
+        """The inputs of the deps layer's key for how cargo is called."""
         return {setting.name: setting.text for setting in self.settings()}
 
     def arguments(self, packages: Collection[str], bins: Collection[str] = ()) -> str:
-        """Arguments for `cargo build`, quoted for a shell. `packages`: as `-p` takes them; `bins`: names of binaries.
+        """Arguments for `cargo build`, quoted for a shell. `packages`: as `-p` accepts them; `bins`: names.
 
         Packages are keyed by the deps layer's input `selection`, binaries by the app layer's `binaries`.
         """
@@ -85,7 +85,7 @@ class Options:
 
 
 def shown(name: str, value: str) -> str:
-    """The value of a variable as a key shows it: what may be secret is a digest."""
+    """The value of a variable as a key input shows it: a digest if it may be secret."""
     if _PLAIN.search(name) and not secret_looking(name):
         return value
     return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:16]

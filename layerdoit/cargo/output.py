@@ -1,4 +1,4 @@
-"""Cargo's and rustc's lines while they work: how far the build is, and what of a failing build is worth showing."""
+"""Read cargo's and rustc's output: the progress of a build, and the lines of a failure worth showing."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _LAST = 40
 
 
 class Progress(NamedTuple):
-    """What cargo works on. `counted`: the kind of thing that is counted, `crate`; '' for a step without a number."""
+    """What cargo is working on. `counted`: what is counted, `crate`; '' for a step without a number."""
 
     counted: str
     name: str
 
 
 def progress(line: str) -> Progress | None:
-    """What a line tells of cargo's progress; None for everything else, such as a warning or a program's output."""
+    """Read cargo's progress from a line; None for other lines, such as warnings or a program's output."""
     if unit := _UNIT.match(line):
         return Progress("crate", unit[1])
     return Progress("", line.strip()) if _STEP.match(line) else None
 
 
 def compiled(text: str) -> list[str]:
-    """`NAME vVERSION` of every crate that cargo said it compiled, in its own output or in docker's plain progress."""
+    """`NAME vVERSION` of every crate that cargo compiled, from its output or docker's plain progress."""
     return _COMPILED.findall(text)
 
 
 def relevant(lines: Sequence[str]) -> list[str]:
-    """The compiler's errors in full, from the first of them on; without one, the last lines."""
+    """Everything from the compiler's first error on; if there is none, the last lines."""
     first = next((index for index, line in enumerate(lines) if line.startswith(_ERROR)), None)
     shown = lines[-_LAST:] if first is None else lines[first:]
     return [line for line in shown if not line.lstrip().startswith(_NOISE)]

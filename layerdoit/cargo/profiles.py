@@ -1,4 +1,4 @@
-"""cargo profiles: which one stands on which."""
+"""Which cargo profile inherits from which."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BUILT_IN: Final = {"test": "dev", "bench": "release"}
 
 
 def chain(ws: Workspace, profile: str) -> list[str]:
-    """A profile and those it inherits from, itself first. The manifest speaks before cargo's configuration."""
+    """A profile and those it inherits from, itself first. The manifest takes precedence over cargo's configuration."""
     tables = [table for ws_table in (ws.manifest, ws.config) if isinstance(table := ws_table.get("profile"), dict)]
     found: list[str] = []
     name: str | None = "dev" if profile == "debug" else profile

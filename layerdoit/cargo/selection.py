@@ -1,4 +1,4 @@
-"""Which packages and binaries are built, and what cargo calls them."""
+"""Which packages and binaries are built, and their names for cargo."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HELPERS = frozenset(("xtask",))
 
 @dataclass(frozen=True)
 class Selection:
-    """The chosen packages (keys of `Workspace.packages`) and (package, binary) pairs, both sorted."""
+    """The selected packages (keys of `Workspace.packages`) and (package, binary) pairs, both sorted."""
 
     packages: tuple[str, ...]
     bins: tuple[tuple[str, str], ...]
@@ -30,7 +30,7 @@ class Selection:
 def select(
     ws: Workspace, packages: Sequence[str] = (), bins: Sequence[str] = (), build: Options | None = None
 ) -> Selection:
-    """Choose what to build: what is named, else every default member that has a binary (`xtask` left out)."""
+    """Select what to build: what is named, or else every default member with a binary, except `xtask`."""
     options = build or Options()
     members = {key: package for key, package in ws.packages.items() if package.member}
     for name in packages:
@@ -53,7 +53,7 @@ def select(
 
 
 def package_ids(ws: Workspace, lock: Lock, selection: Selection, *, stubbed: Collection[str] | None) -> list[str]:
-    """The chosen packages as `-p` takes them: by name, and version where an external crate is called the same.
+    """The selected packages in the form that `-p` accepts: name, and version if an external crate has the same name.
 
     `stubbed`: None for the workspace itself; for a workspace of stubs, the folders of the packages that are real there.
     """
@@ -85,7 +85,7 @@ def _unknown(what: str, name: str, valid: Iterable[str], ws: Workspace) -> Works
 def _owner(
     ws: Workspace, name: str, pool: list[str], members: dict[str, Package], *, restricted: bool
 ) -> tuple[str, str]:
-    """The package that a binary belongs to: one of `pool`, else, unless packages were named, any member."""
+    """The package of a binary: one of `pool`, or any member unless packages were named."""
     owners = [key for key in pool if name in members[key].bins]
     if not owners and not restricted:
         owners = [key for key, package in members.items() if name in package.bins]
@@ -99,7 +99,7 @@ def _owner(
 
 
 def _enabled(package: Package, name: str, options: Options) -> bool:
-    """Would cargo build this binary, or skip it because of its `required-features`?"""
+    """Whether cargo builds this binary and does not skip it because of its `required-features`."""
     required = package.required_features.get(name, ())
     if options.all_features or not required:
         return True

@@ -1,4 +1,4 @@
-"""Does a locked version satisfy a requirement of a manifest? As cargo decides: caret unless said otherwise."""
+"""Whether a locked version satisfies a manifest's requirement, as cargo decides: caret by default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WILD = frozenset("*xX")
 
 
 def satisfies(requirement: str, version: str) -> bool | None:
-    """Whether cargo would take `version` for `requirement`; None where that is not decided here (pre-releases)."""
+    """Whether cargo would accept `version` for `requirement`; None if not decided here (pre-releases)."""
     found = _VERSION.fullmatch(version)
     if found is None or found[4]:
         return None
@@ -44,7 +44,7 @@ def _fits(operator: str, numbers: list[int], have: Triple) -> bool:
 
 
 def _span(numbers: list[int]) -> tuple[Triple, Triple]:
-    """The first version that the numbers mean, and the first after them: 1.2 means 1.2.0 up to 1.3.0."""
+    """The range that the numbers stand for: its first version and the first after it. 1.2: from 1.2.0 to 1.3.0."""
     low = (*numbers, 0, 0, 0)[:3]
     if not numbers:
         return (0, 0, 0), (2**63, 0, 0)
@@ -54,7 +54,7 @@ def _span(numbers: list[int]) -> tuple[Triple, Triple]:
 
 
 def _caret(numbers: list[int]) -> Triple:
-    """The first version that is not compatible: one more in the leftmost number that is not zero."""
+    """The first incompatible version: the leftmost nonzero number plus one."""
     for index, number in enumerate(numbers):
         if number:
             return _span(numbers[: index + 1])[1]

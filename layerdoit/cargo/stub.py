@@ -47,7 +47,7 @@ def make(ws: Workspace, lock: Lock, selection: Selection, reached: Closure | Non
 
 
 def copies(ws: Workspace, reached: Closure) -> tuple[tuple[str, str], ...]:
-    """What has to be real in the stub workspace."""
+    """The files and folders that have to be real in the stub workspace."""
     sources = {ws.packages[key].dir for key in reached.real} | set(cargo_config.referenced(ws.config, ws.root))
     for key in reached.real:
         home = ws.packages[key].workspace_dir
@@ -57,14 +57,14 @@ def copies(ws: Workspace, reached: Closure) -> tuple[tuple[str, str], ...]:
 
 
 def local_profile_spec(ws: Workspace, lock: Lock, spec: str) -> bool:
-    """Does `[profile.x.package.<spec>]` mean local packages only?"""
+    """Whether `[profile.x.package.<spec>]` applies to local packages only."""
     name = spec.rpartition("#")[2].partition("@")[0].partition(":")[0]
     named = {package.name for package in ws.packages.values()}
     return name in named and all(entry.source is None for entry in lock.by_name.get(name, ()))
 
 
 def profiles(ws: Workspace, lock: Lock, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """Profiles without the overrides for local packages, which compile nothing external."""
+    """Profiles without the overrides for local packages, which do not affect external crates."""
     out: dict[str, Any] = {}
     for name, table in tables.items():
         out[name] = dict(table)
@@ -107,7 +107,7 @@ class _Maker:
         return Stub({self.ws.context_path(path): files[path] for path in sorted(files)}, self.copies)
 
     def _place(self, key: str) -> str:
-        """Where a package lies in the stub workspace, relative to its root."""
+        """The folder of a package in the stub workspace, relative to its root."""
         package = self.ws.packages[key]
         return package.dir if key in self.real or package.dir == "." else f"{FOLDER}/{key}"
 
@@ -152,7 +152,7 @@ class _Maker:
         return table
 
     def _kept_out(self, key: str) -> bool:
-        """A local package that is no member here has to be excluded there, or cargo would make it one."""
+        """Whether a local package must be excluded: cargo would otherwise make this non-member a member."""
         package = self.ws.packages[key]
         if package.member or key not in self.real:
             return not package.member
@@ -161,7 +161,7 @@ class _Maker:
         return not beyond(package.dir) and (table is None or is_excluded(table, package.dir))
 
     def _patches(self, table: Mapping[str, Any]) -> dict[str, Any]:
-        """A table of dependencies written in the root, its local paths redirected; unknown folders drop out."""
+        """The root's table of patches with its local paths redirected; unknown folders are dropped."""
         out: dict[str, Any] = {}
         for name, spec in table.items():
             if isinstance(spec, dict) and "path" in spec:
@@ -181,7 +181,7 @@ class _Maker:
         return config
 
     def _manifest(self, key: str, package: Package, sources: str) -> dict[str, Any]:
-        """The stub manifest of a package whose empty sources lie in `sources`, seen from the manifest."""
+        """The stub manifest of a package. `sources`: the folder of its empty sources, relative to the manifest."""
         raw = package.manifest
         section = raw.get("package") or raw.get("project") or {}
         masked = (package.name, package.version) in self.masked
@@ -220,7 +220,7 @@ class _Maker:
         return {**spec, "path": self._path(dependency.path, place)}
 
     def _real_root(self, package: Package) -> dict[str, Any]:
-        """The root package's own manifest when external crates are compiled against it: only its paths change."""
+        """The root package's own manifest, with changed paths, for when external crates depend on it."""
         dropped = {"workspace", "profile", "patch", "replace", "target", *_SECTIONS.values()}
         dropped |= {name.replace("-", "_") for name in _SECTIONS.values()}
         out = {name: value for name, value in package.manifest.items() if name not in dropped}
@@ -228,7 +228,7 @@ class _Maker:
 
 
 def _library_table(package: Package, path: str) -> dict[str, Any]:
-    """`crate-type` stays: with LTO it decides whether dependencies contain object code, bitcode or both."""
+    """Keep `crate-type`: with LTO it decides whether dependencies contain object code, bitcode or both."""
     if package.proc_macro:
         return {"path": path, "proc-macro": True}
     return {"path": path, **({"crate-type": list(package.crate_types)} if package.crate_types else {})}

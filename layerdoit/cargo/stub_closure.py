@@ -1,4 +1,4 @@
-"""What the chosen packages reach: local packages, locked external ones, and local ones that must not be stubbed.
+"""What the selected packages depend on: local packages, locked external ones, and local ones that must be real.
 
 closure(ws, lock, selection) -> Closure(local, external, real)
 """
@@ -24,7 +24,7 @@ class Closure:
     external: tuple[LockPackage, ...]
     real: frozenset[str]
     roots: frozenset[str]
-    """Packages whose dev-dependencies count: with resolver 1 they unify features with everything else."""
+    """Packages whose dev-dependencies count: resolver 1 unifies their features with all others."""
 
 
 def closure(ws: Workspace, lock: Lock, selection: Selection) -> Closure:
@@ -66,7 +66,7 @@ class _Walk:
         return self.keys.get((entry.name, entry.version), entry.name)
 
     def _references(self, references: tuple[str, ...]) -> None:
-        """What an external package refers to; a local package there is compiled into it, so it must be real."""
+        """Follow an external package's dependencies; a local one is compiled into it, so it must be real."""
         for reference in references:
             found = self.lock.find(reference)
             if found is not None:

@@ -1,4 +1,4 @@
-"""Which release of Debian or Ubuntu an image is of, as its name tells.
+"""Tell an image's Debian or Ubuntu release from its name.
 
 of_image("ubuntu:24.04") -> "noble"     # None where the name does not tell
 """
@@ -19,7 +19,7 @@ _RELEASES = {
     },
 }  # fmt: skip
 UBUNTU = {name: release for release, name in _RELEASES["ubuntu"].items()}
-"""Ubuntu's suites, and their releases."""
+"""Ubuntu's suites and their releases."""
 # Which suite a rust image without one in its tag is of: (first release, suite). 1.89 was published on both.
 _RUST = ((90, "trixie"), (71, "bookworm"), (55, "bullseye"))
 _RUST_BOTH = 89
@@ -36,7 +36,7 @@ def parts(reference: str) -> tuple[str, str, str]:
 
 
 def of_image(reference: str) -> str | None:
-    """The suite of an image; None for other systems, and for what the name does not tell."""
+    """The suite of an image; None for other systems and if the name does not tell."""
     _, last, tag = parts(reference)
     if "alpine" in tag or "alpine" in last:
         return None

@@ -1,4 +1,4 @@
-"""The line of a setting in a TOML file, which tomllib does not tell."""
+"""Find the line of a setting in a TOML file; tomllib does not report lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _parts(dotted: str) -> tuple[str, ...]:
 
 
 def line_of(text: str, path: Sequence[str]) -> int | None:
-    """The line of the setting at `path`, or of the innermost table around it; None where neither is found."""
+    """The line of the setting at `path`, or of the innermost table around it; None if neither is found."""
     wanted = tuple(path)
     table: tuple[str, ...] = ()
     best, depth = None, 0
@@ -32,6 +32,6 @@ def line_of(text: str, path: Sequence[str]) -> int | None:
 
 
 def where(file: str, text: str, path: Sequence[str]) -> str:
-    """`file:line` of a setting, `file` alone where the line is not found."""
+    """`file:line` of a setting, or `file` alone if the line is not found."""
     line = line_of(text, path)
     return file if line is None else f"{file}:{line}"

@@ -1,4 +1,4 @@
-"""Which Rust toolchain the workspace asks for: named once, in configuration, a toolchain file or by the host."""
+"""The Rust toolchain of the workspace, from the configuration, a toolchain file or the host's rustc."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Run = Callable[[list[str], Path], str]
 _EXACT = re.compile(r"\d+\.\d+(?:\.\d+)?(?:-beta(?:\.\d+)?)?$|(?:nightly|beta|stable)-\d{4}-\d{2}-\d{2}$")
 _HOST = re.compile(r"-((?:x86_64|aarch64|i[3-6]86|arm\w*|riscv64\w*|powerpc\w*|s390x|loongarch64|mips\w*)-[\w-]+)$")
 FILES: Final = ("rust-toolchain", "rust-toolchain.toml")
-"""rustup prefers the older name where both exist."""
+"""rustup prefers the older name if both exist."""
 _HINT = 'write a rust-toolchain.toml with [toolchain] channel = "<version>", or set `toolchain:` in layerdoit.yaml'
 
 
@@ -40,7 +40,7 @@ class Toolchain:
 
     @property
     def identity(self) -> str:
-        """What goes into keys: the same for two machines that compile with the same compiler."""
+        """The key input: equal on two machines that compile with the same compiler."""
         return self.channel if is_exact(self.channel) else self.release or self.channel
 
 
@@ -55,7 +55,7 @@ def _default_run(argv: list[str], cwd: Path) -> str:
 
 
 def detect(root: Path, override: str | None, state_dir: Path, *, run: Run | None = None) -> Toolchain:
-    """The toolchain for the workspace: configuration, toolchain file, host's rustc. A known answer spawns nothing."""
+    """The toolchain of the workspace: configuration, toolchain file, host's rustc. A cached answer needs no process."""
     named = asked_for(root, override)
     if is_exact(named.channel) and not named.path:
         host = host_triple()
@@ -63,7 +63,9 @@ def detect(root: Path, override: str | None, state_dir: Path, *, run: Run | None
         return Toolchain(named.channel, release, None, host, named.source, named.targets, named.components)
     rustc = shutil.which("rustc") if not named.path else str(Path(named.path) / "bin/rustc")
     if rustc is None or not os.path.exists(rustc):
-        raise WorkspaceError("the Rust toolchain is not known: no version is named and no rustc is found", hint=_HINT)
+        raise WorkspaceError(
+            "the Rust toolchain is unknown: no version is named, and rustc is not installed", hint=_HINT
+        )
     argv = _question(rustc, named.channel)
     key = _cache_key(root, rustc, argv)
     cache = state_dir / "toolchain"
@@ -75,7 +77,7 @@ def detect(root: Path, override: str | None, state_dir: Path, *, run: Run | None
 
 
 def installed(toolchain: Toolchain, root: Path, *, run: Run | None = None) -> Path | None:
-    """Where this machine has the toolchain, None when it has not. Only a bootstrap needs to know: this starts rustc."""
+    """Where the toolchain is installed on this machine, or None. Starts rustc; only a bootstrap needs it."""
     if toolchain.sysroot is not None:
         return toolchain.sysroot
     rustc = shutil.which("rustc")
@@ -90,7 +92,7 @@ def installed(toolchain: Toolchain, root: Path, *, run: Run | None = None) -> Pa
 
 @dataclass(frozen=True)
 class Named:
-    """What the configuration or a toolchain file asks for, before any compiler was asked."""
+    """What the configuration or a toolchain file names; no compiler was asked yet."""
 
     channel: str  # "" where nothing names one
     source: str
@@ -100,7 +102,7 @@ class Named:
 
 
 def asked_for(root: Path, override: str | None = None) -> Named:
-    """What is asked for in a folder; starts nothing. WorkspaceError where the toolchain file is broken."""
+    """The toolchain named for a folder; starts no process. WorkspaceError if the toolchain file is broken."""
     file = nearest_file(root.resolve())
     in_file = _read_file(file) if file else Named("", "the host's rustc")
     if override:
@@ -110,7 +112,7 @@ def asked_for(root: Path, override: str | None = None) -> Named:
 
 
 def nearest_file(root: Path) -> Path | None:
-    """The file that names the toolchain of a folder: its own, or the nearest one above."""
+    """The toolchain file of a folder: its own, or that of the nearest parent."""
     return next((file for folder in (root, *root.parents) if (file := _toolchain_file(folder))), None)
 
 
@@ -151,7 +153,7 @@ def _release_of(channel: str) -> str | None:
 
 
 def _question(rustc: str, channel: str) -> list[str]:
-    """Through rustup the channel is named, so that RUSTUP_TOOLCHAIN or an override cannot answer for it."""
+    """The command that asks for the version. It names rustup's channel, which overrules RUSTUP_TOOLCHAIN."""
     named = [f"+{channel}"] if channel and _is_proxy(rustc) else []
     # Asking must not download a toolchain.
     return ["env", "RUSTUP_AUTO_INSTALL=0", rustc, *named]
@@ -165,7 +167,7 @@ def _is_proxy(rustc: str) -> bool:
 
 
 def _cache_key(root: Path, rustc: str, argv: list[str]) -> str:
-    """Everything that can change the answer: an update replaces a toolchain's rustc and its update hash."""
+    """A digest of all that can change the answer; an update replaces a toolchain's rustc and its update hash."""
     home = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
     toolchains, hashes = home / "toolchains", home / "update-hashes"
     looked_at = [Path(rustc), home / "settings.toml", toolchains, hashes]
@@ -191,10 +193,10 @@ def _ask(argv: list[str], root: Path, run: Run) -> dict[str, str]:
     try:
         version, sysroot = run([*argv, "-vV"], root), run([*argv, "--print", "sysroot"], root)
     except ProcessError as error:
-        raise WorkspaceError(f"the host's rustc does not tell its version: {error.what}", hint=_HINT) from error
+        raise WorkspaceError(f"the host's rustc does not report its version: {error.what}", hint=_HINT) from error
     told = dict(line.split(": ", 1) for line in version.splitlines() if ": " in line)
     if "release" not in told or "host" not in told:
-        raise WorkspaceError("the host's rustc does not tell its version", where=argv[2], hint=_HINT)
+        raise WorkspaceError("the host's rustc does not report its version", where=argv[2], hint=_HINT)
     return {**told, "sysroot": sysroot.strip()}
 
 
@@ -205,7 +207,7 @@ def _from_answers(named: Named, answers: dict[str, str]) -> Toolchain:
     fits = not wanted[:1].isdigit() or version == wanted or version.startswith(f"{wanted}.") or release == wanted
     moving = {"stable": "", "beta": "beta", "nightly": "nightly"}.get(wanted)
     if not named.path and (not fits or (moving is not None and stage.partition(".")[0] != moving)):
-        raise WorkspaceError(f"toolchain {wanted} is asked for, but the host's rustc is {release}", hint=_HINT)
+        raise WorkspaceError(f"toolchain {wanted} is needed, but the host's rustc is {release}", hint=_HINT)
     full = f"{release} {answers['commit-date']}" if stage and "commit-date" in answers else release
     channel = wanted or (stage.partition(".")[0] if stage else release)
     sysroot, host = Path(answers["sysroot"]), answers["host"]

@@ -36,7 +36,7 @@ def explain(failed: StepFailed, config: Config, stale_lock: Callable[[], Layerdo
     `stale_lock`: what Cargo.lock lacks of the manifests; asked where cargo says that it lacks something.
     """
     if failed.code == Exit.RESEND:
-        return ContextDiffers(f"{failed.layer}: the sources changed on their way to the build")
+        return ContextDiffers(f"{failed.layer}: the sources changed while they were sent to the build")
     if failed.code == Exit.RUNTIME_MISMATCH:
         return _runtime_mismatch(failed)
     if failed.code == Exit.NO_BINARY:
@@ -72,7 +72,7 @@ def _not_built(failed: StepFailed, what: str, hint: str | None = None, *, where:
 
 def _no_binary(failed: StepFailed) -> NotBuilt:
     names = [note.binary for note in every(NoBinary, failed.notes)]
-    hint = "name under bins: in layerdoit.yaml only binaries that cargo makes, as files of that very name"
+    hint = "list under bins: in layerdoit.yaml only binaries that cargo makes under exactly that name"
     return _not_built(failed, f": cargo made no binary {_listed(names)}", hint)
 
 

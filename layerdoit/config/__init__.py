@@ -60,7 +60,7 @@ FILE = "layerdoit.yaml"
 
 
 class Variable(NamedTuple):
-    """A `NAME=value` of doit's command line; `path` is the setting it stands in for."""
+    """A `NAME=value` of doit's command line; `path` is the setting that it overrides."""
 
     name: str
     path: str | None
@@ -76,23 +76,23 @@ def _standing_in(name: str, path: str, doc: str) -> Variable:
 
 
 VARIABLES = (
-    Variable("CONFIG", None, text("a path"), "A file of the same form as layerdoit.yaml, laid over it."),
-    Variable("YES", None, boolean(), "Answer every question with yes."),
+    Variable("CONFIG", None, text("a path"), "A second file like layerdoit.yaml, whose settings override it."),
+    Variable("YES", None, boolean(), "Answer yes to every question."),
     _standing_in("PROFILE", "profile", "Cargo profile."),
     _standing_in("TARGET", "target", "Target triple."),
-    _standing_in("FEATURES", "features", "Features to switch on, separated by commas."),
-    _standing_in("TOOLCHAIN", "toolchain", "Rust toolchain, in place of what rust-toolchain.toml names."),
+    _standing_in("FEATURES", "features", "Features to enable, separated by commas."),
+    _standing_in("TOOLCHAIN", "toolchain", "Rust toolchain; overrides rust-toolchain.toml."),
     _standing_in("BUILDER", "builder", "buildx builder to build on."),
     _standing_in("REGISTRY", "registry.repository", "Repository that keyed layers are pulled from and pushed to."),
     _standing_in("ON_MISSING", "base.on_missing", "`pull,build`, `pull`, `build` or `fail`."),
-    _standing_in("PORT", "deploy.port", "Port that the service listens on, in the container."),
-    _standing_in("PUBLISH", "deploy.publish", "Port on this machine; 0: a free one."),
+    _standing_in("PORT", "deploy.port", "Port that the service listens on inside the container."),
+    _standing_in("PUBLISH", "deploy.publish", "Port on this machine; 0 picks a free one."),
 )
 SWITCHES = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
 
 
 def check_variables(given: Iterable[str], extra_known: Collection[str] = ()) -> None:
-    """Refuse a variable that nobody reads: a misspelt `PROFLIE=release` would build the wrong thing."""
+    """Reject a variable that nothing reads: a misspelt `PROFLIE=release` would build the wrong thing."""
     valid = [*(variable.name for variable in VARIABLES), *extra_known]
     for name in given:
         if name not in valid:
@@ -100,7 +100,7 @@ def check_variables(given: Iterable[str], extra_known: Collection[str] = ()) -> 
 
 
 def variable_value(name: str, written: str) -> Any:
-    """A variable's typed value; a ConfigError that lists what is valid if it is none."""
+    """A variable's typed value. Raises a ConfigError that lists the valid values."""
     variable = next(variable for variable in VARIABLES if variable.name == name)
     return reading.value(
         variable.kind, _variable_node(variable.kind, written), variable.path or name, f"{name}={written}"
@@ -113,7 +113,7 @@ def confirmed(variables: Mapping[str, str]) -> bool:
 
 
 def _variable_node(kind: Kind, written: str) -> Node:
-    """What YAML would make of a variable's text, without YAML."""
+    """Parse a variable's text as YAML would, without loading YAML."""
     if kind.many and written != "fail":
         parts = [part.strip() for part in written.split(",")] if written.strip() else []
         return Node(0, tuple(Node(0, part, part) for part in parts), written)
@@ -132,11 +132,11 @@ def _variable_node(kind: Kind, written: str) -> Node:
 def load(
     root: Path, *, overlay: Path | None = None, variables: Mapping[str, str], cache: reading.Cache | None = None
 ) -> Config:
-    """layerdoit.yaml of `root`, the overlay (`CONFIG=path`) over it, the variables over both. No file is fine."""
+    """Read layerdoit.yaml, which may be missing; the overlay (`CONFIG=path`) overrides it, variables override both."""
     if overlay is not None and not overlay.is_file():
         raise ConfigError(
-            f'CONFIG names "{overlay}", which is no file',
-            hint="usage: doit cycle_fast CONFIG=path/to/overrides.yaml, a file of the same form as layerdoit.yaml",
+            f'CONFIG: there is no file "{overlay}"',
+            hint="name a file with the same keys as layerdoit.yaml: doit cycle_fast CONFIG=path/to/overrides.yaml",
         )
     where: dict[str, str] = {}
     given: list[Mapping[str, Any]] = []
@@ -153,12 +153,12 @@ def load(
 
 
 def files(root: Path, overlay: Path | None) -> tuple[Path, ...]:
-    """The configuration files that are there, the one that is laid over the other last."""
+    """The configuration files that exist; the overlay comes last."""
     return tuple(path for path in (root / FILE, overlay) if path is not None and path.is_file())
 
 
 def laid_over(given: Iterable[Mapping[str, Any]], variables: Mapping[str, str]) -> dict[str, Any]:
-    """The settings of files, each laid over those before it, and the variables over all."""
+    """Merge settings: each file overrides those before it, variables override all."""
     values: dict[str, Any] = {}
     for one in given:
         values = reading.merged(values, one)
@@ -171,15 +171,15 @@ def laid_over(given: Iterable[Mapping[str, Any]], variables: Mapping[str, str]) 
 
 
 def _standing_for(variables: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The variables that are given and stand in for a setting, each with that setting's path."""
+    """The given variables that override a setting, each with that setting's path."""
     return [(one.name, one.path) for one in VARIABLES if one.path is not None and one.name in variables]
 
 
 def _cross_check(config: Config, root: Path) -> None:
-    """What one setting alone cannot know."""
+    """Check settings against each other and against the files of the project."""
     if config.registry.push and config.registry.repository is None:
         raise ConfigError(
-            "registry.push names layers, but registry.repository says nowhere to push them",
+            "registry.push names layers, but registry.repository is not set",
             where=config.where.get("registry.push"),
             hint="set registry.repository, or give REGISTRY=<repository>",
         )
@@ -195,12 +195,12 @@ def _cross_check(config: Config, root: Path) -> None:
             raise ConfigError(
                 f'dockerfiles.{layer}: there is no file "{path}"',
                 where=config.where.get(f"dockerfiles.{layer}"),
-                hint="give its path relative to the project's root",
+                hint="give a path relative to the project's root",
             )
 
 
 def check_choices(config: Config, path: str, given: Iterable[str], valid: Collection[str]) -> None:
-    """For callers that know what a setting may name (profiles, binaries): refuse the rest, with its file and line."""
+    """Reject values that are not in `valid` (profiles, binaries), with file and line."""
     known = sorted(valid)
     for word in given:
         if word not in valid:

@@ -1,7 +1,7 @@
-"""The JSON schema of layerdoit.yaml, for editors: made from the table that the program itself reads.
+"""The JSON schema of layerdoit.yaml, for editors, made from the table that the program itself reads.
 
-It completes and describes every key. What it accepts, the program may still refuse with a better message; what the
-program accepts, it accepts.
+Editors complete and describe every key with it. It accepts whatever the program accepts, and a little more: the
+program's own messages are better.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from layerdoit.config import Config, reading
 
 def schema() -> dict[str, Any]:
     """The schema of the whole file."""
-    top = _section(Config, "Settings of a Rust project for layerdoit.")
+    top = _section(Config, "layerdoit's settings for a Rust project.")
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "layerdoit.yaml", **top}
 
 

@@ -1,4 +1,4 @@
-"""The kinds of value a setting can have: each turns one YAML node into a typed value, or says what is wrong with it."""
+"""The kinds of value that settings have. Each turns a YAML node into a typed value, or says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Scalar = str | int | float | bool | None
 
 
 class Node(NamedTuple):
-    """A YAML value and the line of its key. `text` is a scalar as it was written: `1.80` is a toolchain, not 1.8."""
+    """A YAML value and the line of its key. `text` is the scalar as written: `1.80` is a toolchain, not 1.8."""
 
     line: int
     value: Scalar | tuple[Node, ...] | Mapping[str, Node]
@@ -23,7 +23,7 @@ class Node(NamedTuple):
 
 
 class Invalid(Exception):
-    """A value is not of its kind. `inside` is where within the value (`[1]`, `.RUSTFLAGS`)."""
+    """A value of the wrong kind. `inside`: where within the value (`[1]`, `.RUSTFLAGS`)."""
 
     def __init__(self, node: Node, problem: str, *, inside: str = "", hint: str | None = None) -> None:
         super().__init__(problem)
@@ -47,12 +47,12 @@ class Kind(NamedTuple):
 
 
 def described(node: Node) -> str:
-    """A value in the words of an error message."""
+    """What error messages call a value."""
     value = node.value
     if value is None:
         return "nothing"
     if isinstance(value, bool):
-        return f"the switch {node.text}"
+        return f"the boolean {node.text}"
     if isinstance(value, int | float):
         return f"the number {node.text}"
     if isinstance(value, str):
@@ -67,7 +67,7 @@ def wrong(node: Node, expected: str, *, hint: str | None = None) -> Invalid:
 def text(
     expected: str = "text", pattern: str | None = None, *, switches: bool = False, hint: str | None = None
 ) -> Kind:
-    """Text that matches `pattern` as a whole. Numbers count, as written; with `switches` so do `true` and `no`."""
+    """Text that matches all of `pattern`. Numbers are accepted as written; with `switches`, so are `true` and `no`."""
 
     def parse(node: Node) -> str:
         value = node.value
@@ -114,7 +114,7 @@ def seconds(low: float) -> Kind:
 
 
 def span() -> Kind:
-    """A span of time with its unit, in seconds."""
+    """A duration with its unit, in seconds."""
 
     def parse(node: Node) -> float:
         found = units.seconds_of(node.text if node.text != "0" else "0s")
@@ -156,7 +156,7 @@ def optional(kind: Kind) -> Kind:
 
 
 def many(kind: Kind, plural: str, *, unique: bool = True, at_least: int = 0) -> Kind:
-    """A list. `unique` refuses an item given twice."""
+    """A list. `unique` rejects duplicate items."""
     expected = f"a list of {plural}"
 
     def parse(node: Node) -> tuple[Any, ...]:
@@ -172,7 +172,7 @@ def many(kind: Kind, plural: str, *, unique: bool = True, at_least: int = 0) -> 
                 raise Invalid(item, f"{described(item)} is listed twice", inside=f"[{index}]")
             items.append(parsed)
         if len(items) < at_least:
-            raise Invalid(node, f"expected {expected} with at least {at_least}, got an empty one")
+            raise Invalid(node, f"expected {expected} with at least {at_least}, got an empty list")
         return tuple(items)
 
     listed = {"type": "array", "items": kind.json, "uniqueItems": unique, "minItems": at_least}
@@ -180,7 +180,7 @@ def many(kind: Kind, plural: str, *, unique: bool = True, at_least: int = 0) -> 
 
 
 def table(key: Kind, value: Kind, expected: str) -> Kind:
-    """A mapping; `key` sees the key as a text node."""
+    """A mapping; `key` checks each key, as a text node."""
 
     def parse(node: Node) -> dict[str, Any]:
         if node.value is None:
@@ -202,7 +202,7 @@ def table(key: Kind, value: Kind, expected: str) -> Kind:
 class Settings:
     """Base of the sections: frozen, compared and shown by field.
 
-    It does once what `@dataclass(frozen=True)` generates and compiles for each class: 8 ms of every no-op.
+    It replaces what `@dataclass(frozen=True)` generates and compiles for each class, which costs a no-op 8 ms.
     """
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
@@ -244,7 +244,7 @@ def settings_class(cls: type[T]) -> type[T]:
 
 
 def setting(kind: Kind, default: T, doc: str) -> T:
-    """A dataclass field that carries its kind and its line of documentation."""
+    """A dataclass field with its kind and its line of documentation."""
     metadata = {"kind": kind, "doc": doc}
     field: T
     if isinstance(default, dict):
@@ -255,13 +255,13 @@ def setting(kind: Kind, default: T, doc: str) -> T:
 
 
 def section(kind: type[T], doc: str) -> T:
-    """A dataclass field that is a section of its own."""
+    """A dataclass field that holds a nested section."""
     field: T = dataclasses.field(default_factory=kind, metadata={"section": kind, "doc": doc})
     return field
 
 
 def repository_name(name: str) -> str:
-    """Any folder or package name as one component of a Docker repository name, the same on every machine."""
+    """Turn a folder or package name into a component of a Docker repository name, the same on every machine."""
     import unicodedata
 
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()

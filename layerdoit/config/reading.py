@@ -1,6 +1,6 @@
-"""Configuration files to checked values: YAML with line numbers, validation by the table. Writes nothing.
+"""Read configuration files into checked values: YAML with line numbers, validated by the table. Writes nothing.
 
-The table is the metadata of dataclass fields (`kinds.setting`); this module knows no setting by name.
+The table is the metadata of dataclass fields (`kinds.setting`); no setting is named in this module.
 PyYAML costs 10-20 ms to import, so a file whose content was parsed before comes from the caller's cache.
 """
 
@@ -24,7 +24,7 @@ PLAIN_TAGS = ("null", "bool", "int", "float", "str")
 
 
 class Checked(NamedTuple):
-    """Values by name, nested as the sections are, and the file:line that each dotted name was given at."""
+    """Values by name, nested like the sections, and the file:line where each dotted name was given."""
 
     values: dict[str, Any]
     where: dict[str, str]
@@ -34,7 +34,7 @@ class Checked(NamedTuple):
 
 
 def parse(data: bytes, file: str) -> Node:
-    """YAML to nodes with line numbers; broken YAML is a ConfigError with its line."""
+    """Parse YAML into nodes with line numbers; broken YAML is a ConfigError with its line."""
     import yaml
 
     try:
@@ -64,7 +64,7 @@ def parse(data: bytes, file: str) -> Node:
 def _yaml_hint(source: str, mark: Any) -> str | None:
     lines = source.splitlines()
     if mark is not None and mark.line < len(lines) and "\t" in lines[mark.line]:
-        return "YAML is indented with spaces, never with tabs"
+        return "indent YAML with spaces, not tabs"
     return None
 
 
@@ -82,7 +82,7 @@ def _converted(loader: Any, node: yaml.Node, line: int, file: str, depth: int) -
     if kind == "timestamp":
         return Node(line, node.value, node.value)
     if kind not in PLAIN_TAGS:
-        raise ConfigError(f'the YAML tag "{node.tag}" is not used here', where=f"{file}:{line}", hint="leave it out")
+        raise ConfigError(f'the YAML tag "{node.tag}" is not supported', where=f"{file}:{line}", hint="remove it")
     try:
         value = loader.construct_object(node)
     except ValueError:
@@ -91,7 +91,7 @@ def _converted(loader: Any, node: yaml.Node, line: int, file: str, depth: int) -
 
 
 def _entries(loader: Any, node: yaml.MappingNode, file: str, depth: int) -> Iterator[tuple[str, Node]]:
-    """A mapping's entries: own ones first come, those of `<<` only where there is no own one."""
+    """A mapping's entries: its own first, then those of `<<` that it does not override."""
     import yaml
 
     seen: dict[str, int] = {}
@@ -105,7 +105,7 @@ def _entries(loader: Any, node: yaml.MappingNode, file: str, depth: int) -> Iter
             raise ConfigError("a key must be text", where=f"{file}:{line}")
         if key.value in seen:
             raise ConfigError(
-                f'duplicate key "{key.value}"', where=f"{file}:{line}", hint=f"line {seen[key.value]} has it already"
+                f'duplicate key "{key.value}"', where=f"{file}:{line}", hint=f"line {seen[key.value]} already has it"
             )
         seen[key.value] = line
         yield key.value, _converted(loader, value, line, file, depth + 1)
@@ -122,21 +122,23 @@ def _entries(loader: Any, node: yaml.MappingNode, file: str, depth: int) -> Iter
 
 
 class Cache(Protocol):
-    """Keeps what was parsed, as JSON values, by the digest of a file's content."""
+    """Keeps parsed files as JSON values, by the digest of their content."""
 
     def get(self, digest: str) -> Any:
-        """What was put for this digest, or None."""
+        """The value stored for a digest, or None."""
 
     def put(self, digest: str, parsed: Any) -> None:
-        """Keep it."""
+        """Store the value for a digest."""
 
 
 def read(path: Path, file: str, cache: Cache | None) -> Node:
-    """The nodes of a file; parsed only if the cache knows no file of this content."""
+    """The nodes of a file; parsed only if the cache does not know its content."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=file, hint="make it readable for you") from None
+        raise ConfigError(
+            f"cannot be read: {error.strerror}", where=file, hint="give yourself permission to read it"
+        ) from None
     if cache is None:
         return parse(data, file)
     digest = hashlib.sha256(data).hexdigest()
@@ -177,7 +179,7 @@ def _decode(raw: list[Any]) -> Node:
 
 
 def check(schema: type[Any], node: Node, file: str, prefix: str = "", root: type[Any] | None = None) -> Checked:
-    """The values that a file gives, by the schema's table. The first wrong one is a ConfigError with its line."""
+    """Check a file's values against the schema. The first wrong one is a ConfigError with its line."""
     root = root or schema
     if node.value is None:
         return Checked({}, {})
@@ -202,7 +204,7 @@ def check(schema: type[Any], node: Node, file: str, prefix: str = "", root: type
 
 
 def value(kind: Kind, node: Node, name: str, file: str) -> Any:
-    """One value of its kind; `file` without a line where `node` has none (a variable)."""
+    """Check one value. Errors name `file` without a line if `node` has none (a variable)."""
     try:
         return kind.parse(node)
     except Invalid as invalid:
@@ -213,7 +215,7 @@ def value(kind: Kind, node: Node, name: str, file: str) -> Any:
 
 
 def settings(schema: type[Any]) -> dict[str, dataclasses.Field[Any]]:
-    """The fields of a section that a file may give, in the order they are documented."""
+    """The fields of a section that a file may set, in the order of the documentation."""
     return {field.name: field for field in dataclasses.fields(schema) if field.metadata}
 
 
@@ -239,7 +241,7 @@ def flat(schema: type[Any], prefix: str = "") -> Iterator[tuple[str, dataclasses
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` over `below`: mappings entry by entry, everything else as a whole."""
+    """Merge `above` into `below`: mappings entry by entry, everything else as a whole."""
     result = dict(below)
     for name, given in above.items():
         old = result.get(name)

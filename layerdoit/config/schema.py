@@ -61,13 +61,13 @@ NO_ENV: Mapping[str, str] = {}
 
 @settings_class
 class Sources(Settings):
-    """What the build sees."""
+    """The files that builds get."""
 
     include: tuple[str, ...] = setting(
-        many(TEXT, "patterns"), NO_TEXT, "Files the build sees although git ignores them."
+        many(TEXT, "patterns"), NO_TEXT, "Files that builds get although git ignores them."
     )
     exclude: tuple[str, ...] = setting(
-        many(TEXT, "patterns"), NO_TEXT, "Files the build never sees, besides those of .gitignore and .dockerignore."
+        many(TEXT, "patterns"), NO_TEXT, "Files that builds never get, in addition to .gitignore and .dockerignore."
     )
 
 
@@ -78,25 +78,27 @@ class Base(Settings):
     builder: str = setting(
         choice("auto", "image", "bootstrap"),
         "auto",
-        "How a base image is built: from an official image, or bootstrapped without; auto: what can be reached.",
+        "`image`: build on official images; `bootstrap`: build without any; `auto`: whichever is possible.",
     )
     image: str | None = setting(
         optional(IMAGE), None, "Image to build on; default: the official Rust image of the toolchain."
     )
     runtime_image: str | None = setting(
-        optional(IMAGE), None, "Image that binaries are put on; default: slim Debian of `suite`."
+        optional(IMAGE), None, "Image that the binaries run on; default: slim Debian of `suite`."
     )
     suite: str = setting(text("a Debian suite", r"[a-z]+"), "trixie", "Debian suite of both images.")
     packages: tuple[str, ...] = setting(
-        many(DEBIAN, "Debian package names"), NO_TEXT, "Debian packages that the build needs, besides the C toolchain."
+        many(DEBIAN, "Debian package names"),
+        NO_TEXT,
+        "Debian packages that the build needs, in addition to the C toolchain.",
     )
     runtime_packages: tuple[str, ...] = setting(
-        many(DEBIAN, "Debian package names"), NO_TEXT, "Debian packages that the binaries need to run."
+        many(DEBIAN, "Debian package names"), NO_TEXT, "Debian packages that the binaries need at run time."
     )
     on_missing: tuple[str, ...] = setting(
         ON_MISSING,
         ("pull", "build"),
-        "What to do, in this order, when this machine lacks the base; `fail`: nothing, stop.",
+        "What to try, in this order, when this machine does not have the base image; `fail`: stop.",
     )
 
 
@@ -105,12 +107,12 @@ class Deps(Settings):
     """The deps layer."""
 
     delta: bool = setting(
-        boolean(), True, "Build on the nearest earlier dependency image, so that only what changed compiles."
+        boolean(), True, "Build on the nearest earlier deps image, so that only crates that changed compile."
     )
     max_chain: int = setting(
         integer("a number from 1 to 100", 1, 100),
         8,
-        "How many dependency images may stand on each other before a full cook.",
+        "How many deps images may build on one another before one is compiled from scratch.",
     )
 
 
@@ -122,13 +124,13 @@ class Image(Settings):
         optional(REPOSITORY), None, "Repository of the finished image; default: the project's name."
     )
     tags: tuple[str, ...] = setting(
-        many(TAG, "image tags"), ("latest",), "Tags of the finished image, besides the keyed one."
+        many(TAG, "image tags"), ("latest",), "Tags of the finished image, in addition to the one with its key."
     )
     entrypoint: str | None = setting(
-        optional(BINARY), None, "Binary that the image runs; default: the only one, or the one named as the project."
+        optional(BINARY), None, "Binary that the image runs; default: the only one, or the one with the project's name."
     )
     cmd: tuple[str, ...] = setting(many(TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point.")
-    env: Mapping[str, str] = setting(IMAGE_ENV, NO_ENV, "Environment in the image; not for secrets.")
+    env: Mapping[str, str] = setting(IMAGE_ENV, NO_ENV, "Environment variables of the image; not for secrets.")
     labels: Mapping[str, str] = setting(
         table(LABEL, text(switches=True), "a mapping of labels to text"), NO_ENV, "Labels of the image."
     )
@@ -138,18 +140,18 @@ class Image(Settings):
     assets: Mapping[str, str] = setting(
         table(INSIDE, ABSOLUTE, "a mapping of paths in the project to absolute paths in the image"),
         NO_ENV,
-        "Files and folders copied into the image after compilation; a change never runs cargo.",
+        "Files and folders copied into the image after compilation; a change to them never runs cargo.",
     )
     smoke: tuple[str, ...] = setting(
         many(TEXT, "argument lines"),
         NO_TEXT,
-        "Argument lines, such as `--version`: the entry point must succeed with each before the image is tagged.",
+        "Argument lines, such as `--version`: the entry point must exit with 0 for each before the image is tagged.",
     )
 
 
 @settings_class
 class Registry(Settings):
-    """Where layers are shared."""
+    """Where layers are shared with other machines."""
 
     repository: str | None = setting(
         optional(REPOSITORY), None, "Repository that keyed layers are pulled from and pushed to."
@@ -162,52 +164,54 @@ _COUNT = integer("a number from 0 to 10000", 0, 10_000)
 
 @settings_class
 class Keep(Settings):
-    """What of one kind stays. Neither `keep_last` nor `max_bytes`: everything."""
+    """What retention keeps of one kind. Without `keep_last` and `max_bytes`, everything."""
 
     keep_last: int | None = setting(
-        optional(_COUNT), None, "How many of the newest always stay, for each profile and target; the others may go."
+        optional(_COUNT), None, "Always keep this many of the newest per profile and target; others may be removed."
     )
-    max_bytes: int | None = setting(
-        optional(size()), None, "Room for all of them: the oldest go until they fit, and no more than that."
+    max_bytes: int | None = setting(optional(size()), None, "Size limit: the oldest are removed, until the rest fits.")
+    min_age: float = setting(
+        span(), 0.0, "Never remove anything younger than this, or mounts that were used since then."
     )
-    min_age: float = setting(span(), 0.0, "Nothing younger than this goes; mounts: used since then.")
 
     @property
     def idle(self) -> bool:
-        """Whether it lets nothing go at all."""
+        """Whether nothing is ever removed."""
         return self.keep_last is None and self.max_bytes is None
 
     @property
     def floor(self) -> int:
-        """How many stay in any case. A limit in bytes alone leaves one: none would help nobody."""
+        """How many always stay. A size limit alone leaves one, because keeping none would help nobody."""
         return 1 if self.keep_last is None else self.keep_last
 
 
 @settings_class
 class Retention(Settings):
-    """What stays when caches are collected: by default everything."""
+    """What retention keeps: by default everything."""
 
     after_build: bool = setting(
-        boolean(), False, "Collect after each build that built something; otherwise `doit cache_gc` does it."
+        boolean(),
+        False,
+        "Apply retention after each run that built something; otherwise only `doit cache_gc` applies it.",
     )
     keep_tags: tuple[str, ...] = setting(
         many(text("a pattern of tags", r"[\w.*?\[\]!-]+"), "patterns of tags"),
         NO_TEXT,
-        "Images with a tag like one of these patterns (`v*`) stay.",
+        "Keep images with a tag that matches one of these patterns (`v*`).",
     )
     protect: tuple[str, ...] = setting(
         many(choice("current", "worktrees"), "current, worktrees"),
         ("current", "worktrees"),
-        "What else stays: what the tree as it stands asks for; the newest app of each checkout that is there.",
+        "Also keep the images of the current tree (`current`) and the newest app of each checkout (`worktrees`).",
     )
     base: Keep = section(Keep, "Base images.")
     deps: Keep = section(Keep, "Deps images.")
     app: Keep = section(Keep, "App images.")
-    mounts: Keep = section(Keep, "Target mounts of the app builds; `keep_last` counts for each checkout.")
+    mounts: Keep = section(Keep, "Target mounts of app builds; `keep_last` counts per checkout.")
 
     @property
     def idle(self) -> bool:
-        """Whether it lets nothing go at all."""
+        """Whether nothing is ever removed."""
         return self.base.idle and self.deps.idle and self.app.idle and self.mounts.idle
 
 
@@ -222,36 +226,36 @@ class Dockerfiles(Settings):
 
 @settings_class
 class Health(Settings):
-    """When a container may take over."""
+    """When a new container counts as healthy."""
 
     path: str | None = setting(optional(ABSOLUTE), None, "HTTP path that answers 2xx or 3xx once the service is ready.")
     command: tuple[str, ...] | None = setting(
-        optional(COMMAND), None, "Command in the container that succeeds once it is ready."
+        optional(COMMAND), None, "Command that succeeds in the container once the service is ready."
     )
-    timeout: float = setting(seconds(1), 30.0, "Seconds until a container that is not healthy counts as failed.")
+    timeout: float = setting(seconds(1), 30.0, "Seconds that a new container has to become healthy.")
 
 
 @settings_class
 class Deploy(Settings):
-    """The container that is run."""
+    """The container that runs."""
 
     name: str | None = setting(
         optional(text("a container name", r"[A-Za-z0-9][\w.-]+")),
         None,
-        "Name of the container; default: the project's.",
+        "Name of the container; default: the project's name.",
     )
-    port: int | None = setting(optional(PORT), None, "Port that the service listens on, in the container.")
+    port: int | None = setting(optional(PORT), None, "Port that the service listens on inside the container.")
     publish: int | None = setting(
         optional(integer("a port from 0 to 65535", 0, 65535)),
         None,
-        "Port on this machine; default, and 0: the first free one from `port` on, kept while it serves.",
+        "Port on this machine; default or 0: the first free one from `port` on, kept while the service is deployed.",
     )
     bind: str = setting(ADDRESS, "127.0.0.1", "Address on this machine that the port is bound to.")
     health: Health = section(Health, "When a new container counts as healthy and may take over.")
     env: Mapping[str, str] = setting(
         table(VARIABLE, text(switches=True), "a mapping of variable names to text"),
         NO_ENV,
-        "Environment of the container.",
+        "Environment variables of the container.",
     )
     volumes: tuple[str, ...] = setting(
         many(text("a volume as source:target[:options]", r"[^:]+:/[^:]*(:[\w,]+)?"), "volumes"),
@@ -259,55 +263,59 @@ class Deploy(Settings):
         "Volumes and mounts.",
     )
     args: tuple[str, ...] = setting(
-        many(TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point, in place of image.cmd."
+        many(TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point; overrides image.cmd."
     )
     network: str | None = setting(optional(text("a network name", r"[\w.:-]+")), None, "Docker network to join.")
     isolated_start: bool = setting(
         boolean(),
         True,
-        "A replacement starts on a network without a way out and is connected when healthy: the shortest gap. "
-        "`false`: for a service that needs others at its start but does not fail without them.",
+        "Start a replacement on an isolated network and connect it when healthy, which gives the shortest gap. "
+        "`false`: for a service that needs other services at its start but does not fail without them.",
     )
     stop_grace: float = setting(seconds(0), 3.0, "Seconds an old container has to stop before it is killed.")
 
 
 @settings_class
 class Config(Settings):
-    """Everything a project decides; `source` is what it was read from."""
+    """All settings of a project. `source`: the files that they were read from."""
 
     project: str | None = setting(
-        optional(PROJECT), None, "Name of the project; default: the package's or the folder's."
+        optional(PROJECT), None, "Name of the project; default: the name of its package or folder."
     )
     packages: tuple[str, ...] = setting(
         many(PACKAGE, "cargo package names"),
         NO_TEXT,
-        "Packages to build; default: those with binaries among the default members.",
+        "Packages to build; default: the default members that have binaries.",
     )
     bins: tuple[str, ...] = setting(
-        many(BINARY, "binary names"), NO_TEXT, "Binaries to put into the image; default: all of them."
+        many(BINARY, "binary names"), NO_TEXT, "Binaries to put into the image; default: all."
     )
     profile: str = setting(PROFILE, "dev", "Cargo profile: dev, release, or one of your own.")
-    features: tuple[str, ...] = setting(many(FEATURE, "features"), NO_TEXT, "Features to switch on.")
-    all_features: bool = setting(boolean(), False, "Switch all features on.")
-    default_features: bool = setting(boolean(), True, "Leave the default features on.")
-    target: str | None = setting(optional(TARGET), None, "Target triple; default: the builder's own.")
+    features: tuple[str, ...] = setting(many(FEATURE, "features"), NO_TEXT, "Features to enable.")
+    all_features: bool = setting(boolean(), False, "Enable all features.")
+    default_features: bool = setting(boolean(), True, "Enable the default features.")
+    target: str | None = setting(optional(TARGET), None, "Target triple; default: the builder's.")
     toolchain: str | None = setting(
         optional(text("a Rust toolchain", r"[\w.-]+")),
         None,
-        "Rust toolchain, in place of what rust-toolchain.toml names.",
+        "Rust toolchain; overrides rust-toolchain.toml.",
     )
-    env: Mapping[str, str] = setting(BUILD_ENV, NO_ENV, "Environment of cargo, such as RUSTFLAGS; not for secrets.")
-    sources: Sources = section(Sources, "Which files the build sees; default: what git sees.")
+    env: Mapping[str, str] = setting(
+        BUILD_ENV, NO_ENV, "Environment variables of cargo, such as RUSTFLAGS; not for secrets."
+    )
+    sources: Sources = section(Sources, "Which files builds get; default: those that git does not ignore.")
     base: Base = section(Base, "The base layer: system, C toolchain, Rust toolchain.")
     deps: Deps = section(Deps, "The deps layer: third-party crates, compiled.")
     image: Image = section(Image, "The finished image.")
     registry: Registry = section(Registry, "Where layers are shared with other machines.")
     builder: str | None = setting(optional(NAME), None, "buildx builder to build on; default: the current one.")
     dockerfiles: Dockerfiles = section(
-        Dockerfiles, "Your own Dockerfiles in place of the shipped ones; part of the keys."
+        Dockerfiles, "Your own Dockerfiles, used instead of the shipped ones; they are part of the keys."
     )
     deploy: Deploy = section(Deploy, "The container that cycle_fast and deploy run.")
-    retention: Retention = section(Retention, "Which images and mounts stay when caches are collected.")
-    targets: Mapping[str, str] = setting(measurements(), NO_ENV, "What `doit layers report --check` demands, by name.")
+    retention: Retention = section(Retention, "Which images and mounts retention keeps.")
+    targets: Mapping[str, str] = setting(
+        measurements(), NO_ENV, "Targets that `doit layers report --check` checks, by name."
+    )
     source: tuple[Path, ...] = ()
     where: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)

@@ -1,4 +1,4 @@
-"""The JSON schema of layerdoit.yaml that comes with the package; `json_schema` makes its text."""
+"""The JSON schema of layerdoit.yaml that ships with the package; `json_schema` makes its text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ NAME = "schema.json"
 
 
 def schema() -> Path:
-    """The file that comes with the package."""
+    """The file that ships with the package."""
     from layerdoit.core.resources import data_dir
 
     return data_dir() / NAME

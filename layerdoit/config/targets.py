@@ -1,4 +1,4 @@
-"""What a project may demand of its own figures: names, and comparisons such as `>80%` or `<5s`."""
+"""Targets that a project may set for its own measurements: names, and comparisons such as `>80%` or `<5s`."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ NAMES: Final[Mapping[str, Unit]] = {
     **dict.fromkeys(("base_size", "runtime_size", "deps_size", "app_size"), "bytes"),
 }
 _RIGHT: Final[Mapping[Unit, str]] = {
-    "share": "a comparison with a share, such as >80%",
-    "seconds": "a comparison with a span of time, such as <500ms, <5s or <=2m",
+    "share": "a comparison with a percentage, such as >80%",
+    "seconds": "a comparison with a duration, such as <500ms, <5s or <=2m",
     "bytes": "a comparison with a size, such as <200MB",
 }
 _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
@@ -37,19 +37,19 @@ _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
 
 
 class Target(NamedTuple):
-    """One demand. `limit` in the unit of the name: a share from 0 to 1, seconds, bytes."""
+    """One target. `limit` is in the unit of the name: a share from 0 to 1, seconds, bytes."""
 
     name: str
     comparison: str
     limit: float
 
     def met(self, value: float) -> bool:
-        """Whether a measurement is as it should be."""
+        """Whether a measurement meets the target."""
         return _COMPARE[self.comparison](value, self.limit)
 
 
 def target(name: str, written: str) -> Target | None:
-    """A name of `NAMES` and its comparison; None for what is none of this name's unit."""
+    """Parse the comparison for a name of `NAMES`; None if it does not have that name's unit."""
     found = re.fullmatch(r"\s*([<>]=?)\s*(\S.*?)\s*", written)
     limit = None if found is None else _value(NAMES[name], found[2])
     return None if found is None or limit is None else Target(name, found[1], limit)
@@ -66,7 +66,7 @@ def _value(unit: Unit, written: str) -> float | None:
 
 
 def targets() -> Kind:
-    """The kind of the setting: a mapping of names to comparisons, kept as they are written."""
+    """The kind of the setting: a mapping of names to comparisons, kept as written."""
     expected = "a mapping of measurements to comparisons such as <5s"
     plain = table(_name(), text("a comparison, such as >80%, <5s or <200MB"), expected)
 

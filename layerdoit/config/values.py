@@ -1,4 +1,4 @@
-"""Kinds of value that only this schema has: names, paths, ports, references, environments."""
+"""The kinds of value of this schema alone: names, paths, ports, references, environments."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def secret_looking(name: str) -> bool:
 
 
 def _public_env(expected: str, hint: str) -> Kind:
-    """Variables that end up in an image or in a build's record: no credential may be among them."""
+    """Variables that end up in an image or in a build's record, and so must not hold credentials."""
     plain = table(VARIABLE, text(switches=True), expected)
 
     def parse(node: Node) -> dict[str, str]:
@@ -114,7 +114,7 @@ FEATURE = text("a feature", r"[\w+.-]+(/[\w+.-]+)?")
 DEBIAN = text("a Debian package name", r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=\S+)?")
 IMAGE = text("an image reference", r"[\w.:/@-]+")
 REPOSITORY = text(
-    "an image repository without tag",
+    "an image repository without a tag",
     rf"(?:[A-Za-z0-9.-]+(?::\d+)?/)?{_COMPONENT}(?:/{_COMPONENT})*",
     hint="such as registry.example.com/team/shop: small letters, digits, single . _ - between them",
 )
@@ -128,11 +128,11 @@ TARGET = text("a target triple", r"\w+(-[\w.]+){1,4}", hint="such as x86_64-unkn
 LABEL = text("a label outside io.layerdoit", r"(?!io\.layerdoit(\.|$))\S+")
 BUILD_ENV = _public_env(
     "a mapping of variable names to text",
-    "leave it out and use build secrets: the host's cargo configuration and credentials reach the build as such",
+    "remove it: builds get the host's cargo configuration and credentials as build secrets",
 )
 IMAGE_ENV = _public_env(
     "a mapping of variable names to text",
-    "leave it out here and give it to the container at run time, under deploy.env",
+    "remove it here and set it at run time, under deploy.env",
 )
 ON_MISSING = _on_missing()
 COMMAND = _command()

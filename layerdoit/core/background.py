@@ -1,4 +1,4 @@
-"""Questions asked in the background."""
+"""Run a function in a background thread and collect its result later."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 class Late(LayerdoitError):
-    """No answer in time."""
+    """The deadline passed before the answer came."""
 
 
 class Background(Generic[T]):
-    """A question, asked in a thread that does not keep the program from ending.
+    """Calls `ask` in a daemon thread, which never keeps the program from exiting.
 
-    `deadline`: until when to wait for the answer, by `time.monotonic`; None: for as long as it takes.
+    `deadline`: when to stop waiting, on the clock of `time.monotonic`; None: wait as long as it takes.
     """
 
     def __init__(self, ask: Callable[[], T], deadline: float | None = None) -> None:
@@ -37,7 +37,7 @@ class Background(Generic[T]):
             self._error = error
 
     def result(self) -> T:
-        """Wait for the answer. Raises the error that came instead, or `Late` after the deadline."""
+        """Wait for the answer. Raises the error that `ask` raised, or `Late` after the deadline."""
         self._thread.join(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
         if not (self._answer or self._error or self._thread.is_alive()):
             # A process that was forked meanwhile has no such thread.
@@ -45,5 +45,5 @@ class Background(Generic[T]):
         if self._error is not None:
             raise self._error
         if not self._answer:
-            raise Late("it took too long")
+            raise Late("it did not answer in time")
         return self._answer[0]

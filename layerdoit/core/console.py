@@ -1,4 +1,4 @@
-"""Lines for the person at the terminal."""
+"""Print lines for the user."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import sys
 
 
 def say(text: str) -> None:
-    """A line for the user."""
+    """Print a line for the user."""
     print(text, flush=True)
 
 
 def warn(text: str) -> None:
-    """A line that must not get lost among a program's output, or be read as output."""
+    """Print a warning to stderr, so that it is neither lost in a program's output nor parsed as output."""
     print(f"layerdoit: {text}", file=sys.stderr, flush=True)
 
 
 def unread() -> bool:
-    """Is the reader of our output gone, such as `head` once it has enough? An engine that hung up is something else."""
+    """Whether the reader of our output is gone, such as `head` after its last line. Tells that from a lost engine."""
     return bool(_without_reader())
 
 
 def discard() -> None:
-    """Send output whose reader is gone, and what Python still holds of it, nowhere."""
+    """Redirect output that nobody reads any more to /dev/null, including what Python still buffers."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in _without_reader():
         os.dup2(nowhere, descriptor)

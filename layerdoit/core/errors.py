@@ -52,7 +52,7 @@ class ProcessError(LayerdoitError):
 class EngineError(LayerdoitError):
     """The Docker engine, buildx or a registry does not answer, or refuses."""
 
-    next_step = "docker info, docker buildx ls and the engine's log say more"
+    next_step = "look at `docker info`, `docker buildx ls` and the engine's log"
 
 
 class BuildError(LayerdoitError):
@@ -60,11 +60,11 @@ class BuildError(LayerdoitError):
 
 
 class ContextDiffers(BuildError):
-    """The sources that reached the build are not those that were keyed: they must be read and sent again."""
+    """The build received other sources than the key was made from: read and send them again."""
 
 
 class Cleared(BuildError):
-    """An image that the build needs was cleared meanwhile: what is there must be looked at again."""
+    """An image that the build needs was removed meanwhile: make a new plan."""
 
 
 class DeployError(LayerdoitError):
@@ -75,18 +75,19 @@ class Interrupted(LayerdoitError):
     """A signal ended the work; `exit_code` is 128 + the signal's number."""
 
     def __init__(self, signum: int) -> None:
-        super().__init__(f"interrupted by signal {signum}; nothing half-made was kept")
+        super().__init__(f"interrupted by signal {signum}; no partial result was kept")
         self.signum = signum
         self.exit_code = 128 + signum
 
 
 def as_error(error: LayerdoitError | OSError) -> LayerdoitError:
-    """An error of the operating system that nobody foresaw (a full disk, no right to write) as one of ours."""
+    """Turn an unforeseen OSError (disk full, no permission to write) into a LayerdoitError."""
     if isinstance(error, LayerdoitError):
         return error
     where = None if error.filename is None else str(error.filename)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = "make room; `doit cache_status` shows what this project holds, `docker system df` the rest"
+        hint = "free some space; `doit cache_status` shows what this project uses, `docker system df` the rest"
         return LayerdoitError("the disk is full", where=where, hint=hint)
-    hint = "make it readable and writable for you" if isinstance(error, PermissionError) else "correct it and run again"
+    denied = isinstance(error, PermissionError)
+    hint = "give yourself permission to read and write it" if denied else "correct it and run again"
     return LayerdoitError(error.strerror or str(error) or type(error).__name__, where=where, hint=hint)

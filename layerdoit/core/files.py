@@ -1,4 +1,4 @@
-"""Files written whole or not at all, JSON notes, exclusive locks, and folders that git ignores."""
+"""Atomic file writes, JSON files, exclusive locks, and folders that git ignores."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 
 
 def temporary(path: str | Path) -> str:
-    """A name beside `path` that no other process or thread uses."""
+    """A temporary name beside `path`, unique to this process and thread."""
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{os.getpid()}.{threading.get_ident()}")
 
 
 def write(path: str | Path, content: str | bytes, *, mode: int | None = None, stamp: int | None = None) -> None:
-    """Write a file whole or not at all. `mode`: its permissions; `stamp`: its modification time, in ns."""
+    """Write a file atomically. `mode`: its permissions; `stamp`: its modification time, in ns."""
     data = content.encode() if isinstance(content, str) else content
     part = temporary(path)
     try:
@@ -38,14 +38,14 @@ def write(path: str | Path, content: str | bytes, *, mode: int | None = None, st
 
 
 def write_if_changed(path: Path, content: bytes) -> None:
-    """Write a file unless it holds that content already; folders are made."""
+    """Write a file, and create its folders, unless it already has that content."""
     if not path.is_file() or path.read_bytes() != content:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty when the file is missing, broken or holds something else."""
+    """Read a JSON object from a file; empty when the file is missing, broken or holds another type."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -54,12 +54,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Replace a file by a JSON object."""
+    """Replace a file atomically with a JSON object."""
     write(path, json.dumps(values, indent=1))
 
 
 def make_ignored(folder: Path) -> None:
-    """Make a folder that git does not see. Nothing is done where it has its `.gitignore`."""
+    """Create a folder that git ignores, unless it already has its `.gitignore`."""
     ignore = folder / ".gitignore"
     if not ignore.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,13 +68,13 @@ def make_ignored(folder: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file. The kernel releases it when the process ends, however it ends."""
+    """Hold an exclusive lock on a file. The kernel releases it when the process ends, even when killed."""
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def machine_lock(name: str) -> contextlib.AbstractContextManager[None]:
-    """A lock that all checkouts of this user on this machine share."""
+    """A lock shared by all checkouts of this user on this machine."""
     folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     return locked(Path(folder) / f"layerdoit-{os.getuid()}-{name}.lock")

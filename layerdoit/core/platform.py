@@ -1,4 +1,4 @@
-"""The machine's architecture, as Rust and as Docker call it."""
+"""The machine's architecture, by its names in Rust and in Docker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def architecture() -> str:
 
 
 def docker_name(machine: str) -> str:
-    """What Docker calls an architecture of Rust's: `amd64` for `x86_64`."""
+    """Docker's name for a Rust architecture: `amd64` for `x86_64`."""
     return _DOCKER.get(machine, machine)
 
 

@@ -1,4 +1,4 @@
-"""The one gate for processes: run, capture, stream, end them when the user interrupts, keep secrets out of the text.
+"""The one gate for processes: run them, read their output, end them on an interrupt, mask secrets.
 
 A child runs in a session of its own, so that Ctrl-C reaches only this process, which then ends the child's whole
 process group: interrupt, terminate, kill. The signal handlers only post to a queue that the waiting loop reads: no
@@ -24,13 +24,13 @@ from layerdoit.core.errors import Interrupted, ProcessError
 from layerdoit.core.signals import Events, ended_at_exit, next_event, posted_to
 
 INTERRUPT_GRACE: Final = 8.0
-"""Seconds a child has to end by itself after SIGINT; BuildKit needs a moment to cancel a running step."""
+"""Seconds a child has to exit after SIGINT; BuildKit needs a moment to cancel a running step."""
 TERMINATE_GRACE: Final = 3.0
 """Seconds after SIGTERM, before SIGKILL."""
 GROUP_GRACE: Final = 1.0
-"""Seconds that grandchildren have to end after their parent did."""
+"""Seconds that grandchildren have to exit after their parent."""
 DRAIN_GRACE: Final = 2.0
-"""Seconds of silence after a child's end before output held open by a process it left behind is given up."""
+"""Seconds of silence after a child's exit, until we stop reading output that a leftover process holds open."""
 TAIL_LINES: Final = 20
 
 _MIN_SECRET: Final = 4
@@ -59,7 +59,7 @@ class ProgramMissing(ProcessError):
 
 
 class TookTooLong(ProcessError):
-    """The command did not end in the time that it was given."""
+    """The command did not end within its time limit."""
 
 
 class CommandFailed(ProcessError):
@@ -88,7 +88,7 @@ _secrets: list[str] = []
 
 
 def register_secret(value: str) -> None:
-    """From now on `value` is masked by `redact`: as it is, percent-encoded, and line by line.
+    """Make `redact` mask `value` from now on: as written, percent-encoded, and line by line.
 
     Values shorter than four characters are not registered: masking them would shred every log.
     """
@@ -116,7 +116,7 @@ def shown(argv: Sequence[str]) -> str:
 
 
 def capture_quick(argv: Sequence[str], cwd: str | Path | None = None) -> bytes:
-    """Standard output of a short command. Only the standard library: for the path on which nothing is to be done."""
+    """Return the standard output of a short command. A no-op runs this, so it imports only the standard library."""
     try:
         done = subprocess.run(list(argv), cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except KeyboardInterrupt:
@@ -137,9 +137,9 @@ def capture(
     input: str | bytes | None = None,  # noqa: A002 - as subprocess calls it
     seconds: float | None = None,
 ) -> Completed:
-    """Run to the end and return all output. `env` is added to the present environment.
+    """Run to the end and return all output. `env` is added to the current environment.
 
-    Raises `TookTooLong` where the end does not come within `seconds`; the child is ended then.
+    Raises `TookTooLong` when the command does not end within `seconds`, after ending it.
     """
     fed = input.encode() if isinstance(input, str) else input
     parts: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
@@ -161,9 +161,9 @@ def stream(
     terminate_grace: float = TERMINATE_GRACE,
     masked: bool = True,
 ) -> int:
-    """Run, calling `on_line` in this thread for each line as it comes; return the exit code.
+    """Run, calling `on_line` in this thread for each line; return the exit code.
 
-    Secrets are masked, unless not `masked`: then it is for the caller to do, where the lines have to be decoded first.
+    With `masked=False` the caller masks secrets, because it has to decode the lines first.
     """
 
     def deliver(name: str, data: bytes) -> None:
@@ -174,7 +174,7 @@ def stream(
 
 
 def interactive(argv: Sequence[str]) -> int:
-    """Run on the user's own terminal and return the exit code. Ctrl-C belongs to the child meanwhile."""
+    """Run on the user's terminal and return the exit code. Meanwhile, Ctrl-C goes to the child."""
     events: Events = queue.SimpleQueue()
     with posted_to(events) as caught:
         child = _spawn(argv, None, None, stdin=None, stdout=None, stderr=None)
@@ -204,7 +204,7 @@ def _text(data: bytes) -> str:
 def _not_started(argv: Sequence[str], cwd: str | Path | None, error: OSError) -> ProcessError:
     program = str(argv[0])
     if cwd is not None and not os.path.isdir(cwd):
-        return ProcessError(f"`{shown(argv)}` cannot run in {cwd}: there is no such folder")
+        return ProcessError(f"`{shown(argv)}` cannot run in {cwd}: no such folder")
     if isinstance(error, FileNotFoundError):
         return _missing(program)
     return ProcessError(f"`{shown(argv)}` could not be started: {error.strerror or error}")
@@ -221,7 +221,7 @@ def _missing(program: str) -> ProgramMissing:
 
 
 def _spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] | None, **how: Any) -> Any:
-    """Start a child through plumbum; its type is plumbum's proxy of `subprocess.Popen`."""
+    """Start a child through plumbum, which returns a proxy of `subprocess.Popen`."""
     import shutil
 
     from plumbum import local
@@ -273,7 +273,7 @@ def _run(
 
 @contextlib.contextmanager
 def _late(events: Events, seconds: float | None) -> Iterator[threading.Event]:
-    """As if the user interrupted after so many seconds; the event tells that it was not the user."""
+    """Post an interrupt after `seconds`; the event is set when it came from this timer and not from the user."""
     late = threading.Event()
 
     def expire() -> None:
@@ -380,7 +380,7 @@ def _ended_within(child: Any, events: Events, seconds: float) -> bool:
 
 
 def _end_group(group: int) -> None:
-    """End what a child that is gone left behind in its process group."""
+    """End the processes that an exited child left behind in its group."""
     deadline = time.monotonic() + GROUP_GRACE
     signum: int = signal.SIGTERM
     while True:

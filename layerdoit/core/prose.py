@@ -7,14 +7,14 @@ from collections.abc import Collection, Sequence
 
 
 def listed(names: Collection[str], limit: int = 5, total: int | None = None) -> str:
-    """`a, b, c and 4 more`: at most `limit` names. `total`: how many there are, where not all are in `names`."""
+    """`a, b, c and 4 more`: at most `limit` names. `total`: how many there are, if `names` has only some."""
     more = max(len(names), total or 0) - min(len(names), limit)
     shown = ", ".join(list(names)[:limit])
     return f"{shown} and {more} more" if more else shown
 
 
 def nearest(word: str, known: Collection[str], limit: int = 1, cutoff: float = 0.6) -> list[str]:
-    """The known words that were probably meant, the likeliest first."""
+    """The known words closest to `word`, best match first."""
     import difflib  # only a mistake pays for it
 
     folded = {one.lower(): one for one in known}
@@ -22,13 +22,13 @@ def nearest(word: str, known: Collection[str], limit: int = 1, cutoff: float = 0
 
 
 def suggestion(word: str, known: Sequence[str], label: str) -> str:
-    """Next step for a misspelt word: the nearest known one, and all of them."""
+    """The hint for a misspelt word: the nearest known one, and all of them."""
     near = nearest(word, known)
     return (f'did you mean "{near[0]}"? ' if near else "") + f"{label}: {', '.join(known)}"
 
 
 def confirm(question: str) -> bool | None:
-    """Ask yes or no; None where there is no terminal to ask on."""
+    """Ask yes or no; None if there is no terminal to ask on."""
     if not sys.stdin.isatty():
         return None
     try:

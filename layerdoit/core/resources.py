@@ -1,4 +1,4 @@
-"""Where the Dockerfiles and scripts that come with the package are."""
+"""Where the Dockerfiles, scripts and tables that ship with the package are."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def dockerfile_dir() -> Path:
-    """`layerdoit/dockerfiles` of an installed wheel, `dockerfiles` beside the package of a checkout."""
+    """`layerdoit/dockerfiles` of an installed wheel, or `dockerfiles` beside the package in a checkout."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "dockerfiles", package.parent / "dockerfiles"):
         if (folder / "Dockerfile.base").is_file():
             return folder
-    raise FileNotFoundError(f"{package / 'dockerfiles'}: the installed package is incomplete")
+    raise FileNotFoundError(f"{package / 'dockerfiles'} does not exist: reinstall layerdoit")
 
 
 def data_dir() -> Path:
-    """The folder of tables and schemas that come with the package."""
+    """The folder of tables and schemas that ship with the package."""
     return Path(__file__).resolve().parent.parent / "data"

@@ -1,4 +1,4 @@
-"""Signals: posted to a queue while a child runs, an exception otherwise; and children that an exit finds alive."""
+"""Signals: post them to a queue while a child runs, raise an exception otherwise, end children at exit."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ Events = queue.SimpleQueue[Event]
 
 CAUGHT: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXIT_GRACE: Final = 15.0
-"""Seconds that an exit waits for threads to end their children; longer than the ladder takes."""
+"""Seconds that exit waits for threads to end their children; longer than interrupt, terminate and kill take."""
 LAST_WORDS: Final = 0.5
-"""Seconds that such a thread then has to say so."""
+"""Seconds that such a thread then has to print its last message."""
 _POLL: Final = 0.02
 _MISSED: Final = 0.2
-"""Seconds after which a wait looks for signals that came in the moment before it began, or to another thread."""
+"""How often, in seconds, a wait checks for signals that came just before it began or to another thread."""
 
 _live: dict[Events, threading.Thread] = {}
 
 
 @contextlib.contextmanager
 def as_errors() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP raise `Interrupted`, where the process would otherwise end without a last word."""
+    """Raise `Interrupted` on SIGINT, SIGTERM and SIGHUP, so that the process does not end without a message."""
 
     def raise_interrupted(signum: int, _frame: object) -> None:
         raise Interrupted(signum)
@@ -46,14 +46,14 @@ def as_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ignored() -> Iterator[None]:
-    """A rollback takes less than a second and must not be cut in two by an impatient second Ctrl-C."""
+    """Ignore signals: a rollback takes less than a second, and a second Ctrl-C must not cut it short."""
     with _handled_by(lambda _signum, _frame: None):
         yield
 
 
 @contextlib.contextmanager
 def posted_to(events: Events) -> Iterator[list[int]]:
-    """Post SIGINT, SIGTERM and SIGHUP to `events`; elsewhere than in the main thread there is nothing to catch."""
+    """Post SIGINT, SIGTERM and SIGHUP to `events`; does nothing outside the main thread, which gets all signals."""
     caught: list[int] = []
 
     def note(signum: int, _frame: object) -> None:
@@ -84,7 +84,7 @@ def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
 def next_event(events: Events) -> Event:
     """Wait for the next event.
 
-    A signal that comes between Python's last look for signals and the system call does not interrupt the wait: its
+    A signal that comes between Python's last check for signals and the system call does not interrupt the wait: its
     handler runs at the next event. A silent child has none for minutes.
     """
     while True:
@@ -94,7 +94,7 @@ def next_event(events: Events) -> Event:
 
 @contextlib.contextmanager
 def ended_at_exit(events: Events) -> Iterator[None]:
-    """Should the interpreter exit meanwhile, a thread that has a child is told to end it, as by Ctrl-C."""
+    """If the interpreter exits meanwhile, tell the thread that has a child to end it, as Ctrl-C would."""
     _live[events] = threading.current_thread()
     try:
         yield

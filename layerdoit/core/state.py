@@ -36,7 +36,7 @@ class State:
 
     @classmethod
     def open(cls, root: Path) -> State:
-        """The state folder of a project, made if it is not there; git does not see it."""
+        """The state folder of a project; created, and ignored by git, if it is missing."""
         folder = root / FOLDER
         try:
             files.make_ignored(folder)
@@ -52,16 +52,16 @@ class State:
     # --- notes -------------------------------------------------------------------------------------------------------
 
     def note(self, name: str) -> dict[str, str]:
-        """A note; empty when it is missing or broken."""
+        """Read a note; empty when it is missing or broken."""
         return {key: str(value) for key, value in files.read_json(self / name).items()}
 
     def keep_note(self, name: str, values: Mapping[str, str]) -> None:
-        """Replace a note, all at once. Nothing is written where it says the same already, in the same order."""
+        """Replace a note atomically. Nothing is written if it already says the same in the same order."""
         if list(values.items()) != list(self.note(name).items()):
             files.write_json(self / name, values)
 
     def remember(self, variant: str, keys: Mapping[str, str]) -> None:
-        """Note the keys that this checkout built or found last, by layer, for "image was removed"."""
+        """Note the keys that this checkout last built or found, by layer; the reason "image was removed" needs them."""
         old = self.note(_LAST)
         new = {**old, **{f"{variant} {layer}": key for layer, key in keys.items()}}
         self.keep_note(_LAST, dict(sorted(new.items())))
@@ -73,36 +73,36 @@ class State:
         return {name.removeprefix(prefix): key for name, key in noted.items() if name.startswith(prefix)}
 
     def asked_last(self, key: str, branch: str) -> bool:
-        """Whether this branch was the last to ask for an app image, and asked for the one of that key."""
+        """Whether this branch was the last to request an app image, and requested the one with that key."""
         return self.note(_ASKED) == {key: branch}
 
     def note_asked(self, key: str, branch: str) -> None:
-        """Note which branch asked last for an app image, and for which."""
+        """Note which branch last requested an app image, and which one."""
         self.keep_note(_ASKED, {key: branch})
 
     def cleared(self) -> frozenset[str]:
-        """Layers that were cleared and not built since."""
+        """Layers that were cleared and not rebuilt since."""
         return frozenset(self.note(_CLEARED))
 
     def mark_cleared(self, layers: Iterable[str] = (), *, done: Iterable[str] = ()) -> None:
-        """Note layers as cleared, and others as built again."""
+        """Note layers as cleared, and others (`done`) as rebuilt."""
         self.keep_note(_CLEARED, dict.fromkeys(sorted((self.cleared() | set(layers)) - set(done)), ""))
 
     def linked(self) -> list[str]:
-        """The binaries that builds in this checkout linked, the last ones last."""
+        """The binaries that builds in this checkout linked, the most recent last."""
         return list(self.note(_LINKED))
 
     def mark_linked(self, names: Iterable[str]) -> None:
-        """Note the order that `linked` gives."""
+        """Note the order that `linked` returns."""
         self.keep_note(_LINKED, dict.fromkeys(names, ""))
 
     # --- one build at a time -----------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def locked(self, *, wait: bool = True) -> Iterator[bool]:
-        """One build at a time in a checkout; the value says whether it had to wait. The kernel releases the lock.
+        """Allow one build at a time per checkout; yields whether it had to wait. The kernel releases the lock.
 
-        BlockingIOError where it would have to wait, and must not.
+        Raises BlockingIOError where it would have to wait and `wait` is False.
         """
         waited = False
         with open(self / "lock", "a+", encoding="utf-8") as stream:
@@ -132,7 +132,7 @@ class State:
     # --- logs --------------------------------------------------------------------------------------------------------
 
     def open_log(self, layer: str) -> TextIO:
-        """A new log file for one build; the oldest beyond `KEPT_LOGS` are removed."""
+        """Create the log file of one build; the oldest beyond `KEPT_LOGS` are removed."""
         logs = self / "logs"
         logs.mkdir(exist_ok=True)
         for old in sorted(logs.glob("*.log"))[:-KEPT_LOGS]:
@@ -156,11 +156,11 @@ class State:
 
 
 def _end_orphans(folder: Path) -> None:
-    """A run that was killed could not end its child, which holds the target folder until its step is over."""
+    """End builds whose run was killed: each holds the target folder until its step is over."""
     deadline = time.monotonic() + ORPHAN_GRACE
     orphans = _builds_in(folder)
     for pid in orphans:
-        warn(f"ending a build that a killed run left behind (process {pid})")
+        warn(f"ending an orphaned build of a killed run (process {pid})")
         _signal(pid, signal.SIGINT)
     while orphans:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Sizes, times and spans of time as people and engines write them."""
+"""Sizes, times and durations as people and engines write them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import time
 from typing import Final
 
-SPAN: Final = "a span of time such as 90m, 12h, 7d or 2w"
+SPAN: Final = "a duration such as 90m, 12h, 7d or 2w"
 SIZE: Final = "a size such as 500MB or 20GB"
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -15,13 +15,13 @@ _POWERS: Final = "kMGTP"
 
 
 def seconds_of(text: str) -> float | None:
-    """`7d` as seconds; units are s m h d w. None for what is no span of time."""
+    """`7d` in seconds; units are s m h d w. None if the text is not a duration."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([smhdw])", text.strip())
     return None if found is None else float(found[1]) * _SECONDS[found[2]]
 
 
 def bytes_of(text: str) -> int | None:
-    """`539.4MB`, `2GiB`, `1.5 kB` as a number of bytes. None for what is no size."""
+    """`539.4MB`, `2GiB`, `1.5 kB` in bytes. None if the text is not a size."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([kKMGTP])(i?))?B", text.strip())
     if found is None:
         return None
@@ -44,7 +44,7 @@ def size_text(size: float) -> str:
 
 
 def age_text(seconds: float) -> str:
-    """A span in its largest whole unit."""
+    """A duration in its largest whole unit."""
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds // length:.0f} {unit}"
@@ -52,14 +52,14 @@ def age_text(seconds: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """How long something takes: tenths below ten seconds, then seconds, minutes from ten of them on."""
+    """A duration: tenths of a second below ten seconds, then whole seconds, minutes from ten minutes on."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 599.5 else f"{seconds / 60:.0f} min"
 
 
 def instant(text: str) -> int:
-    """A time of the engine or of our labels (`2026-01-02T03:04:05Z`, UTC) as seconds since 1970; 0 for none."""
+    """A timestamp of the engine or of our labels (`2026-01-02T03:04:05Z`, UTC) as seconds since 1970; 0 for none."""
     try:
         return max(0, calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
     except ValueError:
@@ -85,7 +85,7 @@ _LOWER: Final = {
 
 
 def at_least(words: str) -> float | None:
-    """Seconds that passed at least, in the words of Docker's tools (`2 hours ago`). None for other words."""
+    """The fewest seconds that an age printed by Docker's tools (`2 hours ago`) can mean. None for other text."""
     plain = words.strip().removesuffix(" ago")
     for known, seconds in _WORDS:
         if plain == known:

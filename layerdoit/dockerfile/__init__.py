@@ -1,1 +1,1 @@
-"""Dockerfiles: read, analysed, and completed for a build. One reader for build, doctor and init."""
+"""Dockerfiles: read, analyse, and complete them for a build. One reader for build, doctor and init."""

@@ -1,4 +1,4 @@
-"""The Dockerfiles that are built: the project's own or ours, with what a build knows better."""
+"""Complete a Dockerfile, the project's or ours, for a build."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from layerdoit.config import Image
 
 MARK: Final = "# layerdoit: assets\n"
-"""In place of this line of a Dockerfile stand the working directory and the assets; without it, they come last."""
+"""This line of a Dockerfile is replaced by the working directory and the assets; without it, they come last."""
 BINARIES: Final = "# layerdoit: binaries\n"
-"""In place of this line stand the copies of the binaries; without it, the Dockerfile has its own."""
+"""This line is replaced by the copies of the binaries; without it, the Dockerfile has its own."""
 
 _SECRET: Final = re.compile(r"--mount=type=secret,(?:\S*,)?id=([\w-]+)\S*[ \t]*(?:\\\n[ \t]*)?")
 _SSH: Final = re.compile(r"--mount=type=ssh\S*[ \t]*(?:\\\n[ \t]*)?")
@@ -32,7 +32,7 @@ def wants_ssh(text: str) -> bool:
 
 
 def mounts(text: str, secret: Collection[str], public: Collection[str], *, ssh: bool) -> str:
-    """`text` with mounts of only those secrets that there are; the public ones come from `control/` of the context.
+    """Keep only the mounts of secrets that exist; public ones come from `control/` of the context.
 
     BuildKit 0.13 hashes the whole root file system below a step that mounts a secret or an ssh agent, each time that it
     is another (measured: 4 s for a deps image of 1.4 GB; llb/exec.go gives such mounts input 0): so none without need.
@@ -53,7 +53,7 @@ def mounts(text: str, secret: Collection[str], public: Collection[str], *, ssh: 
 def app(
     text: str, image: Image, assets: Iterable[tuple[str, str, bool]], binaries: Sequence[str], entrypoint: str
 ) -> str:
-    """`text`, completed. `assets`: path in the build context, place in the image, whether it is a folder."""
+    """Complete Dockerfile.app. `assets`: path in the build context, path in the image, whether it is a folder."""
     placed = [f"WORKDIR {json.dumps(image.workdir)}"]
     for path, place, folder in assets:
         source, target = (f"assets/{path}/", place.rstrip("/") + "/") if folder else (f"assets/{path}", place)

@@ -1,11 +1,11 @@
-"""Dockerfiles as text: instructions, stages, and the commands of a RUN. Of a broken file it reads what it can.
+"""Parse Dockerfiles: instructions, stages, and the commands of a RUN. Reads as much of a broken file as it can.
 
     parse(text, file) -> Dockerfile                 # stages with their instructions, each with its line
     commands(instruction, known) -> list[Command]   # a RUN (or CMD in shell form) as simple commands
     apt_packages(command) -> list[str]              # Debian packages that a command installs
     apk_packages(command) -> list[str]              # Alpine's
 
-`Instruction.where` is `file:line`. Nothing is executed and nothing but the text is looked at.
+`Instruction.where` is `file:line`. Only the text is read; nothing is executed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Instruction:
     """One instruction. `value`: what follows keyword and flags, continued lines joined; `bodies`: its heredocs."""
 
     keyword: str
-    """In capitals."""
+    """In upper case."""
     value: str
     where: str
     line: int
@@ -46,10 +46,10 @@ class Instruction:
     """`--name=value`, in order; several `--mount` are several entries."""
     bodies: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
-    """The lines as they stand in the file, from `line` on."""
+    """The lines as written in the file, from `line` on."""
 
     def where_is(self, word: str) -> str:
-        """`file:line` of the first of its lines that has `word` in it; its own when none has."""
+        """`file:line` of its first line that contains `word`, or of the instruction itself."""
         boundary = re.compile(rf"(?<![\w.+-]){re.escape(word)}(?![\w.+-])")
         number = next((index for index, line in enumerate(self.raw) if boundary.search(line)), 0)
         return f"{self.where.rpartition(':')[0]}:{self.line + number}"
@@ -77,7 +77,7 @@ class Stage:
     index: int
     name: str | None
     base: str
-    """The image or stage as written, variables of earlier ARGs filled in."""
+    """The image or stage as written, with variables of earlier ARGs filled in."""
     where: str
     line: int
     instructions: tuple[Instruction, ...] = ()
@@ -94,14 +94,14 @@ class Dockerfile:
     """Instructions before the first FROM."""
 
     def parent(self, stage: Stage) -> Stage | None:
-        """The stage that `stage` is made from; None: an image."""
+        """The stage that `stage` builds on; None if it builds on an image."""
         for other in reversed(self.stages[: stage.index]):
             if other.name is not None and other.name.lower() == stage.base.lower():
                 return other
         return None
 
     def lineage(self, stage: Stage) -> tuple[Stage, ...]:
-        """The stages that an image of `stage` consists of, the first one first."""
+        """The stages that make up an image of `stage`, in order."""
         found = [stage]
         while (parent := self.parent(found[-1])) is not None:
             found.append(parent)
@@ -109,13 +109,13 @@ class Dockerfile:
 
     @property
     def final(self) -> Stage | None:
-        """The stage that a build without `--target` makes."""
+        """The stage that a build without `--target` builds."""
         return self.stages[-1] if self.stages else None
 
 
 @dataclass(frozen=True)
 class Command:
-    """A simple command of a shell text: its words without quotes, and the line that it stands in, if known."""
+    """A simple command of a shell text: its words without quotes, and its line, if known."""
 
     words: tuple[str, ...]
     where: str
@@ -125,7 +125,7 @@ class Command:
 
 
 def parse(text: str, file: str = "Dockerfile") -> Dockerfile:
-    """Parse a Dockerfile; what is no instruction is left out."""
+    """Parse a Dockerfile; anything that is not an instruction is skipped."""
     stages: list[tuple[Instruction, list[Instruction]]] = []
     before: list[Instruction] = []
     for instruction in _instructions(text, file):
@@ -189,7 +189,7 @@ def _instructions(text: str, file: str) -> Iterator[Instruction]:
 
 
 def _escape(lines: Sequence[str]) -> str:
-    """The character that continues a line: a backslash, or what a directive at the top says."""
+    """The character that continues a line: a backslash, or the one that a directive at the top sets."""
     for line in lines:
         found = _DIRECTIVE.match(line.strip())
         if found is None:
@@ -200,7 +200,7 @@ def _escape(lines: Sequence[str]) -> str:
 
 
 def _body(lines: Sequence[str], start: int, word: str, *, strip_tabs: bool) -> tuple[str, int]:
-    """A heredoc's text and the number of the line behind it; one without an end goes on to the file's."""
+    """A heredoc's text and the number of the line after it; without an end marker it runs to the end of the file."""
     body: list[str] = []
     for number in range(start, len(lines)):
         line = lines[number].lstrip("\t") if strip_tabs else lines[number]
@@ -235,7 +235,7 @@ def expand(text: str, known: Mapping[str, str]) -> str:
 
 
 def assignments(instruction: Instruction) -> dict[str, str | None]:
-    """What an ARG, ENV or LABEL sets: name -> value, None for an ARG without a default."""
+    """The assignments of an ARG, ENV or LABEL: name -> value, None for an ARG without a default."""
     words = split(instruction.value)
     if instruction.keyword == "ENV" and words and "=" not in words[0]:
         return {words[0]: " ".join(words[1:])}
@@ -248,7 +248,7 @@ def assignments(instruction: Instruction) -> dict[str, str | None]:
 
 
 def split(text: str) -> list[str]:
-    """Words of a shell text without their quotes; a text with an unclosed quote is split at its spaces."""
+    """The words of a shell text without quotes; a text with an unclosed quote is split at spaces."""
     try:
         return shlex.split(text)
     except ValueError:
@@ -305,21 +305,21 @@ def _between_operators(tokens: Sequence[str]) -> Iterator[list[str]]:
 
 
 def apt_packages(command: Command) -> list[str]:
-    """The Debian packages that `apt-get install` or the like installs; versions and files left out."""
+    """The Debian packages that a command such as `apt-get install` installs, without versions and files."""
     words = _arguments(command, ("apt-get", "apt", "aptitude"), "install", _APT_WITH_VALUE)
     names = (_PACKAGE.fullmatch(word) for word in words if not word.endswith((".deb", "-")))
     return [name["name"] + (name["arch"] or "") for name in names if name]
 
 
 def apk_packages(command: Command) -> list[str]:
-    """The packages of Alpine that `apk add` installs; versions, repositories and files left out."""
+    """The Alpine packages that `apk add` installs, without versions, repositories and files."""
     words = _arguments(command, ("apk",), "add", _APK_WITH_VALUE)
     names = (_APK.fullmatch(word) for word in words if not word.endswith(".apk"))
     return [name["name"] for name in names if name]
 
 
 def _arguments(command: Command, programs: Sequence[str], verb: str, valued: frozenset[str]) -> Iterator[str]:
-    """What follows the verb, without options and their values (`valued`)."""
+    """The arguments after the verb, without options and their values (`valued`)."""
     words = command.words
     if not words or words[0].rpartition("/")[2] not in programs or verb not in words:
         return

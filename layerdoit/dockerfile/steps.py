@@ -1,4 +1,4 @@
-"""A Dockerfile as its builds happen: per stage, the steps of its whole lineage, each with folder, variables, mounts."""
+"""A Dockerfile in build order: the steps of each stage's whole lineage, with folder, variables and mounts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Cargo:
-    """A call of cargo: subcommand, and the words after it."""
+    """A call of cargo: the subcommand and the words after it."""
 
     name: str
     args: tuple[str, ...]
@@ -81,7 +81,7 @@ class Cargo:
 
 @dataclass(frozen=True)
 class Step:
-    """An instruction within the build of a stage. `own`: it stands in the stage itself, not in one below."""
+    """An instruction within the build of a stage. `own`: it is in the stage itself, not in one that it builds on."""
 
     instruction: Instruction
     own: bool
@@ -97,7 +97,7 @@ class Step:
 
     @property
     def text(self) -> str:
-        """The whole instruction, heredocs too."""
+        """The whole instruction, including heredocs."""
         return "\n".join((self.instruction.value, *self.instruction.bodies))
 
     @property
@@ -110,7 +110,7 @@ class Step:
 
     @property
     def target_dirs(self) -> frozenset[str]:
-        """Where its cargo calls put what they compile, as far as that is said."""
+        """The target folders of its cargo calls, if they are named."""
         return frozenset(_target_dir(call, self.known) for call in self.cargo if call.compiles or call.cooks)
 
     @property
@@ -125,7 +125,7 @@ class Step:
 
     @property
     def copied(self) -> tuple[str, ...]:
-        """What a COPY or ADD takes from the context: paths without leading `./`."""
+        """What a COPY or ADD takes from the context, without a leading `./`."""
         if self.instruction.keyword not in ("COPY", "ADD") or self.instruction.flag("from") is not None:
             return ()
         words = self.instruction.json or tuple(syntax.split(syntax.expand(self.instruction.value, self.known)))
@@ -136,12 +136,12 @@ class Step:
 
     @property
     def brings_sources(self) -> bool:
-        """Whether an edit of the project's code changes it."""
+        """Whether it copies the project's code, so that every edit changes it."""
         return any(_is_source(path) for path in self.copied)
 
     @property
     def taken(self) -> tuple[tuple[str, str], ...]:
-        """(stage or image, absolute path) of what a COPY takes from elsewhere."""
+        """(stage or image, absolute path) of what a COPY takes from another stage or image."""
         origin = self.instruction.flag("from")
         if self.instruction.keyword != "COPY" or origin is None:
             return ()
@@ -169,7 +169,7 @@ def _target_dir(call: Cargo, known: Mapping[str, str]) -> str:
 
 
 def steps(file: Dockerfile, stage: Stage) -> list[Step]:
-    """What happens, from the first stage below to the end of `stage`."""
+    """All steps, from the lowest stage that `stage` builds on to its own end."""
     out: list[Step] = []
     folder = "/"
     known: dict[str, str] = {}
@@ -232,12 +232,12 @@ def _calls(commands: tuple[tuple[str, ...], ...], folder: str) -> Iterator[Cargo
 
 
 def root_image(file: Dockerfile, stage: Stage) -> str:
-    """The image that the lineage of a stage begins with."""
+    """The image that a stage's lineage starts from."""
     return file.lineage(stage)[0].base
 
 
 def stage_named(file: Dockerfile, name: str) -> Stage | None:
-    """The stage that `--from=` means: by name or number."""
+    """The stage that `--from=` refers to, by name or number."""
     if name.isdigit():
         return file.stages[int(name)] if int(name) < len(file.stages) else None
     return next((stage for stage in reversed(file.stages) if (stage.name or "").lower() == name.lower()), None)

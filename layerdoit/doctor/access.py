@@ -15,43 +15,43 @@ CA = Rule(
     "ca-bundle",
     "error",
     "A variable or cargo setting names a CA bundle that cannot be used.",
-    "it is handed to every build, which fails without it",
+    "every build gets it, and fails without it",
     "correct or unset it",
 )
 NAME = Rule(
     "dns",
     "warning",
-    "A host that crates come from has no address.",
-    "new dependencies cannot be downloaded; what is compiled already still builds",
+    "A host that crates come from does not resolve.",
+    "new dependencies cannot be downloaded; what is already compiled still builds",
     "check the network, the DNS server, or the source replacement in cargo's configuration",
 )
 TLS = Rule(
     "tls",
     "warning",
     "A host's certificate is not trusted by the CA bundle that builds get.",
-    "cargo refuses to download from it: often a company's proxy answers with a certificate of its own",
-    "set SSL_CERT_FILE to a bundle that holds the company's certificate; it reaches builds as a secret",
+    "cargo refuses to download from it; often a company's proxy answers with its own certificate",
+    "set SSL_CERT_FILE to a bundle that has the company's certificate; builds get it as a secret",
 )
 NO_LOGIN = Rule(
     "registry-login",
     "warning",
-    "No login for the registry that layers are pushed to.",
-    "a push without one is refused, unless the registry takes it from everybody",
+    "There is no login for the registry that layers are pushed to.",
+    "the registry refuses to be pushed to without one, unless it is open to everyone",
     "docker login to it",
 )
 NO_TOKEN = Rule(
     "cargo-token",
     "hint",
-    "No token for a cargo registry that Cargo.lock names.",
+    "There is no token for a cargo registry that Cargo.lock names.",
     "a private registry refuses to serve crates without one",
-    "cargo login --registry <name>; the token reaches builds as a secret",
+    "cargo login --registry <name>; builds get the token as a secret",
 )
 NO_AGENT = Rule(
     "ssh-agent",
     "warning",
     "Dependencies come from git over ssh, but there is no ssh agent with a key.",
-    "the build reaches the host's keys through the agent only",
-    "start ssh-agent and ssh-add the key",
+    "builds can use the host's keys only through the agent",
+    "start ssh-agent and add the key with ssh-add",
 )
 RULES = tuple(rules(globals()))
 DEFAULT_INDEX = "/rust-lang/crates.io-index"
@@ -134,20 +134,20 @@ def certificates(bundle: str | None, failure: str | None) -> Iterator[Item]:
     if failure is not None:
         yield CA.found(failure)
     elif bundle is None:
-        yield Fact("CA bundle", "none found on this machine; builds use the one of their image")
+        yield Fact("CA bundle", "none found on this machine; builds use the one in their image")
     else:
-        yield Fact("CA bundle", f"{bundle}, handed to builds")
+        yield Fact("CA bundle", f"{bundle}, passed to builds")
 
 
 def network(probes: Sequence[Probe], proxies: Sequence[str]) -> Iterator[Item]:
     """Names and certificates; what is compiled already does without."""
     if proxies:
         yield Fact("proxies", ", ".join(sorted(proxies)))
-        yield Unchecked("names and certificates of the hosts that crates come from", "a proxy is asked for them")
+        yield Unchecked("names and certificates of the hosts that crates come from", "they are reached through a proxy")
         return
     for probe in probes:
         if probe.kind == "dns":
-            what = f"{probe.host}, which crates come from, has no address: {probe.failure}"
+            what = f"{probe.host}, which crates come from, does not resolve: {probe.failure}"
             yield NAME.found(what)
         elif probe.kind == "tls":
             yield TLS.found(f"the certificate of {probe.host} is not trusted: {probe.failure}")

@@ -25,7 +25,7 @@ def refusal(root: Path) -> str | None:
         said = [line.strip() for line in error.stderr.splitlines() if line.strip()]
         if re.search(r"--locked was passed|lock file .* needs to be updated", error.stderr):
             return next((line.removeprefix("error: ") for line in said if "lock file" in line), said[0])
-        raise LayerdoitError(f"cargo does not say: {_first(said)}") from error
+        raise LayerdoitError(f"cargo gave no answer: {_first(said)}") from error
     return None
 
 
@@ -39,4 +39,4 @@ def ignored(root: Path) -> bool:
 
 
 def _first(said: list[str]) -> str:
-    return said[0].removeprefix("error: ") if said else "it failed without a word"
+    return said[0].removeprefix("error: ") if said else "it failed without a message"

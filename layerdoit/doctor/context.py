@@ -17,16 +17,16 @@ LARGE_CONTEXT = 200 * 10**6
 LARGE = Rule(
     "context-large",
     "warning",
-    "Much is sent to builds.",
+    "Large amounts of data are sent to builds.",
     "it is hashed, copied and sent to the engine, and a change in it runs cargo",
-    "leave out what is no source: .gitignore, .dockerignore, or sources.exclude in layerdoit.yaml",
+    "exclude what is not source code: in .gitignore, .dockerignore, or sources.exclude in layerdoit.yaml",
 )
 LARGE_ITEM = Rule(
     "context-large-file",
     "hint",
     "A large file or folder is among the sources.",
     "it is sent to every builder, and a change in it runs cargo",
-    "leave it out (sources.exclude in layerdoit.yaml); what only the running program needs belongs under image.assets",
+    "exclude it (sources.exclude in layerdoit.yaml); what only the running program needs belongs in image.assets",
 )
 RULES = tuple(rules(globals()))
 

@@ -58,9 +58,9 @@ class Report:
         counts = [(self.count(level), level) for level in LEVELS]
         told = ", ".join(count_text(count, level) for count, level in counts if count)
         if not told:
-            return "All is well: nothing to correct."
+            return "No problems found."
         if not self.count("error") and not self.count("warning"):
-            return f"All is well; {told}."
+            return f"No errors or warnings; {told}."
         return f"{told[0].upper()}{told[1:]}."
 
 

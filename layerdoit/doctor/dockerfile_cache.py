@@ -13,9 +13,9 @@ from layerdoit.doctor.finding import Finding, Rule, rules
 HIDDEN = Rule(
     "df-cook-hidden",
     "warning",
-    "What `cargo chef cook` compiled is hidden behind a cache mount, or left in one.",
-    "a mount on the target folder is not part of the layer: the dependencies compile once more",
-    "keep one of the two: cook without a mount and build without one, or a mount and no cook",
+    "What `cargo chef cook` compiled is hidden by a cache mount, or left in one.",
+    "a mount on the target folder is not part of the layer: the dependencies are compiled again",
+    "use one of the two: cook and build without a mount, or build with a mount and without a cook",
 )
 SOURCES_FIRST = Rule(
     "df-sources-before-deps",
@@ -27,29 +27,29 @@ SOURCES_FIRST = Rule(
 SHARED_MOUNT = Rule(
     "df-target-mount-shared",
     "warning",
-    "A cache mount on the target folder has no id, or one that says nothing.",
-    "mounts are told apart by id alone, by default the path: every project with this path builds into the same folder,"
-    " and programs of one have been shipped as those of another",
+    "A cache mount on the target folder has no id, or not one of its own.",
+    "mounts are identified by id alone, which defaults to the path: every project with this path shares the folder,"
+    " and one project's programs have been shipped as another's",
     "give it an id with the project's name: --mount=type=cache,id=<project>-target,…",
 )
 MOUNT_COPY = Rule(
     "df-copy-from-mount",
     "error",
     "A file is copied out of a folder that was only a cache mount.",
-    "mounts are not part of the layer: the file is not there",
+    "mounts are not part of the layer: the file is missing",
     "copy it to a place outside the mount in the same RUN",
 )
 HIDES_CARGO = Rule(
     "df-mount-hides-cargo",
     "error",
     "A cache mount covers the folder that cargo itself is in.",
-    "the mount begins empty: cargo is not found",
+    "the mount starts empty: cargo is not found",
     "mount …/registry and …/git below it instead",
 )
 USELESS = Rule(
     "df-mount-useless",
     "hint",
-    "A cache mount lies where cargo keeps nothing.",
+    "A cache mount is at a path that cargo does not use.",
     "in the official Rust images CARGO_HOME is /usr/local/cargo: crates are downloaded again",
     "mount /usr/local/cargo/registry and /usr/local/cargo/git/db",
 )
@@ -57,7 +57,7 @@ CHEF = Rule(
     "df-chef-compiled",
     "hint",
     "cargo-chef is compiled in the Dockerfile.",
-    "every builder that lacks the layer compiles it first, about a minute",
+    "every builder without that layer compiles it first, which takes about a minute",
     "put it into the base image, or start from lukemathwalker/cargo-chef with a fixed version",
 )
 TOOL_AFTER = Rule(
@@ -65,7 +65,7 @@ TOOL_AFTER = Rule(
     "warning",
     "A tool is compiled after the sources were copied.",
     "every edit compiles the tool again",
-    "install it before the sources are copied, in the base image at best",
+    "install it before the sources are copied, preferably in the base image",
 )
 STUB = Rule(
     "df-stub-stale",
@@ -130,7 +130,7 @@ def _cook(happening: Sequence[Step]) -> Iterator[Finding]:
             )
             yield HIDDEN.found(what, cook.where)
         elif behind is not None and before is not None:
-            what = f"cook and build both work in the mount on {before.target}: the layer of the cook holds nothing"
+            what = f"cook and build both work in the mount on {before.target}: the cook's layer is empty"
             yield HIDDEN.found(what, cook.where, level="hint")
 
 
@@ -168,9 +168,7 @@ def _mounts(file: Dockerfile, stage: Stage, happening: Sequence[Step]) -> Iterat
             if mount.target == "/usr/local/cargo":
                 yield HIDES_CARGO.found("the cache mount on /usr/local/cargo hides /usr/local/cargo/bin", step.where)
             elif home is None and re.match(r"(/root|/home/[^/]+)/\.cargo(/|$)", mount.target):
-                yield USELESS.found(
-                    f"the cache mount on {mount.target} is not where this image's cargo looks", step.where
-                )
+                yield USELESS.found(f"this image's cargo does not use the cache mount on {mount.target}", step.where)
 
 
 def _says_nothing(mount: Mount) -> bool:
@@ -250,7 +248,7 @@ def _from_mount(file: Dockerfile, happening: Sequence[Step]) -> Iterator[Finding
             mounts = [build.target_mount for build in builds]
             targets = [mount.target for mount in mounts if mount is not None]
             if builds and None not in mounts and any(path.startswith(f"{target}/") for target in targets):
-                what = f"{path} lies in the cache mount of line {builds[-1].instruction.line}, not in the stage"
+                what = f"{path} is in the cache mount of line {builds[-1].instruction.line}, not in the stage"
                 yield MOUNT_COPY.found(what, step.where)
 
 

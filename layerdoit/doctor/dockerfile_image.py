@@ -22,21 +22,21 @@ ROOT = Rule(
     "df-root",
     "warning",
     "The container runs as root.",
-    "whoever gets into the program may change everything in the container, and has one barrier less to the host",
+    "an attacker who gets into the program can change everything in the container, and is closer to the host",
     "RUN useradd --system app, then USER app (or a number) in the last stage",
 )
 COMPILER = Rule(
     "df-ships-compiler",
     "hint",
-    "The image that runs holds the compiler and everything that was compiled.",
+    "The runtime image contains the compiler and everything that was compiled.",
     "a gigabyte more to store, to pull and to scan",
     "copy the program into a stage of its own, FROM debian:…-slim",
 )
 UNUSED = Rule(
     "df-unused-stage",
     "hint",
-    "Nothing uses a stage.",
-    "a build never makes it, so that it goes wrong unseen",
+    "A stage is not used.",
+    "builds skip it, so it breaks without notice",
     "remove it, or build it by name (--target)",
 )
 RULES = tuple(rules(globals()))

@@ -18,13 +18,13 @@ UNLOCKED = Rule(
     "df-unlocked",
     "hint",
     "cargo is called without --locked.",
-    "where Cargo.lock lags behind, the image is made from other crates than those that were tested",
+    "if Cargo.lock is out of date, the image is built from other crates than those that were tested",
     "add --locked",
 )
 SECRET = Rule(
     "df-secret",
     "warning",
-    "A secret is given as ARG or ENV, or copied.",
+    "A secret is passed as ARG or ENV, or copied.",
     "the values of ARG and ENV stand in the image's history and in the build's record, a copied file in a layer,"
     " even if it is removed later",
     "RUN --mount=type=secret,id=…,env=… (docker build --secret), or --mount=type=ssh",
@@ -32,29 +32,29 @@ SECRET = Rule(
 HEREDOC = Rule(
     "df-heredoc",
     "warning",
-    "A heredoc of several commands goes on after one of them failed.",
+    "A heredoc of several commands continues after one of them fails.",
     "only the last command's exit code counts: the build succeeds with half of its steps done",
-    'begin it with `set -e`, or SHELL ["/bin/sh", "-ec"]',
+    'start it with `set -e`, or SHELL ["/bin/sh", "-ec"]',
 )
 IGNORE = Rule(
     "df-dockerignore",
     "warning",
-    "The whole folder is copied, and .dockerignore does not leave target/ out.",
-    "gigabytes are sent to the engine, and every cargo call on the host makes the copy another one",
+    "The whole folder is copied, and .dockerignore does not exclude target/.",
+    "gigabytes are sent to the engine, and every cargo call on the host changes the copied files",
     "write a .dockerignore with at least `target` and `.git`",
 )
 OLD_RUST = Rule(
     "df-rust-version",
     "error",
-    "The Rust image is older than what a package asks for.",
+    "The Rust image is older than a package requires.",
     "cargo refuses to compile it",
     "name a newer image",
 )
 OTHER_RUST = Rule(
     "df-toolchain",
     "hint",
-    "The Rust image is not of the release that rust-toolchain names.",
-    "rustup downloads the other one in the build, again after every change of what was copied before",
+    "The Rust image does not have the release that rust-toolchain names.",
+    "rustup downloads that release in the build, again after every change of the files copied before",
     "name the same release in both",
 )
 RULES = tuple(rules(globals()))
@@ -108,13 +108,14 @@ def _unlocked(own: Sequence[Step]) -> Iterator[Finding]:
                 continue
             if path:
                 yield UNLOCKED.found(
-                    "`cargo install --path` without --locked does not look at Cargo.lock at all",
+                    "`cargo install --path` without --locked ignores Cargo.lock",
                     step.where,
                     level="warning",
                 )
             elif call.installs:
                 yield UNLOCKED.found(
-                    f"`cargo install {call.installs}` without --locked takes other crates every week", step.where
+                    f"`cargo install {call.installs}` without --locked takes new crate versions as they appear",
+                    step.where,
                 )
             else:
                 yield UNLOCKED.found(f"`cargo {call.name}` without --locked", step.where)
@@ -146,7 +147,7 @@ def _argument(instruction: Instruction, *, final: bool) -> Iterator[Finding]:
             if (keyword == "ENV" and (value is None or empty)) or (keyword == "ARG" and empty and value):
                 continue
             where = instruction.where_is(name)
-            yield SECRET.found(f"{keyword} {name} is a secret by its name", where, level="error" if final else None)
+            yield SECRET.found(f"{keyword} {name} looks like a secret", where, level="error" if final else None)
         elif value and re.search(
             r"://[^/\s:@$]+:[^/\s@$]+@(?!(?:localhost|127\.[\d.]+|db|database|postgres|mysql|redis)(?:[:/]|$))[\w.-]+",
             value,
@@ -203,10 +204,10 @@ def _copies(own: Sequence[Step], around: Around, *, final: bool) -> Iterator[Fin
     if around.ignore is None:
         yield IGNORE.found("the whole folder is copied, and there is no .dockerignore", whole.where)
     elif not left_out.match("target") and not left_out.match("target/debug/x"):
-        yield IGNORE.found("the whole folder is copied, and .dockerignore does not leave target/ out", whole.where)
+        yield IGNORE.found("the whole folder is copied, and .dockerignore does not exclude target/", whole.where)
     for name in sorted(around.present):
         if around.at_root and _SECRET_FILE.search(name) and not left_out.match(name):
-            what = f"{name} is copied with the whole folder: .dockerignore does not leave it out"
+            what = f"{name} is copied with the whole folder: .dockerignore does not exclude it"
             yield SECRET.found(what, whole.where, fix=f"add {name} to .dockerignore", level="error" if final else None)
 
 
@@ -225,4 +226,4 @@ def _release(file: Dockerfile, around: Around, image: str, where: str) -> Iterat
         package, version = around.msrv
         asked = tuple(map(int, re.findall(r"\d+", version)[:2]))
         if have[:2] < asked:
-            yield OLD_RUST.found(f"{image}, but `{package}` asks for Rust {version}", where)
+            yield OLD_RUST.found(f"{image}, but `{package}` requires Rust {version}", where)

@@ -21,12 +21,12 @@ UNREACHABLE = Rule(
     "error",
     "No Docker engine answers.",
     "every layer is built and kept by the engine",
-    "start it, or set DOCKER_HOST; `docker info` shows what it says",
+    "start it, or set DOCKER_HOST; `docker info` shows more",
 )
 NOT_LINUX = Rule(
     "engine-not-linux",
     "error",
-    "The engine builds for another system than Linux.",
+    "The engine does not build for Linux.",
     "the images are Linux images",
     "switch the engine to Linux containers",
 )
@@ -40,7 +40,7 @@ BUILDX = Rule(
 BUILDER = Rule(
     "builder",
     "error",
-    "The builder that is configured does not exist or does not answer.",
+    "The configured builder does not exist or does not answer.",
     "builds run on it",
     "docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml",
 )
@@ -48,36 +48,36 @@ DRIVER = Rule(
     "builder-driver",
     "warning",
     "The builder cannot see the engine's own images.",
-    "each layer is built on the image of the layer below it, which such a builder only finds in a registry",
+    "each layer is built on the image of the layer below it, which such a builder can find only in a registry",
     "use the engine's own builder, or share all layers: registry: {repository: …, push: [base, deps, app]}",
 )
 DISK = Rule(
     "disk",
     "warning",
-    "Little room is left where the engine keeps images.",
-    "a build that fills the disk fails, and may take other programs with it",
-    "doit cache_status shows what this project holds, docker system df the rest",
+    "Little space is left where the engine stores images.",
+    "a build that fills the disk fails, and may make other programs fail",
+    "free some space: `doit cache_status` shows what this project uses, `docker system df` the rest",
 )
 GC = Rule(
     "gc-mounts",
     "hint",
     "BuildKit's garbage collection will remove this project's target folders.",
     "after a weekend the workspace (not its dependencies) compiles from scratch",
-    "give the builder rules of its own",
+    "set garbage collection rules for the builder",
 )
 CLOCK = Rule(
     "clock",
     "warning",
     "The clocks of host and engine differ.",
-    "times in labels, `until` filters and the check of certificates go wrong; builds themselves decide by content",
-    "set the clocks: a virtual machine loses time while it sleeps, restarting it (or Docker Desktop) corrects that",
+    "times in labels, `until` filters and certificate checks go wrong; builds compare content and are not affected",
+    "set the clocks; a virtual machine loses time while it sleeps, and restarting it (or Docker Desktop) fixes that",
 )
 SLOW_NOOP = Rule(
     "slow-no-op",
     "warning",
-    "Seeing that nothing is to be done takes long.",
-    "it is part of every run",
-    "leave out what is no source (sources.exclude, .gitignore), and keep the tree on a local disk",
+    "A run with nothing to do takes long.",
+    "every run starts with this check",
+    "exclude what is not source code (sources.exclude, .gitignore), and keep the tree on a local disk",
 )
 RULES = tuple(rules(globals()))
 
@@ -91,15 +91,15 @@ def engine(found: Engine | Failed) -> Iterator[Item]:
     if found.system != "linux":
         yield NOT_LINUX.found(f"the engine runs {found.system} containers")
     if isinstance(found.disk, str):
-        yield Unchecked("room for images", found.disk)
+        yield Unchecked("space for images", found.disk)
     else:
         free, total = found.disk
-        yield Fact("room for images", f"{size_text(free)} of {size_text(total)}")
+        yield Fact("space for images", f"{size_text(free)} of {size_text(total)}")
         if free < LITTLE_ROOM:
-            what = f"{size_text(free)} of {size_text(total)} are left where the engine keeps images"
+            what = f"{size_text(free)} of {size_text(total)} is left where the engine stores images"
             yield DISK.found(what, level="error" if free < NO_ROOM else None)
     if found.skew is None:
-        yield Unchecked("clock difference", "the engine does not tell its time")
+        yield Unchecked("clock difference", "the engine does not report its time")
     elif abs(found.skew) > MAX_SKEW:
         yield CLOCK.found(f"the engine's clock is {abs(found.skew):.0f} s {'ahead' if found.skew > 0 else 'behind'}")
 
@@ -121,12 +121,12 @@ def builder(found: Builder | Failed, registry: str | None, pushed: frozenset[str
         return
     platforms = sorted({"/".join(name.split("/")[:2]) for name in found.platforms})
     if not found.driver:
-        yield Unchecked("builder", f"buildx does not tell the kind of {found.name} while no engine answers")
+        yield Unchecked("builder", f"the driver of builder {found.name} is unknown while no engine answers")
         return
     yield Fact("builder", f"{found.name} ({found.driver}, {found.status or 'state unknown'})")
     yield Fact("platforms", ", ".join(platforms) or "unknown")
     if found.driver != "docker" and not (registry and {"base", "deps"} <= pushed):
-        yield DRIVER.found(f"the builder {found.name} is of the kind {found.driver}")
+        yield DRIVER.found(f"builder {found.name} uses the driver {found.driver}")
 
 
 def mounts(builder: Builder, size: int | None) -> Iterator[Item]:
@@ -136,14 +136,14 @@ def mounts(builder: Builder, size: int | None) -> Iterator[Item]:
         yield Unchecked("garbage collection of cache mounts", collects.words)
         return
     yield Fact("garbage collection", collects.words)
-    rule = collects.eats
+    rule = collects.mount_rule
     if size and rule and collects.threatens and (rule.limit is None or size > rule.limit):
         fix = f"{builders.remedy(collects, size)}\n{builders.where(collects)}"
-        yield GC.found(f"{collects.words}; this project's hold {size_text(size)}", fix=fix)
+        yield GC.found(f"{collects.words}; this project's mounts hold {size_text(size)}", fix=fix)
 
 
 def no_op(seconds: float, files: int) -> Iterator[Item]:
     """The time it takes to see that nothing is to be done. Documented budget: 0.2 s for 2,000 files."""
-    yield Fact("time to a no-op", f"{seconds * 1000:.0f} ms for {files} files, besides doit's own start")
+    yield Fact("time to a no-op", f"{seconds * 1000:.0f} ms for {files} files, plus doit's own start")
     if seconds > 1.0 + files / 10_000:
-        yield SLOW_NOOP.found(f"seeing that nothing is to be done takes {seconds:.1f} s for {files} files")
+        yield SLOW_NOOP.found(f"a run with nothing to do takes {seconds:.1f} s for {files} files")

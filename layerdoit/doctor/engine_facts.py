@@ -85,7 +85,7 @@ def _disk(endpoint: str, name: str, root: str) -> tuple[int, int] | str:
     try:
         usage = shutil.disk_usage(Path(root))
     except OSError as error:
-        return f"{root} cannot be looked at: {error.strerror}"
+        return f"{root} cannot be read: {error.strerror}"
     return usage.free, usage.total
 
 
@@ -100,18 +100,18 @@ def buildx() -> tuple[int, ...] | Failed:
             "docker buildx is not installed", "install the buildx plugin (docker-buildx or docker-buildx-plugin)"
         )
     found = re.search(r"\bv?(\d+)\.(\d+)(?:\.(\d+))?", said)
-    return tuple(int(part or 0) for part in found.groups()) if found else Failed("it does not tell its version", "")
+    return tuple(int(part or 0) for part in found.groups()) if found else Failed("it does not report its version", "")
 
 
 def builder(configured: str | None) -> Builder | Failed:
     """The builder that builds run on, as `docker buildx inspect` describes it."""
     name = configured or api.builder_name()
     try:
-        said = builders.described(name)
+        said = builders.inspect_output(name)
     except LayerdoitError as error:
         reason = str(error).splitlines()[-1].removeprefix("ERROR: ")
         return Failed(
-            f"the builder {name} cannot be used: {reason}",
+            f"builder {name} cannot be used: {reason}",
             "docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml",
         )
     return inspected(name, said)
@@ -120,7 +120,7 @@ def builder(configured: str | None) -> Builder | Failed:
 def inspected(name: str, said: str) -> Builder:
     """What of the output of `docker buildx inspect` counts."""
     platforms = tuple(part.strip().rstrip("*") for part in field(said, "Platforms").split(",") if part.strip())
-    return Builder(name, field(said, "Driver"), field(said, "Status"), platforms, builders.parsed(name, said))
+    return Builder(name, field(said, "Driver"), field(said, "Status"), platforms, builders.parse(name, said))
 
 
 def mounts(project: str, found: Builder) -> int | None:

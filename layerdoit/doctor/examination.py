@@ -184,21 +184,21 @@ class _Examination:
             return
         remembered = self._tree.remembered(self._session.engine.platform)
         if self._project.config.registry.repository and remembered is None:
-            yield Unchecked("time to a no-op", "nothing was built here yet, so that the registry would be asked")
+            yield Unchecked("time to a no-op", "nothing was built here yet, so a run would ask the registry")
             return
         begun = time.perf_counter()
         fresh = Session(Run(), Project.open(self._root, self._project.variables))
         plan = fresh.plan
         took = time.perf_counter() - begun
         waiting = [step.spec.layer for step in plan.layers() if step.action != "reuse"]
-        yield Fact("layers", f"to be built or pulled: {', '.join(waiting)}" if waiting else "all there")
+        yield Fact("layers", f"to be built or pulled: {', '.join(waiting)}" if waiting else "all exist")
         if not waiting:
             yield from engine_checks.no_op(took, len(fresh.tree.all_sources.entries))
 
     def _listing(self) -> tree_facts.Tree:
         sources = self._tree.all_sources if self._readable else self._tree.scan(0, ())
         assets = frozenset(self._session.inputs.assets.entries) if self._readable else frozenset()
-        return tree_facts.gathered(sources, assets)
+        return tree_facts.collect(sources, assets)
 
     def _tree_items(self, asked: Background[tree_facts.Tree]) -> Iterator[Item]:
         tree = asked.result()
@@ -227,15 +227,15 @@ class _Examination:
         return found, engine_facts.mounts(self._project.name, found)
 
     def _access(self, until: float) -> Iterator[Item]:
-        from layerdoit.build.host_secrets import gathered
+        from layerdoit.build.host_secrets import collect
 
         project = self._project
         cargo = project.workspace.config if self._readable else {}
         try:
-            handed = gathered(project=cargo)
+            handed = collect(project=cargo)
         except LayerdoitError as error:
             yield from access.certificates(None, error.what)
-            yield Unchecked("names and credentials", "first the CA bundle has to be right")
+            yield Unchecked("names and credentials", "fix the CA bundle first")
             return
         bundle = str(handed.files["ca"]) if "ca" in handed.files else None
         yield from access.certificates(bundle, None)

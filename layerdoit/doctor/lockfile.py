@@ -17,20 +17,20 @@ MISSING = Rule(
     "lock-missing",
     "error",
     "There is no Cargo.lock.",
-    "without it two builds of the same sources may use different crates, and nothing can be keyed by them",
+    "without it, two builds of the same sources may use different crates, and layers cannot be keyed",
     "run `cargo generate-lockfile` and commit Cargo.lock",
 )
 IGNORED = Rule(
     "lock-ignored",
     "warning",
     "git ignores Cargo.lock.",
-    "the next clone has none: its image would be made from other crates, or not at all",
-    "take Cargo.lock out of .gitignore and commit it",
+    "the next clone has none, so its image is built from other crates, or not at all",
+    "remove Cargo.lock from .gitignore and commit it",
 )
 STALE = Rule(
     "lock-stale",
     "error",
-    "Cargo.lock lags behind a manifest.",
+    "Cargo.lock is out of date.",
     "builds run with --locked, so that they use exactly the crates that were tested: cargo refuses",
     "run `cargo update --workspace` and commit Cargo.lock",
 )
@@ -38,8 +38,8 @@ PATCH = Rule(
     "patch-unused",
     "warning",
     "A [patch] is not used.",
-    "the crate that it should replace is compiled as it was published, usually because the versions do not fit",
-    "give the patched crate a version that the requirements take, or remove the patch",
+    "the crate that it should replace is compiled as it was published, usually because the versions do not match",
+    "give the patched crate a version that meets the requirements, or remove the patch",
 )
 RULES = tuple(rules(globals()))
 

@@ -36,7 +36,7 @@ def missing(needs: Sequence[Need], config: Config) -> Iterator[Finding]:
         if not chosen:
             continue
         what = "; ".join(f"{need.crate} {need.version} {need.why}" for need in chosen)
-        doubt = "" if certain else "perhaps (features decide that Cargo.lock does not tell): "
+        doubt = "" if certain else "possibly (it depends on features that Cargo.lock does not show): "
         yield MISSING.found(doubt + what, place, fix=_fix(chosen, config), level=level)
 
 

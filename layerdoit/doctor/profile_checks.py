@@ -27,7 +27,7 @@ DEV_INCREMENTAL = Rule(
     "warning",
     "Incremental compilation is off in the dev profile.",
     "every edit compiles its whole crate again",
-    "remove incremental = false; the target folder is private and kept, so that it pays",
+    "remove incremental = false; it pays off, because the target folder is private and kept",
 )
 DEV_OPTIMISED = Rule(
     "dev-optimised",
@@ -39,8 +39,8 @@ DEV_OPTIMISED = Rule(
 DEV_UNITS = Rule(
     "dev-codegen-units",
     "hint",
-    "The dev profile compiles each crate in one piece.",
-    "one core works where all could, and incremental compilation reuses less",
+    "The dev profile compiles each crate as one codegen unit.",
+    "one core works instead of all, and incremental compilation reuses less",
     "remove codegen-units from [profile.dev]",
 )
 FAT_LTO = Rule(
@@ -54,21 +54,21 @@ DEBUG = Rule(
     "release-debug",
     "hint",
     "The profile that is built is optimised, but holds full debug information that is not stripped.",
-    "the image carries it, often several times the program's size, and every push and pull with it",
+    "it is in the image and in every push and pull, often several times the program's size",
     'debug = "line-tables-only" keeps backtraces, strip = "debuginfo" drops all',
 )
 NATIVE_CPU = Rule(
     "target-cpu-native",
     "warning",
     "Binaries are compiled for the CPU of the machine that builds.",
-    "on an older CPU the container dies with SIGILL, and a shared image or deps layer is another on each machine",
-    "name the oldest CPU that it must run on, such as target-cpu=x86-64-v3",
+    "on an older CPU the container dies with SIGILL, and shared images and deps layers differ between machines",
+    "name the oldest CPU that they must run on, such as target-cpu=x86-64-v3",
 )
 TOOL = Rule(
     "build-tool-missing",
     "error",
     "cargo is told to use a linker or wrapper that the builder image does not have.",
-    "the configuration is the project's, so it holds in the build too: cargo fails at the first crate",
+    "the project's cargo configuration applies in the build, too: cargo fails at the first crate",
     "name its package in base.packages",
 )
 RULES = tuple(rules(globals()))

@@ -29,9 +29,9 @@ UNREADABLE = Rule(
 LEFT_OUT = Rule(
     "members-left-out",
     "hint",
-    "Members with binaries are not built, as cargo's own default members say.",
-    "without `packages:` the image holds what `cargo build` in the root would build: there, only the root package",
-    "name what belongs into the image: `packages:` in layerdoit.yaml, or `default-members` in Cargo.toml",
+    "Members with binaries are not built, because they are not default members.",
+    "without `packages:` the image holds what `cargo build` in the root builds, which is only the root package",
+    "name what belongs in the image: `packages:` in layerdoit.yaml, or `default-members` in Cargo.toml",
 )
 GUESSED = Rule(
     "entrypoint-guessed",
@@ -43,7 +43,7 @@ GUESSED = Rule(
 MSRV = Rule(
     "msrv",
     "error",
-    "A package asks for a newer Rust than the toolchain.",
+    "A package requires a newer Rust than the toolchain.",
     "cargo refuses to compile it",
     "name a newer toolchain (rust-toolchain.toml, or toolchain: in layerdoit.yaml)",
 )
@@ -51,7 +51,7 @@ OVERRIDE = Rule(
     "toolchain-override",
     "warning",
     "The configuration overrides the toolchain that the project names.",
-    "image and laptops compile with different compilers",
+    "images are compiled with another compiler than the one that developers use",
     "remove toolchain: (or TOOLCHAIN=), or change the project's own toolchain file",
 )
 RUNTIME_LIBC = Rule(
@@ -59,12 +59,12 @@ RUNTIME_LIBC = Rule(
     "error",
     "The runtime image's C library is older than the builder's, or of another kind.",
     "the binaries would not start there; the build refuses such an image",
-    "take one suite for both: base.suite, base.image, base.runtime_image; or a musl target",
+    "use one suite for both: base.suite, base.image, base.runtime_image; or a musl target",
 )
 CROSS_LINKER = Rule(
     "cross-linker",
     "warning",
-    "The target is of another architecture, and no linker is named for it.",
+    "The target has another architecture, and no linker is configured for it.",
     "the builder's own linker cannot make binaries for it",
     "name one in .cargo/config.toml ([target.<triple>] linker) and its package in base.packages",
 )
@@ -106,7 +106,7 @@ def members(ws: Workspace, config: Config, selection: Selection, entrypoint: str
     )
     if len(names) > 1 and config.image.entrypoint is None and name not in names:
         instead = f"; Cargo.toml says default-run = {default_run}" if default_run else ""
-        what = f"the image runs `{entrypoint}`, the first by alphabet of {listed(names)}{instead}"
+        what = f"the image runs `{entrypoint}`, alphabetically the first of {listed(names)}{instead}"
         yield GUESSED.found(what, fix=f"image: {{entrypoint: {default_run or entrypoint}}} in layerdoit.yaml")
 
 
@@ -132,7 +132,7 @@ def msrv(ws: Workspace, keys: Iterable[str], toolchain: Toolchain) -> Iterator[I
     asked = {key: version for key in keys if (version := _rust_version(ws, ws.packages[key]))}
     if have is None:
         if asked:
-            yield Unchecked("rust-version", f"{toolchain.channel} does not tell which release it is")
+            yield Unchecked("rust-version", f"{toolchain.channel} does not say which release it is")
         return
     # `1.80` in a toolchain file is the newest patch of it.
     patchless = len((toolchain.release or toolchain.channel).split(".")) < 3
@@ -143,7 +143,7 @@ def msrv(ws: Workspace, keys: Iterable[str], toolchain: Toolchain) -> Iterator[I
             name = f"{package.dir}/Cargo.toml".removeprefix("./")
             text = (ws.root / name).read_text(encoding="utf-8")
             named = toolchain.release or toolchain.channel
-            what = f"`{package.name}` asks for Rust {version}, but {toolchain.source} says {named}"
+            what = f"`{package.name}` requires Rust {version}, but {toolchain.source} says {named}"
             yield MSRV.found(what, where(name, text, ("package", "rust-version")))
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 FASTER = Rule(
     "measured-faster",
     "hint",
-    "A setting was measured to make every edit faster (`--measure`).",
-    "an edit waits for the compiler and, more than for anything else, for the linker",
+    "A setting makes every edit faster, as `--measure` found.",
+    "an edit waits for the compiler, and most of all for the linker",
     "set it",
 )
 RULES = tuple(rules(globals()))
@@ -79,7 +79,7 @@ def judged(found: Iterable[Measured], tried: Iterable[Variant]) -> Iterator[Item
         yield Fact(f"edit, {item.name}", f"{item.ms / 1000:.2f} s, programs of {size_text(item.size)}")
     plain = by_name.get(AS_IT_IS)
     if plain is None:
-        yield Unchecked("what other settings would save", "the build as it is could not be measured")
+        yield Unchecked("what other settings would save", "the current build could not be measured")
         return
     best = min(by_name.values(), key=lambda item: item.ms)
     saved = plain.ms - best.ms

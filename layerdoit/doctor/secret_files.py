@@ -15,21 +15,21 @@ IN_CONTEXT = Rule(
     "warning",
     "A credential is among the files that builds get.",
     "it reaches every builder and stays in its cache; build scripts and macros of any crate can read it",
-    "leave the file out (.gitignore, .dockerignore, sources.exclude), and replace the credential if it was ever pushed",
+    "exclude the file (.gitignore, .dockerignore, sources.exclude), and replace the credential if it was ever pushed",
 )
 IN_IMAGE = Rule(
     "secret-in-image",
     "error",
     "A credential is among the assets that are copied into the image.",
     "whoever can pull the image can read it",
-    "give it to the container at run time, and leave the file out of image.assets",
+    "pass it to the container at run time, and remove the file from image.assets",
 )
 IN_TESTS = Rule(
     "secret-in-tests",
     "hint",
-    "Credentials lie in folders of tests or examples.",
-    "made for tests they harm nobody; real ones there are as public as anywhere",
-    "make sure that they are made up",
+    "There are credentials in folders of tests or examples.",
+    "invented ones do no harm, but real ones are as public there as anywhere",
+    "make sure that they are invented",
 )
 RULES = tuple(rules(globals()))
 

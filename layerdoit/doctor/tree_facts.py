@@ -23,7 +23,7 @@ class Tree:
     secrets: tuple[secrets.Secret, ...]
 
 
-def gathered(sources: Sources, assets: frozenset[str]) -> Tree:
+def collect(sources: Sources, assets: frozenset[str]) -> Tree:
     """Look at every file once. `assets`: context paths that are copied into the image."""
     top = "_/" * sources.ups
     found: list[secrets.Secret] = []

@@ -1,6 +1,6 @@
-"""Questions to the engine over its socket, with the standard library only: the path that a no-op takes.
+"""The engine's API over its socket, with the standard library only, because a no-op uses it.
 
-Anything beyond a local socket (another host, a context) goes through the Docker SDK, which costs 60-80 ms to import.
+Anything else than a local socket (another host, a context) goes through the Docker SDK: 60-80 ms to import.
 API: https://docs.docker.com/reference/api/engine/ (v1.41, engine 20.10 and later).
 """
 
@@ -30,7 +30,7 @@ TRANSFER_TIMEOUT = 600
 
 
 class Api(Protocol):
-    """The engine's API. `get`: the decoded answer, or None for "no such thing"; `post`: for what answers nothing."""
+    """The engine's API. `get`: the decoded answer, or None for "not found"; `post`: a call that returns nothing."""
 
     def get(self, path: str, query: dict[str, Any] | None = None) -> Any: ...
 
@@ -52,7 +52,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def config_folder() -> Path:
-    """Where the docker client keeps its configuration."""
+    """The docker client's configuration folder."""
     return Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
 
 
@@ -82,12 +82,12 @@ def endpoint() -> str:
 
 
 def builder_name() -> str:
-    """The buildx builder of the engine itself carries the name of its context."""
+    """The name of the engine's own buildx builder, which is that of its context."""
     return "default" if os.environ.get("DOCKER_HOST") else _context()
 
 
 class SocketApi(threading.local):
-    """The engine behind a local socket. A connection is kept; each thread and process has its own (`doit -n`)."""
+    """The engine behind a local socket. Each thread and process keeps its own connection (`doit -n`)."""
 
     _connection: _UnixConnection | None = None
     _process = 0
@@ -119,7 +119,7 @@ class SocketApi(threading.local):
                 self._connection = None
                 connection.close()
                 if attempt == 2:
-                    raise EngineError(f"the engine broke off: {error}", hint="docker info") from error
+                    raise EngineError(f"the connection to the engine broke: {error}", hint="docker info") from error
                 continue
             except OSError as error:
                 raise sdk.unreachable(f"unix://{self._path}", error) from error
@@ -150,7 +150,7 @@ class SdkApi:
 
 
 def connect() -> Api:
-    """The API of the engine that `docker` itself would use."""
+    """The API of the engine that the `docker` command uses."""
     host = endpoint()
     parts = urlsplit(host)
     if parts.scheme == "unix":
@@ -160,7 +160,7 @@ def connect() -> Api:
 
 @contextlib.contextmanager
 def client() -> Iterator[docker.DockerClient]:
-    """The Docker SDK's client for the engine that `docker` itself would use."""
+    """The Docker SDK's client for the engine that the `docker` command uses."""
     with sdk.client(endpoint(), TRANSFER_TIMEOUT) as found:
         yield found
 

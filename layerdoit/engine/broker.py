@@ -1,4 +1,4 @@
-"""How a base image comes about where neither engine nor registry has it: from official images, or without any."""
+"""How to build a base image that neither engine nor registry has: from official images, or without any."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ OS_PACKAGES = "ca-certificates"
 APT = Path("/etc/apt")
 # The official Rust images are of releases only.
 _RELEASE = re.compile(r"\d+\.\d+(\.\d+)?$")
-_LOGIN_HINT = "docker login, correct the reference, or leave {setting} out"
+_LOGIN_HINT = "run docker login, correct the reference, or remove {setting}"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a base image starts: `method` is `image` or `bootstrap`; `words` say it to a person."""
+    """Where a base image starts: `method` is `image` or `bootstrap`; `words`: for the user."""
 
     method: str
     os_image: str
@@ -46,7 +46,7 @@ class Origin:
 
 
 def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str, root: Path, engine: Engine) -> Origin:
-    """Decide, and have ready, what a builder (`base`) or a `runtime` image is built from for an engine."""
+    """Decide what a builder (`base`) or `runtime` image is built from on an engine, and get it ready."""
     version = toolchain.release or toolchain.channel
     _of_debian(base, layer)
     if layer == "runtime":
@@ -58,7 +58,7 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
     if base.image:
         if base.builder == "bootstrap":
             raise ConfigError(
-                "base.image names an image, but base.builder: bootstrap uses none", hint="leave one of them out"
+                "base.image names an image, but base.builder: bootstrap uses none", hint="remove one of them"
             )
         _explicit(engine, base.image, "base.image")
         return _from_image(base.image, version)
@@ -70,8 +70,8 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
             return _from_image(official, version)
         if base.builder == "image":
             raise EngineError(
-                f"the image {official} cannot be had: {refusal}",
-                hint="docker login, name another one (base.image), or base.builder: bootstrap to do without",
+                f"the image {official} is not available: {refusal}",
+                hint="run docker login, name another image (base.image), or set base.builder: bootstrap",
             )
     _same_platform(engine.platform, f"and the image {official} {_lacking(refusal)}")
     sysroot = _sysroot(toolchain, targets, root, official, refusal)
@@ -82,12 +82,12 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
 
 
 def _of_debian(base: Base, layer: str) -> None:
-    """Official Rust images, slim ones, and what mmdebstrap makes are Debian's."""
+    """Refuse Ubuntu's suites where we use official Rust images, slim images or mmdebstrap: they are all Debian's."""
     release = UBUNTU.get(base.suite)
     if release and not (base.runtime_image if layer == "runtime" else base.image):
         raise ConfigError(
-            f"base.suite: {base.suite} is Ubuntu {release}, and there are no Rust images of it to start from",
-            hint="name an image with Rust in it (base.image) "
+            f"base.suite: {base.suite} is Ubuntu {release}, for which there are no official Rust images",
+            hint="name an image that has Rust (base.image) "
             f"and base.runtime_image: ubuntu:{release}; or a Debian suite (base.suite: trixie)",
         )
 
@@ -98,34 +98,34 @@ def _from_image(reference: str, version: str) -> Origin:
 
 
 def _because(reference: str, refusal: str | None) -> str:
-    return f" ({reference} cannot be had: {refusal})" if refusal else ""
+    return f" ({reference} is not available: {refusal})" if refusal else ""
 
 
 def _explicit(engine: Engine, reference: str, setting: str) -> None:
-    """What the configuration names is part of the key: nothing else may take its place."""
+    """Refuse to replace an image that the configuration names, because its name is part of the key."""
     refusal = engine.pull_parent(reference)
     if refusal is not None:
         raise EngineError(
-            f"{setting} names {reference}, which cannot be had: {refusal}", hint=_LOGIN_HINT.format(setting=setting)
+            f"{setting} names {reference}, which is not available: {refusal}", hint=_LOGIN_HINT.format(setting=setting)
         )
 
 
 def _official(engine: Engine, reference: str, version: str) -> str | None:
     if not _RELEASE.match(version):
-        return "official images are of Rust releases only"
+        return "there are official images only for Rust releases"
     return engine.pull_parent(reference)
 
 
 def _lacking(refusal: str | None) -> str:
-    return f"cannot be had: {refusal}" if refusal else "is not used (base.builder: bootstrap)"
+    return f"is not available: {refusal}" if refusal else "is not used (base.builder: bootstrap)"
 
 
 def _same_platform(platform: str, why: str) -> None:
-    """What is copied from this machine runs on builders of its own platform only."""
+    """Refuse a builder of another platform, on which a copy of this machine's toolchain cannot run."""
     own = f"linux/{docker_name(architecture())}"
     if platform != own:
         raise EngineError(
-            f"the builder builds for {platform}; this machine's own system and Rust are for {own}, {why}",
+            f"the builder builds for {platform}, this machine's system and Rust are for {own}, {why}",
             hint="name images for that platform (base.image, base.runtime_image), or use a builder for "
             f"{own} and compile for the other one (target)",
         )
@@ -135,20 +135,20 @@ def _same_platform(platform: str, why: str) -> None:
 
 
 def _sysroot(toolchain: Toolchain, targets: Sequence[str], root: Path, official: str, refusal: str | None) -> Path:
-    """This machine's toolchain, if it is one that can be copied into an image and knows the targets."""
+    """This machine's toolchain, if it can be copied into an image and compiles for the targets."""
     version = toolchain.release or toolchain.channel
     sysroot = installed(toolchain, root)
     if sysroot is None:
         here = ", ".join(f"TOOLCHAIN={name}" for name in _channels()) or "TOOLCHAIN=…"
-        elsewhere = f", and the image {official} cannot be had: {refusal}" if refusal else ""
+        elsewhere = f", and the image {official} is not available: {refusal}" if refusal else ""
         raise EngineError(
             f"Rust {version}, named by {toolchain.source}, is not installed on this machine{elsewhere}",
-            hint=f"rustup toolchain install {toolchain.channel}; or use one that is here: {here}",
+            hint=f"rustup toolchain install {toolchain.channel}; or use an installed one: {here}",
         )
     if sysroot == Path("/usr") or not any(sysroot.glob("lib/rustlib/*-linux-*/lib")):
         raise EngineError(
             f"Rust {version} in {sysroot} cannot be copied into an image: it is the system's own, or not for Linux",
-            hint=f"rustup toolchain install {toolchain.channel}, or name an image with Rust in it (base.image)",
+            hint=f"rustup toolchain install {toolchain.channel}, or name an image that has Rust (base.image)",
         )
     lacking = [target for target in targets if not (sysroot / "lib/rustlib" / target / "lib").is_dir()]
     if lacking:
@@ -160,7 +160,7 @@ def _sysroot(toolchain: Toolchain, targets: Sequence[str], root: Path, official:
 
 
 def _channels() -> list[str]:
-    """The toolchains that rustup has, by the names that TOOLCHAIN takes."""
+    """The toolchains that rustup has, by the names that TOOLCHAIN accepts."""
     folder = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup") / "toolchains"
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     return [re.sub(r"-(x86_64|aarch64|riscv64\w*|powerpc\w*|s390x|i686)-.*$", "", name) for name in names][:4]
@@ -170,7 +170,7 @@ def _channels() -> list[str]:
 
 
 def _system(base: Base, engine: Engine) -> tuple[str, str, str]:
-    """Method, image and words: the distribution's own image, or one made here."""
+    """Method, image and words: the distribution's image, or one made here."""
     image = f"debian:{base.suite}-slim"
     refusal = None
     if base.builder != "bootstrap":
@@ -179,21 +179,21 @@ def _system(base: Base, engine: Engine) -> tuple[str, str, str]:
             return "image", image, f"from {image}"
         if base.builder == "image":
             raise EngineError(
-                f"the image {image} cannot be had: {refusal}",
-                hint="docker login, name another one (base.runtime_image), or base.builder: bootstrap",
+                f"the image {image} is not available: {refusal}",
+                hint="run docker login, name another image (base.runtime_image), or set base.builder: bootstrap",
             )
     why = f"and the image {image} {_lacking(refusal)}"
     _same_platform(engine.platform, why)
     if not engine.is_local:
         raise EngineError(
-            f"the builder {engine.builder} cannot see a system that is made on this machine, {why}",
+            f"builder {engine.builder} cannot see a system that is made on this machine, {why}",
             hint="name images that the builder can pull (base.image, base.runtime_image)",
         )
     return "bootstrap", bootstrap_os(base.suite), "bootstrapped with mmdebstrap" + _because(image, refusal)
 
 
 def bootstrap_os(suite: str) -> str:
-    """The tag of a minimal Debian image, made with mmdebstrap if the engine lacks it. It is shared by all projects."""
+    """The tag of a minimal Debian image, made with mmdebstrap if the engine lacks it. All projects share it."""
     from docker.errors import APIError, ImageNotFound
 
     from layerdoit.engine.api import client
@@ -213,7 +213,9 @@ def bootstrap_os(suite: str) -> str:
                 try:
                     engine.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=changes)
                 except APIError as error:
-                    raise EngineError(f"the engine did not take the {suite} system: {error.explanation}") from error
+                    raise EngineError(
+                        f"the engine refused to import the {suite} system: {error.explanation}"
+                    ) from error
     return name
 
 
@@ -225,8 +227,8 @@ def _mmdebstrap(suite: str, archive: Path) -> None:
         process.capture(argv)
     except process.ProgramMissing as error:
         raise EngineError(
-            "no image registry can be used, and mmdebstrap, which makes an OS image without one, is not installed",
-            hint="apt-get install mmdebstrap (Debian or Ubuntu), or docker login to a registry",
+            "no image registry is available, and mmdebstrap, which makes an OS image without one, is not installed",
+            hint="run apt-get install mmdebstrap (Debian or Ubuntu), or docker login to a registry",
         ) from error
     except process.CommandFailed as error:
         said = [line for line in error.stderr.splitlines() if line.startswith(("E:", "Err:"))]
@@ -238,7 +240,7 @@ def _mmdebstrap(suite: str, archive: Path) -> None:
 
 
 def apt_mirrors(suite: str, sources: Iterable[str]) -> list[str]:
-    """apt source lines for `suite` at this machine's mirrors of Debian; none: mmdebstrap knows the public ones."""
+    """apt source lines for `suite` at this machine's Debian mirrors; if empty, mmdebstrap uses the public ones."""
     found: dict[str, str] = {}
     for uri in sources:
         address = uri.rstrip("/")

@@ -1,4 +1,4 @@
-"""The log file of a build: its first line is the command, by which later runs know what was built and how."""
+"""The log file of a build. Its first line, the command, tells later runs what was built and how."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _KEY = re.compile(r" --label io\.layerdoit\.key=([0-9a-f]{64})")
 
 @dataclass(frozen=True)
 class Command:
-    """What the log of a build says of its command. `afresh`: BuildKit's cache was not used."""
+    """The command of a build, read from its log. `uncached`: BuildKit's cache was not used."""
 
     key: str = ""
     builder: str = ""
-    afresh: bool = False
+    uncached: bool = False
 
 
 def header(argv: Sequence[str]) -> str:
@@ -28,7 +28,7 @@ def header(argv: Sequence[str]) -> str:
 
 
 def command(log: str) -> Command:
-    """What the first line of a log says; empty where it is none that `header` wrote."""
+    """Read the first line of a log; empty if `header` did not write it."""
     line = log.partition("\n")[0]
     if not _BUILD.match(line):
         return Command()

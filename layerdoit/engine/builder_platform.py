@@ -11,7 +11,7 @@ from layerdoit.engine.buildx_fields import field
 
 @dataclass(frozen=True)
 class Described:
-    """What `docker buildx inspect` says of a builder. `platform`: its native one, listed first."""
+    """A builder, as `docker buildx inspect` prints it. `platform`: its native one, listed first."""
 
     driver: str
     platform: str
@@ -22,7 +22,7 @@ def described(name: str, text: str) -> Described:
     platforms = field(text, "Platforms")
     if not platforms:
         raise EngineError(
-            f"the builder {name} does not say which platforms it builds for",
+            f"builder {name} does not report the platforms that it builds for",
             hint=f"docker buildx inspect --bootstrap {name} shows why it does not start",
         )
     first = platforms.split(",")[0].strip().rstrip("*")

@@ -1,6 +1,6 @@
-"""A builder's own garbage collection: which of its rules takes cache mounts, and what to configure against it.
+"""A builder's own garbage collection: which rule removes cache mounts, and what to configure instead.
 
-`docker buildx inspect` lists the rules that are in force. A running builder without any collects nothing: an engine
+`docker buildx inspect` lists the rules in force. A running builder without any rule collects nothing: an engine
 that nobody configured to was such a one for years (moby/moby#49826).
 """
 
@@ -18,16 +18,16 @@ from layerdoit.engine.buildx_program import buildx
 
 MOUNTS: Final = "type==exec.cachemount"
 LASTING: Final = 60 * 86_400
-"""Seconds without use after which the proposed rules let a mount go, as BuildKit does with everything else."""
+"""Seconds without use after which the proposed rules remove a mount, as BuildKit does with everything else."""
 LEAST_ROOM: Final = 20_000_000_000
-"""Bytes that the proposed rules leave the cache at least."""
+"""The least number of bytes that the proposed rules leave to the cache."""
 
 _SPANS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `unused`: seconds; `limit`: bytes of cache from which on it takes; None: any, or not told."""
+    """One rule. `unused`: seconds; `limit`: the size of the cache from which it applies; None: any, or unknown."""
 
     filters: tuple[str, ...] = ()
     unused: float | None = None
@@ -35,56 +35,56 @@ class Rule:
 
     @property
     def takes_mounts(self) -> bool:
-        """Whether it may take cache mounts."""
+        """Whether it may remove cache mounts."""
         return not self.filters or MOUNTS in self.filters
 
 
 @dataclass(frozen=True)
 class Builder:
-    """A builder. `rules`: None while it is not running, for then it does not say."""
+    """A builder. `rules`: None while it is not running, because it then does not report them."""
 
     name: str
     driver: str
     rules: tuple[Rule, ...] | None
 
     @property
-    def eats(self) -> Rule | None:
-        """The first rule that takes mounts which are a few days or weeks old."""
+    def mount_rule(self) -> Rule | None:
+        """The first rule that removes mounts that are a few days or weeks old."""
         return next((rule for rule in self.rules or () if rule.takes_mounts and (rule.unused or 0) < LASTING), None)
 
     @property
     def threatens(self) -> bool:
-        """Whether mounts go after a weekend, or for want of little room."""
-        rule = self.eats
+        """Whether mounts are removed after a weekend, or for a little space."""
+        rule = self.mount_rule
         return rule is not None and (bool(rule.unused) or rule.limit is None or rule.limit < LEAST_ROOM)
 
     @property
     def words(self) -> str:
-        """What it does with our mounts, in one sentence."""
+        """What it does with cache mounts, in one sentence."""
         named = f"builder {self.name} ({self.driver})"
         if self.rules is None:
-            return f"{named} is not running: its rules of garbage collection are not known"
-        rule = self.eats
+            return f"{named} is not running: its garbage collection rules are unknown"
+        rule = self.mount_rule
         if rule is None:
-            return f"{named} collects no garbage that could be our mounts"
+            return f"{named} does not garbage-collect cache mounts"
         beyond = f", once the cache is larger than {size_text(rule.limit)}" if rule.limit is not None else ""
-        since = f"that were not used for {age_text(rule.unused)}" if rule.unused else "that were not used lately"
-        return f"{named} takes cache mounts {since}{beyond}"
+        since = f"not used for {age_text(rule.unused)}" if rule.unused else "not used recently"
+        return f"{named} removes cache mounts {since}{beyond}"
 
 
-def of(name: str) -> Builder:
-    """Ask a builder."""
-    return parsed(name, described(name))
+def inspect(name: str) -> Builder:
+    """Ask a builder for its rules."""
+    return parse(name, inspect_output(name))
 
 
-def described(name: str, *, start: bool = False) -> str:
-    """What `docker buildx inspect` prints; with `start`, of a builder that runs."""
+def inspect_output(name: str, *, start: bool = False) -> str:
+    """The output of `docker buildx inspect`; with `start`, starts the builder first."""
     bootstrap = ["--bootstrap"] if start else []
     return process.capture_quick([*buildx(), "inspect", *bootstrap, name]).decode(errors="replace")
 
 
-def parsed(name: str, text: str) -> Builder:
-    """What `docker buildx inspect` prints. Of several nodes the strictest rules count: all are listed."""
+def parse(name: str, text: str) -> Builder:
+    """Read the output of `docker buildx inspect`. It lists the rules of all nodes; the strictest counts."""
     driver = field(text, "Driver") or "docker"
     running = re.search(r"^Status:\s+running$", text, re.MULTILINE)
     sections = re.split(r"^GC Policy rule#\d+:\n", text, flags=re.MULTILINE)[1:]
@@ -92,7 +92,7 @@ def parsed(name: str, text: str) -> Builder:
 
 
 def remedy(builder: Builder, room: int) -> str:
-    """The stanza that keeps mounts for 60 days; `room`: bytes that are to fit, doubled. For 0.13 and later alike."""
+    """The stanza that keeps mounts for 60 days, for 0.13 and later. `room`: bytes to fit; twice as much is given."""
     limit = max(LEAST_ROOM, 2 * room)
     if builder.driver == "docker":
         text = f"{-(-limit // 1_000_000_000)}GB"
@@ -106,10 +106,10 @@ def remedy(builder: Builder, room: int) -> str:
 
 
 def where(builder: Builder) -> str:
-    """The file that the stanza belongs into, and how it comes into force."""
+    """Where the stanza goes, and how to apply it."""
     if builder.driver == "docker":
-        return "into the engine's daemon.json (/etc/docker/daemon.json), then restart the engine"
-    return "into a buildkitd.toml, then create the builder with docker buildx create --config buildkitd.toml"
+        return "to the engine's daemon.json (/etc/docker/daemon.json), then restart the engine"
+    return "to a buildkitd.toml, then create the builder with docker buildx create --config buildkitd.toml"
 
 
 def _rule(text: str) -> Rule:

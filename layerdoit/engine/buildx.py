@@ -1,4 +1,4 @@
-"""`docker buildx build`: the argument list, the run, and how it failed."""
+"""`docker buildx build`: its arguments, its run, and its failures."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Build:
     secrets: Mapping[str, Path] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
     ssh: bool = False
-    afresh: Sequence[str] = ()
+    no_cache_stages: Sequence[str] = ()
     builder: str | None = None
 
     def argv(self) -> list[str]:
-        """The command, as it could be typed."""
+        """The command, as a user could type it."""
         return [*buildx(), "build", *self.flags("rawjson"), str(self.context)]
 
     def flags(self, progress: str) -> list[str]:
-        """What is asked of buildx; `progress`: the form in which it tells of it."""
+        """The flags for buildx; `progress`: the form of its progress output."""
         command = ["--progress", progress, "--provenance", "false", "--load"]
         command += ["--builder", self.builder or builder_name()]
         command += ["--file", str(self.dockerfile)]
@@ -57,7 +57,7 @@ class Build:
         command += _secret_flags(self.secrets, self.values)
         for tag in self.tags:
             command += ["--tag", tag]
-        for stage in self.afresh:
+        for stage in self.no_cache_stages:
             command += ["--no-cache-filter", stage]
         if self.target:
             command += ["--target", self.target]
@@ -66,13 +66,13 @@ class Build:
         return command
 
     def environment(self) -> dict[str, str]:
-        """What buildx's own environment has to hold: secrets that are no files."""
+        """The environment for buildx: secrets that are not files."""
         # It would ask git about the staged context, which is nobody's work tree: 30 ms.
         return {"BUILDX_GIT_INFO": "false", **secret_environment(self.values)}
 
 
 def _secret_flags(files: Mapping[str, Path], values: Iterable[str]) -> list[str]:
-    """The flags that name secrets: files by their path, contents by the variable that holds them."""
+    """The flags that pass secrets: files by path, contents by the variable that holds them."""
     sources = [
         *(f"id={name},src={path}" for name, path in files.items()),
         *(f"id={name},env={_variable(name)}" for name in values),
@@ -81,7 +81,7 @@ def _secret_flags(files: Mapping[str, Path], values: Iterable[str]) -> list[str]
 
 
 def secret_environment(values: Mapping[str, str]) -> dict[str, str]:
-    """The variables that `_secret_flags` names."""
+    """The variables that `_secret_flags` refers to."""
     return {_variable(name): content for name, content in values.items()}
 
 
@@ -91,17 +91,17 @@ def _variable(name: str) -> str:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did: seconds on the wall, and what it said."""
+    """A finished build: wall-clock seconds, and what it reported."""
 
     seconds: float
     report: Report
 
 
 class StepFailed(BuildError):
-    """A step of the Dockerfile failed, as data; whoever knows what the step runs words it for the user.
+    """A step of the Dockerfile failed, as data; those who know what the step runs word it for the user.
 
-    `code`: the exit code of its command, None where it is no command; `tail`: its last lines; `notes`: as in `Report`;
-    `text`: what buildx says of it.
+    `code`: the exit code of its command, None if it is not a command; `tail`: its last lines; `notes`: as in `Report`;
+    `text`: buildx's own message.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class StepFailed(BuildError):
 
 
 def whole_log(log: Path) -> str:
-    """Where the user finds everything that a build said."""
+    """The hint that names a build's log file."""
     return f"the whole log: {log}"
 
 
@@ -134,9 +134,9 @@ def _did_not_build(layer: str, text: str) -> str:
 
 
 def run(build: Build, log: TextIO, expected: int | None = None, listener: Listener | None = None) -> Built:
-    """Build. Raises `StepFailed` where a step failed, `EngineError` when there is no engine or buildx, or `BuildError`.
+    """Build. Raises `StepFailed` if a step failed, `EngineError` if there is no engine or buildx, else `BuildError`.
 
-    `expected`: how many of the things that `listener` counts are worked on.
+    `expected`: how many of the things that `listener` counts will be worked on.
     """
     display = Display(build.layer, expected)
     reader = Reader(display, lambda line: print(line, file=log), listener)
@@ -156,7 +156,7 @@ def run(build: Build, log: TextIO, expected: int | None = None, listener: Listen
 
 
 def failure(build: Build, report: Report, log: Path) -> LayerdoitError:
-    """What a report of a build that failed amounts to."""
+    """Turn the report of a failed build into an error."""
     error = next((line for line in reversed(report.errors) if line.startswith("ERROR")), "")
     text = error.removeprefix("ERROR: ") or " ".join(report.errors[-3:])
     if known := _engine_failure(build, report, text):
@@ -168,7 +168,7 @@ def failure(build: Build, report: Report, log: Path) -> LayerdoitError:
 
 
 def _engine_failure(build: Build, report: Report, text: str) -> LayerdoitError | None:
-    """What is wrong with engine, buildx or disk, known by their words."""
+    """An error of engine, buildx or disk, recognised by its message."""
 
     def said(*words: str) -> bool:
         return any(word in text for word in words)
@@ -187,6 +187,6 @@ def _engine_failure(build: Build, report: Report, text: str) -> LayerdoitError |
         hint = "docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml"
         return EngineError(text, hint=hint)
     if any("o space left on device" in line for line in (text, *report.tail)):
-        hint = "doit cache_status shows what this project holds; docker system df the rest"
+        hint = "free some space; `doit cache_status` shows what this project uses, `docker system df` the rest"
         return BuildError(f"{build.layer}: the disk is full", hint=hint)
     return None

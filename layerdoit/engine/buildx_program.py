@@ -1,4 +1,4 @@
-"""Where buildx is: docker's plugin itself starts 50 ms sooner than docker, which starts it."""
+"""Find buildx: calling docker's plugin directly is 50 ms faster than through docker."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _THROUGH_DOCKER: Final = ("docker", "buildx")
 
 @functools.cache
 def buildx() -> tuple[str, ...]:
-    """The command that `build` follows: the plugin that docker would start, else `docker buildx`.
+    """The command to put before `build`: the plugin that docker would start, else `docker buildx`.
 
-    A `docker` that is a script (which may ask for rights, or for another engine) is called as the user does.
+    A `docker` that is a script is called as the user would: it may use sudo or choose another engine.
     """
     docker = shutil.which("docker")
     if docker is None or not _is_program(docker):
@@ -50,7 +50,7 @@ def _folders() -> Iterator[str]:
 
 
 def _is_program(path: str) -> bool:
-    """Whether the system starts it by itself: an ELF file."""
+    """Whether it is a program and not a script: an ELF file."""
     try:
         with open(path, "rb") as file:
             return file.read(4) == b"\x7fELF"

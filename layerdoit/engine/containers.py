@@ -1,4 +1,4 @@
-"""Containers and their networks. Only what carries this project's and this deployment's labels is ever changed."""
+"""Containers and their networks. We only change those with the labels of this project and deployment."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class PortTaken(DeployError):
 
 
 class NameTaken(DeployError):
-    """A container that is not of this deployment has the name."""
+    """A container of another deployment, or not ours, has the name."""
 
 
 class Containers:
@@ -85,7 +85,7 @@ class Containers:
     # --- questions ---------------------------------------------------------------------------------------------------
 
     def mine(self) -> dict[str, Container]:
-        """This deployment's containers by name, stopped ones too."""
+        """This deployment's containers by name, including stopped ones."""
         labels = [f"{PREFIX}project={self.project}", f"{PREFIX}deployment={self.deployment}"]
         with sdk.asking(self.host):
             found = self._api.containers(all=True, filters={"label": labels})
@@ -93,7 +93,7 @@ class Containers:
         return {container.name: container for container in described if container is not None}
 
     def inspect(self, identity: str) -> Container | None:
-        """One container; None when it is gone."""
+        """One container; None if it does not exist."""
         from docker.errors import NotFound
 
         with sdk.asking(self.host):
@@ -103,7 +103,7 @@ class Containers:
                 return None
 
     def inspect_mine(self, name: str) -> Container | None:
-        """One container by name; None when it is gone, or somebody else's."""
+        """One container by name; None if it does not exist or is not of this deployment."""
         found = self.inspect(name)
         owner = (self.project, self.deployment)
         return (
@@ -122,13 +122,13 @@ class Containers:
         return not rootless and "Docker Desktop" not in info.get("OperatingSystem", "")
 
     def published_host(self, bind: str) -> str:
-        """Where a port that is published on `bind` is found from here."""
+        """The address at which this machine reaches a port that is published on `bind`."""
         if not self.host.startswith("unix://"):
             return urlsplit(self.host).hostname or bind
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - compared, not bound
 
     def published(self) -> dict[int, str]:
-        """Host ports that running containers hold, anybody's -> the container's name."""
+        """Host port -> name of the running container that has it, including containers that are not ours."""
         with sdk.asking(self.host):
             found = self._api.containers()
         return {
@@ -158,7 +158,7 @@ class Containers:
                 yield rest.decode("utf-8", errors="replace")
 
     def exec_code(self, container: Container, command: Sequence[str], timeout: float) -> int | None:
-        """Run a command in the container; its exit code, None when it did not run, or not to its end in time."""
+        """Run a command in the container; return its exit code, or None if it did not run or did not end in time."""
         from docker.errors import APIError
 
         deadline = time.monotonic() + timeout
@@ -177,7 +177,7 @@ class Containers:
     # --- changes -----------------------------------------------------------------------------------------------------
 
     def create(self, spec: Spec) -> Container:
-        """Create, not start. PREFIX labels of project and deployment are added."""
+        """Create a container, with labels of project and deployment, without starting it."""
         from docker.errors import APIError, ImageNotFound
 
         bindings = {} if spec.port is None or spec.publish is None else {spec.port: (spec.bind, spec.publish or None)}
@@ -202,7 +202,7 @@ class Containers:
                     networking_config=self._api.create_networking_config({spec.network: attached}),
                 )
             except ImageNotFound as error:
-                raise DeployError(f"the image {spec.image} is not there", hint="doit image") from error
+                raise DeployError(f"the image {spec.image} does not exist", hint="doit image") from error
             except APIError as error:
                 if error.status_code == 409:
                     raise name_taken(spec.name) from error
@@ -210,7 +210,7 @@ class Containers:
         return self._known(made["Id"])
 
     def start(self, container: Container, spec: Spec) -> Container:
-        """Start; made anew without an init process where the engine lacks `docker-init`."""
+        """Start; created again without an init process if the engine lacks `docker-init`."""
         from docker.errors import APIError
 
         with sdk.asking(self.host):
@@ -243,7 +243,7 @@ class Containers:
             self._api.stop(container.id, timeout=max(0, round(grace)))
 
     def remove(self, container: Container) -> None:
-        """Remove, running or not; one that is gone, or just going, is no error. Named volumes stay."""
+        """Remove, running or not. No error if it is gone or being removed. Named volumes stay."""
         from docker.errors import APIError
 
         with sdk.asking(self.host):
@@ -265,7 +265,7 @@ class Containers:
                 raise
 
     def attach(self, container: Container, network: str, aliases: Sequence[str], publish: int | None) -> None:
-        """Connect to a network; the container's published ports are bound there."""
+        """Connect to a network, which binds the container's published ports."""
         from docker.errors import APIError
 
         names = list(aliases) if network not in _BUILT_IN_NETWORKS else None
@@ -276,12 +276,12 @@ class Containers:
                 self._refuse(str(error.explanation), publish, error)
 
     def detach(self, container: Container, network: str) -> None:
-        """Disconnect from a network; published ports are let go."""
+        """Disconnect from a network, which frees the published ports."""
         with sdk.asking(self.host):
             self._api.disconnect_container_from_network(container.id, network, force=True)
 
     def ensure_network(self, name: str, *, internal: bool) -> None:
-        """Make the project's network unless it is there."""
+        """Create the project's network unless it exists."""
         from docker.errors import APIError, NotFound
 
         with sdk.asking(self.host):
@@ -296,7 +296,7 @@ class Containers:
                 self._api.inspect_network(name)
 
     def remove_networks(self) -> None:
-        """Remove this project's networks that nobody uses any more."""
+        """Remove this project's networks that no container uses any more."""
         from docker.errors import APIError
 
         with sdk.asking(self.host):
@@ -313,7 +313,7 @@ class Containers:
     def _known(self, identity: str) -> Container:
         container = self.inspect(identity)
         if container is None:
-            raise DeployError(f"the container {identity[:12]} was removed by somebody else while it was being started")
+            raise DeployError(f"the container {identity[:12]} was removed by another process while it was starting")
         return container
 
     def _refuse(self, text: str, publish: int | None, error: Exception) -> NoReturn:
@@ -323,9 +323,9 @@ class Containers:
 
 
 def name_taken(name: str) -> NameTaken:
-    """The message for a name that somebody else's container has."""
+    """The error for a name that another container has."""
     return NameTaken(
-        f"the container name {name} is taken by a container that is not of this deployment",
+        f"the container name {name} is taken by a container of another deployment, or not ours",
         hint=f"set deploy.name to another name, or remove that container (docker rm -f {name})",
     )
 

@@ -1,4 +1,4 @@
-"""The engine that a run works with: its endpoint, the builder, the platform, and how a lower layer is named there."""
+"""The engine of a run: its endpoint, builder and platform, and how the builder finds a lower layer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOCAL_DRIVER: Final = "docker"
 
 @dataclass(frozen=True)
 class Engine:
-    """A Docker engine and the buildx builder that builds for it. Nothing is asked before it is needed.
+    """A Docker engine and the buildx builder that builds for it. Nothing is asked until it is needed.
 
     `configured`: the builder that the configuration names; None for the engine's own.
     """
@@ -46,24 +46,24 @@ class Engine:
 
     @cached_property
     def builder(self) -> str:
-        """The name of the builder, as `docker buildx` takes it."""
+        """The name of the builder for `docker buildx`."""
         return self.configured or api.builder_name()
 
     @cached_property
     def is_local(self) -> bool:
-        """Whether builds happen inside the engine, so that they see its images by their local tags."""
+        """Whether builds run inside the engine, so that they see its images by their local tags."""
         return self.builder == api.builder_name() or self._described.driver == LOCAL_DRIVER
 
     @property
     def platform(self) -> str:
         """What images are built for, such as `linux/arm64`: the builder's platform, not that of this machine.
 
-        Where no engine answers, nothing can be built; keys are then those of this machine.
+        If no engine answers, nothing can be built; keys are then those of this machine.
         """
         return self.ask_platform().result()
 
     def ask_platform(self) -> Background[str]:
-        """Have the platform asked for in the background: that takes the engine 7 ms."""
+        """Ask for the platform in the background, because the engine takes 7 ms to answer."""
         # Not a cached property: its lock would be held for ever in a process that is forked meanwhile.
         found: Background[str] | None = self.__dict__.get("_platform")
         if found is None:
@@ -86,50 +86,50 @@ class Engine:
         from layerdoit.engine.builder_platform import described
 
         try:
-            text = builders.described(self.builder, start=True)
+            text = builders.inspect_output(self.builder, start=True)
         except ProcessError as error:
             said = str(error).strip().splitlines()[-1].removeprefix("ERROR: ")
             raise EngineError(
-                f"the builder {self.builder} cannot be used: {said}",
+                f"builder {self.builder} cannot be used: {said}",
                 hint="docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml",
             ) from error
         return described(self.builder, text)
 
     def reference_of(self, spec: Spec, registry: str | None, pushed: Collection[str]) -> str:
-        """How the builder finds the image of a lower layer: by its local tag, or in the registry that it shares.
+        """How the builder finds the image of a lower layer: by its local tag, or in the shared registry.
 
-        `registry`: the repository of shared layers; `pushed`: the layers that are pushed there.
+        `registry`: the repository of shared layers; `pushed`: the layers pushed there.
         """
         if self.is_local:
             return spec.tag
         layer = "base" if spec.layer == "runtime" else spec.layer
         if registry is None or layer not in pushed:
             raise EngineError(
-                f"the builder {self.builder} cannot see {spec.tag}: it does not build inside this engine",
+                f"builder {self.builder} cannot see {spec.tag}, because it does not build inside this engine",
                 hint=f"share {layer} with it (registry: {{repository: …, push: [base, deps]}}), or build inside "
                 f"the engine (BUILDER={api.builder_name()})",
             )
         return tag(registry, spec.layer, spec.key)
 
     def pull_parent(self, reference: str) -> str | None:
-        """Have an image that builds start from: None when it is here now, else why it is not available."""
+        """Pull an image that builds start from, if needed. Returns None, or why it is not available."""
         from layerdoit.engine import registry
 
         return registry.pull_parent(reference, self._silent)
 
     @cached_property
     def _silent(self) -> dict[str, str]:
-        """Registries that did not answer, by host, and why: each is waited for once."""
+        """Registry host -> why it did not answer; each is waited for only once."""
         return {}
 
     def mounts(self, project: str) -> tuple[Mount, ...]:
-        """The records of a project's cache mounts on this builder, of every checkout, largest first."""
+        """The records of a project's cache mounts on this builder, for all checkouts, largest first."""
         from layerdoit.engine import mounts
 
         return mounts.of_project(project, self.builder)
 
     def prune(self, record: str) -> bool:
-        """Clear one mount record of this builder; False when it is in use, or gone."""
+        """Remove one mount record of this builder; False if it is in use or gone."""
         from layerdoit.engine import mounts
 
         return mounts.prune(record, self.builder)

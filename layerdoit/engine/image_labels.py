@@ -1,4 +1,4 @@
-"""What the labels of a project's images say together: earlier ones, ones to cook from, and which packages they know."""
+"""Read the labels of a project's images: earlier images, images to cook from, and the packages that they know."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def previous(images: Iterable[Image], variant: str, seen: Mapping[str, str]) -> dict[str, Previous]:
-    """Per layer the image that this checkout saw last (`seen`: its key), else the newest of the same variant.
+    """For each layer, the image that this checkout saw last (`seen`: its key), or else the newest of the same variant.
 
     `images`: newest first; variant: profile and target.
     """
@@ -36,12 +36,12 @@ def previous(images: Iterable[Image], variant: str, seen: Mapping[str, str]) -> 
 
 
 def locked_text(packages: Iterable[str]) -> str:
-    """The label of a deps image that names every package of its lockfile, as `name version`."""
+    """The label of a deps image that lists every package of its lockfile, as `name version`."""
     return ";".join(sorted(set(packages)))
 
 
 def lacking(locked: str, labels: Mapping[str, str]) -> tuple[str, ...]:
-    """Packages of a lockfile that a deps image's registry index does not know: they came after it was cooked."""
+    """Packages of a lockfile that a deps image's registry index does not know, because they were added later."""
     had = labels.get(PREFIX + "locked", "")
     return () if had == locked else tuple(sorted(set(filter(None, locked.split(";"))) - set(had.split(";"))))
 

@@ -1,4 +1,4 @@
-"""Images: which are there, and what their labels say. Every image query goes through here."""
+"""Images: which exist, and what their labels say. Every image query goes through here."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Image:
 
     @property
     def keyed_tag(self) -> str | None:
-        """The tag that names its key. An image without it is no layer: what is built FROM one inherits its labels."""
+        """The tag with its key. An image without it is not a layer, but built FROM one, whose labels it inherits."""
         end = f":{self.label('layer')}-{self.label('key')[:TAG_DIGITS]}"
         return next((tag for tag in self.tags if tag.endswith(end)), None)
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        """The inputs that the image's label lists; empty when there are none."""
+        """The inputs that the image's label lists; empty if there are none."""
         try:
             return dict(json.loads(self.label("inputs") or "{}"))
         except ValueError:
@@ -49,18 +49,18 @@ class Image:
 
 
 class Images:
-    """Images of one engine."""
+    """The images of one engine."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
     def inspect(self, reference: str) -> Mapping[str, Any] | None:
-        """What the engine knows of an image; None when it is not there."""
+        """The engine's description of an image; None if it does not exist."""
         answer = self._api.get(f"/images/{quote(reference, safe='/:@')}/json")
         return answer if isinstance(answer, dict) else None
 
     def labels(self, tags: Iterable[str]) -> dict[str, Mapping[str, str]]:
-        """The labels of those of the tags that are there."""
+        """The labels of the tags that exist."""
         found = {}
         for tag in tags:
             described = self.inspect(tag)
@@ -69,7 +69,7 @@ class Images:
         return found
 
     def of_project(self, project: str) -> list[Image]:
-        """Every image that carries this project's label, newest first."""
+        """Every image with this project's label, newest first."""
         answer = self._api.get("/images/json", {"filters": {"label": [f"{PREFIX}project={project}"]}})
         images = [
             Image(
@@ -84,11 +84,11 @@ class Images:
         return sorted(images, key=lambda image: (image.label("built") or "", image.created), reverse=True)
 
     def untagged(self, reference: str, repository: str, names: Iterable[str]) -> list[str]:
-        """Those of the names that are not, or no longer, tags of an image."""
+        """The names that are not (or no longer) tags of an image."""
         present = set((self.inspect(reference) or {}).get("RepoTags") or ())
         return [name for name in names if f"{repository}:{name}" not in present]
 
     def tag(self, reference: str, repository: str, names: Iterable[str]) -> None:
-        """Give an image more tags."""
+        """Add tags to an image."""
         for name in names:
             self._api.post(f"/images/{quote(reference, safe='/:@')}/tag", {"repo": repository, "tag": name})

@@ -1,4 +1,4 @@
-"""What a registry says of an image without its being pulled."""
+"""Read an image's labels from a registry without pulling it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from layerdoit.engine.registry import means_absent
 
 
 def labels(reference: str) -> Mapping[str, str] | None:
-    """The labels of an image in a registry; None when it has no such image. EngineError when it does not answer."""
+    """The labels of an image in a registry; None if it has no such image. EngineError if it does not answer."""
     try:
         found = process.capture([*buildx(), "imagetools", "inspect", reference, "--format", "{{json .Image}}"])
     except ProcessError as error:
         said = str(error).strip().splitlines()[-1]
         if means_absent(said):
             return None
-        raise EngineError(f"the registry does not tell of {reference}: {said}") from error
+        raise EngineError(f"the registry gives no information on {reference}: {said}") from error
     described = json.loads(found.stdout)
     # Of an index there is one for each platform; ours have the same labels in all.
     if "config" not in described:

@@ -1,4 +1,4 @@
-"""A project's cache mounts in BuildKit: found by their exact mount id, cleared by the id of their record.
+"""A project's cache mounts in BuildKit: found by their exact mount id, removed by the id of their record.
 
 `docker buildx prune` has no filter for mount ids (one for descriptions came with buildx 0.15); the listing shows them.
 """
@@ -31,10 +31,10 @@ _MOUNT: Final = re.compile(r'cached mount \S+ from exec .* with id "/?([^"]*)"',
 
 @dataclass(frozen=True)
 class Mount:
-    """One record of a mount. `size`: bytes. `checkout`: digest of its path. `cook`: chain of deps images it fits.
+    """One record of a mount. `size`: bytes. `checkout`: digest of its path. `cook`: the chain of deps images it fits.
 
-    `used`: seconds since 1970 of its last use, at the latest: buildx rounds. `host` and `path`: where the checkout
-    was when the mount was made; '' where the id does not say.
+    `used`: the latest possible time of its last use, in seconds since 1970, because buildx rounds. `host` and `path`:
+    where the checkout was when the mount was made; '' if the id does not say.
     """
 
     record: str
@@ -53,7 +53,7 @@ class Mount:
 
 
 def identity(project: str, root: Path, variant: str, cook: str) -> str:
-    """The id of a checkout's private target mount, as labels hold it: project, checkout, profile, target, cook.
+    """The id of a checkout's private target mount, as in labels: project, checkout, profile, target, cook.
 
     Images of one chain share the `cook`, its 12 hexadecimal digits: what was compiled against one fits the others.
     """
@@ -61,9 +61,9 @@ def identity(project: str, root: Path, variant: str, cook: str) -> str:
 
 
 def placed(mount: str, root: Path) -> str:
-    """The id as BuildKit gets it: it also says whose checkout that is, and where.
+    """The id that BuildKit gets: it also names the machine and path of the checkout.
 
-    So the mount itself tells when its checkout is gone. In labels, which travel with pushed images, no path stands.
+    So the mount itself tells when its checkout is gone. Labels travel with pushed images, so they hold no path.
     """
     host = this_host()
     return f"{mount}@{host}{quote(str(root))}" if host else mount
@@ -75,9 +75,9 @@ def checkout_of(root: Path) -> str:
 
 
 def this_host() -> str:
-    """Eight hexadecimal digits for this machine, '' where it has no lasting name.
+    """Eight hexadecimal digits for this machine, '' if it has no lasting name.
 
-    In a container it has none, unless LAYERDOIT_MACHINE gives one: paths there are not the host's, and a name that
+    A container has none, unless LAYERDOIT_MACHINE gives one: paths there are not the host's, and a name that
     changes would make every mount a new one.
     """
     name = os.environ.get("LAYERDOIT_MACHINE", "")
@@ -91,25 +91,25 @@ def this_host() -> str:
 
 
 def of_project(project: str, builder: str) -> tuple[Mount, ...]:
-    """The records of this project's app mounts on a builder, of every checkout, largest first."""
+    """The records of this project's app mounts on a builder, for all checkouts, largest first."""
     listing = process.capture_quick(question(builder)).decode(errors="replace")
-    found = parsed(listing, project, time.time())
+    found = parse(listing, project, time.time())
     return tuple(sorted(found, key=lambda mount: (-mount.size, mount.record)))
 
 
 def question(builder: str) -> list[str]:
-    """The command whose output `parsed` reads."""
+    """The command whose output `parse` reads."""
     return [*buildx(), "du", "--verbose", "--filter", "type=exec.cachemount", "--builder", builder]
 
 
 def prune(record: str, builder: str) -> bool:
-    """Clear one record; False when it is in use, or gone. The filter matches prefixes, so `record` is a whole id."""
+    """Remove one record; False if it is in use or gone. `record` is a whole id, because the filter matches prefixes."""
     command = [*buildx(), "prune", "--force", "--filter", f"id={record}", "--builder", builder]
     return record in process.capture(command).stdout
 
 
-def parsed(listing: str, project: str, now: float) -> Iterator[Mount]:
-    """This project's mounts in the output of `docker buildx du --verbose`, asked for at `now`.
+def parse(listing: str, project: str, now: float) -> Iterator[Mount]:
+    """This project's mounts in the output of `docker buildx du --verbose`, printed at `now`.
 
     The whole id must be `layerdoit/<project>/<checkout>/<profile>/<target>/<cook>`, with or without `@<host>/<path>`:
     `app2` or `app/api` is not `app`.
@@ -132,7 +132,7 @@ def parsed(listing: str, project: str, now: float) -> Iterator[Mount]:
 
 
 def _used(last: str, created: str, now: float) -> float:
-    """The latest time that the last use can have been at; of a mount that was never used, when it was made."""
+    """The latest possible time of the last use; for a mount that was never used, when it was made."""
     if last:
         return now - (at_least(last) or 0.0)
     try:
@@ -142,7 +142,7 @@ def _used(last: str, created: str, now: float) -> float:
 
 
 def records(listing: str) -> Iterator[tuple[str, str]]:
-    """Id and text of each record in the output of `docker buildx du --verbose`; none of an empty cache."""
+    """Id and text of each record in the output of `docker buildx du --verbose`; nothing for an empty cache."""
     heads = list(_HEAD.finditer(listing))
     for head, following in itertools.zip_longest(heads, heads[1:]):
         yield head[1], listing[head.start() : following.start() if following else len(listing)]

@@ -1,4 +1,4 @@
-"""What buildx reports while it builds, as events; and how a person sees them."""
+"""Read buildx's progress events, and show them to the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Final, TextIO, TypeAlias
 from layerdoit.core.process import redact
 
 NOTE: Final = "layerdoit: "
-"""How a line begins that a script inside a build prints for layerdoit, not for the user."""
+"""The start of a line that a script inside a build prints for layerdoit, not for the user."""
 _STEP = re.compile(r"\[[^\]]+\] RUN ")
 # A transfer that takes long is said; a terminal is refreshed this often, in seconds.
 REFRESH = 0.1
@@ -23,7 +23,7 @@ PLAIN_EVERY = 15.0
 
 
 Progress: TypeAlias = tuple[str, str]
-"""What a line says of the work: the kind of thing that is counted ('' for a mere step), and what is worked on."""
+"""Progress in a line: what is counted ('' for a step without a count), and what is being worked on."""
 
 
 def _nothing(_line: str) -> Progress | None:
@@ -36,10 +36,10 @@ def _never(_line: str) -> bool:
 
 @dataclass(frozen=True)
 class Listener:
-    """How the output of a build is understood.
+    """How to read the output of a build.
 
-    `progress`: what a line says of the work, None if it says nothing; `aloud`: whether what follows a note is shown to
-    the user as it comes, until the next note.
+    `progress`: reads progress from a line, or None; `aloud`: whether the lines after a note, up to the next note, are
+    shown to the user as they come.
     """
 
     progress: Callable[[str], Progress | None] = _nothing
@@ -48,7 +48,7 @@ class Listener:
 
 @dataclass
 class Report:
-    """What a build said. `errors`: lines of buildx itself; `tail`: the last lines of the failing step.
+    """What a build reported. `errors`: buildx's own lines; `tail`: the last lines of the failing step.
 
     `notes`: the lines that scripts print for layerdoit, whole, each with the lines that were shown after it; `counted`:
     things that were worked on; `ran`: steps that were not in BuildKit's cache; `sent`: bytes that went to the builder;
@@ -66,7 +66,7 @@ class Report:
 
 
 class Display:
-    """Live progress: one line that moves on a terminal, plain lines elsewhere."""
+    """Live progress: one updating line on a terminal, plain lines elsewhere."""
 
     def __init__(self, layer: str, expected: int | None, stream: TextIO | None = None) -> None:
         self._layer = layer
@@ -78,7 +78,7 @@ class Display:
         self._width = 0
 
     def update(self, step: str, counted: int = 0, kind: str = "", name: str = "") -> None:
-        """Show where the build is: at its so many-th thing of a kind, or, before the first one, at a step."""
+        """Show where the build is: how many things of a kind are done, or the step before the first one."""
         now = time.monotonic()
         if now - self._shown < (REFRESH if self._live else PLAIN_EVERY) and (self._live or counted or self._shown):
             return
@@ -88,12 +88,12 @@ class Display:
         self._print(f"{self._layer}: {where} · {now - self._begun:.1f} s")
 
     def line(self, text: str) -> None:
-        """Show a line that stays, such as a compiler's warning."""
+        """Print a line that stays, such as a compiler's warning."""
         self.clear()
         print(text, file=self._stream, flush=True)
 
     def clear(self) -> None:
-        """Take the moving line away."""
+        """Remove the updating line."""
         if self._live and self._width:
             self._stream.write("\r\x1b[2K")
             self._stream.flush()
@@ -114,7 +114,7 @@ class Display:
 class Reader:
     """Reads `--progress=rawjson`: collects a `Report`, feeds a display, and writes every line of output to a log.
 
-    Secrets are masked here, where events have become text: a masked event could no longer be read.
+    Secrets are masked here, after events have become text, because a masked event could not be parsed.
     """
 
     def __init__(self, display: Display, log: Callable[[str], None], listener: Listener | None = None) -> None:
@@ -133,7 +133,7 @@ class Reader:
         self._aloud = False
 
     def feed(self, line: str) -> None:
-        """One line of buildx's standard error."""
+        """Read one line of buildx's standard error."""
         # One event is one line, or, before buildx 0.14, an indented object over many.
         if self._object or line == "{":
             self._object.append(line)

@@ -1,4 +1,4 @@
-"""Keyed layers in a registry: is it there, fetch it, share it. Asked only after the local engine."""
+"""Keyed layers in a registry: look up, pull, push. Asked only after the local engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
-    """Local tags of those layers that the registry has under their key. One that is silent has none, and says so."""
+    """Local tags of the layers that the registry has under their key; none, with a warning, if it does not answer."""
     found = set()
     with client() as engine:
         for spec in specs:
@@ -30,14 +30,14 @@ def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
             except _Refused:
                 if means_absent(refusal[0]):
                     continue
-                warn(f"registry not used: {refusal[0]}")
+                warn(f"the registry is not used: {refusal[0]}")
                 break
             found.add(spec.tag)
     return frozenset(found)
 
 
 def pull(spec: Spec, repository: str, project: str) -> None:
-    """Fetch a layer by its key and give it its local tag. What arrives must carry the full key.
+    """Pull a layer by its key and give it its local tag. Its label must have the full key.
 
     An image that another project shared is labelled as this project's, so that neither clears the other's.
     """
@@ -46,14 +46,14 @@ def pull(spec: Spec, repository: str, project: str) -> None:
         refusal = _pulled(engine, remote)
         if refusal is not None:
             raise EngineError(
-                f"pull of {remote} was refused: {refusal}",
-                hint="docker login, or build it here: ON_MISSING=build for a base, no registry.repository for the rest",
+                f"pulling {remote} was refused: {refusal}",
+                hint="run docker login, or build it here (base: ON_MISSING=build; others: no registry.repository)",
             )
         image = engine.images.get(remote)
         if (image.labels.get(PREFIX + "key"), image.labels.get(PREFIX + "layer")) != (spec.key, spec.layer):
             engine.images.remove(remote)
             raise EngineError(
-                f"{remote} is not the image that its tag promises: its label holds another key",
+                f"{remote} is not the image that its tag says: its label has another key",
                 hint="find out who pushed it, and remove it from the registry",
             )
         if image.labels.get(PREFIX + "project") == project:
@@ -64,22 +64,22 @@ def pull(spec: Spec, repository: str, project: str) -> None:
 
 
 def push(spec: Spec, repository: str) -> None:
-    """Share a layer under its key."""
+    """Push a layer under its key."""
     remote = tag(repository, spec.layer, spec.key)
-    hint = f"docker login {host_of(remote)}, or leave the layer out of registry.push"
+    hint = f"run docker login {host_of(remote)}, or remove the layer from registry.push"
     with client() as engine:
         try:
             with _refusals() as refusal:
                 engine.images.get(spec.tag).tag(*remote.rsplit(":", 1))
                 _followed(engine.images.push(remote, stream=True, decode=True))
         except _Refused as error:
-            raise EngineError(f"push of {remote} was refused: {refusal[0]}", hint=hint) from error
+            raise EngineError(f"pushing {remote} was refused: {refusal[0]}", hint=hint) from error
         finally:
             _untagged(engine, remote, spec.tag)
 
 
 def pull_parent(reference: str, silent: dict[str, str]) -> str | None:
-    """Have an image that builds start from: None when it is here now, else why it cannot be had."""
+    """Pull an image that builds start from, if needed. Returns None, or why it is not available."""
     from docker.errors import APIError
 
     with client() as engine:
@@ -100,12 +100,12 @@ def pull_parent(reference: str, silent: dict[str, str]) -> str | None:
 
 
 class _Refused(Exception):
-    """The engine or the registry said no."""
+    """The engine or the registry refused."""
 
 
 @contextlib.contextmanager
 def _refusals() -> Iterator[list[str]]:
-    """Failures of the SDK in a block, as one exception; the list holds the reason then."""
+    """Raise the SDK's errors in a block as `_Refused`; the list then holds the reason."""
     import requests
     from docker.errors import APIError
 
@@ -121,7 +121,7 @@ def _refusals() -> Iterator[list[str]]:
 
 
 def _followed(events: Iterable[Any]) -> None:
-    """Read a transfer's progress to its end: a failure under way is only told there."""
+    """Read a transfer's progress to its end, because that is where a failure is reported."""
     failures = [str(event["error"]) for event in events if isinstance(event, dict) and event.get("error")]
     if failures:
         raise _Refused(failures[0])
@@ -141,7 +141,7 @@ def _pulled(engine: docker.DockerClient, reference: str) -> str | None:
 
 
 def _labelled(engine: docker.DockerClient, image: Any, name: str, project: str) -> None:
-    """The same image with another project's label, under a tag. Its layers are shared."""
+    """Tag a copy of an image with another project's label; it shares all layers."""
     with _refusals():
         container = engine.api.create_container(image.id, command=["none"])["Id"]
         try:
@@ -155,7 +155,7 @@ def _labelled(engine: docker.DockerClient, image: Any, name: str, project: str) 
 
 
 def _untagged(engine: docker.DockerClient, remote: str, local: str) -> None:
-    """The engine knows an image by its local tag only, so that removing that removes it."""
+    """Keep only the local tag of an image, so that removing that tag removes the image."""
     from docker.errors import APIError
 
     if remote != local:
@@ -164,14 +164,14 @@ def _untagged(engine: docker.DockerClient, remote: str, local: str) -> None:
 
 
 def host_of(reference: str) -> str:
-    """The registry of an image name, as docker reads it: the first part, if that could not be a name."""
+    """The registry of an image name, as docker reads it: the first part, if it cannot be a plain name."""
     first, slash, _ = reference.partition("/")
     found = first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
     return "docker.io" if found == "index.docker.io" else found
 
 
 def means_absent(reason: str) -> bool:
-    """A registry may answer "not found" or, for a repository that nobody pushed to yet, "denied"."""
+    """Whether a registry's answer means absent: "not found", or "denied" for a repository without pushes."""
     return any(words in reason for words in ("not found", "manifest unknown", "name unknown", "No such image"))
 
 

@@ -1,4 +1,4 @@
-"""Taking tags off images, never by force: the engine removes an image with its last tag; and what has none."""
+"""Remove tags, never by force; the engine removes an image with its last tag. And remove untagged images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ How = Literal["running", "deployed", "stopped"]
 
 @dataclass(frozen=True)
 class Holder:
-    """What was made from an image, as a rule a container. `deployed`: by us, whether it runs or not."""
+    """Something made from an image, usually a container. `deployed`: by us, running or not."""
 
     name: str
     how: How
@@ -22,7 +22,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class DeployedContainer:
-    """A container of ours, running or not. `image`: the id of what it was made from; `key`: the app layer's."""
+    """A container of ours, running or not. `image`: the id of its image; `key`: that of the app layer."""
 
     name: str
     image: str
@@ -31,14 +31,14 @@ class DeployedContainer:
 
 @dataclass(frozen=True)
 class Untagged:
-    """What became of one tag. `refused`: why it is still there, '' when it is not."""
+    """The result for one tag. `refused`: why it still exists, '' if it does not."""
 
     tag: str
     refused: str = ""
 
 
 def holders() -> Mapping[str, tuple[Holder, ...]]:
-    """Whose containers keep which image: everybody's, by image id."""
+    """Image id -> the containers made from it, including those that are not ours."""
     found: dict[str, tuple[Holder, ...]] = {}
     for item in connect().get("/containers/json", {"all": True}) or ():
         deployed = PREFIX + "deployment" in (item.get("Labels") or {})
@@ -61,7 +61,7 @@ def _name(listed: Mapping[str, Any]) -> str:
 
 
 def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
-    """Remove tags, each given with the image id that it was seen on. One that moved, or is another project's, stays."""
+    """Remove (tag, image id) pairs. A tag that moved to another image, or is another project's, stays."""
     from docker.errors import APIError, ImageNotFound
 
     done = []
@@ -70,7 +70,7 @@ def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
             try:
                 image = engine.images.get(tag)
                 if image.id != image_id or image.labels.get(PREFIX + "project") != project:
-                    done.append(Untagged(tag, "it names another image by now"))
+                    done.append(Untagged(tag, "it belongs to another image now"))
                     continue
                 # `noprune`: parents without a tag are not ours to judge.
                 engine.images.remove(tag, force=False, noprune=True)
@@ -84,13 +84,13 @@ def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
 
 
 def steps(image_id: str) -> tuple[str, ...]:
-    """What made each layer and setting of an image, the last one first; () when it is not there."""
+    """The history of an image, the last step first; () if it does not exist."""
     answer = connect().get(f"/images/{image_id}/history")
     return tuple(str(step.get("CreatedBy") or "") for step in answer) if isinstance(answer, list) else ()
 
 
 def remove_untagged(project: str, image_id: str) -> str:
-    """Remove an image that has lost its tags; why it is still there, '' when it is not."""
+    """Remove an image that has lost its tags; returns why it still exists, '' if it does not."""
     from docker.errors import APIError, ImageNotFound
 
     with client() as engine:
@@ -98,7 +98,7 @@ def remove_untagged(project: str, image_id: str) -> str:
             image = engine.images.get(image_id)
             # By its id, the engine removes also what has one tag.
             if image.tags or image.labels.get(PREFIX + "project") != project:
-                return "it has a tag again" if image.tags else "it is another project's"
+                return "it has a tag again" if image.tags else "it belongs to another project"
             # Without force: the engine refuses what a container needs.
             engine.images.remove(image_id, force=False, noprune=True)
         except ImageNotFound:

@@ -1,4 +1,4 @@
-"""The Docker SDK: its clients, and its errors as ours. It takes 60-80 ms to import, so only what needs it does."""
+"""The Docker SDK: its clients, and its errors as ours. It takes 60-80 ms to import, so import it only if needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def low_level(host: str, timeout: float) -> docker.APIClient:
-    """A client whose answers are the engine's own. It asks nothing until it is used."""
+    """A client that returns the engine's own answers. It asks nothing until it is used."""
     import docker
 
     with asking(host):
@@ -23,7 +23,7 @@ def low_level(host: str, timeout: float) -> docker.APIClient:
 
 @contextlib.contextmanager
 def client(host: str, timeout: float) -> Iterator[docker.DockerClient]:
-    """A client with images and containers as objects, of an engine that answers."""
+    """A client with images and containers as objects; the engine must answer."""
     import docker
 
     with asking(host):
@@ -44,7 +44,7 @@ def _options(host: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def asking(host: str) -> Iterator[None]:
-    """Raise what the SDK raises in a block as EngineError."""
+    """Raise the SDK's errors in a block as EngineError."""
     import requests
     from docker.errors import DockerException
 
@@ -55,7 +55,7 @@ def asking(host: str) -> Iterator[None]:
 
 
 def _translated(host: str, error: Exception) -> EngineError:
-    """An engine that cannot be reached, or one that answered with a refusal or too late."""
+    """Tell an engine that cannot be reached from one that refused or answered too late."""
     import requests
     from docker.errors import APIError
 
@@ -75,11 +75,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def unreachable(host: str, error: Exception) -> EngineError:
-    """The engine cannot be used: say why, and what to do."""
+    """The error for an engine that cannot be used: why, and what to do."""
     if isinstance(error, PermissionError):
         return EngineError(
             f"no permission to use the Docker engine at {host}",
-            hint="add your user to the group 'docker' (sudo usermod -aG docker $USER) and log in again, or go rootless",
+            hint="add your user to the group 'docker' (sudo usermod -aG docker $USER) and log in again",
         )
     return EngineError(
         f"no Docker engine answers at {host}",

@@ -1,4 +1,4 @@
-"""What would travel from a registry: sizes by its manifests, without what the engine has already."""
+"""The bytes that pulling would transfer, by the registry's manifests, without layers that the engine has."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from layerdoit.engine.buildx_program import buildx
 
 @dataclass(frozen=True)
 class Layer:
-    """Of an image in a registry. `content`: digest of what is unpacked; `size`: bytes as they travel."""
+    """A layer of an image in a registry. `content`: digest when unpacked; `size`: bytes when compressed."""
 
     content: str
     size: int
 
 
 def to_pull(references: Sequence[str], local: Collection[Sequence[str]], platform: str) -> list[int | None]:
-    """Bytes that pulling each image takes, one after the other; None where the registry does not tell.
+    """Bytes that pulling each image transfers, one after the other; None if the registry does not tell.
 
     `local`: the unpacked layers, lowest first, of images on the engine; `platform`: the engine's, `linux/amd64`.
     """
@@ -32,7 +32,7 @@ def to_pull(references: Sequence[str], local: Collection[Sequence[str]], platfor
 
 
 def needed(images: Iterable[Sequence[Layer] | None], local: Collection[Sequence[str]]) -> list[int | None]:
-    """Bytes for each image. A layer is there when an image has it upon the same lower ones."""
+    """Bytes for each image. A layer counts as present if a local image has it on top of the same layers."""
     there = {tuple(rootfs[:end]) for rootfs in local for end in range(1, len(rootfs) + 1)}
     found: list[int | None] = []
     for image in images:
@@ -46,7 +46,7 @@ def needed(images: Iterable[Sequence[Layer] | None], local: Collection[Sequence[
 
 
 def layers(reference: str, platform: str) -> tuple[Layer, ...] | None:
-    """The layers of an image in a registry, lowest first; None where that cannot be found out."""
+    """The layers of an image in a registry, lowest first; None if unknown."""
     try:
         described = Background(partial(_inspected, reference, "--format", "{{json .Image}}"))
         manifest = _inspected(reference, "--raw")
@@ -70,7 +70,7 @@ def _of_platform(index: Mapping[str, Any], platform: str) -> str:
 
 
 def _image(described: Mapping[str, Any], platform: str) -> Mapping[str, Any]:
-    """Of an index there is one for each platform."""
+    """The image for a platform: an index has one for each."""
     if "rootfs" in described:
         return described
     found: dict[str, Mapping[str, Any]] = {name.split("/")[1]: one for name, one in described.items()}

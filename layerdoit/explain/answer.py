@@ -26,7 +26,7 @@ def explain(inputs: Inputs, engine: Engine, words: list[str], old_word: str, new
             plan = planning.make(engine, inputs)
             read.ask_builder(plan)
         except EngineError as error:
-            notes.append(f"what is in no key is not known: {error.what}")
+            notes.append(f"what the keys do not cover is unknown: {error.what}")
     new = read.side("--to", new_word or naming.TREE)
     old = read.side("--from", old_word or naming.LAST)
     layers = ORDER if layer is None else IMAGES[layer]

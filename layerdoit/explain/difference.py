@@ -67,7 +67,7 @@ def _layer(old: Side, new: Side, layer: Layer) -> LayerDifference:
     before, after, unknown = compared
     changes = words.changes(before, after)
     if not changes and not unknown:
-        unknown = ["its key differs, but none of the inputs that are listed does"]
+        unknown = ["its key differs, but none of the listed inputs does"]
     before_graph = after_graph = None
     if any(change.kind == "package" for change in changes):
         unknown += _graphless(old, new, changes)
@@ -81,7 +81,7 @@ def _layer(old: Side, new: Side, layer: Layer) -> LayerDifference:
 
 def _gone(layer: Layer, was: Listing, now: Listing, sides: list[str]) -> str:
     keys = " and ".join(f"{layer}-{listing.key[:12]}" for listing in (was, now) if listing.inputs is None)
-    return f"its key differs, but what went into {keys} is not known: no image with that key is here ({sides[0]})"
+    return f"its key differs, but the inputs of {keys} are unknown: no image with that key is here ({sides[0]})"
 
 
 def _graphless(old: Side, new: Side, changes: list[Change]) -> list[str]:
@@ -91,9 +91,9 @@ def _graphless(old: Side, new: Side, changes: list[Change]) -> list[str]:
         if change.kind == "package"
     )
     if new.graph is None and old.graph is None:
-        return ["why packages moved is not known: images hold no dependency graph (name a commit instead)"]
+        return ["why packages changed is unknown: images hold no dependency graph (name a commit instead)"]
     if gone:
-        return ["who needed the removed packages is not known: images hold no dependency graph (name a commit instead)"]
+        return ["what needed the removed packages is unknown: images hold no dependency graph (name a commit instead)"]
     return []
 
 
@@ -152,7 +152,9 @@ def _needed(change: Change, nodes: list[Node], graph: Graph, others: Mapping[Nod
             who = f"direct dependency of {listed(graph.direct[node])}"
             if node[0] in moves.asked:
                 return Explained(change, f"{who}; {moves.asked[node[0]].text}", direct=True)
-            return Explained(change, who + (", asked for as before" if moves.complete else ""), direct=True)
+            return Explained(
+                change, who + (", with the same requirement as before" if moves.complete else ""), direct=True
+            )
     for node in nodes:
         chain = graph.way(node, others.__contains__)
         if chain is not None:

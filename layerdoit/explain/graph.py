@@ -42,7 +42,7 @@ class Graph:
         return self.way(node, self.direct.__contains__)
 
 
-def of(ws: Workspace, lock: Lock, reached: Closure) -> Graph:
+def build(ws: Workspace, lock: Lock, reached: Closure) -> Graph:
     """The graph of what the chosen packages reach."""
     direct: dict[Node, list[str]] = defaultdict(list)
     needed: dict[Node, list[Node]] = defaultdict(list)

@@ -38,7 +38,7 @@ def _mount_ids(name: str, builder: str) -> frozenset[str]:
     listing = process.capture_quick(mounts.question(builder)).decode(errors="replace")
     return frozenset(
         f"layerdoit/{name}/{mount.checkout}/{mount.variant}/{mount.cook}"
-        for mount in mounts.parsed(listing, name, time.time())
+        for mount in mounts.parse(listing, name, time.time())
     )
 
 
@@ -72,7 +72,7 @@ class Reading:
     @cached_property
     def tree(self) -> Side:
         """The tree as it stands."""
-        return sides.of_inputs(self.inputs, "tree", "the tree as it stands")
+        return sides.of_inputs(self.inputs, "tree", "the current tree")
 
     @cached_property
     def last(self) -> Side:
@@ -121,7 +121,7 @@ class Reading:
         wanted = "base" if self.layer == "runtime" else self.layer
         if wanted is not None and wanted not in side.layers:
             there = ", ".join(side.layers)
-            raise ConfigError(f"{option}: {side.words} says nothing of {wanted}", hint=f"it knows {there}")
+            raise ConfigError(f"{option}: {side.words} has no information on {wanted}", hint=f"it has {there}")
         return side
 
     def _committed(self, commit: Commit) -> Side:
@@ -264,5 +264,5 @@ def layer_of(words: list[str]) -> str | None:
     if not words:
         return None
     if len(words) > 1 or words[0] not in LAYERS:
-        raise ConfigError(f'"{" ".join(words)}" is no layer', hint=f"one of {', '.join(LAYERS)}")
+        raise ConfigError(f'there is no layer "{" ".join(words)}"', hint=f"one of {', '.join(LAYERS)}")
     return words[0]

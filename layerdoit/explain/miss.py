@@ -35,7 +35,7 @@ _SENTENCES: Mapping[str, str] = {
     "RustcChanged": "the compiler changed",
     "DeclaredFeaturesChanged": "the features that its manifest declares changed",
     "TargetConfigurationChanged": "its target's settings in the manifest changed",
-    "PathToSourceChanged": "its sources lie in another folder",
+    "PathToSourceChanged": "its sources are in another folder",
     "ProfileConfigurationChanged": "the profile changed",
     "ConfigSettingsChanged": "cargo's configuration changed",
     "CompileKindChanged": "it is compiled for another target",
@@ -43,11 +43,11 @@ _SENTENCES: Mapping[str, str] = {
     "RerunIfChangedOutputPathsChanged": "its build script names other files",
     "RerunIfChangedOutputFileChanged": "its build script's output moved",
     "EnvVarsChanged": "its build script reads other environment variables",
-    "LocalFingerprintTypeChanged": "its build script changed how it says what it reads",
-    "LocalLengthsChanged": "its build script names another number of files or variables",
+    "LocalFingerprintTypeChanged": "its build script declares in another way what it reads",
+    "LocalLengthsChanged": "its build script names a different number of files or variables",
     "Forced": "it was forced",
     "FreshBuild": _ABSENT,
-    "NothingObvious": "cargo itself names no reason",
+    "NothingObvious": "cargo gives no reason",
 }
 
 
@@ -171,7 +171,7 @@ def sentence(words: str) -> str:
     if kind in ("MissingFile", "UnableToReadFile", "FailedToReadMetadata") and path:
         return f"{path[1]} is missing or cannot be read"
     if _CONSEQUENCE.match(inner):
-        return "a dependency of it was compiled again"
+        return "one of its dependencies was compiled again"
     return _SENTENCES.get(kind, f"cargo says: {words}")
 
 
@@ -222,7 +222,7 @@ def _fields(cooked: Mapping[str, Any], used: Mapping[str, Any]) -> list[str]:
         return ["the deps layer compiled another version or source of it"]
     parts = []
     if cooked.get("rustc") != used.get("rustc"):
-        parts.append("the compiler is another one")
+        parts.append("the compiler differs")
     if cooked.get("features") != used.get("features"):
         was, now = (_words(table.get("features")) for table in (cooked, used))
         parts.append(f"features: {was} in the deps layer, {now} in the app build")
@@ -230,18 +230,18 @@ def _fields(cooked: Mapping[str, Any], used: Mapping[str, Any]) -> list[str]:
         was, now = (_words(table.get("rustflags")) for table in (cooked, used))
         parts.append(f"RUSTFLAGS: {was} in the deps layer, {now} in the app build")
     if cooked.get("profile") != used.get("profile"):
-        parts.append("the profile is another one (which key of it, a fingerprint does not say)")
+        parts.append("the profile differs (the fingerprint does not say in which key)")
     if cooked.get("compile_kind") != used.get("compile_kind"):
         parts.append("it is compiled for another target")
     if cooked.get("target") != used.get("target"):
-        parts.append("its target's settings in the manifest are others")
+        parts.append("its target's settings in the manifest differ")
     was_read, now_read = _read(cooked), _read(used)
     for name in sorted(was_read.keys() & now_read.keys()):
         if was_read[name] != now_read[name]:
             before, after = (value if value is not None else "not set" for value in (was_read[name], now_read[name]))
             parts.append(f"environment variable {name}: {before} in the deps layer, {after} in the app build")
     if not parts and cooked.get("config") != used.get("config"):
-        parts.append("cargo's configuration is another one")
+        parts.append("cargo's configuration differs")
     return parts
 
 

@@ -63,8 +63,8 @@ def one(option: str, word: str, found: Sequence[Image | Gone | Commit]) -> Image
     lines = "\n".join(f"  {described(meaning)}" for meaning in found[:_SHOWN])
     more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     raise ConfigError(
-        f'{option} "{word}" means several things:\n{lines}{more}',
-        hint="name more digits, the layer (app-1a2b…), a whole tag (name:tag), or refs/heads/… for a branch",
+        f'{option} "{word}" is ambiguous:\n{lines}{more}',
+        hint="give more digits, the layer (app-1a2b…), a whole tag (name:tag), or refs/heads/… for a branch",
     )
 
 
@@ -89,7 +89,7 @@ def unknown(option: str, word: str, images: Sequence[Image], refs: Sequence[str]
     if near:
         hint = f"did you mean {' or '.join(near)}?"
     elif names:
-        hint = f"there are {listed(names, _SHOWN)}; and the commits of this repository"
+        hint = f"known: {listed(names, _SHOWN)}, and the commits of this repository"
     else:
-        hint = "no image of this project is here; a git revision, `tree` and `last` work without one"
-    return ConfigError(f'{option} "{word}" is no key, tag or git revision here', hint=hint)
+        hint = "there are no images of this project here; a git revision, `tree` and `last` work without"
+    return ConfigError(f'{option} "{word}" is not a key, tag or git revision here', hint=hint)

@@ -46,21 +46,19 @@ def reasons(step: Step, facts: Facts) -> list[str]:
     layer = step.spec.layer
     found: list[str] = []
     last = facts.last.get(layer)
-    if last is not None and last.afresh:
+    if last is not None and last.uncached:
         found.append("the last build of this layer here did not use BuildKit's cache (--no-cache-filter)")
     if step.action == "reuse":
         return found
     if step.spec.key in facts.known.get(layer, frozenset()):
         tag = f"{layer}-{step.spec.key[:TAG_DIGITS]}"
-        who = "doit cache_clear removed it" if layer in facts.cleared else "who removed it is not recorded"
-        found.append(f"the image {tag} was here and was removed; {who}")
+        who = "doit cache_clear removed it" if layer in facts.cleared else "what removed it is not recorded"
+        found.append(f"the image {tag} existed here and was removed; {who}")
     if layer in facts.cleared:
-        found.append(
-            "cache_clear cleared this layer and it was not built since: BuildKit's own cache of it is not used"
-        )
+        found.append("cache_clear cleared this layer and it was not built since: BuildKit's cache of it is not used")
     if last is not None and last.builder not in ("", facts.builder):
         where = f"the last build here ran on {last.builder}, the next one runs on {facts.builder}"
-        found.append(f"another builder: {where}, which has caches of its own")
+        found.append(f"another builder: {where}, which has its own caches")
     if step.action != "build":
         return found
     if layer == "deps":
@@ -78,18 +76,18 @@ def chain(step: Step, facts: Facts) -> str:
         common = len(step.parent.packages & wanted)
         return f"cooked on {step.parent.tag}, which has {common} of the {len(wanted)} packages: only the others compile"
     if not facts.delta:
-        return "cooked in full: deps.delta is off"
+        return "cooked from scratch: deps.delta is off"
     alike = deps_layer.of_use(inputs, facts.cooked)
     if not alike:
-        return "cooked in full: no earlier deps image here has the same base, profile, target and flags"
+        return "cooked from scratch: no earlier deps image here has the same base, profile, target and flags"
     full = [image for image in alike if image.depth >= facts.max_chain]
     if len(full) == len(alike):
         return (
-            f"cooked in full: the chain is squashed, as {full[0].tag} stands on "
+            f"cooked from scratch: the chain is full, as {full[0].tag} builds on "
             f"{count_text(full[0].depth, 'other')} (deps.max_chain: {facts.max_chain})"
         )
     best = max((len(image.packages & wanted) for image in alike if image.depth < facts.max_chain), default=0)
-    return f"cooked in full: the nearest earlier deps image has only {best} of the {len(wanted)} packages"
+    return f"cooked from scratch: the nearest earlier deps image has only {best} of the {len(wanted)} packages"
 
 
 def _mount(facts: Facts) -> list[str]:
@@ -97,21 +95,19 @@ def _mount(facts: Facts) -> list[str]:
     if not facts.made_with:
         return []
     if facts.new_chain:
-        return ["the dependencies are cooked in full, and each full cook has a target mount of its own: " + _ALL]
+        return ["the dependencies are cooked from scratch, and each chain of deps images has a target mount: " + _ALL]
     if not facts.mount:
         return []
     found = []
     was, now = (mount.rpartition("/")[::2] for mount in (facts.made_with, facts.mount))
     if was[0] != now[0]:
-        found.append(
-            "the last app image was compiled in another checkout: what its target mount holds is not used here"
-        )
+        found.append("the last app image was compiled in another checkout: its target mount is not used here")
     elif was[1] != now[1]:
         found.append(
-            f"the deps image is of another full cook ({now[1]}, the last app image's was {was[1]}), "
-            "and each has a target mount of its own"
+            f"the deps image is of another chain ({now[1]}, the last app image's was {was[1]}), "
+            "and each has its own target mount"
         )
     if facts.mounts is not None and facts.mount not in facts.mounts:
-        which = "collected by BuildKit, cleared, or never made there; which of these is not recorded"
+        which = "garbage-collected by BuildKit, cleared, or never created there; which of these is not recorded"
         found.append(f"the target mount is not on builder {facts.builder} ({which}): {_ALL}")
     return found

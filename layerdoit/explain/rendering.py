@@ -88,8 +88,8 @@ class Explanation:
             action = self.actions.get(found.layer)
             yield f"{_TITLES[found.layer]}: {_keys(found)}" + (f" ({_ACTIONS[action]})" if action else "")
             yield from _changes(found.changes)
-            yield from (f"  not known: {words}" for words in found.unknown)
-            yield from (f"  besides: {words}" for words in self.outside.get(found.layer, ()))
+            yield from (f"  note: {words}" for words in found.unknown)
+            yield from (f"  also: {words}" for words in self.outside.get(found.layer, ()))
             if found.layer == "app" and self.miss is not None:
                 yield f"  in the last build: {self.miss.sentence}"
 

@@ -63,7 +63,7 @@ def of_inputs(inputs: Inputs, kind: str, words: str, notes: Iterable[str] = ()) 
         kind,
         words,
         listings,
-        lambda: graph.of(ws, lock, inputs.closure),
+        lambda: graph.build(ws, lock, inputs.closure),
         tuple(notes),
         {spec.layer: spec.tag for spec in inputs.specs},
     )
@@ -148,7 +148,7 @@ def of_last(keys: Mapping[str, str], images: Iterable[Image], newest: Mapping[st
             tags[layer] = image.keyed_tag
     if not listings:
         return Side("nothing", f"nothing: no image of this project was built here with {variant}", {})
-    words = "what this checkout built or found last" if keys else "the newest images of this project"
+    words = "what this checkout last built or found" if keys else "the newest images of this project"
     return Side("built", words, listings, None, tuple(notes), tags)
 
 

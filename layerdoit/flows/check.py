@@ -52,8 +52,8 @@ def _failed(error: NotBuilt) -> BuildError:
     if not every(NoClippy, notes):
         return BuildError(what, where=error.where, hint=error.hint)
     return BuildError(
-        f"{what}\nclippy was not run: the Rust toolchain in the base image has none",
-        hint='name it in rust-toolchain.toml: [toolchain] components = ["clippy"]',
+        f"{what}\nclippy did not run: the Rust toolchain of the base image does not have it",
+        hint='add it to rust-toolchain.toml: [toolchain] components = ["clippy"]',
     )
 
 

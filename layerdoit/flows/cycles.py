@@ -52,7 +52,7 @@ def release(session: Session) -> Release:
     step = session.plan.step("app")
     if step.action != "reuse":
         raise DeployError(
-            f"there is no image of the tree as it stands ({step.spec.tag}): {step.why}",
+            f"there is no image of the current tree ({step.spec.tag}): {step.why}",
             hint="doit image builds it, doit cycle_fast builds and deploys it",
         )
     return Release(step.spec.tag, step.spec.key)
@@ -129,9 +129,9 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
     usage = gather(session.inputs, session.engine)
     layers = _from_scratch(session, level)
     clearing = _afterwards(clear.of_level(level, levels.Narrow()), command, layers)
-    wanted = clearing.going(usage)
+    wanted = clearing.select(usage)
     say(_announced(session, command, layers))
-    say(clear.preview(usage, clearing, wanted, "Nothing of it goes before the new container is healthy."))
+    say(clear.preview(usage, clearing, wanted, "Nothing is cleared before the new container is healthy."))
     if dry_run:
         return True
     if clear.declined_by_user(clearing, yes=yes):
@@ -157,11 +157,11 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
 def _afterwards(clearing: Sweep, command: str, layers: Collection[str]) -> Sweep:
     """What a level clears, but nothing that the cycle does not build again."""
 
-    def going(usage: Usage) -> Going:
-        found = clearing.going(usage)
+    def select(usage: Usage) -> Going:
+        found = clearing.select(usage)
         return replace(found, images=tuple(image for image in found.images if image.layer in layers))
 
-    return replace(clearing, command=command, clears=(), going=going)
+    return replace(clearing, command=command, clears=(), select=select)
 
 
 def _from_scratch(session: Session, level: Level) -> list[str]:
@@ -177,7 +177,7 @@ def _announced(session: Session, command: str, layers: Sequence[str]) -> str:
     made = [layer for layer in layers if layer != "runtime"]
     names = made[0] if len(made) == 1 else f"{', '.join(made[:-1])} and {made[-1]}"
     how_long = _expected(session, layers)
-    return f"{command} builds {names} from nothing ({how_long}), then replaces the container, then clears"
+    return f"{command} builds {names} from scratch ({how_long}), then replaces the container, then clears"
 
 
 def _expected(session: Session, layers: Sequence[str]) -> str:
@@ -185,7 +185,7 @@ def _expected(session: Session, layers: Sequence[str]) -> str:
 
     found = history.expected(session.project.state.folder, session.inputs.variant, layers)
     if found.seconds is None:
-        return "how long it takes is unknown: this project's history has no such build"
+        return "expected time unknown: this project's history has no such build"
     return f"expected: {duration_text(found.seconds)}, n={found.n}"
 
 
@@ -216,9 +216,9 @@ def refresh(session: Session, *, dry_run: bool) -> None:
     tag = session.plan.step("deps").spec.tag
     cooked = [image for image in session.engine.images.of_project(project.name) if image.label("layer") == "deps"]
     old = next((image for image in cooked if tag in image.tags), None)
-    below = f"{size_text(old.size)}, {old.label('depth') or '0'} below it" if old else ""
+    below = f"{size_text(old.size)}, builds on {old.label('depth') or '0'} others" if old else ""
     stays = f"; the old one ({below}) stays until then" if old else ""
-    say(f"cache_refresh cooks {tag} from nothing ({_expected(session, ['deps'])}){stays}")
+    say(f"cache_refresh cooks {tag} from scratch ({_expected(session, ['deps'])}){stays}")
     if dry_run:
         return
     session.build_from_scratch({"deps": "cache_refresh"})
@@ -228,4 +228,4 @@ def refresh(session: Session, *, dry_run: bool) -> None:
     if old and chain and not any(image.label("cook") == chain for image in cooked if image.id != old.id):
         leftovers.drop_mount(project.state, mounts.identity(project.name, project.root, session.inputs.variant, chain))
     sweep(session)
-    say("the next build of the app compiles the workspace's own crates once, against the new ones")
+    say("the next build of the app compiles the workspace's own crates once more, against the new image")

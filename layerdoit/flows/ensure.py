@@ -38,7 +38,7 @@ def ensure(session: Session, layer: str) -> list[Outcome]:
                     session.send_again()
                 else:
                     session.read_again()
-    raise BuildError("the sources keep changing while they are read", hint="run again when the editing has ended")
+    raise BuildError("the sources keep changing while they are read", hint="run again when the files no longer change")
 
 
 def _done(session: Session, layer: str) -> list[Outcome]:

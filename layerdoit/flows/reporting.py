@@ -44,7 +44,7 @@ def warnings(outcome: Outcome) -> list[str]:
     if outcome.step.spec.layer != "app" or not external:
         return []
     names = listed(outcome.not_fresh, 8)
-    what = f"{external} external crates were not fresh and compiled again in the app build: {names}"
+    what = f"{external} external crates were stale and compiled again in the app build: {names}"
     causes = (
         "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
     )
@@ -59,4 +59,4 @@ def guessed(inputs: Inputs, outcome: Outcome) -> list[str]:
     if len(names) < 2 or inputs.question.image.entrypoint is not None or inputs.project.name in names:
         return []
     runs = f"the image runs `{inputs.entrypoint}`, the first of {listed(names, 8)}"
-    return [f"{runs}: image.entrypoint in layerdoit.yaml says which"]
+    return [f"{runs}; choose with image.entrypoint in layerdoit.yaml"]

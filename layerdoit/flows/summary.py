@@ -172,5 +172,5 @@ def why(outcome: Outcome, compiled: Figures | None) -> str:
     if own is not None and compiled is not None and own > compiled.p90:
         return f"{own} crates compiled, median {compiled.median:g}{because}"
     if own is None or compiled is None:
-        return "why is not known"
-    return f"no more crates compiled than usual ({own}): why is not known"
+        return "the reason is unknown"
+    return f"no more crates compiled than usual ({own}): the reason is unknown"

@@ -106,12 +106,12 @@ def status(session: Session, json: bool) -> None:
         return
     fast = f"doit {session.run.task('cycle_fast')}"
     if service is None:
-        say(f"nothing is deployed; {fast} does it")
+        say(f"nothing is deployed; {fast} deploys it")
     else:
         at = service.url or "(no port published)"
         say(f"{service.name}  {found.health}  {at}  since {when_text(instant(service.since) or None)}")
-        other = f"runs another image than that of the tree as it stands; {fast} replaces it"
-        say("runs the image of the tree as it stands" if current else other)
+        other = f"runs another image than that of the current tree; {fast} replaces it"
+        say("runs the image of the current tree" if current else other)
     for step in plan.layers():
         say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {step.why}")
 
@@ -136,7 +136,7 @@ def cache_status(session: Session, json: bool) -> None:
     from layerdoit.core.background import Background
     from layerdoit.engine import builders
 
-    asked = Background(lambda: builders.of(session.engine.builder))
+    asked = Background(lambda: builders.inspect(session.engine.builder))
     found, builder = usage.gather(session.inputs, session.engine), asked.result()
     say(dumps(table.as_json(found, builder)) if json else table.render(found, builder))
 
@@ -161,7 +161,7 @@ def cache_pin(session: Session, images: list[str], remove: bool, show: bool, jso
     from layerdoit.cache import pins, usage
 
     if json and not show:
-        raise ConfigError("--json goes with --list", hint="doit cache_pin --list --json")
+        raise ConfigError("--json needs --list", hint="doit cache_pin --list --json")
     if show:
         found = usage.gather(session.inputs, session.engine)
         say(dumps(pins.as_json(found)) if json else pins.listing(found))

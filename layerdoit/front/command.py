@@ -126,7 +126,7 @@ def verb_help(name: str, verb: Verb) -> Iterator[str]:
     yield "options:"
     shown = [(_typed(option), _meaning(option)) for option in (*verb.options, *COMMON)]
     width = max(len(option) for option, _ in shown)
-    yield from (f"  {option:<{width}}  {meaning}" for option, meaning in (*shown, ("-h, --help", "show this")))
+    yield from (f"  {option:<{width}}  {meaning}" for option, meaning in (*shown, ("-h, --help", "show this help")))
     yield ""
     if verb.ends:
         yield f"exit code: {verb.ends}"

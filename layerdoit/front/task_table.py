@@ -9,7 +9,7 @@ Params = tuple[dict[str, Any], ...]
 JSON: dict[str, Any] = {"name": "json", "long": "json", "type": bool, "default": False, "help": "print one JSON object"}
 _ASKING: Params = (
     {"name": "yes", "long": "yes", "type": bool, "default": False, "help": "do not ask"},
-    {"name": "dry_run", "long": "dry-run", "type": bool, "default": False, "help": "only show what would go"},
+    {"name": "dry_run", "long": "dry-run", "type": bool, "default": False, "help": "only show what would be cleared"},
 )
 _CLEAR: Params = (
     *_ASKING,
@@ -18,14 +18,14 @@ _CLEAR: Params = (
         "long": "older-than",
         "type": str,
         "default": "",
-        "help": "only what was not used for so long: 90m, 12h, 7d, 2w",
+        "help": "only what was not used for this long: 90m, 12h, 7d, 2w",
     },
     {
         "name": "keep_last",
         "long": "keep-last",
         "type": str,
         "default": "",
-        "help": "never the newest so many of each layer, nor the last used mounts of a checkout",
+        "help": "keep this many of the newest images of each layer and last used mounts of each checkout",
     },
 )
 _GC: Params = (
@@ -35,12 +35,12 @@ _GC: Params = (
         "long": "stale",
         "type": bool,
         "default": False,
-        "help": "also what checkouts left behind that are gone",
+        "help": "also clear what orphaned checkouts and branches left behind",
     },
 )
 _PIN: Params = (
-    {"name": "remove", "long": "remove", "type": bool, "default": False, "help": "take the pin off"},
-    {"name": "show", "long": "list", "type": bool, "default": False, "help": "show what is pinned"},
+    {"name": "remove", "long": "remove", "type": bool, "default": False, "help": "unpin"},
+    {"name": "show", "long": "list", "type": bool, "default": False, "help": "list the pinned images"},
     {**JSON, "help": "with --list: print one JSON object"},
 )
 _DRY: Params = (_ASKING[1],)
@@ -54,8 +54,15 @@ _WARM: Params = (
     },
 )
 _LOGS: Params = (
-    {"name": "follow", "long": "follow", "short": "f", "type": bool, "default": False, "help": "go on until Ctrl-C"},
-    {"name": "tail", "long": "tail", "type": int, "default": 100, "help": "how many lines"},
+    {
+        "name": "follow",
+        "long": "follow",
+        "short": "f",
+        "type": bool,
+        "default": False,
+        "help": "follow the output until Ctrl-C",
+    },
+    {"name": "tail", "long": "tail", "type": int, "default": 100, "help": "number of lines"},
 )
 
 
@@ -77,8 +84,8 @@ TASKS: tuple[TaskDoc, ...] = (
     TaskDoc("image", "The image, tagged; the default task.", on_request=False, after=("base", "deps", "app")),
     TaskDoc(
         "check",
-        "Tests and clippy for the whole workspace, in layers of their own.\n\n"
-        "Dev-dependencies are compiled apart from those of the image. Tests run without network. A tree that passed\n"
+        "Run tests and clippy for the whole workspace, in their own layers.\n\n"
+        "Dev-dependencies are compiled separately from the image's. Tests run without network. A tree that passed\n"
         "is not tested again.",
     ),
     TaskDoc(
@@ -88,47 +95,47 @@ TASKS: tuple[TaskDoc, ...] = (
     ),
     TaskDoc(
         "cycle_clean",
-        "Build the app from nothing, replace the container, then clear as `cache_clear:medium` does.\n\n"
-        "The plan is shown first. Nothing is cleared before the new container is healthy.",
+        "Build the app from scratch, replace the container, then clear as `cache_clear:medium` does.\n\n"
+        "Shows the plan first. Nothing is cleared before the new container is healthy.",
         _DRY,
     ),
     TaskDoc(
         "cycle_nuclear",
-        "Build all layers from nothing, replace the container, then clear as `cache_clear:nuke` does.\n\n"
-        "The plan is shown first, and it asks. Nothing is cleared before the new container is healthy.",
+        "Build all layers from scratch, replace the container, then clear as `cache_clear:nuke` does.\n\n"
+        "Shows the plan and asks first. Nothing is cleared before the new container is healthy.",
         _ASKING,
     ),
-    TaskDoc("deploy", "Run the image that is there, replacing the old container; builds nothing."),
-    TaskDoc("destroy", "Stop and remove the container; nothing to do where there is none."),
-    TaskDoc("status", "What runs, and what the layers' state is.", (JSON,)),
-    TaskDoc("logs", "What the container printed.", _LOGS),
-    TaskDoc("connect", "A shell in the container."),
-    TaskDoc("cache_status", "What this project's caches hold.", (JSON,)),
+    TaskDoc("deploy", "Deploy the existing image, replacing the old container; builds nothing."),
+    TaskDoc("destroy", "Stop and remove the container, if there is one."),
+    TaskDoc("status", "Show what runs, and the state of the layers.", (JSON,)),
+    TaskDoc("logs", "Show the container's output.", _LOGS),
+    TaskDoc("connect", "Open a shell in the container."),
+    TaskDoc("cache_status", "Show what this project's caches hold.", (JSON,)),
     TaskDoc("cache_clear:soft", "Clear the workspace's compiled artefacts.", _CLEAR),
     TaskDoc("cache_clear:medium", "Clear what soft clears, and the app images that are not deployed.", _CLEAR),
     TaskDoc("cache_clear:hard", "Clear what medium clears, and the compiled dependencies.", _CLEAR),
     TaskDoc("cache_clear:nuke", "Clear what hard clears, and the base images.", _CLEAR),
     TaskDoc(
         "cache_gc",
-        "Let go what `retention` in layerdoit.yaml does not keep.\n\nWithout such a section nothing goes.",
+        "Remove what `retention` in layerdoit.yaml does not keep.\n\nWithout that section nothing is removed.",
         _GC,
     ),
     TaskDoc(
         "cache_pin",
-        "Protect images, and what they were made from, from every level and collection.\n\n"
-        "`doit cache_pin` pins the app image of the tree as it stands, `doit cache_pin app-0123456789ab latest` the\n"
+        "Protect images, and those they were built from, from every cache_clear level and from retention.\n\n"
+        "`doit cache_pin` pins the app image of the current tree, `doit cache_pin app-0123456789ab latest` the\n"
         "images of these tags. Options come before tags.",
         _PIN,
         words="images",
     ),
     TaskDoc(
         "cache_warm",
-        "Have the base and deps layers, pulled or built, without building the app: for a new machine, a nightly job.",
+        "Pull or build the base and deps layers, but not the app: for a new machine or a nightly job.",
         _WARM,
     ),
     TaskDoc(
         "cache_refresh",
-        "Compile the third-party crates from nothing, as the first image of a chain; the old one is there until then.",
+        "Compile the third-party crates from scratch, as the first image of a new chain; the old one stays until then.",
         _DRY,
     ),
 )

@@ -53,9 +53,9 @@ class Current:
         if git is not None and not project.state.asked_last(app.key, git.branch):
             from layerdoit.project import branches
 
-            branches.met(project, session.engine.images, app)
+            branches.note_request(project, session.engine.images, app)
         return True
 
     def __repr__(self) -> str:
         """What `doit info` shows."""
-        return f"{self._layer} is there (if not, `doit layers plan` says why)"
+        return f"{self._layer} exists (if not, `doit layers plan` says why)"

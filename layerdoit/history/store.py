@@ -125,11 +125,11 @@ def write(folder: Path, change: Callable[[sqlite3.Connection], None]) -> None:
         except sqlite3.Error as error:
             if not _broken(error):
                 raise
-            _begin_anew(folder, change)
+            _start_over(folder, change)
     except _Newer:
         warn(f"{folder / FILE} is of a later layerdoit; this run is not in it")
     except (sqlite3.Error, OSError) as error:
-        warn(f"this run is not in the history: {folder / FILE}: {error}")
+        warn(f"this run was not recorded in the history: {folder / FILE}: {error}")
 
 
 def read(folder: Path, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
@@ -223,7 +223,7 @@ def _broken(error: sqlite3.Error) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _NOT_OURS
 
 
-def _begin_anew(folder: Path, change: Callable[[sqlite3.Connection], None]) -> None:
+def _start_over(folder: Path, change: Callable[[sqlite3.Connection], None]) -> None:
     import sqlite3
 
     with files.locked(folder / "history.lock"):

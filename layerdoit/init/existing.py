@@ -46,7 +46,7 @@ def told(root: Path) -> tuple[tuple[Hint, ...], tuple[str, ...], tuple[str, ...]
         files.append(name)
         others = [other for other in _dockerfiles(root) if other != name]
         if others:
-            notes.append(f"{name} was read; {', '.join(others[:5])} too may tell something")
+            notes.append(f"{name} was read; {', '.join(others[:5])} may be of interest, too")
     for path in sorted(root.iterdir()):
         name = path.name
         if _COMPOSE.match(name):

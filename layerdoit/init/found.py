@@ -132,7 +132,7 @@ def look(root: Path) -> Found:
             hint = f"git submodule update --init, then {hint}"
         nested = [folder for folder in _folders(root) if (folder / "Cargo.toml").is_file()]
         if with_lock := [folder.name for folder in nested if (folder / "Cargo.lock").is_file()]:
-            hint += f"; or name a project below that has one: --root {with_lock[0]}"
+            hint += f"; or name a project below this folder that has one: --root {with_lock[0]}"
         raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
     workspace = manifest.load(root)
     locked = lock.load(root)

@@ -70,7 +70,11 @@ def _name(found: Found) -> Iterator[Item]:
     if found.workspace.root_package is None and found.selection is not None:
         chosen = found.selection.packages
         name = repository_name(chosen[0] if len(chosen) == 1 else found.root.name)
-        yield Item("project", name, "stays when packages are added, and in every folder; images and container have it")
+        yield Item(
+            "project",
+            name,
+            "names images and container; the same in every folder, and when packages are added",
+        )
 
 
 # --- what cargo builds ------------------------------------------------------------------------------------------------
@@ -193,10 +197,10 @@ def _deploy(found: Found) -> Iterator[Item]:
 def _remarks(found: Found) -> Iterator[str]:
     if found.unknown:
         shown = ", ".join(found.unknown[:6])
-        yield f"{shown} may need Debian packages that are not known here; a failing build says which"
+        yield f"{shown} may need Debian packages that we do not know; a failing build says which"
     if foreign := [hint for hint in found.hints if hint.kind == "apk"]:
         names = ", ".join(dict.fromkeys(hint.value for hint in foreign))
-        yield f"packages of Alpine whose Debian names are not known here: {names} ({foreign[0].where})"
+        yield f"Alpine packages whose Debian names we do not know: {names} ({foreign[0].where})"
     if found.suites.doubt:
         yield found.suites.doubt
     if len(found.submodules) == 1:

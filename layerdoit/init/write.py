@@ -21,7 +21,7 @@ _HEAD = """\
 # What detection cannot know; everything else has a default: docs/configuration.md, or completion in your editor.
 """
 _NOTHING = """\
-# Nothing has to be said for this project. What is often wanted:
+# This project needs no settings. Often used:
 #   image:
 #     assets: {static: /srv/static}      files copied into the image; a change never runs cargo
 #   deploy:

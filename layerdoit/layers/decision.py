@@ -1,4 +1,4 @@
-"""What is decided for each layer, from what is wanted and what is there."""
+"""Decide what to do with each layer, from its wanted key and the images that exist."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Previous:
-    """The newest image of a layer that was there before, for what changed since."""
+    """The newest earlier image of a layer, to tell what changed since."""
 
     key: str
     inputs: Mapping[str, str]
@@ -26,7 +26,7 @@ class Previous:
 
 @dataclass(frozen=True)
 class Present:
-    """What engine and registry hold. Tags are full references; `built` is the key this checkout saw last, by layer.
+    """What engine and registry have. Tags are full references; `built`: the key that this checkout saw last, by layer.
 
     `lacking`: packages of Cargo.lock, outside the selection's closure, that the deps image's index does not know.
     """
@@ -40,7 +40,7 @@ class Present:
 
 
 def plan(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
-    """Decide each layer: reuse what is there, pull what the registry has, build the rest."""
+    """Decide for each layer: reuse an existing image, pull what the registry has, build the rest."""
     return Plan(tuple(_step(spec, present, max_chain) for spec in specs))
 
 

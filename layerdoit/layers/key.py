@@ -1,4 +1,4 @@
-"""Keys: a layer is named by what went into it."""
+"""Keys: each layer is named by a digest of everything that goes into it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, Literal
 Layer = Literal["base", "runtime", "deps", "app"]
 
 ORDER: Final[tuple[Layer, ...]] = ("base", "runtime", "deps", "app")
-"""All images; what each is made from stands before it."""
+"""All images; each comes after the images that it is made from."""
 IMAGES: Final[Mapping[str, tuple[Layer, ...]]] = {"base": ("base", "runtime"), "deps": ("deps",), "app": ("app",)}
 """The images of each layer as a user counts them: base stands for builder and runtime."""
 LAYERS: Final = tuple(IMAGES)
@@ -39,9 +39,9 @@ def key(inputs: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Spec:
-    """What a layer is to be: its name, its inputs (readable, they key it), and where its image is found.
+    """A layer to have: its name, its inputs (readable; the key is their digest), and where its image is found.
 
-    `listed` gives the form of the inputs that goes into the image's label when the inputs themselves are too many.
+    `listed` makes a shorter form of the inputs for the image's label, used when there are too many inputs.
     """
 
     layer: Layer
@@ -61,7 +61,7 @@ class Spec:
 
     @property
     def label_inputs(self) -> Mapping[str, str]:
-        """The inputs as the image's label shows them."""
+        """The inputs as the image's label lists them."""
         return self.inputs if self.listed is None else self.listed()
 
 
@@ -71,5 +71,5 @@ def tag(repository: str, layer: str, full_key: str) -> str:
 
 
 def pin_tag(repository: str, layer: str, full_key: str) -> str:
-    """`<repository>:pinned-<layer>-<first 12 digits of the key>`: keeps an image from every clearing."""
+    """`<repository>:pinned-<layer>-<first 12 digits of the key>`: protects an image from being cleared."""
     return f"{repository}:{PINNED}{layer}-{full_key[:TAG_DIGITS]}"

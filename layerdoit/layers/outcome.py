@@ -1,4 +1,4 @@
-"""What became of a step."""
+"""The outcome of a step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done for a layer: seconds, how it came about, and cargo's counts (compiled, units, external).
+    """What was done for a layer: seconds, how, and cargo's counts (compiled, units, external).
 
-    `cold`: made from nothing, not from what an earlier build left; `export`: the seconds in which the image was
+    `cold`: built from scratch, with nothing left by an earlier build; `export`: the seconds in which the image was
     written; `sent`: bytes that went to the builder; `size`: bytes of the image; `crates`: (name, version, seconds) of
     each that a cook compiled; `notes`: the lines that the build's scripts print for layerdoit, whole.
     """

@@ -1,4 +1,4 @@
-"""The plan: what happens to each layer, and why. Everything that decides or explains reads this one value."""
+"""The plan: what happens to each layer, and why. Whatever decides or explains reads this one value."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ UP_TO_DATE: Final = (Reason("up_to_date"),)
 class Step:
     """One layer's part of the plan.
 
-    `parent`: the deps image to cook from; `replaces`: an image of that key is there;
-    `from_scratch`: nothing of an earlier build is used.
+    `parent`: the deps image to cook from; `replaces`: an image with that key exists;
+    `from_scratch`: nothing of an earlier build is reused.
     """
 
     spec: Spec
@@ -36,7 +36,7 @@ class Step:
 
     @property
     def why(self) -> str:
-        """The reasons in words, in one line."""
+        """The reasons as one line of text."""
         return reasons.text(self.reasons)
 
     def as_json(self) -> dict[str, Any]:
@@ -61,8 +61,8 @@ class Plan:
         """The step of one layer."""
         return next(step for step in self.steps if step.spec.layer == layer)
 
-    def afresh(self, layers: Mapping[str, str]) -> Plan:
-        """The same, with these layers built from scratch, there or not; each with the command that asked for it."""
+    def from_scratch(self, layers: Mapping[str, str]) -> Plan:
+        """The same plan with some layers built from scratch, even if they exist. `layers`: layer -> command name."""
 
         def step(found: Step) -> Step:
             command = layers.get(found.spec.layer)
@@ -74,7 +74,7 @@ class Plan:
         return Plan(tuple(map(step, self.steps)))
 
     def done(self, layers: Collection[str]) -> Plan:
-        """The plan once the images of these layers are there."""
+        """The plan after these layers were built or pulled."""
         return Plan(
             tuple(
                 Step(step.spec, "reuse", UP_TO_DATE) if step.spec.layer in layers and step.action != "reuse" else step
@@ -88,7 +88,7 @@ class Plan:
         return any(step.action != "reuse" for step in self.steps)
 
     def as_json(self) -> dict[str, Any]:
-        """`{"layers": [...]}`; the base layer speaks for both of its images."""
+        """`{"layers": [...]}`; the base layer stands for builder and runtime image."""
         return {"layers": [step.as_json() for step in self.layers()]}
 
     def layers(self) -> tuple[Step, ...]:
@@ -101,5 +101,5 @@ class Plan:
 
 
 def up_to_date(specs: Iterable[Spec]) -> Plan:
-    """The plan where every image is there."""
+    """The plan when every image exists."""
     return Plan(tuple(Step(spec, "reuse", UP_TO_DATE) for spec in specs))

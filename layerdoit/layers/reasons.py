@@ -1,4 +1,4 @@
-"""Why a layer is reused, pulled or built, as data. Whoever shows it makes sentences of it; nobody decides on those.
+"""Why a layer is reused, pulled or built, as data. Sentences are made only to show them; nothing depends on them.
 
 difference(old, new) -> tuple[Reason, ...]     # what changed between two listings of inputs
 sentences(reasons) -> list[str], text(reasons) -> str
@@ -32,16 +32,16 @@ Kind = Literal[
 ]
 
 FILES: Final = ("file", "asset")
-"""Kinds of input of which one reason names all."""
+"""Kinds of input whose changes share one reason."""
 SINGLE: Final = 20
-"""Changes of one kind of input that have a reason each; one more reason names the others."""
+"""How many changes of one kind get a reason each; one more reason counts the others."""
 NAMED_FILES: Final = 5
 NAMED_PACKAGES: Final = 8
 NAMED_LACKING: Final = 3
 LONGEST_VALUE: Final = 1_000
-"""Characters; a change from or to a longer value is written down without its values."""
+"""In characters; a change from or to a longer value is recorded without its values."""
 MOST_NAMES: Final = 1_000
-"""Names that are written down of one reason; the others are only counted."""
+"""How many names of one reason are recorded; the others are only counted."""
 
 _FIXED: Final[Mapping[Kind, str]] = {
     "up_to_date": "image is up to date",
@@ -58,10 +58,10 @@ class Reason:
 
     `names`: the inputs that changed (`file src/main.rs`, `package serde`); for `lacking`, the packages of Cargo.lock
     that the deps image's index does not know; for `from_scratch`, the command that asked for it; for `noted`, a
-    sentence that an earlier layerdoit wrote down. `left_out`: how many more names there are.
+    sentence that an earlier layerdoit recorded. `left_out`: how many more names there are.
 
     `input`: the kind of those inputs, one of `words.KINDS`. `old`, `new`: values of `changed`, None for none; both None
-    for files, and where they are too long to be kept. `image`: `runtime` where base speaks for its second image.
+    for files, and where they are too long to be kept. `image`: `runtime` where base stands for its second image.
     """
 
     kind: Kind
@@ -74,11 +74,11 @@ class Reason:
 
     @property
     def count(self) -> int:
-        """How many names there are in all."""
+        """How many names there are in total."""
         return len(self.names) + self.left_out
 
     def as_json(self) -> dict[str, Any]:
-        """The documented form, of limited size."""
+        """The documented form, limited in size."""
         names = self.names[:MOST_NAMES]
         told: dict[str, Any] = {"kind": self.kind, "names": list(names), "count": self.count}
         if self.input:
@@ -93,7 +93,7 @@ def as_json(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
 
 
 def from_json(data: Iterable[Mapping[str, Any]]) -> tuple[Reason, ...]:
-    """The reasons that `as_json` wrote."""
+    """Read the reasons that `as_json` wrote."""
     return tuple(
         Reason(
             one["kind"],
@@ -137,12 +137,12 @@ def _names(found: Iterable[Change]) -> tuple[str, ...]:
 
 
 def text(reasons: Iterable[Reason]) -> str:
-    """All of them, in one line."""
+    """All reasons in one line."""
     return "; ".join(sentences(reasons))
 
 
 def sentences(reasons: Iterable[Reason]) -> list[str]:
-    """A sentence for each; many packages and files are counted, and some of them named."""
+    """A sentence for each reason; long lists of packages and files are shortened."""
     lines: list[str] = []
     for kind, group in groupby(reasons, lambda reason: reason.input):
         found = list(group)
@@ -166,7 +166,7 @@ def _words(reason: Reason) -> str:
     if reason.kind == "others_changed":
         return _more(reason.count, "input")
     if reason.kind == "lacking":
-        return f"its index lacks, of Cargo.lock: {listed(reason.names, NAMED_LACKING, reason.count)}"
+        return f"its registry index lacks packages of Cargo.lock: {listed(reason.names, NAMED_LACKING, reason.count)}"
     if reason.kind == "from_scratch":
         return f"{reason.names[0]} builds it from scratch"
     return _FIXED.get(reason.kind) or ", ".join(reason.names)

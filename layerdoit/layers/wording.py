@@ -1,4 +1,4 @@
-"""What the change of a single input is called."""
+"""Describe the change of a single input."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _WORDS = {
     **dict.fromkeys(("asset", "assets"), "asset"),
 }
 _SWITCHES = {
-    "option all-features": ("all features are switched on", "all features are no longer switched on"),
-    "option default-features": ("default features are switched off", "default features are switched on again"),
+    "option all-features": ("all features are enabled", "all features are no longer enabled"),
+    "option default-features": ("default features are disabled", "default features are enabled again"),
 }
 
 
@@ -62,14 +62,14 @@ def path_of(name: str) -> str:
 
 
 def change_text(kind: str, names: Sequence[str], old: str | None, new: str | None) -> str:
-    """One change in words; several names only of a dependency, which several members have. `old != new`."""
+    """Describe one change. Only a dependency, which several members may have, has several names. `old != new`."""
     if kind == "dependency":
         return dependency_text(names, old, new)
     return text_of(kind, names[0], old, new)
 
 
 def text_of(kind: str, name: str, old: str | None, new: str | None) -> str:
-    """One change in words; `old != new`."""
+    """Describe one change; `old != new`."""
     if kind in ("file", "asset"):
         return f"{path_of(name)} {_came_or_went(old, new)}"
     special = _SPECIAL.get(kind, _setting)
@@ -85,7 +85,7 @@ def _came_or_went(old: str | None, new: str | None) -> str:
 
 @dataclass(frozen=True)
 class Moved:
-    """Versions of one package that went, came and stayed."""
+    """Versions of one package: removed, added and kept."""
 
     went: tuple[str, ...]
     came: tuple[str, ...]
@@ -93,7 +93,7 @@ class Moved:
 
 
 def moved(old: str | None, new: str | None) -> Moved:
-    """What became of a package's versions, from its input's texts."""
+    """Compare a package's versions, from its input's old and new text."""
     before, after = _versions(old), _versions(new)
     return Moved(
         tuple(version for version in before if version not in after),
@@ -103,7 +103,7 @@ def moved(old: str | None, new: str | None) -> Moved:
 
 
 def _locked(value: str | None) -> dict[str, str]:
-    """Version -> the rest: checksum, source, and the chosen versions where several are locked."""
+    """Version -> the rest: checksum, source, and the versions used where several are locked."""
     parts = [] if value is None else value.split("; ")
     return {version: rest for version, _, rest in (part.partition(" ") for part in parts)}
 
@@ -128,7 +128,7 @@ def _package(name: str, old: str | None, new: str | None) -> str:
 
 
 def _otherwise(old: str, new: str) -> str:
-    """Why a package of the same version is another one."""
+    """How a package differs although its version is the same."""
     (was, _, edges), (now, _, others) = old.partition("-> "), new.partition("-> ")
     if was == now:
         return f"it uses {others or 'no choice of versions'} (was {edges or 'none'})"
@@ -137,26 +137,26 @@ def _otherwise(old: str, new: str) -> str:
         before, after = (found[1] if found else "crates.io" for found in sources)
         if before != after:
             return f"now from {after} (was {before})"
-    return "other content or source"
+    return "different content or source"
 
 
 # --- dependency tables and features ----------------------------------------------------------------------------------
 
 
 def dependency_of(name: str) -> str:
-    """The input's name without the member, by which alike changes of several members are one."""
+    """The input's name without the member, so that equal changes of several members become one."""
     found = _DEPENDENCY.fullmatch(name)
     assert found is not None  # noqa: S101 - asked for dependencies only
     return f"{found[1]} {found[3]} {found[4]}"
 
 
 def members_of(names: Sequence[str]) -> list[str]:
-    """The members in whose dependency tables a change shows."""
+    """The members whose dependency tables have the change."""
     return [found[2] for name in names if (found := _DEPENDENCY.fullmatch(name))]
 
 
 def dependency_text(names: Sequence[str], old: str | None, new: str | None) -> str:
-    """A changed entry of the members' dependency tables."""
+    """Describe a changed entry of the members' dependency tables."""
     found = _DEPENDENCY.fullmatch(names[0])
     assert found is not None  # noqa: S101
     members = members_of(names)
@@ -191,10 +191,10 @@ def _respecified(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     if old.get("version") != new.get("version"):
         parts.append(f"asks for {new.get('version', 'any version')} (was {old.get('version', 'any')})")
     was, now = (set(map(str, table.get("features", ()))) for table in (old, new))
-    parts += [f"feature {name} switched on" for name in sorted(now - was)]
-    parts += [f"feature {name} no longer switched on" for name in sorted(was - now)]
+    parts += [f"feature {name} enabled" for name in sorted(now - was)]
+    parts += [f"feature {name} no longer enabled" for name in sorted(was - now)]
     if old.get("default-features", True) != new.get("default-features", True):
-        parts.append(f"default features switched {'on' if new.get('default-features', True) else 'off'}")
+        parts.append(f"default features {'enabled' if new.get('default-features', True) else 'disabled'}")
     if bool(old.get("optional")) != bool(new.get("optional")):
         parts.append("is optional now" if new.get("optional") else "is no longer optional")
     told = ("version", "features", "default-features", "optional")
@@ -226,7 +226,7 @@ def _profile(name: str, old: str | None, new: str | None) -> str | None:
 
 
 def _keys(name: str, old: str | None, new: str | None) -> str | None:
-    """A table, key by key; None where it is none."""
+    """Compare tables, key by key; None if one is not a table."""
     before, after = ({} if value is None else _table(value) for value in (old, new))
     if before is None or after is None:
         return None
@@ -253,7 +253,7 @@ def _setting(name: str, old: str | None, new: str | None) -> str | None:
 
 
 def _items(name: str, old: str | None, new: str | None) -> str | None:
-    """A list of words, word by word; None where it is none."""
+    """Compare lists of words, word by word; None if the input is not a list."""
     if name not in _LISTS:
         return None
     before, after = (old or "").split(), (new or "").split()
@@ -285,7 +285,7 @@ def _plain(name: str, old: str | None, new: str | None) -> str:
     if old is None:
         return f"{name}: now {_short(new)}"
     if new is None:
-        return f"{name}: gone (was {_short(old)})"
+        return f"{name}: removed (was {_short(old)})"
     return f"{name}: {_short(old)} → {_short(new)}"
 
 

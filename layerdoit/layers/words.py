@@ -1,4 +1,4 @@
-"""The difference between two listings of inputs, change by change: what `explain` says, and reasons are made of.
+"""The difference between two listings of inputs, change by change; `explain` and the reasons are made from it.
 
 An input has a name (`package serde`, `dependency api: tokio`, `env RUSTFLAGS`, …) and a text.
 """
@@ -20,7 +20,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Change:
-    """One change. `kind`: one of `KINDS`; `names`: the inputs that it shows in; `old`, `new`: None for none."""
+    """One change. `kind`: one of `KINDS`; `names`: the inputs with this change; `old`, `new`: None for no value."""
 
     kind: str
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Change:
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
-    """What changed, most telling first. Empty exactly when the listings are equal."""
+    """What changed, most telling change first. Empty exactly when the listings are equal."""
     found: list[Change] = []
     alike: dict[tuple[str, str | None, str | None], list[str]] = defaultdict(list)
     for name in sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)):

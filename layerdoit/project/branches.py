@@ -52,7 +52,7 @@ def note(project: Project, key: str) -> None:
     project.state.keep_note(_FILE, dict(latest))
 
 
-def met(project: Project, images: Images, app: Spec) -> None:
+def note_request(project: Project, images: Images, app: Spec) -> None:
     """The present branch asks for an app image that is there and has its tags, as after a fast-forward.
 
     Who asked last is kept: a run with nothing to do, on the same branch, need not come here (`State.asked_last`).
@@ -93,7 +93,7 @@ class Branches:
         return all(self.has(name) is False for name in (branch, *noted))
 
 
-def known(project: Project, images: Iterable[Image]) -> Branches:
+def load(project: Project, images: Iterable[Image]) -> Branches:
     """Read the repository and the notes of its checkouts, where an image says that it has a branch."""
     own = project.checkout
     if own is None or not any(image.label("branch") for image in images):

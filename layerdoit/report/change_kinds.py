@@ -16,14 +16,14 @@ from layerdoit.report import old_reasons
 Kind = Literal["nothing", "files", "leaf", "library", "manifest", "dependency", "toolchain", "pulled", "other"]
 
 MEANING: Final[Mapping[Kind, str]] = {
-    "nothing": "every image was there; a container was started, or tags were set",
+    "nothing": "every image existed; a container was started, or tags were set",
     "files": "files changed, and no crate had to be compiled",
     "leaf": "files changed, and one crate was compiled",
     "library": "files changed, and several crates were compiled",
     "manifest": "a Cargo.toml or Cargo.lock changed, but no dependency",
     "dependency": "a dependency, feature or cargo profile changed: deps was built",
     "toolchain": "toolchain, system packages or base image changed",
-    "pulled": "what was not there was pulled from the registry, nothing was built",
+    "pulled": "missing images were pulled from the registry, nothing was built",
     "other": "anything else: first builds, removed images, settings, or not known",
 }
 

@@ -64,8 +64,8 @@ def _of(report: Report) -> Iterator[Section]:
     yield _layers(report)
     yield Section(
         "phases",
-        "Phases that are no layer's",
-        "of runs that went well",
+        "Phases outside the layers",
+        "of successful runs",
         ("phase", "median", "p90", "range", "n"),
         [(name, *_spread(found)) for name, found in report.phases.items()],
     )
@@ -107,7 +107,7 @@ def _hits(report: Report) -> Section:
     return Section(
         "hits",
         "Hits per layer",
-        "of the recorded runs that came to the layer; a run with nothing to do is not recorded",
+        "of the recorded runs that reached the layer; runs with nothing to do are not recorded",
         ("layer", "hit rate", "n", "reused", "pulled", "built", "failed", "older → newer half"),
         [
             (
@@ -125,7 +125,7 @@ def _kinds(report: Report) -> Section:
     return Section(
         "kinds",
         "Time per kind of change",
-        "from the run's begin until the image was ready; whole run: with the container's part, where one was started",
+        "from the start of the run until the image was ready; whole run: including the container, if one was started",
         ("kind", "what", "median", "p90", "range", "n", "whole run", "older → newer half"),
         [
             (found.kind, MEANING[found.kind], *_spread(found.ready), median_text(found.whole), trend_text(found.trend))
@@ -141,7 +141,7 @@ def _saved(found: Saved | None) -> Section:
         return Section("saved", title, f"no plain build is recorded; `{COMMAND}` measures one", head, ())
     left = ", ".join(f"{kind} {runs}" for kind, runs in found.left_out.items())
     note = f"runs times the difference of the medians; the plain build was measured {when_text(found.at)}"
-    note += f"; left out, for want of a measured counterpart: {left}" if left else ""
+    note += f"; not counted, because no counterpart was measured: {left}" if left else ""
     rows = [
         (
             one.kind,
@@ -175,8 +175,8 @@ def _layers(report: Report) -> Section:
     return Section(
         "layers",
         "Time per layer",
-        "medians of builds and pulls that went well; from nothing: nothing of an earlier build could be used",
-        ("layer", "from nothing", "on an earlier one", "pulled", "crates compiled"),
+        "medians of successful builds and pulls; from scratch: nothing of an earlier build could be reused",
+        ("layer", "from scratch", "on an earlier one", "pulled", "crates compiled"),
         [_layer(found) for found in report.layers if found.cold or found.warm or found.pull],
     )
 

@@ -1,1 +1,1 @@
-"""The user's files, of any language: which there are, what they contain, and an exact copy of them."""
+"""The user's files, of any language: list them, hash them, and stage an exact copy."""

@@ -1,4 +1,4 @@
-"""One file: its stat data and its content, in an order in which no later change can hide."""
+"""Read one file's stat data, then its content, so that no later change can hide."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def signature(found: os.stat_result) -> Signature:
 
 
 def only_gone(error: OSError) -> None:
-    """Let an error pass that means: nothing is there (ELOOP: a folder on the way became a link to itself)."""
+    """Raise the error again unless it means that the file is gone (ELOOP: a folder became a link to itself)."""
     if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
         raise error
 
@@ -83,7 +83,7 @@ def read_entry(host: str, now: int) -> Found:
             continue  # became a link or a folder since the lstat
         young = max(found.st_mtime_ns, found.st_ctime_ns) + RACY_NS >= now
         return Found(UNTRUSTED if young else signature(found), kind, digest)
-    raise WorkspaceError("this file keeps changing while it is read", where=host)
+    raise WorkspaceError("this file keeps changing while it is being read", where=host)
 
 
 def hash_file(host: str) -> tuple[os.stat_result, bytes]:
@@ -91,7 +91,7 @@ def hash_file(host: str) -> tuple[os.stat_result, bytes]:
     with open(descriptor, "rb", buffering=0) as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError("not a regular file any more")
+            raise OSError("no longer a regular file")
         small = found.st_size <= 1 << 20
         content = hashlib.sha256(file.readall()) if small else hashlib.file_digest(file, "sha256")
         return found, content.digest()

@@ -1,4 +1,4 @@
-"""What a git checkout says of itself: its repository, branch and worktrees. Reads files; no git process is run."""
+"""A git checkout's repository, branch and worktrees, read from its files; starts no git process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OF_A_HOOK: Final = (
 
 
 def command(*words: str, environment: Mapping[str, str] | None = None) -> list[str]:
-    """How to run git so that it looks at the folder that it is run in. `environment`: what it gets besides."""
+    """The git command that acts on its own working directory. `environment`: additional variables."""
     unset = [part for name in _OF_A_HOOK if name in os.environ for part in ("-u", name)]
     given = [f"{name}={value}" for name, value in (environment or {}).items()]
     return [*(["env", *unset, *given] if unset or given else []), "git", *words]
@@ -32,7 +32,7 @@ def command(*words: str, environment: Mapping[str, str] | None = None) -> list[s
 
 @dataclass(frozen=True)
 class Worktree:
-    """A worktree as its repository lists it. `name`: '' of the main one. `locked`: on purpose not always there."""
+    """A worktree as its repository lists it. `name`: '' for the main one. `locked`: may be missing on purpose."""
 
     name: str
     top: Path
@@ -41,7 +41,7 @@ class Worktree:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A folder with a `.git`. `folder`: where its HEAD is. `name`: what git calls a linked worktree, '' otherwise."""
+    """A folder with a `.git`. `folder`: where its HEAD is. `name`: git's name of a linked worktree, '' otherwise."""
 
     top: Path
     folder: Path
@@ -49,16 +49,16 @@ class Checkout:
 
     @property
     def common(self) -> Path:
-        """What all worktrees of the repository share."""
+        """The folder that all worktrees of the repository share."""
         return self.folder.parent.parent if self.folder.parent.name == "worktrees" else self.folder
 
     @property
     def branch(self) -> str:
-        """The branch that is checked out, born or not; '' with a detached HEAD, and where files do not tell."""
+        """The current branch, even without a commit; '' with a detached HEAD, and if the files do not tell."""
         return _branch(self.folder)
 
     def has(self, branch: str) -> bool | None:
-        """Whether the repository has the branch, or one of its worktrees is on it; None where files do not tell."""
+        """Whether the branch exists, or a worktree is on it; None if the files do not tell."""
         common = self.common
         try:
             if not (common / _HEADS).is_dir() or (common / "reftable").exists():
@@ -79,7 +79,7 @@ class Checkout:
         return {_branch(folder) for folder in (self.common, *self.common.glob("worktrees/*"))} - {""}
 
     def worktrees(self) -> Iterator[Worktree]:
-        """All worktrees of the repository, this one too; the main one first, where it can be told."""
+        """All worktrees of the repository, including this one; the main one first, if it is known."""
         if self.common.name == ".git":
             yield Worktree("", self.common.parent)
         for folder in sorted(self.common.glob("worktrees/*")):
@@ -93,7 +93,7 @@ class Checkout:
 
 
 def find(folder: Path) -> Checkout | None:
-    """The checkout that a folder is the top of, or lies in."""
+    """The checkout whose top folder this is, or that contains it."""
     for top in (folder, *folder.parents):
         link = top / ".git"
         if link.is_dir():
@@ -108,7 +108,7 @@ def find(folder: Path) -> Checkout | None:
 
 
 def empty_submodules(root: Path) -> tuple[str, ...]:
-    """Submodules of a repository's top folder that are not checked out: what is in them is missed."""
+    """Submodules of a repository that are not checked out, so that their files are missing."""
     try:
         text = (root / ".gitmodules").read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -118,12 +118,12 @@ def empty_submodules(root: Path) -> tuple[str, ...]:
 
 
 def is_top(folder: str) -> bool:
-    """Whether a folder has a `.git`, of whatever kind."""
+    """Whether a folder has a `.git`, of any kind."""
     return os.path.lexists(folder + "/.git")
 
 
 def is_within(folder: str) -> bool:
-    """Whether a folder, or one that it lies in, has a `.git`."""
+    """Whether a folder or one of its parents has a `.git`."""
     while not is_top(folder):
         parent = os.path.dirname(folder)
         if parent == folder:

@@ -1,4 +1,4 @@
-"""Patterns of `.dockerignore` and `.gitignore`, each with the meaning that its own program gives it.
+"""Patterns of `.dockerignore` and `.gitignore`, each with the meaning that docker or git gives it.
 
 Own code, for there is no library that agrees with git: in pathspec, a pattern for folders in a nested `.gitignore`
 also decides about the files in them.
@@ -14,7 +14,7 @@ from layerdoit.core.errors import WorkspaceError
 
 
 class Patterns:
-    """Patterns with the meaning they have in `.dockerignore`: the last that matches the path or a parent decides."""
+    """Patterns as in `.dockerignore`: the last one that matches the path or a parent decides."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._groups: list[tuple[bool, re.Pattern[str]]] = []
@@ -35,7 +35,7 @@ class Patterns:
             try:
                 self._groups.append((drop, re.compile(f"(?:{'|'.join(alternatives)})(?:/.*)?", re.DOTALL)))
             except re.error as error:
-                raise WorkspaceError(f"a pattern for leaving sources out is malformed: {error}") from error
+                raise WorkspaceError(f"malformed pattern in .dockerignore or sources.exclude: {error}") from error
 
     def match(self, path: str) -> bool:
         for drop, pattern in reversed(self._groups):
@@ -86,7 +86,7 @@ def _stars(glob: str, i: int, docker: bool) -> tuple[str, int]:
 
 
 def _class_end(glob: str, i: int) -> int:
-    """Position of the `]` that ends the class whose body begins at i; a `]` in first place is literal."""
+    """Position of the `]` that ends the class whose body begins at i; a `]` in the first place is literal."""
     j = i + 1 if glob[i : i + 1] in ("^", "!") else i
     j += 1
     while j < len(glob):

@@ -1,4 +1,4 @@
-"""The index of a scan as it is kept on disk. A broken one is none."""
+"""The index of a scan, kept on disk. A broken one counts as missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from layerdoit.tree.packed import Packed
 
 @dataclass(frozen=True)
 class Index:
-    """One scan as it is kept. `names` holds every path that was asked about, also those that were not there."""
+    """One scan as it is stored. `names`: every path that was looked at, even if it was missing."""
 
     settings: str = ""
     raws: Mapping[str, bytes] = field(default_factory=dict)  # context prefix -> listing as git gave it
@@ -47,7 +47,7 @@ def join(names: Sequence[str]) -> bytes:
 
 
 def filesystem_time(index_file: Path | None) -> int:
-    """Now, by the clock that stamps the files; that of a network file system need not be ours."""
+    """The time now, by the file system's own clock; a network file system's may differ from ours."""
     if index_file is not None:
         try:
             index_file.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def load(index_file: Path | None) -> Index:
 
 
 def save(index_file: Path | None, index: Index) -> None:
-    """Replace the index at once; where it cannot be written, the next scan hashes again."""
+    """Replace the index atomically. If it cannot be written, the next scan hashes again."""
     if index_file is None:
         return
     with contextlib.suppress(OSError):

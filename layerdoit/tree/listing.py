@@ -1,4 +1,4 @@
-"""Which files of the tree are sources: git's view where there is one, else a walk that honours `.gitignore`."""
+"""List the source files: as git lists them, or outside git by a walk that honours `.gitignore`."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def places(root: Path, ups: int, outside: Sequence[str]) -> tuple[Place, ...]:
         leading = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
         rest = parts[leading:]
         if not 0 < leading <= ups or ".." in rest:
-            raise WorkspaceError(f"the path dependency {directory} does not lie in the build context")
+            raise WorkspaceError(f"the path dependency {directory} is not inside the build context")
         if rest[:1] == ["_"]:
             raise WorkspaceError(
-                f"the path dependency {directory} lies in a folder named '_', which stands for the workspace itself",
+                f"the path dependency {directory} is in a folder named '_', which stands for the workspace",
                 hint="rename that folder",
             )
         where = os.path.join(str(root), *parts)
@@ -60,7 +60,7 @@ def places(root: Path, ups: int, outside: Sequence[str]) -> tuple[Place, ...]:
 
 
 def raw_listing(place: Place, run: Runner, *, inside: bool = False) -> bytes:
-    """NUL-separated names relative to the place, exactly as git (or the walk) gives them.
+    """NUL-separated names relative to the place, exactly as git (or the walk) prints them.
 
     `inside`: it is a folder that git lists as one, a submodule or a repository in a repository. A submodule that is
     not initialised is no repository, and the one around it does not know its files.
@@ -76,7 +76,7 @@ def raw_listing(place: Place, run: Runner, *, inside: bool = False) -> bytes:
 
 
 def _plausible(raw: bytes, host: str) -> bool:
-    """False where the whole folder is ignored by a repository around it (then git has no view of it)."""
+    """False if an enclosing repository ignores the whole folder, so that git lists nothing in it."""
     if raw.startswith(b"Cargo.toml\0") or b"\0Cargo.toml\0" in raw:
         return True
     return bool(raw) and not os.path.exists(host + "/Cargo.toml")
@@ -87,11 +87,11 @@ def decode(raw: bytes) -> list[str]:
 
 
 def included(root: Path, patterns: Sequence[str]) -> bytes:
-    """Files that `sources.include` names, though git ignores them."""
+    """Files that `sources.include` names although git ignores them."""
     names: set[str] = set()
     for pattern in patterns:
         if pattern.startswith("/") or ".." in pattern.split("/"):
-            raise WorkspaceError(f"sources.include: '{pattern}' leads out of the workspace")
+            raise WorkspaceError(f"sources.include: '{pattern}' is outside the workspace")
         names.update(_expand(str(root), pattern))
     return b"\0".join(os.fsencode(name) for name in sorted(names))
 
@@ -115,7 +115,7 @@ def _expand(root: str, pattern: str) -> Iterator[str]:
 
 
 class Filter:
-    """What is left out of a listing: tools' folders, target directories, `.dockerignore`, `sources.exclude`."""
+    """What a listing leaves out: tools' folders, target directories, `.dockerignore`, `sources.exclude`."""
 
     def __init__(self, dockerignore: str, exclude: Sequence[str]) -> None:
         lines = [line for line in dockerignore.splitlines() if not line.startswith("#")]
@@ -125,7 +125,7 @@ class Filter:
         self._exclude_outside = Patterns([p for p in exclude if p.lstrip("!").startswith(("../", "**"))])
 
     def keep(self, place: Place, names: Iterable[str]) -> list[str]:
-        """Names relative to the place, filtered. A nested place obeys the rules of what lies around it."""
+        """Filter names relative to the place. The rules of an enclosing place apply to a nested one, too."""
         outside = place.rel.startswith("..")
         plain = [n for n in names if not _TOOL_PART.search(n) and not _TOOL_FILE.search(n)]
         built = tuple(n[: -len("CACHEDIR.TAG")] for n in plain if n.endswith("/CACHEDIR.TAG"))
@@ -142,7 +142,7 @@ class Filter:
 
 
 def walk(host: str) -> Iterator[str]:
-    """Files and symbolic links below a folder that no `.gitignore` on the way names."""
+    """Files and symbolic links below a folder that no `.gitignore` excludes."""
     stack: list[tuple[str, tuple[GitIgnore, ...]]] = [("", ())]
     while stack:
         folder, rules = stack.pop()

@@ -1,4 +1,4 @@
-"""Values that our own code wrote to disk, read back in a few milliseconds. What is broken or foreign is not there."""
+"""Fast storage of our own values on disk. A file that is broken or of another version counts as missing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 
 class Packed:
-    """One kind of file. It starts with the kind, the names of its fields and the Python that wrote it.
+    """One kind of file. Its header has the kind, the names of its fields and the Python that wrote it.
 
-    Another Python may marshal otherwise, and other fields mean another version of this code.
+    Another Python may marshal differently, and other fields mean another version of this code.
     """
 
     def __init__(self, kind: str, fields: Iterable[str]) -> None:

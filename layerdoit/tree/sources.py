@@ -1,8 +1,8 @@
-"""The content of the tree, hashed once and then recognised by its stat data.
+"""Hash the files of the tree once, and then recognise unchanged ones by their stat data.
 
-The index keeps, per file, size, mtime, ctime, inode and mode beside the digest, and a digest is reused only where all
-five are the same and were old enough when it was taken. So a backdated mtime or two files swapped for each other cost
-a new hash; they never go unseen.
+For each file the index keeps size, mtime, ctime, inode and mode beside the digest. A digest is reused only where all
+five are the same and were old enough when it was taken. So a backdated mtime or two swapped files cost a new hash, but
+are never missed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Sources:
-    """What one scan saw. Paths are relative to the context root."""
+    """The result of one scan. Paths are relative to the context root."""
 
     root: Path
     ups: int
@@ -45,7 +45,7 @@ class Sources:
         return self.known_digest or listing_digest(self.entries)
 
     def host_path(self, path: str) -> Path:
-        """Where an entry lies on the host; each leading `_` stands for one folder on the way to the root."""
+        """An entry's path on the host; each leading `_` stands for one folder above the workspace."""
         parts = path.split("/")
         down = 0
         while down < self.ups and down < len(parts) and parts[down] == "_":
@@ -53,7 +53,7 @@ class Sources:
         return Path(os.path.join(str(self.root), *[".."] * (self.ups - down), *parts[down:]))
 
     def host_files(self) -> list[str]:
-        """Where all entries but links lie on the host; costs little for a large tree."""
+        """The host paths of all entries except links; cheap even for a large tree."""
         if isinstance(self.entries, _Packed):
             return self.entries.host_files()
         return [str(self.host_path(path)) for path, entry in self.entries.items() if entry.kind != "l"]
@@ -81,7 +81,7 @@ def _digest(rows: Iterable[tuple[str, str, str]]) -> str:
 
 
 class _Packed(Mapping[str, Entry]):
-    """Entries as the index holds them; unpacked when somebody looks, which a no-op does not."""
+    """Entries in the index's form, unpacked on first use; a no-op never does."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -130,9 +130,9 @@ def scan(
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkspaceError(
-            f"the sources cannot be read: {reason}",
+            f"cannot read the sources: {reason}",
             where=str(error.filename or root),
-            hint="make it readable, or leave it out: sources.exclude",
+            hint="make it readable, or exclude it (sources.exclude)",
         ) from error
     finally:
         if collecting:
@@ -193,7 +193,7 @@ class _Scan:
 
 
 def _refresh(old: Index, flat: list[int], now: int) -> Index | None:
-    """The common change: the same paths, other content in some. None where a folder came, went or became a link."""
+    """The common case: the same paths, some with other content. None if a folder was added, removed or linked."""
     stored: list[int] = marshal.loads(old.stats)
     hosts, count = split(old.hosts), len(old.kinds)
     kinds, digests = list(old.kinds), bytearray(old.digests)
@@ -218,12 +218,12 @@ def _refuse(names: Iterable[str]) -> None:
         if "\n" in name or "\r" in name or "\\" in name:
             raise WorkspaceError(
                 f"the name of the source file {name!r} holds a line break or a backslash",
-                hint="rename it, or name it under sources.exclude",
+                hint="rename it, or exclude it (sources.exclude)",
             )
 
 
 class _Update:
-    """The way taken when something differs: list anew, hash what is not known, write the index."""
+    """A full scan, for when something differs: list the files, hash unknown ones, write the index."""
 
     def __init__(self, scan: _Scan, old: Index, flat: Sequence[int], settings: str, keep: Filter) -> None:
         self._scan, self._settings, self._filter = scan, settings, keep
@@ -290,7 +290,7 @@ class _Update:
         return read_entry(host, now)
 
     def _is_hidden(self, top: str, folder: str) -> bool:
-        """True below a symbolic link: git still tracks the file, but the link has taken its place."""
+        """True below a symbolic link: git still tracks the file, but a link has replaced its folder."""
         if not folder:
             return False
         host = f"{top}/{folder}"

@@ -1,4 +1,4 @@
-"""The build context on disk: an exact mirror, by content, of what a scan saw.
+"""The build context on disk: an exact copy of the files that a scan saw.
 
 A changed file gets a modification time later than any that its path had before, because BuildKit does not send a file
 whose size and time it knows. Files come into place by a rename, and what the record says of a file is believed only
@@ -41,17 +41,15 @@ class _Record(NamedTuple):
 
 
 def stage(sources: Sources, dest: Path, *, tree: Path | None = None) -> frozenset[str]:
-    """Make `dest` equal to `sources`; return the paths whose content is not what the scan saw (empty: all is well).
+    """Make `dest` equal to `sources`; return the paths whose content changed since the scan, if any.
 
-    `tree` is where the listing for the check in the container goes; it is there only while `dest` is exact.
+    `tree`: where to write the listing that the container checks; it exists only while `dest` is exact.
     """
     try:
         return _stage(sources, dest, tree)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise WorkspaceError(
-            f"the build context cannot be written: {reason}", where=str(error.filename or dest)
-        ) from error
+        raise WorkspaceError(f"cannot write the build context: {reason}", where=str(error.filename or dest)) from error
 
 
 def tree_text(entries: Mapping[str, Entry]) -> bytes:
@@ -95,7 +93,7 @@ def _beside(dest: Path, suffix: str) -> Path:
 
 
 def _walk(dest: str) -> tuple[dict[str, Signature], list[str]]:
-    """What lies in the context now: all but folders with their stat data, and the folders, parents first."""
+    """What is in the context now: everything but folders, with stat data; and the folders, parents first."""
     have: dict[str, Signature] = {}
     folders: list[str] = []
     stack = [""]
@@ -115,7 +113,7 @@ def _walk(dest: str) -> tuple[dict[str, Signature], list[str]]:
 def _kept(
     entries: Mapping[str, Entry], record: _Record, dest: str, have: Mapping[str, Signature]
 ) -> dict[str, _Staged]:
-    """The staged files that are right already, by the record or, where it says nothing that holds, by their content."""
+    """The staged files that are right already, by the record, or else by their content."""
     kept = {}
     for path, found in have.items():
         entry, staged = entries.get(path), record.files.get(path)
@@ -147,7 +145,7 @@ def _remove(dest: str, surplus: Sequence[str], stale: Sequence[str]) -> None:
 def _copy_all(
     sources: Sources, dest: Path, missing: Sequence[str], files: dict[str, _Staged], stamp: int
 ) -> frozenset[str]:
-    """Copy into place; `files` gains what was copied."""
+    """Copy missing files into place and add them to `files`."""
     temporary, moved, made = str(_beside(dest, ".tmp")), set(), {""}
     for path in missing:
         entry, target = sources.entries[path], f"{dest}/{path}"
@@ -167,7 +165,7 @@ def _copy_all(
 
 
 def _copy(host: str, temporary: str, entry: Entry) -> bool:
-    """False where the host's file is not the one that was scanned."""
+    """Copy one file; False if the host's file is no longer the one that was scanned."""
     if entry.kind == "l":
         try:
             link = os.readlink(host)
@@ -222,7 +220,7 @@ def _replace(path: Path, content: bytes, stamp: int) -> None:
 
 
 def _load(path: Path) -> _Record:
-    """The record, or an empty one where it is missing or damaged: then every staged file is hashed again."""
+    """The record, or an empty one if it is missing or damaged; then every staged file is hashed again."""
     found = _FORMAT.read(path)
     if found is None:
         return _Record(0, {})

@@ -48,7 +48,7 @@ def test_options_that_narrow(crate: Crate) -> None:
     assert "nothing to clear" in shown
     assert "newer, or used later" in shown
     what, step = message(crate.doit("cache_clear:nuke", "--older-than", "7"))
-    assert what == '--older-than: expected a span of time such as 90m, 12h, 7d or 2w, got "7"'
+    assert what == '--older-than: expected a duration such as 90m, 12h, 7d or 2w, got "7"'
     assert step == "such as --older-than 7d"
     what, _ = message(crate.doit("cache_clear:soft", "--keep-last=some"))
     assert what == '--keep-last: expected a number, got "some"'
@@ -75,18 +75,18 @@ def test_pinning(own: Crate) -> None:
     assert own.doit("cache_pin", "--remove", "latest").ok().out.count("no longer pinned") == 1
     assert "no image is pinned" in own.doit("cache_pin", "--list").ok().out
     what, step = message(own.doit("cache_pin", "latest", "no-such"))
-    assert what == f'no image of project {own.name} is called "no-such"'
-    assert step == "doit cache_status shows what they are called"
+    assert what == f'project {own.name} has no image "no-such"'
+    assert step == "doit cache_status lists the images"
     what, step = message(own.doit("cache_pin", "latest", "--remove"))
-    assert what == '"--remove" stands after a tag'
-    assert step == "options come first: doit cache_pin --remove latest"
+    assert what == '"--remove" comes after a tag'
+    assert step == "put options before tags: doit cache_pin --remove latest"
     own.doit("cache_clear:nuke", "--yes").ok()
     assert own.images() == {}
 
 
 def test_collecting(own: Crate) -> None:
     own.doit().ok()
-    assert "sets no limit; nothing goes" in own.doit("cache_gc").ok().out
+    assert "sets no limit; nothing to remove" in own.doit("cache_gc").ok().out
     own.edit("src/main.rs", "first text", "another text")
     own.doit().ok()
     settings = (own.folder / "layerdoit.yaml").read_text()

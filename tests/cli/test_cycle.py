@@ -29,7 +29,7 @@ def test_a_day_of_work(crate: Crate) -> None:
     shown = crate.doit("status").ok().out
     healthy = f"{crate.name}  healthy  http://127.0.0.1:{crate.port()}  since "
     assert re.search(rf"^{re.escape(healthy)}\d{{4}}-\d\d-\d\d \d\d:\d\d$", shown, re.MULTILINE)
-    assert "runs the image of the tree as it stands" in shown
+    assert "runs the image of the current tree" in shown
     assert crate.doit("logs", "--tail", "1").ok().out == ".  logs\nhello starts with first text\n"
 
     # Nothing changed: nothing happens.
@@ -41,7 +41,7 @@ def test_a_day_of_work(crate: Crate) -> None:
 
     # An edit is served at the same address.
     crate.edit("src/main.rs", "first text", "second text")
-    other = "runs another image than that of the tree as it stands; doit cycle_fast replaces it"
+    other = "runs another image than that of the current tree; doit cycle_fast replaces it"
     assert other in crate.doit("status").ok().out
     replaced = crate.doit("cycle_fast").ok()
     assert f"deploy  {crate.name} replaced the old one\n" in replaced.out
@@ -68,7 +68,7 @@ def test_a_day_of_work(crate: Crate) -> None:
     assert "container removed" in crate.doit("destroy").ok().out
     assert crate.containers() == {}
     assert "nothing to do" in crate.doit("destroy").ok().out
-    assert "nothing is deployed; doit cycle_fast does it" in crate.doit("status").ok().out
+    assert "nothing is deployed; doit cycle_fast deploys it" in crate.doit("status").ok().out
 
     # What is built can be deployed without a build.
     assert "healthy at http://" in crate.doit("deploy").ok().out
@@ -80,7 +80,7 @@ def test_a_nuclear_cycle_asks_and_no_is_no(crate: Crate) -> None:
     before = crate.images(), crate.containers()
     code, printed = _typed(crate, "cycle_nuclear", b"no\n")
     assert code == 1
-    assert "builds base, deps and app from nothing (" in printed
+    assert "builds base, deps and app from scratch (" in printed
     assert "clears at most" in printed
     assert "cycle_nuclear? [y/N]" in printed
     assert "cancelled; nothing was cleared" in printed
@@ -96,7 +96,7 @@ def test_what_fails_leaves_the_old_one_serving(crate: Crate) -> None:
     crate.edit("src/main.rs", "first text", "text that nobody builds")
     refused = crate.doit("deploy")
     assert refused.code == 1
-    assert "there is no image of the tree as it stands" in refused.err
+    assert "there is no image of the current tree" in refused.err
     assert still in refused.err
 
     crate.write("src/main.rs", good.replace("let listener", "let listener: u32"))

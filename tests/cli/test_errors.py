@@ -95,7 +95,7 @@ PROJECT: dict[str, tuple[Callable[[Crate], None], list[str], str, str]] = {
         r'over.yaml:1: unknown key "profil"',
         'did you mean "profile"?',
     ),
-    "toolchain not to be had": (
+    "toolchain not available": (
         lambda _: None,
         ["TOOLCHAIN=1.0.0"],
         r"Rust 1.0.0.* is not installed",
@@ -115,7 +115,7 @@ def test_of_the_project(crate: Crate, case: str) -> None:
         assert step in told[1]
     assert (crate.images(), crate.containers()) == before
     planned = crate.doit("layers", "plan", "--json", *words)
-    if case != "toolchain not to be had":
+    if case != "toolchain not available":
         assert (planned.code, planned.out) == (2, "")
         message(planned)
 
@@ -287,7 +287,7 @@ def test_of_a_pull_that_is_refused(crate: Crate) -> None:
     before = crate.images()
     told = message(crate.doit())
     assert "127.0.0.1:1/rust:1" in told[0]
-    assert "cannot be had: the registry cannot be reached (connection refused)" in told[0]
+    assert "is not available: the registry cannot be reached (connection refused)" in told[0]
     assert "base.image" in told[1]
     assert crate.images() == before
 
@@ -390,7 +390,7 @@ def test_of_a_deployment_of_a_tree_that_is_not_built(crate: Crate) -> None:
     crate.edit("src/main.rs", "first text", "text that nobody builds")
     refused = crate.doit("deploy")
     told = message(refused)
-    assert told[0].startswith(f"there is no image of the tree as it stands ({crate.name}:app-")
+    assert told[0].startswith(f"there is no image of the current tree ({crate.name}:app-")
     assert f"{crate.name}:app-" not in refused.out, "it did not build one"
     assert told[1] == "doit image builds it, doit cycle_fast builds and deploys it"
     assert crate.containers() == {}

@@ -42,7 +42,7 @@ def test_a_story(own: Crate) -> None:
     first = keys(own)
 
     told = explain(own)
-    assert told["head"] == ["from  what this checkout built or found last", "to    the tree as it stands"]
+    assert told["head"] == ["from  what this checkout last built or found", "to    the current tree"]
     for layer, key in first.items():
         assert told[layer] == [f"the same key, {key[:12]} (its image is here)"]
 
@@ -81,16 +81,16 @@ def test_reasons_in_no_key(own: Crate) -> None:
     told = explain(own, "base")
     assert told["base"] == [
         f"the same key, {own_keys['base'][:12]} (would be built)",
-        f"besides: the image base-{own_keys['base'][:12]} was here and was removed; who removed it is not recorded",
+        f"also: the image base-{own_keys['base'][:12]} existed here and was removed; what removed it is not recorded",
         *told["base"][2:],
     ]
     own.doit().ok()
     own.doit("cache_clear:medium", "--yes").ok()
     told = explain(own, "app")
-    removed = f"besides: the image app-{own_keys['app'][:12]} was here and was removed; doit cache_clear removed it"
+    removed = f"also: the image app-{own_keys['app'][:12]} existed here and was removed; doit cache_clear removed it"
     assert told["app"][1] == removed
     assert (
-        "besides: cache_clear cleared this layer and it was not built since: BuildKit's own cache of it is not used"
+        "also: cache_clear cleared this layer and it was not built since: BuildKit's cache of it is not used"
         in told["app"]
     )
 
@@ -119,7 +119,7 @@ def test_the_json_form(own: Crate) -> None:
         }
     ]
     assert deps["outside"] == [
-        "cooked in full: no earlier deps image here has the same base, profile, target and flags"
+        "cooked from scratch: no earlier deps image here has the same base, profile, target and flags"
     ]
 
 
@@ -141,11 +141,11 @@ def test_a_commit_against_the_tree_and_against_an_image(own: Crate) -> None:
 @pytest.mark.parametrize(
     ("words", "what", "step"),
     [
-        (["apq"], '"apq" is no layer', "next: one of base, deps, app"),
-        (["app", "deps"], '"app deps" is no layer', "next: one of base, deps, app"),
-        (["--from", "abcd1234"], '--from "abcd1234" is no key, tag or git revision here', "next: there are "),
-        (["--to", "latets"], '--to "latets" is no key, tag or git revision here', "next: did you mean latest?"),
-        (["app", "--from", "deps"], '--from "deps" is no key, tag or git revision here', "next: "),
+        (["apq"], 'there is no layer "apq"', "next: one of base, deps, app"),
+        (["app", "deps"], 'there is no layer "app deps"', "next: one of base, deps, app"),
+        (["--from", "abcd1234"], '--from "abcd1234" is not a key, tag or git revision here', "next: there are "),
+        (["--to", "latets"], '--to "latets" is not a key, tag or git revision here', "next: did you mean latest?"),
+        (["app", "--from", "deps"], '--from "deps" is not a key, tag or git revision here', "next: "),
     ],
 )
 def test_words_that_mean_nothing(crate: Crate, words: list[str], what: str, step: str) -> None:
@@ -162,4 +162,4 @@ def test_a_deps_image_says_nothing_of_the_app(crate: Crate) -> None:
     refused = crate.doit("layers", "explain", "app", "--from", deps["tag"])
     assert (refused.code, refused.out) == (2, "")
     assert f"image {deps['tag']}, built " in refused.err
-    assert "says nothing of app\nnext: it knows deps, base" in refused.err
+    assert "has no information on app\nnext: it has deps, base" in refused.err

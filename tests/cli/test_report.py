@@ -58,7 +58,7 @@ def test_wrong_options(plain: Crate) -> None:
     what, _ = message(plain.doit("layers", "history", "--json", "--csv"))
     assert what == "--json and --csv exclude each other"
     what, _ = message(plain.doit("layers", "report", "--last", "0"))
-    assert what == '--last expects a number of runs from 1 on, got "0"'
+    assert what == '--last expects a number of runs, at least 1, got "0"'
     assert "history takes no --html" in plain.doit("layers", "history", "--html", "x").text
 
 

@@ -86,7 +86,7 @@ def test_info_names_what_a_layer_is_made_from(plain: Crate) -> None:
 def test_info_says_why_in_words(own: Crate) -> None:
     shown = own.doit("info", "app")
     assert shown.code == 1
-    assert "app is there (if not, `doit layers plan` says why)" in shown.out
+    assert "app exists (if not, `doit layers plan` says why)" in shown.out
     assert "object at 0x" not in shown.out
 
 
@@ -217,7 +217,7 @@ def test_two_projects_in_one_dodo(two: Crate) -> None:
     assert not (two.folder / ".layerdoit").exists()
     both = two.doit().ok()
     assert sorted(both.ran()) == sorted(f"{prefix}:{name}" for prefix in ("api", "web") for name in BUILDING)
-    assert "nothing is deployed; doit web:cycle_fast does it\n" in two.doit("web:status").ok().out
+    assert "nothing is deployed; doit web:cycle_fast deploys it\n" in two.doit("web:status").ok().out
     assert two.doit("web:logs").err.endswith(" is not deployed\nnext: doit web:cycle_fast\n")
     assert f"{two.name}:web" in two.images()
 
@@ -348,7 +348,10 @@ def test_variables_reach_the_plan(crate: Crate) -> None:
 def test_config_names_a_file_that_is_not_there(plain: Crate) -> None:
     refused = plain.doit("cycle_fast", "CONFIG=missing.yaml")
     assert refused.code == 3
-    assert 'ERROR: CONFIG names "missing.yaml", which is no file\nnext: usage: doit cycle_fast CONFIG=' in refused.err
+    assert (
+        'ERROR: CONFIG: there is no file "missing.yaml"\nnext: name a file with the same keys as layerdoit.yaml'
+        in refused.err
+    )
 
 
 # --- options of tasks ------------------------------------------------------------------------------------------------

@@ -72,5 +72,5 @@ def test_init_names_what_is_missing(bare: Crate) -> None:
         (bare.folder / name).unlink()
     bare.doit("layers", "init", "--yes").ok()
     what, step = message(bare.doit())
-    assert "the Rust toolchain is not known" in what
+    assert "the Rust toolchain is unknown" in what
     assert "toolchain:" in step

@@ -47,7 +47,7 @@ def served(checkout: Callable[..., Checkout]) -> Iterator[Callable[..., Checkout
 
 @pytest.fixture(scope="session")
 def parents(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Configuration with parents that have everything: a base on them is built from nothing in a second."""
+    """Configuration with parents that have everything: a base on them is built from scratch in a second."""
     one = Checkout(tmp_path_factory.mktemp("parents"), f"lt-parents-{os.getpid()}", docker_engine)
     one.write(FILES)
     one.configure()

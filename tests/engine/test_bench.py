@@ -71,7 +71,7 @@ def test_it_measures_checks_and_notes_and_leaves_everything_as_it_was(
     assert [cell["compiled"] for cell in told["cells"] if cell["scenario"] == "leaf"] == [1, 1]
     assert not any("not checked" in note for note in told["notes"]), told["notes"]
     assert told["figures"]["nothing"]["mount"]["n"] == 3
-    assert "how long: unknown" in run.stderr
+    assert "expected time: unknown" in run.stderr
     assert "<circle" in (tmp_path / "page.html").read_text()
     assert (tmp_path / "s.md").read_text().startswith("## Benchmark of")
     assert besides(tree(one.root), *HISTORY) == besides(before, *HISTORY)

@@ -1,4 +1,4 @@
-"""Base images from images, from nothing, and from a registry; layers shared by their keys."""
+"""Base images from images, from scratch, and from a registry; layers shared by their keys."""
 
 from __future__ import annotations
 
@@ -241,14 +241,14 @@ def test_auto_bootstraps_where_nothing_can_be_pulled(
 def test_a_named_image_that_cannot_be_reached(checkout: Callable[..., Checkout], builder: str) -> None:
     tree = checkout(None, f"base: {{builder: {builder}, image: '{NOWHERE}/rust:1'}}")
     said = errors(tree.doit("base"))
-    assert f"base.image names {NOWHERE}/rust:1, which cannot be had: the registry cannot be reached" in said
+    assert f"base.image names {NOWHERE}/rust:1, which is not available: the registry cannot be reached" in said
     assert "next: docker login" in said
 
 
 def test_a_named_image_that_is_not_there(registry: Registry, checkout: Callable[..., Checkout]) -> None:
     tree = checkout(None, f"base: {{builder: bootstrap, runtime_image: '{registry.address}/none:1'}}")
     said = errors(tree.doit("base"))
-    assert f"base.runtime_image names {registry.address}/none:1, which cannot be had" in said
+    assert f"base.runtime_image names {registry.address}/none:1, which is not available" in said
     assert "manifest unknown" in said
 
 
@@ -275,7 +275,7 @@ def test_an_image_with_another_compiler(checkout: Callable[..., Checkout], offic
 def test_a_base_that_may_not_be_built(registry: Registry, checkout: Callable[..., Checkout], on_missing: str) -> None:
     tree = checkout(None, f"registry: {{repository: '{registry.address}/empty'}}")
     said = errors(tree.doit("base", f"ON_MISSING={on_missing}"))
-    assert "is not on this machine, and base.on_missing forbids to build it" in said
+    assert "is not on this machine, and base.on_missing does not allow building it" in said
     assert tree.tags() == set()
 
 
@@ -289,7 +289,7 @@ def test_a_tag_with_another_image_behind_it(
     registry.push(official.debian, f"{repository}:{base}")
     assert plan(tree)["base"] == "pull"
     said = errors(tree.doit("base"))
-    assert f"{registry.address}/{repository}:{base} is not the image that its tag promises" in said
+    assert f"{registry.address}/{repository}:{base} is not the image that its tag says" in said
     assert tree.tags() == set()
     assert docker("image", "ls", "--quiet", f"{registry.address}/{repository}") == ""
 
@@ -298,7 +298,7 @@ def test_a_silent_registry_is_said_and_does_without(checkout: Callable[..., Chec
     tree = checkout(None, f"base: {{builder: bootstrap}}\nregistry: {{repository: '{NOWHERE}/team'}}")
     done = tree.doit("base")
     assert done.returncode == 0, done.stderr
-    assert "layerdoit: registry not used: the registry cannot be reached" in done.stderr
+    assert "layerdoit: the registry is not used: the registry cannot be reached" in done.stderr
     assert "base    build" in done.stdout
 
 
@@ -306,7 +306,7 @@ def test_a_push_that_is_refused(official: Official, docker_engine: Any) -> None:
     local = Spec("base", {}, official.rust.partition(":")[0])
     docker("tag", official.debian, local.tag)
     try:
-        with pytest.raises(EngineError, match=f"push of {NOWHERE}/team:base-.* was refused") as caught:
+        with pytest.raises(EngineError, match=f"pushing {NOWHERE}/team:base-.* was refused") as caught:
             product.push(local, f"{NOWHERE}/team")
         assert f"docker login {NOWHERE}" in (caught.value.hint or "")
     finally:

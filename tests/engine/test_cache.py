@@ -62,7 +62,7 @@ def test_what_a_provider_holds_elsewhere_survives_every_level(ours: Ours, monkey
     held = Held("cluster", "elsewhere@sha256:1", key)
     with monkeypatch.context() as patched:
         patched.setattr(DockerProvider, "holds", lambda _: (held,))
-        assert "cluster (deployed)" in table.render(usage.gather(*ours.parts), builders.of("default"))
+        assert "cluster (deployed)" in table.render(usage.gather(*ours.parts), builders.inspect("default"))
         assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
         assert ours.layers_there() == {"runtime", "app"}
     assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
@@ -80,7 +80,7 @@ def test_the_table_tells_what_is_there(ours: Ours) -> None:
     assert [mount.id for mount in found.mounts] == [ours.mount]
     assert all(image.size > 0 for image in found.images)
     assert all(image.shared > 0 for image in found.images if image.layer in ("deps", "app"))
-    builder = builders.of("default")
+    builder = builders.inspect("default")
     told = table.as_json(found, builder)
     assert json.loads(json.dumps(told)) == told
     holders = [container for image in told["images"] for container in image["containers"]]

@@ -61,13 +61,13 @@ def test_only_what_a_deleted_branch_alone_left_goes(
     container = ours.client.containers.create(app("f", "feature/x"), name=f"{ours.name}-look")
     try:
         fresh = opened(root)
-        told = table.as_json(usage.gather(*parts(fresh)), builders.of("default"))
+        told = table.as_json(usage.gather(*parts(fresh)), builders.inspect("default"))
         gone = {image["key"][0] for image in told["images"] if image["branch_gone"]}
         assert gone == {"a", "e", "f"}
         assert [image["key"][0] for image in told["images"] if image["id"] in told["stale"]["images"]] == ["a"]
-        text = table.render(usage.gather(*parts(fresh)), builders.of("default"))
+        text = table.render(usage.gather(*parts(fresh)), builders.inspect("default"))
         assert "branch gone: feature/x" in text
-        assert "branches that are gone hold up to" in text
+        assert "orphaned branches hold up to" in text
         assert gc.run(*parts(fresh), stale=True, yes=False, dry_run=True) == 0
         assert f"{ours.name}:app-{'a' * 12} (branch gone: feature/x)" in capsys.readouterr().out
         assert apps(ours) == "abcdef"
@@ -116,7 +116,7 @@ def test_a_feature_that_was_merged(checkout: Callable[..., Checkout]) -> None:
     shown = one.doit("cache_status").stdout
     (line,) = [line for line in shown.splitlines() if "branch gone: feature" in line]
     assert tried in line
-    assert "branches that are gone hold up to" in shown
+    assert "orphaned branches hold up to" in shown
     told = json.loads(one.doit("cache_status", "--json").stdout)
     assert {image["branch"] for image in told["images"] if image["layer"] == "app"} == {"main", "feature"}
     before = one.tags()
@@ -164,7 +164,7 @@ def test_a_fast_forward_with_nothing_to_do(checkout: Callable[..., Checkout]) ->
 
 
 def bare(ours: Ours) -> dict[str, set[str]]:
-    """Ids of the project's images without a tag, by layer."""
+    """Ids of the project's untagged images, by layer."""
     found: dict[str, set[str]] = {}
     for image in ours.session.engine.images.of_project(ours.name):
         if not image.tags:
@@ -194,7 +194,9 @@ def test_what_lost_its_tag_goes_with_its_layer(
     again(ours, "second")
     before = neighbours.state()
     assert {layer: len(ids) for layer, ids in bare(ours).items()} == dict.fromkeys(levels.LAYERS["nuke"], 1)
-    assert "4 without a tag: later builds took it" in table.render(usage.gather(*ours.parts), builders.of("default"))
+    assert "4 untagged: replaced by later builds" in table.render(
+        usage.gather(*ours.parts), builders.inspect("default")
+    )
     for level in levels.LEVELS:
         left = bare(ours)
         clear.run(*ours.parts, level, yes=True, dry_run=True)
@@ -216,7 +218,7 @@ def test_what_lost_its_tag_goes_with_its_layer(
 def test_collecting_what_is_stale_takes_it_too(ours: Ours) -> None:
     again(ours, "second")
     tags = ours.everything()
-    assert "images without a tag hold up to" in gc.offer(usage.gather(*ours.parts))
+    assert "untagged images hold up to" in gc.offer(usage.gather(*ours.parts))
     assert gc.run(*ours.parts, stale=True, yes=True, dry_run=False) == 0
     assert bare(ours) == {}
     assert ours.everything() == tags
@@ -237,8 +239,8 @@ def test_what_others_made_of_ours_stays_without_a_tag(ours: Ours) -> None:
         assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
         left = {image for ids in bare(ours).values() for image in ids}
         assert left == made | {old["app"], old["runtime"], old["deps"], old["base"]}
-        shown = table.render(usage.gather(*ours.parts), builders.of("default"))
-        assert "7 without a tag of ours" in shown, "nothing bears a tag any more: what is ours cannot be told"
+        shown = table.render(usage.gather(*ours.parts), builders.inspect("default"))
+        assert "7 without our tags" in shown, "nothing bears a tag any more: what is ours cannot be told"
     finally:
         container.remove()
 
@@ -248,7 +250,7 @@ def test_what_has_a_tag_again_or_is_anothers_is_not_removed(ours: Ours) -> None:
     image = client.images.get(ours.tag("app"))
     assert removal.remove_untagged(ours.name, image.id) == "it has a tag again"
     again(ours, "second")
-    assert removal.remove_untagged(f"{ours.name}2", image.id) == "it is another project's"
+    assert removal.remove_untagged(f"{ours.name}2", image.id) == "it belongs to another project"
     container = client.containers.create(image.id, name=f"{ours.name}-look")
     assert "container" in removal.remove_untagged(ours.name, image.id)
     assert client.images.get(image.id)

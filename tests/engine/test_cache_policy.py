@@ -61,7 +61,7 @@ def test_a_pin_outlives_the_state_folder_and_every_level(ours: Ours) -> None:
 def builder() -> Any:
     from layerdoit.engine import builders
 
-    return builders.of("default")
+    return builders.inspect("default")
 
 
 def test_without_words_the_present_app_is_pinned(ours: Ours, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +73,7 @@ def test_without_words_the_present_app_is_pinned(ours: Ours, capsys: pytest.Capt
     assert pins.run(*ours.parts, [], remove=True) == 0
     assert pins.run(*ours.parts, [ours.tag("app")], remove=True) == 0
     assert "is not pinned: nothing to do" in capsys.readouterr().out
-    with pytest.raises(LayerdoitError, match="no image of project"):
+    with pytest.raises(LayerdoitError, match='has no image "no-such"'):
         pins.run(*ours.parts, [ours.tag("app"), "no-such"], remove=False)
     assert not any("pinned" in tag for tag in ours.everything()[0]), "one wrong word changes nothing"
 

@@ -165,7 +165,7 @@ def test_a_new_mount_meets_a_chain(checkout: Callable[..., Checkout]) -> None:
     assert one.said(again.tag("app")) == "13 1.5\n"
 
 
-def test_a_full_chain_is_cooked_afresh(checkout: Callable[..., Checkout]) -> None:
+def test_a_full_chain_is_cooked_from_scratch(checkout: Callable[..., Checkout]) -> None:
     one = alone(checkout)
     configure(one, more="deps: {max_chain: 1}\n")
 

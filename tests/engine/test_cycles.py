@@ -24,7 +24,7 @@ def test_a_clean_cycle_builds_the_app_from_nothing_and_clears_afterwards(served:
 
     with same(lambda: crate(one).images(), lambda: mount_ids(one), lambda: crate(one).containers()):
         shown = ok(one.doit("cycle_clean", "--dry-run"))
-    assert "cycle_clean builds app from nothing (expected: " in shown
+    assert "cycle_clean builds app from scratch (expected: " in shown
     assert ", n=1), then replaces the container, then clears" in shown
 
     done = ok(one.doit("cycle_clean"))
@@ -60,7 +60,7 @@ def test_a_nuclear_cycle_builds_everything_from_nothing(served: Callable[..., Ch
         assert refused.returncode == 1
         assert "there is no terminal to ask on" in refused.stderr
         assert "next: doit cycle_nuclear --yes" in refused.stderr
-        assert "builds base, deps and app from nothing" in ok(one.doit("cycle_nuclear", "--dry-run", "--yes"))
+        assert "builds base, deps and app from scratch" in ok(one.doit("cycle_nuclear", "--dry-run", "--yes"))
     with same(lambda: crate(other).images(), lambda: mount_ids(other), lambda: crate(other).containers()):
         done = ok(one.doit("cycle_nuclear", "YES=1"))
     assert done.count("cycle_nuclear builds it from scratch") == 4

@@ -172,7 +172,7 @@ def test_what_makes_the_deps_layer_anew(checkout: Callable[..., Checkout]) -> No
     one.write({"Cargo.lock": lock("1.0.9", {**MEMBERS, "spare": ("semver",)}, FNV, SEMVER)})
     built = one.build()
     assert built["deps"].step.spec.key == deps.key
-    assert built["deps"].step.why == "its index lacks, of Cargo.lock: semver 1.0.28"
+    assert built["deps"].step.why == "its registry index lacks packages of Cargo.lock: semver 1.0.28"
     assert built["deps"].counts["external"] == 0
     assert label(one, deps.tag, "depth") == "1", "each refresh is a layer more"
     assert right(one, built)

@@ -21,7 +21,7 @@ def test_a_built_checkout_is_well(checkout: Any) -> None:
     assert [item for item in found.unchecked if "too long" in item.why] == []
     assert [finding for finding in found.findings if finding.level == "error"] == []
     facts = {fact.name: fact.value for fact in found.facts}
-    assert facts["layers"] == "all there"
+    assert facts["layers"] == "all exist"
     assert "ms for" in facts["time to a no-op"]
     assert "files" in facts["context"]
     assert tree.tags() == tags

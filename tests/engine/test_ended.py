@@ -82,7 +82,7 @@ def test_an_interrupted_compilation(new: New, signum: int) -> None:
     for value, group in (("1111", True), ("2222", False)):
         err = interrupted(one, value, signum, group=group)
         lines = [line for line in err.splitlines() if not line.startswith("app: ")]
-        assert lines == [f"layerdoit: interrupted by signal {signum}; nothing half-made was kept"]
+        assert lines == [f"layerdoit: interrupted by signal {signum}; no partial result was kept"]
 
 
 @pytest.mark.parametrize("words", [("-n", "2"), ("-n", "2", "-P", "thread")], ids=["processes", "threads"])

@@ -42,14 +42,14 @@ def test_what_became_of_the_target_mount(checkout: Callable[..., Checkout]) -> N
     elsewhere = said(other, "app")
     assert elsewhere[0] == "file app/src/main.rs changed"
     assert "compiled in another checkout" in elsewhere[1]
-    assert elsewhere[2].startswith("besides: the target mount is not on builder ")
+    assert elsewhere[2].startswith("also: the target mount is not on builder ")
     assert said(other, "app", first.tag) == elsewhere
 
     for mount in mounts.of_project(one.name, builder_name()):
         mounts.prune(mount.record, builder_name())
     gone = said(one, "app")
     assert gone[0] == "file app/src/main.rs changed"
-    assert gone[1].startswith("besides: the target mount is not on builder ")
+    assert gone[1].startswith("also: the target mount is not on builder ")
     assert gone[1].endswith("all of the workspace's own crates compile")
     assert len(gone) == 2
     # It is true.
@@ -65,26 +65,28 @@ def test_how_dependencies_come_about_and_what_compiled_again(checkout: Callable[
     assert said(one, "deps") == []
 
     one.write({"Cargo.lock": lock(NEW)})
-    moved = f"itoa {OLD} → {NEW} — direct dependency of digits, asked for as before"
+    moved = f"itoa {OLD} → {NEW} — direct dependency of digits, with the same requirement as before"
     assert said(one, "deps") == [
         moved,
-        f"besides: cooked on {tag}, which has 1 of the 2 packages: only the others compile",
+        f"also: cooked on {tag}, which has 1 of the 2 packages: only the others compile",
     ]
     configure(one, more="deps: {delta: false}\n")
-    assert said(one, "deps") == [moved, "besides: cooked in full: deps.delta is off"]
+    assert said(one, "deps") == [moved, "also: cooked from scratch: deps.delta is off"]
     configure(one)
-    alone = "besides: cooked in full: no earlier deps image here has the same base, profile, target and flags"
+    alone = "also: cooked from scratch: no earlier deps image here has the same base, profile, target and flags"
     assert said(one, "deps", PROFILE="release")[-1] == alone
 
     configure(one, more="deps: {max_chain: 1}\n")
     second = one.build()["deps"].step.spec.tag
     one.write({"Cargo.lock": lock(NEWEST)})
-    assert said(one, "deps")[-1].startswith(f"besides: cooked on {tag}, which has ")
+    assert said(one, "deps")[-1].startswith(f"also: cooked on {tag}, which has ")
     subprocess.run(["docker", "image", "rm", tag], check=True, capture_output=True)
     assert said(one, "deps")[-1] == (
-        f"besides: cooked in full: the chain is squashed, as {second} stands on 1 other (deps.max_chain: 1)"
+        f"also: cooked from scratch: the chain is full, as {second} builds on 1 other (deps.max_chain: 1)"
     )
-    squashed = "besides: the dependencies are cooked in full, and each full cook has a target mount of its own: "
+    squashed = (
+        "also: the dependencies are cooked from scratch, and each chain of deps images has its own target mount: "
+    )
     assert said(one, "app")[-1].startswith(squashed)
 
 
@@ -102,7 +104,7 @@ def test_a_miss_is_told_from_the_log_of_the_build(
     one.build()
     (line,) = said(one, "app")
     again = f"in the last build: 1 external crate compiled again in the app build (itoa@{OLD})"
-    assert line == f"{again}: the profile is another one (which key of it, a fingerprint does not say)"
+    assert line == f"{again}: the profile differs (the fingerprint does not say in which key)"
 
 
 def test_an_image_that_only_the_registry_has(
@@ -124,5 +126,5 @@ def test_an_image_that_only_the_registry_has(
         assert said(one, "app", word)[:2] == ["the deps layer changed", "file Cargo.toml changed"]
         assert said(one, "deps", word)[0] == "profile dev: debug 0 → 1"
     assert one.tags() == set()
-    with pytest.raises(ConfigError, match="is no key, tag or git revision here"):
+    with pytest.raises(ConfigError, match="is not a key, tag or git revision here"):
         said(one, "app", f"{repository}:app-0123")

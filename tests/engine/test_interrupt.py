@@ -106,7 +106,7 @@ def test_what_a_killed_run_left_behind_is_ended_by_the_next(checkout: Callable[.
     (one.root / "app/data/slow.txt").unlink()
     other = one.doit()
     assert other.returncode == 0
-    assert "ending a build that a killed run left behind" in other.stderr
+    assert "ending an orphaned build of a killed run" in other.stderr
     assert not left(one)
     assert len(one.tags() - tags) == 1, "the keyed tag of the tree without slow.txt"
     assert one.said(f"{one.name}:latest") == one.promised()

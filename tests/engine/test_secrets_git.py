@@ -117,12 +117,12 @@ def test_a_private_repository_is_read_and_its_token_found_nowhere(
 
     code, said = planting.doit(tree, host(tmp_path))
     assert code == 1, said
-    assert f"http://{server.address}/team/private.git takes no login" in said
+    assert f"http://{server.address}/team/private.git accepts no login" in said
     assert "git credential approve" in said
 
     code, refused = planting.doit(tree, host(tmp_path, f"http://ci:planted-git-old@{server.address}"))
     assert code == 1, refused
-    assert "takes no login" in refused
+    assert "accepts no login" in refused
 
     server.asked.clear()
     environment = host(tmp_path, f"http://ci:{quote(TOKEN, safe='')}@{server.address}")

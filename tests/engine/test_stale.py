@@ -191,7 +191,7 @@ class Editor:
         return f"to state {number}"
 
     def remember(self) -> None:
-        """Keep the tree as it stands."""
+        """Keep the current tree."""
         self.states.append({path: (file.read_bytes(), file.stat().st_mtime_ns) for path, file in self.found().items()})
 
     def put(self, path: str, content: bytes, stamp: int) -> None:

@@ -122,7 +122,7 @@ def said_live(run: Run, words: str) -> list[str]:
 
 
 def key_tag(one: Checkout) -> str:
-    """The tag that the tree as it stands would have."""
+    """The tag that the current tree would have."""
     return next(spec.tag for spec in one.session().inputs.specs if spec.layer == "app")
 
 

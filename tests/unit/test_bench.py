@@ -382,7 +382,7 @@ def test_peers_and_scenarios_are_chosen_by_name_in_a_fixed_order() -> None:
     ("words", "what", "hint"),
     [
         (("kaniko", "", "3"), '--against: there is no "kaniko"', "plain, mount, chef, native"),
-        ((" , ", "", "3"), "--against names nothing", "plain, mount, chef, native"),
+        ((" , ", "", "3"), "--against is empty", "plain, mount, chef, native"),
         (("plain", "leef", "3"), '--scenarios: there is no "leef"', 'did you mean "leaf"?'),
         (("plain", "", "0"), '--runs expects a number from 1 to 100, got "0"', "--runs 3"),
         (("plain", "", "many"), '--runs expects a number from 1 to 100, got "many"', "--runs 3"),
@@ -406,5 +406,5 @@ def test_how_long_it_takes_is_known_only_from_what_was_measured(tmp_path: Path) 
     benchmarks.record(tmp_path, "dev/host", Recorded(1.0, {**cold, **rest}))
     assert choice.expected(tmp_path, "dev/host", asked) == 224.5
     assert "16 builds" in choice.announced(asked, "demo", "dev/host", 224.5)
-    assert choice.announced(asked, "demo", "dev/host", 224.5).endswith("how long: about 224 s")
+    assert choice.announced(asked, "demo", "dev/host", 224.5).endswith("expected time: about 224 s")
     assert "unknown" in choice.announced(asked, "demo", "dev/host", None)

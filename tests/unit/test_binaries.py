@@ -14,7 +14,7 @@ NAMES = st.lists(st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True), unique=
 
 
 def test_what_changed_last_is_on_top() -> None:
-    recent = binaries.moved_up(["a", "b", "c"], ["a"])
+    recent = binaries.promote(["a", "b", "c"], ["a"])
     assert recent == ["b", "c", "a"]
     assert binaries.ordered(["a", "c", "new", "b"], recent) == ["new", "b", "c", "a"]
 
@@ -24,7 +24,7 @@ def test_every_binary_is_copied_once_and_what_did_not_change_keeps_its_place(
     names: list[str], recent: list[str], changed: list[str]
 ) -> None:
     before = binaries.ordered(names, recent)
-    after = binaries.ordered(names, binaries.moved_up(recent, changed))
+    after = binaries.ordered(names, binaries.promote(recent, changed))
     assert sorted(after) == sorted(names)
     still = [name for name in before if name not in changed]
     assert [name for name in after if name not in changed] == still

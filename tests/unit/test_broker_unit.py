@@ -96,7 +96,7 @@ def test_auto_bootstraps_where_nothing_can_be_pulled(asked: list[str], sysroot: 
     found = origin({}, toolchain(sysroot))
     assert (found.method, found.os_image, found.sysroot) == ("bootstrap", "layerdoit-os:trixie", sysroot)
     assert found.words == (
-        "bootstrapped with mmdebstrap, with this machine's Rust 1.95.0 (rust:1.95.0-slim-trixie cannot be had: "
+        "bootstrapped with mmdebstrap, with this machine's Rust 1.95.0 (rust:1.95.0-slim-trixie is not available: "
         f"{UNREACHABLE})"
     )
     found = origin({}, toolchain(sysroot), "runtime")
@@ -106,7 +106,7 @@ def test_auto_bootstraps_where_nothing_can_be_pulled(asked: list[str], sysroot: 
 def test_auto_takes_the_host_s_nightly_on_the_distribution_s_image(reachable: list[str], sysroot: Path) -> None:
     found = origin({}, toolchain(sysroot, "nightly", "1.97.0-nightly 2026-04-14"))
     assert (found.method, found.os_image, found.sysroot) == ("bootstrap", "debian:trixie-slim", sysroot)
-    assert "official images are of Rust releases only" in found.words
+    assert "there are official images only for Rust releases" in found.words
     assert reachable == ["debian:trixie-slim"]
 
 
@@ -118,7 +118,7 @@ def test_bootstrap_asks_no_registry(asked: list[str], sysroot: Path) -> None:
 
 @pytest.mark.parametrize("layer", ["base", "runtime"])
 def test_image_does_not_fall_back(asked: list[str], sysroot: Path, layer: str) -> None:
-    with pytest.raises(EngineError, match="cannot be had: the registry cannot be reached") as caught:
+    with pytest.raises(EngineError, match="is not available: the registry cannot be reached") as caught:
         origin({"builder": "image"}, toolchain(sysroot), layer)
     assert "base.builder: bootstrap" in (caught.value.hint or "")
 
@@ -128,7 +128,7 @@ def test_image_does_not_fall_back(asked: list[str], sysroot: Path, layer: str) -
 def test_nothing_takes_the_place_of_a_named_image(
     asked: list[str], sysroot: Path, setting: str, layer: str, builder: str
 ) -> None:
-    with pytest.raises(EngineError, match=f"base.{setting} names corp/it:1, which cannot be had"):
+    with pytest.raises(EngineError, match=f"base.{setting} names corp/it:1, which is not available"):
         origin({"builder": builder, setting: "corp/it:1"}, toolchain(sysroot), layer)
     assert asked == ["corp/it:1"]
 
@@ -155,10 +155,10 @@ def test_a_toolchain_that_is_not_installed(asked: list[str], monkeypatch: pytest
         origin({}, toolchain(None, "1.80.0", "1.80.0"))
     assert caught.value.what == (
         "Rust 1.80.0, named by rust-toolchain.toml, is not installed on this machine, "
-        f"and the image rust:1.80.0-slim-trixie cannot be had: {UNREACHABLE}"
+        f"and the image rust:1.80.0-slim-trixie is not available: {UNREACHABLE}"
     )
     assert caught.value.hint == (
-        "rustup toolchain install 1.80.0; or use one that is here: "
+        "rustup toolchain install 1.80.0; or use an installed one: "
         "TOOLCHAIN=1.95.0, TOOLCHAIN=nightly-2026-04-14, TOOLCHAIN=own"
     )
 

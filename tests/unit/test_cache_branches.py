@@ -121,7 +121,7 @@ def test_from_label_to_gone(repository: Path, tmp_path: Path) -> None:
     made = labelled(project)
 
     def gone(by: Project, found: Image = made, checkout: str = there) -> bool:
-        return branches.known(by, [found]).gone(found, checkout, DONE)
+        return branches.load(by, [found]).gone(found, checkout, DONE)
 
     assert not gone(project)
     git(repository, "checkout", "-q", "main")
@@ -154,24 +154,24 @@ def test_a_branch_that_meets_an_image_of_another_branch_is_noted(repository: Pat
     images: Any = Described(branch="feature")
     path = project.state / "branches.json"
     git(repository, "checkout", "-q", "-b", "feature")
-    branches.met(project, images, app)
+    branches.note_request(project, images, app)
     assert not path.exists(), "it was built here"
     git(repository, "checkout", "-q", "main")
     assert not project.state.asked_last(app.key, "main")
-    branches.met(project, images, app)
+    branches.note_request(project, images, app)
     assert project.state.asked_last(app.key, "main")
     assert json.loads(path.read_text()) == {app.key: "main"}
     git(repository, "checkout", "-q", "--detach")
-    branches.met(project, images, app)
+    branches.note_request(project, images, app)
     assert json.loads(path.read_text()) == {app.key: "?\nmain"}
-    branches.met(project, images, Spec("app", {"source": "edited"}, "p"))
+    branches.note_request(project, images, Spec("app", {"source": "edited"}, "p"))
     assert list(json.loads(path.read_text())) == [app.key, Spec("app", {"source": "edited"}, "p").key]
 
 
 def test_without_a_branch_on_its_label_an_image_needs_no_note(repository: Path) -> None:
     project = Project.open(repository / "api", {})
     images: Any = Described()
-    branches.met(project, images, Spec("app", {}, "p"))
+    branches.note_request(project, images, Spec("app", {}, "p"))
     assert not (project.state / "branches.json").exists()
 
 

@@ -62,17 +62,17 @@ GC Policy rule#1:
 
 
 def parsed(rules: str, driver: str = "docker-container", status: str = "running") -> Builder:
-    return builders.parsed("farm", HEAD.format(name="farm", driver=driver, status=status) + rules)
+    return builders.parse("farm", HEAD.format(name="farm", driver=driver, status=status) + rules)
 
 
 @pytest.mark.parametrize("rules", [OLD, NEW], ids=["0.13", "0.18"])
 def test_the_default_takes_mounts_after_two_days(rules: str) -> None:
     found = parsed(rules)
-    assert found.eats == Rule(
+    assert found.mount_rule == Rule(
         ("type==source.local", "type==exec.cachemount", "type==source.git.checkout"), 172_800, 512_019_661
     )
     assert found.threatens
-    words = "builder farm (docker-container) takes cache mounts that were not used for 2 d, once the cache is larger"
+    words = "builder farm (docker-container) removes cache mounts not used for 2 d, once the cache is larger"
     assert found.words.startswith(words)
     assert "512 MB" in found.words
 
@@ -81,14 +81,14 @@ def test_a_running_builder_without_rules_collects_nothing() -> None:
     found = parsed("", "docker")
     assert found.rules == ()
     assert not found.threatens
-    assert found.words == "builder farm (docker) collects no garbage that could be our mounts"
+    assert found.words == "builder farm (docker) does not garbage-collect cache mounts"
 
 
 def test_a_stopped_builder_does_not_say() -> None:
     found = parsed("", status="inactive")
     assert found.rules is None
     assert not found.threatens
-    assert "not known" in found.words
+    assert "rules are unknown" in found.words
 
 
 def test_rules_that_leave_mounts_alone_are_no_threat() -> None:

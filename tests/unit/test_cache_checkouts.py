@@ -102,5 +102,5 @@ def test_what_they_are_called() -> None:
 
 
 def test_an_empty_cache_has_no_mounts() -> None:
-    assert list(mounts.parsed("", "p", 0.0)) == []
-    assert list(mounts.parsed("Reclaimable:\t0B\nTotal:\t0B\n", "p", 0.0)) == []
+    assert list(mounts.parse("", "p", 0.0)) == []
+    assert list(mounts.parse("Reclaimable:\t0B\nTotal:\t0B\n", "p", 0.0)) == []

@@ -74,7 +74,7 @@ NARROWS = st.builds(Narrow, st.none() | st.floats(0, NOW), st.none() | st.intege
 
 @given(usages(), NARROWS)
 def test_what_a_level_clears_the_next_clears_too(usage: Usage, less: Narrow) -> None:
-    sets = [levels.going(usage, level, less) for level in levels.LEVELS]
+    sets = [levels.select(usage, level, less) for level in levels.LEVELS]
     for lower, higher in itertools.pairwise(sets):
         assert set(lower.mounts) <= set(higher.mounts)
         assert set(lower.images) <= set(higher.images)
@@ -83,7 +83,7 @@ def test_what_a_level_clears_the_next_clears_too(usage: Usage, less: Narrow) -> 
 
 @given(usages(), st.sampled_from(levels.LEVELS), NARROWS)
 def test_what_is_in_use_or_not_ours_never_goes(usage: Usage, level: levels.Level, less: Narrow) -> None:
-    gone = levels.going(usage, level, less)
+    gone = levels.select(usage, level, less)
     assert not [image for image in gone.images if image.holders or image.layer not in LAYERS]
     assert not [image for image in gone.images if not (image.tags or image.replaced)]
     assert not [image for image in gone.images if image.pin]
@@ -96,7 +96,7 @@ def test_what_is_in_use_or_not_ours_never_goes(usage: Usage, level: levels.Level
 
 @given(usages(), st.sampled_from(levels.LEVELS), NARROWS)
 def test_narrowing_only_keeps_more(usage: Usage, level: levels.Level, less: Narrow) -> None:
-    everything, narrowed = levels.going(usage, level), levels.going(usage, level, less)
+    everything, narrowed = levels.select(usage, level), levels.select(usage, level, less)
     assert set(narrowed.images) <= set(everything.images)
     assert set(narrowed.mounts) <= set(everything.mounts)
     if less.older_than is not None:
@@ -111,7 +111,7 @@ def test_narrowing_only_keeps_more(usage: Usage, level: levels.Level, less: Narr
 
 @given(usages())
 def test_all_that_may_go_goes_with_the_last_level(usage: Usage) -> None:
-    gone = levels.going(usage, "nuke")
+    gone = levels.select(usage, "nuke")
     kept = levels.protected(usage)
     free = [image for image in usage.images if image.id not in kept and image.tags and image.layer in LAYERS]
     assert [image for image in gone.images if image.tags] == free
@@ -121,7 +121,7 @@ def test_all_that_may_go_goes_with_the_last_level(usage: Usage) -> None:
 def test_what_lost_its_tag_goes_unless_something_that_stays_stands_on_it(
     usage: Usage, level: levels.Level, less: Narrow
 ) -> None:
-    gone = levels.going(usage, level, less)
+    gone = levels.select(usage, level, less)
     stays = [image for image in usage.images if image not in gone.images or image.others]
     kept = levels.protected(usage).keys() | levels.spared(usage, less)
 
@@ -138,19 +138,19 @@ def test_what_lost_its_tag_goes_unless_something_that_stays_stands_on_it(
 def test_a_replaced_image_stays_under_one_that_somebody_tagged() -> None:
     below = ImageUse("1", "deps", "a", (), size=50, rootfs=("a",), replaced=True)
     above = ImageUse("2", "deps", "b", ("p:deps-b",), size=80, rootfs=("a", "b"))
-    assert levels.going(Usage("p", (below, above)), "hard").images == (below, above)
+    assert levels.select(Usage("p", (below, above)), "hard").images == (below, above)
     named = replace(above, others=("mine:1",))
-    assert levels.going(Usage("p", (below, named)), "hard").images == (named,)
+    assert levels.select(Usage("p", (below, named)), "hard").images == (named,)
 
 
 def preview(usage: Usage, level: levels.Level, less: Narrow | None = None) -> str:
     sweep = clear.of_level(level, less or Narrow())
-    return clear.preview(usage, sweep, sweep.going(usage), "expected time: unknown")
+    return clear.preview(usage, sweep, sweep.select(usage), "expected time: unknown")
 
 
 @given(usages(), st.sampled_from(levels.LEVELS))
 def test_the_preview_names_each_tag_that_goes(usage: Usage, level: levels.Level) -> None:
-    gone = levels.going(usage, level)
+    gone = levels.select(usage, level)
     text = preview(usage, level)
     assert all(tag in text for image in gone.images for tag in image.tags or (image.name,))
     assert ("nothing to clear" in text) == (not gone)
@@ -192,14 +192,14 @@ def _stack() -> Usage:
     [("soft", "", 7), ("medium", "4", 17), ("hard", "34", 517), ("nuke", "134", 1417)],
 )
 def test_each_level_of_a_usual_stack(level: levels.Level, ids: str, freed: int) -> None:
-    gone = levels.going(_stack(), level)
+    gone = levels.select(_stack(), level)
     assert "".join(sorted(image.id for image in gone.images)) == ids
     assert levels.freed(_stack(), gone) == freed
 
 
 def test_an_image_that_others_tagged_too_frees_nothing() -> None:
     usage = Usage("p", (ImageUse("1", "app", "k", ("p:app-k",), ("mine:1",), size=50, rootfs=("a",)),))
-    gone = levels.going(usage, "medium")
+    gone = levels.select(usage, "medium")
     assert gone.images == usage.images
     assert levels.freed(usage, gone) == 0
     assert "stays as mine:1" in preview(usage, "medium")
@@ -222,7 +222,7 @@ def test_a_layer_below_a_kept_image_frees_nothing() -> None:
             ),
         ),
     )
-    assert levels.freed(usage, levels.going(usage, "hard")) == 0
+    assert levels.freed(usage, levels.select(usage, "hard")) == 0
 
 
 def test_shared_size_is_that_of_the_fullest_image_below() -> None:
@@ -255,7 +255,7 @@ def test_a_pinned_image_keeps_what_it_was_made_from() -> None:
         ImageUse("6", "app", "z", ("p:app-z",), parent="d2", deps="d2", runtime="r"),
         ImageUse("7", "deps", "d3", ("p:deps-d3",), parent="d2"),
     )
-    gone = levels.going(Usage("p", chain), "nuke")
+    gone = levels.select(Usage("p", chain), "nuke")
     assert [image.id for image in gone.images] == ["6", "7"]
     held = levels.protected(Usage("p", chain))
     assert held["5"] == "pinned"
@@ -269,11 +269,11 @@ def test_narrowing_keeps_the_newest_of_each_profile_and_what_was_used() -> None:
         for n in (100, 200, 300)
     )
     usage = Usage("p", found, at=400)
-    assert {image.id for image in levels.going(usage, "medium", Narrow(keep_last=1)).images} == {
+    assert {image.id for image in levels.select(usage, "medium", Narrow(keep_last=1)).images} == {
         *("dev100", "dev200"),
         *("release100", "release200"),
     }
-    gone = levels.going(usage, "medium", Narrow(older_than=250))
+    gone = levels.select(usage, "medium", Narrow(older_than=250))
     assert {image.id for image in gone.images} == {"dev100", "release100"}
     assert "keeps  p:app-dev300: newer, or used later" in preview(usage, "medium", Narrow(keep_last=1))
 
@@ -305,7 +305,7 @@ def test_options_that_narrow(older_than: str, keep_last: str, less: Narrow) -> N
 @pytest.mark.parametrize(
     ("older_than", "keep_last", "words"),
     [
-        ("7", "", '--older-than: expected a span of time such as 90m, 12h, 7d or 2w, got "7"'),
+        ("7", "", '--older-than: expected a duration such as 90m, 12h, 7d or 2w, got "7"'),
         ("7 days", "", "--older-than"),
         ("-1d", "", "--older-than"),
         ("", "-1", '--keep-last: expected a number, got "-1"'),
@@ -322,8 +322,8 @@ def test_options_that_say_nothing_are_refused(older_than: str, keep_last: str, w
 
 def test_what_the_next_build_makes_again() -> None:
     usage = _stack()
-    assert levels.rebuilt(usage, levels.going(usage, "soft")) == ("app",)
-    assert levels.rebuilt(usage, levels.going(usage, "nuke")) == ("base", "app")
+    assert levels.rebuilt(usage, levels.select(usage, "soft")) == ("app",)
+    assert levels.rebuilt(usage, levels.select(usage, "nuke")) == ("base", "app")
 
 
 def test_the_table_and_the_json_tell_the_same() -> None:
@@ -375,14 +375,14 @@ def test_only_whole_mount_ids_of_the_project_are_found() -> None:
         "/layerdoit/app/0123abcd/dev/host/0123456789ab@7f3e21aa/home/me/a%20shop",
     ]
     listing = "".join(_record(f"r{number}", _mounted(identity)) for number, identity in enumerate(strange + own))
-    found = list(mounts.parsed(listing + "Total:\t3MB\n", "app", NOW))
+    found = list(mounts.parse(listing + "Total:\t3MB\n", "app", NOW))
     assert [mount.record for mount in found] == ["r11", "r12", "r13"]
     assert [mount.id for mount in found] == [identity.lstrip("/") for identity in own]
     assert (found[0].checkout, found[0].variant, found[0].size) == ("0123abcd", "dev/host", 1_500_000)
     assert found[0].used == NOW - 1
     assert (found[0].host, found[0].path) == ("", "")
     assert (found[2].cook, found[2].host, found[2].path) == ("0123456789ab", "7f3e21aa", "/home/me/a shop")
-    assert not list(mounts.parsed(listing, "a.*", NOW))
+    assert not list(mounts.parse(listing, "a.*", NOW))
 
 
 def test_a_command_of_several_lines_neither_hides_nor_feigns_a_mount() -> None:
@@ -393,7 +393,7 @@ def test_a_command_of_several_lines_neither_hides_nor_feigns_a_mount() -> None:
         + _record("ours", _mounted(own, "/bin/sh -c set -e\nUsage count:\n\nmake"), reclaimable="false")
         + _record("none", "local source for context")
     )
-    found = list(mounts.parsed(listing, "app", NOW))
+    found = list(mounts.parse(listing, "app", NOW))
     assert [(mount.record, mount.size, mount.in_use) for mount in found] == [("ours", 1_500_000, True)]
 
 
@@ -404,7 +404,7 @@ def test_the_id_says_where_a_checkout_is_only_where_that_means_something(
     plain = mounts.identity("app", root, "dev/host", "0123456789ab")
     monkeypatch.setenv("LAYERDOIT_MACHINE", "one")
     listing = _record("r", _mounted("/" + mounts.placed(plain, root)))
-    (found,) = mounts.parsed(listing, "app", NOW)
+    (found,) = mounts.parse(listing, "app", NOW)
     assert (found.checkout, found.path, found.host) == (mounts.checkout_of(root), str(root), mounts.this_host())
     monkeypatch.setenv("LAYERDOIT_MACHINE", "two")
     assert mounts.this_host() != found.host

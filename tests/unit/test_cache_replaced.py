@@ -20,7 +20,7 @@ SET = ImageUse("set", "app", "k", (), rootfs=("b", "o"))
 
 
 def found(*images: ImageUse) -> set[str]:
-    return set(replaced.found(images, lambda image: STEPS.get(image, ())))
+    return set(replaced.find(images, lambda image: STEPS.get(image, ())))
 
 
 def test_what_lost_its_tag_to_a_later_build() -> None:
@@ -57,7 +57,7 @@ def test_few_are_asked() -> None:
         return (image,)
 
     many = [replace(NEW, id=f"n{n:03}", key=f"k{n}", made=n) for n in range(100)]
-    assert replaced.found(many, steps) == frozenset()
+    assert replaced.find(many, steps) == frozenset()
     assert asked == []
-    assert replaced.found([*many, replace(OLD, key="k7")], steps) == frozenset()
+    assert replaced.find([*many, replace(OLD, key="k7")], steps) == frozenset()
     assert asked == ["old", "n007", *(f"n{n:03}" for n in range(99, 90, -1))]

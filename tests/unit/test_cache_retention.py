@@ -93,7 +93,7 @@ def without(usage: Usage, gone: Going) -> Usage:
 
 @given(usages(), POLICIES)
 def test_what_is_protected_never_goes(usage: Usage, policy: Retention) -> None:
-    gone = retention.going(usage, policy, NOW)
+    gone = retention.select(usage, policy, NOW)
     ids = {image.id for image in gone.images}
     assert not ids & levels.protected(usage).keys()
     assert not [mount for mount in gone.mounts if mount.in_use]
@@ -106,7 +106,7 @@ def test_what_is_protected_never_goes(usage: Usage, policy: Retention) -> None:
 
 @given(usages(), POLICIES)
 def test_the_newest_and_the_young_stay(usage: Usage, policy: Retention) -> None:
-    gone = retention.going(usage, policy, NOW)
+    gone = retention.select(usage, policy, NOW)
     ids = {image.id for image in gone.images}
     for kind, layers in IMAGES.items():
         rule = getattr(policy, kind)
@@ -122,13 +122,13 @@ def test_the_newest_and_the_young_stay(usage: Usage, policy: Retention) -> None:
 
 @given(usages(), POLICIES)
 def test_what_is_left_stays_when_it_is_asked_again(usage: Usage, policy: Retention) -> None:
-    left = without(usage, retention.going(usage, policy, NOW))
-    assert not retention.going(left, policy, NOW)
+    left = without(usage, retention.select(usage, policy, NOW))
+    assert not retention.select(left, policy, NOW)
 
 
 @given(usages(), POLICIES)
 def test_no_image_goes_whose_bytes_another_of_its_layer_holds(usage: Usage, policy: Retention) -> None:
-    gone = retention.going(usage, policy, NOW)
+    gone = retention.select(usage, policy, NOW)
     left = [image for image in usage.images if image not in gone.images]
     needed = {name for image in left for name in levels.parents(image) if name[0] == image.layer}
     assert not [image for image in gone.images if (image.layer, image.key) in needed]
@@ -137,7 +137,7 @@ def test_no_image_goes_whose_bytes_another_of_its_layer_holds(usage: Usage, poli
 @given(usages(), st.integers(0, 900))
 def test_a_limit_in_bytes_takes_no_more_than_it_needs(usage: Usage, limit: int) -> None:
     rule = Keep(keep_last=0, max_bytes=limit)
-    gone = retention.going(usage, Retention(app=rule, protect=()), NOW).images
+    gone = retention.select(usage, Retention(app=rule, protect=()), NOW).images
     apps = [image for image in usage.images if image.layer == "app"]
     room = Room(usage)
     if gone:
@@ -148,7 +148,7 @@ def test_a_limit_in_bytes_takes_no_more_than_it_needs(usage: Usage, limit: int) 
 
 @given(usages())
 def test_without_a_policy_nothing_goes(usage: Usage) -> None:
-    assert not retention.going(usage, Config().retention, NOW)
+    assert not retention.select(usage, Config().retention, NOW)
     assert Config().retention.idle
 
 
@@ -163,7 +163,7 @@ def test_only_what_was_left_behind_is_stale(usage: Usage) -> None:
     assert not [image for image in of_branches if image.others or "p:latest" in image.tags]
     assert not {image.id for image in gone.images} & levels.protected(usage).keys()
     both = gc.sweep(Config().retention, stale=True)
-    assert both.going(usage) == gone
+    assert both.select(usage) == gone
     assert both.asks
 
 
@@ -176,7 +176,7 @@ def _apps(*made: int) -> tuple[ImageUse, ...]:
 
 def _ids(usage: Usage, rule: Keep, **more: object) -> list[str]:
     policy = Retention(app=rule, **more)  # type: ignore[arg-type]
-    return sorted(image.id for image in retention.going(usage, policy, NOW).images)
+    return sorted(image.id for image in retention.select(usage, policy, NOW).images)
 
 
 def test_usual_policies() -> None:
@@ -194,7 +194,7 @@ def test_patterns_of_tags_and_why_something_stays() -> None:
     old, new = _apps(NOW - 2 * DAY, NOW - DAY)
     usage = Usage("p", (replace(old, others=("p:v1.2",)), new), at=NOW)
     policy = Retention(app=Keep(keep_last=1), keep_tags=("v*",))
-    assert not retention.going(usage, policy, NOW)
+    assert not retention.select(usage, policy, NOW)
     assert retention.spared(usage, policy, NOW) == {"p:app-k0": "keep_tags: p:v1.2"}
     assert _ids(usage, Keep(keep_last=1), keep_tags=("w*",)) == ["i0"]
     assert _ids(usage, Keep(keep_last=1), keep_tags=("v1",)) == ["i0"], "the whole name"
@@ -218,7 +218,7 @@ def test_an_old_mount_of_a_live_checkout_goes_by_the_rule_only() -> None:
     usage = Usage("p", (), mounts, mount="layerdoit/p/0123abcd/dev/host/000000000003", at=NOW)
 
     def records(rule: Keep, protect: tuple[str, ...] = ()) -> list[str]:
-        return [mount.record for mount in retention.going(usage, Retention(mounts=rule, protect=protect), NOW).mounts]
+        return [mount.record for mount in retention.select(usage, Retention(mounts=rule, protect=protect), NOW).mounts]
 
     assert records(Keep(keep_last=1)) == ["r1", "r2", "r3"]
     assert records(Keep(keep_last=1), ("current",)) == ["r1", "r2"]
@@ -229,7 +229,7 @@ def test_an_old_mount_of_a_live_checkout_goes_by_the_rule_only() -> None:
 def test_what_dead_checkouts_hold_is_offered_in_one_line() -> None:
     mount = Mount("r", "m", "ffffffff", "dev/host", 7_000_000, 0.0, False)
     usage = Usage("p", mounts=(mount,), checkouts={"ffffffff": Checkout("ffffffff", "/gone", "gone")})
-    assert gc.offer(usage) == "checkouts that are gone hold up to 7 MB: /gone\nnext: doit cache_gc --stale"
+    assert gc.offer(usage) == "orphaned checkouts hold up to 7 MB: /gone\nnext: doit cache_gc --stale"
     there = replace(usage, checkouts={"ffffffff": Checkout("ffffffff", "/there", "there")})
     assert gc.offer(there) == ""
     of_branches = [
@@ -237,14 +237,12 @@ def test_what_dead_checkouts_hold_is_offered_in_one_line() -> None:
         for image, branch in zip(_apps(1, 2, 3), ("b", "a", "b"), strict=True)
     ]
     with_them = replace(usage, images=tuple(of_branches))
-    assert gc.offer(with_them).startswith("checkouts and branches that are gone hold up to 7 MB: /gone, a, b\n")
-    assert gc.offer(replace(there, images=with_them.images)).startswith("branches that are gone hold up to 300 B: a, b")
+    assert gc.offer(with_them).startswith("orphaned checkouts and branches hold up to 7 MB: /gone, a, b\n")
+    assert gc.offer(replace(there, images=with_them.images)).startswith("orphaned branches hold up to 300 B: a, b")
     bare = ImageUse("x", "deps", "k", (), size=5_000_000, rootfs=("y",), replaced=True)
-    assert (
-        gc.offer(replace(there, images=(bare,))) == "images without a tag hold up to 5 MB\nnext: doit cache_gc --stale"
-    )
+    assert gc.offer(replace(there, images=(bare,))) == "untagged images hold up to 5 MB\nnext: doit cache_gc --stale"
     assert gc.offer(replace(with_them, images=(*of_branches, bare))).startswith(
-        "checkouts and branches that are gone and images without a tag hold up to 12 MB: /gone, a, b\n"
+        "orphaned checkouts and branches and untagged images hold up to 12 MB: /gone, a, b\n"
     )
 
 

@@ -83,7 +83,7 @@ def test_a_toolchain_without_clippy_fails_the_check(tmp_path: Path, monkeypatch:
     """Otherwise what is called checked would not be."""
     notes = [line.replace("layerdoit: clippy", "layerdoit: no-clippy") for line in NOTES]
     error = failing(tmp_path, monkeypatch, notes)
-    assert "clippy was not run" in error.what
+    assert "clippy did not run" in error.what
     assert 'components = ["clippy"]' in str(error.hint)
 
 

@@ -259,6 +259,6 @@ def test_a_container_here_is_not_named_twice() -> None:
 @pytest.mark.parametrize("level", levels.LEVELS)
 def test_no_level_clears_what_a_provider_holds(level: levels.Level) -> None:
     usage = Usage("shop", tuple(with_held(IMAGES, [Held("cluster", "elsewhere@sha256:1", "k1")])))
-    gone = {image.id for image in levels.going(usage, level).images}
+    gone = {image.id for image in levels.select(usage, level).images}
     assert not gone & {"i1", "r1"}, "nor what it runs on"
     assert gone == {"soft": set(), "medium": {"i2"}, "hard": {"i2", "d1"}, "nuke": {"i2", "d1", "r2"}}[level]

@@ -113,7 +113,7 @@ CASES = [
     ("df-heredoc", heredoc("RUN <<EOF", "apt-get update\napt-get install -y cmake"), "Dockerfile:3 warning"),
     ("df-heredoc", heredoc("RUN bash <<EOF", "apt-get update\napt-get install -y cmake"), "Dockerfile:3 warning"),
     ("df-heredoc", heredoc("RUN <<EOF", "#!/usr/bin/env bash\nset -x\napt-get update\necho done"), "Dockerfile:3 warning"),
-    ("df-rust-version", GOOD.replace("rust-1.85", "rust-1.60"), "`shop` asks for Rust 1.80"),
+    ("df-rust-version", GOOD.replace("rust-1.85", "rust-1.60"), "`shop` requires Rust 1.80"),
     ("df-libc", GOOD.replace("debian:bookworm-slim", "debian:bullseye-slim"), "Dockerfile:12 warning: x may not start"),
     ("df-libc", GOOD.replace("debian:bookworm-slim", "alpine:3.20"), "Dockerfile:12 error"),
     ("df-libc", GOOD.replace("debian:bookworm-slim", "gcr.io/distroless/static-debian12"), "Dockerfile:12 error"),

@@ -58,7 +58,7 @@ def test_engine(found: Engine | Failed, said: dict[str, str]) -> None:
 
 def test_what_the_engine_does_not_tell_is_not_checked() -> None:
     items = list(engine_checks.engine(an_engine(skew=None, disk="elsewhere")))
-    assert [item.what for item in items if isinstance(item, Unchecked)] == ["room for images", "clock difference"]
+    assert [item.what for item in items if isinstance(item, Unchecked)] == ["space for images", "clock difference"]
 
 
 def test_clock_of_the_engine() -> None:
@@ -305,7 +305,7 @@ def test_no_value_is_ever_told(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text(KEY)
     (tmp_path / "blob.bin").write_bytes(b"\0" + KEY.encode())
     (tmp_path / "link").symlink_to("key.pem")
-    tree = tree_facts.gathered(scan(tmp_path, index_file=None), frozenset({"key.pem"}))
+    tree = tree_facts.collect(scan(tmp_path, index_file=None), frozenset({"key.pem"}))
     found = report(secret_files.findings(tree.secrets, frozenset(tree.context.assets)))
     assert [finding.where for finding in found.findings] == ["key.pem:1", ".env:1"]
     assert set(tree.context.assets) == {"key.pem"}
@@ -342,8 +342,8 @@ def test_exit_codes() -> None:
 
 
 def test_all_clear_is_short() -> None:
-    assert report([]).lines() == ["", "All is well: nothing to correct."]
-    assert report([RULE.found("a", level="hint")]).lines()[-1] == "All is well; 1 hint."
+    assert report([]).lines() == ["", "No problems found."]
+    assert report([RULE.found("a", level="hint")]).lines()[-1] == "No errors or warnings; 1 hint."
 
 
 def test_every_rule_has_an_id_of_its_own() -> None:

@@ -67,14 +67,14 @@ def test_a_lockfile_that_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ("dependencies", "locked", "said"),
     [
         ('serde = "1"', entry("shop"), "Cargo.toml:7 Cargo.lock does not have the dependency `serde` of `shop`"),
-        ('serde = "1.0.200"', SERDE + entry("shop", "serde"), "Cargo.toml:7 `shop` asks for serde 1.0.200, but Cargo.lock has 1.0.100"),
+        ('serde = "1.0.200"', SERDE + entry("shop", "serde"), "Cargo.toml:7 `shop` requires serde 1.0.200, but Cargo.lock has 1.0.100"),
         ("", SERDE + entry("shop", "serde"), "Cargo.toml Cargo.lock says that `shop` depends on serde, its manifest does not"),
         ("", entry("shop", version="0.2.0"), "Cargo.toml:3 Cargo.lock has shop 0.2.0, but the manifest says 0.1.0"),
         ("", entry("other"), "Cargo.toml Cargo.lock does not have the package `shop`"),
         (
             'serde = { git = "https://example.com/serde", rev = "abc" }',
             f'[[package]]\nname = "serde"\nversion = "1.0.0"\nsource = "git+https://example.com/serde?rev=def#123"\n\n{entry("shop", "serde")}',
-            "Cargo.toml:7 `shop` asks for serde at rev abc, which Cargo.lock does not have",
+            "Cargo.toml:7 `shop` requires serde at rev abc, which Cargo.lock does not have",
         ),
     ],
 )  # fmt: skip
@@ -328,7 +328,7 @@ def test_native_packages() -> None:
     (finding,) = native_packages.missing([sure], Config(base=Base(image="own/rust:7", runtime_image="ubuntu:22.04")))
     assert finding.fix is not None
     assert finding.fix.endswith(
-        "; these are names of Debian 13 (trixie): the suite of own/rust:7 is not known (base.suite tells it)"
+        "; these are names of Debian 13 (trixie): the suite of own/rust:7 is not known (set base.suite)"
     )
     absent = Need("webkit2gtk-sys", "0.18.0", (), (), "links to it", certain=True, elsewhere=("Debian 12 (bookworm)",))
     (finding,) = native_packages.missing([absent], Config())

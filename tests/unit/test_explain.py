@@ -39,7 +39,7 @@ HTTP = 'http = { version = "1.2", features = ["json"] }'
 OF_DEPS = {
     "a direct dependency, by cargo update": (
         locked(log=("0.4.22", ())),
-        ["log 0.4.20 → 0.4.22 — direct dependency of api, core, asked for as before"],
+        ["log 0.4.20 → 0.4.22 — direct dependency of api, core, with the same requirement as before"],
     ),
     "a direct dependency, asked for differently": (
         both(edit("api/Cargo.toml", '"1.2"', '"1.3"'), locked(http=("1.3.0", ("body",)))),
@@ -62,14 +62,14 @@ OF_DEPS = {
     "a new transitive one": (
         locked(http=("1.2.1", ("body", "idna")), idna=("1.0.0", ())),
         [
-            "http 1.2.0 → 1.2.1 — direct dependency of api, asked for as before",
+            "http 1.2.0 → 1.2.1 — direct dependency of api, with the same requirement as before",
             "idna 1.0.0 added — needed by http, which moved too",
         ],
     ),
     "a transitive one that is gone": (
         locked(http=("1.2.1", ()), body=None, bytes=None),
         [
-            "http 1.2.0 → 1.2.1 — direct dependency of api, asked for as before",
+            "http 1.2.0 → 1.2.1 — direct dependency of api, with the same requirement as before",
             "body 0.3.0 removed — was needed by http, which moved too",
             "bytes 1.5.0 removed — was needed by body, which is gone too",
         ],
@@ -98,12 +98,12 @@ OF_DEPS = {
         ],
     ),
     "a feature, switched on by one member": (
-        edit("api/Cargo.toml", '["json"]', '["json", "gzip"]'), ["api: dependency http: feature gzip switched on"]
+        edit("api/Cargo.toml", '["json"]', '["json", "gzip"]'), ["api: dependency http: feature gzip enabled"]
     ),
     "default features, switched off by two members alike": (
         both(*(edit(f"{name}/Cargo.toml", '"0.4"', '{ version = "0.4", default-features = false }')
                for name in ("api", "core"))),
-        ["api, core: dependency log: default features switched off"],
+        ["api, core: dependency log: default features disabled"],
     ),
     "a feature's list": (
         edit("api/Cargo.toml", '["http/tls"]', '["http/rustls"]'),
@@ -128,7 +128,7 @@ OF_DEPS = {
     ),
     "an environment variable": (edit("layerdoit.yaml", "RUSTFLAGS: -g", "RUSTFLAGS: -O"), ["env RUSTFLAGS: -g → -O"]),
     "an environment variable that is gone": (
-        edit("layerdoit.yaml", "env:\n  RUSTFLAGS: -g\n", ""), ["env RUSTFLAGS: gone (was -g)"]
+        edit("layerdoit.yaml", "env:\n  RUSTFLAGS: -g\n", ""), ["env RUSTFLAGS: removed (was -g)"]
     ),
     "flags in cargo's configuration": (
         lambda tree: tree.write(".cargo/config.toml", '[build]\nrustflags = ["-g"]\n'),
@@ -139,7 +139,7 @@ OF_DEPS = {
     ),
     "default features of the configuration": (
         edit("layerdoit.yaml", "project: tiny", "project: tiny\ndefault_features: false"),
-        ["default features are switched off"],
+        ["default features are disabled"],
     ),
     "the edition": (
         edit("core/Cargo.toml", 'edition = "2021"', 'edition = "2018"'), ["edition core: 2021 → 2018"]
@@ -230,7 +230,7 @@ def test_plan_and_explain_say_the_same(tree: Tiny) -> None:
     assert new is not None
     compact = reasons.sentences(reasons.difference(old, new))
     assert sorted(compact) == sorted(change.text for change in words.changes(old, new))
-    assert "api: dependency http: feature json no longer switched on" in compact
+    assert "api: dependency http: feature json no longer enabled" in compact
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_plan_and_explain_say_the_same(tree: Tiny) -> None:
         ("1.0.1 aa; 2.0.4 cc", "2.0.4 cc", "syn 1.0.1 removed (2.0.4 stays)"),
         ("1.0.1 aa", "1.0.1 git+https://h/x#ab", "syn 1.0.1: now from git+https://h/x#ab (was crates.io)"),
         ("1.0.1 aa -> b 1.0", "1.0.1 aa -> b 2.0", "syn 1.0.1: it uses b 2.0 (was b 1.0)"),
-        ("1.0.1 aa", "1.0.1 bb", "syn 1.0.1: other content or source"),
+        ("1.0.1 aa", "1.0.1 bb", "syn 1.0.1: different content or source"),
     ],
 )
 def test_packages_that_are_locked_in_several_versions(old: str, new: str, text: str) -> None:

@@ -51,7 +51,7 @@ def test_two_commits(tree: Tiny) -> None:
     lines = said(tree, "first", "second")
     assert lines[0].startswith("from  commit ")
     assert lines[0].endswith(", first)")
-    assert "log 0.4.20 → 0.4.22 — direct dependency of api, core, asked for as before" in lines
+    assert "log 0.4.20 → 0.4.22 — direct dependency of api, core, with the same requirement as before" in lines
     assert [line for line in lines if line.startswith("file ")] == [
         "file Cargo.lock changed",
         "file api/src/main.rs changed",
@@ -69,7 +69,7 @@ def test_a_commit_against_the_tree_with_its_edits(tree: Tiny) -> None:
         "file core/src/lib.rs changed",
         "file core/src/new.rs added",
     ]
-    assert any(line.startswith("note: what is in no key is not known: ") for line in lines)
+    assert any(line.startswith("note: what the keys do not cover is unknown: ") for line in lines)
 
 
 def test_a_tree_as_committed_has_the_commits_keys(tree: Tiny) -> None:

@@ -17,8 +17,8 @@ ALL = "3 external crates compiled again in the app build (anyhow@1.0.104, itoa@1
 ABSENT = "cargo found nothing compiled of this version with these settings"
 SAID = {
     "rustflags": ALL + "RUSTFLAGS: none in the deps layer, -C debuginfo=1 in the app build",
-    "profile": ALL + "the profile is another one (which key of it, a fingerprint does not say)",
-    "toolchain": ALL + "the compiler is another one",
+    "profile": ALL + "the profile differs (the fingerprint does not say in which key)",
+    "toolchain": ALL + "the compiler differs",
     "features": "1 external crate compiled again in the app build (log@0.4.35): "
     "features: none in the deps layer, alloc std in the app build",
     "dependency": "1 external crate compiled again in the app build (itoa@1.0.14): "
@@ -99,9 +99,9 @@ def test_what_only_follows_from_a_dependency_is_no_reason() -> None:
         ('RustflagsChanged { old: [], new: ["-C", "lto"] }', "RUSTFLAGS: none → -C lto"),
         ('FeaturesChanged { old: "[\\"std\\"]", new: "[]" }', "features: std → none"),
         ("TargetConfigurationChanged", "its target's settings in the manifest changed"),
-        ("FsStatusOutdated(StaleDepFingerprint { unit: UnitIndex(6) })", "a dependency of it was compiled again"),
+        ("FsStatusOutdated(StaleDepFingerprint { unit: UnitIndex(6) })", "one of its dependencies was compiled again"),
         ('FsStatusOutdated(StaleItem(MissingFile { path: "/a/b" }))', "/a/b is missing or cannot be read"),
-        ("NothingObvious", "cargo itself names no reason"),
+        ("NothingObvious", "cargo gives no reason"),
         ("SomethingNew { of: 1 }", "cargo says: SomethingNew { of: 1 }"),
     ],
 )

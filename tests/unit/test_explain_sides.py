@@ -58,12 +58,12 @@ def test_two_images_of_two_machines_tell_their_difference_by_labels_alone(tmp_pa
     assert told(one, as_image(tree.side())) == {
         "base": ["system package clang added; system package cmake removed"],
         "deps": [
-            "api: dependency http: feature json no longer switched on",
+            "api: dependency http: feature json no longer enabled",
             "body 0.3.0 removed",
             "bytes 1.5.0 removed",
             "http 1.2.0 → 1.2.1",
             "the base layer changed",
-            "not known: why packages moved is not known: images hold no dependency graph (name a commit instead)",
+            "note: why packages changed is unknown: images hold no dependency graph (name a commit instead)",
         ],
         "app": [
             "the deps layer changed",
@@ -84,9 +84,9 @@ def test_who_needed_what_is_gone_an_image_does_not_tell(tmp_path: Path) -> None:
     before = as_image(tree.side())
     tree.write("Cargo.lock", lock(http=("1.2.1", ()), body=None, bytes=None))
     said = told(before, tree.side())["deps"]
-    assert "http 1.2.0 → 1.2.1 — direct dependency of api, asked for as before" in said
+    assert "http 1.2.0 → 1.2.1 — direct dependency of api, with the same requirement as before" in said
     assert "body 0.3.0 removed" in said
-    assert said[-1].startswith("not known: who needed the removed packages is not known")
+    assert said[-1].startswith("note: what needed the removed packages is unknown")
 
 
 def test_layers_below_whose_images_are_gone_have_keys_without_inputs(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_layers_below_whose_images_are_gone_have_keys_without_inputs(tmp_path: P
     tree.write("Cargo.lock", lock(log=("0.4.22", ())))
     said = told(alone, tree.side())["deps"]
     assert len(said) == 1
-    assert said[0].startswith("not known: its key differs, but what went into deps-")
+    assert said[0].startswith("note: its key differs, but the inputs of deps-")
 
 
 def listing(files: Mapping[str, str] | None, inputs: Mapping[str, str]) -> sides.Listing:
@@ -200,7 +200,7 @@ def test_several_meanings_are_an_error_that_lists_them() -> None:
     with pytest.raises(ConfigError) as raised:
         naming.one("--from", "1234", [APP, DEPS, commit])
     assert raised.value.what.splitlines() == [
-        '--from "1234" means several things:',
+        '--from "1234" is ambiguous:',
         "  image p:app-1234abcd0000, built 2026-01-02T03:04:05Z",
         "  image p:deps-1234ffff0000, built 2026-01-02T03:04:05Z",
         "  commit 123400000 (2026-01-01, a subject)",
@@ -211,7 +211,7 @@ def test_an_unknown_word_is_answered_with_the_nearest_and_with_what_exists() -> 
     assert naming.unknown("--to", "lastest", IMAGES, ["v1.0"]).hint == "did you mean latest?"
     assert naming.unknown("--to", "v1.1", IMAGES, ["v1.0"]).hint == "did you mean v1.0?"
     assert "app-1234abcd0000, latest, deps-1234ffff0000" in str(naming.unknown("--to", "zzz", IMAGES, []))
-    assert "no image of this project is here" in str(naming.unknown("--to", "zzz", [], []))
+    assert "there are no images of this project here" in str(naming.unknown("--to", "zzz", [], []))
 
 
 # --- reasons that are in no key --------------------------------------------------------------------------------------
@@ -232,9 +232,9 @@ def reasons(
 def test_an_image_that_was_removed() -> None:
     known = {"deps": frozenset({KEYED.key})}
     tag = f"deps-{KEYED.key[:12]}"
-    assert reasons(known=known)[0] == f"the image {tag} was here and was removed; who removed it is not recorded"
+    assert reasons(known=known)[0] == f"the image {tag} existed here and was removed; what removed it is not recorded"
     cleared = reasons(known=known, cleared=frozenset({"deps"}))
-    assert cleared[0] == f"the image {tag} was here and was removed; doit cache_clear removed it"
+    assert cleared[0] == f"the image {tag} existed here and was removed; doit cache_clear removed it"
     assert "cache_clear cleared this layer" in cleared[1]
     assert reasons(action="reuse", known=known) == []
 
@@ -242,15 +242,17 @@ def test_an_image_that_was_removed() -> None:
 def test_how_dependencies_are_cooked() -> None:
     part = replace(COOKED, packages=frozenset({"package log 1 aa"}))
     assert reasons(parent=part) == ["cooked on p:deps-k, which has 1 of the 2 packages: only the others compile"]
-    none = "cooked in full: no earlier deps image here has the same base, profile, target and flags"
+    none = "cooked from scratch: no earlier deps image here has the same base, profile, target and flags"
     assert reasons() == [none]
     assert reasons(cooked=(replace(COOKED, compat="other"),)) == [none]
     assert reasons(cooked=(replace(COOKED, depth=4),)) == [
-        "cooked in full: the chain is squashed, as p:deps-k stands on 4 others (deps.max_chain: 4)"
+        "cooked from scratch: the chain is full, as p:deps-k builds on 4 others (deps.max_chain: 4)"
     ]
     little = replace(COOKED, packages=frozenset())
-    assert reasons(cooked=(little,)) == ["cooked in full: the nearest earlier deps image has only 0 of the 2 packages"]
-    assert reasons(delta=False) == ["cooked in full: deps.delta is off"]
+    assert reasons(cooked=(little,)) == [
+        "cooked from scratch: the nearest earlier deps image has only 0 of the 2 packages"
+    ]
+    assert reasons(delta=False) == ["cooked from scratch: deps.delta is off"]
 
 
 def test_a_check_may_be_cooked_on_a_builds_image_and_says_why_it_is_not() -> None:
@@ -261,18 +263,18 @@ def test_a_check_may_be_cooked_on_a_builds_image_and_says_why_it_is_not() -> Non
         assert deps.parent(check.spec.inputs, [image], 4) is None
         return outside.chain(check, outside.Facts(cooked=(image,), max_chain=4))
 
-    assert said(full).startswith("cooked in full: the chain is squashed, as p:deps-k stands on 4 others")
-    assert said(little) == "cooked in full: the nearest earlier deps image has only 0 of the 2 packages"
+    assert said(full).startswith("cooked from scratch: the chain is full, as p:deps-k builds on 4 others")
+    assert said(little) == "cooked from scratch: the nearest earlier deps image has only 0 of the 2 packages"
     other = replace(COOKED, compat="other")
-    assert said(other).startswith("cooked in full: no earlier deps image here has the same base")
+    assert said(other).startswith("cooked from scratch: no earlier deps image here has the same base")
 
 
 def test_the_log_of_a_build_says_what_was_built() -> None:
     build = Build("deps", Path("Dockerfile"), Path("/x"), ["p:deps-k"], {f"{PREFIX}key": "a" * 64}, builder="farm")
-    for afresh in ((), ("deps",)):
-        flags = replace(build, afresh=afresh).flags("rawjson")
+    for from_scratch in ((), ("deps",)):
+        flags = replace(build, no_cache_stages=from_scratch).flags("rawjson")
         log = build_log.header(["docker", "buildx", "build", *flags, "/x"]) + "\n# more\n"
-        assert build_log.command(log) == build_log.Command("a" * 64, "farm", bool(afresh))
+        assert build_log.command(log) == build_log.Command("a" * 64, "farm", bool(from_scratch))
 
 
 @pytest.mark.parametrize("command", ["docker buildx", "/usr/libexec/docker/cli-plugins/docker-buildx"])
@@ -304,9 +306,12 @@ MOUNT = "layerdoit/p/11111111/dev/host/aaaaaaaaaaaa"
         ),
         (
             {"made_with": MOUNT.replace("aaaa", "bbbb"), "mount": MOUNT, "mounts": frozenset({MOUNT})},
-            ["the deps image is of another full cook (aaaaaaaaaaaa, the last app image's was bbbbbbbbbbbb)"],
+            ["the deps image is of another chain (aaaaaaaaaaaa, the last app image's was bbbbbbbbbbbb)"],
         ),
-        ({"made_with": MOUNT, "new_chain": True}, ["the dependencies are cooked in full, and each full cook has"]),
+        (
+            {"made_with": MOUNT, "new_chain": True},
+            ["the dependencies are cooked from scratch, and each chain of deps images has"],
+        ),
         ({"made_with": MOUNT, "mount": "", "mounts": frozenset()}, []),
     ],
 )

@@ -98,7 +98,7 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
 def handed(home: Path, *sources: str) -> str:
     """The configuration that a cook gets."""
     environment = {"HOME": str(home), "CARGO_HOME": str(home / "none")}
-    return host_secrets.gathered(environment, None, sources).values.get("git", "")
+    return host_secrets.collect(environment, None, sources).values.get("git", "")
 
 
 def test_git_is_not_asked_without_a_repository_over_http(tmp_path: Path, git: Git) -> None:
@@ -307,7 +307,7 @@ def test_the_keys_of_servers_over_ssh_are_known_to_cargo(tmp_path: Path, git: Gi
     config = tmp_path / "none" / "config.toml"
     config.write_text('[net.ssh]\nknown-hosts = ["mine.example.com ssh-rsa RUVF"]\n')
     source = "git+ssh://git@git.example.com:2222/a.git#1"
-    found = host_secrets.gathered({"HOME": str(tmp_path), "CARGO_HOME": str(tmp_path / "none")}, None, [HUB, source])
+    found = host_secrets.collect({"HOME": str(tmp_path), "CARGO_HOME": str(tmp_path / "none")}, None, [HUB, source])
     assert tomllib.loads(found.values["cargo-config"])["net"]["ssh"]["known-hosts"] == [
         "[git.example.com]:2222 ssh-ed25519 QkJC",
         "hub.example.com ssh-rsa QUFB",
@@ -317,7 +317,7 @@ def test_the_keys_of_servers_over_ssh_are_known_to_cargo(tmp_path: Path, git: Gi
     # What is not reached over ssh needs none.
     git.rewrites()
     config.unlink()
-    assert "cargo-config" not in host_secrets.gathered({"HOME": str(tmp_path)}, None, [HUB]).values
+    assert "cargo-config" not in host_secrets.collect({"HOME": str(tmp_path)}, None, [HUB]).values
 
 
 @pytest.mark.parametrize("real", ["/srv/mirror/", "file:///srv/mirror/", "C:/mirror/", "codecommit::eu://", "../"])

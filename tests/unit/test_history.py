@@ -289,7 +289,7 @@ def test_a_file_that_cannot_be_written_costs_one_line(tmp_path: Path, capsys: py
     saved(tmp_path, app(1.0))
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "this run is not in the history" in said
+    assert "this run was not recorded" in said
 
 
 def test_a_file_that_others_hold_costs_one_line(

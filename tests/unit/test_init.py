@@ -134,7 +134,7 @@ def test_packages_have_the_names_of_the_image_that_is_configured(tmp_path: Path)
     newest = look(tmp_path)
     assert proposed(newest)["base.runtime_packages"] == ["libssl3t64"]
     (remark,) = (text for text in proposal.propose(newest).remarks if "Alpine" in text)
-    assert remark.endswith("not known here: odd-thing (Dockerfile:2)")
+    assert remark.endswith("do not know: odd-thing (Dockerfile:2)")
     (tmp_path / "layerdoit.yaml").write_text(yaml)
     assert proposed(look(tmp_path))["base.runtime_packages"] == ["libssl3"]
 
@@ -277,7 +277,7 @@ def test_submodules_that_are_not_there(tmp_path: Path) -> None:
     assert any("git submodule update --init vendor/x" in text for text in proposal.propose(found).remarks)
     missing = MANIFEST.replace("[dependencies]\n", '[dependencies]\nx-sys = { path = "vendor/x/sys" }\n')
     (tmp_path / "Cargo.toml").write_text(missing)
-    with pytest.raises(WorkspaceError, match="of a submodule that is not checked out") as caught:
+    with pytest.raises(WorkspaceError, match="a submodule that is not checked out") as caught:
         look(tmp_path)
     assert caught.value.hint == "git submodule update --init vendor/x"
     (tmp_path / "Cargo.lock").unlink()

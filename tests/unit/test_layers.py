@@ -126,7 +126,7 @@ def test_a_parent_with_little_in_common_is_left_alone() -> None:
         ({"package anyhow": "1.0.95 aa"}, {"package anyhow": "1.0.97 bb"}, ["anyhow 1.0.95 → 1.0.97"]),
         ({}, {"package anyhow": "1.0.95 aa"}, ["anyhow 1.0.95 added"]),
         ({"package anyhow": "1.0.95 aa"}, {}, ["anyhow 1.0.95 removed"]),
-        ({"package a": "1 aa"}, {"package a": "1 bb"}, ["a 1: other content or source"]),
+        ({"package a": "1 aa"}, {"package a": "1 bb"}, ["a 1: different content or source"]),
         ({"base": "x"}, {"base": "y"}, ["the base layer changed"]),
         ({"Dockerfile.app": "x"}, {"Dockerfile.app": "y"}, ["Dockerfile.app changed"]),
         ({"file a.rs": "1"}, {"file a.rs": "2"}, ["1 file changed: a.rs"]),
@@ -135,7 +135,7 @@ def test_a_parent_with_little_in_common_is_left_alone() -> None:
         ({"asset x.css": "1"}, {"asset x.css": "2"}, ["1 asset changed: x.css"]),
         ({"toolchain": "1.95.0"}, {"toolchain": "1.96.0"}, ["toolchain: 1.95.0 → 1.96.0"]),
         ({}, {"env RUSTFLAGS": "-g"}, ["env RUSTFLAGS: now -g"]),
-        ({"env RUSTFLAGS": "-g"}, {}, ["env RUSTFLAGS: gone (was -g)"]),
+        ({"env RUSTFLAGS": "-g"}, {}, ["env RUSTFLAGS: removed (was -g)"]),
         ({"a": "1"}, {"a": "1"}, []),
     ],
 )
@@ -224,7 +224,7 @@ def test_an_index_that_lacks_packages_is_refreshed_from_the_image_itself() -> No
     step = made.step("deps")
     assert (step.action, step.parent) == ("build", image)
     assert step.reasons == (Reason("lacking", ("new 1.0",)),)
-    assert step.why == "its index lacks, of Cargo.lock: new 1.0"
+    assert step.why == "its registry index lacks packages of Cargo.lock: new 1.0"
 
 
 def test_the_json_form() -> None:
@@ -238,7 +238,7 @@ def test_the_json_form() -> None:
 
 
 def test_layers_from_scratch_say_who_asked() -> None:
-    made = decision.plan(SPECS, Present(ALL), 8).afresh({"app": "cycle_clean"})
+    made = decision.plan(SPECS, Present(ALL), 8).from_scratch({"app": "cycle_clean"})
     step = made.step("app")
     assert (step.action, step.reasons) == ("build", (Reason("from_scratch", ("cycle_clean",)),))
     assert step.why == "cycle_clean builds it from scratch"

@@ -125,7 +125,7 @@ def test_windows_line_ends_and_odd_layout() -> None:
 
 
 def test_not_a_lockfile() -> None:
-    with pytest.raises(WorkspaceError, match="not a lockfile") as caught:
+    with pytest.raises(WorkspaceError, match="not a valid lockfile") as caught:
         lockfile.parse("version = 4\npackage = [1]\n", "there/Cargo.lock")
     assert caught.value.where == "there/Cargo.lock"
 

@@ -209,7 +209,7 @@ def test_a_dependency_inherits_from_its_own_workspace(tmp_path: Path) -> None:
         ({"Cargo.toml": package("a"), "Cargo.lock": "version = 4\n<<<<<<< HEAD\n"}, "Cargo.lock:2", "not valid TOML"),
         ({"Cargo.toml": '[workspace]\nmembers = ["gone"]\n'}, "Cargo.toml", "there is no Cargo.toml"),
         ({"Cargo.toml": package("a", '[dependencies]\nb = { path = "b" }')}, "Cargo.toml", "in b"),
-        ({"Cargo.toml": package("a", "[dependencies]\nb.workspace = true")}, "Cargo.toml", "to be inherited"),
+        ({"Cargo.toml": package("a", "[dependencies]\nb.workspace = true")}, "Cargo.toml", "says `workspace = true`"),
         ({"Cargo.toml": "[workspace]\n"}, "Cargo.toml", "neither"),
         ({"Cargo.toml": package("../../a")}, "Cargo.toml", "package.name"),
         ({"Cargo.toml": package("a", "[dependencies]\nb = 1")}, "Cargo.toml", "wrong type"),

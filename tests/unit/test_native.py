@@ -371,20 +371,20 @@ def test_builder_and_runtime_of_different_suites(tmp_path: Path) -> None:
             {"image": "own/rust:7", "runtime_image": "ubuntu:22.04"},
             "trixie",
             "jammy",
-            "these are names of Debian 13 (trixie): the suite of own/rust:7 is not known (base.suite tells it)",
+            "these are names of Debian 13 (trixie): the suite of own/rust:7 is not known (set base.suite)",
         ),
         (
             {"image": "own/a", "runtime_image": "own/b"},
             "trixie",
             "trixie",
-            "these are names of Debian 13 (trixie): the suite of own/a and own/b is not known (base.suite tells it)",
+            "these are names of Debian 13 (trixie): the suite of own/a and own/b is not known (set base.suite)",
         ),
         ({"image": "own/rust:7", "runtime_image": "own/run:7", "suite": "noble"}, "noble", "noble", ""),
         (
             {"suite": "bullseye"},
             "bookworm",
             "bookworm",
-            "these are names of Debian 12 (bookworm), the nearest here to Debian 11 (bullseye)",
+            "these are names of Debian 12 (bookworm), the nearest known to Debian 11 (bullseye)",
         ),
     ],
 )
@@ -400,7 +400,7 @@ def test_what_a_suite_lacks_is_said(tmp_path: Path) -> None:
     table = '[dependencies]\nwebkit2gtk-sys = "0.18"\n'
     need = needs(tmp_path, table, app, webkit)["webkit2gtk-sys"]
     assert (need.build, need.run) == ((), ())
-    assert need.why == "links to webkit2gtk-4_0, which only Debian 12 (bookworm) and Ubuntu 22.04 (jammy) have"
+    assert need.why == "links to webkit2gtk-4_0, available only in Debian 12 (bookworm) and Ubuntu 22.04 (jammy)"
     need = needs(tmp_path, table, app, webkit, suite="jammy")["webkit2gtk-sys"]
     assert (need.build, need.elsewhere) == (("libwebkit2gtk-4.0-dev",), ())
 

@@ -158,7 +158,7 @@ def test_advice_says_what_it_assumes() -> None:
     assert advice is not None
     assert advice.setting == (
         "add to layerdoit.yaml: base: {packages: [libssl-dev], runtime_packages: [libssl3t64]}; these are names of"
-        " Debian 13 (trixie): the suite of own/rust:7 is not known (base.suite tells it)"
+        " Debian 13 (trixie): the suite of own/rust:7 is not known (set base.suite)"
     )
 
 
@@ -168,8 +168,8 @@ def test_advice_where_the_suite_lacks_it() -> None:
     advice = failures.advice(said, Config())
     assert advice is not None
     assert advice.setting == (
-        "only Debian 12 (bookworm) and Ubuntu 22.04 (jammy) have it: choose one with base.suite, or base.image and"
-        " base.runtime_image"
+        "it is available only in Debian 12 (bookworm) and Ubuntu 22.04 (jammy): "
+        "choose one with base.suite, or base.image and base.runtime_image"
     )
     advice = failures.advice(said, Config(base=Base(suite="bookworm")))
     assert advice is not None
@@ -212,37 +212,37 @@ Caused by:
         (
             "https://git.example.com",
             "failed to receive HTTP 200 response: got 401; class=Net (12)",
-            "https://git.example.com/private.git takes no login that git or ~/.netrc of this machine has",
+            "https://git.example.com/private.git accepts no login that this machine has in git or ~/.netrc",
             "git credential approve",
         ),
         (
             "https://git.example.com",
             "failed to authenticate when downloading repository: https://me:***@git.example.com/private.git",
-            "https://git.example.com/private.git takes no login that git or ~/.netrc of this machine has",
+            "https://git.example.com/private.git accepts no login that this machine has in git or ~/.netrc",
             "gh auth setup-git",
         ),
         (
             "ssh://git@git.example.com",
             "failed to authenticate when downloading repository",
-            "ssh://git@git.example.com/private.git takes no key of the ssh agent",
+            "ssh://git@git.example.com/private.git accepts none of the ssh agent's keys",
             "ssh-add",
         ),
         (
             "https://git.example.com",
             "failed to authenticate when downloading repository\n  \n  * attempted ssh-agent authentication, but none",
-            "https://git.example.com/private.git takes no key of the ssh agent",
+            "https://git.example.com/private.git accepts none of the ssh agent's keys",
             "ssh-add",
         ),
         (
             "ssh://git@git.example.com",
             "error: unknown SSH host key",
-            "ssh://git@git.example.com/private.git: this machine does not know the key of its server",
+            "ssh://git@git.example.com/private.git: the key of its server is not in known_hosts",
             "known_hosts",
         ),
         (
             "https://github.com",
             "cannot fetch a specific object from the remote repository; class=Invalid (3)",
-            "https://github.com/private.git comes from a server that gives no commit by its id",
+            "https://github.com/private.git comes from a server that does not serve commits by their id",
             "uploadpack.allowReachableSHA1InWant",
         ),
         (
@@ -271,7 +271,7 @@ def test_git_s_own_words_come_before_cargo_s(said: str) -> None:
     cause = "process didn't exit successfully: `git fetch --no-tags --force` (exit status: 128)"
     found = failures.advice(f"{said}\n{GIT.format('https://git.example.com', cause)}", Config())
     assert found is not None
-    assert "takes no login" in found.sentence
+    assert "accepts no login" in found.sentence
     over_ssh = failures.advice(f"{said}\n{GIT.format('ssh://git@git.example.com', cause)}", Config())
     assert over_ssh is not None
     assert "cannot be fetched" in over_ssh.sentence
@@ -280,7 +280,7 @@ def test_git_s_own_words_come_before_cargo_s(said: str) -> None:
 def test_a_dockerfile_of_one_s_own_has_to_take_the_login() -> None:
     words = GIT.format("https://git.example.com", "got 401; class=Net (12)")
     own, ours = Config(dockerfiles=Dockerfiles(deps="docker/deps")), Config()
-    mount = "docker/deps has to mount it: RUN --mount=type=secret,id=git,"
+    mount = "docker/deps has to mount the secret: RUN --mount=type=secret,id=git,"
     found = [failures.advice(words, config) for config in (own, ours)]
     assert [mount in advice.setting for advice in found if advice] == [True, False]
 
@@ -328,7 +328,7 @@ def test_a_warning_that_the_project_makes_an_error(note: str, who: str) -> None:
     found = failures.advice(said, Config())
     assert found is not None
     head, *shown = found.sentence.split("\n")
-    assert head == f"{who} makes a warning an error"
+    assert head == f"{who} turns a warning into an error"
     assert shown[:2] == ["error: unnecessary parentheses around closure body", "  --> src/api/util.rs:30:38"]
     assert shown[-1] == "help: remove these parentheses"
     assert "env: {RUSTFLAGS: --cap-lints=warn}" in found.setting

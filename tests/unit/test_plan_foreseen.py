@@ -135,7 +135,7 @@ def plan(**actions: Action) -> Plan:
 
 def gone(usage: Usage, what: Plan, policy: Retention) -> tuple[str, ...]:
     then = forecast.after(usage, what, VARIANT, ["p:latest"])
-    return forecast.of(usage, retention.going(then, policy, then.at)).images
+    return forecast.of(usage, retention.select(then, policy, then.at)).images
 
 
 APPS = (image("app", 3, tags=("p:latest", "p:app-3")), image("app", 2), image("app", 1))
@@ -144,7 +144,7 @@ TWO = Retention(app=Keep(keep_last=2))
 
 
 def test_the_new_image_takes_a_place() -> None:
-    assert forecast.of(NOW, retention.going(NOW, TWO, NOW.at)).images == ("p:app-1",), "as it is now"
+    assert forecast.of(NOW, retention.select(NOW, TWO, NOW.at)).images == ("p:app-1",), "as it is now"
     assert gone(NOW, plan(app="build"), TWO) == ("p:app-2", "p:app-1")
     assert gone(NOW, plan(deps="build", app="pull"), TWO) == ("p:app-2", "p:app-1")
 
@@ -167,7 +167,7 @@ def test_an_image_made_again_counts_once() -> None:
 
 
 def test_in_words() -> None:
-    found = forecast.of(NOW, retention.going(NOW, TWO, NOW.at))
+    found = forecast.of(NOW, retention.select(NOW, TWO, NOW.at))
     assert found.line() == "would remove 1 image, up to 100 B (retention): p:app-1"
     assert found.as_json() == {"images": ["p:app-1"], "mounts": 0, "bytes": 100}
     assert forecast.Removal((), 0, 0).line() == "would remove 0 images (retention)"

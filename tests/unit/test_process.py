@@ -404,5 +404,5 @@ def test_an_exit_ends_the_children_of_other_threads(leaf: str, signum: int) -> N
         outer.send_signal(signum)
     _, said = outer.communicate(timeout=30)
     assert outer.returncode == (128 + signum if signum else 0)
-    assert said == "interrupted by signal 2; nothing half-made was kept\n"
+    assert said == "interrupted by signal 2; no partial result was kept\n"
     assert gone(pid)

@@ -56,8 +56,11 @@ def test_each_changed_input_is_named_once(old: dict[str, str], new: dict[str, st
         (Reason("in_registry"), "the registry has it"),
         (Reason("inputs_changed"), "its inputs changed"),
         (Reason("from_scratch", ("cycle_clean",)), "cycle_clean builds it from scratch"),
-        (Reason("lacking", ("a 1", "b 1", "c 1")), "its index lacks, of Cargo.lock: a 1, b 1, c 1"),
-        (Reason("lacking", ("a 1", "b 1", "c 1", "d 1")), "its index lacks, of Cargo.lock: a 1, b 1, c 1 and 1 more"),
+        (Reason("lacking", ("a 1", "b 1", "c 1")), "its registry index lacks packages of Cargo.lock: a 1, b 1, c 1"),
+        (
+            Reason("lacking", ("a 1", "b 1", "c 1", "d 1")),
+            "its registry index lacks packages of Cargo.lock: a 1, b 1, c 1 and 1 more",
+        ),
         (Reason("changed", ("file a.rs",), "file"), "1 file changed: a.rs"),
         (Reason("changed", ("file a.rs",), "file", left_out=7), "8 files changed: a.rs and 7 more"),
         (Reason("changed", ("env CC",), "environment", None, "clang"), "env CC: now clang"),

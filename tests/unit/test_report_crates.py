@@ -206,7 +206,7 @@ def test_every_view_says_what_was_saved_and_what_not_counted() -> None:
         ("together", "5", "", "", "82 s"),
     ]
     assert "measured 1985-11-05" in section.note
-    assert section.note.endswith("left out, for want of a measured counterpart: library 1")
+    assert section.note.endswith("not counted, because no counterpart was measured: library 1")
     told = json.loads(json.dumps(figures.as_json(report)))["saved"]
     assert told["seconds"] == 81.5
     assert told["left_out"] == {"library": 1}
@@ -231,4 +231,4 @@ def test_a_plain_build_of_other_changes_only_is_said_so() -> None:
     report = figures.make("shop", VARIANT, [edit(1.0)], Recorded(5e8, {("cold", "plain"): (60.0, 1)}))
     (section,) = [one for one in sections(report) if one.name == "saved"]
     assert section.rows == ()
-    assert section.note.endswith("left out, for want of a measured counterpart: leaf 1")
+    assert section.note.endswith("not counted, because no counterpart was measured: leaf 1")

@@ -75,10 +75,10 @@ def test_an_unknown_name_is_answered_with_all(tmp_path: Path) -> None:
     [
         (
             'deps_hit_rate: "<5s"',
-            'targets.deps_hit_rate: expected a comparison with a share, such as >80%, got "<5s"',
+            'targets.deps_hit_rate: expected a comparison with a percentage, such as >80%, got "<5s"',
         ),
-        ("deps_hit_rate: 80", "targets.deps_hit_rate: expected a comparison with a share, such as >80%, got"),
-        ("leaf_edit: 5", "targets.leaf_edit: expected a comparison with a span of time, such as <500ms, <5s or"),
+        ("deps_hit_rate: 80", "targets.deps_hit_rate: expected a comparison with a percentage, such as >80%, got"),
+        ("leaf_edit: 5", "targets.leaf_edit: expected a comparison with a duration, such as <500ms, <5s or"),
         ("app_size: [1]", "targets.app_size: expected a comparison, such as >80%, <5s or <200MB, got a list"),
         ("no_op:", "targets.no_op: expected a comparison, such as >80%, <5s or <200MB, got nothing"),
     ],

@@ -35,5 +35,5 @@ def test_a_guessed_entry_point_is_said(
     )
     outcome = Outcome(Step(Spec(layer, {}, "shop"), action, ()))
     found = reporting.guessed(cast("Any", inputs), outcome)
-    text = "the image runs `admin`, the first of admin, server: image.entrypoint in layerdoit.yaml says which"
+    text = "the image runs `admin`, the first of admin, server; choose with image.entrypoint in layerdoit.yaml"
     assert found == ([text] if said else [])

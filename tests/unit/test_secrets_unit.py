@@ -22,7 +22,7 @@ def no_secrets_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def gathered(home: Path, project: Mapping[str, Any] | None = None, /, **environment: str) -> host_secrets.Secrets:
-    return host_secrets.gathered({"CARGO_HOME": str(home), **environment}, project)
+    return host_secrets.collect({"CARGO_HOME": str(home), **environment}, project)
 
 
 def config(found: host_secrets.Secrets) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def test_a_proxy_with_a_login_is_a_secret_and_another_one_an_argument(tmp_path: 
 @pytest.mark.parametrize("name", ["CARGO_HTTP_CAINFO", "SSL_CERT_FILE", "CURL_CA_BUNDLE"])
 def test_the_certificates_that_the_environment_names(tmp_path: Path, name: str) -> None:
     bundle = tmp_path / "bundle.pem"
-    with pytest.raises(ConfigError, match=f"{name} names .*, which is no file"):
+    with pytest.raises(ConfigError, match=f"{name} names .*, which is not a file"):
         gathered(tmp_path, None, **{name: str(bundle)})
     bundle.write_text("certificates")
     assert gathered(tmp_path, None, **{name: str(bundle)}).files == {"ca": bundle}

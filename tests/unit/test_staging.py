@@ -298,5 +298,5 @@ def test_a_context_that_cannot_be_written_is_one_message(place: Path) -> None:
     (root / "a").write_bytes(b"one")
     dest.parent.parent.mkdir(exist_ok=True)
     dest.parent.write_bytes(b"in the way")
-    with pytest.raises(WorkspaceError, match="cannot be written"):
+    with pytest.raises(WorkspaceError, match="cannot write the build context"):
         stage(look(root), dest, tree=tree)

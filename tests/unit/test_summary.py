@@ -96,9 +96,9 @@ def outcome(layer: str = "app", **counts: int) -> Outcome:
         (outcome(compiled=20, external=14), usual(2), "14 external crates compiled again (env RUSTFLAGS: now -g)"),
         (outcome(compiled=2, external=1), usual(2), "1 external crate compiled again (env RUSTFLAGS: now -g)"),
         (outcome(compiled=14), usual(1), "14 crates compiled, median 1 (env RUSTFLAGS: now -g)"),
-        (outcome(compiled=2), usual(2), "no more crates compiled than usual (2): why is not known"),
-        (outcome("base"), None, "why is not known"),
-        (outcome("deps", compiled=90, external=90), usual(90), "no more crates compiled than usual (90): why is not"),
+        (outcome(compiled=2), usual(2), "no more crates compiled than usual (2): the reason is unknown"),
+        (outcome("base"), None, "the reason is unknown"),
+        (outcome("deps", compiled=90, external=90), usual(90), "no more crates compiled than usual (90): the reason"),
     ],
 )
 def test_no_cause_is_invented(made: Outcome, compiled: Figures | None, says: str) -> None:
@@ -121,7 +121,7 @@ def test_a_build_that_took_far_longer_is_remarked(tmp_path: Path) -> None:
     save(tmp_path, RunRecord("ff", 1.0, "", "dev/host", "", "", 9.1), [built("app", 9.1, compiled=14)])
     assert summary.notes(one, made) == [note]
     assert summary.notes(one, outcome("deps", compiled=9)) == []
-    assert summary.notes(one, replace(made, cold=True)) == [], "no build from nothing is known"
+    assert summary.notes(one, replace(made, cold=True)) == [], "no build from scratch is known"
     assert summary.notes(one, replace(made, step=replace(made.step, action="reuse"))) == []
 
 

@@ -219,7 +219,7 @@ def test_real_signals_roll_back_and_handlers_are_restored(signum: int, step: str
 
 def test_first_free_port() -> None:
     assert first_free(8080, lambda port: port >= 8083) == 8083
-    with pytest.raises(DeployError, match="no free port"):
+    with pytest.raises(DeployError, match="no port from 65530 on is free"):
         first_free(65530, lambda _: False)
 
 

@@ -120,7 +120,7 @@ def test_a_damaged_cache_is_no_cache(host: Host) -> None:
 
 def test_a_rustc_that_is_not_the_one_asked_for_is_refused(host: Host) -> None:
     for wanted in ("nightly", "beta"):
-        with pytest.raises(WorkspaceError, match=r"is asked for, but the host's rustc is 1\.95\.0"):
+        with pytest.raises(WorkspaceError, match=r"is needed, but the host's rustc is 1\.95\.0"):
             host.detect(wanted)
 
 

@@ -29,7 +29,7 @@ class DockerProvider:
         if self.settings.config.network == "host":
             raise ConfigError(
                 "with deploy.network: host, no new container can start beside the old one",
-                hint="leave deploy.network out and publish the port with deploy.port",
+                hint="remove deploy.network and publish the port with deploy.port",
             )
 
     def deploy(
@@ -38,7 +38,7 @@ class DockerProvider:
         """See `Provider`."""
         done = swap.run(self.replacement(), release, anew=anew, on_phase=on_phase)
         if done.error is None and done.phases and self.settings.config.port is None:
-            remark = "no port is published: deploy.port in layerdoit.yaml names the one that a service listens on"
+            remark = "no port is published; if the service listens on one, set deploy.port in layerdoit.yaml"
             return replace(done, remarks=(remark,))
         return done
 

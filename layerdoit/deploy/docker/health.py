@@ -49,7 +49,9 @@ class Health:
         while True:
             now = self._containers.inspect(identity)
             if now is None:
-                raise Unhealthy(f"somebody else removed the new container of {self._name} while it started", ended=True)
+                raise Unhealthy(
+                    f"another process removed the new container of {self._name} while it started", ended=True
+                )
             if now.state in ("exited", "dead"):
                 raise self._unhealthy(now, f"ended with exit code {now.exit_code} before it was healthy", ended=True)
             elapsed = time.monotonic() - started
@@ -100,7 +102,7 @@ class Health:
 
     def _unhealthy(self, container: Container, what: str, *, ended: bool) -> Unhealthy:
         lines = self._containers.log_tail(container, LOG_LINES)
-        hint = "correct what its log shows, then doit cycle_fast"
+        hint = "fix the problem that its log shows, then run doit cycle_fast"
         if not ended:
             hint = "make the service answer, or set deploy.health (path, command, timeout)"
         return Unhealthy(f"the new container of {self._name} {what}\n{_quoted(lines)}", ended=ended, hint=hint)

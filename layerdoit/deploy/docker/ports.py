@@ -83,4 +83,4 @@ def first_free(first: int, is_free: Callable[[int], bool]) -> int:
     for port in range(first, min(first + PORTS_TRIED, 65536)):
         if is_free(port):
             return port
-    raise DeployError(f"no free port was found from {first} on", hint="set deploy.publish (PUBLISH=...) to a free port")
+    raise DeployError(f"no port from {first} on is free", hint="set deploy.publish (PUBLISH=...) to a free port")

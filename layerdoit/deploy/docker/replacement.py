@@ -219,7 +219,7 @@ class Replacement:
     def _inspect(self, identity: str) -> Container:
         container = self._containers.inspect(identity)
         if container is None:
-            raise DeployError(f"somebody else removed the new container of {self._name()}")
+            raise DeployError(f"another process removed the new container of {self._name()}")
         return container
 
     def _service(self, container: Container) -> Service:

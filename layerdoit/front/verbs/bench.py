@@ -97,12 +97,12 @@ def _empty(folder: Path) -> Path:
 
 
 VERB: Final = Verb(
-    "times of this project's image beside other ways to build it; works on a copy",
+    "compare build times with other ways to build this project's image; works on a copy",
     run,
     (
-        text("against", "WAYS", "ways to build: plain, mount, chef, native (cargo on this machine)", "plain,mount"),
-        text("scenarios", "CHANGES", "changes to measure, such as leaf,nothing; without it all"),
-        text("runs", "N", "how often everything is measured", "3"),
+        text("against", "WAYS", "compare with these: plain, mount, chef, native (cargo here)", "plain,mount"),
+        text("scenarios", "CHANGES", "changes to measure, such as leaf,nothing; default: all"),
+        text("runs", "N", "how many times to measure everything", "3"),
         JSON,
         text("html", "FILE", "write one page with charts to this file"),
         text("summary", "FILE", "append Markdown to this file, such as the job summary of a CI service"),

@@ -24,7 +24,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
 
 
 VERB: Final = Verb(
-    "what is wrong with engine, project and Dockerfiles, and the fix",
+    "find problems of engine, project and Dockerfiles, and show how to fix them",
     run,
     (
         JSON,

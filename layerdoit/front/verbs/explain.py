@@ -28,11 +28,11 @@ def run(params: Any, words: Sequence[str]) -> int:
 
 
 VERB: Final = Verb(
-    "why a layer changed: two keys, images or commits compared, in words",
+    "explain why a layer changed: compare two keys, images or commits",
     run,
     (
         text("from", "SIDE", "a key or its beginning, a tag, a git revision, tree or last", "last"),
-        text("to", "SIDE", "the same; tree is the tree as it stands", "tree"),
+        text("to", "SIDE", "the same; `tree` is the current tree", "tree"),
         JSON,
     ),
     words="[LAYER]",

@@ -42,7 +42,7 @@ def last_of(params: Any) -> int | None:
         return None
     if not (written.isascii() and written.isdigit() and 0 < int(written) < 1_000_000):
         raise ConfigError(
-            f'--last expects a number of runs from 1 on, got "{written}"', hint="such as --last 20, the newest ones"
+            f'--last expects a number of runs, at least 1, got "{written}"', hint="such as --last 20 for the newest 20"
         )
     return int(written)
 
@@ -72,7 +72,7 @@ def _action(layer: Mapping[str, Any]) -> str:
 
 
 VERB: Final = Verb(
-    "the recorded runs, newest last",
+    "list the recorded runs, newest last",
     run,
     (JSON, flag("csv", "print one line for each layer of each run"), LAST),
     example="doit layers history --last 20",

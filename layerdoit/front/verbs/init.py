@@ -231,13 +231,13 @@ def _report(found: Found, proposed: Proposal, changes: Sequence[Change], ready: 
 def _confirmed(count: int) -> bool:
     agreed = confirm("\nwrite this?")
     if agreed is None:
-        hint = "look at the above, and run again with --yes"
+        hint = "check the proposal above, then run again with --yes"
         raise LayerdoitError(f"{count} files would be written, and there is no terminal to ask on", hint=hint)
     return agreed
 
 
 VERB: Final = Verb(
-    "look at a Rust project and write the dodo.py and layerdoit.yaml that it needs",
+    "inspect a Rust project and write the dodo.py and layerdoit.yaml that it needs",
     run,
     (
         flag("yes", "do not ask"),
@@ -245,5 +245,5 @@ VERB: Final = Verb(
         {**JSON, "help": "print what was found as one JSON object; without --yes nothing is written"},
     ),
     example="doit layers init --dry-run",
-    ends="1 when you said no",
+    ends="1 if you decline",
 )

@@ -168,7 +168,7 @@ def _size(found: Travel) -> str:
 
 
 VERB: Final = Verb(
-    "what would be done to each layer, and why; builds nothing",
+    "show what would be done to each layer, and why; builds nothing",
     run,
     (JSON, flag("exit_code", "exit with 2 when a layer would be pulled or built")),
     example="doit layers plan PROFILE=release",

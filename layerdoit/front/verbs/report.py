@@ -67,7 +67,7 @@ def _told(checked: Sequence[Checked]) -> None:
 
 
 VERB: Final = Verb(
-    "hit rates, times per kind of change and sizes",
+    "show hit rates, times per kind of change, and sizes",
     run,
     (
         text("html", "FILE", "write one page with charts to this file"),

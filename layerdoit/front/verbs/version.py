@@ -33,7 +33,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
 
 
 VERB: Final = Verb(
-    "versions of layerdoit, doit, engine and buildx",
+    "show the versions of layerdoit, doit, engine and buildx",
     run,
     (JSON,),
     example="doit layers version --json",

@@ -1,1 +1,1 @@
-"""What each layer is made of, as the inputs that key it."""
+"""The inputs of each layer, from which its key is made."""

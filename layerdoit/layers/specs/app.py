@@ -1,4 +1,4 @@
-"""The app layer's inputs: the workspace's own sources, assets, and what the image says of itself."""
+"""The app layer's inputs: the workspace's own sources, assets, and the image's own settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AppFacts:
     """What the app image is made of.
 
     `sources` and `assets` are content digests; `files` lists both (path -> digest) where it is needed.
-    `settings` is everything that the image's configuration holds.
+    `settings` is everything else in the image's configuration.
     """
 
     dockerfile: str
@@ -30,7 +30,7 @@ class AppFacts:
 
 
 def spec(facts: AppFacts, deps_key: str, runtime_key: str, repository: str) -> Spec:
-    """The app layer over a deps and a runtime image."""
+    """The app layer on top of a deps and a runtime image."""
     common = {
         "deps": deps_key,
         "runtime": runtime_key,
@@ -56,7 +56,7 @@ def by_file(kind: str, files: Mapping[str, str]) -> dict[str, str]:
 
 
 def by_folder(kind: str, files: Mapping[str, str]) -> dict[str, str]:
-    """A listing of many files: one entry for each folder, two levels deep."""
+    """A listing with one entry per folder, two levels deep, for many files."""
     folders: dict[str, dict[str, str]] = defaultdict(dict)
     for path, content in files.items():
         folders["/".join(path.split("/")[:-1][:2]) or "."][path] = content

@@ -1,4 +1,4 @@
-"""The base layer's inputs: operating system, toolchain, native packages. How the image is made is no input."""
+"""The base layer's inputs: operating system, toolchain, native packages. How the image is made is not one."""
 
 from __future__ import annotations
 

@@ -41,13 +41,13 @@ def spec(crates: Mapping[str, str], base_key: str, dockerfile: str, kept: str, r
 
 
 def compatibility(inputs: Mapping[str, str]) -> str:
-    """The key of all that must be equal for compiled crates to be of use: base, profile, target, flags."""
+    """A key of all that must be equal for compiled crates to be reusable: base, profile, target, flags."""
     return key({name: value for name, value in inputs.items() if not name.startswith(PER_CRATE)})
 
 
 @dataclass(frozen=True)
 class Cooked:
-    """An existing deps image, as its labels tell. `cook`: id of its chain; `depth` counts the images below it there."""
+    """An existing deps image, read from its labels. `cook`: id of its chain; `depth`: how many images it builds on."""
 
     key: str
     tag: str
@@ -59,19 +59,19 @@ class Cooked:
 
 
 def packages(inputs: Mapping[str, str]) -> frozenset[str]:
-    """The set of `name version` that an inputs listing names."""
+    """Every `name version` in a listing of inputs."""
     return frozenset(f"{name} {value}" for name, value in inputs.items() if name.startswith("package "))
 
 
 def of_use(inputs: Mapping[str, str], cooked: Iterable[Cooked]) -> list[Cooked]:
-    """Those of the images whose compiled crates count here: compatible ones, and for a check a build's."""
+    """The images whose compiled crates can be reused: compatible ones, and for a check also those of a build."""
     built = {name: value for name, value in inputs.items() if not name.startswith(CHECK)}
     compats = {compatibility(inputs), compatibility(built)}
     return [image for image in cooked if image.compat in compats]
 
 
 def parent(inputs: Mapping[str, str], cooked: Iterable[Cooked], max_chain: int) -> Cooked | None:
-    """The image to cook from: of use, its chain not full, and with the most packages in common."""
+    """The image to cook from: reusable, its chain not full, and with the most packages in common."""
     wanted = packages(inputs)
     candidates = [
         (len(image.packages & wanted), image.created, image)

@@ -101,7 +101,7 @@ def test_the_name_of_somebody_elses_container_is_respected(
     foreign = docker_engine.containers.create(image, name=project)
     try:
         failed = go(make("1"), image)
-        assert "is taken by a container that is not of this deployment" in str(failed.error)
+        assert "is taken by a container of another deployment, or not ours" in str(failed.error)
         assert "deploy.name" in str(failed.error)
         assert make("1").destroy() is False
         foreign.reload()
@@ -148,4 +148,4 @@ def test_an_engine_out_of_reach(
 def test_a_missing_image_is_one_message(make: Make) -> None:
     failed = go(make("1"), "layerdoit-test-none:none")
     assert isinstance(failed.error, DeployError)
-    assert "layerdoit-test-none:none is not there" in str(failed.error)
+    assert "layerdoit-test-none:none does not exist" in str(failed.error)
