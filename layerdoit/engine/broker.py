@@ -125,7 +125,7 @@ def _same_platform(platform: str, why: str) -> None:
     own = f"linux/{docker_name(architecture())}"
     if platform != own:
         raise EngineError(
-            f"the builder builds for {platform}, this machine's system and Rust are for {own}, {why}",
+            f"the builder builds for {platform}, but this machine's system and Rust are for {own}, {why}",
             hint="name images for that platform (base.image, base.runtime_image), or use a builder for "
             f"{own} and compile for the other one (target)",
         )

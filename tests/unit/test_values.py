@@ -293,6 +293,6 @@ def test_a_builder_that_is_not_there_is_one_message(monkeypatch: pytest.MonkeyPa
         raise process.CommandFailed(argv, 1, "", 'ERROR: no builder "nonsense" found\n')
 
     monkeypatch.setattr(process, "capture_quick", refused)
-    with pytest.raises(EngineError, match='the builder nonsense cannot be used: no builder "nonsense" found') as told:
+    with pytest.raises(EngineError, match='builder nonsense cannot be used: no builder "nonsense" found') as told:
         _ = Engine("nonsense").platform
     assert "docker buildx ls" in str(told.value.hint)
