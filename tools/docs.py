@@ -1,6 +1,6 @@
-"""docs/configuration.md, tasks.md, doctor.md and the JSON schema, written from the program's own tables.
+"""Write configuration.md, tasks.md, doctor.md and caches.md in docs/, and the JSON schema, from the program's tables.
 
-`python -m tools.docs` writes them; with `--check` it only says, by its exit code, whether they are up to date.
+`python -m tools.docs` writes them; with `--check` it writes nothing, and exits with 1 if one is out of date.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def configuration_page() -> str:
         GENERATED,
         "# Configuration\n",
         (
-            "Everything has a default: without any file the project's name, its binaries, the toolchain and the\n"
-            "profile are detected. `layerdoit.yaml`, beside `Cargo.toml`, says the rest. `CONFIG=path` lays a second\n"
-            "file of the same form over it: sections and mappings are merged, lists and single values replaced.\n"
-            "Variables of the command line come last. An unknown or duplicate key, or a wrong type, is an error with\n"
-            "its file and line.\n"
+            "Everything has a default: without any file, the project's name, its binaries, the toolchain and the\n"
+            "profile are detected. `layerdoit.yaml`, beside `Cargo.toml`, says the rest. `CONFIG=path` overrides it\n"
+            "with a second file of the same form: sections and mappings are merged, lists and single values are\n"
+            "replaced. Variables of the command line override both. An unknown or duplicate key, or a wrong type, is\n"
+            "an error with its file and line.\n"
         ),
         "## Top level\n",
         _settings_table(config.Config, ""),
@@ -40,7 +40,7 @@ def configuration_page() -> str:
     parts += ["## Command line variables\n", "Given as `doit <task> NAME=value`.\n", _variables_table()]
     parts += [
         "## All defaults\n",
-        "The file below says what is true without it.\n",
+        "This file changes nothing: it sets every key to its default.\n",
         "```yaml\n" + "\n".join(_yaml(config.Config(), 0)) + "\n```\n",
     ]
     return "\n".join(parts)
@@ -75,7 +75,7 @@ def _variables_table() -> str:
     for variable in config.VARIABLES:
         values = variable.kind.expected + (", separated by commas" if variable.kind.many else "")
         rows.append((f"`{variable.name}`", values, f"`{variable.path}`" if variable.path else "", variable.doc))
-    return _table(("variable", "value", "stands in for", "meaning"), rows)
+    return _table(("variable", "value", "overrides", "meaning"), rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -107,13 +107,13 @@ def _yaml(settings: Any, depth: int) -> Iterable[str]:
 
 
 def tasks_page(tasks: Iterable[Any], verbs: Mapping[str, Verb] = MappingProxyType({})) -> str:
-    """The reference of the tasks and verbs. A task has `name`, `doc` and `params`: doit's mappings, or plain words."""
+    """The reference of tasks and verbs. A task has `name`, `doc` and `params`: doit's mappings, or plain words."""
     parts = [
         GENERATED,
         "# Tasks\n",
         (
-            "`from layerdoit import task_layerdoit` in a `dodo.py` brings these; `doit list` shows them,\n"
-            "`doit help <task>` their options. Every one also takes the\n"
+            "`from layerdoit import task_layerdoit` in a `dodo.py` adds these tasks. `doit list` shows them,\n"
+            "`doit help <task>` shows a task's options. Every task also takes the\n"
             "[command line variables](configuration.md#command-line-variables). The tasks print what they do whatever\n"
             "doit's `-v` says; with `--json` the output is one JSON object and nothing else.\n"
         ),
@@ -128,13 +128,13 @@ def tasks_page(tasks: Iterable[Any], verbs: Mapping[str, Verb] = MappingProxyTyp
 
 
 def _verbs_parts(verbs: Mapping[str, Verb]) -> Iterable[str]:
-    """The command; options that every verb has are said once."""
+    """The command; options that every verb has are listed once."""
     yield "# The command `doit layers`\n"
     yield (
         "It needs no `dodo.py`. `doit layers` lists the verbs, `doit layers VERB --help` shows a verb's options.\n"
-        "Results go to standard output; progress, remarks and errors to standard error. Wrong usage exits with 2.\n"
-        "When nobody reads the output any more (`doit layers history | head -1`), a verb or a task ends without a\n"
-        "message, and exits with 141, as other programs do.\n"
+        "Results go to standard output; progress, remarks and errors go to standard error. Wrong usage exits with 2.\n"
+        "If the reader of the output is gone (`doit layers history | head -1`), a verb or a task ends without a\n"
+        "message and exits with 141, as other programs do.\n"
     )
     yield _table(("verb", "what it does"), [(_link(f"layers {name}"), verb.purpose) for name, verb in verbs.items()])
     yield "Every verb takes these options, and variables such as `PROFILE=release`:\n"
@@ -177,24 +177,23 @@ def _param_row(param: Any) -> tuple[str, str, str]:
 
 
 def doctor_page() -> str:
-    """The reference of `doit layers doctor`: every rule with its reason and its remedy."""
+    """The reference of `doit layers doctor`: every rule, why it matters, and the fix."""
     from layerdoit.doctor.examination import AREAS
 
     parts = [
         GENERATED,
         "# Doctor\n",
         (
-            "`doit layers doctor` looks at engine, network, workspace, sources and existing Dockerfiles, and says\n"
-            "what is wrong or could go wrong: what, where (`file:line`), why it matters, and the fix. It builds,\n"
-            "changes and downloads nothing. What cannot be checked is listed as `not checked`, with the reason.\n"
-            "Values of credentials are never shown.\n"
+            "`doit layers doctor` examines engine, network, workspace, sources and existing Dockerfiles, and reports\n"
+            "what is wrong or could go wrong: what, where (`file:line`), why it matters, and the fix. Without\n"
+            "`--measure` it builds, changes and downloads nothing. What cannot be checked is listed as `not checked`,\n"
+            "with the reason. Values of credentials are never shown.\n"
         ),
         (
             "Errors stop a build or make a wrong image: the exit code is 1. Warnings cost time or safety: the\n"
-            "exit code is 0, with `--exit-code` it is 2. Hints are advice. `--json` prints one object: `findings`\n"
+            "exit code is 0, or 2 with `--exit-code`. Hints are advice. `--json` prints one object: `findings`\n"
             "(each with `id`, `level`, `what`, `where`, `why`, `fix`), `not_checked`, `facts`, and the numbers of\n"
-            "`errors`, `warnings`, `hints`. A single finding may be milder or graver than its rule where the case\n"
-            "is clear.\n"
+            "`errors`, `warnings`, `hints`. A finding may be less or more severe than its rule if the case is clear.\n"
         ),
     ]
     for area, rules in AREAS.items():
@@ -214,7 +213,7 @@ def pages() -> dict[str, str]:
 
 
 def caches_page() -> str:
-    """What the caches are, what each level clears, and what that cost in a recorded run."""
+    """The caches, what each level clears, and what clearing cost in a recorded run."""
     from tools import caches_page as page
 
     return f"{GENERATED}\n{page.page(RECORDED, _table)}"

@@ -32,7 +32,7 @@ class Component(Protocol):
 
 
 COMPONENTS: Final[Mapping[str, str]] = {"rust": "layerdoit.components.rust"}
-"""By name, the module of each component. A module is imported when something is built with it."""
+"""The module of each component, by name. It is imported when something is built with it."""
 
 
 def component(name: str) -> Component:

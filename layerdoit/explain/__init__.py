@@ -1,1 +1,1 @@
-"""Why a layer has another key, or is built though its key is known: answered from facts, never from guesses."""
+"""Why a layer has another key, or is built although its key is known: answered from facts, never from guesses."""
