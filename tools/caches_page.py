@@ -58,8 +58,8 @@ it.
 
 STATUS = """\
 `doit cache_status` shows all of it: its own bytes and those shared with images below, age, last use, what refers to it
-(running, deployed and stopped containers, pins, checkouts, this tree), whether it is warm or cold for the tree as it
-stands, and why, and whether the builder's own garbage collection removes mounts. `--json` prints one object. An image
+(running, deployed and stopped containers, pins, checkouts, this tree), whether it is warm or cold for the current tree,
+and why, and whether the builder's own garbage collection removes mounts. `--json` prints one object. An image
 counts as used when it is built or tagged, or when another image is made from it. buildx rounds the last use of mounts;
 in doubt, a mount is taken to be younger.
 """
@@ -87,7 +87,7 @@ they are removed before it starts, it plans again. In the same checkout, clearin
 """
 
 PINS = f"""\
-`doit cache_pin` keeps the app image of the tree as it stands, and `doit cache_pin app-0123456789ab latest` the images
+`doit cache_pin` keeps the app image of the current tree, and `doit cache_pin app-0123456789ab latest` the images
 with these tags, until `doit cache_pin --remove …`. `--list` shows the pins. A pin is a tag,
 `<repository>:{PINNED}<layer>-<key>`: it is kept by the engine, outlives the state folder, and shows in `docker images`.
 """
