@@ -243,4 +243,9 @@ def _library(package: Package) -> bytes:
 def _dump(table: dict[str, Any]) -> bytes:
     import tomli_w
 
-    return tomli_w.dumps(table).encode()
+    return tomli_w.dumps(_sorted(table)).encode()
+
+
+def _sorted(value: Any) -> Any:
+    """The same, with the keys of all tables in order: cargo ignores it, and a check is keyed by the text."""
+    return {name: _sorted(value[name]) for name in sorted(value)} if isinstance(value, dict) else value

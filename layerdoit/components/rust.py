@@ -124,8 +124,8 @@ def _deps(request: Request) -> Recipe:
     project = inputs.project
     context = project.state / "context" / "deps"
     shutil.rmtree(context, ignore_errors=True)
-    if stage(inputs.kept, context / "src"):
-        raise ContextDiffers("a package changed while it was read")
+    if moved := stage(inputs.kept, context / "src"):
+        raise ContextDiffers.of(moved)
     entries = dict(inputs.kept.entries)
     for path, content in inputs.stub.files.items():
         write_if_changed(context / "src" / path, content)
@@ -190,7 +190,7 @@ def _app(request: Request) -> Recipe:
     moved = stage(inputs.sources, context / "src", tree=control / "tree")
     moved |= stage(inputs.assets, context / "assets")
     if moved:
-        raise ContextDiffers("sources changed while they were read")
+        raise ContextDiffers.of(moved)
     write_if_changed(control / "smoke", "".join(f"{line}\n" for line in image.smoke).encode())
     assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths.items()]
     names = [name for _, name in inputs.selection.bins]

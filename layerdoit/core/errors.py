@@ -7,6 +7,12 @@ Exit codes follow the shell's conventions: 1 failed, 2 usage or configuration, 1
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
+
+from layerdoit.core.prose import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class LayerdoitError(Exception):
@@ -61,6 +67,13 @@ class BuildError(LayerdoitError):
 
 class ContextDiffers(BuildError):
     """The build received other sources than the key was made from: read and send them again."""
+
+    next_step = "run again when the files no longer change; if a program writes them, name them under sources.exclude"
+
+    @classmethod
+    def of(cls, paths: Collection[str]) -> ContextDiffers:
+        """Files whose content changed between reading and sending."""
+        return cls(f"sources changed while they were read: {listed(sorted(paths), 5)}")
 
 
 class Cleared(BuildError):

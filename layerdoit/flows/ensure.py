@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import execute, leftovers
-from layerdoit.core.errors import BuildError, Cleared, ContextDiffers
+from layerdoit.core.errors import Cleared, ContextDiffers
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
 
@@ -38,7 +38,7 @@ def ensure(session: Session, layer: str) -> list[Outcome]:
                     session.send_again()
                 else:
                     session.read_again()
-    raise BuildError("the sources keep changing while they are read", hint="run again when the files no longer change")
+    raise AssertionError("unreachable")
 
 
 def _done(session: Session, layer: str) -> list[Outcome]:
