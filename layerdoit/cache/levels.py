@@ -93,10 +93,9 @@ def under_none(usage: Usage, images: Iterable[ImageUse]) -> tuple[ImageUse, ...]
 def spared(usage: Usage, less: Narrow) -> Collection[str]:
     """Image ids and mount records that narrowing keeps; the same for every level, so that levels stay nested."""
     kept: set[str] = set()
-    if less.older_than is not None:
-        latest = usage.at - less.older_than
-        kept |= {image.id for image in usage.images if image.used > latest}
-        kept |= {mount.record for mount in usage.mounts if mount.used > latest}
+    if (age := less.older_than) is not None:
+        kept |= {image.id for image in usage.images if usage.at - image.used < age}
+        kept |= {mount.record for mount in usage.mounts if usage.at - mount.used < age}
     if less.keep_last:
         for ranked in (*ranks(usage.images).values(), *mount_ranks(usage.mounts).values()):
             kept.update(ranked[: less.keep_last])
