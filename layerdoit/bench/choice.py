@@ -32,7 +32,7 @@ def wanted(against: str, scenarios: str, runs: str) -> Wanted:
     chosen = _names("scenarios", scenarios, tuple(SCENARIOS)) if scenarios else tuple(SCENARIOS)
     if not (runs.isascii() and runs.isdigit() and 0 < int(runs) <= _MOST_RUNS):
         raise ConfigError(
-            f'--runs expects a number from 1 to {_MOST_RUNS}, got "{runs}"', hint="such as --runs 3, the default"
+            f'--runs expects a number from 1 to {_MOST_RUNS}, got "{runs}"', hint="for example --runs 3, the default"
         )
     peers = tuple(peer for peer in PEERS if peer == OURS or peer in rivals)
     # Without a first build there is nothing to edit.

@@ -53,16 +53,16 @@ def level(word: str) -> Level:
     for known in LEVELS:
         if word == known:
             return known
-    raise ConfigError(f'there is no cache level "{word}"', hint=f"one of {', '.join(LEVELS)}")
+    raise ConfigError(f'there is no cache level "{word}"', hint=f"choose one of {', '.join(LEVELS)}")
 
 
 def narrow(older_than: str, keep_last: str) -> Narrow:
     """The options as they were typed; '' for one that was not given."""
     seconds = seconds_of(older_than) if older_than else None
     if older_than and seconds is None:
-        raise ConfigError(f'--older-than: expected {SPAN}, got "{older_than}"', hint="such as --older-than 7d")
+        raise ConfigError(f'--older-than: expected {SPAN}, got "{older_than}"', hint="for example --older-than 7d")
     if keep_last and not re.fullmatch(r"[0-9]+", keep_last):
-        raise ConfigError(f'--keep-last: expected a number, got "{keep_last}"', hint="such as --keep-last 3")
+        raise ConfigError(f'--keep-last: expected a number, got "{keep_last}"', hint="for example --keep-last 3")
     return Narrow(seconds, int(keep_last) if keep_last else None)
 
 
@@ -93,10 +93,9 @@ def under_none(usage: Usage, images: Iterable[ImageUse]) -> tuple[ImageUse, ...]
 def spared(usage: Usage, less: Narrow) -> Collection[str]:
     """Image ids and mount records that narrowing keeps; the same for every level, so that levels stay nested."""
     kept: set[str] = set()
-    if less.older_than is not None:
-        latest = usage.at - less.older_than
-        kept |= {image.id for image in usage.images if image.used > latest}
-        kept |= {mount.record for mount in usage.mounts if mount.used > latest}
+    if (age := less.older_than) is not None:
+        kept |= {image.id for image in usage.images if usage.at - image.used < age}
+        kept |= {mount.record for mount in usage.mounts if usage.at - mount.used < age}
     if less.keep_last:
         for ranked in (*ranks(usage.images).values(), *mount_ranks(usage.mounts).values()):
             kept.update(ranked[: less.keep_last])

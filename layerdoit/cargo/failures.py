@@ -131,7 +131,7 @@ def _not_fetched(url: str, words: str, after: str, config: Config) -> Advice:
             f"or to ~/.netrc{own}",
         )
     if _BY_ID in after:
-        return Advice(f"{url} comes from a server that does not serve commits by their id", f"on it: {_GIVES_IDS}")
+        return Advice(f"{url} comes from a server that does not serve commits by their id", f"run there: {_GIVES_IDS}")
     if _NO_HOST_KEY in after:
         return Advice(
             f"{url}: the key of its server is not in known_hosts",

@@ -347,7 +347,9 @@ class _Loader:
                             else "workspace.dependencies does not have it"
                         )
                         what = f"dependency `{name}` says `workspace = true`, but {lacks}"
-                        raise WorkspaceError(what, where=self._file(folder), hint="add it there or name a version here")
+                        raise WorkspaceError(
+                            what, where=self._file(folder), hint="add it to workspace.dependencies, or give a version"
+                        )
                     spec, base = merged({"version": shared} if isinstance(shared, str) else shared, spec), home or "."
                 if not _strings(spec.get("features", [])):
                     raise TypeError(name)

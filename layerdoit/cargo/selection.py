@@ -94,7 +94,7 @@ def _owner(
         raise _unknown("binary", name, {item for key in searched for item in members[key].bins}, ws)
     if len(owners) > 1:
         what = f"binary `{name}` exists in {' and '.join(owners)}"
-        raise WorkspaceError(what, where=str(ws.root / "Cargo.toml"), hint="name the package too")
+        raise WorkspaceError(what, where=str(ws.root / "Cargo.toml"), hint="name the package, too")
     return owners[0], name
 
 

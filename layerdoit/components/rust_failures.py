@@ -73,7 +73,7 @@ def _not_built(failed: StepFailed, what: str, hint: str | None = None, *, where:
 def _no_binary(failed: StepFailed) -> NotBuilt:
     names = [note.binary for note in every(NoBinary, failed.notes)]
     hint = "list under bins: in layerdoit.yaml only binaries that cargo makes under exactly that name"
-    return _not_built(failed, f": cargo made no binary {_listed(names)}", hint)
+    return _not_built(failed, f": cargo did not make {_listed(names)}", hint)
 
 
 def _runtime_mismatch(failed: StepFailed) -> NotBuilt:

@@ -172,7 +172,7 @@ def many(kind: Kind, plural: str, *, unique: bool = True, at_least: int = 0) -> 
                 raise Invalid(item, f"{described(item)} is listed twice", inside=f"[{index}]")
             items.append(parsed)
         if len(items) < at_least:
-            raise Invalid(node, f"expected {expected} with at least {at_least}, got an empty list")
+            raise Invalid(node, f"expected {expected} with at least {at_least} item, got an empty list")
         return tuple(items)
 
     listed = {"type": "array", "items": kind.json, "uniqueItems": unique, "minItems": at_least}

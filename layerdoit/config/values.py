@@ -55,7 +55,7 @@ def _public_env(expected: str, hint: str) -> Kind:
 
 
 def _on_missing() -> Kind:
-    steps = many(choice("pull", "build"), "pull, build")
+    steps = many(choice("pull", "build"), "pull and build")
 
     def parse(node: Node) -> tuple[str, ...]:
         if node.value == "fail":
@@ -69,7 +69,7 @@ def _on_missing() -> Kind:
         raise wrong(node, steps.expected + ", or the word fail", hint=hint)
 
     either = {"anyOf": [steps.json, {"enum": ["fail", ["fail"]]}]}
-    return Kind("a list of pull, build; or the word fail", parse, many=True, json=either)
+    return Kind("a list of pull and build, or the word fail", parse, many=True, json=either)
 
 
 def _command() -> Kind:
@@ -93,7 +93,9 @@ def _address() -> Kind:
         try:
             return str(ipaddress.ip_address(str(node.value)))
         except ValueError:
-            raise wrong(node, "an IP address", hint="127.0.0.1 for this machine only, 0.0.0.0 for everyone") from None
+            raise wrong(
+                node, "an IP address", hint="use 127.0.0.1 for this machine only, 0.0.0.0 for everyone"
+            ) from None
 
     return Kind("an IP address", parse, json={"type": "string"})
 
@@ -116,15 +118,15 @@ IMAGE = text("an image reference", r"[\w.:/@-]+")
 REPOSITORY = text(
     "an image repository without a tag",
     rf"(?:[A-Za-z0-9.-]+(?::\d+)?/)?{_COMPONENT}(?:/{_COMPONENT})*",
-    hint="such as registry.example.com/team/shop: small letters, digits, single . _ - between them",
+    hint="name it like registry.example.com/team/shop: lower-case letters and digits, with single . _ - between them",
 )
 TAG = text("an image tag", r"\w[\w.-]{0,127}")
 PORT = integer("a port from 1 to 65535", 1, 65535)
 EXPOSE = text("a port, or a port with /tcp or /udp", r"\d{1,5}(/(tcp|udp))?")
 ABSOLUTE = text("an absolute path", r"/.*")
 INSIDE = text("a path inside the project", r"(?!/)(?!(.*/)?\.\.(/|$)).+")
-PROFILE = text("a cargo profile", r"(?!debug$)[\w-]+", hint="dev, release, or a [profile.<name>] of Cargo.toml")
-TARGET = text("a target triple", r"\w+(-[\w.]+){1,4}", hint="such as x86_64-unknown-linux-musl")
+PROFILE = text("a cargo profile", r"(?!debug$)[\w-]+", hint="use dev, release, or a [profile.<name>] of Cargo.toml")
+TARGET = text("a target triple", r"\w+(-[\w.]+){1,4}", hint="use one like x86_64-unknown-linux-musl")
 LABEL = text("a label outside io.layerdoit", r"(?!io\.layerdoit(\.|$))\S+")
 BUILD_ENV = _public_env(
     "a mapping of variable names to text",

@@ -36,7 +36,7 @@ NO_LOGIN = Rule(
     "registry-login",
     "warning",
     "There is no login for the registry that layers are pushed to.",
-    "the registry refuses to be pushed to without one, unless it is open to everyone",
+    "without one the registry refuses a push, unless it is open to everyone",
     "docker login to it",
 )
 NO_TOKEN = Rule(

@@ -27,7 +27,7 @@ SOURCES_FIRST = Rule(
 SHARED_MOUNT = Rule(
     "df-target-mount-shared",
     "warning",
-    "A cache mount on the target folder has no id, or not one of its own.",
+    "A cache mount on the target folder has no id, or one that other projects may have, too.",
     "mounts are identified by id alone, which defaults to the path: every project with this path shares the folder,"
     " and one project's programs have been shipped as another's",
     "give it an id with the project's name: --mount=type=cache,id=<project>-target,…",

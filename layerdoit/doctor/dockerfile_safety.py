@@ -25,7 +25,7 @@ SECRET = Rule(
     "df-secret",
     "warning",
     "A secret is passed as ARG or ENV, or copied.",
-    "the values of ARG and ENV stand in the image's history and in the build's record, a copied file in a layer,"
+    "the values of ARG and ENV are stored in the image's history and in the build's record, a copied file in a layer,"
     " even if it is removed later",
     "RUN --mount=type=secret,id=…,env=… (docker build --secret), or --mount=type=ssh",
 )

@@ -73,7 +73,7 @@ CROSS_RUNTIME = Rule(
     "error",
     "The binaries are for another architecture than the image.",
     "they cannot run in it",
-    "build on a machine (or builder) of that architecture, or leave target: out",
+    "build on a machine (or builder) of that architecture, or remove target:",
 )
 MUSL_TOOLS = Rule(
     "musl-tools",

@@ -78,7 +78,7 @@ def endpoint() -> str:
         described = json.loads(meta.read_text())
         if described.get("Name") == context:
             return str(described["Endpoints"]["docker"]["Host"])
-    raise EngineError(f"docker context '{context}' does not exist", hint="docker context ls")
+    raise EngineError(f"docker context '{context}' does not exist", hint="`docker context ls` lists the contexts")
 
 
 def builder_name() -> str:

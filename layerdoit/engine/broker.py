@@ -186,7 +186,7 @@ def _system(base: Base, engine: Engine) -> tuple[str, str, str]:
     _same_platform(engine.platform, why)
     if not engine.is_local:
         raise EngineError(
-            f"builder {engine.builder} cannot see a system that is made on this machine, {why}",
+            f"builder {engine.builder} cannot use a system that is made on this machine, {why}",
             hint="name images that the builder can pull (base.image, base.runtime_image)",
         )
     return "bootstrap", bootstrap_os(base.suite), "bootstrapped with mmdebstrap" + _because(image, refusal)

@@ -130,7 +130,7 @@ def whole_log(log: Path) -> str:
 
 
 def _did_not_build(layer: str, text: str) -> str:
-    return f"{layer} did not build: {text}"
+    return f"{layer} did not build: {text or 'buildx ended without an error message'}"
 
 
 def run(build: Build, log: TextIO, expected: int | None = None, listener: Listener | None = None) -> Built:

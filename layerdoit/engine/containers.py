@@ -325,7 +325,7 @@ class Containers:
 def name_taken(name: str) -> NameTaken:
     """The error for a name that another container has."""
     return NameTaken(
-        f"the container name {name} is taken by a container of another deployment, or not ours",
+        f"the container name {name} is taken by a container that does not belong to this deployment",
         hint=f"set deploy.name to another name, or remove that container (docker rm -f {name})",
     )
 

@@ -264,5 +264,5 @@ def layer_of(words: list[str]) -> str | None:
     if not words:
         return None
     if len(words) > 1 or words[0] not in LAYERS:
-        raise ConfigError(f'there is no layer "{" ".join(words)}"', hint=f"one of {', '.join(LAYERS)}")
+        raise ConfigError(f'there is no layer "{" ".join(words)}"', hint=f"choose one of {', '.join(LAYERS)}")
     return words[0]

@@ -79,7 +79,9 @@ def _verb_in(typed: Sequence[str]) -> str | None:
 
         raise ConfigError(f'doit layers: there is no verb "{words[0]}"', hint=suggestion(words[0], [*VERBS], "verbs"))
     if set(typed).difference(_HELP):
-        raise ConfigError("doit layers: a verb is missing", hint=f"one of {', '.join(VERBS)}; see doit layers --help")
+        raise ConfigError(
+            "doit layers: a verb is missing", hint=f"choose one of {', '.join(VERBS)}; see doit layers --help"
+        )
     return None
 
 

@@ -9,7 +9,7 @@ Params = tuple[dict[str, Any], ...]
 JSON: dict[str, Any] = {"name": "json", "long": "json", "type": bool, "default": False, "help": "print one JSON object"}
 _ASKING: Params = (
     {"name": "yes", "long": "yes", "type": bool, "default": False, "help": "do not ask"},
-    {"name": "dry_run", "long": "dry-run", "type": bool, "default": False, "help": "only show what would be cleared"},
+    {"name": "dry_run", "long": "dry-run", "type": bool, "default": False, "help": "only show what would be done"},
 )
 _CLEAR: Params = (
     *_ASKING,

@@ -95,7 +95,7 @@ def _adapt(run: Loading | None, prefix: str) -> None:
     group = _named(prefix, "cache_clear")
     if group in words:
         levels = [name for task in TASKS if (name := _named(prefix, task.name)).startswith(f"{group}:")]
-        raise ConfigError(f"{group} needs a level", hint=f"one of {', '.join(levels)}")
+        raise ConfigError(f"{group} needs a level", hint=f"choose one of {', '.join(levels)}")
     printing_json = {_named(prefix, task.name) for task in TASKS if any(one["name"] == "json" for one in task.params)}
     if "--json" in words and words[0] in printing_json:
         run.leave_output_to_task()

@@ -130,7 +130,7 @@ def scan(
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkspaceError(
-            f"cannot read the sources: {reason}",
+            f"cannot be read: {reason}",
             where=str(error.filename or root),
             hint="make it readable, or exclude it (sources.exclude)",
         ) from error

@@ -20,7 +20,7 @@ from tests.support.scratch import Crate, message
             '--scenarios: there is no "nothng"',
             'did you mean "nothing"? valid names: cold, nothing, leaf, deep, manifest, bump, new-bin, asset, back',
         ),
-        (("--runs", "none"), '--runs expects a number from 1 to 100, got "none"', "such as --runs 3, the default"),
+        (("--runs", "none"), '--runs expects a number from 1 to 100, got "none"', "for example --runs 3, the default"),
         (("PROFILE=fast",), 'profile: there is no "fast"', "valid values: bench, dev, release, test"),
     ],
 )

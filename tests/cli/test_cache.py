@@ -49,7 +49,7 @@ def test_options_that_narrow(crate: Crate) -> None:
     assert "newer, or used later" in shown
     what, step = message(crate.doit("cache_clear:nuke", "--older-than", "7"))
     assert what == '--older-than: expected a duration such as 90m, 12h, 7d or 2w, got "7"'
-    assert step == "such as --older-than 7d"
+    assert step == "for example --older-than 7d"
     what, _ = message(crate.doit("cache_clear:soft", "--keep-last=some"))
     assert what == '--keep-last: expected a number, got "some"'
 

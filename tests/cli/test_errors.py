@@ -1,4 +1,7 @@
-"""What goes wrong is one message: what happened, where, what to do next. Nothing else is lost by it."""
+"""What goes wrong is one message: what happened, where, what to do next. Nothing else is lost by it.
+
+Each stands whole in tests/messages.txt, to be read from top to bottom.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scratch import Crate, message
+from tests.support import messages
+from tests.support.scratch import Crate, Result, message
 
 # Root reads everything unless it gives up the capabilities to do so; anybody else needs no help.
 UNPRIVILEGED = (
@@ -24,6 +28,17 @@ UNPRIVILEGED = (
 needs_setpriv = pytest.mark.skipif(
     bool(UNPRIVILEGED) and shutil.which("setpriv") is None, reason="setpriv, to try it as root, is not installed"
 )
+
+
+def told_of(case: str, crate: Crate, result: Result, **names: str) -> tuple[str, str]:
+    """The message of a command that failed, which is the one in the file. `names`: what stands for -> text."""
+    found = message(result)
+    known = {str(crate.folder): "<folder>", crate.name: "<name>"} | {text: f"<{name}>" for name, text in names.items()}
+    # Why an image cannot be pulled depends on the network here, and the lines of a log on which stream was faster.
+    text = re.sub(r"is not available: .*", "is not available: <why>", "\nnext: ".join(found))
+    text = re.sub(r"(its log:)(?:\n  .*)+", r"\1\n  <lines>", text)
+    messages.check("errors", case, text, known)
+    return found
 
 
 # --- what is wrong with the project ----------------------------------------------------------------------------------
@@ -110,7 +125,7 @@ def test_of_the_project(crate: Crate, case: str) -> None:
     spoil(crate)
     before = crate.images(), crate.containers()
     for task in ("image", "cycle_fast"):
-        told = message(crate.doit(task, *words))
+        told = told_of(case, crate, crate.doit(task, *words))
         assert re.search(what.format(folder=re.escape(str(crate.folder))), told[0]), told
         assert step in told[1]
     assert (crate.images(), crate.containers()) == before
@@ -130,7 +145,7 @@ def test_other_tasks_of_a_dodo_run_in_a_tree_that_is_broken(plain: Crate) -> Non
 @needs_setpriv
 def test_of_a_file_that_cannot_be_read(crate: Crate) -> None:
     (crate.folder / "src/main.rs").chmod(0)
-    what, step = message(crate.doit("image", before=UNPRIVILEGED))
+    what, step = told_of("a file that cannot be read", crate, crate.doit("image", before=UNPRIVILEGED))
     assert f"{crate.folder}/src/main.rs" in what
     assert step
     (crate.folder / "src/main.rs").chmod(0o644)
@@ -140,7 +155,7 @@ def test_of_a_file_that_cannot_be_read(crate: Crate) -> None:
 @needs_setpriv
 def test_of_a_configuration_that_cannot_be_read(plain: Crate) -> None:
     (plain.folder / "layerdoit.yaml").chmod(0)
-    what, _ = message(plain.doit("list", before=UNPRIVILEGED))
+    what, _ = told_of("a configuration that cannot be read", plain, plain.doit("list", before=UNPRIVILEGED))
     assert "layerdoit.yaml" in what
 
 
@@ -149,7 +164,7 @@ def test_of_a_folder_that_cannot_be_written(plain: Crate) -> None:
     for name in (".doit.db.dat", ".doit.db.dir", ".doit.db.bak", ".doit.db"):
         (plain.folder / name).touch()
     plain.folder.chmod(0o555)
-    what, step = message(plain.doit("list", before=UNPRIVILEGED))
+    what, step = told_of("a folder that cannot be written", plain, plain.doit("list", before=UNPRIVILEGED))
     assert ".layerdoit" in what
     assert "writable" in step
     plain.folder.chmod(0o755)
@@ -162,18 +177,18 @@ EVERY_TASK = ["image", "cycle_fast", "deploy", "status", "logs", "connect", "des
 
 @pytest.mark.parametrize("task", [*EVERY_TASK, "cache_clear:soft"])
 def test_of_an_engine_that_does_not_run(plain: Crate, task: str) -> None:
-    told = message(plain.doit(task, env={"DOCKER_HOST": "unix:///nonexistent"}))
+    told = told_of("no engine", plain, plain.doit(task, env={"DOCKER_HOST": "unix:///nonexistent"}))
     assert told[0] == "no Docker engine answers at unix:///nonexistent"
     assert "systemctl start docker" in told[1]
 
 
 def test_of_engines_that_are_misnamed(plain: Crate) -> None:
-    def plan(**env: str) -> tuple[str, str]:
-        return message(plain.doit("layers", "plan", env=env))
+    def plan(case: str, **env: str) -> tuple[str, str]:
+        return told_of(case, plain, plain.doit("layers", "plan", env=env))
 
-    assert plan(DOCKER_HOST="tcp://127.0.0.1:1")[0].startswith("no Docker engine answers at ")
-    assert "nonsense" in plan(DOCKER_HOST="nonsense")[0]
-    assert "docker context ls" in plan(DOCKER_CONTEXT="nonsense", DOCKER_HOST="")[1]
+    assert plan("no engine by TCP", DOCKER_HOST="tcp://127.0.0.1:1")[0].startswith("no Docker engine answers at ")
+    assert "nonsense" in plan("an engine without a scheme", DOCKER_HOST="nonsense")[0]
+    assert "docker context ls" in plan("an unknown context", DOCKER_CONTEXT="nonsense", DOCKER_HOST="")[1]
 
 
 @needs_setpriv
@@ -184,7 +199,8 @@ def test_of_a_socket_without_permission(plain: Crate, tmp_path: Path, task: str)
         listener.bind(str(path))
         listener.listen()
         path.chmod(0)
-        told = message(plain.doit(task, env={"DOCKER_HOST": f"unix://{path}"}, before=UNPRIVILEGED))
+        refused = plain.doit(task, env={"DOCKER_HOST": f"unix://{path}"}, before=UNPRIVILEGED)
+    told = told_of("a socket without permission", plain, refused, socket=str(path))
     assert told[0] == f"no permission to use the Docker engine at unix://{path}"
     assert "group 'docker'" in told[1]
 
@@ -245,7 +261,7 @@ FORBIDDEN = _says(
         (FULL_IN_STEP, "app: the disk is full", "doit cache_status"),
         (GONE, "no Docker engine answers at unix:///", "start it"),
         (FORBIDDEN, "no permission to use the Docker engine at unix:///", "group 'docker'"),
-        ("kill -9 $$", "app did not build: ", "log"),
+        ("kill -9 $$", "app did not build: buildx ended without an error message", "log"),
     ],
 )
 def test_of_buildx(
@@ -254,7 +270,7 @@ def test_of_buildx(
     crate.doit().ok()
     crate.edit("src/main.rs", "first text", f"text of {hash(script)}")
     before = crate.images()
-    told = message(crate.doit(env=fake_docker(script)))
+    told = told_of(f"buildx: {what.strip(': ')}", crate, crate.doit(env=fake_docker(script)))
     assert told[0].startswith(what), told
     assert step in told[1]
     assert crate.images() == before
@@ -267,14 +283,14 @@ def test_of_a_missing_docker_client(crate: Crate, tmp_path: Path) -> None:
     for name in ("rustc", "env", "git", "sh"):
         if found := shutil.which(name):
             (tools / name).symlink_to(Path(found))
-    told = message(crate.doit(env={"PATH": str(tools)}))
+    told = told_of("no docker client", crate, crate.doit(env={"PATH": str(tools)}))
     assert told == ("the program `docker` was not found", told[1])
     assert "docker.io" in told[1]
 
 
 def test_of_a_builder_that_is_not_there(crate: Crate) -> None:
     crate.edit("src/main.rs", "first text", "text without builder")
-    told = message(crate.doit("BUILDER=nonsense"))
+    told = told_of("a builder that is not there", crate, crate.doit("BUILDER=nonsense"))
     assert 'no builder "nonsense" found' in told[0]
     assert "docker buildx ls" in told[1]
 
@@ -285,7 +301,7 @@ def test_of_a_pull_that_is_refused(crate: Crate) -> None:
         (crate.folder / "layerdoit.yaml").read_text() + "base:\n  builder: image\n  image: 127.0.0.1:1/rust:1\n",
     )
     before = crate.images()
-    told = message(crate.doit())
+    told = told_of("a pull that is refused", crate, crate.doit())
     assert "127.0.0.1:1/rust:1" in told[0]
     assert "is not available: the registry cannot be reached (connection refused)" in told[0]
     assert "base.image" in told[1]
@@ -309,7 +325,7 @@ def full_disk(crate: Crate) -> Iterator[None]:
 def test_of_a_disk_that_is_full_on_this_side(crate: Crate, full_disk: None) -> None:
     crate.edit("src/main.rs", "first text", "text on a full disk")
     before = crate.images()
-    told = message(crate.doit())
+    told = told_of("a disk that is full on this side", crate, crate.doit())
     assert "the disk is full" in told[0]
     assert "doit cache_status" in told[1]
     assert crate.images() == before
@@ -339,7 +355,8 @@ def test_of_code_that_does_not_compile(crate: Crate) -> None:
 
 
 def test_of_a_port_that_is_taken(crate: Crate, taken_port: int) -> None:
-    told = message(crate.doit("cycle_fast", f"PUBLISH={taken_port}"))
+    refused = crate.doit("cycle_fast", f"PUBLISH={taken_port}")
+    told = told_of("a port that is taken", crate, refused, port=str(taken_port))
     assert told[0] == f"port {taken_port} is taken by another process on this machine"
     assert "PUBLISH=" in told[1]
     assert crate.containers() == {}
@@ -351,7 +368,7 @@ def test_of_a_container_name_that_is_taken(crate: Crate, built: Crate) -> None:
     subprocess.run(["docker", "create", "--name", other, f"{crate.name}:latest"], check=True, capture_output=True)
     try:
         crate.edit("layerdoit.yaml", "deploy:\n", f"deploy:\n  name: {other}\n")
-        told = message(crate.doit("cycle_fast"))
+        told = told_of("a container name that is taken", crate, crate.doit("cycle_fast"))
         assert f"the container name {other} is taken" in told[0]
         assert "deploy.name" in told[1]
     finally:
@@ -361,7 +378,7 @@ def test_of_a_container_name_that_is_taken(crate: Crate, built: Crate) -> None:
 def test_of_a_service_that_never_becomes_healthy(crate: Crate) -> None:
     crate.edit("src/main.rs", "200 OK", "500 Sick")
     crate.edit("layerdoit.yaml", "timeout: 20", "timeout: 1")
-    told = message(crate.doit("cycle_fast"))
+    told = told_of("a service that never becomes healthy", crate, crate.doit("cycle_fast"))
     assert f"the new container of {crate.name} was not healthy within 1 s (GET / answered 500)" in told[0]
     assert "\n  hello starts with first text" in told[0]
     assert "deploy.health" in told[1]
@@ -374,7 +391,7 @@ def test_of_a_service_that_ends_at_once(crate: Crate) -> None:
         "    let listener",
         '    if TEXT.len() > 0 { eprintln!("no database"); std::process::exit(9) }\n    let listener',
     )
-    told = message(crate.doit("cycle_fast"))
+    told = told_of("a service that ends at once", crate, crate.doit("cycle_fast"))
     assert "ended with exit code 9 before it was healthy" in told[0]
     assert "\n  no database" in told[0]
     assert "doit cycle_fast" in told[1]
@@ -383,13 +400,17 @@ def test_of_a_service_that_ends_at_once(crate: Crate) -> None:
 
 @pytest.mark.parametrize("task", ["logs", "connect"])
 def test_of_a_service_that_is_not_deployed(crate: Crate, task: str) -> None:
-    assert message(crate.doit(task)) == (f"{crate.name} is not deployed", "doit cycle_fast")
+    refused = crate.doit(task)
+    assert told_of("a service that is not deployed", crate, refused) == (
+        f"{crate.name} is not deployed",
+        "doit cycle_fast",
+    )
 
 
 def test_of_a_deployment_of_a_tree_that_is_not_built(crate: Crate) -> None:
     crate.edit("src/main.rs", "first text", "text that nobody builds")
     refused = crate.doit("deploy")
-    told = message(refused)
+    told = told_of("a tree that is not built", crate, refused)
     assert told[0].startswith(f"there is no image of the current tree ({crate.name}:app-")
     assert f"{crate.name}:app-" not in refused.out, "it did not build one"
     assert told[1] == "doit image builds it, doit cycle_fast builds and deploys it"

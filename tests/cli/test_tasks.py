@@ -179,7 +179,7 @@ def test_a_group_of_clearing_levels_does_not_run_as_a_whole(crate: Crate) -> Non
         assert refused.code == 3
         assert refused.err == (
             "ERROR: cache_clear needs a level\n"
-            "next: one of cache_clear:soft, cache_clear:medium, cache_clear:hard, cache_clear:nuke\n"
+            "next: choose one of cache_clear:soft, cache_clear:medium, cache_clear:hard, cache_clear:nuke\n"
         )
     assert crate.images() == before
 

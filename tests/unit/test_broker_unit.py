@@ -72,7 +72,7 @@ def origin(base: Mapping[str, Any], chosen: Toolchain, layer: str = "base", targ
     ("other", "says"),
     [
         (engine("linux/mips64le"), "the builder builds for linux/mips64le, but this machine's system and Rust are for"),
-        (engine(is_local=False), "builder farm cannot see a system that is made on this machine"),
+        (engine(is_local=False), "builder farm cannot use a system that is made on this machine"),
     ],
 )
 def test_a_system_made_here_is_of_no_use_elsewhere(tmp_path: Path, other: Any, says: str) -> None:

@@ -111,7 +111,7 @@ PLAN = "usage: doit layers plan [--json] [--exit-code] [--root FOLDER] [--quiet]
         (["exlain"], 'there is no verb "exlain"', f'did you mean "explain"? verbs: {", ".join(VERBS)}'),
         (["exlain", "--help"], 'there is no verb "exlain"', f'did you mean "explain"? verbs: {", ".join(VERBS)}'),
         (["xyz"], 'there is no verb "xyz"', f"verbs: {', '.join(VERBS)}"),
-        (["--json"], "a verb is missing", f"one of {', '.join(VERBS)}; see doit layers --help"),
+        (["--json"], "a verb is missing", f"choose one of {', '.join(VERBS)}; see doit layers --help"),
     ],
 )
 def test_a_verb_that_is_none(words: list[str], what: str, step: str, capsys: Capture) -> None:

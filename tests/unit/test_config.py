@@ -77,7 +77,7 @@ BAD = [
     ("base: []", 1, ["base: expected a mapping, got a list"]),
     ("deps: {max_chain: 0}", 1, ["expected a number from 1 to 100, got the number 0"]),
     ("deps: {max_chain: true}", 1, ["got the boolean true"]),
-    ("image: {repository: Team/Shop}", 1, ["image.repository: expected an image repository", "small letters"]),
+    ("image: {repository: Team/Shop}", 1, ["image.repository: expected an image repository", "lower-case letters"]),
     ("image: {tags: ['-x']}", 1, ["image.tags[0]: expected an image tag"]),
     ("image: {workdir: srv}", 1, ['expected an absolute path, got "srv"']),
     ("image: {assets: {../x: /srv}}", 1, ["expected a path inside the project"]),

@@ -86,7 +86,7 @@ def test_what_is_wrong_with_the_engine_is_no_failing_step(
 
 def test_a_binary_that_cargo_did_not_make_is_named() -> None:
     error = told(step(Exit.NO_BINARY, "compiled=1 units=1 external=0 cold=0", "no-binary hello", "no-binary tool"))
-    assert error.what == "app did not build: cargo made no binary `hello` and `tool`"
+    assert error.what == "app did not build: cargo did not make `hello` and `tool`"
     assert error.hint is not None
     assert "bins: in layerdoit.yaml" in error.hint
     assert error.hint.endswith(f"; the whole log: {LOG}")

@@ -48,7 +48,7 @@ class Ports:
         """The message for a port that somebody else has; it says who."""
         holder = self._containers.published().get(port)
         by = f"the container {holder}" if holder else "another process on this machine"
-        stop = f"stop it (docker stop {holder})" if holder else f"find it (ss -ltnp 'sport = :{port}')"
+        stop = f"stop it (docker stop {holder})" if holder else f"find out what uses it (ss -ltnp 'sport = :{port}')"
         hint = f"set deploy.publish (PUBLISH=...) to another port, or {stop}"
         return DeployError(f"port {port} is taken by {by}", hint=hint)
 

@@ -24,7 +24,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
 
 
 VERB: Final = Verb(
-    "find problems of engine, project and Dockerfiles, and show how to fix them",
+    "find problems with engine, project and Dockerfiles, and show how to fix them",
     run,
     (
         JSON,

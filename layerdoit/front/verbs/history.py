@@ -42,7 +42,8 @@ def last_of(params: Any) -> int | None:
         return None
     if not (written.isascii() and written.isdigit() and 0 < int(written) < 1_000_000):
         raise ConfigError(
-            f'--last expects a number of runs, at least 1, got "{written}"', hint="such as --last 20 for the newest 20"
+            f'--last expects a number of runs, at least 1, got "{written}"',
+            hint="for example --last 20 for the newest 20",
         )
     return int(written)
 

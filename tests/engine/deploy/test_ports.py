@@ -101,7 +101,7 @@ def test_the_name_of_somebody_elses_container_is_respected(
     foreign = docker_engine.containers.create(image, name=project)
     try:
         failed = go(make("1"), image)
-        assert "is taken by a container of another deployment, or not ours" in str(failed.error)
+        assert "is taken by a container that does not belong to this deployment" in str(failed.error)
         assert "deploy.name" in str(failed.error)
         assert make("1").destroy() is False
         foreign.reload()
