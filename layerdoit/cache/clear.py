@@ -175,9 +175,8 @@ def interruptible(rest: str, so_far: str = "") -> Iterator[None]:
         with as_errors():
             yield
     except Interrupted as error:
-        error.what = f"interrupted by signal {error.signum} while clearing{so_far}"
-        error.hint = f"{rest} clears the rest"
-        raise
+        what = f"interrupted by signal {error.signum} while clearing{so_far}"
+        raise error.reworded(what=what, hint=f"{rest} clears the rest")  # noqa: B904 - the same error
 
 
 def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done:

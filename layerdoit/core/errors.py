@@ -7,7 +7,7 @@ Exit codes follow the shell's conventions: 1 failed, 2 usage or configuration, 1
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from layerdoit.core.prose import listed
 
@@ -29,6 +29,12 @@ class LayerdoitError(Exception):
         self.what = what
         self.where = where
         self.hint = hint or self.next_step
+
+    def reworded(self, *, what: str | None = None, hint: str | None = None) -> Self:
+        """Say something else; kind and exit code stay. Returns the error itself."""
+        self.what = what or self.what
+        self.hint = hint or self.hint
+        return self
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]

@@ -64,7 +64,8 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
         session = Session(Run(asked, prefix), Project.open(root, variables()))
     except (LayerdoitError, OSError) as error:
         raise InvalidTask(str(as_error(error))) from None
-    if run is not None and run.command.name == "run":
+    # Another builder may have to be started first: it is asked only when its answer is needed.
+    if run is not None and run.command.name == "run" and session.project.config.builder is None:
         session.engine.ask_platform()
     files = _file_deps(session.tree)
     for task in TASKS:
@@ -158,7 +159,7 @@ class Guarded:
             if isinstance(error, BrokenPipeError) and unread():
                 end_unread()
             failure = as_error(error)
-            failure.hint = failure.hint and as_typed(failure.hint, self._prefix)
+            failure.reworded(hint=failure.hint and as_typed(failure.hint, self._prefix))
             warn(f"error: {failure}")
             return TaskFailed(failure.what, report=False)
         # False: failed, and has said why.

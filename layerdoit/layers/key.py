@@ -49,6 +49,13 @@ class Spec:
     repository: str
     listed: Callable[[], Mapping[str, str]] | None = None
 
+    @classmethod
+    def of_key(cls, layer: Layer, full_key: str, repository: str) -> Spec:
+        """A layer of which only the key is known, not the inputs."""
+        spec = cls(layer, {}, repository)
+        spec.__dict__["key"] = full_key
+        return spec
+
     @cached_property
     def key(self) -> str:
         """64 hexadecimal digits."""

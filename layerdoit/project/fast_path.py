@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from layerdoit.core import files
 from layerdoit.layers.key import Spec
@@ -16,6 +16,8 @@ from layerdoit.layers.key import Spec
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from layerdoit.layers.key import Layer
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,7 @@ class Answer:
 
     def layers(self) -> tuple[Spec, ...]:
         """The specs with their keys, without the inputs that gave them."""
-        found = []
-        for layer, key, repository in self.specs:
-            spec = Spec(layer, {}, repository)  # type: ignore[arg-type]
-            spec.__dict__["key"] = key
-            found.append(spec)
-        return tuple(found)
+        return tuple(Spec.of_key(cast("Layer", layer), key, repository) for layer, key, repository in self.specs)
 
 
 def file(folder: Path, settings: str) -> Path:

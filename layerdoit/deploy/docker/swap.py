@@ -138,8 +138,8 @@ def _roll_back(steps: Steps, cause: BaseException) -> None:
     except LayerdoitError as error:
         # The cause is what the user must see first.
         if isinstance(cause, LayerdoitError):
-            cause.what += f"\nand the old container could not be restored: {error.what}"
-            cause.hint = error.hint or cause.hint
+            what = f"{cause.what}\nand the old container could not be restored: {error.what}"
+            cause.reworded(what=what, hint=error.hint)
 
 
 def _failed(steps: Steps, watch: _Watch, error: LayerdoitError, recovered: tuple[str, ...]) -> Deployed:
