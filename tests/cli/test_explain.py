@@ -143,7 +143,7 @@ def test_a_commit_against_the_tree_and_against_an_image(own: Crate) -> None:
     [
         (["apq"], 'there is no layer "apq"', "next: choose one of base, deps, app"),
         (["app", "deps"], 'there is no layer "app deps"', "next: choose one of base, deps, app"),
-        (["--from", "abcd1234"], '--from "abcd1234" is not a key, tag or git revision here', "next: there are "),
+        (["--from", "abcd1234"], '--from "abcd1234" is not a key, tag or git revision here', "next: known: "),
         (["--to", "latets"], '--to "latets" is not a key, tag or git revision here', "next: did you mean latest?"),
         (["app", "--from", "deps"], '--from "deps" is not a key, tag or git revision here', "next: "),
     ],
