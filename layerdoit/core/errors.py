@@ -74,7 +74,7 @@ class BuildError(LayerdoitError):
 class ContextDiffers(BuildError):
     """The build received other sources than the key was made from: read and send them again."""
 
-    next_step = "run again when the files no longer change; if a program writes them, name them under sources.exclude"
+    next_step = "run again when the files no longer change; if a program writes them, exclude them (sources.exclude)"
 
     @classmethod
     def of(cls, paths: Collection[str]) -> ContextDiffers:
