@@ -55,14 +55,14 @@ def test_a_process_without_network_reaches_nobody(alone: Crate) -> None:
 
 def test_edit_explain_build_and_cycle(alone: Crate) -> None:
     doit(alone)
-    alone.edit("src/main.rs", "first text", "second text")
+    alone.edit("src/main.rs", "first text", "offline text")
     explained = doit(alone, "layers", "explain").out
     assert "src/main.rs" in explained
     planned = json.loads(doit(alone, "layers", "plan", "--json").out)
     assert [layer["action"] for layer in planned["layers"]] == ["reuse", "reuse", "build"]
     doit(alone)
     doit(alone, "cycle_fast")
-    alone.edit("src/main.rs", "second text", "third text")
+    alone.edit("src/main.rs", "offline text", "third text")
     doit(alone, "cycle_fast")
     assert list(alone.containers()) == [alone.name]
     assert docker("logs", alone.name) == "hello starts with third text\n"

@@ -84,9 +84,7 @@ def test_how_dependencies_come_about_and_what_compiled_again(checkout: Callable[
     assert said(one, "deps")[-1] == (
         f"also: cooked from scratch: the chain is full, as {second} builds on 1 other (deps.max_chain: 1)"
     )
-    squashed = (
-        "also: the dependencies are cooked from scratch, and each chain of deps images has its own target mount: "
-    )
+    squashed = "also: the dependencies are cooked from scratch, and each chain of deps images has a target mount: "
     assert said(one, "app")[-1].startswith(squashed)
 
 
