@@ -25,7 +25,7 @@ def unchanged(engine: Engine, tree: Tree) -> plan.Plan | None:
 
     EngineError without an engine.
     """
-    answer = tree.remembered(engine.platform)
+    answer = tree.remembered(engine.place)
     if answer is None:
         return None
     specs = answer.layers()
@@ -54,7 +54,7 @@ def remember(engine: Engine, inputs: Inputs, made: plan.Plan) -> None:
     """Keep the answer that nothing is to be done for the next run."""
     if inputs.question.kind == "build" and not made.changes:
         layers = [(step.spec.layer, step.spec.key, step.spec.repository) for step in made.steps]
-        inputs.tree.remember(engine.platform, layers)
+        inputs.tree.remember(engine.place, layers)
 
 
 def settled(engine: Engine, made: plan.Plan, layers: Sequence[str]) -> plan.Plan:

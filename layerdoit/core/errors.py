@@ -9,8 +9,6 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Self
 
-from layerdoit.core.prose import listed
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -79,6 +77,8 @@ class ContextDiffers(BuildError):
     @classmethod
     def of(cls, paths: Collection[str]) -> ContextDiffers:
         """Files whose content changed between reading and sending."""
+        from layerdoit.core.prose import listed
+
         return cls(f"sources changed while they were read: {listed(sorted(paths), 5)}")
 
 

@@ -182,7 +182,7 @@ class _Examination:
     def _no_op(self) -> Iterator[Item]:
         if not self._readable:
             return
-        remembered = self._tree.remembered(self._session.engine.platform)
+        remembered = self._tree.remembered(self._session.engine.place)
         if self._project.config.registry.repository and remembered is None:
             yield Unchecked("time to a no-op", "nothing was built here yet, so a run would ask the registry")
             return

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from layerdoit.core.errors import EngineError
-from layerdoit.engine import sdk
 
 if TYPE_CHECKING:
     import docker
@@ -81,6 +80,15 @@ def endpoint() -> str:
     raise EngineError(f"docker context '{context}' does not exist", hint="`docker context ls` lists the contexts")
 
 
+def described_builder(name: str) -> str:
+    """What the client has written down of a builder; '' for one that it does not know."""
+    folder = Path(os.environ.get("BUILDX_CONFIG") or config_folder() / "buildx")
+    try:
+        return (folder / "instances" / name).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
 def builder_name() -> str:
     """The name of the engine's own buildx builder, which is that of its context."""
     return "default" if os.environ.get("DOCKER_HOST") else _context()
@@ -122,6 +130,8 @@ class SocketApi(threading.local):
                     raise EngineError(f"the connection to the engine broke: {error}", hint="docker info") from error
                 continue
             except OSError as error:
+                from layerdoit.engine import sdk
+
                 raise sdk.unreachable(f"unix://{self._path}", error) from error
             self._connection = connection
             return response.status, body
@@ -133,6 +143,8 @@ class SdkApi:
 
     def __init__(self, host: str) -> None:
         self._host = host
+        from layerdoit.engine import sdk
+
         self._client = sdk.low_level(host, TIMEOUT)
 
     def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
@@ -144,6 +156,8 @@ class SdkApi:
         _answer(path, *self._request("POST", path + _encoded(query)))
 
     def _request(self, method: str, url: str) -> tuple[int, bytes]:
+        from layerdoit.engine import sdk
+
         with sdk.asking(self._host):
             response = self._client.request(method, self._client.base_url + API + url, timeout=TIMEOUT)
         return response.status_code, response.content
@@ -161,6 +175,8 @@ def connect() -> Api:
 @contextlib.contextmanager
 def client() -> Iterator[docker.DockerClient]:
     """The Docker SDK's client for the engine that the `docker` command uses."""
+    from layerdoit.engine import sdk
+
     with sdk.client(endpoint(), TRANSFER_TIMEOUT) as found:
         yield found
 

@@ -25,7 +25,7 @@ LOCAL_DRIVER: Final = "docker"
 """The buildx driver that builds inside the engine itself, and so sees the engine's images."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Engine:
     """A Docker engine and the buildx builder that builds for it. Nothing is asked until it is needed.
 
@@ -53,6 +53,16 @@ class Engine:
     def is_local(self) -> bool:
         """Whether builds run inside the engine, so that they see its images by their local tags."""
         return self.builder == api.builder_name() or self._described.driver == LOCAL_DRIVER
+
+    @property
+    def place(self) -> str:
+        """What the platform follows from, without asking for it: endpoint, builder, and this machine's architecture.
+
+        An engine elsewhere has another endpoint; one of another architecture at the same local endpoint is another
+        machine. A builder that is made anew is described in another way.
+        """
+        described = "" if self.builder == api.builder_name() else api.described_builder(self.builder)
+        return f"{api.endpoint()}\n{self.builder}\n{architecture()}\n{described}"
 
     @property
     def platform(self) -> str:

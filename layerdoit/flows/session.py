@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from layerdoit.build import planning
 from layerdoit.engine.handle import Engine
-from layerdoit.project import question
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 from layerdoit.project.snapshot import Tree
@@ -42,7 +41,8 @@ class Session:
     With `doit -n`, each process has its own, of the same run.
     """
 
-    def __init__(self, run: Run, project: Project, ask: Ask = question.build) -> None:
+    def __init__(self, run: Run, project: Project, ask: Ask | None = None) -> None:
+        """`ask`: None for the image as it is configured."""
         self.run = run
         self._ask = ask
         self._from_scratch: dict[str, str] = {}
@@ -72,9 +72,11 @@ class Session:
         """What the layers are made from."""
         reading = self._reading
         if reading.inputs is None:
+            from layerdoit.project import question
             from layerdoit.project.inputs import Inputs
 
-            reading.inputs = Inputs(reading.tree, self._ask(reading.tree.project, reading.engine.platform))
+            ask = self._ask or question.build
+            reading.inputs = Inputs(reading.tree, ask(reading.tree.project, reading.engine.platform))
         return reading.inputs
 
     @property
@@ -87,9 +89,12 @@ class Session:
         return self._reading.plan
 
     def _made(self) -> Plan:
-        quick = self._ask is question.build and not self._from_scratch
+        quick = self._ask is None and not self._from_scratch
         if quick and (unchanged := planning.unchanged(self.engine, self.tree)) is not None:
             return unchanged
+        # While the engine is asked, the manifests are read.
+        self.engine.ask_platform()
+        _ = self.project.selection
         made = planning.make(self.engine, self.inputs, from_scratch=self._from_scratch)
         planning.remember(self.engine, self.inputs, made)
         return made
@@ -152,7 +157,9 @@ class Session:
         return Session(Run(self.run.asked, self.run.prefix), self.project, ask)
 
 
-def _reopened(run: Run, root: Path, variables: Mapping[str, str], ask: Ask, from_scratch: Mapping[str, str]) -> Session:
+def _reopened(
+    run: Run, root: Path, variables: Mapping[str, str], ask: Ask | None, from_scratch: Mapping[str, str]
+) -> Session:
     session = Session(run, Project.open(root, variables), ask)
     session._from_scratch = dict(from_scratch)  # noqa: SLF001 - the constructor of a copy
     return session

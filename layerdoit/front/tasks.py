@@ -64,9 +64,6 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
         session = Session(Run(asked, prefix), Project.open(root, variables()))
     except (LayerdoitError, OSError) as error:
         raise InvalidTask(str(as_error(error))) from None
-    # Another builder may have to be started first: it is asked only when its answer is needed.
-    if run is not None and run.command.name == "run" and session.project.config.builder is None:
-        session.engine.ask_platform()
     files = _file_deps(session.tree)
     for task in TASKS:
         described = _task(session, task, prefix, files.get(task.name, ()))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.front.loading import vouch
 from layerdoit.layers.key import IMAGES
-from layerdoit.project import question
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
@@ -46,7 +45,7 @@ class Current:
             return False
         # Back on a branch whose images are there: the next change is told from these.
         project = session.project
-        project.state.remember(question.variant(project), {step.spec.layer: step.spec.key for step in plan.steps})
+        project.state.remember(project.variant(), {step.spec.layer: step.spec.key for step in plan.steps})
         app, git = plan.step("app").spec, project.checkout
         if session.engine.images.untagged(app.tag, app.repository, project.tags):
             return False

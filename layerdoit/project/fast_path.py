@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 class Answer:
     """What the last run found out.
 
-    `signature`: of all facts that the rest follows from, but `platform`; `specs`: layer, key and repository of each
-    image; `locked`: the label of the deps image that names the locked packages.
+    `signature`: of all facts that the rest follows from, but the engine; `place`: `Engine.place`, where it was found
+    out; `specs`: layer, key and repository of each image; `locked`: the label of the deps image that names the locked
+    packages.
     """
 
     signature: str
-    platform: str
+    place: str
     ups: int
     outside: tuple[str, ...]
     specs: tuple[tuple[str, str, str], ...]
@@ -51,8 +52,8 @@ def read(path: Path) -> Answer | None:
         found = json.loads(path.read_text(encoding="utf-8"))
         specs = tuple((str(a), str(b), str(c)) for a, b, c in found["specs"])
         outside = tuple(map(str, found["outside"]))
-        signature, platform = str(found["signature"]), str(found["platform"])
-        return Answer(signature, platform, int(found["ups"]), outside, specs, str(found["locked"]))
+        signature, place = str(found["signature"]), str(found["place"])
+        return Answer(signature, place, int(found["ups"]), outside, specs, str(found["locked"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from layerdoit import config as configuration
 from layerdoit.core.state import State
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.options import Options
     from layerdoit.cargo.selection import Selection
+
+Kind = Literal["build", "check", "measure"]
+"""What can be asked of a project."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +69,11 @@ class Project:
             return self.config.project
         only = self.selection.packages[0] if len(self.selection.packages) == 1 else self.root.name
         return configuration.repository_name(self.workspace.root_package or only)
+
+    def variant(self, kind: Kind = "build") -> str:
+        """Question, profile and target: images of different variants are not compared with each other."""
+        suffix = "" if kind == "build" else f"+{kind}"
+        return f"{self.config.profile}{suffix}/{self.config.target or 'host'}"
 
     @cached_property
     def repository(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from layerdoit.core.resources import dockerfile_dir
 
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
     from layerdoit.cargo.selection import Selection
     from layerdoit.config import Image
-    from layerdoit.project.project import Project
-
-Kind = Literal["build", "check", "measure"]
+    from layerdoit.project.project import Kind, Project
 
 CHECKED = ("cook.sh", "build.sh")
 """The scripts in which `cargo build` means tests and clippy where a tree is checked."""
@@ -51,13 +49,7 @@ class Question:
 
     def variant(self, project: Project) -> str:
         """Question, profile and target: images of different variants are not compared with each other."""
-        return variant(project, self.kind)
-
-
-def variant(project: Project, kind: Kind = "build") -> str:
-    """See `Question.variant`."""
-    suffix = "" if kind == "build" else f"+{kind}"
-    return f"{project.config.profile}{suffix}/{project.config.target or 'host'}"
+        return project.variant(self.kind)
 
 
 def build(project: Project, platform: str) -> Question:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Final
 
-from layerdoit.config import shipped
 from layerdoit.core import files
 from layerdoit.core.state import State
 
@@ -39,6 +38,8 @@ class SettingsCache:
 
 def put_schema(state: State) -> None:
     """Have the schema in the state folder, where the first line of layerdoit.yaml names it."""
+    from layerdoit.config import shipped
+
     wanted = shipped.schema().read_bytes()
     path = state / shipped.NAME
     if not path.is_file() or path.read_bytes() != wanted:

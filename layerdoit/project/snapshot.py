@@ -113,9 +113,12 @@ class Tree:
 
     # --- what the last run found out ---------------------------------------------------------------------------------
 
-    def remembered(self, platform: str) -> Answer | None:
-        """What the last run found out for a platform, if everything that it follows from is still the same."""
-        return self._answer if self._answer is not None and self._answer.platform == platform else None
+    def remembered(self, place: str) -> Answer | None:
+        """What the last run found out with an engine, if everything that it follows from is still the same.
+
+        `place`: `Engine.place`, which stands for the engine's platform.
+        """
+        return self._answer if self._answer is not None and self._answer.place == place else None
 
     @cached_property
     def _answer(self) -> Answer | None:
@@ -124,11 +127,11 @@ class Tree:
             return None
         return found
 
-    def remember(self, platform: str, layers: Sequence[tuple[str, str, str]]) -> None:
+    def remember(self, place: str, layers: Sequence[tuple[str, str, str]]) -> None:
         """Keep what was found out for the next run. `layers`: layer, key and repository of each image."""
         workspace = self.project.workspace
         signature = self._signature(self.scan(workspace.ups, workspace.outside))
-        answer = fast_path.Answer(signature, platform, workspace.ups, workspace.outside, tuple(layers), self.locked)
+        answer = fast_path.Answer(signature, place, workspace.ups, workspace.outside, tuple(layers), self.locked)
         fast_path.write(self._answer_file, answer)
 
     @property
@@ -136,7 +139,7 @@ class Tree:
         return fast_path.file(self.project.state.folder, repr(self.project.config))
 
     def _signature(self, found: Sources) -> str:
-        # The platform is compared by itself: an engine has to be asked for it.
+        # An engine would have to be asked for its platform: the place stands for it.
         given = Given.of(self, "")
         return fast_path.signature([repr(given), self.project.root.name, found.digest()])
 

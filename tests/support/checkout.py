@@ -18,7 +18,6 @@ from layerdoit.engine import api, images, mounts
 from layerdoit.flows.ensure import ensure
 from layerdoit.flows.session import Ask, Session
 from layerdoit.layers.outcome import Outcome
-from layerdoit.project import question
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 from tests.support.files import write
@@ -95,7 +94,7 @@ class Checkout:
 
     # --- building ----------------------------------------------------------------------------------------------------
 
-    def session(self, ask: Ask = question.build, variables: Mapping[str, str] = {}) -> Session:
+    def session(self, ask: Ask | None = None, variables: Mapping[str, str] = {}) -> Session:
         """The project as a new run would open it; its connection to the engine is closed in the end."""
         self._sessions.append(Session(Run(), Project.open(self.root, variables), ask))
         return self._sessions[-1]

@@ -13,6 +13,7 @@ import pytest
 from layerdoit.core import process
 from layerdoit.core.errors import EngineError
 from layerdoit.core.platform import architecture, docker_name
+from layerdoit.engine import handle
 from layerdoit.engine.builder_platform import Described, described
 from layerdoit.engine.handle import Engine
 from layerdoit.flows.session import Session
@@ -28,6 +29,7 @@ from tests.support.locked_workspace import Tiny
 from tests.support.server import Handler, serving
 
 PLATFORM = "linux/amd64"
+PLACE = "this engine"
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def inputs(root: Path) -> Inputs:
 
 
 def remember(found: Inputs) -> None:
-    found.tree.remember(PLATFORM, [(spec.layer, spec.key, spec.repository) for spec in found.specs])
+    found.tree.remember(PLACE, [(spec.layer, spec.key, spec.repository) for spec in found.specs])
 
 
 # --- the fast path ---------------------------------------------------------------------------------------------------
@@ -52,11 +54,11 @@ def remember(found: Inputs) -> None:
 def test_what_was_found_out_is_believed_while_nothing_changed(tree: Tiny) -> None:
     found = inputs(tree.root)
     remember(found)
-    answer = Tree(Project.open(tree.root, {})).remembered(PLATFORM)
+    answer = Tree(Project.open(tree.root, {})).remembered(PLACE)
     assert answer is not None
     assert [spec.key for spec in answer.layers()] == [spec.key for spec in found.specs]
-    assert Tree(Project.open(tree.root, {})).remembered("linux/arm64") is None
-    assert Tree(Project.open(tree.root, {"PROFILE": "release"})).remembered(PLATFORM) is None
+    assert Tree(Project.open(tree.root, {})).remembered("another engine") is None
+    assert Tree(Project.open(tree.root, {"PROFILE": "release"})).remembered(PLACE) is None
 
 
 @pytest.mark.parametrize("more", ['targets = ["wasm32-wasip1"]', 'components = ["clippy"]'])
@@ -70,7 +72,7 @@ def test_a_toolchain_file_above_the_project_counts_as_a_whole(tree: Tiny, more: 
     above.write_text(f'[toolchain]\nchannel = "1.95.0"\n{more}\n')
     after = inputs(tree.root)
     assert after.specs[0].key != before.specs[0].key
-    assert after.tree.remembered(PLATFORM) is None, "the last answer is about another base"
+    assert after.tree.remembered(PLACE) is None, "the last answer is about another base"
 
 
 def test_every_part_of_what_is_given_is_signed(tree: Tiny) -> None:
@@ -220,6 +222,21 @@ def test_keys_have_the_platform_of_the_engine(tmp_path: Path) -> None:
     here = f"linux/{docker_name(architecture())}"
     other = Inputs(session.tree, question.build(session.project, here))
     assert (other.specs[0].key == session.inputs.specs[0].key) is (here == "linux/arm64")
+
+
+def test_another_engine_is_another_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found out about one is not believed of another, which may have another platform."""
+    monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", "unix:///one.sock")
+    one, farm = Engine().place, Engine("farm").place
+    write(tmp_path, {"instances/farm": '{"Nodes": [{"Endpoint": "ssh://amd"}]}'})
+    described = Engine("farm").place
+    write(tmp_path, {"instances/farm": '{"Nodes": [{"Endpoint": "ssh://arm"}]}'})
+    changed = Engine("farm").place
+    monkeypatch.setenv("DOCKER_HOST", "ssh://arm-box")
+    other = Engine().place
+    monkeypatch.setattr(handle, "architecture", lambda: "riscv64gc")
+    assert len({one, farm, described, changed, other, Engine().place}) == 6
 
 
 def test_a_builder_of_its_own_says_its_platform_once(tree: Tiny, buildx: Buildx) -> None:

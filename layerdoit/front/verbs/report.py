@@ -19,13 +19,12 @@ def run(params: Any, _words: Sequence[str]) -> int:
     """Print or write the report; with `--check`, 1 when a target is missed or nothing is known of it."""
     from layerdoit.front.variables import variables
     from layerdoit.history import benchmarks, export
-    from layerdoit.project import question
     from layerdoit.project.project import Project
     from layerdoit.report import figures, target_checks
 
     last = last_of(params)
     project = Project.open(Path(params["root"]), variables())
-    name, variant = project.name, question.variant(project)
+    name, variant = project.name, project.variant()
     recorded = benchmarks.latest(project.state.folder, variant)
     report = figures.make(name, variant, export.as_json(project.state.folder, last), recorded)
     checked = target_checks.check(report, project.config.targets)
