@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.build import leftovers, secret_mounts
 from layerdoit.build.host_secrets import collect
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 _STAGES: Final = {"base": ("builder",), "runtime": ("runtime",), "deps": ("deps",), "app": ("build",)}
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """A plan, and what it was made from: all that carrying it out needs."""
 
     run: Run

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layerdoit.cargo import cargo_config
 from layerdoit.cargo.discovery import beyond, binaries, expand, find_root, is_excluded, package_table, relative
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[\w-]+")
 
 
-@dataclass(frozen=True)
-class Dependency:
+class Dependency(NamedTuple):
     """One entry of a dependency table, with inheritance resolved."""
 
     name: str

@@ -10,7 +10,7 @@ import hashlib
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.config import secret_looking
 
@@ -23,8 +23,7 @@ _PLAIN = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting. `name` and `text`: its input of the key; `words`: arguments of cargo; `variable`: name and value."""
 
     name: str

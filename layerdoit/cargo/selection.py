@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.cargo.lock import MASKED
 from layerdoit.cargo.options import Options
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _HELPERS = frozenset(("xtask",))
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """The selected packages (keys of `Workspace.packages`) and (package, binary) pairs, both sorted."""
 
     packages: tuple[str, ...]

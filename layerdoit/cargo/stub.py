@@ -14,8 +14,7 @@ belongs to the key of the deps layer. `files` are written over `copies`.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layerdoit.cargo import cargo_config
 from layerdoit.cargo.discovery import beyond, is_excluded, relative
@@ -35,8 +34,7 @@ _KEPT_FIELDS = ("forced-target", "default-target")
 _NOT_WITH_PATH = frozenset(("version", "registry", "registry-index"))
 
 
-@dataclass(frozen=True)
-class Stub:
+class Stub(NamedTuple):
     files: Mapping[str, bytes]
     copies: tuple[tuple[str, str], ...]
 

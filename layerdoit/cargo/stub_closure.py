@@ -5,8 +5,7 @@ closure(ws, lock, selection) -> Closure(local, external, real)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from layerdoit.cargo.selection import Selection
 
 
-@dataclass(frozen=True)
-class Closure:
+class Closure(NamedTuple):
     """`local` and `real` are keys of `Workspace.packages`; `real` ones are compiled into external packages."""
 
     local: frozenset[str]

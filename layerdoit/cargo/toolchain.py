@@ -10,9 +10,8 @@ import re
 import shutil
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from layerdoit.core import files
 from layerdoit.core.errors import ProcessError, WorkspaceError
@@ -28,8 +27,7 @@ FILES: Final = ("rust-toolchain", "rust-toolchain.toml")
 _HINT = 'write a rust-toolchain.toml with [toolchain] channel = "<version>", or set `toolchain:` in layerdoit.yaml'
 
 
-@dataclass(frozen=True)
-class Toolchain:
+class Toolchain(NamedTuple):
     channel: str  # as asked for, without the host part: "1.95.0", "stable", "nightly-2026-04-14"
     release: str | None  # as rustc tells it: "1.95.0", "1.97.0-nightly 2026-04-14"; None: not asked
     sysroot: Path | None
@@ -90,8 +88,7 @@ def installed(toolchain: Toolchain, root: Path, *, run: Run | None = None) -> Pa
         return None
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(NamedTuple):
     """What the configuration or a toolchain file names; no compiler was asked yet."""
 
     channel: str  # "" where nothing names one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from layerdoit.project.inputs import Inputs
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One step to be built.
 
     `host_args`: build arguments that come from this machine, such as proxies; `mount`: the target mount to use, by

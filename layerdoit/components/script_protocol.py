@@ -38,8 +38,7 @@ class NoClippy:
     """`no-clippy`: the toolchain in the base image has no clippy."""
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """`compiled=1 units=9 external=0 cold=1`: units of the build, how many of them compiled, how many are external.
 
     `cold`: nothing had been compiled in this target folder before. Cooks do not say it.
@@ -63,15 +62,13 @@ class Crate(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True)
-class NotFresh:
+class NotFresh(NamedTuple):
     """`not-fresh NAME@VERSION`: an external crate that the app build had to compile again."""
 
     crate: str
 
 
-@dataclass(frozen=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """`fingerprint cooked|used CRATE-HASH/UNIT.json {…}`: what cargo noted of a unit, cooked or in this build."""
 
     side: str
@@ -80,22 +77,19 @@ class Fingerprint:
     content: str
 
 
-@dataclass(frozen=True)
-class Linked:
+class Linked(NamedTuple):
     """`linked BINARY`: a binary that this build linked."""
 
     binary: str
 
 
-@dataclass(frozen=True)
-class NoBinary:
+class NoBinary(NamedTuple):
     """`no-binary BINARY`: a binary that is wanted in the image and that cargo did not make."""
 
     binary: str
 
 
-@dataclass(frozen=True)
-class Missing:
+class Missing(NamedTuple):
     """`missing binary=B library=L package=P`: a library that the runtime image lacks.
 
     `package`: the builder's Debian package that holds the library; None where no package does.
@@ -106,23 +100,20 @@ class Missing:
     package: str | None
 
 
-@dataclass(frozen=True)
-class TooNew:
+class TooNew(NamedTuple):
     """`too-new binary=B WORDS`: a symbol version that the runtime image lacks, in the words of its loader."""
 
     binary: str
     words: str
 
 
-@dataclass(frozen=True)
-class OtherContext:
+class OtherContext(NamedTuple):
     """`context WORDS`: the sources that arrived are not those that the image is keyed by."""
 
     words: str
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """`measured MS BYTES NAME`: milliseconds from an edit to the linked programs (the median of three), their size."""
 
     name: str
@@ -130,8 +121,7 @@ class Measured:
     size: int
 
 
-@dataclass(frozen=True)
-class Unmeasured:
+class Unmeasured(NamedTuple):
     """`unmeasured NAME`: a setting that could not be measured."""
 
     name: str

@@ -16,9 +16,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 from layerdoit.core.errors import Interrupted, ProcessError
 from layerdoit.core.signals import Events, ended_at_exit, next_event, posted_to
@@ -74,8 +73,7 @@ class CommandFailed(ProcessError):
         super().__init__("\n".join([f"`{shown(argv)}` {how}" + (":" if said else ""), *said]))
 
 
-@dataclass(frozen=True)
-class Completed:
+class Completed(NamedTuple):
     code: int
     stdout: str
     stderr: str

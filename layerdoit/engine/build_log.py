@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from layerdoit.core.process import redact
 
@@ -13,8 +13,7 @@ _BUILDER = re.compile(r" --builder (\S+)")
 _KEY = re.compile(r" --label io\.layerdoit\.key=([0-9a-f]{64})")
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """The command of a build, read from its log. `uncached`: BuildKit's cache was not used."""
 
     key: str = ""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from layerdoit.core import process
 from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
@@ -89,8 +89,7 @@ def _variable(name: str) -> str:
     return "LAYERDOIT_SECRET_" + name.upper().replace("-", "_")
 
 
-@dataclass(frozen=True)
-class Built:
+class Built(NamedTuple):
     """A finished build: wall-clock seconds, and what it reported."""
 
     seconds: float

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from layerdoit.engine.api import Api
@@ -19,8 +18,7 @@ def label(labels: Mapping[str, str], name: str) -> str:
     return labels.get(PREFIX + name, "")
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(NamedTuple):
     """An image of ours. `created`: seconds since 1970. `size`: bytes, shared layers included."""
 
     id: str

@@ -13,9 +13,8 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from layerdoit.core import process
@@ -29,8 +28,7 @@ _DESCRIPTION: Final = re.compile(r"^Description:[ \t]+(.*)\nUsage count:", re.MU
 _MOUNT: Final = re.compile(r'cached mount \S+ from exec .* with id "/?([^"]*)"', re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     """One record of a mount. `size`: bytes. `checkout`: digest of its path. `cook`: the chain of deps images it fits.
 
     `used`: the latest possible time of its last use, in seconds since 1970, because buildx rounds. `host` and `path`:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TextIO, TypeAlias
+from typing import Any, Final, NamedTuple, TextIO, TypeAlias
 
 from layerdoit.core.process import redact
 
@@ -34,8 +34,7 @@ def _never(_line: str) -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class Listener:
+class Listener(NamedTuple):
     """How to read the output of a build.
 
     `progress`: reads progress from a line, or None; `aloud`: whether the lines after a note, up to the next note, are

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit import deploy
 from layerdoit.core.units import count_text, duration_text, size_text
@@ -25,8 +24,7 @@ SECONDS: Final = 1.0
 _DONE: Final = {"reuse": "reused", "pull": "pulled", "build": "built"}
 
 
-@dataclass(frozen=True)
-class Phase:
+class Phase(NamedTuple):
     """What a phase took, what it usually takes, and what else there is to say."""
 
     name: str
@@ -35,8 +33,7 @@ class Phase:
     more: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Past:
+class Past(NamedTuple):
     """Where a run's figures are compared: the state folder, the variant, and the run's own token."""
 
     folder: Path

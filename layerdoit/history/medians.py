@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from layerdoit.history import store
 
@@ -24,8 +23,7 @@ _COLUMNS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Figures:
+class Figures(NamedTuple):
     """Of `n` measurements: median, least, most, and what nine in ten stay below; seconds, or crates."""
 
     median: float
@@ -35,8 +33,7 @@ class Figures:
     n: int
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(NamedTuple):
     """How long it will take, in seconds: the sum of medians, of at least `n` runs each. None: not known."""
 
     seconds: float | None

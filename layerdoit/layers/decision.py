@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.layers import reasons
 from layerdoit.layers.plan import UP_TO_DATE, Plan, Step
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from layerdoit.layers.key import Spec
 
 
-@dataclass(frozen=True)
-class Previous:
+class Previous(NamedTuple):
     """The newest earlier image of a layer, to tell what changed since."""
 
     key: str

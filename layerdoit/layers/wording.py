@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from layerdoit.core.prose import listed
 
@@ -83,8 +82,7 @@ def _came_or_went(old: str | None, new: str | None) -> str:
 # --- packages of Cargo.lock ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Moved:
+class Moved(NamedTuple):
     """Versions of one package: removed, added and kept."""
 
     went: tuple[str, ...]

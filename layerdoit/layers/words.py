@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from layerdoit.layers import wording
 
@@ -18,8 +18,7 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One change. `kind`: one of `KINDS`; `names`: the inputs with this change; `old`, `new`: None for no value."""
 
     kind: str

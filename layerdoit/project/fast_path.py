@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from layerdoit.core import files
 from layerdoit.layers.key import Spec
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from layerdoit.layers.key import Layer
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the last run found out.
 
     `signature`: of all facts that the rest follows from, but the engine; `place`: `Engine.place`, where it was found
@@ -60,7 +58,7 @@ def read(path: Path) -> Answer | None:
 
 def write(path: Path, answer: Answer) -> None:
     """Keep it for the next run."""
-    files.write_json(path, asdict(answer))
+    files.write_json(path, answer._asdict())
 
 
 def signature(parts: Sequence[str]) -> str:

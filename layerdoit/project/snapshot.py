@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit import config as configuration
 from layerdoit.cargo.toolchain import Toolchain, detect
@@ -144,8 +144,7 @@ class Tree:
         return fast_path.signature([repr(given), self.project.root.name, found.digest()])
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """All that keys follow from besides the contents of the tree: specs are made from it, and the fast path signs it.
 
     `recipes`: sha256 of each Dockerfile and script, by name.

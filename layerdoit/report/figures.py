@@ -299,4 +299,4 @@ def _slow(found: Slow) -> dict[str, Any]:
 
 
 def _json(found: Figures | Trend | None) -> dict[str, float] | None:
-    return None if found is None else dict(vars(found))
+    return None if found is None else found._asdict()

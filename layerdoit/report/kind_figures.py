@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from layerdoit.history import Figures
     from layerdoit.report.change_kinds import Kind
 
 
-@dataclass(frozen=True)
-class Trend:
+class Trend(NamedTuple):
     """The older and the newer half of the measurements; medians, or shares of hits."""
 
     older: float

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _HEADS: Final = "refs/heads/"
 # What stands in HEAD where references are kept in a table; no branch can be called so.
@@ -30,8 +29,7 @@ def command(*words: str, environment: Mapping[str, str] | None = None) -> list[s
     return [*(["env", *unset, *given] if unset or given else []), "git", *words]
 
 
-@dataclass(frozen=True)
-class Worktree:
+class Worktree(NamedTuple):
     """A worktree as its repository lists it. `name`: '' for the main one. `locked`: may be missing on purpose."""
 
     name: str
@@ -39,8 +37,7 @@ class Worktree:
     locked: bool = False
 
 
-@dataclass(frozen=True)
-class Checkout:
+class Checkout(NamedTuple):
     """A folder with a `.git`. `folder`: where its HEAD is. `name`: git's name of a linked worktree, '' otherwise."""
 
     top: Path

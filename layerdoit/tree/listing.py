@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from layerdoit.core.errors import ProcessError, WorkspaceError
 from layerdoit.tree import git
@@ -28,8 +28,7 @@ _TOOL_FILE = re.compile(r"(?:^|/)(?:\.doit\.[^/]*|\.cargo/credentials(?:\.toml)?
 _PROTECTED = re.compile(r"(?:^|/)(?:Cargo\.toml|Cargo\.lock|rust-toolchain(?:\.toml)?|\.cargo/[^/]+)$")
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A directory on the host and where its content goes in the build context."""
 
     prefix: str  # in the context: "" or ends with "/"

@@ -145,8 +145,7 @@ def _quick(argv: list[str], cwd: Path) -> bytes:
     return capture_quick(argv, cwd)
 
 
-@dataclass(frozen=True)
-class _Scan:
+class _Scan(NamedTuple):
     root: Path
     ups: int
     outside: tuple[str, ...]

@@ -146,7 +146,7 @@ def test_a_label_that_had_room_for_packages_only_is_compared_by_packages_only() 
 
 def test_a_label_that_was_cut_is_not_known() -> None:
     cut = image("app", "a" * 64, {})
-    cut = replace(cut, labels={**cut.labels, PREFIX + "inputs": '{"package x": "1'})
+    cut = cut._replace(labels={**cut.labels, PREFIX + "inputs": '{"package x": "1'})
     assert sides.of_label(cut).inputs is None
 
 

@@ -57,7 +57,8 @@ LINES: dict[str, Message] = {
 
 @pytest.mark.parametrize("text", LINES)
 def test_each_kind_of_line(text: str) -> None:
-    assert protocol.parse(f"layerdoit: {text}") == LINES[text]
+    message = protocol.parse(f"layerdoit: {text}")
+    assert (type(message), message) == (type(LINES[text]), LINES[text])
 
 
 @pytest.mark.parametrize(
