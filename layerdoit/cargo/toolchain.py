@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -125,6 +124,8 @@ def _read_file(file: Path) -> Named:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if file.suffix != ".toml" and len(lines) == 1 and not lines[0].startswith("["):
         return Named(_HOST.sub("", lines[0]), file.name)
+    import tomllib  # here: most toolchains are named in one line, or not at all
+
     try:
         table: Any = tomllib.loads(text).get("toolchain", {})
     except tomllib.TOMLDecodeError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import shlex
 import signal
 import subprocess
 import threading
@@ -107,6 +106,8 @@ def redact(text: str) -> str:
 
 def shown(argv: Sequence[str]) -> str:
     """The command as a user could type it, without secrets."""
+    import shlex  # here: a run with nothing to do shows no command
+
     return redact(shlex.join(str(arg) for arg in argv))
 
 

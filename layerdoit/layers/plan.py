@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from layerdoit.layers import reasons
 from layerdoit.layers.reasons import Reason
@@ -19,8 +19,7 @@ Action = Literal["reuse", "pull", "build"]
 UP_TO_DATE: Final = (Reason("up_to_date"),)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One layer's part of the plan.
 
     `parent`: the deps image to cook from; `replaces`: an image with that key exists;

@@ -122,7 +122,7 @@ def test_a_build_that_took_far_longer_is_remarked(tmp_path: Path) -> None:
     assert summary.notes(one, made) == [note]
     assert summary.notes(one, outcome("deps", compiled=9)) == []
     assert summary.notes(one, replace(made, cold=True)) == [], "no build from scratch is known"
-    assert summary.notes(one, replace(made, step=replace(made.step, action="reuse"))) == []
+    assert summary.notes(one, replace(made, step=made.step._replace(action="reuse"))) == []
 
 
 def test_the_summary_of_a_run_is_read_from_its_history(tmp_path: Path) -> None:
