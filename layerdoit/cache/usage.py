@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from layerdoit.engine.handle import Engine
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
+    from layerdoit.engine.removal import Holder
     from layerdoit.layers.reasons import Reason
+    from layerdoit.project.branches import Branches
     from layerdoit.project.checkouts import Checkout
     from layerdoit.project.inputs import Inputs
     from layerdoit.project.project import Project
@@ -49,41 +51,15 @@ def _gathered(
     found = [image for image in images.of_project(project.name) if image.label("project") == project.name]
     held = removal.holders() if found else {}
     described = {image.id: images.inspect(image.id) or {} for image in found}
-    layers = {image: _rootfs(description) for image, description in described.items()}
     foreign = tuple(_foreign(engine, found))
-    bases = [(layers[image.id], image.size) for image in found] + list(foreign)
+    bases = [(_rootfs(described[image.id]), image.size) for image in found] + list(foreign)
     app_mounts = _all_of(project, engine, found, listed())
     places = checkouts(project.root, app_mounts)
     friendly = _friendly(project, places.values())
     known = branches.load(project, found)
-    uses = []
-    for image in found:
-        rootfs, made, tagged = layers[image.id], _made(image), _tagged(described[image.id])
-        ours, others = _sorted_out(project, image, friendly)
-        uses.append(
-            ImageUse(
-                image.id,
-                image.label("layer"),
-                image.label("key"),
-                tags=ours,
-                others=others,
-                size=image.size,
-                shared=shared_size(rootfs, bases),
-                made=made,
-                rootfs=rootfs,
-                holders=held.get(image.id, ()),
-                runtime=image.label("runtime"),
-                deps=image.label("deps"),
-                parent=image.label("parent"),
-                cook=image.label("cook"),
-                variant=image.label("variant"),
-                checkout=_checkout(image),
-                pin=next(iter({_pin(project, image)} & set(image.tags)), ""),
-                used=max(made, tagged),
-                branch=image.label("branch"),
-                branch_gone=known.gone(image, _checkout(image), tagged),
-            )
-        )
+    uses = [
+        _use(project, image, described[image.id], held.get(image.id, ()), bases, friendly, known) for image in found
+    ]
     if found:
         uses = with_held(uses, deploy.provider_of(project).holds())
     uses = [replace(use, current=bool(use.tags) and current.get(use.layer) == use.key) for use in uses]
@@ -102,6 +78,42 @@ def _gathered(
         checkouts=places,
         live_tags=_friendly(project, [place for place in places.values() if place.state != "gone"]),
         at=time.time(),
+    )
+
+
+def _use(
+    project: Project,
+    image: Image,
+    described: Mapping[str, Any],
+    holders: tuple[Holder, ...],
+    bases: Iterable[tuple[tuple[str, ...], int]],
+    friendly: Collection[str],
+    known: Branches,
+) -> ImageUse:
+    """One image. `bases`: layers and size of those that it may stand on; `friendly`: tags that a checkout would set."""
+    rootfs, made, tagged = _rootfs(described), _made(image), _tagged(described)
+    ours, others = _sorted_out(project, image, friendly)
+    return ImageUse(
+        image.id,
+        image.label("layer"),
+        image.label("key"),
+        tags=ours,
+        others=others,
+        size=image.size,
+        shared=shared_size(rootfs, bases),
+        made=made,
+        rootfs=rootfs,
+        holders=holders,
+        runtime=image.label("runtime"),
+        deps=image.label("deps"),
+        parent=image.label("parent"),
+        cook=image.label("cook"),
+        variant=image.label("variant"),
+        checkout=_checkout(image),
+        pin=next(iter({_pin(project, image)} & set(image.tags)), ""),
+        used=max(made, tagged),
+        branch=image.label("branch"),
+        branch_gone=known.gone(image, _checkout(image), tagged),
     )
 
 
