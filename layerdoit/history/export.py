@@ -80,9 +80,8 @@ def record_of(layer: Mapping[str, Any]) -> LayerRecord:
 
 
 def layer_as_json(found: LayerRecord) -> dict[str, Any]:
-    """The documented form. `reasons`: sentences; `causes`: the same as data."""
-    why = found.reasons
-    return {**vars(found), "reasons": reasons.sentences(why), "causes": reasons.as_json(why)}
+    """The documented form."""
+    return {**vars(found), **reasons.documented(found.reasons)}
 
 
 def _record(row: Any) -> LayerRecord:

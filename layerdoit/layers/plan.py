@@ -45,8 +45,7 @@ class Step(NamedTuple):
             "action": self.action,
             "key": self.spec.key,
             "tag": self.spec.tag,
-            "reasons": reasons.sentences(self.reasons),
-            "causes": reasons.as_json(self.reasons),
+            **reasons.documented(self.reasons),
         }
 
 

@@ -87,6 +87,11 @@ class Reason:
         return told | ({"image": self.image} if self.image else {})
 
 
+def documented(reasons: Sequence[Reason]) -> dict[str, Any]:
+    """The two fields of every documented form. `reasons`: sentences; `causes`: the same as data."""
+    return {"reasons": sentences(reasons), "causes": as_json(reasons)}
+
+
 def as_json(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
     """The documented form."""
     return [reason.as_json() for reason in reasons]

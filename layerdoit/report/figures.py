@@ -294,8 +294,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def _slow(found: Slow) -> dict[str, Any]:
-    why = found.reasons
-    return {**vars(found), "reasons": reasons.sentences(why), "causes": reasons.as_json(why)}
+    return {**vars(found), **reasons.documented(found.reasons)}
 
 
 def _json(found: Figures | Trend | None) -> dict[str, float] | None:
