@@ -6,7 +6,6 @@ A mark is a string that the linker keeps, so that a binary tells which edits are
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from layerdoit.bench import subject
 from layerdoit.bench.edits import Places
 from layerdoit.bench.running import ask
+from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.process import ProgramMissing
 
@@ -111,7 +111,7 @@ class Bump:
 
 def locked(lock: str) -> set[tuple[str, str]]:
     """(name, version) of the external packages of a Cargo.lock."""
-    return {(item["name"], item["version"]) for item in tomllib.loads(lock).get("package", []) if "source" in item}
+    return {(item["name"], item["version"]) for item in toml.loads(lock).get("package", []) if "source" in item}
 
 
 def single_change(old: str, new: str) -> tuple[str, str, str] | None:

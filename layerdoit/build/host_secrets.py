@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from layerdoit.core.errors import ConfigError
+from layerdoit.core import toml
+from layerdoit.core.errors import ConfigError, WorkspaceError
 from layerdoit.core.process import register_secret
 
 # Tables of $CARGO_HOME/config.toml that say where crates come from. Flags and profiles of one person's machine stay.
@@ -179,11 +179,11 @@ def _of_git(sources: Sequence[str], environment: Mapping[str, str], bundle: Path
 def _toml(home: Path, name: str) -> dict[str, Any]:
     for path in (home / name, home / f"{name}.toml"):
         try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+            return toml.read(path)
         except FileNotFoundError:
             continue
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cargo's own {path.name} is not valid TOML: {error}", where=str(path)) from error
+        except WorkspaceError as error:
+            raise ConfigError(f"cargo's own {path.name}: {error.what}", where=error.where) from error
         except OSError:
             continue
     return {}

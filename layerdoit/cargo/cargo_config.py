@@ -1,6 +1,5 @@
-"""Read TOML with `file:line` errors, and the parts of `.cargo/config.toml` that affect rustc or resolution.
+"""Read the parts of `.cargo/config.toml` that affect rustc or resolution.
 
-read_toml(path) -> dict                  # WorkspaceError(where="file:line") when it does not parse
 load(root) -> dict                       # merged `.cargo/config.toml` of the workspace root, {} if none
 for_stub(config) -> dict                 # the part written into the stub workspace; no tokens
 for_key(config) -> dict[str, Any]        # flat {"build.rustflags": [...]}; the part that changes compiled output
@@ -11,10 +10,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -35,34 +34,6 @@ _SECRETS = frozenset(("token", "secret-key", "credential-provider", "global-cred
 _USERINFO = re.compile(r"//[^/@\s]*@")
 
 
-def parse_toml(text: str, where: str) -> dict[str, Any]:
-    """Parse TOML; a syntax error names the line of `where`."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        found = re.search(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$", message)
-        line = (found and found[1]) or str(max(1, len(text.splitlines())))
-        what = message[: found.start()] if found else message
-        raise WorkspaceError(f"this is not valid TOML: {what}", where=f"{where}:{line}", hint="fix that line") from None
-
-
-def read_text(path: Path) -> str:
-    """Read a text file; an error names the line that is not UTF-8."""
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise WorkspaceError("this file is not UTF-8", where=f"{path}:{line}", hint="save it as UTF-8") from None
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The TOML file at `path`."""
-    text = read_text(path)
-    return parse_toml(text.replace("\r\n", "\n"), str(path))
-
-
 def load(root: Path) -> dict[str, Any]:
     """The configuration that cargo reads in `root`, with its `include`s merged; folders above `root` are not read."""
     for name in ("config", "config.toml"):  # cargo prefers the old name when both exist
@@ -75,7 +46,7 @@ def load(root: Path) -> dict[str, Any]:
 def _with_includes(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise WorkspaceError("this configuration includes itself", where=str(path), hint="remove the `include`")
-    own = read_toml(path)
+    own = toml.read(path)
     named = own.pop("include", [])
     merged: dict[str, Any] = {}
     for item in named if isinstance(named, list) else [named]:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerdoit.cargo import cargo_config
+from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def find_root(start: Path) -> Path:
         path = folder / "Cargo.toml"
         if not path.is_file():
             continue
-        manifest = cargo_config.read_toml(path)
+        manifest = toml.read(path)
         pointer = package_table(manifest).get("workspace")
         if nearest is None and isinstance(pointer, str):
             return Path(os.path.normpath(folder / pointer))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from layerdoit.cargo import cargo_config
+from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
@@ -95,14 +95,14 @@ def load(root: Path) -> Lock:
     if not path.is_file():
         hint = "run `cargo generate-lockfile` and commit Cargo.lock"
         raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
-    return parse(cargo_config.read_text(path), str(path))
+    return parse(toml.read_text(path), str(path))
 
 
 def parse(text: str, where: str = "Cargo.lock") -> Lock:
     """Parse lockfile text: cargo's own layout with the fast reader, anything else as TOML."""
     text = text.replace("\r\n", "\n")
     lock = parse_canonical(text)
-    return lock if lock is not None else _from_toml(cargo_config.parse_toml(text, where), where)
+    return lock if lock is not None else _from_toml(toml.parse(text, where), where)
 
 
 _VALUE = r'"([^"\\\n\x00-\x1f\x7f]*)"\n'

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 from layerdoit.cargo.inheritance import KINDS
 from layerdoit.cargo.semver import satisfies
 from layerdoit.cargo.toml_lines import where
+from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.prose import listed
 
@@ -31,8 +32,8 @@ class Drift:
         if not self.place:
             return self.file
         try:
-            return where(self.file, (ws.root / self.file).read_text(encoding="utf-8"), self.place)
-        except (OSError, UnicodeDecodeError):
+            return where(self.file, toml.read_text(ws.root / self.file), self.place)
+        except (OSError, WorkspaceError):
             return self.file
 
 

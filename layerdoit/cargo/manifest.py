@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from layerdoit.cargo import cargo_config
 from layerdoit.cargo.discovery import beyond, binaries, expand, find_root, is_excluded, package_table, relative
 from layerdoit.cargo.inheritance import dependency_tables, inherited, inherits, merged
+from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree import git
 
@@ -118,7 +119,7 @@ def load(root: Path) -> Workspace:
     if not (root / "Cargo.lock").is_file():
         raise _missing(root, "Cargo.lock", "run `cargo generate-lockfile` and commit Cargo.lock")
     try:
-        return _Loader(root, cargo_config.read_toml(path)).workspace()
+        return _Loader(root, toml.read(path)).workspace()
     except _WRONG_TYPE:
         raise _wrong_type(str(path)) from None
 
@@ -243,7 +244,7 @@ class _Loader:
             path = self.root / folder / "Cargo.toml"
             if not path.is_file():
                 raise self._missing(folder, origin)
-            manifest = self.manifests[folder] = cargo_config.read_toml(path)
+            manifest = self.manifests[folder] = toml.read(path)
         return manifest
 
     def _missing(self, folder: str, origin: str) -> WorkspaceError:

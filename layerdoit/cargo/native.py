@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from layerdoit.cargo.compiled_crates import Crate, built
 from layerdoit.cargo.semver import satisfies
 from layerdoit.cargo.suite import of_image
+from layerdoit.core import toml
 from layerdoit.core.resources import data_dir
 
 if TYPE_CHECKING:
@@ -188,8 +188,7 @@ class Table:
 @functools.cache
 def table() -> Table:
     """The table that ships with the package."""
-    with open(data_dir() / "native.toml", "rb") as file:
-        return Table(tomllib.load(file))
+    return Table(toml.read(data_dir() / "native.toml"))
 
 
 def default_suites() -> Suites:

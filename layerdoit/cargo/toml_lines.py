@@ -1,4 +1,4 @@
-"""Find the line of a setting in a TOML file; tomllib does not report lines."""
+"""Find the line of a setting in a TOML file; readers do not report lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def line_of(text: str, path: Sequence[str]) -> int | None:
     wanted = tuple(path)
     table: tuple[str, ...] = ()
     best, depth = None, 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         if header := _HEADER.match(line):
             table = here = _parts(header[1])
         elif key := _KEY.match(line):

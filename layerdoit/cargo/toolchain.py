@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from layerdoit.core import files
+from layerdoit.core import files, toml
 from layerdoit.core.errors import ProcessError, WorkspaceError
 from layerdoit.core.platform import host_triple
 
@@ -118,20 +118,13 @@ def _toolchain_file(folder: Path) -> Path | None:
 
 def _read_file(file: Path) -> Named:
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = toml.read_text(file)
+    except OSError as error:
         raise WorkspaceError(f"the toolchain file cannot be read: {error}", where=str(file)) from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if file.suffix != ".toml" and len(lines) == 1 and not lines[0].startswith("["):
         return Named(_HOST.sub("", lines[0]), file.name)
-    import tomllib  # here: most toolchains are named in one line, or not at all
-
-    try:
-        table: Any = tomllib.loads(text).get("toolchain", {})
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        where = f"{file}:{line[1]}" if line else str(file)
-        raise WorkspaceError(f"the toolchain file is not valid TOML: {error}", where=where) from error
+    table: Any = toml.parse(text, str(file)).get("toolchain", {})
     table = table if isinstance(table, dict) else {"channel": None}
     channel, path = table.get("channel", ""), table.get("path")
     targets, components = table.get("targets", []), table.get("components", [])

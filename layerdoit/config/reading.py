@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from layerdoit.config.kinds import Invalid, Kind, Node, described
+from layerdoit.core import merge_conflict
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.prose import nearest, suggestion
 
@@ -53,6 +54,9 @@ def parse(data: bytes, file: str) -> Node:
         problem = ", ".join(filter(None, (error.context, error.problem)))
         last = len(source.splitlines()) or 1  # what ends too early is missed behind the last line
         where = f"{file}:{min(mark.line + 1, last)}" if mark else file
+        if conflict := merge_conflict.line_of(source):
+            hint = merge_conflict.next_step(file)
+            raise ConfigError(merge_conflict.WHAT, where=f"{file}:{conflict}", hint=hint) from None
         raise ConfigError(f"broken YAML: {problem}", where=where, hint=_yaml_hint(source, mark)) from None
     except yaml.reader.ReaderError as error:
         line = source.count("\n", 0, error.position) + 1

@@ -6,12 +6,11 @@ import json
 import os
 import socket
 import ssl
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from layerdoit.core import process
+from layerdoit.core import process, toml
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.doctor.access import Probe
 from layerdoit.engine.registry import host_of
@@ -63,7 +62,7 @@ def _bare(name: str) -> str:
 
 def cargo_tokens(credentials: str | None) -> tuple[str, ...]:
     """Names of the registries in cargo credentials as they are handed to builds."""
-    table = tomllib.loads(credentials or "")
+    table = toml.loads(credentials or "")
     own = ["the default registry"] if table.get("registry") else []
     return (*own, *sorted(table.get("registries", {})))
 

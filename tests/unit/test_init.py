@@ -249,7 +249,7 @@ def test_the_toolchain_is_the_one_that_a_build_takes(tmp_path: Path, name: str, 
 
 def test_a_broken_toolchain_file_is_to_be_mended_first(tmp_path: Path) -> None:
     found = look(make(tmp_path, {"rust-toolchain.toml": "[toolchain\n"}))
-    assert "the toolchain file is not valid TOML" in (found.problem or "")
+    assert "rust-toolchain.toml:1: this is not valid TOML" in (found.problem or "")
     assert found.selection is not None
 
 

@@ -206,7 +206,7 @@ def test_a_dependency_inherits_from_its_own_workspace(tmp_path: Path) -> None:
         ({"Cargo.toml": '[package]\nname = "a\n'}, "Cargo.toml:2", "not valid TOML"),
         ({"Cargo.toml": '[package]\nname = "a"\n[dependencies]\nx = {'}, "Cargo.toml:4", "not valid TOML"),
         ({"Cargo.toml": package("a"), ".cargo/config.toml": "\n[build\n"}, ".cargo/config.toml:2", "not valid TOML"),
-        ({"Cargo.toml": package("a"), "Cargo.lock": "version = 4\n<<<<<<< HEAD\n"}, "Cargo.lock:2", "not valid TOML"),
+        ({"Cargo.toml": package("a"), "Cargo.lock": "version = 4\n<<<<<<< HEAD\n"}, "Cargo.lock:2", "merge conflict"),
         ({"Cargo.toml": '[workspace]\nmembers = ["gone"]\n'}, "Cargo.toml", "there is no Cargo.toml"),
         ({"Cargo.toml": package("a", '[dependencies]\nb = { path = "b" }')}, "Cargo.toml", "in b"),
         ({"Cargo.toml": package("a", "[dependencies]\nb.workspace = true")}, "Cargo.toml", "says `workspace = true`"),

@@ -164,7 +164,7 @@ def test_certificates_are_public_and_keys_are_not(tmp_path: Path) -> None:
 
 def test_broken_files_are_one_error(tmp_path: Path) -> None:
     (tmp_path / "credentials.toml").write_text("[registry\n")
-    with pytest.raises(ConfigError, match=r"credentials\.toml is not valid TOML"):
+    with pytest.raises(ConfigError, match=r"credentials\.toml: this is not valid TOML"):
         gathered(tmp_path)
 
 

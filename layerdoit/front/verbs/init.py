@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from layerdoit.core import toml
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.core.prose import confirm
 from layerdoit.front.verbs import JSON, Verb, flag
@@ -185,10 +186,9 @@ def _verify(text: str, path: Path) -> None:
 def _dodo_file(start: Path) -> Path:
     """The file that doit reads in a folder: dodo.py, or what its configuration names."""
     import configparser
-    import tomllib
 
     try:
-        table = tomllib.loads((start / "pyproject.toml").read_text(encoding="utf-8"))
+        table = toml.loads((start / "pyproject.toml").read_text(encoding="utf-8"))
         named = table.get("tool", {}).get("doit", {}).get("dodoFile")
     except (OSError, ValueError, AttributeError):
         named = None
