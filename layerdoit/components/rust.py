@@ -216,6 +216,7 @@ def _app(request: Request) -> Recipe:
             "BINS": " ".join(names),
             # Only the smoke test asks: without one, another entry point runs no cargo.
             "ENTRYPOINT": inputs.entrypoint if image.smoke else "",
+            **dockerfiles.arguments(text),
         },
         builder=request.engine.builder,
     )

@@ -12,6 +12,7 @@ from layerdoit.core.prose import suggestion
 
 T = TypeVar("T")
 Scalar = str | int | float | bool | None
+_UNSPEAKABLE = re.compile(r"[\0\ud800-\udfff]")
 
 
 class Node(NamedTuple):
@@ -74,6 +75,8 @@ def text(
         if value is None or isinstance(value, tuple | Mapping) or (isinstance(value, bool) and not switches):
             raise wrong(node, expected, hint=hint)
         written = value if isinstance(value, str) else node.text
+        if _UNSPEAKABLE.search(written):
+            raise Invalid(node, "no file, variable or command can hold the character NUL or half a surrogate pair")
         if pattern and not re.fullmatch(pattern, written):
             raise wrong(node, expected, hint=hint)
         return written

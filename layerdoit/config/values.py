@@ -127,7 +127,7 @@ ABSOLUTE = text("an absolute path", r"/.*")
 INSIDE = text("a path inside the project", r"(?!/)(?!(.*/)?\.\.(/|$)).+")
 PROFILE = text("a cargo profile", r"(?!debug$)[\w-]+", hint="use dev, release, or a [profile.<name>] of Cargo.toml")
 TARGET = text("a target triple", r"\w+(-[\w.]+){1,4}", hint="use one like x86_64-unknown-linux-musl")
-LABEL = text("a label outside io.layerdoit", r"(?!io\.layerdoit(\.|$))\S+")
+LABEL = text("a label outside io.layerdoit, without blanks and =", r"(?!io\.layerdoit(\.|$))[^\s=]+")
 BUILD_ENV = _public_env(
     "a mapping of variable names to text",
     "remove it: builds get the host's cargo configuration and credentials as build secrets",

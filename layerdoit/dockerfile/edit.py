@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.dockerfile.binaries import copies
+from layerdoit.dockerfile.parse import escape_of
+from layerdoit.dockerfile.quoting import NEWLINE, copied, quoted
 
 if TYPE_CHECKING:
     from layerdoit.config import Image
@@ -54,12 +56,17 @@ def app(
     text: str, image: Image, assets: Iterable[tuple[str, str, bool]], binaries: Sequence[str], entrypoint: str
 ) -> str:
     """Complete Dockerfile.app. `assets`: path in the build context, path in the image, whether it is a folder."""
-    placed = [f"WORKDIR {json.dumps(image.workdir)}"]
+    escape = escape_of(text)
+    placed = [f"WORKDIR {quoted(image.workdir, escape)}"]
     for path, place, folder in assets:
         source, target = (f"assets/{path}/", place.rstrip("/") + "/") if folder else (f"assets/{path}", place)
-        placed.append("COPY " + json.dumps([source, target]))
-    settings = [f"ENV {name}={_quoted(value)}" for name, value in sorted(image.env.items())]
-    settings += [f"LABEL {_quoted(name)}={_quoted(value)}" for name, value in sorted(image.labels.items())]
+        placed.append(copied(source, target, escape))
+    settings = [f"ENV {name}={quoted(value, escape)}" for name, value in sorted(image.env.items())]
+    settings += [
+        f"LABEL {quoted(name, escape)}={quoted(value, escape)}" for name, value in sorted(image.labels.items())
+    ]
+    if any("\n" in value for value in (*image.env.values(), *image.labels.values())):
+        settings.insert(0, f"ARG {NEWLINE}")
     settings += [f"EXPOSE {port}" for port in image.expose]
     settings += [f"USER {image.user}"]
     settings += ["ENTRYPOINT " + json.dumps([f"/usr/local/bin/{entrypoint}"])]
@@ -70,6 +77,6 @@ def app(
     return marked.replace(MARK, files, 1) + "\n" + "".join(f"{line}\n" for line in settings)
 
 
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
-    return f'"{escaped}"'
+def arguments(text: str) -> dict[str, str]:
+    """The build arguments that a completed Dockerfile asks for."""
+    return {NEWLINE: "\n"} if f"\nARG {NEWLINE}\n" in text else {}

@@ -188,6 +188,11 @@ def _instructions(text: str, file: str) -> Iterator[Instruction]:
         yield Instruction(keyword, value, where, first + 1, flags, tuple(bodies), raw)
 
 
+def escape_of(text: str) -> str:
+    """The character that continues a line of a Dockerfile, and takes away the meaning of the next one."""
+    return _escape(text.removeprefix("\ufeff").split("\n"))
+
+
 def _escape(lines: Sequence[str]) -> str:
     """The character that continues a line: a backslash, or the one that a directive at the top sets."""
     for line in lines:

@@ -28,6 +28,7 @@ _NOTHING = """\
 #     port: 8080                         where the service listens: `doit cycle_fast` then runs it
 """
 _PLAIN = re.compile(r"[A-Za-z_/][\w./+@-]*")
+_PAIR = re.compile(r"\\u(?:d[89ab]..)\\u(?:d[c-f]..)")
 _WORDS = frozenset(("y", "n", "yes", "no", "true", "false", "on", "off", "null"))
 LINE = "from layerdoit import task_layerdoit"
 
@@ -107,7 +108,12 @@ def _scalar(value: Any, *, text: bool = False) -> str:
         return str(value)
     if not text and re.fullmatch(r"[1-9]\d{0,8}", value):
         return str(value)
-    return json.dumps(value)
+    # YAML has no surrogate pairs.
+    return _PAIR.sub(lambda pair: f"\\U{ord(_unescaped(pair[0])):08x}", json.dumps(value))
+
+
+def _unescaped(escapes: str) -> str:
+    return str(json.loads(f'"{escapes}"'))
 
 
 # --- dodo.py ----------------------------------------------------------------------------------------------------------

@@ -67,6 +67,8 @@ BAD = [
     ("env: {URL: 'https://me:hunter2@host/'}", 1, ["env.URL", "holds a password in an address"]),
     ("image: {env: {API_SECRET: x}}", 1, ["image.env.API_SECRET", "deploy.env"]),
     ("env: {1A: x}", 1, ['env.1A: expected a variable name, got "1A"']),
+    ('env: {A: x, B: "a\\0b"}', 1, ["env.B: ", "the character NUL"]),
+    ("image: {labels: {a=b: x}}", 1, ["expected a label outside io.layerdoit, without blanks and =, got"]),
     ("env: {A: [x]}", 1, ["env.A: expected text, got a list"]),
     ("env: [A]", 1, ["env: expected a mapping of variable names to text, got a list"]),
     ("base: {builder: imag}", 1, ["base.builder: expected one of auto, image, bootstrap", 'did you mean "image"?']),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from layerdoit.core.errors import LayerdoitError, WorkspaceError
 from layerdoit.core.state import State
 from layerdoit.init import proposal, write
 from layerdoit.init.found import Found, find_projects, look, project_root
+from layerdoit.init.items import Item
 from layerdoit.project.settings_cache import put_schema
 from tests.support.files import write as write_files
 from tests.unit.test_dockerfile_parse import TEXT as DOCKERFILE
@@ -361,6 +363,16 @@ def test_editors_find_the_schema_where_the_file_says(tmp_path: Path) -> None:
     put_schema(State.open(tmp_path))
     line = (tmp_path / "layerdoit.yaml").read_text().splitlines()[0]
     assert (tmp_path / line.partition("$schema=")[2]).read_bytes() == shipped.schema().read_bytes()
+
+
+@given(st.text())
+def test_any_value_is_written_as_it_is_read(value: str) -> None:
+    item = Item("image.env", ("A", value), "why")
+    node = reading.parse(write.settings_text(proposal.Proposal((item,))).encode(), "layerdoit.yaml")
+    for name in ("image", "env", "A"):
+        assert isinstance(node.value, Mapping)
+        node = node.value[name]
+    assert node.value == value
 
 
 # --- mutilated trees --------------------------------------------------------------------------------------------------
