@@ -16,6 +16,13 @@ def warn(text: str) -> None:
     print(f"layerdoit: {text}", file=sys.stderr, flush=True)
 
 
+def replace_unprintable() -> None:
+    """From here on output shows `?` for what its encoding lacks, instead of ending the work (ASCII, odd file names)."""
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", None) in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
 def unread() -> bool:
     """Whether the reader of our output is gone, such as `head` after its last line. Tells that from a lost engine."""
     return bool(_without_reader())

@@ -39,6 +39,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
 
     def parse_execute(self, in_args: Sequence[str]) -> int:
         """Run what was typed; the return value is the exit code."""
+        console.replace_unprintable()
         try:
             code = self._run(list(in_args))
             sys.stdout.flush()

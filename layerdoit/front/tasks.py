@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from layerdoit.core.console import unread, warn
+from layerdoit.core.console import replace_unprintable, unread, warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.flows.session import Session
 from layerdoit.front.loading import Ended, Loading, end_unread, exit_when_signalled, loading
@@ -52,6 +52,7 @@ def task_layerdoit() -> Iterator[dict[str, Any]]:
 def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
     from doit.exceptions import InvalidTask
 
+    replace_unprintable()
     try:
         run = loading()
         _adapt(run, prefix)

@@ -134,6 +134,12 @@ def scan(
             where=str(error.filename or root),
             hint="make it readable, or exclude it (sources.exclude)",
         ) from error
+    except UnicodeEncodeError as error:
+        raise WorkspaceError(
+            f"Python takes file names to be {error.encoding}, which this one is not",
+            where=str(error.object),
+            hint="unset PYTHONUTF8, or use a UTF-8 locale (LC_ALL=C.UTF-8)",
+        ) from None
     finally:
         if collecting:
             gc.enable()

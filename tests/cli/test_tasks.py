@@ -378,6 +378,25 @@ def test_json_of_pins(own: Crate) -> None:
     own.doit("cache_pin", "--remove").ok()
 
 
+@pytest.mark.parametrize(
+    "env", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}], ids=["asked for", "by the locale"]
+)
+def test_output_in_ascii_is_no_obstacle(crate: Crate, env: dict[str, str]) -> None:
+    before = crate.images()[f"{crate.name}:latest"]
+    crate.edit("src/main.rs", "first text", f"text {len(env)}")
+    assert "Traceback" not in crate.doit(env=env).ok().text
+    assert crate.images()[f"{crate.name}:latest"] != before
+    for words in (["layers", "plan"], ["layers", "doctor"], ["list"], ["status"], ["layers", "history"]):
+        assert "Traceback" not in crate.doit(*words, env=env).ok().text
+    crate.write("b\u00fccher.txt", "")
+    if "LC_ALL" in env:
+        what, step = message(crate.doit(env=env))
+        assert "cher.txt: Python takes file names to be ascii" in what
+        assert "LC_ALL=C.UTF-8" in step
+    else:
+        assert "Traceback" not in crate.doit(env=env).ok().text
+
+
 @pytest.mark.parametrize("words", [["status"], ["cache_status"], ["layers", "plan"], ["list"]])
 def test_output_that_nobody_reads_ends_quietly(crate: Crate, words: list[str]) -> None:
     # What doit itself had not yet written when it ended does not change how it ended.
