@@ -9,10 +9,11 @@ features that *any* member may switch on: where an inactive one reaches a crate,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerdoit.cargo import cfg
+from layerdoit.cargo.features import Resolved, asked, resolve
 from layerdoit.core.platform import container_triple
 
 if TYPE_CHECKING:
@@ -54,124 +55,40 @@ def built(
     ws: Workspace, lock: Lock, selection: Selection, options: Options, elsewhere: Elsewhere
 ) -> dict[Ident, Crate]:
     """Every external crate that is or may be compiled."""
-    active = _Local(ws, lock, options)
-    active.run(selection)
-    requests = list(active.requests())
+    requests = list(_requests(ws, lock, resolve(ws, selection.packages, options)))
     return _External(lock, requests, elsewhere).crates()
 
 
-@dataclass
-class _Local:
-    """Features and dependencies of local packages, resolved starting from the selected ones."""
-
-    ws: Workspace
-    lock: Lock
-    options: Options
-    features: dict[str, set[str]] = field(default_factory=dict)
-    used: dict[str, set[str]] = field(default_factory=dict)
-    """Package -> names of its active dependencies, including optional ones."""
-
-    def run(self, selection: Selection) -> None:
-        options = self.options
-        for key in selection.packages:
-            package = self.ws.packages[key]
-            wanted = set(package.features) if options.all_features else set()
-            if options.all_features:
-                wanted |= {f"dep:{item.name}" for item in package.dependencies if item.spec.get("optional")}
-            for name in options.features:
-                owner, _, rest = name.rpartition("/")
-                if owner in ("", package.name):
-                    wanted.add(rest)
-                elif owner in {item.name for item in package.dependencies}:
-                    wanted.add(name)
-            self._package(key, wanted, default=options.default_features)
-
-    @property
-    def triple(self) -> str:
-        return self.options.target or container_triple()
-
-    def _package(self, key: str, wanted: set[str], *, default: bool) -> None:
-        package = self.ws.packages.get(key)
-        if package is None:
-            return
-        new = key not in self.features
-        self.features.setdefault(key, set())
-        self.used.setdefault(key, set())
-        if new:
-            for dependency in package.dependencies:
-                if dependency.kind != "dev" and not dependency.spec.get("optional"):
-                    self._use(package, key, dependency, frozenset())
-        for name in sorted(wanted | ({"default"} if default else set())):
-            self._feature(key, package, name)
-
-    def _feature(self, key: str, package: Package, name: str) -> None:
-        if name in self.features[key]:
-            return
-        self.features[key].add(name)
-        target, slash, feature = name.partition("/")
-        weak = target.endswith("?")
-        target = target.removesuffix("?").removeprefix("dep:")
-        if not slash and name in package.features:
-            for enables in package.features[name]:
-                self._feature(key, package, enables)
-            return
+def _requests(ws: Workspace, lock: Lock, resolved: Resolved) -> Iterator[_Request]:
+    """Every dependency of a local package on an external one, active or not."""
+    triple = resolved.options.target or container_triple()
+    for key, package in ws.packages.items():
+        on, used = resolved.of(key), resolved.uses(key)
+        forwarded = _forwarded(package)
         for dependency in package.dependencies:
-            if dependency.name != target or dependency.kind == "dev":
+            entry = _entry(lock, package, dependency) if dependency.path is None else None
+            if entry is None:
                 continue
-            if not weak or target in self.used[key] or not dependency.spec.get("optional"):
-                self._use(package, key, dependency, frozenset((feature,)) if slash else frozenset())
-        if slash and not weak and target in package.features:
-            self._feature(key, package, target)
-
-    def _use(self, package: Package, key: str, dependency: Dependency, more: frozenset[str]) -> None:
-        if not cfg.applies(dependency.target, self.triple):
-            return
-        first = dependency.name not in self.used[key]
-        self.used[key].add(dependency.name)
-        if dependency.path is not None:
-            local = self.ws.by_dir.get(dependency.path)
-            if local is not None:
-                features, default = _asked(dependency)
-                self._package(local, set(features | more), default=default)
-        if first:  # weak features that waited for it
-            for name in [item for item in self.features[key] if item.startswith(f"{dependency.name}?/")]:
-                self.features[key].discard(name)
-                self._feature(key, package, name)
-
-    def requests(self) -> Iterator[_Request]:
-        """Every dependency of a local package on an external one, active or not."""
-        for key, package in self.ws.packages.items():
-            on = self.features.get(key)
-            forwarded = _forwarded(package)
-            for dependency in package.dependencies:
-                entry = self._entry(package, dependency) if dependency.path is None else None
-                if entry is None:
-                    continue
-                features, default = _asked(dependency)
-                base = features | (frozenset(("default",)) if default else frozenset())
-                # The lockfile is of all targets: what another one asks for stands in it too.
-                here = dependency.kind != "dev" and cfg.applies(dependency.target, self.triple)
-                runs = on is not None and here and dependency.name in self.used[key]
-                if package.member or runs:
-                    yield _Request(key, entry, base, runs)
-                for name in forwarded.get(dependency.name, ()):
-                    feature = name.partition("/")[2]
-                    yield _Request(key, entry, frozenset((feature,)), runs and on is not None and name in on)
-
-    def _entry(self, package: Package, dependency: Dependency) -> LockPackage | None:
-        own = self.lock.local(package.name, package.version)
-        for reference in own.dependencies if own else ():
-            if reference.partition(" ")[0] == dependency.package:
-                found = self.lock.find(reference)
-                if found is not None and found.source is not None:
-                    return found
-        return None
+            features, default = asked(dependency)
+            base = features | (frozenset(("default",)) if default else frozenset())
+            # The lockfile is of all targets: what another one asks for stands in it too.
+            here = dependency.kind != "dev" and cfg.applies(dependency.target, triple)
+            runs = on is not None and here and dependency.name in used
+            if package.member or runs:
+                yield _Request(key, entry, base, runs)
+            for name in forwarded.get(dependency.name, ()):
+                feature = name.partition("/")[2]
+                yield _Request(key, entry, frozenset((feature,)), runs and on is not None and name in on)
 
 
-def _asked(dependency: Dependency) -> tuple[frozenset[str], bool]:
-    spec = dependency.spec
-    default = spec.get("default-features", spec.get("default_features", True)) is not False
-    return frozenset(spec.get("features", ())), default
+def _entry(lock: Lock, package: Package, dependency: Dependency) -> LockPackage | None:
+    own = lock.local(package.name, package.version)
+    for reference in own.dependencies if own else ():
+        if reference.partition(" ")[0] == dependency.package:
+            found = lock.find(reference)
+            if found is not None and found.source is not None:
+                return found
+    return None
 
 
 def _forwarded(package: Package) -> dict[str, set[str]]:

@@ -63,13 +63,13 @@ class Options:
         return {setting.name: setting.text for setting in self.settings()}
 
     def arguments(self, packages: Collection[str], bins: Collection[str] = ()) -> str:
-        """Arguments for `cargo build`, quoted for a shell. `packages`: as `-p` accepts them; `bins`: names.
+        """Arguments for `cargo build`, quoted for a shell. `packages`: for `-p`; `bins`: what asks for them.
 
         Packages are keyed by the deps layer's input `selection`, binaries by the app layer's `binaries`.
         """
         words = [word for setting in self.settings() for word in setting.words]
         words += [word for package in packages for word in ("-p", package)]
-        words += [word for name in bins for word in ("--bin", name)]
+        words += bins
         return shlex.join(words)
 
     def environment(self, config: Mapping[str, object]) -> str:

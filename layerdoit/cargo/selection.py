@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from layerdoit.cargo import features
 from layerdoit.cargo.lock import MASKED
 from layerdoit.cargo.options import Options
 from layerdoit.core.errors import WorkspaceError
@@ -38,8 +39,8 @@ def select(
     if bins:
         pairs = [_owner(ws, name, pool, members, restricted=bool(packages)) for name in bins]
         chosen = {*packages, *(key for key, _ in pairs)}
-        return Selection(tuple(sorted(chosen)), tuple(sorted(set(pairs))))
-    pairs = [(key, name) for key in pool for name in members[key].bins if _enabled(members[key], name, options)]
+        return _made(ws, chosen, pairs)
+    pairs = _enabled(ws, pool, options)
     for key in packages:
         if not members[key].bins:
             what = f"package `{key}` has no binary"
@@ -47,7 +48,25 @@ def select(
     if not pairs:
         what = "no default member of this workspace has a binary"
         raise WorkspaceError(what, where=str(ws.root / "Cargo.toml"), hint=_with_binaries(members))
-    return Selection(tuple(sorted({key for key, _ in pairs})), tuple(sorted(set(pairs))))
+    return _made(ws, {key for key, _ in pairs}, pairs)
+
+
+def _made(ws: Workspace, packages: set[str], pairs: Iterable[tuple[str, str]]) -> Selection:
+    """A selection without two binaries of one name: cargo would write one file for both, and an image hold either."""
+    owners: dict[str, str] = {}
+    for key, name in sorted(set(pairs)):
+        if name in owners:
+            raise _collision(ws, name, owners[name], key, packages)
+        owners[name] = key
+    return Selection(tuple(sorted(packages)), tuple(sorted(set(pairs))))
+
+
+def _collision(ws: Workspace, name: str, first: str, second: str, packages: set[str]) -> WorkspaceError:
+    places = [f"{ws.packages[key].dir}/Cargo.toml".removeprefix("./") for key in (first, second)]
+    what = f"two packages have a binary `{name}`, and an image holds only one of that name: {first} ({places[0]}) and"
+    lines = [f"packages: [{', '.join(sorted(packages - {other}))}]" for other in (second, first)]
+    hint = f"build one of them, in layerdoit.yaml: {lines[0]} or {lines[1]}; or give one another name ([[bin]] name)"
+    return WorkspaceError(f"{what} {second} ({places[1]})", where=str(ws.root / places[0]), hint=hint)
 
 
 def package_ids(ws: Workspace, lock: Lock, selection: Selection, *, stubbed: Collection[str] | None) -> list[str]:
@@ -64,6 +83,19 @@ def package_ids(ws: Workspace, lock: Lock, selection: Selection, *, stubbed: Col
             real = stubbed is None or package.dir in stubbed
             found.append(f"{package.name}@{package.version if real else MASKED}")
     return found
+
+
+def bin_arguments(ws: Workspace, selection: Selection) -> list[str]:
+    """What asks cargo for the selected binaries, by their names.
+
+    Where another selected package has one of such a name, which its `required-features` keep from being built, cargo
+    would refuse the name; asked for all binaries, it leaves that one out.
+    """
+    names = [name for _, name in selection.bins]
+    others = {name for key in selection.packages for name in ws.packages[key].bins if (key, name) not in selection.bins}
+    if others.intersection(names):
+        return ["--bins"]
+    return [word for name in names for word in ("--bin", name)]
 
 
 def _where(ws: Workspace, package: Package) -> str:
@@ -96,17 +128,21 @@ def _owner(
     return owners[0], name
 
 
-def _enabled(package: Package, name: str, options: Options) -> bool:
-    """Whether cargo builds this binary and does not skip it because of its `required-features`."""
-    required = package.required_features.get(name, ())
-    if options.all_features or not required:
-        return True
-    todo = [item.removeprefix(f"{package.name}/") for item in options.features]
-    todo += ["default"] if options.default_features else []
-    active: set[str] = set()
-    while todo:
-        feature = todo.pop()
-        if feature not in active:
-            active.add(feature)
-            todo += package.features.get(feature, [])
-    return set(required) <= active
+def _enabled(ws: Workspace, pool: Iterable[str], options: Options) -> list[tuple[str, str]]:
+    """The (package, binary) pairs that cargo builds, and does not skip because of their `required-features`."""
+    keys = list(pool)
+    pairs = [(key, name) for key in keys for name in ws.packages[key].bins]
+    if not any(ws.packages[key].required_features for key in keys):
+        return pairs
+    while True:
+        # What no binary is built of is not selected, and so switches nothing on for the others.
+        chosen = {key for key, _ in pairs}
+        resolved = features.resolve(ws, sorted(chosen), options, unified=ws.resolver == "1")
+        kept = [
+            (key, name)
+            for key, name in pairs
+            if resolved.satisfies(key, ws.packages[key].required_features.get(name, ()))
+        ]
+        if {key for key, _ in kept} == chosen or not kept:
+            return kept
+        pairs = kept

@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import output
-from layerdoit.cargo.selection import package_ids
+from layerdoit.cargo.selection import bin_arguments, package_ids
 from layerdoit.components import script_protocol
 from layerdoit.components.recipe import Recipe, Request
 from layerdoit.core.errors import BuildError, ContextDiffers
@@ -165,7 +165,7 @@ def cargo_args(inputs: Inputs, *, stubs: bool) -> str:
     project, selection = inputs.project, inputs.selection
     real = {source for source, _ in inputs.stub.copies} if stubs else None
     packages = package_ids(project.workspace, inputs.tree.lock, selection, stubbed=real)
-    return project.options.arguments(packages, () if stubs else [name for _, name in selection.bins])
+    return project.options.arguments(packages, () if stubs else bin_arguments(project.workspace, selection))
 
 
 def _crates(request: Request) -> int:

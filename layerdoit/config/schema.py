@@ -127,7 +127,9 @@ class Image(Settings):
         many(TAG, "image tags"), ("latest",), "Tags of the finished image, in addition to the one with its key."
     )
     entrypoint: str | None = setting(
-        optional(BINARY), None, "Binary that the image runs; default: the only one, or the one with the project's name."
+        optional(BINARY),
+        None,
+        "Binary that the image runs; default: `default-run`, or the one named as project or package.",
     )
     cmd: tuple[str, ...] = setting(many(TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point.")
     env: Mapping[str, str] = setting(IMAGE_ENV, NO_ENV, "Environment variables of the image; not for secrets.")

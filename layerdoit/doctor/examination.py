@@ -130,9 +130,7 @@ class _Examination:
         def checks() -> Iterator[Callable[[], Iterable[Item]]]:
             yield lambda: self._lock(asked_cargo)
             yield lambda: lockfile.unused_patches(ws, lock)
-            yield lambda: workspace.members(
-                ws, config, project.selection, self._session.inputs.entrypoint, project.name
-            )
+            yield lambda: workspace.members(ws, config, project.selection, self._session.inputs.runs)
             yield self._toolchain
             yield lambda: workspace.images(config)
             yield lambda: workspace.target(config, ws, lock, _architecture(asked_engine))

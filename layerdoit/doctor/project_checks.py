@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from layerdoit.cargo.entrypoint import Choice, private
 from layerdoit.cargo.toml_lines import where
 from layerdoit.core.platform import docker_name
 from layerdoit.core.prose import listed
@@ -85,7 +86,7 @@ MUSL_TOOLS = Rule(
 RULES = tuple(rules(globals()))
 
 
-def members(ws: Workspace, config: Config, selection: Selection, entrypoint: str, name: str) -> Iterator[Finding]:
+def members(ws: Workspace, config: Config, selection: Selection, runs: Choice) -> Iterator[Finding]:
     """Which binaries the image holds, and which it runs."""
     if not config.packages and not config.bins:
         root = ws.packages.get(ws.root_package or "")
@@ -93,7 +94,7 @@ def members(ws: Workspace, config: Config, selection: Selection, entrypoint: str
             key
             for key, package in ws.packages.items()
             if package.member and package.bins and key not in selection.packages and key not in ws.default_members
-            and not (_private(package) and root is not None and not _private(root))
+            and not (private(package) and root is not None and not private(root))
             and not re.search(r"xtask|example|bench|fuzz|test", f"{key} {package.dir}")
         )  # fmt: skip
         named = "default-members" in ws.manifest.get("workspace", {})
@@ -101,23 +102,9 @@ def members(ws: Workspace, config: Config, selection: Selection, entrypoint: str
             what = f"of this workspace only {listed(list(selection.packages))} is built, not {listed(left)}"
             yield LEFT_OUT.found(what, "Cargo.toml")
     names = [binary for _, binary in selection.bins]
-    default_run = next(
-        (_default_run(ws.packages[key]) for key in selection.packages if _default_run(ws.packages[key])), None
-    )
-    if len(names) > 1 and config.image.entrypoint is None and name not in names:
-        instead = f"; Cargo.toml says default-run = {default_run}" if default_run else ""
-        what = f"the image runs `{entrypoint}`, alphabetically the first of {listed(names)}{instead}"
-        yield GUESSED.found(what, fix=f"image: {{entrypoint: {default_run or entrypoint}}} in layerdoit.yaml")
-
-
-def _private(package: Package) -> bool:
-    """Never published: beside a published program, such a one is a helper."""
-    return package.manifest.get("package", {}).get("publish") in (False, [])
-
-
-def _default_run(package: Package) -> str | None:
-    named = package.manifest.get("package", {}).get("default-run")
-    return named if isinstance(named, str) else None
+    if config.image.entrypoint is None and runs.guessed:
+        what = f"the image runs `{runs.name}`, the first of {listed(names)} by the alphabet: no manifest says which"
+        yield GUESSED.found(what, fix=f"image: {{entrypoint: {runs.name}}} in layerdoit.yaml")
 
 
 def number(text: str) -> tuple[int, int, int] | None:

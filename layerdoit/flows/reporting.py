@@ -56,7 +56,7 @@ def guessed(inputs: Inputs, outcome: Outcome) -> list[str]:
     if outcome.step.spec.layer != "app" or outcome.step.action != "build":
         return []
     names = [name for _, name in inputs.selection.bins]
-    if len(names) < 2 or inputs.question.image.entrypoint is not None or inputs.project.name in names:
+    if inputs.question.image.entrypoint is not None or not inputs.runs.guessed:
         return []
-    runs = f"the image runs `{inputs.entrypoint}`, the first of {listed(names, 8)}"
+    runs = f"the image runs `{inputs.entrypoint}`, the first of {listed(names, 8)} by the alphabet"
     return [f"{runs}; choose with image.entrypoint in layerdoit.yaml"]

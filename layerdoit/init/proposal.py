@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from layerdoit.cargo.entrypoint import choose
 from layerdoit.config import repository_name
 from layerdoit.init import builds
 from layerdoit.init.hints import Hint
@@ -67,14 +68,19 @@ def propose(found: Found) -> Proposal:
 
 def _name(found: Found) -> Iterator[Item]:
     """Without a root package the name would follow the folder, or the only package until there is a second one."""
-    if found.workspace.root_package is None and found.selection is not None:
-        chosen = found.selection.packages
-        name = repository_name(chosen[0] if len(chosen) == 1 else found.root.name)
+    if (name := _proposed_name(found)) is not None:
         yield Item(
             "project",
             name,
             "names images and container; the same in every folder, and when packages are added",
         )
+
+
+def _proposed_name(found: Found) -> str | None:
+    if found.workspace.root_package is not None or found.selection is None:
+        return None
+    chosen = found.selection.packages
+    return repository_name(chosen[0] if len(chosen) == 1 else found.root.name)
 
 
 # --- what cargo builds ------------------------------------------------------------------------------------------------
@@ -154,8 +160,11 @@ def _image(found: Found) -> Iterator[Item]:
     entry = next((hint for hint in found.hints if hint.kind == "entrypoint" and hint.value in names), None)
     if len(names) > 1 and entry is not None:
         yield Item("image.entrypoint", entry.value, entry.origin)
-    elif len(names) > 1:
-        yield Item("image.entrypoint", names[0], f"one of {', '.join(names[:12])}: what the image runs", active=False)
+    elif found.selection is not None and len(names) > 1:
+        runs = choose(found.workspace, found.selection, _proposed_name(found), found.root.name)
+        told = f"{runs.why}; " if runs.why else ""
+        why = f"{told}one of {', '.join(names[:12])}: what the image runs"
+        yield Item("image.entrypoint", runs.name, why, active=False)
     for hint in found.hints:
         if hint.kind == "cmd" and entry is not None:
             yield from (Item("image.cmd", word, hint.origin) for word in json.loads(hint.value))

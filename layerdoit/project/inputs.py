@@ -20,6 +20,7 @@ from layerdoit.tree.sources import Sources
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from layerdoit.cargo.entrypoint import Choice
     from layerdoit.cargo.selection import Selection
     from layerdoit.cargo.stub import Stub
     from layerdoit.cargo.stub_closure import Closure
@@ -136,7 +137,15 @@ class Inputs:
         if wanted is not None:
             configuration.check_choices(self.project.config, "image.entrypoint", [wanted], names)
             return wanted
-        return self.project.name if self.project.name in names else names[0]
+        return self.runs.name
+
+    @cached_property
+    def runs(self) -> Choice:
+        """Which of the binaries the image runs where the configuration names none."""
+        from layerdoit.cargo import entrypoint
+
+        project = self.project
+        return entrypoint.choose(project.workspace, self.selection, project.config.project, project.root.name)
 
     @cached_property
     def settings(self) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.cargo import lock, lock_drift, manifest, selection, toml_lines
+from layerdoit.cargo import entrypoint, lock, lock_drift, manifest, selection, toml_lines
 from layerdoit.cargo.manifest import Workspace
 from layerdoit.cargo.native import Need
 from layerdoit.cargo.semver import satisfies
@@ -190,8 +190,7 @@ def test_lines_of_settings() -> None:
 def members(root: Path, files: dict[str, str], config: Config) -> dict[str, Finding]:
     ws, _ = workspace(root, files, "")
     chosen = selection.select(ws, config.packages, config.bins)
-    names = [name for _, name in chosen.bins]
-    return ids(rules.members(ws, config, chosen, "shop" if "shop" in names else names[0], "shop"))
+    return ids(rules.members(ws, config, chosen, entrypoint.choose(ws, chosen, "shop", root.name)))
 
 
 ROOT = package("shop") + '[workspace]\nmembers = ["api", "tool"]\n'
@@ -214,11 +213,12 @@ def test_entry_point_by_alphabet(tmp_path: Path) -> None:
     files = {
         "Cargo.toml": virtual,
         "api/Cargo.toml": package("api"),
-        "tool/Cargo.toml": package("tool", 'default-run = "tool"'),
+        "tool/Cargo.toml": package("tool"),
     }
     guessed = members(tmp_path, files, Config())["entrypoint-guessed"]
     assert "the image runs `api`" in guessed.what
-    assert "default-run = tool" in guessed.what
+    runs = {**files, "tool/Cargo.toml": package("tool", 'default-run = "tool"')}
+    assert members(tmp_path, runs, Config()) == {}
     assert members(tmp_path, files, Config(image=Image(entrypoint="tool"))) == {}
     assert members(tmp_path, files, Config(bins=("tool",))) == {}
     assert members(tmp_path, {**files, "api/Cargo.toml": package("shop")}, Config()) == {}

@@ -13,7 +13,7 @@ from layerdoit.cargo import manifest
 from layerdoit.cargo.deps_inputs import inputs
 from layerdoit.cargo.discovery import find_root
 from layerdoit.cargo.options import Options
-from layerdoit.cargo.selection import Selection, select
+from layerdoit.cargo.selection import Selection, bin_arguments, select
 from layerdoit.core.errors import WorkspaceError
 from tests.support.files import write as write_files
 from tests.support.lockfile import entry, external
@@ -294,7 +294,7 @@ def many(root: Path) -> Path:
     ("packages", "bins", "features", "expected"),
     [
         ([], [], [], [("api", "api"), ("worker", "dump"), ("worker", "worker")]),
-        ([], [], ["extra"], [("api", "api"), ("api", "dump"), ("worker", "dump"), ("worker", "worker")]),
+        (["api"], [], ["extra"], [("api", "api"), ("api", "dump")]),
         (["xtask"], [], [], [("xtask", "xtask")]),
         ([], ["worker"], [], [("worker", "worker")]),
         (["api"], ["dump"], [], [("api", "dump")]),
@@ -324,6 +324,23 @@ def test_select_errors(packages: list[str], bins: list[str], says: str, tmp_path
     with pytest.raises(WorkspaceError) as caught:
         select(manifest.load(many(tmp_path)), packages, bins)
     assert says in str(caught.value)
+
+
+def test_two_binaries_of_one_name_are_refused(tmp_path: Path) -> None:
+    ws = manifest.load(many(tmp_path))
+    with pytest.raises(WorkspaceError) as caught:
+        select(ws, (), (), Options(features=("extra",)))
+    error = caught.value
+    assert "`dump`" in error.what
+    assert "api (api/Cargo.toml) and worker (worker/Cargo.toml)" in error.what
+    assert error.where == str(tmp_path / "api/Cargo.toml")
+    assert "packages: [api] or packages: [worker]" in (error.hint or "")
+
+
+def test_a_namesake_that_is_not_built_is_not_asked_for(tmp_path: Path) -> None:
+    ws = manifest.load(many(tmp_path))
+    assert bin_arguments(ws, select(ws)) == ["--bins"]
+    assert bin_arguments(ws, select(ws, ["worker"])) == ["--bin", "dump", "--bin", "worker"]
 
 
 def test_no_binary_at_all(tmp_path: Path) -> None:

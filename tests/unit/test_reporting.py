@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from layerdoit.cargo.entrypoint import Choice
 from layerdoit.flows import reporting
 from layerdoit.layers.key import Layer, Spec
 from layerdoit.layers.outcome import Outcome
@@ -14,26 +15,26 @@ from layerdoit.layers.plan import Action, Step
 
 
 @pytest.mark.parametrize(
-    ("bins", "chosen", "action", "layer", "said"),
+    ("bins", "chosen", "why", "action", "layer", "said"),
     [
-        (("admin", "server"), None, "build", "app", True),
-        (("admin", "server"), "server", "build", "app", False),
-        (("admin", "shop"), None, "build", "app", False),
-        (("server",), None, "build", "app", False),
-        (("admin", "server"), None, "reuse", "app", False),
-        (("admin", "server"), None, "build", "deps", False),
+        (("admin", "server"), None, "", "build", "app", True),
+        (("admin", "server"), "server", "", "build", "app", False),
+        (("admin", "shop"), None, "the project's name", "build", "app", False),
+        (("admin", "server"), None, "", "reuse", "app", False),
+        (("admin", "server"), None, "", "build", "deps", False),
     ],
 )
 def test_a_guessed_entry_point_is_said(
-    bins: tuple[str, ...], chosen: str | None, action: Action, layer: Layer, said: bool
+    bins: tuple[str, ...], chosen: str | None, why: str, action: Action, layer: Layer, said: bool
 ) -> None:
     inputs = SimpleNamespace(
-        project=SimpleNamespace(name="shop"),
+        runs=Choice(bins[0], why),
         entrypoint=bins[0],
         selection=SimpleNamespace(bins=tuple((name, name) for name in bins)),
         question=SimpleNamespace(image=SimpleNamespace(entrypoint=chosen)),
     )
     outcome = Outcome(Step(Spec(layer, {}, "shop"), action, ()))
     found = reporting.guessed(cast("Any", inputs), outcome)
-    text = "the image runs `admin`, the first of admin, server; choose with image.entrypoint in layerdoit.yaml"
+    text = "the image runs `admin`, the first of admin, server by the alphabet"
+    text += "; choose with image.entrypoint in layerdoit.yaml"
     assert found == ([text] if said else [])
