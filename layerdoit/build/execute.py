@@ -13,8 +13,8 @@ from layerdoit.components import component, script_protocol
 from layerdoit.components.recipe import Request
 from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
 from layerdoit.dockerfile import binaries
-from layerdoit.engine import buildx
-from layerdoit.engine.images import PREFIX
+from layerdoit.engine import buildx, mounts, ownership
+from layerdoit.engine.images import PREFIX, label
 from layerdoit.engine.progress import Report
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES
@@ -78,7 +78,7 @@ def _pull(work: Work, step: Step) -> Outcome:
     repository = project.config.registry.repository
     assert repository is not None  # noqa: S101 - only a registry makes a layer pullable
     begun = time.monotonic()
-    registry.pull(step.spec, repository, project.name)
+    registry.pull(step.spec, repository, project.name, project.owner)
     return Outcome(
         step, time.monotonic() - begun, f"pulled from {repository}", cold=True, size=_size(work.engine, step)
     )
@@ -179,6 +179,19 @@ def from_nothing(step: Step) -> bool:
 def _size(engine: Engine, step: Step) -> int | None:
     found = engine.images.inspect(step.spec.tag)
     return None if found is None else int(found.get("Size") or 0)
+
+
+def check_tags(work: Work) -> None:
+    """Refuse, before anything is built, to take a friendly tag from another project of this name."""
+    project, repository = work.inputs.project, work.plan.step("app").spec.repository
+    for name in work.inputs.question.tags:
+        tag = f"{repository}:{name}"
+        labels = work.engine.images.labels([tag]).get(tag, {})
+        if not project.owner.owns(labels):
+            folder = mounts.folder_of(label(labels, "mount"), work.engine.mounts(project.name))
+            theirs = {PREFIX + ownership.FOLDER: folder, **labels}
+            where = project.config.where.get("project") or project.config.where.get("image.repository")
+            raise ownership.refused(project.name, f"the image {tag}", project.owner, theirs, where)
 
 
 def give_tags(work: Work) -> bool:

@@ -6,13 +6,16 @@ They are noted before the build, in the state folder: what a killed run leaves, 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
+
+from layerdoit.engine.ownership import ANYONE
 
 if TYPE_CHECKING:
     from layerdoit.core.state import State
     from layerdoit.engine.handle import Engine
     from layerdoit.engine.images import Images
+    from layerdoit.engine.ownership import Owner
 
 # "image <id>" and "mount <name>": left over. "use <plain name>" and "tried <plain name>": numbers of mounts.
 _FILE: Final = "renewal.json"
@@ -58,17 +61,18 @@ def drop_mount(state: State, plain: str) -> None:
 # --- sweeping --------------------------------------------------------------------------------------------------------
 
 
-def sweep(state: State, engine: Engine, project: str) -> None:
+def sweep(state: State, engine: Engine, project: str, owner: Callable[[], Owner] = lambda: ANYONE) -> None:
     """Remove what builds of a project left over. What is in use stays, and a later run tries again."""
     if not any(entry.startswith(("image ", "mount ")) for entry in state.note(_FILE)):
         return
     # A build that goes on in this checkout sweeps by itself; one that a killed run left behind is ended.
     with contextlib.suppress(BlockingIOError), state.locked(wait=False):
         known = state.note(_FILE)
-        _keep(state, {}, without=(*_images_removed(engine, project, known), *_mounts_removed(engine, project, known)))
+        images = _images_removed(engine, project, owner(), known)
+        _keep(state, {}, without=(*images, *_mounts_removed(engine, project, known)))
 
 
-def _images_removed(engine: Engine, project: str, known: Mapping[str, str]) -> Iterator[str]:
+def _images_removed(engine: Engine, project: str, owner: Owner, known: Mapping[str, str]) -> Iterator[str]:
     from layerdoit.engine import removal
 
     for entry in known:
@@ -76,7 +80,7 @@ def _images_removed(engine: Engine, project: str, known: Mapping[str, str]) -> I
         if kind == "image":
             described = engine.images.inspect(image)
             # One that has a tag, still or again, was not replaced.
-            if described is None or described.get("RepoTags") or not removal.remove_untagged(project, image):
+            if described is None or described.get("RepoTags") or not removal.remove_untagged(project, image, owner):
                 yield entry
 
 

@@ -78,7 +78,9 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool) -> Present:
     lacking = image_labels.lacking(inputs.tree.locked, cooked) if cooked else ()
     if len(labels) == len(specs) and not lacking:
         return Present(frozenset(labels))
-    ours = engine.images.of_project(project.name)
+    there = engine.images.of_project(project.name)
+    # What another project of this name built tells nothing of changes here; crates that it compiled are the same.
+    ours = [image for image in there if project.owner.owns(image.labels)]
     missing = [spec for spec in specs if spec.tag not in labels]
     seen = project.state.remembered(inputs.variant)
     return Present(
@@ -86,7 +88,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool) -> Present:
         _remote(inputs, missing) if ask_registry else frozenset(),
         image_labels.previous(ours, inputs.variant, seen),
         seen,
-        image_labels.cooked(ours),
+        image_labels.cooked(there),
         lacking,
     )
 

@@ -194,9 +194,11 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
     # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
     going = [(tag, image.id) for image in reversed(still.images) for tag in image.tags if (tag, image.id) in tags]
     project.state.mark_cleared(sweep.clears)
-    tagged = removal.untag(project.name, going)
+    tagged = removal.untag(project.name, going, project.owner)
     bare = [image for image in reversed(still.images) if not image.tags and image.id in ids]
-    removed = [removal.Untagged(image.name, removal.remove_untagged(project.name, image.id)) for image in bare]
+    removed = [
+        removal.Untagged(image.name, removal.remove_untagged(project.name, image.id, project.owner)) for image in bare
+    ]
     refused = [done for done in (*tagged, *removed) if done.refused]
     stayed = [mount for mount in seen.mounts if not engine.prune(mount.record)]
     there = {mount.record for mount in engine.mounts(project.name)} if stayed else set()

@@ -186,5 +186,5 @@ def freed(usage: Usage, gone: Going) -> int:
 def rebuilt(usage: Usage, gone: Going) -> tuple[str, ...]:
     """Layers of the tree as it stands that the next build has to make: those that go, and those that are not there."""
     ids = {image.id for image in gone.images}
-    there = {(image.layer, image.key) for image in usage.images if image.tags and image.id not in ids}
+    there = {(image.layer, image.key) for image in usage.images if (image.tags or image.owner) and image.id not in ids}
     return tuple(layer for layer, key in usage.current.items() if (layer, key) not in there)

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from layerdoit.engine.ownership import ANYONE, Owner
+
 if TYPE_CHECKING:
     from layerdoit.engine.mounts import Mount
     from layerdoit.engine.removal import Holder
@@ -21,7 +23,8 @@ class ImageUse:
     `made`, `used`: seconds since 1970. `shared`: bytes of `size`. `deps`, `runtime`, `parent`: keys of the images that
     it was made from. `cook`: chain of deps images. `checkout`: digest of where it was compiled. `pin`: the tag that
     protects it. `branch`: git's, that it was first built on; `branch_gone`: no branch that is there asked for it.
-    `replaced`: a build of ours made it, and it has no tag any more.
+    `replaced`: a build of ours made it, and it has no tag any more. `owner`: which other project of this name made it,
+    where this tree is built on it; '' for ours. Another's image has no tags of ours: nothing here clears it.
     """
 
     id: str
@@ -46,11 +49,22 @@ class ImageUse:
     branch: str = ""
     branch_gone: bool = False
     replaced: bool = False
+    owner: str = ""
 
     @property
     def name(self) -> str:
         """What a message calls it."""
-        return (*self.others, self.pin, *self.tags)[-1] or f"<untagged> {self.id.removeprefix('sha256:')[:12]}"
+        last = next(filter(None, (*self.tags[::-1], self.pin, *self.others[::-1])), "")
+        return last or f"<untagged> {self.id.removeprefix('sha256:')[:12]}"
+
+
+@dataclass(frozen=True)
+class Namesake:
+    """Another project of the same name on this engine: what says which it is, and how much of it is there."""
+
+    words: str
+    images: int = 0
+    mounts: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,7 @@ class Usage:
 
     `cold`: why, by layer, for those of them that are not there. `mount`: id of the present checkout's target mount;
     `checkouts`: by digest; `live_tags`: names that those of them which are there give to their newest app. `at`: when
-    all that was asked, in seconds since 1970.
+    all that was asked, in seconds since 1970. `owner`: who this project is besides its name; `namesakes`: others of it.
     """
 
     project: str
@@ -73,11 +87,13 @@ class Usage:
     checkouts: Mapping[str, Checkout] = field(default_factory=dict)
     live_tags: frozenset[str] = frozenset()
     at: float = 0.0
+    owner: Owner = ANYONE
+    namesakes: tuple[Namesake, ...] = ()
 
     @property
     def warm(self) -> Mapping[str, bool]:
         """Whether the image that the tree asks for is there, by layer; empty where the tree cannot be read."""
-        there = {(image.layer, image.key) for image in self.images if image.tags}
+        there = {(image.layer, image.key) for image in self.images if image.tags or image.owner}
         return {layer: (layer, key) in there for layer, key in self.current.items()}
 
     @property

@@ -41,7 +41,7 @@ def run(inputs: Inputs, engine: Engine, words: Iterable[str], *, remove: bool) -
                 engine.images.tag(image.id, repository, [tag])
                 print(f"pinned {name}; doit cache_pin --remove {_short(name)} unpins it", flush=True)
             elif image.pin:
-                (done,) = removal.untag(project.name, [(image.pin, image.id)])
+                (done,) = removal.untag(project.name, [(image.pin, image.id)], project.owner)
                 if done.refused:
                     raise LayerdoitError(
                         f"{image.pin} remains: {done.refused}", hint="stop what uses it, and try again"

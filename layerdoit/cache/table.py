@@ -26,11 +26,23 @@ Row = tuple[str, ...]
 
 def render(usage: Usage, builder: Builder) -> str:
     """A table for people, and what follows from it."""
-    rows = [HEAD, *(_image_row(usage, image) for image in usage.images if image.layer and (image.tags or image.pin))]
+    rows = [HEAD, *(_image_row(usage, image) for image in usage.images if _is_named(image))]
     rows += [*_bare_rows(usage), *(_mount_row(usage, mount) for mount in usage.mounts), *_state_rows(usage)]
-    lines = [f"project {usage.project}", *_aligned([row for row in rows if row])]
+    lines = [f"project {usage.project}: {usage.owner.words}" if usage.owner.words else f"project {usage.project}"]
+    lines += [*_aligned([row for row in rows if row])]
     lines += [_total(usage), *_warmth(usage), *_collection(usage, builder)]
-    return "\n".join(filter(None, (*lines, offer(usage))))
+    return "\n".join(filter(None, (*lines, *_namesakes(usage), offer(usage))))
+
+
+def _is_named(image: ImageUse) -> bool:
+    return bool(image.layer and (image.tags or image.pin or image.owner))
+
+
+def _namesakes(usage: Usage) -> Iterable[str]:
+    for other in usage.namesakes:
+        counted = [(other.images, "image"), (other.mounts, "mount")]
+        what = " and ".join(count_text(number, noun) for number, noun in counted if number)
+        yield f"not touched: {what} of another project of the name {usage.project}: {other.words}"
 
 
 def _image_row(usage: Usage, image: ImageUse) -> Row:
@@ -51,13 +63,13 @@ def _depth(usage: Usage, image: ImageUse) -> int:
     """How many deps images a deps image stands on."""
     if image.layer != "deps":
         return 0
-    below = levels.lineage([other for other in usage.images if other.layer == "deps" and other.tags], [image])
+    below = levels.lineage([other for other in usage.images if other.layer == "deps" and _is_named(other)], [image])
     return len(below - {image.id})
 
 
 def _bare_rows(usage: Usage) -> Iterable[Row]:
     """Ours without a tag; and what others built on ours: it bears our labels, and stays."""
-    bare = [image for image in usage.images if not (image.layer and (image.tags or image.pin))]
+    bare = [image for image in usage.images if not _is_named(image)]
     replaced = [image for image in bare if image.replaced]
     others = [image for image in bare if not image.replaced]
     for found, what in (
@@ -73,11 +85,12 @@ def _references(usage: Usage, image: ImageUse) -> list[str]:
     words = [f"{holder.name} ({holder.how})" for holder in image.holders]
     words += ["pinned"] if image.pin else []
     words += ["this tree"] if image.current else []
+    words += [f"made by another project: {image.owner}"] if image.owner else []
     words += [tag for tag in image.tags if tag in usage.live_tags]
     if image.checkout in usage.gone:
         words.append(usage.checkouts[image.checkout].words)
     words += [f"branch gone: {image.branch}"] if image.branch_gone else []
-    words += [f"also tagged {', '.join(image.others)}"] if image.others else []
+    words += [f"also tagged {', '.join(image.others)}"] if image.others and not image.owner else []
     parent = "" if image.holders or image.pin else levels.needed(usage).get(image.id, "")
     return [*words, parent] if parent else words
 
@@ -155,6 +168,10 @@ def as_json(usage: Usage, builder: Builder) -> dict[str, Any]:
     left = retention.stale(usage)
     return {
         "project": usage.project,
+        "identity": usage.owner.as_json(),
+        "namesakes": [
+            {"project": other.words, "images": other.images, "mounts": other.mounts} for other in usage.namesakes
+        ],
         "images": [_image(image, held, usage) for image in usage.images],
         "mounts": [_mount(mount, usage) for mount in usage.mounts],
         "state": dict(usage.state),
@@ -187,6 +204,7 @@ def _image(image: ImageUse, held: Mapping[str, str], usage: Usage) -> dict[str, 
         "branch": image.branch or None,
         "branch_gone": image.branch_gone,
         "replaced": image.replaced,
+        "other_project": image.owner or None,
         "protected": held.get(image.id),
         "containers": [{"name": holder.name, "how": holder.how} for holder in image.holders],
     }

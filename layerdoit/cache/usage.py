@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from layerdoit.cache import replaced
+from layerdoit.cache import replaced, whose
 from layerdoit.cache.model import ImageUse, Usage
 from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.units import instant
+from layerdoit.engine.ownership import words_of
 from layerdoit.layers.key import IMAGES, ORDER, pin_tag
 from layerdoit.layers.key import tag as key_tag
 
@@ -48,21 +49,23 @@ def _gathered(
     from layerdoit.project.checkouts import checkouts
 
     project, images = inputs.project, engine.images
-    found = [image for image in images.of_project(project.name) if image.label("project") == project.name]
+    named = [image for image in images.of_project(project.name) if image.label("project") == project.name]
+    ours, theirs = whose.images(project.owner, named)
+    found = [*ours, *whose.lent(ours, theirs, current)]
     held = removal.holders() if found else {}
     described = {image.id: images.inspect(image.id) or {} for image in found}
     foreign = tuple(_foreign(engine, found))
     bases = [(_rootfs(described[image.id]), image.size) for image in found] + list(foreign)
-    app_mounts = _all_of(project, engine, found, listed())
+    app_mounts, their_mounts = whose.mounts(project, _all_of(project, engine, ours, listed()))
     places = checkouts(project.root, app_mounts)
     friendly = _friendly(project, places.values())
-    known = branches.load(project, found)
+    known = branches.load(project, ours)
     uses = [
         _use(project, image, described[image.id], held.get(image.id, ()), bases, friendly, known) for image in found
     ]
     if found:
         uses = with_held(uses, deploy.provider_of(project).holds())
-    uses = [replace(use, current=bool(use.tags) and current.get(use.layer) == use.key) for use in uses]
+    uses = [replace(use, current=bool(use.tags or use.owner) and current.get(use.layer) == use.key) for use in uses]
     lost = replaced.find(uses, removal.steps)
     uses = [replace(use, replaced=use.id in lost) for use in uses]
     uses.sort(key=lambda use: (_place(use.layer), -use.made, use.id))
@@ -78,6 +81,8 @@ def _gathered(
         checkouts=places,
         live_tags=_friendly(project, [place for place in places.values() if place.state != "gone"]),
         at=time.time(),
+        owner=project.owner,
+        namesakes=whose.namesakes(theirs, their_mounts),
     )
 
 
@@ -92,7 +97,8 @@ def _use(
 ) -> ImageUse:
     """One image. `bases`: layers and size of those that it may stand on; `friendly`: tags that a checkout would set."""
     rootfs, made, tagged = _rootfs(described), _made(image), _tagged(described)
-    ours, others = _sorted_out(project, image, friendly)
+    owner = "" if project.owner.owns(image.labels) else words_of(image.labels)
+    ours, others = ((), image.tags) if owner else _sorted_out(project, image, friendly)
     return ImageUse(
         image.id,
         image.label("layer"),
@@ -110,10 +116,11 @@ def _use(
         cook=image.label("cook"),
         variant=image.label("variant"),
         checkout=_checkout(image),
-        pin=next(iter({_pin(project, image)} & set(image.tags)), ""),
+        pin=next(iter({_pin(project, image)} & set(image.tags)), "") if not owner else "",
         used=max(made, tagged),
         branch=image.label("branch"),
         branch_gone=known.gone(image, _checkout(image), tagged),
+        owner=owner,
     )
 
 

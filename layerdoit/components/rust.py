@@ -19,6 +19,7 @@ from layerdoit.dockerfile import binaries
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX
+from layerdoit.engine.ownership import LABEL
 from layerdoit.engine.progress import Listener
 from layerdoit.layers.specs import deps as deps_layer
 from layerdoit.project import branches
@@ -60,6 +61,7 @@ def labels(request: Request, parent: str, **more: str) -> dict[str, str]:
         inputs = json.dumps(brief, sort_keys=True, separators=(",", ":"))[:MAX_LABEL]
     values = {
         "project": request.inputs.project.name,
+        LABEL: request.inputs.project.owner.text,
         "layer": spec.layer,
         "key": spec.key,
         "inputs": inputs,
@@ -208,7 +210,7 @@ def _app(request: Request) -> Recipe:
         {
             "DEPS": request.reference_of(cooked),
             "RUNTIME": request.reference_of(runtime),
-            "MOUNT": mounts.placed(mount, project.root),
+            "MOUNT": mounts.placed(mount, project.root, project.owner.drawn),
             "DEPS_KEY": cooked.key[:12],
             "TREE": hashlib.sha256(tree_text(inputs.sources.entries)).hexdigest(),
             "WORKDIR": project.workspace.context_path("."),

@@ -46,10 +46,14 @@ class Service:
 
 @dataclass(frozen=True)
 class Status:
-    """What is deployed, None when nothing is; `health` in words: "healthy", or why it is not."""
+    """What is deployed, None when nothing is; `health` in words: "healthy", or why it is not.
+
+    `remark`: what else stands where it would be deployed.
+    """
 
     service: Service | None
     health: str
+    remark: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit.config import Deploy, repository_name
+from layerdoit.engine.ownership import ANYONE, Owner
 
 if TYPE_CHECKING:
     from layerdoit.project.project import Project
@@ -16,12 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeploySettings:
-    """`name`: the deployment's; `root`: the project's folder, from which relative volumes count."""
+    """`name`: the deployment's; `root`: the project's folder, from which relative volumes count.
+
+    `owner`: who the project is besides its name; `where`: file and line of each setting, by its path.
+    """
 
     config: Deploy
     name: str
     project: str
     root: Path
+    owner: Owner = ANYONE
+    where: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def volumes(self) -> tuple[str, ...]:
@@ -30,7 +37,7 @@ class DeploySettings:
 
     def digest(self) -> str:
         """Names what a service is started with; how its health is judged makes no difference."""
-        settings = {field.name: getattr(self.config, field.name) for field in fields(self.config)}
+        settings = {one.name: getattr(self.config, one.name) for one in fields(self.config)}
         del settings["health"]
         facts = {**settings, "name": self.name, "env": dict(self.config.env)}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -41,7 +48,7 @@ def settings_of(project: Project) -> DeploySettings:
     config = project.config.deploy
     default = f"{project.name}-{project.worktree}" if project.worktree else project.name
     name = repository_name(config.name or default).replace("/", "-")
-    return DeploySettings(config, name, project.name, project.root)
+    return DeploySettings(config, name, project.name, project.root, project.owner, project.config.where)
 
 
 def _absolute(volume: str, root: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NoReturn
@@ -15,9 +15,12 @@ from layerdoit.core.errors import DeployError
 from layerdoit.engine import sdk
 from layerdoit.engine.api import endpoint
 from layerdoit.engine.images import PREFIX, label
+from layerdoit.engine.ownership import ANYONE, FOLDER, LABEL, Owner
 
 SDK_TIMEOUT: Final = 60
 EXEC_POLL: Final = 0.01
+PARTS: Final = ("", "-next", "-old", "-try")
+"""What follows the name of a deployment in the names of its containers; a rename says how far it has come."""
 _BUILT_IN_NETWORKS: Final = ("bridge", "default", "host", "none")
 
 
@@ -76,9 +79,10 @@ class NameTaken(DeployError):
 class Containers:
     """The containers of one deployment of one project."""
 
-    def __init__(self, project: str, deployment: str) -> None:
+    def __init__(self, project: str, deployment: str, owner: Owner = ANYONE) -> None:
         self.project = project
         self.deployment = deployment
+        self.owner = owner
         self.host = endpoint()
         self._init = True
 
@@ -86,11 +90,23 @@ class Containers:
 
     def mine(self) -> dict[str, Container]:
         """This deployment's containers by name, including stopped ones."""
+        return {one.name: one for one in self._labelled() if self.owner.owns(one.labels)}
+
+    def namesakes(self) -> list[Container]:
+        """Containers of a deployment of this name that another project of this name made."""
+        return [one for one in self._labelled() if not self.owner.owns(one.labels)]
+
+    def serving(self, name: str) -> Container | None:
+        """The container that serves under a name, or did; or that does under the name that somebody gave it by hand."""
+        there = self.mine()
+        return there.get(name) or next(iter(strays(there.values(), name)), None)
+
+    def _labelled(self) -> list[Container]:
         labels = [f"{PREFIX}project={self.project}", f"{PREFIX}deployment={self.deployment}"]
         with sdk.asking(self.host):
             found = self._api.containers(all=True, filters={"label": labels})
         described = [self.inspect(item["Id"]) for item in found]
-        return {container.name: container for container in described if container is not None}
+        return [container for container in described if container is not None]
 
     def inspect(self, identity: str) -> Container | None:
         """One container; None if it does not exist."""
@@ -105,12 +121,12 @@ class Containers:
     def inspect_mine(self, name: str) -> Container | None:
         """One container by name; None if it does not exist or is not of this deployment."""
         found = self.inspect(name)
-        owner = (self.project, self.deployment)
-        return (
-            found
-            if found and found.name == name and (found.label("project"), found.label("deployment")) == owner
-            else None
-        )
+        return found if found and found.name == name and self.is_mine(found) else None
+
+    def is_mine(self, found: Container) -> bool:
+        """Whether it is of this deployment of this project."""
+        labelled = (found.label("project"), found.label("deployment")) == (self.project, self.deployment)
+        return labelled and self.owner.owns(found.labels)
 
     def reachable_directly(self) -> bool:
         """Whether this process can reach container addresses: an engine on this Linux machine, not rootless."""
@@ -183,6 +199,7 @@ class Containers:
         bindings = {} if spec.port is None or spec.publish is None else {spec.port: (spec.bind, spec.publish or None)}
         labels = {PREFIX + name: value for name, value in spec.labels.items()}
         labels |= {PREFIX + "project": self.project, PREFIX + "deployment": self.deployment, PREFIX + "layer": "app"}
+        labels |= {PREFIX + LABEL: self.owner.text, PREFIX + FOLDER: self.owner.folder}
         with sdk.asking(self.host):
             host_config = self._api.create_host_config(
                 port_bindings=bindings, binds=list(spec.volumes), init=self._init, network_mode=spec.network
@@ -320,6 +337,13 @@ class Containers:
         if "port is already allocated" in text or "address already in use" in text:
             raise PortTaken(f"port {publish} is taken") from error
         raise DeployError(f"the engine could not start the container: {text}") from error
+
+
+def strays(there: Iterable[Container], name: str) -> list[Container]:
+    """Running containers of a deployment that serve under a name of their own, the last started first."""
+    ours = {name + part for part in PARTS}
+    found = [one for one in there if one.running and one.name not in ours and one.label("role") == "serving"]
+    return sorted(found, key=lambda one: one.started_at, reverse=True)
 
 
 def name_taken(name: str) -> NameTaken:

@@ -12,7 +12,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
@@ -32,7 +32,8 @@ class Mount(NamedTuple):
     """One record of a mount. `size`: bytes. `checkout`: digest of its path. `cook`: the chain of deps images it fits.
 
     `used`: the latest possible time of its last use, in seconds since 1970, because buildx rounds. `host` and `path`:
-    where the checkout was when the mount was made; '' if the id does not say.
+    where the checkout was when the mount was made; '' if the id does not say. `drawn`: whose it is
+    (`Owner.drawn`); '' for one that an earlier version made.
     """
 
     record: str
@@ -45,6 +46,7 @@ class Mount(NamedTuple):
     cook: str = ""
     host: str = ""
     path: str = ""
+    drawn: str = ""
 
 
 # --- ids -------------------------------------------------------------------------------------------------------------
@@ -58,18 +60,25 @@ def identity(project: str, root: Path, variant: str, cook: str) -> str:
     return f"layerdoit/{project}/{checkout_of(root)}/{variant}/{cook}"
 
 
-def placed(mount: str, root: Path) -> str:
-    """The id that BuildKit gets: it also names the machine and path of the checkout.
+def placed(mount: str, root: Path, drawn: str = "") -> str:
+    """The id that BuildKit gets: it also names the machine and path of the checkout, and whose it is (`drawn`).
 
-    So the mount itself tells when its checkout is gone. Labels travel with pushed images, so they hold no path.
+    So the mount itself tells when its checkout is gone, and whether it is another project's of the same name. Labels
+    travel with pushed images, so they hold no path.
     """
-    host = this_host()
-    return f"{mount}@{host}{quote(str(root))}" if host else mount
+    host, whose = this_host(), f".{drawn}" if drawn else ""
+    return f"{mount}@{host}{whose}{quote(str(root))}" if host or whose else mount
 
 
 def checkout_of(root: Path) -> str:
     """Eight hexadecimal digits for the path of a checkout."""
     return hashlib.sha256(str(root).encode()).hexdigest()[:8]
+
+
+def folder_of(mount: str, records: Iterable[Mount]) -> str:
+    """Where the checkout is, or was, that a mount belongs to; '' where no record says. `mount`: its id in a label."""
+    checkout = "/".join(mount.split("/")[:3])
+    return next((one.path for one in records if one.path and one.id.startswith(f"{checkout}/")), "") if mount else ""
 
 
 def this_host() -> str:
@@ -109,11 +118,11 @@ def prune(record: str, builder: str) -> bool:
 def parse(listing: str, project: str, now: float) -> Iterator[Mount]:
     """This project's mounts in the output of `docker buildx du --verbose`, printed at `now`.
 
-    The whole id must be `layerdoit/<project>/<checkout>/<profile>/<target>/<cook>`, with or without `@<host>/<path>`:
-    `app2` or `app/api` is not `app`.
+    The whole id must be `layerdoit/<project>/<checkout>/<profile>/<target>/<cook>`, with or without
+    `@<host>.<whose>/<path>`: `app2` or `app/api` is not `app`.
     """
     chain = r"(?:/([0-9a-f]{12})(?:~\d+)?)?"
-    place = r"(?:@([0-9a-f]{8})(/.*))?"
+    place = r"(?:@(?:([0-9a-f]{8})(?=[./]))?(?:\.([0-9a-f]{8}))?(/.*)?)?"
     ours = re.compile(rf"layerdoit/{re.escape(project)}/([0-9a-f]{{8}})/([^/@]+/[^/@]+){chain}{place}")
     for record, text in records(listing):
         described = _DESCRIPTION.search(text)
@@ -125,8 +134,8 @@ def parse(listing: str, project: str, now: float) -> Iterator[Mount]:
         used = _used(field(facts, "Last used"), field(facts, "Created at"), now)
         size = bytes_of(field(facts, "Size")) or 0
         busy = field(facts, "Reclaimable") == "false"
-        path = unquote(owned[5] or "")
-        yield Mount(record, mount[1], owned[1], owned[2], size, used, busy, owned[3] or "", owned[4] or "", path)
+        cook, host, drawn, path = (part or "" for part in owned.groups()[2:])
+        yield Mount(record, mount[1], owned[1], owned[2], size, used, busy, cook, host, unquote(path), drawn)
 
 
 def _used(last: str, created: str, now: float) -> float:

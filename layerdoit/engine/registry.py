@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.console import warn
@@ -12,6 +12,7 @@ from layerdoit.core.errors import EngineError
 from layerdoit.core.process import redact
 from layerdoit.engine.api import client
 from layerdoit.engine.images import PREFIX
+from layerdoit.engine.ownership import ANYONE, LABEL, Owner
 from layerdoit.layers.key import Spec, tag
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def pull(spec: Spec, repository: str, project: str) -> None:
+def pull(spec: Spec, repository: str, project: str, owner: Owner = ANYONE) -> None:
     """Pull a layer by its key and give it its local tag. Its label must have the full key.
 
     An image that another project shared is labelled as this project's, so that neither clears the other's.
@@ -56,10 +57,11 @@ def pull(spec: Spec, repository: str, project: str) -> None:
                 f"{remote} is not the image that its tag says: its label has another key",
                 hint="find out who pushed it, and remove it from the registry",
             )
-        if image.labels.get(PREFIX + "project") == project:
+        if image.labels.get(PREFIX + "project") == project and owner.owns(image.labels):
             image.tag(*spec.tag.rsplit(":", 1))
         else:
-            _labelled(engine, image, spec.tag, project)
+            labels = {PREFIX + "project": project, PREFIX + LABEL: owner.text}
+            _labelled(engine, image, spec.tag, labels)
         _untagged(engine, remote, spec.tag)
 
 
@@ -140,14 +142,14 @@ def _pulled(engine: docker.DockerClient, reference: str) -> str | None:
     return None
 
 
-def _labelled(engine: docker.DockerClient, image: Any, name: str, project: str) -> None:
-    """Tag a copy of an image with another project's label; it shares all layers."""
+def _labelled(engine: docker.DockerClient, image: Any, name: str, labels: Mapping[str, str]) -> None:
+    """Tag a copy of an image with another project's labels; it shares all layers."""
     with _refusals():
         container = engine.api.create_container(image.id, command=["none"])["Id"]
         try:
             # A container needs a command to be made of; the image keeps its own.
             command = json.dumps((image.attrs.get("Config") or {}).get("Cmd") or [])
-            changes = f"LABEL {PREFIX}project={project}\nCMD {command}"
+            changes = "".join(f"LABEL {key}={json.dumps(value)}\n" for key, value in labels.items()) + f"CMD {command}"
             repository, label = name.rsplit(":", 1)
             engine.api.commit(container, repository=repository, tag=label, changes=changes)
         finally:

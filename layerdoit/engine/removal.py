@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from layerdoit.engine.api import client, connect
 from layerdoit.engine.images import PREFIX
+from layerdoit.engine.ownership import ANYONE, Owner
 
 How = Literal["running", "deployed", "stopped"]
 
@@ -60,7 +61,7 @@ def _name(listed: Mapping[str, Any]) -> str:
     return str((listed.get("Names") or [listed["Id"][:12]])[0]).lstrip("/")
 
 
-def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
+def untag(project: str, wanted: Iterable[tuple[str, str]], owner: Owner = ANYONE) -> list[Untagged]:
     """Remove (tag, image id) pairs. A tag that moved to another image, or is another project's, stays."""
     from docker.errors import APIError, ImageNotFound
 
@@ -69,7 +70,7 @@ def untag(project: str, wanted: Iterable[tuple[str, str]]) -> list[Untagged]:
         for tag, image_id in wanted:
             try:
                 image = engine.images.get(tag)
-                if image.id != image_id or image.labels.get(PREFIX + "project") != project:
+                if image.id != image_id or not _is_of(image.labels, project, owner):
                     done.append(Untagged(tag, "it belongs to another image now"))
                     continue
                 # `noprune`: parents without a tag are not ours to judge.
@@ -89,7 +90,11 @@ def steps(image_id: str) -> tuple[str, ...]:
     return tuple(str(step.get("CreatedBy") or "") for step in answer) if isinstance(answer, list) else ()
 
 
-def remove_untagged(project: str, image_id: str) -> str:
+def _is_of(labels: Mapping[str, str], project: str, owner: Owner) -> bool:
+    return labels.get(PREFIX + "project") == project and owner.owns(labels)
+
+
+def remove_untagged(project: str, image_id: str, owner: Owner = ANYONE) -> str:
     """Remove an image that has lost its tags; returns why it still exists, '' if it does not."""
     from docker.errors import APIError, ImageNotFound
 
@@ -97,7 +102,7 @@ def remove_untagged(project: str, image_id: str) -> str:
         try:
             image = engine.images.get(image_id)
             # By its id, the engine removes also what has one tag.
-            if image.tags or image.labels.get(PREFIX + "project") != project:
+            if image.tags or not _is_of(image.labels, project, owner):
                 return "it has a tag again" if image.tags else "it belongs to another project"
             # Without force: the engine refuses what a container needs.
             engine.images.remove(image_id, force=False, noprune=True)

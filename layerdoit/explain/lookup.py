@@ -58,6 +58,11 @@ class Reading:
         return self.engine.images.of_project(self.project.name)
 
     @cached_property
+    def ours(self) -> list[Image]:
+        """Those of them that no other project of this name made, newest first."""
+        return [image for image in self.images if self.project.owner.owns(image.labels)]
+
+    @cached_property
     def keys(self) -> dict[str, str]:
         """Keys that this checkout built or found last, by layer."""
         return self.project.state.remembered(self.inputs.variant)
@@ -77,7 +82,7 @@ class Reading:
     @cached_property
     def last(self) -> Side:
         """What this checkout built or found last."""
-        before = image_labels.previous(self.images, self.inputs.variant, self.keys)
+        before = image_labels.previous(self.ours, self.inputs.variant, self.keys)
         newest = {layer: image.key for layer, image in before.items()}
         return sides.of_last(self.keys, self.images, newest, self.inputs.variant)
 
@@ -202,7 +207,7 @@ class Reading:
         from layerdoit.engine import mounts
 
         project = self.project
-        before = image_labels.previous(self.images, self.inputs.variant, self.keys)
+        before = image_labels.previous(self.ours, self.inputs.variant, self.keys)
         known: dict[str, frozenset[str]] = {
             layer: frozenset(filter(None, (self.keys.get(layer), before[layer].key if layer in before else None)))
             for layer in ORDER

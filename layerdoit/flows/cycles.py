@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from layerdoit.build import leftovers
+from layerdoit.build import execute, leftovers
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.core.signals import as_errors
@@ -123,6 +123,7 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
     from layerdoit.cache import clear, levels
     from layerdoit.cache.usage import gather
 
+    execute.check_tags(session.work)
     app = next(spec for spec in session.inputs.specs if spec.layer == "app")
     # A long build is not begun for what could not be deployed afterwards.
     provider.check(Release(app.tag, app.key))

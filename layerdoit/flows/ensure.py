@@ -45,6 +45,7 @@ def _done(session: Session, layer: str) -> list[Outcome]:
     names = _wanted(session.plan, layer)
     session.settle(names)
     work = session.work
+    execute.check_tags(work)
     outcomes = execute.carry_out(work, names)
     moved = execute.give_tags(work) if layer == "app" else False
     session.done(names)
@@ -69,4 +70,5 @@ def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:
 
 def sweep(session: Session) -> None:
     """Remove what builds have replaced, where nothing uses it."""
-    leftovers.sweep(session.project.state, session.engine, session.project.name)
+    project = session.project
+    leftovers.sweep(project.state, session.engine, project.name, lambda: project.owner)

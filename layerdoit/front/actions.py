@@ -96,17 +96,20 @@ def status(session: Session, json: bool) -> None:
     from layerdoit.core.units import instant
     from layerdoit.report.formats import when_text
 
-    found = deployment(session.project).status()
+    project = session.project
+    found = deployment(project).status()
     service = found.service
     plan = session.plan
     current = service is not None and service.key == plan.step("app").spec.key
     if json:
         running = None if service is None else {**asdict(service), "health": found.health, "current": current}
-        say(dumps({"deployment": running, **plan.as_json()}))
+        identity = {"name": project.name, **project.owner.as_json()}
+        say(dumps({"project": identity, "deployment": running, **plan.as_json()}))
         return
+    say(f"project {project.name}: {project.owner.words}")
     fast = f"doit {session.run.task('cycle_fast')}"
     if service is None:
-        say(f"nothing is deployed; {fast} deploys it")
+        say(f"nothing is deployed; {found.remark or f'{fast} deploys it'}")
     else:
         at = service.url or "(no port published)"
         say(f"{service.name}  {found.health}  {at}  since {when_text(instant(service.since) or None)}")

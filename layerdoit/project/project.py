@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.options import Options
     from layerdoit.cargo.selection import Selection
+    from layerdoit.engine.ownership import Owner
 
 Kind = Literal["build", "check", "measure"]
 """What can be asked of a project."""
@@ -84,6 +85,13 @@ class Project:
     def checkout(self) -> git.Checkout | None:
         """The git checkout that the project is, or is a folder of."""
         return git.find(self.root)
+
+    @cached_property
+    def owner(self) -> Owner:
+        """Who the project is besides its name: what tells it from others of that name on an engine."""
+        from layerdoit.project import identity
+
+        return identity.of(self.root, self.state)
 
     @cached_property
     def worktree(self) -> str | None:

@@ -104,6 +104,24 @@ def find(folder: Path) -> Checkout | None:
     return None
 
 
+def remotes(checkout: Checkout) -> tuple[str, ...]:
+    """Addresses of the remotes that say where a repository comes from: `origin` and `upstream`, else the only one."""
+    try:
+        text = (checkout.common / "config").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ()
+    found: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        if section := re.match(r"\s*\[([^\]]*)\]", line):
+            remote = re.fullmatch(r'remote\s+"(.*)"', section[1].strip(), re.IGNORECASE)
+            name = remote[1] if remote else ""
+        elif name and (url := re.match(r"\s*url\s*=\s*(.*?)\s*$", line, re.IGNORECASE)):
+            found.setdefault(name, url[1].strip('"'))
+    named = tuple(found[name] for name in ("origin", "upstream") if name in found)
+    return named or (tuple(found.values()) if len(found) == 1 else ())
+
+
 def empty_submodules(root: Path) -> tuple[str, ...]:
     """Submodules of a repository that are not checked out, so that their files are missing."""
     try:

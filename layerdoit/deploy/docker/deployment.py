@@ -14,6 +14,7 @@ from layerdoit.deploy.provider import Deployed, Held, Release, Status
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import removal
 from layerdoit.engine.containers import Container, Containers
+from layerdoit.engine.ownership import refused, words_of
 
 
 class DockerProvider:
@@ -21,7 +22,7 @@ class DockerProvider:
 
     def __init__(self, settings: DeploySettings) -> None:
         self.settings = settings
-        self._containers = Containers(settings.project, settings.name)
+        self._containers = Containers(settings.project, settings.name, settings.owner)
         self._health = Health(settings, self._containers)
 
     def check(self, _release: Release, /) -> None:
@@ -32,10 +33,24 @@ class DockerProvider:
                 hint="remove deploy.network and publish the port with deploy.port",
             )
 
+        self._refuse_namesakes()
+
+    def _refuse_namesakes(self) -> None:
+        """Another project of this name has the container: what is done here would be done to it."""
+        for other in self._containers.namesakes():
+            raise refused(
+                self.settings.project,
+                f"the container {other.name}",
+                self.settings.owner,
+                other.labels,
+                self.settings.where.get("project"),
+            )
+
     def deploy(
         self, release: Release, *, anew: bool = False, on_phase: Callable[[str], None] = lambda _: None
     ) -> Deployed:
         """See `Provider`."""
+        self._refuse_namesakes()
         done = swap.run(self.replacement(), release, anew=anew, on_phase=on_phase)
         if done.error is None and done.phases and self.settings.config.port is None:
             remark = "no port is published; if the service listens on one, set deploy.port in layerdoit.yaml"
@@ -48,9 +63,12 @@ class DockerProvider:
 
     def status(self) -> Status:
         """See `Provider`."""
-        found = self._containers.inspect_mine(self.settings.name)
+        found = self._containers.serving(self.settings.name)
         if found is None:
-            return Status(None, "not deployed")
+            others = (
+                f"{one.name} is of another project: {words_of(one.labels)}" for one in self._containers.namesakes()
+            )
+            return Status(None, "not deployed", next(others, ""))
         service = described.service(found, self.settings, self._containers)
         if not found.running:
             return Status(service, f"{found.state}, exit code {found.exit_code}")
@@ -74,6 +92,8 @@ class DockerProvider:
     def destroy(self) -> bool:
         """See `Provider`."""
         there = self._containers.mine()
+        if not there:
+            self._refuse_namesakes()
         for container in there.values():
             self._containers.stop(container, self.settings.config.stop_grace)
             self._containers.remove(container)
@@ -86,7 +106,8 @@ class DockerProvider:
         return tuple(Held(one.name, one.image, one.key) for one in found)
 
     def _deployed(self) -> Container:
-        found = self._containers.inspect_mine(self.settings.name)
+        found = self._containers.serving(self.settings.name)
         if found is None:
+            self._refuse_namesakes()
             raise DeployError(f"{self.settings.name} is not deployed", hint="doit cycle_fast")
         return found

@@ -20,7 +20,7 @@ from layerdoit.deploy.docker.ports import Ports
 from layerdoit.deploy.docker.ways import Way
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.engine.containers import Container, Containers, PortTaken, Spec, name_taken
+from layerdoit.engine.containers import Container, Containers, PortTaken, Spec, name_taken, strays
 
 
 class Replacement:
@@ -45,6 +45,9 @@ class Replacement:
         done: list[str] = []
         there = self._containers.mine()
         serving, coming, old, tried = (there.get(self._name(part)) for part in ("", "-next", "-old", "-try"))
+        done += self._named_again(serving or old, strays(there.values(), self._name()))
+        if done and not (serving or old):
+            serving = self._containers.inspect_mine(self._name())
         if old and not serving:
             self._containers.rename(old, self._name())
             serving, old = old, None
@@ -58,9 +61,20 @@ class Replacement:
             done.append(f"connected {self._name()} to its network again")
         return tuple(done)
 
+    def _named_again(self, serving: Container | None, renamed: list[Container]) -> list[str]:
+        """What somebody renamed serves under its own name again; beside one that has it, it is only spoken of."""
+        done: list[str] = []
+        if renamed and serving is None and self._containers.inspect(self._name()) is None:
+            first = renamed.pop(0)
+            self._containers.rename(first, self._name())
+            done.append(f"{first.name} is called {self._name()} again: it is the container of this deployment")
+        for one in renamed:
+            warn(f"{one.name} is of this deployment, too, and still runs; docker rm -f {one.name} removes it")
+        return done
+
     def current(self) -> Service | None:
         """See `Steps`."""
-        container = self._containers.inspect_mine(self._name())
+        container = self._containers.serving(self._name())
         return self._service(container) if container else None
 
     def serves(self, release: Release) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from layerdoit.config import Deploy, Health
 from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.settings import DeploySettings
+from layerdoit.engine.ownership import ANYONE
 from tests.engine.deploy.cycling import Make
 from tests.engine.static_program import program
 from tests.support.ports import PORT
@@ -92,7 +93,8 @@ def make(project: str, image: str) -> Make:
         env = {"VERSION": version, **changes.pop("env", {})}
         health = Health(**{"path": "/", "timeout": 10, **changes.pop("health", {})})
         name, root = changes.pop("name", project), changes.pop("root", Path.cwd())
+        owner = changes.pop("owner", ANYONE)
         config = Deploy(**{"port": PORT, "health": health, "env": env, **changes})
-        return DockerProvider(DeploySettings(config, name, project, root))
+        return DockerProvider(DeploySettings(config, name, project, root, owner))
 
     return build

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from layerdoit.core.errors import DeployError
-from layerdoit.deploy.provider import Held
+from layerdoit.core.errors import DeployError, LayerdoitError
+from layerdoit.deploy.provider import Held, Release
+from layerdoit.engine.ownership import Owner
 from tests.engine.deploy.cycling import Make, ask, go, names
 
 
@@ -71,3 +72,41 @@ def test_an_engine_without_docker_init(make: Make, image: str, monkeypatch: pyte
     result = go(make("1"), image)
     assert result.error is None
     assert len(set(starts)) == 2
+
+
+def test_a_renamed_container_is_found_by_its_labels(
+    docker_engine: Any, make: Make, image: str, project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert go(make("1"), image).error is None
+    docker_engine.containers.get(project).rename(f"{project}-mine")
+    found = make("1").status()
+    assert found.service is not None
+    assert (found.service.name, found.health) == (f"{project}-mine", "healthy")
+    second = go(make("2"), image, "k2")
+    assert names(docker_engine, project) == [project]
+    assert second.service is not None
+    assert ask(second.service.address) == "2"
+    assert any(f"{project}-mine" in told for told in second.recovered)
+    # Beside one that has the name, it is only spoken of: somebody may want to keep it.
+    docker_engine.containers.get(project).rename(f"{project}-kept")
+    docker_engine.containers.get(f"{project}-kept").stop(timeout=0)
+    assert go(make("3"), image, "k3").error is None
+    docker_engine.containers.get(f"{project}-kept").start()
+    assert go(make("4"), image, "k4").error is None
+    assert names(docker_engine, project) == [project, f"{project}-kept"]
+    assert f"docker rm -f {project}-kept" in capsys.readouterr().err
+
+
+def test_the_container_of_a_namesake_is_respected(docker_engine: Any, make: Make, image: str, project: str) -> None:
+    theirs = go(make("1", owner=Owner(("folder:1",), "/a/server")), image)
+    ours = make("2", owner=Owner(("folder:2",), "/b/server"))
+    failed = go(ours, image, "k2")
+    assert failed.error is not None
+    assert {"/a/server", "/b/server"} <= set(failed.error.what.split())
+    assert (ours.status().service, "/a/server" in ours.status().remark) == (None, True)
+    for act in (ours.destroy, ours.logs, lambda: ours.check(Release(image, "k2"))):
+        with pytest.raises(LayerdoitError, match="belongs to another project"):
+            act()
+    assert names(docker_engine, project) == [project]
+    assert theirs.service is not None
+    assert ask(theirs.service.address) == "1"

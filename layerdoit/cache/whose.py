@@ -1,0 +1,72 @@
+"""Which of the images and mounts that bear a project's name are its own, and which another project's of that name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerdoit.cache.model import Namesake
+from layerdoit.engine.mounts import checkout_of, this_host
+from layerdoit.engine.ownership import LABEL, Owner, described, digest_of
+from layerdoit.project import identity
+
+if TYPE_CHECKING:
+    from layerdoit.engine.images import Image
+    from layerdoit.engine.mounts import Mount
+    from layerdoit.project.project import Project
+
+
+def images(owner: Owner, named: Iterable[Image]) -> tuple[list[Image], list[Image]]:
+    """Ours, and others'."""
+    ours: list[Image] = []
+    theirs: list[Image] = []
+    for image in named:
+        (ours if owner.owns(image.labels) else theirs).append(image)
+    return ours, theirs
+
+
+def lent(ours: Iterable[Image], theirs: Iterable[Image], current: Mapping[str, str]) -> list[Image]:
+    """Those of others' that this tree asks for, or ours were made from: a key names contents, whoever made them."""
+    wanted = set(current.items())
+    for image in ours:
+        parents = {name: image.label(name) for name in ("runtime", "deps", "parent")}
+        wanted |= {("runtime", parents["runtime"]), ("deps", parents["deps"])}
+        wanted |= {("deps", parents["parent"]), ("base", parents["parent"])}
+    return [image for image in theirs if image.keyed_tag and (image.label("layer"), image.label("key")) in wanted]
+
+
+def mounts(project: Project, listed: Iterable[Mount]) -> tuple[tuple[Mount, ...], tuple[Mount, ...]]:
+    """Ours, and others'."""
+    own, here, host = project.owner, checkout_of(project.root), this_host()
+
+    @cache
+    def same(path: str) -> bool | None:
+        found = identity.at(Path(path))
+        return None if found is None else own.is_of(found.text)
+
+    def is_ours(mount: Mount) -> bool:
+        if mount.checkout == here or own.draws(mount.drawn):
+            return True
+        known = mount.path and host and mount.host == host and checkout_of(Path(mount.path)) == mount.checkout
+        told = same(mount.path) if known else None
+        # Where nothing says, the name counts for what was made before ids said whose they are.
+        return not mount.drawn if told is None else told
+
+    found = {mount: is_ours(mount) for mount in listed}
+    return tuple(one for one in found if found[one]), tuple(one for one in found if not found[one])
+
+
+def namesakes(theirs: Collection[Image], mounts: Collection[Mount]) -> tuple[Namesake, ...]:
+    """The other projects: what shares the most lasting mark is one."""
+    counted = Counter(image.label(LABEL).split()[0] for image in theirs)
+    placed = {mark: [mount for mount in mounts if mount.drawn == digest_of(mark)] for mark in counted}
+    found = [
+        Namesake(described(next((one.path for one in placed[mark] if one.path), ""), [mark]), number, len(placed[mark]))
+        for mark, number in sorted(counted.items())
+    ]
+    known = {mount for several in placed.values() for mount in several}
+    left = Counter(mount.path or f"checkout {mount.checkout}" for mount in mounts if mount not in known)
+    return (*found, *(Namesake(place, mounts=number) for place, number in sorted(left.items())))
