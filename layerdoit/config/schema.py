@@ -282,7 +282,7 @@ class Config(Settings):
     """All settings of a project. `source`: the files that they were read from."""
 
     project: str | None = setting(
-        optional(PROJECT), None, "Name of the project; default: the name of its package or folder."
+        optional(PROJECT), None, "Name of the project; default: the name of its package or folder. Tells apart two projects on one engine."
     )
     packages: tuple[str, ...] = setting(
         many(PACKAGE, "cargo package names"),

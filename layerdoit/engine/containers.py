@@ -15,7 +15,7 @@ from layerdoit.core.errors import DeployError
 from layerdoit.engine import sdk
 from layerdoit.engine.api import endpoint
 from layerdoit.engine.images import PREFIX, label
-from layerdoit.engine.ownership import ANYONE, FOLDER, LABEL, Owner
+from layerdoit.engine.ownership import ANYONE, FOLDER, LABEL, Owner, refused
 
 SDK_TIMEOUT: Final = 60
 EXEC_POLL: Final = 0.01
@@ -95,6 +95,11 @@ class Containers:
     def namesakes(self) -> list[Container]:
         """Containers of a deployment of this name that another project of this name made."""
         return [one for one in self._labelled() if not self.owner.owns(one.labels)]
+
+    def refuse_namesakes(self, where: str | None) -> None:
+        """Raise where another project of this name has the deployment: what is done here would be done to it."""
+        for other in self.namesakes():
+            raise refused(self.project, f"the container {other.name}", self.owner, other.labels, where)
 
     def serving(self, name: str) -> Container | None:
         """The container that serves under a name, or did; or that does under the name that somebody gave it by hand."""

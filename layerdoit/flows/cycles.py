@@ -39,7 +39,14 @@ def fast(session: Session, provider: Provider) -> None:
         # What is not there was not built either: `deploy` needs the app image only, and says so where that lacks.
         if step.action == "reuse" and step.spec.layer not in session.run.reported:
             say(line(Outcome(step)))
-    deployed = _deployed(session, provider, lambda: release(session))
+
+    def there() -> Release:
+        # Where it cannot be deployed, an image that lacks is not the first thing to know.
+        app = session.plan.step("app").spec
+        provider.check(Release(app.tag, app.key))
+        return release(session)
+
+    deployed = _deployed(session, provider, there)
     # What the container that is gone was made from.
     sweep(session)
     if deployed or session.run.reported:

@@ -14,7 +14,7 @@ from layerdoit.deploy.provider import Deployed, Held, Release, Status
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import removal
 from layerdoit.engine.containers import Container, Containers
-from layerdoit.engine.ownership import refused, words_of
+from layerdoit.engine.ownership import words_of
 
 
 class DockerProvider:
@@ -33,24 +33,12 @@ class DockerProvider:
                 hint="remove deploy.network and publish the port with deploy.port",
             )
 
-        self._refuse_namesakes()
-
-    def _refuse_namesakes(self) -> None:
-        """Another project of this name has the container: what is done here would be done to it."""
-        for other in self._containers.namesakes():
-            raise refused(
-                self.settings.project,
-                f"the container {other.name}",
-                self.settings.owner,
-                other.labels,
-                self.settings.where.get("project"),
-            )
+        self._containers.refuse_namesakes(self.settings.where.get("project"))
 
     def deploy(
         self, release: Release, *, anew: bool = False, on_phase: Callable[[str], None] = lambda _: None
     ) -> Deployed:
         """See `Provider`."""
-        self._refuse_namesakes()
         done = swap.run(self.replacement(), release, anew=anew, on_phase=on_phase)
         if done.error is None and done.phases and self.settings.config.port is None:
             remark = "no port is published; if the service listens on one, set deploy.port in layerdoit.yaml"
@@ -93,7 +81,7 @@ class DockerProvider:
         """See `Provider`."""
         there = self._containers.mine()
         if not there:
-            self._refuse_namesakes()
+            self._containers.refuse_namesakes(self.settings.where.get("project"))
         for container in there.values():
             self._containers.stop(container, self.settings.config.stop_grace)
             self._containers.remove(container)
@@ -108,6 +96,6 @@ class DockerProvider:
     def _deployed(self) -> Container:
         found = self._containers.serving(self.settings.name)
         if found is None:
-            self._refuse_namesakes()
+            self._containers.refuse_namesakes(self.settings.where.get("project"))
             raise DeployError(f"{self.settings.name} is not deployed", hint="doit cycle_fast")
         return found

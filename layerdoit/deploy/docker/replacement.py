@@ -90,6 +90,7 @@ class Replacement:
 
     def start_beside(self, release: Release) -> Service:
         """See `Steps`."""
+        self._containers.refuse_namesakes(self._settings.where.get("project"))
         self._old = self._containers.inspect_mine(self._name())
         if self._old is None and self._containers.inspect(self._name()) is not None:
             raise name_taken(self._name())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,11 @@ def test_a_renamed_container_is_found_by_its_labels(
     # Beside one that has the name, it is only spoken of: somebody may want to keep it.
     docker_engine.containers.get(project).rename(f"{project}-kept")
     docker_engine.containers.get(f"{project}-kept").stop(timeout=0)
-    assert go(make("3"), image, "k3").error is None
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert go(make("3", publish=port), image, "k3").error is None
     docker_engine.containers.get(f"{project}-kept").start()
-    assert go(make("4"), image, "k4").error is None
+    assert go(make("4", publish=port), image, "k4").error is None
     assert names(docker_engine, project) == [project, f"{project}-kept"]
     assert f"docker rm -f {project}-kept" in capsys.readouterr().err
 
