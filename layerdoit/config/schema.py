@@ -282,7 +282,9 @@ class Config(Settings):
     """All settings of a project. `source`: the files that they were read from."""
 
     project: str | None = setting(
-        optional(PROJECT), None, "Name of the project; default: the name of its package or folder. Tells apart two projects on one engine."
+        optional(PROJECT),
+        None,
+        "Name of the project, its own on this engine; default: the name of its package or folder.",
     )
     packages: tuple[str, ...] = setting(
         many(PACKAGE, "cargo package names"),
