@@ -68,11 +68,11 @@ SCOPE = """\
 Images are found by their labels, and only our own tags are removed from them: never by force, never by a pattern of
 names. Mounts are found by their whole id and cleared by the id of their record. What another project of the same name
 made stays ([whose is what](how-it-works.md#ours-and-others)); `cache_status` counts it. If somebody else tagged an
-image too, it stays under that tag; if somebody made another image from it, that image stays. An image without any tag is removed
-with its layer if it was made by the same steps as an image that has its tag (so a later build took the tag), and no
-image that stays is built on it. Containers and volumes are never touched. These are always kept: the image of every
-container, deployed, running or stopped, and the runtime image under it; what is pinned, and everything that it was made
-from; a mount that a build is using.
+image too, it stays under that tag; if somebody made another image from it, that image stays. An image without any tag
+is removed with its layer if it was made by the same steps as an image that has its tag (so a later build took the
+tag), and no image that stays is built on it. Containers and volumes are never touched. These are always kept: the
+image of every container, deployed, running or stopped, and the runtime image under it; what is pinned, and everything
+that it was made from; a mount that a build is using.
 
 Each level first shows what it removes, how many bytes that frees at most (others may share layers), and how long the
 next build will take: the median of such builds in this project's own history, with their number n, or `unknown`.
