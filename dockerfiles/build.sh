@@ -3,6 +3,7 @@
 set -eu
 export LC_ALL=C
 . /control/sync.sh
+. /control/runtime.sh
 
 # Files that no macro and no build script reads, by custom. Where one does all the same, it has to tell cargo.
 UNREAD='(^|/)(Cargo\.(toml|lock)|(README|CHANGELOG|CONTRIBUTING|LICENSE|COPYING)[^/]*|\.git[a-z]*|\.editorconfig|rust-toolchain(\.toml)?|\.?(clippy|rustfmt|deny)\.toml|(Docker|Make|just)file[^/]*|\.dockerignore|(docker-)?compose[^/]*\.ya?ml)$|(^|/)\.(github|cargo|vscode|idea)/'
@@ -144,43 +145,6 @@ fingerprints() {
   done
 }
 
-runtime_libraries() {
-  for d in /runtime/usr/local/lib /runtime/lib/*-linux-gnu* /runtime/usr/lib/*-linux-gnu* /runtime/lib /runtime/usr/lib; do
-    [ ! -d "$d" ] || printf '%s:' "$d"
-  done
-}
-
-loader_of() { readelf -l "$1" 2>/dev/null | sed -n 's/.*program interpreter: \(.*\)\]/\1/p'; }
-
-on_runtime() {
-  loader=$(loader_of "$1")
-  if [ -n "$loader" ]; then "/runtime$loader" --inhibit-cache --library-path "$(runtime_libraries)" "$@"; else "$@"; fi
-}
-
-# The libraries and symbol versions that a binary needs must be in the runtime image: its own loader says.
-check_runtime() {
-  loader=$(loader_of "$1")
-  [ -n "$loader" ] || return 0
-  if ! [ -e "/runtime$loader" ]; then
-    echo "layerdoit: missing binary=$(basename "$1") library=$loader package=libc6" >&2
-    return 1
-  fi
-  "/runtime$loader" --inhibit-cache --library-path "$(runtime_libraries)" --list "$1" >/tmp/libraries 2>&1 || true
-  bad=0
-  while read -r line; do
-    case "$line" in
-      *"version \`"*"not found"*) echo "layerdoit: too-new binary=$(basename "$1") $line" >&2; bad=1 ;;
-      *"=> /runtime/"* | linux-vdso* | /runtime/*) ;;
-      *"=>"* | *"cannot open shared object file"*)
-        library=$(echo "$line" | grep -oE '[^ /:]+\.so[^ :]*' | head -n 1)
-        where=$(ldconfig -p | sed -n "s#^[[:space:]]*$library .*=> ##p" | head -n 1)
-        package=$([ -z "$where" ] || dpkg -S "$(realpath "$where")" "$where" 2>/dev/null | head -n 1 | cut -d: -f1)
-        echo "layerdoit: missing binary=$(basename "$1") library=$library package=${package:-?}" >&2; bad=1 ;;
-    esac
-  done </tmp/libraries
-  return "$bad"
-}
-
 # The listing is the one that this image is keyed by, not that of another run in the same folder.
 if [ "$(sha256sum </control/tree | cut -c1-64)" != "$TREE" ]; then
   echo "layerdoit: context is that of another key" >&2
@@ -199,6 +163,7 @@ sed -n '/"fresh":false/s/.*"kind":\["bin"\].*"executable":"[^"]*\/\([^"/]*\)".*/
 xargs -r -d '\n' cp --reflink=auto -t "$out" -- </tmp/executables &
 copying=$!
 wrong=0
+. /control/image
 while read -r path; do
   check_runtime "$path" || wrong=87
 done </tmp/executables
@@ -208,12 +173,4 @@ for bin in $BINS; do
 done
 [ "$wrong" -eq 0 ] || exit "$wrong"
 
-# The entry point must succeed with each line of arguments, on the runtime image's own libraries.
-while read -r arguments; do
-  # shellcheck disable=SC2086 # a line of arguments is words
-  on_runtime "$out/$ENTRYPOINT" $arguments >/tmp/smoke 2>&1 </dev/null || {
-    echo "error: the smoke test failed: $ENTRYPOINT $arguments" >&2
-    tail -n 20 /tmp/smoke >&2
-    exit 89
-  }
-done </control/smoke
+. /control/smoke

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import output
 from layerdoit.cargo.selection import bin_arguments, package_ids
-from layerdoit.components import script_protocol
+from layerdoit.components import image_control, script_protocol
 from layerdoit.components.recipe import Recipe, Request
 from layerdoit.core.errors import BuildError, ContextDiffers
 from layerdoit.core.files import write_if_changed
@@ -23,6 +23,7 @@ from layerdoit.engine.ownership import LABEL
 from layerdoit.engine.progress import Listener
 from layerdoit.layers.specs import deps as deps_layer
 from layerdoit.project import branches
+from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree.sources import Entry
 from layerdoit.tree.staging import stage, tree_text
 
@@ -188,16 +189,19 @@ def _app(request: Request) -> Recipe:
     project, image = inputs.project, inputs.question.image
     context = project.state / "context" / "app"
     control = context / "control"
-    control_files(inputs, control, inputs.scripts("build.sh", "sync.sh"))
+    control_files(inputs, control, {**inputs.scripts(*APP_SCRIPTS), **image_control.files(inputs)})
     moved = stage(inputs.sources, context / "src", tree=control / "tree")
     moved |= stage(inputs.assets, context / "assets")
+    moved |= stage(image_control.libraries(inputs), context / "libraries")
     if moved:
         raise ContextDiffers.of(moved)
-    write_if_changed(control / "smoke", "".join(f"{line}\n" for line in image.smoke).encode())
     assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths.items()]
     names = [name for _, name in inputs.selection.bins]
     ours = inputs.tree.dockerfile("app").read_text(encoding="utf-8")
-    text = dockerfiles.app(ours, image, assets, binaries.ordered(names, request.linked), inputs.entrypoint)
+    sorted_names = binaries.ordered(names, request.linked)
+    # A Dockerfile of the project's own does this itself.
+    index = project.config.dockerfiles.app is None and image_control.to_index(inputs)
+    text = dockerfiles.app(ours, image, assets, sorted_names, inputs.entrypoint, index=index)
     cooked, runtime = request.plan.step("deps").spec, request.plan.step("runtime").spec
     mount = request.mount(mounts.identity(project.name, project.root, inputs.variant, _cook(request, cooked)))
     origin = {"deps": cooked.key, "runtime": runtime.key, "mount": mount, **branches.labels(project)}

@@ -11,15 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from layerdoit.cargo import failures, output
-from layerdoit.components.script_protocol import Exit, Missing, NoBinary, TooNew, every
+from layerdoit.components import missing_libraries
+from layerdoit.components.script_protocol import Exit, NoBinary, every
 from layerdoit.core.errors import BuildError, ContextDiffers, LayerdoitError
 from layerdoit.engine.buildx import StepFailed, whole_log
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
     from layerdoit.project.inputs import Inputs
-
-_ONE_SUITE = "use one suite for builder and runtime image (base.suite, base.image, base.runtime_image)"
 
 
 class NotBuilt(BuildError):
@@ -38,7 +37,8 @@ def explain(failed: StepFailed, config: Config, stale_lock: Callable[[], Layerdo
     if failed.code == Exit.RESEND:
         return ContextDiffers(f"{failed.layer}: the sources changed while they were sent to the build")
     if failed.code == Exit.RUNTIME_MISMATCH:
-        return _runtime_mismatch(failed)
+        what, hint = missing_libraries.told(failed.notes, config)
+        return NotBuilt(what, failed, hint=hint)
     if failed.code == Exit.NO_BINARY:
         return _no_binary(failed)
     words = "\n".join(failed.tail)
@@ -74,23 +74,6 @@ def _no_binary(failed: StepFailed) -> NotBuilt:
     names = [note.binary for note in every(NoBinary, failed.notes)]
     hint = "list under bins: in layerdoit.yaml only binaries that cargo makes under exactly that name"
     return _not_built(failed, f": cargo did not make {_listed(names)}", hint)
-
-
-def _runtime_mismatch(failed: StepFailed) -> NotBuilt:
-    missing = every(Missing, failed.notes)
-    lines = [_lacks(note) for note in missing]
-    lines += [
-        f"{note.words} (the builder's libraries are newer than the runtime's)" for note in every(TooNew, failed.notes)
-    ]
-    packages = sorted({note.package for note in missing if note.package})
-    hint = f"add to layerdoit.yaml: base: {{runtime_packages: [{', '.join(packages)}]}}" if packages else _ONE_SUITE
-    what = "\n".join(["the binaries would not start on the runtime image:", *lines])
-    return NotBuilt(what, failed, hint=hint)
-
-
-def _lacks(note: Missing) -> str:
-    source = f"package {note.package}" if note.package else "no package of the builder has it"
-    return f"{note.binary} needs {note.library}, which the runtime image lacks ({source})"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -90,14 +90,18 @@ class NoBinary(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """`missing binary=B library=L package=P`: a library that the runtime image lacks.
+    """`missing binary=B library=L package=P`, with ` placed=PATH`, ` source=PATH` or ` made=PATH` behind it.
 
-    `package`: the builder's Debian package that holds the library; None where no package does.
+    A library that the image lacks. `package`: the builder's Debian package that holds it; None where no package does.
+    Then it may be among the assets, in a folder of the image where no loader looks (`placed`), among the sources, at
+    that path (`source`), or something that the build made (`made`).
     """
 
     binary: str
     library: str
     package: str | None
+    found: str | None = None
+    path: str = ""
 
 
 class TooNew(NamedTuple):
@@ -158,8 +162,10 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
     "linked": (r"linked (\S+)", Linked),
     "no-binary": (r"no-binary (\S+)", NoBinary),
     "missing": (
-        r"missing binary=(\S*) library=(\S*) package=(\S+)",
-        lambda binary, library, package: Missing(binary, library, None if package == "?" else package),
+        r"missing binary=(\S*) library=(\S*) package=(\S+)(?: (placed|source|made)=(.+))?",
+        lambda binary, library, package, found, path: Missing(
+            binary, library, None if package == "?" else package, found, path or ""
+        ),
     ),
     "too-new": (r"too-new binary=(\S*) (.+)", TooNew),
     "context": (r"context (.+)", OtherContext),

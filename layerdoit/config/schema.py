@@ -29,6 +29,7 @@ from layerdoit.config.targets import targets as measurements
 from layerdoit.config.values import (
     ABSOLUTE,
     ADDRESS,
+    ARGUMENTS,
     BINARY,
     BUILD_ENV,
     COMMAND,
@@ -144,10 +145,17 @@ class Image(Settings):
         NO_ENV,
         "Files and folders copied into the image after compilation; a change to them never runs cargo.",
     )
+    check_libraries: bool = setting(
+        boolean(),
+        True,
+        "Refuse an image that lacks a shared library which its binaries need: it must be in the runtime image or among "
+        "the assets. `false`: it gets there in another way.",
+    )
     smoke: tuple[str, ...] = setting(
-        many(TEXT, "argument lines"),
+        many(ARGUMENTS, "argument lines"),
         NO_TEXT,
-        "Argument lines, such as `--version`: the entry point must exit with 0 for each before the image is tagged.",
+        "Argument lines, such as `--version`, split into words as a shell does: the image is tagged only if the entry "
+        "point exits with 0 for each.",
     )
 
 

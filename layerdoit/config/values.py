@@ -10,6 +10,7 @@ from layerdoit.config.kinds import (
     Kind,
     Node,
     choice,
+    described,
     integer,
     many,
     repository_name,
@@ -86,6 +87,22 @@ def _command() -> Kind:
     return Kind("a shell command or a list of arguments", parse, json=either)
 
 
+def _arguments() -> Kind:
+    def parse(node: Node) -> str:
+        import shlex
+
+        line = str(TEXT.parse(node))
+        try:
+            shlex.split(line)
+        except ValueError as error:
+            what = "a quote is not closed" if "quotation" in str(error) else "nothing follows the last backslash"
+            hint = "the line is split into words as a shell does; write a quote that is meant as such as \\' or \\\""
+            raise Invalid(node, f"{what} in {described(node)}", hint=hint) from None
+        return line
+
+    return Kind("a line of arguments", parse, json=TEXT.json)
+
+
 def _address() -> Kind:
     def parse(node: Node) -> str:
         import ipaddress
@@ -138,5 +155,6 @@ IMAGE_ENV = _public_env(
 )
 ON_MISSING = _on_missing()
 COMMAND = _command()
+ARGUMENTS = _arguments()
 ADDRESS = _address()
 PROJECT = _project()

@@ -53,14 +53,25 @@ def mounts(text: str, secret: Collection[str], public: Collection[str], *, ssh: 
 
 
 def app(
-    text: str, image: Image, assets: Iterable[tuple[str, str, bool]], binaries: Sequence[str], entrypoint: str
+    text: str,
+    image: Image,
+    assets: Iterable[tuple[str, str, bool]],
+    binaries: Sequence[str],
+    entrypoint: str,
+    *,
+    index: bool = False,
 ) -> str:
-    """Complete Dockerfile.app. `assets`: path in the build context, path in the image, whether it is a folder."""
+    """Complete Dockerfile.app. `assets`: path in the build context, path in the image, whether it is a folder.
+
+    `index`: the loader's cache is made anew, for libraries among the assets.
+    """
     escape = escape_of(text)
     placed = [f"WORKDIR {quoted(image.workdir, escape)}"]
     for path, place, folder in assets:
         source, target = (f"assets/{path}/", place.rstrip("/") + "/") if folder else (f"assets/{path}", place)
         placed.append(copied(source, target, escape))
+    if index:
+        placed += ["USER root", 'RUN ["/sbin/ldconfig"]']
     settings = [f"ENV {name}={quoted(value, escape)}" for name, value in sorted(image.env.items())]
     settings += [
         f"LABEL {quoted(name, escape)}={quoted(value, escape)}" for name, value in sorted(image.labels.items())

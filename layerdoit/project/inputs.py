@@ -14,7 +14,7 @@ from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
-from layerdoit.project.snapshot import Given
+from layerdoit.project.snapshot import APP_SCRIPTS, Given
 from layerdoit.tree.sources import Sources
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ class Inputs:
             "expose": list(image.expose),
             "assets": dict(sorted(image.assets.items())),
             "smoke": list(image.smoke),
+            **({} if image.check_libraries else {"check_libraries": "no"}),
         }
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
 
@@ -222,7 +223,7 @@ class Inputs:
 
     def _app_spec(self, cooked: Spec, runtime: Spec) -> Spec:
         facts = app.AppFacts(
-            dockerfile=self.given.digest_of("Dockerfile.app", "build.sh", "sync.sh"),
+            dockerfile=self.given.digest_of("Dockerfile.app", *APP_SCRIPTS),
             sources=self.sources.digest(),
             assets=self.assets.digest(),
             bins=" ".join(f"{package}/{name}" for package, name in self.selection.bins),

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from layerdoit.project.fast_path import Answer
     from layerdoit.project.project import Project
 
-_SCRIPTS = ("build.sh", "cook.sh", "sync.sh")
+APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh")
+"""The scripts of the app build."""
+_SCRIPTS = ("cook.sh", *APP_SCRIPTS)
 # What says how to build is keyed by what it says; it is no source, so that an edit of it runs no cargo.
 _OURS = ("dodo.py", configuration.FILE)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import tarfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 import yaml
 
+from layerdoit.core.errors import BuildError
 from tests.support.checkout import Checkout
 
 MANIFEST = """\
@@ -21,10 +24,34 @@ edition = "2021"
 [profile.dev]
 debug = 0
 """
+# Linked with a library of its own. `--words` must be followed by the words of the smoke tests.
+MAIN = r"""
+extern "C" {
+    fn own_answer() -> i32;
+}
+
+const WORDS: [&[&str]; 2] = [&["a b", "*", "$HOME", "`x`", "", "\"", "'", "\\", "l1\nl2", "ü"], &[]];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == "--words") {
+        assert!(WORDS.contains(&&words[1..].iter().map(String::as_str).collect::<Vec<_>>()[..]), "{words:?}");
+    }
+    println!("answer={}", unsafe { own_answer() });
+}
+"""
+SMOKE = ["--words 'a b' * $HOME `x` '' \\\" \"'\" '\\' 'l1\nl2' ü".replace("\\n", "\n"), "--words"]
+BUILD = """\
+fn main() {
+    println!("cargo:rustc-link-search=native={}/libs", std::env::var("CARGO_MANIFEST_DIR").unwrap());
+    println!("cargo:rustc-link-lib=dylib=own");
+}
+"""
 FILES: Mapping[str, str] = {
     "Cargo.toml": MANIFEST,
     "Cargo.lock": 'version = 4\n\n[[package]]\nname = "settings-probe"\nversion = "0.1.0"\n',
-    "src/main.rs": "fn main() {}\n",
+    "src/main.rs": MAIN,
+    "build.rs": BUILD,
 }
 VALUES: Mapping[str, str] = {
     "LINES": "l1\nl2",
@@ -57,6 +84,7 @@ def test_values_and_paths_arrive_as_they_are_written(checkout: Callable[..., Che
     names = [*PLACES, *DECOYS]
     files = {f"web/{name}/{kind}": name for name in names for kind in ("page", "deep/er")}
     one = checkout({**FILES, **files, **{f"web/{name}.txt": name for name in names}})
+    add_library(one)
     folders = {f"web/{name}": f"/out/{name}" for name in PLACES}
     single = {f"web/{name}.txt": f"/single/{name}.txt" for name in PLACES}
     image: dict[str, Any] = {
@@ -64,9 +92,10 @@ def test_values_and_paths_arrive_as_they_are_written(checkout: Callable[..., Che
         "labels": {f"org.example.{name}\"'$#ü": value for name, value in VALUES.items()},
         "cmd": list(VALUES.values()),
         "workdir": "/srv/a $HOME 'b' \"c\" ü \\",
-        "assets": {**folders, **single},
+        "assets": {**folders, **single, "libs/libown.so": "/usr/local/lib/libown.so"},
+        "smoke": SMOKE,
     }
-    one.configure(yaml.safe_dump({"image": image}, allow_unicode=True))
+    configure(one, image)
     one.build()
     found = one.image()["Config"]
     assert {name: value for name, value in (line.split("=", 1) for line in found["Env"]) if name in VALUES} == VALUES
@@ -74,11 +103,56 @@ def test_values_and_paths_arrive_as_they_are_written(checkout: Callable[..., Che
     assert {name: value for name, value in found["Labels"].items() if name.startswith("org.example.")} == image[
         "labels"
     ]
-    assert (found["Cmd"], found["WorkingDir"]) == (image["cmd"], image["workdir"])
+    assert (found["Cmd"], found["WorkingDir"], found["User"]) == (image["cmd"], image["workdir"], "app")
     assert below(one, "out", "single") == {
         **{f"out/{name}/{kind}": name for name in PLACES for kind in ("page", "deep/er")},
         **{f"single/{name}.txt": name for name in PLACES},
     }
+    assert one.run(f"{one.name}:latest") == "answer=42\n"
+
+
+def test_a_library_of_the_project_counts_where_the_loader_looks(checkout: Callable[..., Checkout]) -> None:
+    one = checkout(FILES)
+    add_library(one)
+    with pytest.raises(BuildError) as raised:
+        one.build()
+    assert (
+        "settings-probe needs libown.so, which the image lacks (among the sources it is libs/libown.so)"
+        in raised.value.what
+    )
+    advised = re.findall(r"(image|sources): (\{(?:[^{}]|\{[^}]*\})*\})", raised.value.hint or "")
+    one.configure("".join(f"{name}: {value}\n" for name, value in advised[:2]))
+    one.build()
+    assert one.run(f"{one.name}:latest") == "answer=42\n", "what the message advises helps"
+
+    place = {"assets": {"libs": "/srv/own libs/"}}
+    configure(one, place)
+    with pytest.raises(BuildError) as raised:
+        one.build()
+    assert "an asset puts it into /srv/own libs, where its loader does not look" in raised.value.what
+    assert 'image: {env: {LD_LIBRARY_PATH: "/srv/own libs"}}' in (raised.value.hint or "")
+    configure(one, {**place, "env": {"LD_LIBRARY_PATH": "/srv/own libs"}, "smoke": ["--words"]})
+    one.build()
+    assert one.run(f"{one.name}:latest") == "answer=42\n"
+    one.replace("build.rs", "dylib=own", "dylib=own\\ncargo:rustc-link-arg=-Wl,-rpath,$ORIGIN/../lib/own")
+    configure(one, {"assets": {"libs": "/usr/local/lib/own"}})
+    one.build()
+    assert one.run(f"{one.name}:latest") == "answer=42\n"
+    configure(one, {"check_libraries": False})
+    one.build()
+    assert below(one, "usr/local/lib/own") == {}
+
+
+def configure(one: Checkout, image: Mapping[str, Any]) -> None:
+    """The settings of the image; the compiler sees the library although it is an asset."""
+    one.configure(yaml.safe_dump({"image": image, "sources": {"include": ["libs"]}}, allow_unicode=True))
+
+
+def add_library(one: Checkout) -> None:
+    """A shared library that no package has."""
+    one.write({"libs/own.c": "int own_answer(void) { return 42; }\n"})
+    command = ["cc", "-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libown.so", "-o", "libs/libown.so", "libs/own.c"]
+    subprocess.run(command, cwd=one.root, check=True)
 
 
 def below(one: Checkout, *folders: str) -> dict[str, str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.components import rust, script_protocol
+from layerdoit.components import image_control, rust, script_protocol
 from layerdoit.components.script_protocol import Exit, NoBinary
 from layerdoit.flows.ensure import ensure
+from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree.staging import stage
 from tests.support.checkout import Checkout
 
@@ -71,9 +72,8 @@ class Box:
         """The checkout as it stands, as a build would get it; what its program must say."""
         inputs = one.session().inputs
         control = folder / name / "control"
-        rust.control_files(inputs, control, inputs.scripts("build.sh", "sync.sh"))
+        rust.control_files(inputs, control, {**inputs.scripts(*APP_SCRIPTS), **image_control.files(inputs)})
         assert not stage(inputs.sources, folder / name / "src", tree=control / "tree")
-        (control / "smoke").write_text("")
         self.put(folder / name, "/trees/")
         return one.promised()
 

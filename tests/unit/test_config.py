@@ -85,6 +85,12 @@ BAD = [
     ("image: {assets: {../x: /srv}}", 1, ["expected a path inside the project"]),
     ("image: {assets: {static: srv}}", 1, ["image.assets.static: expected an absolute path"]),
     ("image: {labels: {io.layerdoit.key: x}}", 1, ["expected a label outside io.layerdoit"]),
+    (
+        "image:\n  smoke:\n    - --ok\n    - --name 'a",
+        4,
+        ["image.smoke[1]: a quote is not closed in", "as a shell does"],
+    ),
+    ("image: {smoke: ['a\\']}", 1, ["image.smoke[0]: nothing follows the last backslash in"]),
     ("registry: {push: [apps]}", 1, ["registry.push[0]: expected one of base, deps, app", '"app"']),
     ("registry:\n  push: [app]", 2, ["registry.repository is not set", "REGISTRY="]),
     ("dockerfiles:\n  app: no/such", 2, ['dockerfiles.app: there is no file "no/such"']),
@@ -145,7 +151,8 @@ base: {builder: image, image: rust:1.80-slim, runtime_image: debian:trixie-slim,
 deps: {delta: false, max_chain: 3}
 image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint: api, cmd: [serve, serve],
         env: {LOG: info}, labels: {org.opencontainers.image.title: Shop}, user: "1000:1000", workdir: /app,
-        expose: [8080, 53/udp], assets: {static: /srv/static}, smoke: [--version]}
+        expose: [8080, 53/udp], assets: {static: /srv/static}, smoke: [--version],
+        check_libraries: false}
 registry: {repository: registry.example.com/team/layers, push: [deps, app]}
 builder: farm
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}

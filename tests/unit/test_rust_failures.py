@@ -108,23 +108,44 @@ def test_libraries_that_the_runtime_image_lacks_are_named_with_their_packages() 
     )
     assert error.what.splitlines() == [
         "the binaries would not start on the runtime image:",
-        "hello needs libz.so.1, which the runtime image lacks (package zlib1g)",
-        "hello needs libpq.so.5, which the runtime image lacks (package libpq5)",
-        "tool needs libz.so.1, which the runtime image lacks (package zlib1g)",
+        "hello needs libz.so.1, which the image lacks (package zlib1g)",
+        "hello needs libpq.so.5, which the image lacks (package libpq5)",
+        "tool needs libz.so.1, which the image lacks (package zlib1g)",
     ]
     assert error.hint == "add to layerdoit.yaml: base: {runtime_packages: [libpq5, zlib1g]}"
 
 
 def test_what_no_package_can_mend_needs_one_suite() -> None:
     newer = "/out/hello: /lib/libc.so.6: version `GLIBC_2.38' not found (required by /out/hello)"
-    notes = (f"too-new binary=hello {newer}", "missing binary=hello library=libours.so package=?")
-    error = told(step(Exit.RUNTIME_MISMATCH, *notes))
-    assert error.what.splitlines()[1:] == [
-        "hello needs libours.so, which the runtime image lacks (no package of the builder has it)",
-        f"{newer} (the builder's libraries are newer than the runtime's)",
-    ]
+    error = told(step(Exit.RUNTIME_MISMATCH, f"too-new binary=hello {newer}"))
+    assert error.what.splitlines()[1:] == [f"{newer} (the builder's libraries are newer than the runtime's)"]
     assert error.hint is not None
     assert error.hint.startswith("use one suite for builder and runtime image")
+
+
+OTHERWISE = "; if it gets there in another way: image: {check_libraries: false}"
+STATICALLY = "link libours.so statically, or copy it to /usr/lib by image.assets (it has to be a file of the project)"
+ADD = "add to layerdoit.yaml: image: {{assets: {{{0}: /usr/lib/libours.so}}}} and sources: {{include: [{0}]}}".format
+UNPACKAGED = {
+    "": ("no package of the builder has it, and the sources do not hold it", STATICALLY),
+    " source=libs/libours.so": ("among the sources it is libs/libours.so", ADD("libs/libours.so")),
+    " source=a b/libours.so.1": ("among the sources it is a b/libours.so.1", ADD('"a b/libours.so.1"')),
+    " source=../x/libours.so": ("among the sources it is ../x/libours.so", STATICALLY),
+    " placed=/srv/lib/libours.so": (
+        "an asset puts it into /srv/lib, where its loader does not look",
+        "add to layerdoit.yaml: image: {env: {LD_LIBRARY_PATH: /srv/lib}}",
+    ),
+    " made=target/debug/build/x/out/libours.so": ("the build made it, target/debug/build/x/out/libours.so", STATICALLY),
+}
+
+
+@pytest.mark.parametrize("where", UNPACKAGED)
+def test_a_library_of_no_package_is_named_with_the_way_into_the_image(where: str) -> None:
+    origin, step_to_take = UNPACKAGED[where]
+    error = told(step(Exit.RUNTIME_MISMATCH, f"missing binary=hello library=libours.so package=?{where}"))
+    assert error.what.splitlines()[1:] == [f"hello needs libours.so, which the image lacks ({origin})"]
+    assert error.hint == step_to_take + OTHERWISE
+    assert "?" not in error.hint
 
 
 def test_a_package_that_the_build_lacks_is_named() -> None:

@@ -46,6 +46,9 @@ LINES: dict[str, Message] = {
     "no-binary hello": NoBinary("hello"),
     "missing binary=hello library=libpq.so.5 package=libpq5": Missing("hello", "libpq.so.5", "libpq5"),
     "missing binary=hello library= package=?": Missing("hello", "", None),
+    "missing binary=hello library=libx.so package=? source=a b/libx.so.1": Missing(
+        "hello", "libx.so", None, "source", "a b/libx.so.1"
+    ),
     "too-new binary=hello /out/hello: /lib/libc.so.6: version `GLIBC_2.38' not found (required by /out/hello)": TooNew(
         "hello", "/out/hello: /lib/libc.so.6: version `GLIBC_2.38' not found (required by /out/hello)"
     ),
@@ -108,7 +111,7 @@ FILLED_IN = {
     '$(basename "$1")': "hello",
     "$loader": "/lib/ld-linux.so.2",
     "$library": "libpq.so.5",
-    "${package:-?}": "?",
+    "${package:-?}$found": "? made=target/x/libpq.so",
     "$line": "hello: version `GLIBC_2.38' not found",
     "$bin": "hello",
     "%s %.2f": "serde 1.0.1 2.50",

@@ -1,0 +1,85 @@
+"""What build.sh has to know of the image that does not exist yet: its libraries, and its smoke test.
+
+files(inputs) -> {name in /control: content}
+libraries(inputs) -> Sources          # the shared libraries among the assets
+to_index(inputs) -> bool              # whether the image's loader finds them only by its cache
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.tree.sources import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from layerdoit.config import Image
+    from layerdoit.project.inputs import Inputs
+
+_LIBRARY: Final = re.compile(r"\.so(\.[\w.-]+)?$")
+_INDEXED: Final = re.compile(r"/usr/local/lib(/[^/]+-linux-gnu\w*)?")
+"""The folders in which Debian's loader finds only what ldconfig has seen there."""
+
+
+def files(inputs: Inputs) -> Mapping[str, bytes]:
+    """The files that build.sh reads beside its scripts."""
+    return {
+        "image": image(inputs.question.image, _placed(inputs)).encode(),
+        "smoke": smoke(inputs.question.image.smoke).encode(),
+    }
+
+
+def image(settings: Image, placed: Mapping[str, str]) -> str:
+    """/control/image; `placed`: path of a library among the assets -> path in the image."""
+    lines = [
+        f"IMAGE_LIBRARY_PATH={shlex.quote(settings.env.get('LD_LIBRARY_PATH', ''))}",
+        f"CHECK_LIBRARIES={'yes' if settings.check_libraries else 'no'}",
+        *(f"placed {shlex.quote(path)} {shlex.quote(place)}" for path, place in placed.items()),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def smoke(lines: tuple[str, ...]) -> str:
+    """/control/smoke: each line of arguments as it is written, and as words."""
+    return "".join(f"smoke {shlex.join([line, *shlex.split(line)])}\n" for line in lines)
+
+
+def libraries(inputs: Inputs) -> Sources:
+    """The shared libraries among the assets."""
+    found = inputs.assets
+    return Sources(found.root, found.ups, {path: found.entries[path] for path in _placed(inputs)})
+
+
+def to_index(inputs: Inputs) -> bool:
+    """Whether an asset is a library that the image's loader finds only by its cache."""
+    settings = inputs.question.image
+    named = {posixpath.normpath(path) for path in settings.env.get("LD_LIBRARY_PATH", "").split(":")}
+    folders = {posixpath.dirname(place) for place in _placed(inputs).values()} - named
+    return settings.check_libraries and any(_INDEXED.fullmatch(folder) for folder in folders)
+
+
+def _placed(inputs: Inputs) -> Mapping[str, str]:
+    """Libraries among the assets: path in the build context -> path in the image."""
+    if not inputs.asset_paths:
+        return {}
+    return placed(inputs.asset_paths, inputs.assets.entries)
+
+
+def placed(assets: Mapping[str, str], entries: Mapping[str, object]) -> Mapping[str, str]:
+    """Libraries among the entries: path -> path in the image. `assets`: file or folder -> path in the image."""
+    found = {}
+    for asset, place in assets.items():
+        for path in entries:
+            if path == asset:
+                target = posixpath.join(place, posixpath.basename(path)) if place.endswith("/") else place
+            elif path.startswith(f"{asset.rstrip('/')}/"):
+                target = posixpath.join(place, path[len(asset.rstrip("/")) + 1 :])
+            else:
+                continue
+            if _LIBRARY.search(target):
+                found[path] = posixpath.normpath(target)
+    return found

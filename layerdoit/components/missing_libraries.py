@@ -1,0 +1,74 @@
+"""The shared libraries that the binaries need and the image lacks, in words, with the settings that bring them in.
+
+told(notes, config) -> (what, next step)
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.components.script_protocol import Missing, TooNew, every
+
+if TYPE_CHECKING:
+    from layerdoit.config import Config
+
+_ONE_SUITE: Final = "use one suite for builder and runtime image (base.suite, base.image, base.runtime_image)"
+_OTHERWISE: Final = "if it gets there in another way: image: {check_libraries: false}"
+_PLACE: Final = "/usr/lib"
+"""A folder in which every loader looks."""
+
+
+def told(notes: Sequence[str], config: Config) -> tuple[str, str]:
+    """What happened, and the next step."""
+    missing = list(dict.fromkeys(every(Missing, notes)))
+    newer = every(TooNew, notes)
+    lines = [f"{note.binary} needs {note.library}, which the image lacks ({_origin(note)})" for note in missing]
+    lines += [f"{note.words} (the builder's libraries are newer than the runtime's)" for note in newer]
+    steps = [*_steps(missing, config), *([_ONE_SUITE] if newer else [])]
+    return "\n".join(["the binaries would not start on the runtime image:", *lines]), "; ".join(steps)
+
+
+def _origin(note: Missing) -> str:
+    if note.package:
+        return f"package {note.package}"
+    folder = posixpath.dirname(note.path)
+    return {
+        "placed": f"an asset puts it into {folder}, where its loader does not look",
+        "source": f"among the sources it is {note.path}",
+        "made": f"the build made it, {note.path}",
+    }.get(note.found or "", "no package of the builder has it, and the sources do not hold it")
+
+
+def _steps(missing: Sequence[Missing], config: Config) -> Iterator[str]:
+    packages = sorted({note.package for note in missing if note.package})
+    if packages:
+        yield f"add to layerdoit.yaml: base: {{runtime_packages: [{', '.join(packages)}]}}"
+    unpackaged = [note for note in missing if not note.package]
+    if folders := dict.fromkeys(posixpath.dirname(note.path) for note in unpackaged if note.found == "placed"):
+        old = config.image.env.get("LD_LIBRARY_PATH")
+        value = ":".join([*folders, *([old] if old else [])])
+        yield f"add to layerdoit.yaml: image: {{env: {{LD_LIBRARY_PATH: {_scalar(value)}}}}}"
+    inside = {
+        note.path: note.library for note in unpackaged if note.found == "source" and not note.path.startswith("..")
+    }
+    if inside:
+        assets = ", ".join(f"{_scalar(path)}: {_scalar(f'{_PLACE}/{name}')}" for path, name in inside.items())
+        kept = ", ".join(map(_scalar, inside))
+        # An asset alone is no file that the compiler sees.
+        yield f"add to layerdoit.yaml: image: {{assets: {{{assets}}}}} and sources: {{include: [{kept}]}}"
+    names = dict.fromkeys(note.library for note in unpackaged if note.found != "placed" and note.path not in inside)
+    if names and all(name.startswith("libstd-") for name in names):
+        yield "link Rust's standard library statically: remove `-C prefer-dynamic` from the flags of rustc"
+    elif names:
+        listed = ", ".join(names)
+        yield f"link {listed} statically, or copy it to {_PLACE} by image.assets (it has to be a file of the project)"
+    if unpackaged:
+        yield _OTHERWISE
+
+
+def _scalar(text: str) -> str:
+    return text if re.fullmatch(r"[\w/.][\w/.+@-]*", text, re.ASCII) else json.dumps(text)
