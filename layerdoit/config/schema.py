@@ -51,6 +51,7 @@ from layerdoit.config.values import (
     TARGET,
     TEXT,
     VARIABLE,
+    VOLUMES,
 )
 from layerdoit.layers.key import LAYERS
 
@@ -268,9 +269,9 @@ class Deploy(Settings):
         "Environment variables of the container.",
     )
     volumes: tuple[str, ...] = setting(
-        many(text("a volume as source:target[:options]", r"[^:]+:/[^:]*(:[\w,]+)?"), "volumes"),
+        VOLUMES,
         NO_TEXT,
-        "Volumes and mounts.",
+        "Volumes: `name:/path`, or a folder of this machine: `./in/project:/path`, `~/data:/path`, `/data:/path`.",
     )
     args: tuple[str, ...] = setting(
         many(TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point; overrides image.cmd."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
 from collections.abc import Mapping
 
@@ -117,6 +119,46 @@ def _address() -> Kind:
     return Kind("an IP address", parse, json={"type": "string"})
 
 
+def _volume() -> Kind:
+    form = text("a volume as source:target[:options]", r"[^:]+:/[^:]*(:[\w,]+)?")
+
+    def parse(node: Node) -> str:
+        written: str = form.parse(node)
+        source, target = written.split(":")[:2]
+        if not target.strip("/"):
+            raise Invalid(node, f'"{written}": nothing can be mounted over all of the image (/)')
+        if "$" in source:
+            raise Invalid(
+                node, f'"{written}": variables are not filled in here', hint="write the path, or begin with ~/ or ./"
+            )
+        if source.startswith("~") and os.path.expanduser(source) == source:
+            raise Invalid(node, f'"{written}": there is no user {source.partition("/")[0]}')
+        if not re.fullmatch(r"[/.~].*|[A-Za-z0-9][\w.-]+", source):
+            problem = f'"{source}" is neither a path nor the name of a volume'
+            name = "name a volume with two or more of A-Z a-z 0-9 _ . -"
+            raise Invalid(
+                node, problem, hint=f"write ./{written} for a folder of the project" if "/" in source else name
+            )
+        return written
+
+    return Kind(form.expected, parse, json=form.json)
+
+
+def _volumes() -> Kind:
+    each = many(VOLUME, "volumes")
+
+    def parse(node: Node) -> tuple[str, ...]:
+        volumes: tuple[str, ...] = each.parse(node)
+        targets = [posixpath.normpath(volume.split(":")[1]) for volume in volumes]
+        assert isinstance(node.value, tuple)  # noqa: S101 - `each` has checked it
+        for at, (item, target) in enumerate(zip(node.value, targets, strict=True)):
+            if target in targets[:at]:
+                raise Invalid(item, f"two volumes are mounted at {target}", inside=f"[{at}]")
+        return volumes
+
+    return each._replace(parse=parse)
+
+
 def _project() -> Kind:
     def parse(node: Node) -> str:
         return repository_name(NAME.parse(node))
@@ -158,3 +200,5 @@ COMMAND = _command()
 ARGUMENTS = _arguments()
 ADDRESS = _address()
 PROJECT = _project()
+VOLUME = _volume()
+VOLUMES = _volumes()

@@ -28,9 +28,10 @@ class LayerdoitError(Exception):
         self.where = where
         self.hint = hint or self.next_step
 
-    def reworded(self, *, what: str | None = None, hint: str | None = None) -> Self:
+    def reworded(self, *, what: str | None = None, where: str | None = None, hint: str | None = None) -> Self:
         """Say something else; kind and exit code stay. Returns the error itself."""
         self.what = what or self.what
+        self.where = where or self.where
         self.hint = hint or self.hint
         return self
 

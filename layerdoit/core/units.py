@@ -29,6 +29,11 @@ def bytes_of(text: str) -> int | None:
     return round(float(found[1]) * float((1024 if found[3] else 1000) ** power))
 
 
+def address_text(host: str, port: int) -> str:
+    """Host and port as an address has them: an IPv6 host stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def count_text(count: int, noun: str) -> str:
     """`1 crate`, `2 crates`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

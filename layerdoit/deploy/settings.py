@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -21,6 +22,7 @@ class DeploySettings:
     """`name`: the deployment's; `root`: the project's folder, from which relative volumes count.
 
     `owner`: who the project is besides its name; `where`: file and line of each setting, by its path.
+    `user`, `workdir`: those of the image.
     """
 
     config: Deploy
@@ -29,6 +31,8 @@ class DeploySettings:
     root: Path
     owner: Owner = ANYONE
     where: Mapping[str, str] = field(default_factory=dict, compare=False)
+    user: str = "root"
+    workdir: str = "/"
 
     @property
     def volumes(self) -> tuple[str, ...]:
@@ -48,9 +52,13 @@ def settings_of(project: Project) -> DeploySettings:
     config = project.config.deploy
     default = f"{project.name}-{project.worktree}" if project.worktree else project.name
     name = repository_name(config.name or default).replace("/", "-")
-    return DeploySettings(config, name, project.name, project.root, project.owner, project.config.where)
+    image = project.config.image
+    where = project.config.where
+    return DeploySettings(config, name, project.name, project.root, project.owner, where, image.user, image.workdir)
 
 
 def _absolute(volume: str, root: Path) -> str:
     source, colon, rest = volume.partition(":")
+    if source.startswith("~"):
+        return f"{os.path.expanduser(source)}{colon}{rest}"
     return f"{(root / source).resolve()}{colon}{rest}" if source.startswith(".") else volume

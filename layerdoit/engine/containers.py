@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ class Container:
     networks: Mapping[str, str]
     ports: Mapping[int, tuple[str, int]]
     started_at: str = ""
+    pid: int = 0
 
     @property
     def running(self) -> bool:
@@ -70,6 +72,14 @@ _RUNC_DIED: Final = "waiting for init preliminary setup"
 
 class PortTaken(DeployError):
     """The engine cannot bind a published port."""
+
+
+class Refused(DeployError):
+    """The engine refuses to create or start a container as it is asked to. `text`: its own words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"the engine could not start the container: {text}")
+        self.text = text
 
 
 class NameTaken(DeployError):
@@ -178,6 +188,23 @@ class Containers:
             if rest:
                 yield rest.decode("utf-8", errors="replace")
 
+    def sockets(self, container: Container) -> str:
+        """The container's tables of TCP sockets, as Linux prints them; '' where they cannot be read."""
+        from docker.errors import APIError
+
+        tables = ("/proc/net/tcp", "/proc/net/tcp6")
+        with sdk.asking(self.host), contextlib.suppress(APIError):
+            made = self._api.exec_create(container.id, ["cat", *tables], stderr=False)["Id"]
+            said = self._api.exec_start(made)
+            if self._api.exec_inspect(made)["ExitCode"] == 0:
+                return str(said.decode(errors="replace"))
+        # An image of one file has no `cat`; what runs on this machine can be seen from outside, too.
+        found = []
+        for table in tables if container.pid and self.reachable_directly() else ():
+            with contextlib.suppress(OSError):
+                found.append(Path(table.replace("/proc/", f"/proc/{container.pid}/")).read_text(encoding="ascii"))
+        return "".join(found)
+
     def exec_code(self, container: Container, command: Sequence[str], timeout: float) -> int | None:
         """Run a command in the container; return its exit code, or None if it did not run or did not end in time."""
         from docker.errors import APIError
@@ -228,7 +255,7 @@ class Containers:
             except APIError as error:
                 if error.status_code == 409:
                     raise name_taken(spec.name) from error
-                raise
+                raise Refused(str(error.explanation or error)) from error
         return self._known(made["Id"])
 
     def start(self, container: Container, spec: Spec) -> Container:
@@ -341,7 +368,7 @@ class Containers:
     def _refuse(self, text: str, publish: int | None, error: Exception) -> NoReturn:
         if "port is already allocated" in text or "address already in use" in text:
             raise PortTaken(f"port {publish} is taken") from error
-        raise DeployError(f"the engine could not start the container: {text}") from error
+        raise Refused(text) from error
 
 
 def strays(there: Iterable[Container], name: str) -> list[Container]:
@@ -375,4 +402,5 @@ def _container(raw: Mapping[str, Any]) -> Container:
         networks={name: attached.get("IPAddress", "") for name, attached in (settings.get("Networks") or {}).items()},
         ports=ports,
         started_at=raw["State"].get("StartedAt", ""),
+        pid=int(raw["State"].get("Pid") or 0),
     )

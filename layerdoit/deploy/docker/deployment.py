@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from layerdoit.core.errors import ConfigError, DeployError
-from layerdoit.deploy.docker import described, swap
+from layerdoit.deploy.docker import described, refusals, swap
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.docker.replacement import Replacement
 from layerdoit.deploy.provider import Deployed, Held, Release, Status
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import removal
-from layerdoit.engine.containers import Container, Containers
+from layerdoit.engine.containers import Container, Containers, Refused
 from layerdoit.engine.ownership import words_of
 
 
@@ -40,6 +40,8 @@ class DockerProvider:
     ) -> Deployed:
         """See `Provider`."""
         done = swap.run(self.replacement(), release, anew=anew, on_phase=on_phase)
+        if isinstance(done.error, Refused):
+            refusals.explained(done.error, self.settings)
         if done.error is None and done.phases and self.settings.config.port is None:
             remark = "no port is published; if the service listens on one, set deploy.port in layerdoit.yaml"
             return replace(done, remarks=(remark,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from layerdoit.core.units import address_text
 from layerdoit.deploy.provider import Service
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ def service(container: Container, settings: DeploySettings, containers: Containe
     bound = container.ports.get(settings.config.port or 0)
     address = url = None
     if bound and container.label("role") == "serving":
-        address = f"{containers.published_host(settings.config.bind)}:{bound[1]}"
+        address = address_text(containers.published_host(settings.config.bind), bound[1])
         # What publishes a port is, as far as we know, an HTTP service.
         url = f"http://{address}"
     return Service(

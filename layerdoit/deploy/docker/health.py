@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Final
 
 from layerdoit.core.errors import DeployError
+from layerdoit.deploy.docker import denied, listening
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.containers import Container, Containers
 
@@ -34,6 +35,7 @@ class Health:
     """Judges the containers of one deployment as its settings say."""
 
     def __init__(self, settings: DeploySettings, containers: Containers) -> None:
+        self._settings = settings
         self._name = settings.name
         self._config = settings.config
         self._containers = containers
@@ -103,9 +105,17 @@ class Health:
     def _unhealthy(self, container: Container, what: str, *, ended: bool) -> Unhealthy:
         lines = self._containers.log_tail(container, LOG_LINES)
         hint = "fix the problem that its log shows, then run doit cycle_fast"
+        where = None
         if not ended:
             hint = "make the service answer, or set deploy.health (path, command, timeout)"
-        return Unhealthy(f"the new container of {self._name} {what}\n{_quoted(lines)}", ended=ended, hint=hint)
+            port = self._config.port if self._config.health.command is None else None
+            found = listening.why_unreachable(self._containers.sockets(container), port) if port else None
+            if found:
+                what, hint, where = f"{what}: {found[0]}", found[1], self._settings.where.get("deploy.port")
+        if told := denied.advice(lines, self._settings):
+            hint, where = told, self._settings.where.get("image.user")
+        error = Unhealthy(f"the new container of {self._name} {what}\n{_quoted(lines)}", ended=ended, hint=hint)
+        return error.reworded(where=where)
 
 
 def probe_http(host: str, port: int, path: str, timeout: float = PROBE_TIMEOUT) -> str | None:

@@ -37,7 +37,7 @@ fn main() {
     let sick = arg("SICK").is_some();
     // Sick only for those who ask under this name.
     let sick_at = arg("SICK_AT").map(|host| format!("Host: {host}:"));
-    let listener = TcpListener::bind("0.0.0.0:8080").unwrap();
+    let listener = TcpListener::bind(arg("LISTEN").unwrap_or("0.0.0.0:8080".into())).unwrap();
     println!("listening");
     for stream in listener.incoming() {
         let Ok(mut stream) = stream else { continue };
@@ -93,8 +93,8 @@ def make(project: str, image: str) -> Make:
         env = {"VERSION": version, **changes.pop("env", {})}
         health = Health(**{"path": "/", "timeout": 10, **changes.pop("health", {})})
         name, root = changes.pop("name", project), changes.pop("root", Path.cwd())
-        owner = changes.pop("owner", ANYONE)
+        owner, where = changes.pop("owner", ANYONE), changes.pop("where", {})
         config = Deploy(**{"port": PORT, "health": health, "env": env, **changes})
-        return DockerProvider(DeploySettings(config, name, project, root, owner))
+        return DockerProvider(DeploySettings(config, name, project, root, owner, where))
 
     return build

@@ -12,6 +12,7 @@ from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.deploy.provider import Held, Release
 from layerdoit.engine.ownership import Owner
 from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.support.ports import PORT
 
 
 def test_status_logs_and_destroy(docker_engine: Any, make: Make, image: str, project: str) -> None:
@@ -113,3 +114,35 @@ def test_the_container_of_a_namesake_is_respected(docker_engine: Any, make: Make
     assert names(docker_engine, project) == [project]
     assert theirs.service is not None
     assert ask(theirs.service.address) == "1"
+
+
+@pytest.mark.parametrize(
+    ("listen", "says", "hint"),
+    [
+        (f"127.0.0.1:{PORT}", "it listens on 127.0.0.1 only", f"listen on 0.0.0.0:{PORT}"),
+        (f"0.0.0.0:{PORT + 1}", f"it listens on port {PORT + 1}, not on {PORT}", f"set deploy.port: {PORT + 1}"),
+    ],
+)
+def test_a_service_that_listens_elsewhere(make: Make, image: str, listen: str, says: str, hint: str) -> None:
+    deployment = make("1", env={"LISTEN": listen}, health={"timeout": 1}, where={"deploy.port": "layerdoit.yaml:2"})
+    failed = go(deployment, image)
+    assert failed.error is not None
+    assert says in failed.error.what
+    assert hint in (failed.error.hint or "")
+    assert failed.error.where == "layerdoit.yaml:2"
+
+
+def test_an_ipv6_address_stands_in_brackets(make: Make, image: str) -> None:
+    served = go(make("1", bind="::1"), image)
+    assert served.error is None
+    assert served.service is not None
+    assert (served.service.url or "").startswith("http://[::1]:")
+    assert ask(served.service.address) == "1"
+
+
+def test_a_volume_that_the_engine_refuses_names_its_setting(make: Make, image: str) -> None:
+    where = {"deploy.volumes": "layerdoit.yaml:3"}
+    failed = go(make("1", volumes=("data:/data:nonsense",), where=where), image)
+    assert failed.error is not None
+    assert failed.error.where == "layerdoit.yaml:3"
+    assert "the engine refuses deploy.volumes" in failed.error.what
