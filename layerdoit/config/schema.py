@@ -66,7 +66,10 @@ class Sources(Settings):
     """The files that builds get."""
 
     include: tuple[str, ...] = setting(
-        many(TEXT, "patterns"), NO_TEXT, "Files that builds get although git ignores them."
+        many(TEXT, "patterns"),
+        NO_TEXT,
+        "Files that builds get although git ignores them, or although they lie above the project, in the same git "
+        "repository: `web/dist`, `../schema`.",
     )
     exclude: tuple[str, ...] = setting(
         many(TEXT, "patterns"), NO_TEXT, "Files that builds never get, in addition to .gitignore and .dockerignore."
