@@ -48,9 +48,14 @@ def recipe(request: Request) -> Recipe:
 
 def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
     """See `Component.explain`."""
-    from layerdoit.components import rust_failures
+    from layerdoit.components import hidden_files, rust_failures
 
-    return rust_failures.explain(failed, inputs.project.config, lambda: rust_failures.stale_lock(inputs))
+    return rust_failures.explain(
+        failed,
+        inputs.project.config,
+        lambda: rust_failures.stale_lock(inputs),
+        lambda words: hidden_files.advice(words, inputs),
+    )
 
 
 def labels(request: Request, parent: str, **more: str) -> dict[str, str]:

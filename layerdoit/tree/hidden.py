@@ -86,27 +86,36 @@ def _outside(lister: Lister, path: str) -> Hidden | None:
 
 
 def _left_out(lister: Lister, path: str) -> Hidden:
+    """By the first rule that holds for the path or a folder around it: that is what has to be included."""
     if listing.of_credentials(path):
         why = "it holds credentials, which are never sent"
         return Hidden(
             path, why, cure="builds get this machine's cargo credentials as secrets; remove what reads the file"
         )
-    return Hidden(path, _rule(lister, path), _topmost(lister, path))
+    for part in (*_parents(path), path):
+        if rule := _rule(lister, part):
+            return Hidden(path, rule, _with_others(lister, part))
+    return Hidden(path, "git does not list it", path)
 
 
 def _rule(lister: Lister, path: str) -> str:
-    parts = path.split("/")
-    tool = next((part for part in parts if part in listing.TOOL_DIRS), None)
-    if tool is not None:
-        return f"{tool} is a folder of a tool's, of which only what git tracks is sent"
-    for folder in _parents(path):
-        if (lister.root / folder / "CACHEDIR.TAG").is_file():
-            return f"{folder} is a cache, as its CACHEDIR.TAG says"
+    name = posixpath.basename(path)
+    if name in listing.TOOL_DIRS:
+        return f"{name} is a folder of a tool's, of which only what git tracks is sent"
+    if (lister.root / path / "CACHEDIR.TAG").is_file():
+        return f"{path} is a cache, as its CACHEDIR.TAG says"
     if found := _pattern(path, lister.exclude):
         return f"sources.exclude leaves it out (`{found[1]}`)"
     if found := _pattern(path, lister.dockerignore.splitlines()):
         return f".dockerignore:{found[0]} leaves it out (`{found[1]}`)"
-    return _ignored(lister, path) or "git does not list it"
+    return ignored(lister, path)
+
+
+def _with_others(lister: Lister, path: str) -> str:
+    """The folder of a file, where nothing in it is sent: the others will be looked for next."""
+    folder = posixpath.dirname(path)
+    alone = os.path.isdir(lister.root / path) or not folder or lister.has_below(folder)
+    return path if alone else folder
 
 
 def _parents(path: str) -> Iterator[str]:
@@ -123,7 +132,7 @@ def _pattern(path: str, lines: Sequence[str]) -> tuple[int, str] | None:
     return None
 
 
-def _ignored(lister: Lister, path: str) -> str:
+def ignored(lister: Lister, path: str) -> str:
     """What git says, or what `.gitignore` says where there is no git."""
     if lister.top is not None:
         try:
@@ -133,10 +142,8 @@ def _ignored(lister: Lister, path: str) -> str:
         rule, _, _ = said.partition("\t")
         where, _, pattern = rule.rpartition(":")
         return f"git ignores it ({_short(lister, where)}: `{pattern}`)"
-    for part in (*_parents(path), path):
-        if found := _by_gitignore(lister.root, part):
-            return f"it is ignored ({found[0]}: `{found[1]}`)"
-    return ""
+    found = _by_gitignore(lister.root, path)
+    return f"it is ignored ({found[0]}: `{found[1]}`)" if found else ""
 
 
 def _short(lister: Lister, where: str) -> str:
@@ -160,10 +167,3 @@ def _by_gitignore(root: Path, path: str) -> tuple[str, str] | None:
             if verdict is not None:
                 return (f"{name}:{number}", line.strip()) if verdict else None
     return None
-
-
-def _topmost(lister: Lister, path: str) -> str:
-    """The largest folder around a path of which nothing is sent; else the path itself."""
-    while (parent := posixpath.dirname(path)) and not lister.has_below(parent):
-        path = parent
-    return path
