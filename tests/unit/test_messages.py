@@ -34,9 +34,7 @@ from layerdoit.front.verbs import history, load
 from layerdoit.init import found as looking
 from layerdoit.init import write as writing
 from layerdoit.tree.ignore_patterns import Patterns
-from layerdoit.tree.lister import Lister
-from layerdoit.tree.listing import included
-from layerdoit.tree.sources import scan
+from layerdoit.tree.listing import included, places
 from tests.support import messages
 from tests.support.files import write
 from tests.support.lockfile import entry, external
@@ -168,8 +166,9 @@ def of_a_workspace(folder: Path) -> Iterator[Case]:
     yield "a package without a binary", lambda: select(manifest.load(members), ["lib"])
     library = write(folder / "library", {"Cargo.toml": package("a"), "Cargo.lock": "", "src/lib.rs": ""})
     yield "a workspace without a binary", lambda: select(manifest.load(library))
-    write(folder / "_/x", {"Cargo.toml": ""})
-    yield "a path dependency in a folder called _", lambda: scan(Lister(members), ["../_"], index_file=None)
+    yield "a path dependency that is gone", lambda: places(members, 1, ["../gone"])
+    underscore = write(folder / "_/x", {"Cargo.toml": ""})
+    yield "a path dependency in a folder called _", lambda: places(members, 1, ["../_"]) and str(underscore)
     yield "sources.include outside the workspace", lambda: included(members, ["../x"])
     yield "sources.exclude with a bracket left open", lambda: Patterns(["a[z-a]"])
 
