@@ -83,13 +83,15 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool) -> Present:
     ours = [image for image in there if project.owner.owns(image.labels)]
     missing = [spec for spec in specs if spec.tag not in labels]
     seen = project.state.remembered(inputs.variant)
+    previous = image_labels.previous(ours, inputs.variant, seen)
     return Present(
         frozenset(labels),
         _remote(inputs, missing) if ask_registry else frozenset(),
-        image_labels.previous(ours, inputs.variant, seen),
+        previous,
         seen,
         image_labels.cooked(there),
         lacking,
+        image_labels.beneath(ours, previous.values()),
     )
 
 

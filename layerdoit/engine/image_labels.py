@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerdoit.engine.images import PREFIX
+from layerdoit.layers.key import ORDER
 
 if TYPE_CHECKING:
     # A run with nothing to do asks only what is lacking.
@@ -32,6 +33,20 @@ def previous(images: Iterable[Image], variant: str, seen: Mapping[str, str]) -> 
         key = image.label("key")
         if layer not in found or key == seen.get(layer):
             found[layer] = Previous(key, image.inputs)
+    return found
+
+
+def beneath(images: Iterable[Image], upper: Iterable[Previous]) -> dict[tuple[str, str], Mapping[str, str]]:
+    """Inputs of the layers that some images stand on, and of those below, by layer and key; of gone ones, nothing."""
+    known = {(image.label("layer"), image.label("key")): image for image in images}
+    found: dict[tuple[str, str], Mapping[str, str]] = {}
+    todo = [image.inputs for image in upper]
+    while todo:
+        inputs = todo.pop()
+        for place in ((layer, inputs[layer]) for layer in ORDER if layer in inputs):
+            if place in known and place not in found:
+                found[place] = known[place].inputs
+                todo.append(found[place])
     return found
 
 

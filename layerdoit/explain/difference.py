@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from layerdoit.core.prose import listed
@@ -76,7 +76,19 @@ def _layer(old: Side, new: Side, layer: Layer) -> LayerDifference:
     explained = (_explained(change, moves, before_graph, after_graph) for change in changes)
     # What somebody asked for comes before what came along; the sort keeps the order of the kinds.
     ordered = sorted(explained, key=lambda one: (KINDS.index(one.change.kind), not one.direct))
-    return LayerDifference(layer, was.key, now.key, tuple(ordered), tuple(unknown))
+    in_full = (more for one in ordered for more in (one, *_below(one.change, old, new)))
+    return LayerDifference(layer, was.key, now.key, tuple(in_full), tuple(unknown))
+
+
+def _below(change: Change, old: Side, new: Side) -> tuple[Explained, ...]:
+    """What changed in the layer below, where that layer has the same key on both sides and so says nothing itself."""
+    layer = next((name for name in ORDER if change.kind == "layer" and change.names[0] == name), None)
+    if layer is None or layer not in new.layers or change.old is None:
+        return ()
+    stood_on, newest = old.beneath.get((layer, change.old)), old.layers.get(layer)
+    if stood_on is None or newest is None or newest.key != new.layers[layer].key:
+        return ()
+    return _layer(replace(old, layers={**old.layers, layer: stood_on}), new, layer).changes
 
 
 def _gone(layer: Layer, was: Listing, now: Listing, sides: list[str]) -> str:

@@ -48,6 +48,8 @@ class Side:
     notes: tuple[str, ...] = ()
     tags: Mapping[Layer, str] = field(default_factory=dict)
     """Keyed tags of its images."""
+    beneath: Mapping[tuple[Layer, str], Listing] = field(default_factory=dict)
+    """What its images stand on, by layer and key. After a failed build a layer is newer than what stands on it."""
 
 
 # --- a tree ----------------------------------------------------------------------------------------------------------
@@ -133,6 +135,7 @@ def of_last(keys: Mapping[str, str], images: Iterable[Image], newest: Mapping[st
     known = by_key(images)
     listings: dict[Layer, Listing] = {}
     notes, tags = [], {}
+    beneath: dict[tuple[Layer, str], Listing] = {}
     for layer in ORDER:
         key = keys.get(layer) or newest.get(layer)
         if key is None:
@@ -146,10 +149,11 @@ def of_last(keys: Mapping[str, str], images: Iterable[Image], newest: Mapping[st
         listings[layer] = of_label(image) if image is not None else Listing(key, None)
         if image is not None and image.keyed_tag:
             tags[layer] = image.keyed_tag
+            beneath |= {(name, listing.key): listing for name, listing in below(image, known).items()}
     if not listings:
         return Side("nothing", f"nothing: no image of this project was built here with {variant}", {})
     words = "what this checkout last built or found" if keys else "the newest images of this project"
-    return Side("built", words, listings, None, tuple(notes), tags)
+    return Side("built", words, listings, None, tuple(notes), tags, beneath)
 
 
 # --- comparable listings ---------------------------------------------------------------------------------------------

@@ -50,7 +50,9 @@ def _done(session: Session, layer: str) -> list[Outcome]:
     moved = execute.give_tags(work) if layer == "app" else False
     session.done(names)
     state = session.project.state
-    state.remember(work.inputs.variant, {name: work.plan.step(name).spec.key for name in names})
+    # Also what was found ready: the next change is told from what this checkout used.
+    used = ORDER[: ORDER.index(IMAGES[layer][-1]) + 1]
+    state.remember(work.inputs.variant, {name: work.plan.step(name).spec.key for name in used})
     state.mark_cleared(done=names)
     built = any(outcome.step.action != "reuse" for outcome in outcomes)
     if moved or built:

@@ -38,14 +38,14 @@ class Current:
         # After a build the last task runs, to say what the image is called.
         if self._layer == "image" and session.run.reported:
             return False
-        plan = session.plan
+        plan, project = session.plan, session.project
+        if not plan.changes:
+            # Back on a branch whose images are there: the next change is told from these.
+            project.state.remember(project.variant(), {step.spec.layer: step.spec.key for step in plan.steps})
         if self._layer != "image":
             return all(plan.step(name).action == "reuse" for name in IMAGES[self._layer])
         if plan.changes:
             return False
-        # Back on a branch whose images are there: the next change is told from these.
-        project = session.project
-        project.state.remember(project.variant(), {step.spec.layer: step.spec.key for step in plan.steps})
         app, git = plan.step("app").spec, project.checkout
         if session.engine.images.untagged(app.tag, app.repository, project.tags):
             return False

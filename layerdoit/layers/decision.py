@@ -11,7 +11,7 @@ from layerdoit.layers.reasons import Reason
 from layerdoit.layers.specs import deps as deps_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from layerdoit.layers.key import Spec
 
@@ -28,6 +28,7 @@ class Present:
     """What engine and registry have. Tags are full references; `built`: the key that this checkout saw last, by layer.
 
     `lacking`: packages of Cargo.lock, outside the selection's closure, that the deps image's index does not know.
+    `beneath`: the inputs of the layers that the earlier images stand on, by layer and key.
     """
 
     local: frozenset[str]
@@ -36,11 +37,18 @@ class Present:
     built: Mapping[str, str] = field(default_factory=dict)
     cooked: tuple[deps_layer.Cooked, ...] = ()
     lacking: tuple[str, ...] = ()
+    beneath: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 
 def plan(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
     """Decide for each layer: reuse an existing image, pull what the registry has, build the rest."""
-    return Plan(tuple(_step(spec, present, max_chain) for spec in specs))
+    made = Plan(tuple(_step(spec, present, max_chain) for spec in specs))
+    return Plan(
+        tuple(
+            step._replace(reasons=tuple(more for reason in step.reasons for more in _in_full(reason, made, present)))
+            for step in made.steps
+        )
+    )
 
 
 def _step(spec: Spec, present: Present, max_chain: int) -> Step:
@@ -64,3 +72,16 @@ def _why(spec: Spec, present: Present) -> tuple[Reason, ...]:
     if previous is None:
         return (Reason("not_built_before"),)
     return reasons.difference(previous.inputs, spec.label_inputs) or (Reason("inputs_changed"),)
+
+
+def _in_full(reason: Reason, made: Plan, present: Present) -> Iterator[Reason]:
+    """A reason; and for a changed layer below that is there already, and so says nothing itself, what changed in it."""
+    yield reason
+    if reason.input != "layer" or reason.kind != "changed" or reason.old is None:
+        return
+    below = made.step(reason.names[0])
+    inputs = present.beneath.get((below.spec.layer, reason.old))
+    if below.action != "reuse" or inputs is None:
+        return
+    for deeper in reasons.difference(inputs, below.spec.label_inputs):
+        yield from _in_full(deeper, made, present)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.git import git
+from tests.support.git import commit_all, git
 from tests.support.scratch import Crate, docker, message
 
 
@@ -71,6 +72,36 @@ def test_a_story(own: Crate) -> None:
     assert two["head"][0].startswith(f"from  image {own.name}:app-{first['app'][:12]}, built 20")
     assert two["app"][1:] == ["file src/main.rs changed", "file src/more.rs added"]
     assert two["deps"] == [f"the same key, {first['deps'][:12]}"]
+
+
+def test_two_clones_give_the_same_reasons(own: Crate, tmp_path: Path) -> None:
+    """The second one finds base and deps ready; what it used is what its next change is told from."""
+    own.write(".gitignore", "/target\n.doit.db*\n__pycache__/\n")
+    commit_all(own.folder)
+    own.doit().ok()
+    git(tmp_path, "clone", "--quiet", str(own.folder), "clone")
+    clone = Crate(tmp_path / "clone", own.name)
+    clone.edit("src/main.rs", "first text", "second text")
+    clone.doit().ok()
+
+    plain = (own.folder / "Cargo.toml").read_text()
+    own.edit("Cargo.toml", 'edition = "2021"', 'edition = "2021"\n[profile.dev]\ndebug = 0')
+    changed = (own.folder / "Cargo.toml").read_text()
+    told = explain(own, "deps")["deps"]
+    assert told[1] == "profile dev: debug = 0 (was not set)"
+    own.doit().ok()
+    clone.write("Cargo.toml", changed)
+    assert explain(clone, "deps")["deps"][1] == told[1]
+    planned = clone.doit("layers", "plan").ok().out
+    assert "the deps layer changed\n      profile dev: debug = 0 (was not set)\n" in planned
+    clone.doit().ok()
+
+    # Back, where nothing is to be done; then forth again, to another value.
+    clone.write("Cargo.toml", plain)
+    clone.doit().ok()
+    clone.write("Cargo.toml", changed.replace("debug = 0", "debug = 1"))
+    assert explain(clone, "deps")["deps"][1] == "profile dev: debug = 1 (was not set)"
+    clone.write("Cargo.toml", plain)
 
 
 def test_reasons_in_no_key(own: Crate) -> None:

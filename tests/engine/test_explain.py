@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from layerdoit.components import rust
-from layerdoit.core.errors import ConfigError
+from layerdoit.core.errors import BuildError, ConfigError
 from layerdoit.engine import mounts
 from layerdoit.engine.api import builder_name
 from layerdoit.explain import answer
+from layerdoit.layers import reasons
 from tests.engine.registry_fixture import Registry
 from tests.engine.test_cooked import FILES, NEW, NEWEST, OLD, configure, lock
 from tests.support.checkout import Checkout
+from tests.support.git import commit_all, git
 
 if TYPE_CHECKING:
     from layerdoit.project.inputs import Inputs
@@ -86,6 +88,51 @@ def test_how_dependencies_come_about_and_what_compiled_again(checkout: Callable[
     )
     squashed = "also: the dependencies are cooked from scratch, and each chain of deps images has a target mount: "
     assert said(one, "app")[-1].startswith(squashed)
+
+
+def cloned(one: Checkout, checkout: Callable[..., Checkout]) -> Checkout:
+    """A second checkout of the same project."""
+    other = checkout()
+    shutil.rmtree(other.root)
+    git(other.root.parent, "clone", "--quiet", str(one.root), str(other.root))
+    return other
+
+
+def test_a_second_checkout_tells_a_change_from_what_it_used_itself(checkout: Callable[..., Checkout]) -> None:
+    """Its layers were found ready: the first checkout built them, and the newer ones too."""
+    one = checkout(FILES)
+    configure(one)
+    commit_all(one.root)
+    one.build()
+    other = cloned(one, checkout)
+    other.write({"app/src/main.rs": f"// the other one's\n{FILES['app/src/main.rs']}"})
+    found = {layer: outcome.step.action for layer, outcome in other.build().items()}
+    assert found == {"base": "reuse", "runtime": "reuse", "deps": "reuse", "app": "build"}
+
+    one.write({"Cargo.lock": lock(NEW)})
+    first = said(one, "deps")[0]
+    assert first == f"itoa {OLD} → {NEW} — direct dependency of digits, with the same requirement as before"
+    one.build()
+    other.write({"Cargo.lock": lock(NEW)})
+    steps = {step.spec.layer: step for step in other.session().plan.layers()}
+    assert steps["deps"].action == "reuse"
+    assert reasons.sentences(steps["app"].reasons) == [
+        "the deps layer changed",
+        f"itoa {OLD} → {NEW}",
+        "1 file changed: Cargo.lock",
+    ]
+    assert said(other, "deps")[0] == first
+    assert said(other, "app")[:2] == ["the deps layer changed", "file Cargo.lock changed"]
+
+    # Dependencies that were compiled for an app that was not: `deps` is as it was built last, the app is not.
+    other.build()
+    other.write({"Cargo.lock": lock(NEWEST), "app/src/main.rs": "fn main() {"})
+    with pytest.raises(BuildError):
+        other.build()
+    assert said(other, "deps") == []
+    again = f"itoa {NEW} → {NEWEST}"
+    assert again in reasons.sentences(other.session().plan.step("app").reasons)
+    assert [line.partition(" — ")[0] for line in said(other, "app")[:2]] == ["the deps layer changed", again]
 
 
 def test_a_miss_is_told_from_the_log_of_the_build(

@@ -162,6 +162,23 @@ def test_what_was_built_last_comes_before_what_is_newest() -> None:
     assert sides.of_last({}, [], {}, "dev/host").kind == "nothing"
 
 
+def test_a_layer_that_is_newer_than_what_stands_on_it_is_explained_there(tmp_path: Path) -> None:
+    """The dependencies were compiled, the app was not: of the deps layer there is nothing to say."""
+    tree = tiny.make(tmp_path / "tiny")
+    before = built(tree.side())
+    tree.write("Cargo.lock", lock(log=("0.4.22", ())))
+    side = tree.side()
+    now: dict[str, str] = {layer: listing.key for layer, listing in side.layers.items()}
+    was = {one.label("layer"): one.label("key") for one in before}
+    images = [*(one for one in built(side) if one.label("layer") == "deps"), *before]
+    told_of = told(sides.of_last({**now, "app": was["app"]}, images, now, "dev/host"), side)
+    assert "deps" not in told_of
+    said = told_of["app"]
+    assert said[0] == "the deps layer changed"
+    assert said[1].startswith("log 0.4.2")
+    assert " → 0.4.22" in said[1]
+
+
 # --- words -----------------------------------------------------------------------------------------------------------
 
 APP = image("app", "1234abcd" + "0" * 56, {}, "p:latest")

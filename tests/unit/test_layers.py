@@ -218,6 +218,30 @@ def test_every_build_has_its_reason(present: Present, reason: str) -> None:
     assert (step.action, reasons.sentences(step.reasons)) == ("build", [reason])
 
 
+OLD_DEPS = {**SPECS[2].inputs, "package log": "0.1.0 aa", "base": "old base"}
+BENEATH = {("deps", "old deps"): OLD_DEPS, ("base", "old base"): {**SPECS[0].inputs, "toolchain": "1.70.0"}}
+
+
+def why_app(local: frozenset[str], beneath: Mapping[tuple[str, str], Mapping[str, str]]) -> list[str]:
+    """What is said of an app that is built, whose earlier image stood on other layers."""
+    specs = (*SPECS[:3], replace(SPECS[3], inputs={**SPECS[3].inputs, "deps": SPECS[2].key}, listed=None))
+    old = {**specs[3].label_inputs, "deps": "old deps"}
+    found = Present(local, previous={"app": Previous("x", old)}, beneath=beneath)
+    return reasons.sentences(decision.plan(specs, found, 8).step("app").reasons)
+
+
+def test_what_changed_in_a_layer_that_is_there_already_is_said_above_it() -> None:
+    """Another checkout built the layers below: nothing is to be done for them, and so they say nothing themselves."""
+    there = frozenset(spec.tag for spec in SPECS[:3])
+    said = why_app(there, BENEATH)
+    assert said[0] == "the deps layer changed"
+    assert any(line.startswith("log 0.1.0") for line in said)
+    assert said[-2] == "the base layer changed"
+    assert "1.70.0" in said[-1]
+    assert why_app(there, {}) == ["the deps layer changed"], "the old image is gone"
+    assert why_app(there - {SPECS[2].tag}, BENEATH) == ["the deps layer changed"], "deps says it itself"
+
+
 def test_an_index_that_lacks_packages_is_refreshed_from_the_image_itself() -> None:
     image = replace(cooked(SPECS[2].inputs), key=SPECS[2].key)
     made = decision.plan(SPECS, Present(ALL, cooked=(image,), lacking=("new 1.0",)), 8)
