@@ -39,6 +39,8 @@ fi
 set -a
 . /ctx/control/env
 set +a
+# Whatever the project says of its own builds (net.offline, CARGO_NET_OFFLINE): this one is there to download.
+export CARGO_NET_OFFLINE=false
 # A project that has git fetch for cargo means its own machines; the builder may have none.
 command -v git >/dev/null || export CARGO_NET_GIT_FETCH_WITH_CLI=false
 cd "/build/src/$WORKDIR"

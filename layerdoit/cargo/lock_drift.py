@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import quote_plus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote_plus, urlsplit
 
 from layerdoit.cargo.inheritance import KINDS
 from layerdoit.cargo.semver import satisfies
@@ -17,6 +17,9 @@ from layerdoit.core.prose import listed
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock, LockPackage
     from layerdoit.cargo.manifest import Dependency, Package, Workspace
+
+
+UPDATE: Final = "run `cargo update --workspace` and commit Cargo.lock"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def check(ws: Workspace, lock: Lock) -> None:
         raise WorkspaceError(
             drift.what,
             where=str(ws.root / drift.where(ws)),
-            hint="run `cargo update --workspace` and commit Cargo.lock",
+            hint=UPDATE,
         )
 
 
@@ -101,13 +104,15 @@ def _unfit(ws: Workspace, dependency: Dependency, locked: list[LockPackage]) -> 
         fits = [satisfies(requirement, package.version) for package in locked]
         if not any(fit is None or fit for fit in fits):
             return f"{dependency.package} {requirement}, but Cargo.lock has {versions}"
-    patched = {name for table in ws.manifest.get("patch", {}).values() for name in table}
+    tables = [*ws.manifest.get("patch", {}).values(), *ws.config.get("patch", {}).values()]
+    patched = {name for table in tables for name in table}
     address = dependency.spec.get("git")
     if isinstance(address, str) and dependency.package not in patched and dependency.name not in patched:
-        sources = [package.source or "" for package in locked]
+        # Formats before 4 write the name of a branch as it is.
+        asked = [word for package in locked for word in urlsplit(package.source or "").query.split("&")]
         for kind in ("rev", "tag", "branch"):
             point = dependency.spec.get(kind)
-            if isinstance(point, str) and not any(f"{kind}={quote_plus(point)}" in source for source in sources):
+            if isinstance(point, str) and not {f"{kind}={point}", f"{kind}={quote_plus(point)}"}.intersection(asked):
                 return f"{dependency.package} at {kind} {point}, which Cargo.lock does not have"
     return None
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from layerdoit.cargo import cargo_config
+from layerdoit.cargo import artifacts, cargo_config
 from layerdoit.cargo.discovery import beyond, is_excluded, relative
 from layerdoit.cargo.lock import MASKED, Lock, render
 from layerdoit.cargo.stub_closure import Closure, closure
@@ -31,6 +31,8 @@ FOLDER = ".stub"
 _SECTIONS = {"normal": "dependencies", "build": "build-dependencies", "dev": "dev-dependencies"}
 _NO_DISCOVERY = ("autobins", "autoexamples", "autotests", "autobenches")
 _KEPT_FIELDS = ("forced-target", "default-target")
+# A program that compiles where there is no operating system.
+_BARE = b"#![no_std]\n#![no_main]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo) -> ! {\n    loop {}\n}\n"
 _NOT_WITH_PATH = frozenset(("version", "registry", "registry-index"))
 
 
@@ -78,6 +80,7 @@ class _Maker:
         self.lock = lock
         self.real = reached.real
         self.copies = copies(ws, reached)
+        self.programs = artifacts.programs(ws)
         self.masked = frozenset(
             (package.name, package.version)
             for key, package in ws.packages.items()
@@ -102,6 +105,8 @@ class _Maker:
             files[f"{FOLDER}/{key}/lib.rs"] = _library(package)
             if package.build_script:
                 files[f"{FOLDER}/{key}/build.rs"] = b"fn main() {}\n"
+            if package.dir in self.programs:
+                files[f"{FOLDER}/{key}/main.rs"] = _BARE if self.programs[package.dir].bare else b"fn main() {}\n"
         return Stub({self.ws.context_path(path): files[path] for path in sorted(files)}, self.copies)
 
     def _place(self, key: str) -> str:
@@ -195,6 +200,9 @@ class _Maker:
             table["links"] = section["links"]
         out: dict[str, Any] = {name: raw[name] for name in ("cargo-features",) if name in raw}
         out.update(package=table, lib=_library_table(package, posixpath.normpath(f"{sources}/lib.rs")))
+        if package.dir in self.programs:
+            path = posixpath.normpath(f"{sources}/main.rs")
+            out["bin"] = [{"name": name, "path": path} for name in self.programs[package.dir].names]
         out.update(self._tables(package, self._place(key)))
         if raw.get("features"):
             out["features"] = raw["features"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from layerdoit.cargo import failures, output
+from layerdoit.cargo import failures, lock_drift, output
 from layerdoit.components import missing_libraries
 from layerdoit.components.script_protocol import Exit, NoBinary, every
 from layerdoit.core.errors import BuildError, ContextDiffers, LayerdoitError
@@ -42,8 +42,10 @@ def explain(failed: StepFailed, config: Config, stale_lock: Callable[[], Layerdo
     if failed.code == Exit.NO_BINARY:
         return _no_binary(failed)
     words = "\n".join(failed.tail)
-    if failures.LOCKED in words and (stale := stale_lock()):
-        return _not_built(failed, f": {stale.what}", stale.hint, where=stale.where)
+    if failures.LOCKED in words:
+        if stale := stale_lock():
+            return _not_built(failed, f": {stale.what}", stale.hint, where=stale.where)
+        return _not_built(failed, ": Cargo.lock is out of date: cargo would have to change it", lock_drift.UPDATE)
     # What a program prints in its smoke test says nothing of what the build lacks.
     if failed.code != Exit.SMOKE_TEST and (advice := failures.advice(words, config)):
         return _not_built(failed, f": {advice.sentence}", advice.setting)
@@ -55,8 +57,6 @@ def explain(failed: StepFailed, config: Config, stale_lock: Callable[[], Layerdo
 
 def stale_lock(inputs: Inputs) -> LayerdoitError | None:
     """What Cargo.lock lacks of the manifests."""
-    from layerdoit.cargo import lock_drift
-
     try:
         lock_drift.check(inputs.project.workspace, inputs.tree.lock)
     except LayerdoitError as error:

@@ -32,7 +32,7 @@ STALE = Rule(
     "error",
     "Cargo.lock is out of date.",
     "builds run with --locked, so that they use exactly the crates that were tested: cargo refuses",
-    "run `cargo update --workspace` and commit Cargo.lock",
+    lock_drift.UPDATE,
 )
 PATCH = Rule(
     "patch-unused",

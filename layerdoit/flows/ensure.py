@@ -44,6 +44,7 @@ def ensure(session: Session, layer: str) -> list[Outcome]:
 def _done(session: Session, layer: str) -> list[Outcome]:
     names = _wanted(session.plan, layer)
     session.settle(names)
+    _locked(session)
     work = session.work
     execute.check_tags(work)
     outcomes = execute.carry_out(work, names)
@@ -62,6 +63,14 @@ def _done(session: Session, layer: str) -> list[Outcome]:
 
         gc.after_build(work.inputs, work.engine)
     return outcomes
+
+
+def _locked(session: Session) -> None:
+    """Before anything is built that cargo would refuse in the end: Cargo.lock has to be what the manifests ask for."""
+    if any(session.plan.step(name).action == "build" for name in ("deps", "app")):
+        from layerdoit.cargo import lock_drift
+
+        lock_drift.check(session.project.workspace, session.tree.lock)
 
 
 def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:
