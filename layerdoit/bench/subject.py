@@ -22,7 +22,7 @@ from layerdoit.core.resources import dockerfile_dir
 from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
-from layerdoit.tree import listing
+from layerdoit.tree import git, listing
 
 _LEFT_OUT: Final = shutil.ignore_patterns("target", ".git", ".layerdoit", ".doit.db*", ".venv", "node_modules")
 # Nothing of a person's own git configuration: no signatures, hooks, or other line ends.
@@ -66,8 +66,14 @@ class Facts:
 # --- the copy --------------------------------------------------------------------------------------------------------
 
 
-def context_of(root: Path, ups: int) -> Path:
+def _ups(workspace: Workspace) -> int:
+    """How many folders above the workspace that folder is that holds all of it."""
+    return max((name.split("/").count("..") for name in workspace.extra), default=0)
+
+
+def context_of(root: Path, workspace: Workspace) -> Path:
     """The folder that holds a workspace and its packages outside of it."""
+    ups = _ups(workspace)
     return root if ups == 0 else root.parents[ups - 1]
 
 
@@ -78,12 +84,13 @@ def copy(root: Path, into: Path, also: Iterable[str] = ()) -> Path:
     copy.
     """
     workspace = manifest.load(root)
-    top = context_of(root, workspace.ups)
-    for folder in (root, *(root / name for name in workspace.outside)):
-        _copy_folder(folder.resolve(), into / os.path.relpath(folder.resolve(), top))
+    top = context_of(root, workspace)
+    for path in (root, *(root / name for name in workspace.extra)):
+        copy_one = _copy_folder if path.is_dir() else _copy_file
+        copy_one(path.resolve(), into / os.path.relpath(path.resolve(), top))
     copied = into / os.path.relpath(root, top)
-    for name in listing.decode(listing.included(root, tuple(also))):
-        _copy_file(root / name, copied / name)
+    for name in listing.decode(listing.included(root, tuple(also), git.top(str(root)))):
+        _copy_file(Path(os.path.normpath(root / name)), Path(os.path.normpath(copied / name)))
     _copy_toolchain_file(root, copied)
     return copied
 
@@ -175,7 +182,7 @@ def facts(root: Path) -> Facts:
     return Facts(
         profile=found.profile,
         target=found.target,
-        workdir=os.path.normpath(os.path.relpath(root, context_of(root, workspace.ups))),
+        workdir=os.path.normpath(os.path.relpath(root, context_of(root, workspace))),
         cargo_args=tuple(shlex.split(cargo_args(inputs, stubs=True))),
         bins=inputs.selection.bins,
         env=tuple((name, value) for name, value in project.options.env if name != _TOKEN),
@@ -183,13 +190,13 @@ def facts(root: Path) -> Facts:
         assets=tuple((_in_context(root, workspace, path), place) for path, place in found.image.assets.items()),
         user=found.image.user,
         entrypoint=inputs.entrypoint,
-        dockerignore=ignore.read_text() if workspace.ups == 0 and ignore.exists() else "",
+        dockerignore=ignore.read_text() if _ups(workspace) == 0 and ignore.exists() else "",
         friendly=f"{project.repository}:{project.tags[0]}",
     )
 
 
 def _in_context(root: Path, workspace: Workspace, path: str) -> str:
-    return os.path.relpath(os.path.normpath(root / path), context_of(root, workspace.ups))
+    return os.path.relpath(os.path.normpath(root / path), context_of(root, workspace))
 
 
 def with_base(root: Path, found: Facts) -> Facts:

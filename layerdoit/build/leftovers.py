@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.engine.images import fits, labels_of
 from layerdoit.engine.ownership import ANYONE
 
 if TYPE_CHECKING:
@@ -22,9 +23,12 @@ _FILE: Final = "renewal.json"
 
 
 def replacing(state: State, images: Images, tag: str) -> None:
-    """Note that a build is about to take this tag: the image that has it will have none."""
+    """Note that a build is about to take this tag: the image that has it will have none.
+
+    What somebody tagged so by hand was never this layer: it stays, without this tag.
+    """
     described = images.inspect(tag)
-    if described is not None:
+    if described is not None and fits(tag, labels_of(described)):
         _keep(state, {f"image {described['Id']}": tag})
 
 

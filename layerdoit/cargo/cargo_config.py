@@ -1,23 +1,26 @@
 """Read the parts of `.cargo/config.toml` that affect rustc or resolution.
 
-load(root) -> dict                       # merged `.cargo/config.toml` of the workspace root, {} if none
+load(lister) -> Configuration            # all files that cargo reads in the workspace root, and their merged table
 for_stub(config) -> dict                 # the part written into the stub workspace; no tokens
 for_key(config) -> dict[str, Any]        # flat {"build.rustflags": [...]}; the part that changes compiled output
-referenced(config, root) -> tuple[str]   # files and folders it names: vendored sources, `paths`, linker scripts
+referenced(files, root) -> tuple[str]    # files and folders they name: vendored sources, `paths`, programs
 """
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from layerdoit.tree.lister import Lister
 
 Table = Mapping[str, Any]
 
@@ -34,29 +37,61 @@ _SECRETS = frozenset(("token", "secret-key", "credential-provider", "global-cred
 _USERINFO = re.compile(r"//[^/@\s]*@")
 
 
-def load(root: Path) -> dict[str, Any]:
-    """The configuration that cargo reads in `root`, with its `include`s merged; folders above `root` are not read."""
-    for name in ("config", "config.toml"):  # cargo prefers the old name when both exist
-        path = root / ".cargo" / name
-        if path.is_file():
-            return _with_includes(path, ())
-    return {}
+class ConfigFile(NamedTuple):
+    """One file. `path`: relative to the workspace root."""
+
+    path: str
+    table: Table
+
+    @property
+    def base(self) -> str:
+        """The folder that relative paths in it start from."""
+        return posixpath.normpath(posixpath.join(posixpath.dirname(self.path), ".."))
 
 
-def _with_includes(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+class Configuration(NamedTuple):
+    """What cargo reads in the workspace root.
+
+    `files`: later ones win; `included`: what they include, whether it is there or not; `table`: all of them merged.
+    """
+
+    files: tuple[ConfigFile, ...]
+    included: tuple[str, ...]
+    table: dict[str, Any]
+
+
+def load(lister: Lister) -> Configuration:
+    """The configuration of the workspace root and of the folders above it in the same repository."""
+    found, included = list[ConfigFile](), list[str]()
+    for folder in reversed(lister.config_folders):
+        for name in ("config", "config.toml"):  # cargo prefers the old name when both exist
+            path = posixpath.normpath(f"{folder}/.cargo/{name}")
+            if (lister.root / path).is_file():
+                found += _with_includes(lister.root, path, (), included)
+                break
+    table: dict[str, Any] = {}
+    for file in found:
+        table = _merge(table, {name: value for name, value in file.table.items() if name != "include"})
+    return Configuration(tuple(found), tuple(included), table)
+
+
+def _with_includes(root: Path, path: str, seen: tuple[str, ...], included: list[str]) -> Iterator[ConfigFile]:
+    where = str(root / path)
     if path in seen:
-        raise WorkspaceError("this configuration includes itself", where=str(path), hint="remove the `include`")
-    own = toml.read(path)
-    named = own.pop("include", [])
-    merged: dict[str, Any] = {}
+        raise WorkspaceError("this configuration includes itself", where=where, hint="remove the `include`")
+    own = toml.read(root / path)
+    named = own.get("include", [])
     for item in named if isinstance(named, list) else [named]:
         optional = isinstance(item, dict) and item.get("optional", False)
-        target = path.parent / (item.get("path", "") if isinstance(item, dict) else str(item))
-        if target.is_file():
-            merged = _merge(merged, _with_includes(target, (*seen, path)))
+        name = item.get("path", "") if isinstance(item, dict) else str(item)
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+        if not posixpath.isabs(target):
+            included.append(target)
+        if (root / target).is_file():
+            yield from _with_includes(root, target, (*seen, path), included)
         elif not optional:
-            raise WorkspaceError(f"the included configuration {target} does not exist", where=str(path))
-    return _merge(merged, own)
+            raise WorkspaceError(f"the included configuration {root / target} does not exist", where=where)
+    yield ConfigFile(path, own)
 
 
 def _merge(low: Table, high: Table) -> dict[str, Any]:
@@ -116,12 +151,31 @@ def redact(text: str) -> str:
     return _USERINFO.sub("//***@", text)
 
 
-def referenced(config: Table, root: Path) -> tuple[str, ...]:
-    """Existing files and folders, relative to the root, that the configuration makes cargo read."""
-    named = {posixpath.normpath(name) for name in _path_values(config) if not name.startswith("/")}
-    folders = {name for name in named if (root / name).is_dir()}
-    files = {name for name in named if not name.startswith("..") and (root / name).is_file()}
-    return tuple(sorted(folders | files))
+def referenced(files: Sequence[ConfigFile], root: Path) -> tuple[str, ...]:
+    """Existing files and folders, relative to the root, that the configuration makes cargo and rustc read."""
+    found: set[str] = set()
+    for file in files:
+        folders = [name for name in _path_values(file.table) if (root / file.base / name).is_dir()]
+        programs = [*_path_values(file.table), *_relative_values(file.table)]
+        named = (*folders, *(name for name in programs if (root / file.base / name).is_file()))
+        found.update(_relative(root, file.base, name) for name in named if not name.startswith("/"))
+    return tuple(sorted(found))
+
+
+def _relative(root: Path, base: str, name: str) -> str:
+    return os.path.relpath(os.path.normpath(root / base / name), root)
+
+
+def depends_on_place(config: Table) -> bool:
+    """Whether variables of `[env]` hold absolute paths, which depend on where the workspace lies."""
+    return any(True for _ in _relative_values(config))
+
+
+def _relative_values(config: Table) -> Iterator[str]:
+    env = config.get("env", {})
+    for entry in env.values() if isinstance(env, dict) else ():
+        if isinstance(entry, dict) and entry.get("relative") is True and isinstance(entry.get("value"), str):
+            yield entry["value"]
 
 
 def _path_values(config: Table) -> Iterator[str]:

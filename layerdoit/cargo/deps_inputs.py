@@ -46,7 +46,7 @@ def inputs(
         out.update(_local(ws, key, reached))
     out.update(_locked(reached.external))
     out.update(_root_tables(ws, lock, options.profile))
-    for source, _ in stub.copies(ws, reached):
+    for source in stub.copies(ws, reached):
         out[f"copy {source}"] = "by content"
     return {name: cargo_config.redact(out[name]) for name in sorted(out)}
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from layerdoit.cargo.cargo_config import Table
+    from layerdoit.tree.lister import Lister
 
 
 def find_root(start: Path) -> Path:
@@ -70,15 +71,26 @@ def is_glob(pattern: str) -> bool:
     return any(char in pattern for char in "*?[")
 
 
-def expand(root: Path, pattern: str) -> Iterator[str]:
-    """Folders that match a member pattern, relative to the root; those of a glob need a manifest."""
+def expand(lister: Lister, pattern: str) -> Iterator[str]:
+    """Folders that match a member pattern, relative to the root; those of a glob need a manifest that is sent.
+
+    A glob's only matches are members even where git ignores them: cargo refuses a pattern that matches nothing.
+    """
+    pattern = posixpath.normpath(pattern)
     if not is_glob(pattern):
-        yield posixpath.normpath(pattern)
+        yield pattern
         return
     folders = ["."]
-    for part in posixpath.normpath(pattern).split("/"):
-        folders = list(_step(root, folders, part))
-    yield from (name for name in folders if (root / name / "Cargo.toml").is_file())
+    for part in pattern.split("/"):
+        folders = list(_step(lister.root, folders, part))
+    there = [name for name in folders if (lister.root / name / "Cargo.toml").is_file()]
+    if beyond(pattern):
+        plain = pattern.split("/")[: next(i for i, part in enumerate(pattern.split("/")) if is_glob(part))]
+        listed = lister.sees("/".join(plain)) if there else frozenset()
+        sent = [name for name in there if f"{name}/Cargo.toml" in listed]
+    else:
+        sent = [name for name in there if lister.has(f"{name}/Cargo.toml")]
+    yield from sent or there
 
 
 def _step(root: Path, folders: list[str], part: str) -> Iterator[str]:
@@ -96,24 +108,32 @@ def _step(root: Path, folders: list[str], part: str) -> Iterator[str]:
 
 
 def binaries(
-    place: Path, manifest: Table, package: str, edition: str
+    lister: Lister, folder: str, manifest: Table, package: str, edition: str
 ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """Find binaries as cargo does: `[[bin]]` tables, src/main.rs, src/bin/*.rs, src/bin/*/main.rs."""
     tables = [table for table in manifest.get("bin", []) if isinstance(table.get("name"), str)]
-    found: dict[str, str] = {}
-    if (place / "src/main.rs").is_file():
-        found[package] = "src/main.rs"
-    if (place / "src/bin").is_dir():
-        with os.scandir(place / "src/bin") as entries:
-            for entry in sorted(entries, key=lambda item: item.name):
-                if entry.name.endswith(".rs") and entry.is_file():
-                    found[entry.name.removesuffix(".rs")] = f"src/bin/{entry.name}"
-                elif entry.is_dir() and Path(entry.path, "main.rs").is_file():
-                    found[entry.name] = f"src/bin/{entry.name}/main.rs"
     names = [str(table["name"]) for table in tables]
     paths = {posixpath.normpath(table["path"]) for table in tables if isinstance(table.get("path"), str)}
     discover = package_table(manifest).get("autobins", not (tables and edition == "2015"))
     if discover:
+        found = _by_custom(lister, folder, package)
         names += [name for name, path in found.items() if name not in names and path not in paths]
     required = {str(t["name"]): tuple(t["required-features"]) for t in tables if t.get("required-features")}
     return tuple(sorted(names)), required
+
+
+def _by_custom(lister: Lister, folder: str, package: str) -> dict[str, str]:
+    """The binaries that no manifest names -> where they begin. cargo passes over names that begin with a dot."""
+    found: dict[str, str] = {}
+    if lister.is_file(f"{folder}/src/main.rs"):
+        found[package] = "src/main.rs"
+    place = lister.root / folder / "src/bin"
+    for name in sorted(os.listdir(place)) if place.is_dir() else ():
+        path = f"src/bin/{name}"
+        if name.startswith("."):
+            continue
+        if name.endswith(".rs") and lister.is_file(f"{folder}/{path}"):
+            found[name.removesuffix(".rs")] = path
+        elif lister.is_file(f"{folder}/{path}/main.rs"):
+            found[name] = f"{path}/main.rs"
+    return found

@@ -4,30 +4,30 @@
 
 `Package.dir` is relative to the workspace root ("." , "crates/api", "../shared"). `Package.dependencies` has every
 dependency with inheritance (`workspace = true`) resolved to literal values. A second local package of the same name
-is listed as "name@version". `Workspace.context_path(dir)` says where a folder lies below the context root.
+is listed as "name@version". `Workspace.extra` names what a build needs besides the files of the root.
 """
 
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from layerdoit.cargo import cargo_config
+from layerdoit.cargo import cargo_config, needed
 from layerdoit.cargo.discovery import beyond, binaries, expand, find_root, is_excluded, package_table, relative
 from layerdoit.cargo.inheritance import dependency_tables, inherited, inherits, merged
 from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
-from layerdoit.tree import git
+from layerdoit.tree import git, hidden
+from layerdoit.tree.lister import Lister
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from layerdoit.cargo.cargo_config import Table
+    from layerdoit.cargo.cargo_config import ConfigFile, Table
 
 _NAME = re.compile(r"[\w-]+")
 
@@ -85,8 +85,11 @@ class Workspace:
     packages: Mapping[str, Package]
     default_members: tuple[str, ...]
     resolver: str
-    ups: int
     config: Table
+    configuration: tuple[ConfigFile, ...] = ()
+    """The files that `config` was merged from."""
+    extra: tuple[str, ...] = ()
+    """Files and folders, relative to the root, that builds read besides what git lists in it, sorted."""
     patched: frozenset[str] = frozenset()
     """Packages that `[patch]` or `[replace]` points to; their versions affect resolution."""
 
@@ -99,27 +102,16 @@ class Workspace:
     def root_package(self) -> str | None:
         return self.by_dir.get(".")
 
-    @property
-    def outside(self) -> tuple[str, ...]:
-        """Folders outside the root that builds read, sorted: local packages ("../shared"), vendored sources."""
-        folders = {package.dir for package in self.packages.values()}
-        folders.update(name for name in cargo_config.referenced(self.config, self.root) if (self.root / name).is_dir())
-        return tuple(sorted(filter(beyond, folders)))
 
-    def context_path(self, path: str) -> str:
-        """A path relative to the workspace root as a path relative to the context root."""
-        return posixpath.normpath("_/" * self.ups + path)
-
-
-def load(root: Path) -> Workspace:
-    """Read the workspace whose root manifest is `root`/Cargo.toml."""
+def load(root: Path, lister: Lister | None = None) -> Workspace:
+    """Read the workspace whose root manifest is `root`/Cargo.toml. `lister`: what of it is sent to builds."""
     path = root / "Cargo.toml"
     if not path.is_file():
         raise _missing(root, path.name, "name the folder of the Rust project, or run `cargo init`")
     if not (root / "Cargo.lock").is_file():
         raise _missing(root, "Cargo.lock", "run `cargo generate-lockfile` and commit Cargo.lock")
     try:
-        return _Loader(root, toml.read(path)).workspace()
+        return _Loader(root, toml.read(path), lister or Lister(root.resolve())).workspace()
     except _WRONG_TYPE:
         raise _wrong_type(str(path)) from None
 
@@ -149,21 +141,24 @@ def _wrong_type(where: str) -> WorkspaceError:
 class _Loader:
     """Follows members, path dependencies and patches the way cargo does."""
 
-    def __init__(self, root: Path, manifest: Table) -> None:
+    def __init__(self, root: Path, manifest: Table, lister: Lister) -> None:
         self.root = root
+        self.lister = lister
         self.manifest = manifest
         self.table: Table = manifest.get("workspace", {})
-        self.config = cargo_config.load(root)
+        self.configuration = cargo_config.load(lister)
+        self.config = self.configuration.table
         self.manifests: dict[str, Table] = {".": manifest}
         self.members: set[str] = set()
         self.found: dict[str, Package] = {}
+        self.extra: set[str] = set()
 
     def workspace(self) -> Workspace:
         self._check_lists()
         if package_table(self.manifest):
             self._visit(".", member=True, origin=".")
         for pattern in self.table.get("members", []):
-            for folder in expand(self.root, pattern):
+            for folder in expand(self.lister, pattern):
                 if not is_excluded(self.table, folder):
                     self._visit(folder, member=True, origin=".")
         patched = {self._visit(folder, member=False, origin=".") for folder in self._patch_paths()}
@@ -178,15 +173,15 @@ class _Loader:
             packages=packages,
             default_members=tuple(sorted(keys[folder] for folder in default)),
             resolver=self._resolver(),
-            ups=self._ups(packages),
             config=self.config,
+            configuration=self.configuration.files,
+            extra=tuple(sorted(self.extra.union(self._needed()))),
             patched=frozenset(keys[folder] for folder in patched),
         )
 
-    def _ups(self, packages: Mapping[str, Package]) -> int:
-        folders = [folder for package in packages.values() for folder in (package.dir, package.workspace_dir or ".")]
-        folders += cargo_config.referenced(self.config, self.root)
-        return max(folder.split("/").count("..") for folder in folders)
+    def _needed(self) -> Iterator[str]:
+        homes = {package.workspace_dir or "." for package in self.found.values()} - self.found.keys() - {"."}
+        return needed.besides(self.lister, homes, self.manifests, self.configuration)
 
     def _file(self, folder: str) -> str:
         return str(self.root / folder / "Cargo.toml")
@@ -202,11 +197,14 @@ class _Loader:
                 raise WorkspaceError(f"workspace.{name} is not a list of strings", where=self._file("."))
 
     def _patch_paths(self) -> Iterator[str]:
-        tables = [*self.manifest.get("patch", {}).values(), *self.config.get("patch", {}).values()]
-        for table in (*tables, self.manifest.get("replace", {})):
+        own = (*self.manifest.get("patch", {}).values(), self.manifest.get("replace", {}))
+        tables = [(".", table) for table in own]
+        for file in self.configuration.files:
+            tables += [(file.base, table) for table in file.table.get("patch", {}).values()]
+        for base, table in tables:
             for spec in table.values():
                 if isinstance(spec, dict) and "path" in spec:
-                    yield relative(spec["path"], self.root)
+                    yield relative(self.root / base / spec["path"], self.root)
 
     def _resolver(self) -> str:
         package = package_table(self.manifest)
@@ -220,7 +218,7 @@ class _Loader:
         patterns = self.table.get("default-members")
         if patterns is None:
             return ["."] if "." in members else members
-        named = {folder for pattern in patterns for folder in expand(self.root, pattern)}
+        named = {folder for pattern in patterns for folder in expand(self.lister, pattern)}
         unknown = sorted(named - set(members))
         if unknown:
             raise WorkspaceError(f"default member `{unknown[0]}` is not a member", where=self._file("."))
@@ -262,12 +260,23 @@ class _Loader:
             return folder
         if member:
             self.members.add(folder)
-        package = self._checked(folder, self._read(folder, origin), member)
+        manifest = self._read(folder, origin)
+        self._send(folder)
+        package = self._checked(folder, manifest, member)
         self.found[folder] = package
         for dependency in package.dependencies:
             if dependency.path is not None and (member or dependency.kind != "dev"):
                 self._visit(dependency.path, member=member and self._joins(dependency.path, folder), origin=folder)
         return folder
+
+    def _send(self, folder: str) -> None:
+        """Have a package's folder sent, unless git lists it in the workspace."""
+        path = f"{folder}/Cargo.toml"
+        if beyond(folder) or not self.lister.has(path):
+            self.extra.add(folder)
+            self.lister.add(folder)
+            if not self.lister.has(path):
+                raise hidden.left_out(self.lister, path)
 
     def _joins(self, folder: str, origin: str) -> bool:
         """Whether a member's path dependency in `folder` becomes a member, too."""
@@ -313,9 +322,11 @@ class _Loader:
         kinds = library.get("crate-type", library.get("crate_type", []))
         if not all(_strings(enables) for enables in manifest.get("features", {}).values()) or not _strings(kinds):
             raise TypeError(folder)
-        place = self.root / folder
         build = section.get("build")
-        bins, required = binaries(place, manifest, section["name"], edition)
+        bins, required = binaries(self.lister, folder, manifest, section["name"], edition)
+        has_lib = "lib" in manifest or self.lister.is_file(f"{folder}/src/lib.rs")
+        if not (has_lib or bins):
+            self._refuse_hidden_targets(folder)
         return Package(
             name=section["name"],
             version=str(inherited(section.get("version"), "version", table) or "0.0.0"),
@@ -323,15 +334,22 @@ class _Loader:
             manifest=manifest,
             member=member,
             bins=bins,
-            has_lib="lib" in manifest or (place / "src/lib.rs").is_file(),
+            has_lib=has_lib,
             proc_macro=bool(library.get("proc-macro", library.get("proc_macro", "proc-macro" in kinds))),
-            build_script=(place / "build.rs").is_file() if build in (None, True) else bool(build),
+            build_script=self.lister.is_file(f"{folder}/build.rs") if build in (None, True) else bool(build),
             edition=edition,
             crate_types=tuple(kinds),
             dependencies=tuple(self._dependencies(folder, manifest, home, table)),
             required_features=required,
             workspace_dir=home,
         )
+
+    def _refuse_hidden_targets(self, folder: str) -> None:
+        """A package of which a build would see a manifest only."""
+        for name in ("src/lib.rs", "src/main.rs"):
+            path = f"{folder}/{name}"
+            if (self.root / path).is_file() and not self.lister.has(path):
+                raise hidden.left_out(self.lister, path)
 
     def _dependencies(self, folder: str, manifest: Table, home: str | None, table: Table) -> Iterator[Dependency]:
         for kind, target, entries in dependency_tables(manifest):

@@ -2,13 +2,13 @@
 
     make(ws, lock, selection) -> Stub(files, copies)
 
-`files`: paths relative to the context root (see `Workspace.context_path`) -> content. Each local package is a manifest
+`files`: paths relative to the workspace root -> content. Each local package is a manifest
 with an empty library below `<root>/.stub/<name>/`; a root package stays at the root, because old resolvers treat the
 package of the current folder specially. All members are there, so that the (masked) Cargo.lock is exact.
 
-`copies`: (source relative to the workspace root, destination relative to the context root), folders or files that have
-to be real: local packages that external crates are compiled against, vendored sources, linker scripts. Their content
-belongs to the key of the deps layer. `files` are written over `copies`.
+`copies`: folders or files, relative to the workspace root, that have to be real: local packages that external crates
+are compiled against, vendored sources, programs. Their content belongs to the key of the deps layer. `files` are
+written over `copies`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from layerdoit.cargo import artifacts, cargo_config
 from layerdoit.cargo.discovery import beyond, is_excluded, relative
 from layerdoit.cargo.lock import MASKED, Lock, render
 from layerdoit.cargo.stub_closure import Closure, closure
+from layerdoit.tree import links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from layerdoit.cargo.cargo_config import ConfigFile
     from layerdoit.cargo.manifest import Dependency, Package, Workspace
     from layerdoit.cargo.selection import Selection
 
@@ -38,7 +40,7 @@ _NOT_WITH_PATH = frozenset(("version", "registry", "registry-index"))
 
 class Stub(NamedTuple):
     files: Mapping[str, bytes]
-    copies: tuple[tuple[str, str], ...]
+    copies: tuple[str, ...]
 
 
 def make(ws: Workspace, lock: Lock, selection: Selection, reached: Closure | None = None) -> Stub:
@@ -46,14 +48,18 @@ def make(ws: Workspace, lock: Lock, selection: Selection, reached: Closure | Non
     return _Maker(ws, lock, reached or closure(ws, lock, selection)).stub()
 
 
-def copies(ws: Workspace, reached: Closure) -> tuple[tuple[str, str], ...]:
-    """The files and folders that have to be real in the stub workspace."""
-    sources = {ws.packages[key].dir for key in reached.real} | set(cargo_config.referenced(ws.config, ws.root))
+def copies(ws: Workspace, reached: Closure) -> tuple[str, ...]:
+    """The files and folders that have to be real in the stub workspace, with what links on the way to them lead to."""
+    sources = {ws.packages[key].dir for key in reached.real}
+    sources.update(cargo_config.referenced(ws.configuration, ws.root))
     for key in reached.real:
         home = ws.packages[key].workspace_dir
         if home is not None and home not in (".", ws.packages[key].dir):
             sources.add(posixpath.normpath(f"{home}/Cargo.toml"))
-    return tuple((source, ws.context_path(source)) for source in sorted(sources))
+    for source in tuple(sources):
+        on_it, end = links.way(str(ws.root.resolve()), source)
+        sources.update((*on_it, end) if on_it and end else ())
+    return tuple(sorted(sources))
 
 
 def local_profile_spec(ws: Workspace, lock: Lock, spec: str) -> bool:
@@ -93,9 +99,10 @@ class _Maker:
 
     def stub(self) -> Stub:
         files: dict[str, bytes] = {"Cargo.lock": self._lock(), "Cargo.toml": _dump(self._root())}
-        config = self._config()
-        if config:
-            files[".cargo/config.toml"] = _dump(config)
+        for file in self.ws.configuration:
+            # One that another file includes must be there.
+            if (config := self._config(file)) or len(self.ws.configuration) > 1:
+                files[file.path] = _dump(config)
         for key, package in self.ws.packages.items():
             if key in self.real:
                 continue
@@ -107,7 +114,7 @@ class _Maker:
                 files[f"{FOLDER}/{key}/build.rs"] = b"fn main() {}\n"
             if package.dir in self.programs:
                 files[f"{FOLDER}/{key}/main.rs"] = _BARE if self.programs[package.dir].bare else b"fn main() {}\n"
-        return Stub({self.ws.context_path(path): files[path] for path in sorted(files)}, self.copies)
+        return Stub({path: files[path] for path in sorted(files)}, self.copies)
 
     def _place(self, key: str) -> str:
         """The folder of a package in the stub workspace, relative to its root."""
@@ -116,7 +123,8 @@ class _Maker:
 
     def _path(self, folder: str, origin: str) -> str:
         """The path of the local package in `folder` as seen from the stub folder `origin`."""
-        return posixpath.relpath(self._place(self.ws.by_dir[folder]), origin)
+        top = self.ws.root.absolute()
+        return posixpath.relpath(top / self._place(self.ws.by_dir[folder]), top / origin)
 
     def _lock(self) -> bytes:
         # A stale entry (version bumped without running cargo) is left alone: cargo itself says it best.
@@ -163,24 +171,26 @@ class _Maker:
         table = self.ws.manifest.get("workspace")
         return not beyond(package.dir) and (table is None or is_excluded(table, package.dir))
 
-    def _patches(self, table: Mapping[str, Any]) -> dict[str, Any]:
-        """The root's table of patches with its local paths redirected; unknown folders are dropped."""
+    def _patches(self, table: Mapping[str, Any], base: str = ".") -> dict[str, Any]:
+        """A table of patches with its local paths, which start from `base`, redirected; unknown folders are dropped."""
         out: dict[str, Any] = {}
         for name, spec in table.items():
             if isinstance(spec, dict) and "path" in spec:
-                folder = relative(spec["path"], self.ws.root)
+                folder = relative(self.ws.root / base / spec["path"], self.ws.root)
                 if folder in self.ws.by_dir:
-                    out[name] = {**spec, "path": self._path(folder, ".")}
+                    out[name] = {**spec, "path": self._path(folder, base)}
             else:
                 out[name] = spec
         return out
 
-    def _config(self) -> dict[str, Any]:
-        config = cargo_config.for_stub(self.ws.config)
+    def _config(self, file: ConfigFile) -> dict[str, Any]:
+        config = cargo_config.for_stub(file.table)
         if "profile" in config:
             config["profile"] = profiles(self.ws, self.lock, config["profile"])
         if "patch" in config:
-            config["patch"] = {source: self._patches(table) for source, table in config["patch"].items()}
+            config["patch"] = {source: self._patches(table, file.base) for source, table in config["patch"].items()}
+        if "include" in file.table:
+            config["include"] = file.table["include"]
         return config
 
     def _manifest(self, key: str, package: Package, sources: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def smoke(lines: tuple[str, ...]) -> str:
 def libraries(inputs: Inputs) -> Sources:
     """The shared libraries among the assets."""
     found = inputs.assets
-    return Sources(found.root, found.ups, {path: found.entries[path] for path in _placed(inputs)})
+    return Sources(found.root, found.home, {path: found.entries[path] for path in _placed(inputs)})
 
 
 def to_index(inputs: Inputs) -> bool:

@@ -48,9 +48,14 @@ def recipe(request: Request) -> Recipe:
 
 def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
     """See `Component.explain`."""
-    from layerdoit.components import rust_failures
+    from layerdoit.components import hidden_files, rust_failures
 
-    return rust_failures.explain(failed, inputs.project.config, lambda: rust_failures.stale_lock(inputs))
+    return rust_failures.explain(
+        failed,
+        inputs.project.config,
+        lambda: rust_failures.stale_lock(inputs),
+        lambda words: hidden_files.advice(words, inputs),
+    )
 
 
 def labels(request: Request, parent: str, **more: str) -> dict[str, str]:
@@ -130,7 +135,8 @@ def _deps(request: Request) -> Recipe:
     if moved := stage(inputs.kept, context / "src"):
         raise ContextDiffers.of(moved)
     entries = dict(inputs.kept.entries)
-    for path, content in inputs.stub.files.items():
+    for name, content in inputs.stub.files.items():
+        path = inputs.kept.context_path(name)
         write_if_changed(context / "src" / path, content)
         entries[path] = Entry("f", hashlib.sha256(content).hexdigest())
     control_files(inputs, context / "control", inputs.scripts("cook.sh", "sync.sh"))
@@ -152,7 +158,7 @@ def _deps(request: Request) -> Recipe:
         labels(request, parent.key if parent else base.key, **chain),
         {
             "PARENT": parent.tag if parent else request.reference_of(base),
-            "WORKDIR": project.workspace.context_path("."),
+            "WORKDIR": inputs.tree.all_sources.context_path("."),
             "CARGO_ARGS": cargo_args(inputs, stubs=True),
             **request.host_args,
         },
@@ -166,7 +172,7 @@ def _deps(request: Request) -> Recipe:
 def cargo_args(inputs: Inputs, *, stubs: bool) -> str:
     """Arguments of cargo, equal for the workspace and its stubs but for the binaries, of which stubs have none."""
     project, selection = inputs.project, inputs.selection
-    real = {source for source, _ in inputs.stub.copies} if stubs else None
+    real = set(inputs.stub.copies) if stubs else None
     packages = package_ids(project.workspace, inputs.tree.lock, selection, stubbed=real)
     return project.options.arguments(packages, () if stubs else bin_arguments(project.workspace, selection))
 
@@ -217,7 +223,7 @@ def _app(request: Request) -> Recipe:
             "MOUNT": mounts.placed(mount, project.root, project.owner.drawn),
             "DEPS_KEY": cooked.key[:12],
             "TREE": hashlib.sha256(tree_text(inputs.sources.entries)).hexdigest(),
-            "WORKDIR": project.workspace.context_path("."),
+            "WORKDIR": inputs.tree.all_sources.context_path("."),
             "CARGO_ARGS": cargo_args(inputs, stubs=False),
             "BINS": " ".join(names),
             # Only the smoke test asks: without one, another entry point runs no cargo.

@@ -17,6 +17,7 @@ from layerdoit.core.errors import BuildError, ContextDiffers, LayerdoitError
 from layerdoit.engine.buildx import StepFailed, whole_log
 
 if TYPE_CHECKING:
+    from layerdoit.cargo.failures import Advice
     from layerdoit.config import Config
     from layerdoit.project.inputs import Inputs
 
@@ -29,10 +30,16 @@ class NotBuilt(BuildError):
         self.failed = failed
 
 
-def explain(failed: StepFailed, config: Config, stale_lock: Callable[[], LayerdoitError | None]) -> BuildError:
+def explain(
+    failed: StepFailed,
+    config: Config,
+    stale_lock: Callable[[], LayerdoitError | None],
+    hidden_files: Callable[[str], Advice | None] = lambda _: None,
+) -> BuildError:
     """The error to raise: `ContextDiffers` where the sources must be sent again, else `NotBuilt`.
 
     `stale_lock`: what Cargo.lock lacks of the manifests; asked where cargo says that it lacks something.
+    `hidden_files`: advice, by the output, for files that are there and were not sent.
     """
     if failed.code == Exit.RESEND:
         return ContextDiffers(f"{failed.layer}: the sources changed while they were sent to the build")
@@ -47,7 +54,7 @@ def explain(failed: StepFailed, config: Config, stale_lock: Callable[[], Layerdo
             return _not_built(failed, f": {stale.what}", stale.hint, where=stale.where)
         return _not_built(failed, ": Cargo.lock is out of date: cargo would have to change it", lock_drift.UPDATE)
     # What a program prints in its smoke test says nothing of what the build lacks.
-    if failed.code != Exit.SMOKE_TEST and (advice := failures.advice(words, config)):
+    if failed.code != Exit.SMOKE_TEST and (advice := hidden_files(words) or failures.advice(words, config)):
         return _not_built(failed, f": {advice.sentence}", advice.setting)
     if not failed.tail:
         return _not_built(failed, f": {failed.text}")

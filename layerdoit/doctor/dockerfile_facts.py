@@ -20,7 +20,7 @@ _LARGEST = 1_000_000
 
 def checked(root: Path, own: Sequence[str], channel: str | None, msrv: tuple[str, str] | None) -> Iterator[Item]:
     """Judge every Dockerfile that compiles Rust. `own`: those of layerdoit.yaml, which follow rules of their own."""
-    paths = decode(raw_listing(Place("", str(root), ""), process.capture_quick))
+    paths = decode(raw_listing(Place(str(root), ""), process.capture_quick))
     found = [path for path in dockerfiles.named(paths) if path not in own]
     if not found:
         return

@@ -194,7 +194,7 @@ class _Examination:
             yield from engine_checks.no_op(took, len(fresh.tree.all_sources.entries))
 
     def _listing(self) -> tree_facts.Tree:
-        sources = self._tree.all_sources if self._readable else self._tree.scan(0, ())
+        sources = self._tree.all_sources if self._readable else self._tree.scan(())
         assets = frozenset(self._session.inputs.assets.entries) if self._readable else frozenset()
         return tree_facts.collect(sources, assets)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,12 +24,11 @@ class Tree:
 
 def collect(sources: Sources, assets: frozenset[str]) -> Tree:
     """Look at every file once. `assets`: context paths that are copied into the image."""
-    top = "_/" * sources.ups
     found: list[secrets.Secret] = []
     sizes: dict[bool, dict[str, int]] = {True: {}, False: {}}
     paths = [path for path, entry in sources.entries.items() if entry.kind != "l"]
     for path, host in zip(paths, sources.host_files(), strict=True):
-        name = path.removeprefix(top) if path.startswith(top) else posixpath.relpath(path, top or ".")
+        name = sources.own_path(path)
         try:
             # One look-up of the path: there may be tens of thousands.
             with open(host, "rb", buffering=0) as file:

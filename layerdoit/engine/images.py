@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from layerdoit.engine.api import Api
-from layerdoit.layers.key import TAG_DIGITS
+from layerdoit.layers.key import ORDER, TAG_DIGITS
 
 PREFIX = "io.layerdoit."
 
@@ -16,6 +17,19 @@ PREFIX = "io.layerdoit."
 def label(labels: Mapping[str, str], name: str) -> str:
     """The value of our label `io.layerdoit.<name>`, or ''."""
     return labels.get(PREFIX + name, "")
+
+
+def labels_of(described: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels in the engine's description of an image."""
+    return (described.get("Config") or {}).get("Labels") or {}
+
+
+def fits(tag: str, labels: Mapping[str, str]) -> bool:
+    """Whether an image with these labels is what its tag says: somebody may have put the tag on another by hand."""
+    layer, dash, key = tag.rpartition(":")[2].partition("-")
+    if not dash or layer not in ORDER or not re.fullmatch(rf"[0-9a-f]{{{TAG_DIGITS}}}", key):
+        return True
+    return label(labels, "layer") == layer and label(labels, "key").startswith(key)
 
 
 class Image(NamedTuple):
@@ -58,12 +72,14 @@ class Images:
         return answer if isinstance(answer, dict) else None
 
     def labels(self, tags: Iterable[str]) -> dict[str, Mapping[str, str]]:
-        """The labels of the tags that exist."""
+        """The labels of the tags that exist. A tag with a key on an image of another one is not there: see `fits`."""
         found = {}
         for tag in tags:
             described = self.inspect(tag)
             if described is not None:
-                found[tag] = (described.get("Config") or {}).get("Labels") or {}
+                labels = labels_of(described)
+                if fits(tag, labels):
+                    found[tag] = labels
         return found
 
     def of_project(self, project: str) -> list[Image]:

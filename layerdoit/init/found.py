@@ -172,7 +172,7 @@ def look(root: Path) -> Found:
         asks_database=None if sqlx else _query(root, locked),
         submodules=git.empty_submodules(root),
         compiled=_compiled(root, [hint.value.rpartition(":")[0] for hint in hints if hint.kind == "asset"]),
-        in_git=git.is_within(os.path.abspath(root)),
+        in_git=git.top(os.path.abspath(root)) is not None,
         ignores_record=".doit.db" in (text_of(root / ".gitignore") or ""),
     )
 

@@ -23,14 +23,13 @@ class Answer(NamedTuple):
     """What the last run found out.
 
     `signature`: of all facts that the rest follows from, but the engine; `place`: `Engine.place`, where it was found
-    out; `specs`: layer, key and repository of each image; `locked`: the label of the deps image that names the locked
-    packages.
+    out; `extra`: that of the workspace; `specs`: layer, key and repository of each image; `locked`: the label of the
+    deps image that names the locked packages.
     """
 
     signature: str
     place: str
-    ups: int
-    outside: tuple[str, ...]
+    extra: tuple[str, ...]
     specs: tuple[tuple[str, str, str], ...]
     locked: str
 
@@ -49,9 +48,9 @@ def read(path: Path) -> Answer | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         specs = tuple((str(a), str(b), str(c)) for a, b, c in found["specs"])
-        outside = tuple(map(str, found["outside"]))
+        extra = tuple(map(str, found["extra"]))
         signature, place = str(found["signature"]), str(found["place"])
-        return Answer(signature, place, int(found["ups"]), outside, specs, str(found["locked"]))
+        return Answer(signature, place, extra, specs, str(found["locked"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

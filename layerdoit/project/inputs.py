@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -64,7 +63,7 @@ class Inputs:
                     where=self.project.config.where.get("image.assets"),
                     hint="give paths relative to the project's root",
                 )
-            found[self.project.workspace.context_path(path)] = place
+            found[self.tree.all_sources.context_path(path)] = place
         return found
 
     @cached_property
@@ -81,14 +80,14 @@ class Inputs:
         if not self.asset_paths:
             return every
         included = self.project.config.sources.include
-        again = every.under([self.project.workspace.context_path(path) for path in included])
+        again = every.under([every.context_path(path) for path in included])
         dropped = set(self.assets.entries) - (set(again.entries) if included else set())
         kept = {path: entry for path, entry in every.entries.items() if path not in dropped}
-        return Sources(self.project.root, self.project.workspace.ups, kept)
+        return Sources(self.project.root, every.home, kept)
 
     @property
     def _none(self) -> Sources:
-        return Sources(self.project.root, self.project.workspace.ups, {})
+        return Sources(self.project.root, self.tree.all_sources.home, {})
 
     @cached_property
     def closure(self) -> Closure:
@@ -112,7 +111,8 @@ class Inputs:
         copies = stub.copies(self.project.workspace, self.closure)
         if not copies:
             return self._none
-        return self.tree.all_sources.under([destination for _, destination in copies])
+        every = self.tree.all_sources
+        return every.under([every.context_path(path) for path in copies])
 
     def scripts(self, *names: str) -> dict[str, bytes]:
         """Scripts that run inside a build, as the question has them; and the files that they read."""
@@ -122,8 +122,7 @@ class Inputs:
 
     def listing(self, found: Sources) -> dict[str, str]:
         """Path as a user knows it, relative to the workspace root -> kind and digest."""
-        top = self.project.workspace.context_path(".")
-        return {posixpath.relpath(path, top): entry.kind + entry.digest for path, entry in found.entries.items()}
+        return {found.own_path(path): entry.kind + entry.digest for path, entry in found.entries.items()}
 
     # --- the image ---------------------------------------------------------------------------------------------------
 
@@ -198,10 +197,12 @@ class Inputs:
         return base.builder(facts, self.project.repository), base.runtime(facts, self.project.repository)
 
     def _deps_spec(self, base_key: str) -> Spec:
-        from layerdoit.cargo import deps_inputs
+        from layerdoit.cargo import cargo_config, deps_inputs
 
-        project = self.project
+        project, home = self.project, self.tree.all_sources.home
         crates = deps_inputs.inputs(project.workspace, self.tree.lock, self.selection, project.options, self.closure)
+        if home and cargo_config.depends_on_place(project.workspace.config):
+            crates["folder of the workspace"] = home
         recipe = self.given.digest_of("Dockerfile.deps", "cook.sh", "sync.sh")
         spec = deps.spec(crates, base_key, recipe, self.kept.digest(), self.project.repository)
         if self.question.kind != "check":

@@ -11,6 +11,7 @@ from layerdoit import config as configuration
 from layerdoit.core.state import State
 from layerdoit.project.settings_cache import SettingsCache
 from layerdoit.tree import git
+from layerdoit.tree.lister import Lister
 
 if TYPE_CHECKING:
     # A run with nothing to do needs none of these at run time.
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from layerdoit.cargo.options import Options
     from layerdoit.cargo.selection import Selection
     from layerdoit.engine.ownership import Owner
+
+# What says how to build is keyed by what it says; it is no source, so that an edit of it runs no cargo.
+_OURS = ("dodo.py", configuration.FILE)
 
 Kind = Literal["build", "check", "measure"]
 """What can be asked of a project."""
@@ -104,6 +108,20 @@ class Project:
         """The friendly tags of the image."""
         return (self.worktree,) if self.worktree else tuple(self.config.image.tags)
 
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def lister(self) -> Lister:
+        """What is sent to builds, for those who look for files; listed once."""
+        config = self.config
+        own = (config.dockerfiles.base, config.dockerfiles.deps, config.dockerfiles.app)
+        return Lister(
+            self.root,
+            (*config.sources.exclude, *_OURS, *(path for path in own if path is not None)),
+            (*config.sources.include, *config.image.assets),
+            where=config.where.get("sources.include"),
+        )
+
     # --- manifests ---------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -111,7 +129,7 @@ class Project:
         """Manifests and cargo configuration."""
         from layerdoit.cargo import manifest
 
-        return manifest.load(self.root)
+        return manifest.load(self.root, self.lister)
 
     @cached_property
     def options(self) -> Options:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh")
 """The scripts of the app build."""
 _SCRIPTS = ("cook.sh", *APP_SCRIPTS)
-# What says how to build is keyed by what it says; it is no source, so that an edit of it runs no cargo.
-_OURS = ("dodo.py", configuration.FILE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,33 +72,19 @@ class Tree:
     def all_sources(self) -> Sources:
         """Every file that git, or the configuration, counts to the project."""
         if self._answer is not None:
-            return self.scan(self._answer.ups, self._answer.outside)
-        workspace = self.project.workspace
-        return self.scan(workspace.ups, workspace.outside)
+            return self.scan(self._answer.extra)
+        return self.scan(self.project.workspace.extra)
 
-    def scan(self, ups: int, outside: Sequence[str]) -> Sources:
-        """Hash the tree, `ups` and `outside` being those of the workspace; once for the same question."""
+    def scan(self, extra: tuple[str, ...]) -> Sources:
+        """Hash the tree, `extra` being that of the workspace; once for the same question."""
         scans = self._scans
-        question = (ups, tuple(outside))
-        if question not in scans:
-            config = self.project.config
-            scans[question] = scan(
-                self.project.root,
-                ups=ups,
-                outside=outside,
-                exclude=(*config.sources.exclude, *_OURS, *self._own_dockerfiles()),
-                include=(*config.sources.include, *config.image.assets),
-                index_file=self.project.state / "index",
-            )
-        return scans[question]
+        if extra not in scans:
+            scans[extra] = scan(self.project.lister, extra, index_file=self.project.state / "index")
+        return scans[extra]
 
     @cached_property
-    def _scans(self) -> dict[tuple[int, tuple[str, ...]], Sources]:
+    def _scans(self) -> dict[tuple[str, ...], Sources]:
         return {}
-
-    def _own_dockerfiles(self) -> list[str]:
-        own = self.project.config.dockerfiles
-        return [path for path in (own.base, own.deps, own.app) if path is not None]
 
     def dockerfile(self, layer: str) -> Path:
         """The project's own Dockerfile of a layer, else ours."""
@@ -125,15 +109,15 @@ class Tree:
     @cached_property
     def _answer(self) -> Answer | None:
         found = fast_path.read(self._answer_file)
-        if found is None or self._signature(self.scan(found.ups, found.outside)) != found.signature:
+        if found is None or self._signature(self.scan(found.extra)) != found.signature:
             return None
         return found
 
     def remember(self, place: str, layers: Sequence[tuple[str, str, str]]) -> None:
         """Keep what was found out for the next run. `layers`: layer, key and repository of each image."""
         workspace = self.project.workspace
-        signature = self._signature(self.scan(workspace.ups, workspace.outside))
-        answer = fast_path.Answer(signature, place, workspace.ups, workspace.outside, tuple(layers), self.locked)
+        signature = self._signature(self.scan(workspace.extra))
+        answer = fast_path.Answer(signature, place, workspace.extra, tuple(layers), self.locked)
         fast_path.write(self._answer_file, answer)
 
     @property

@@ -137,14 +137,14 @@ def is_top(folder: str) -> bool:
     return os.path.lexists(folder + "/.git")
 
 
-def is_within(folder: str) -> bool:
-    """Whether a folder or one of its parents has a `.git`."""
+def top(folder: str) -> str | None:
+    """The nearest of a folder and its parents that has a `.git`."""
     while not is_top(folder):
         parent = os.path.dirname(folder)
         if parent == folder:
-            return False
+            return None
         folder = parent
-    return True
+    return folder
 
 
 def _inhabited(folder: Path) -> bool:

@@ -18,8 +18,10 @@ class Index:
     """One scan as it is stored. `names`: every path that was looked at, even if it was missing."""
 
     settings: str = ""
-    raws: Mapping[str, bytes] = field(default_factory=dict)  # context prefix -> listing as git gave it
-    nested: tuple[tuple[str, str, str], ...] = ()  # repositories inside: Place as a tuple
+    raws: Mapping[str, bytes] = field(default_factory=dict)  # place -> listing as git gave it
+    nested: tuple[tuple[str, str, bool], ...] = ()  # repositories inside, and what links lead to: Place as a tuple
+    home: str = ""  # see `layout.Home`
+    checkouts: bool = False
     names: bytes = b""  # NUL-separated, in the context
     hosts: bytes = b""  # NUL-separated, on the host, same order
     folders: bytes = b""  # NUL-separated, on the host: all parents of the above

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from layerdoit.tree.ignore_patterns import GitIgnore, Patterns, ignored
 
 Runner = Callable[[list[str], Path], bytes]
 
-# Never sources, whatever git says: state of tools, not of the project.
+# No sources unless git tracks them: state of tools, not of the project.
 TOOL_DIRS = frozenset({".git", ".layerdoit", "node_modules", "__pycache__", ".venv"})
 # These decide how cargo builds; they count even where git or .dockerignore leaves them out.
 FORCED = (
@@ -24,47 +24,52 @@ _PLAIN = ["-c", "core.untrackedCache=false", "-c", "core.fsmonitor=false"]
 _LS = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
 _SPECIAL = re.compile(r"[*?\[]")
 _TOOL_PART = re.compile(rf"(?:^|/)(?:{'|'.join(map(re.escape, sorted(TOOL_DIRS)))})(?:/|$)")
+_OURS = re.compile(r"(?:^|/)\.(?:git|layerdoit)(?:/|$)")
 _TOOL_FILE = re.compile(r"(?:^|/)(?:\.doit\.[^/]*|\.cargo/credentials(?:\.toml)?)$")
 _PROTECTED = re.compile(r"(?:^|/)(?:Cargo\.toml|Cargo\.lock|rust-toolchain(?:\.toml)?|\.cargo/[^/]+)$")
 
 
 class Place(NamedTuple):
-    """A directory on the host and where its content goes in the build context."""
+    """A directory on the host whose files are listed together.
 
-    prefix: str  # in the context: "" or ends with "/"
+    `inside`: it is a folder that git lists as one, a submodule or a repository in a repository. A submodule that is not
+    initialised is no repository, and the one around it does not know its files.
+    """
+
     host: str  # absolute, no trailing "/"
     rel: str  # relative to the workspace root: "" or ends with "/"
+    inside: bool = False
 
 
-def places(root: Path, ups: int, outside: Sequence[str]) -> tuple[Place, ...]:
-    """The workspace root, then the out-of-root directories."""
-    found = [Place("_/" * ups, str(root), "")]
-    for directory in outside:
-        parts = [part for part in directory.split("/") if part not in ("", ".")]
-        leading = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
-        rest = parts[leading:]
-        if not 0 < leading <= ups or ".." in rest:
-            raise WorkspaceError(f"the path dependency {directory} is not inside the build context")
-        if rest[:1] == ["_"]:
-            raise WorkspaceError(
-                f"the path dependency {directory} is in a folder named '_', which stands for the workspace",
-                hint="rename that folder",
-            )
-        where = os.path.join(str(root), *parts)
-        if not os.path.isdir(where):
-            raise WorkspaceError(f"the path dependency {directory} is not a directory", where=str(root / "Cargo.toml"))
-        rel = "/".join(parts) + "/"
-        found.append(Place("_/" * (ups - leading) + "".join(f"{part}/" for part in rest), where, rel))
-    return tuple(found)
+def place(root: str, folder: str) -> Place:
+    """The place of a folder that is named relative to the workspace root."""
+    host = os.path.normpath(os.path.join(root, folder))
+    rel = os.path.relpath(host, root)
+    return Place(host, "" if rel == "." else f"{rel}/")
 
 
-def raw_listing(place: Place, run: Runner, *, inside: bool = False) -> bytes:
-    """NUL-separated names relative to the place, exactly as git (or the walk) prints them.
+def tracked(place: Place, run: Runner) -> frozenset[str]:
+    """The files of a place that git tracks below a folder with the name of a tool's."""
+    try:
+        raw = run(git.command(*_PLAIN, "ls-files", "-z", "--cached"), Path(place.host))
+    except (ProcessError, FileNotFoundError):
+        return frozenset()
+    return frozenset(name for name in decode(raw) if of_a_tool(name) and not _OURS.search(name))
 
-    `inside`: it is a folder that git lists as one, a submodule or a repository in a repository. A submodule that is
-    not initialised is no repository, and the one around it does not know its files.
-    """
-    if git.is_top(place.host) if inside else git.is_within(place.host):
+
+def of_a_tool(name: str) -> bool:
+    """Whether a path leads through a folder with the name of a tool's."""
+    return _TOOL_PART.search(name) is not None
+
+
+def of_credentials(name: str) -> bool:
+    """Whether a file is never sent, whoever names it."""
+    return _TOOL_FILE.search(name) is not None
+
+
+def raw_listing(place: Place, run: Runner) -> bytes:
+    """NUL-separated names relative to the place, exactly as git (or the walk) prints them."""
+    if git.is_top(place.host) if place.inside else git.top(place.host) is not None:
         try:
             raw = run(git.command(*_PLAIN, *_LS), Path(place.host))
         except (ProcessError, FileNotFoundError):
@@ -85,14 +90,28 @@ def decode(raw: bytes) -> list[str]:
     return [name.rstrip("/") for name in raw.decode("utf-8", "surrogateescape").split("\0") if name]
 
 
-def included(root: Path, patterns: Sequence[str]) -> bytes:
-    """Files that `sources.include` names although git ignores them."""
+def included(root: Path, patterns: Sequence[str], top: str | None = None, where: str | None = None) -> bytes:
+    """Files that `sources.include` names although git ignores them, or although they lie above the workspace.
+
+    `top`: the git repository that the workspace is in, beyond which nothing is included.
+    """
     names: set[str] = set()
     for pattern in patterns:
-        if pattern.startswith("/") or ".." in pattern.split("/"):
-            raise WorkspaceError(f"sources.include: '{pattern}' is outside the workspace")
+        host = os.path.normpath(os.path.join(str(root), pattern))
+        if pattern.startswith("/") or not within(host, top or str(root)):
+            around = "the git repository" if top else "the workspace, which is in no git repository"
+            raise WorkspaceError(
+                f"sources.include: '{pattern}' leads out of {around}",
+                where=where,
+                hint="move it there, or make it a path dependency",
+            )
         names.update(_expand(str(root), pattern))
     return b"\0".join(os.fsencode(name) for name in sorted(names))
+
+
+def within(host: str, folder: str) -> bool:
+    """Whether an absolute path is a folder, or below it."""
+    return host == folder or host.startswith(folder.rstrip("/") + "/")
 
 
 def _expand(root: str, pattern: str) -> Iterator[str]:
@@ -123,10 +142,13 @@ class Filter:
         # A plain `*` is about the workspace; it must not throw a dependency beside it away.
         self._exclude_outside = Patterns([p for p in exclude if p.lstrip("!").startswith(("../", "**"))])
 
-    def keep(self, place: Place, names: Iterable[str]) -> list[str]:
-        """Filter names relative to the place. The rules of an enclosing place apply to a nested one, too."""
+    def keep(self, place: Place, names: Iterable[str], tracked: Collection[str] = ()) -> list[str]:
+        """Filter names relative to the place. The rules of an enclosing place apply to a nested one, too.
+
+        `tracked`: files that git tracks although the name of their folder is that of a tool's.
+        """
         outside = place.rel.startswith("..")
-        plain = [n for n in names if not _TOOL_PART.search(n) and not _TOOL_FILE.search(n)]
+        plain = [n for n in names if not _TOOL_FILE.search(n) and (n in tracked or not _TOOL_PART.search(n))]
         built = tuple(n[: -len("CACHEDIR.TAG")] for n in plain if n.endswith("/CACHEDIR.TAG"))
         if built:
             plain = [n for n in plain if not n.startswith(built)]
@@ -135,9 +157,11 @@ class Filter:
         return [n for n in plain if not self._left_out(place.rel + n)]
 
     def _left_out(self, rel: str) -> bool:
-        if self._dockerignore.match(rel) and not _PROTECTED.search(rel):
-            return True
-        return self._exclude.match(rel)
+        return self.by_dockerignore(rel) or self._exclude.match(rel)
+
+    def by_dockerignore(self, rel: str) -> bool:
+        """Whether `.dockerignore` leaves a path out."""
+        return self._dockerignore.match(rel) and not _PROTECTED.search(rel)
 
 
 def walk(host: str) -> Iterator[str]:

@@ -19,10 +19,11 @@ from typing import NamedTuple
 
 from layerdoit.core.background import Background
 from layerdoit.core.errors import WorkspaceError
-from layerdoit.tree import listing
+from layerdoit.tree import layout, links, listing
 from layerdoit.tree.entries import DIRECTORY, NOTHING, Found, Signature, only_gone, read_entry, signature, stat_flat
 from layerdoit.tree.index import Index, filesystem_time, join, load, save, split
-from layerdoit.tree.listing import Filter, Place, Runner
+from layerdoit.tree.lister import Lister, Wanted
+from layerdoit.tree.listing import Place
 
 _INCLUDE = "\0include"
 
@@ -37,20 +38,24 @@ class Sources:
     """The result of one scan. Paths are relative to the context root."""
 
     root: Path
-    ups: int
+    home: str  # where the workspace lies in the context: "", or "rust/" where something above it is sent too
     entries: Mapping[str, Entry]
     known_digest: str | None = field(default=None, repr=False, compare=False)
 
     def digest(self) -> str:
         return self.known_digest or listing_digest(self.entries)
 
+    def context_path(self, path: str) -> str:
+        """A path relative to the workspace root as a path relative to the context root."""
+        return layout.context_path(self.home, path)
+
+    def own_path(self, path: str) -> str:
+        """A path relative to the context root as a path relative to the workspace root."""
+        return layout.own_path(self.home, path)
+
     def host_path(self, path: str) -> Path:
-        """An entry's path on the host; each leading `_` stands for one folder above the workspace."""
-        parts = path.split("/")
-        down = 0
-        while down < self.ups and down < len(parts) and parts[down] == "_":
-            down += 1
-        return Path(os.path.join(str(self.root), *[".."] * (self.ups - down), *parts[down:]))
+        """An entry's path on the host."""
+        return Path(os.path.normpath(os.path.join(str(self.root), self.own_path(path))))
 
     def host_files(self) -> list[str]:
         """The host paths of all entries except links; cheap even for a large tree."""
@@ -65,7 +70,7 @@ class Sources:
             return self
         below = tuple(prefix + "/" for prefix in wanted)
         chosen = {p: e for p, e in self.entries.items() if p.startswith(below) or p in wanted}
-        return Sources(self.root, self.ups, chosen)
+        return Sources(self.root, self.home, chosen)
 
 
 def listing_digest(entries: Mapping[str, Entry]) -> str:
@@ -111,27 +116,20 @@ class _Packed(Mapping[str, Entry]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def scan(
-    root: Path,
-    *,
-    ups: int = 0,
-    outside: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    include: Sequence[str] = (),
-    index_file: Path | None,
-    run: Runner | None = None,
-) -> Sources:
-    """Hash the sources of the workspace at `root` and of the out-of-root path dependencies `outside`."""
-    root = root.resolve()
+def scan(lister: Lister, extra: Sequence[str] = (), *, index_file: Path | None) -> Sources:
+    """Hash what a listing names.
+
+    `extra`: files and folders, relative to the workspace, that are sent besides what git lists in it.
+    """
     collecting = gc.isenabled()
     gc.disable()  # tens of thousands of small tuples, none of them in a cycle
     try:
-        return _Scan(root, ups, tuple(outside), tuple(exclude), tuple(include), index_file, run or _quick).result()
+        return _Scan(lister, tuple(extra), index_file).result()
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkspaceError(
             f"cannot be read: {reason}",
-            where=str(error.filename or root),
+            where=str(error.filename or lister.root),
             hint="make it readable, or exclude it (sources.exclude)",
         ) from error
     except UnicodeEncodeError as error:
@@ -145,55 +143,39 @@ def scan(
             gc.enable()
 
 
-def _quick(argv: list[str], cwd: Path) -> bytes:
-    from layerdoit.core.process import capture_quick
-
-    return capture_quick(argv, cwd)
-
-
 class _Scan(NamedTuple):
-    root: Path
-    ups: int
-    outside: tuple[str, ...]
-    exclude: tuple[str, ...]
-    include: tuple[str, ...]
+    lister: Lister
+    extra: tuple[str, ...]
     index_file: Path | None
-    run: Runner
+
+    @property
+    def root(self) -> Path:
+        return self.lister.root
 
     def result(self) -> Sources:
-        dockerignore = self._dockerignore()
-        settings = repr((str(self.root), self.ups, self.outside, self.exclude, self.include, dockerignore))
+        found = self.lister
+        settings = repr((str(self.root), self.extra, found.exclude, found.include, found.dockerignore, found.forced))
         old = load(self.index_file)
         if old.settings != settings:
             # What was hashed is still true; what belongs to the listing is not.
             old = replace(old, raws={}, nested=(), digest="")
-        places = listing.places(self.root, self.ups, self.outside)
+        wanted = Wanted.of(str(self.root), self.extra)
         nested = [Place(*values) for values in old.nested]
-        lister = Background(lambda: self._list(places, nested))
+        lister = Background(lambda: self._list(wanted.places, nested))
         flat = stat_flat(split(old.hosts), split(old.folders))
         raws = lister.result()
         if old.digest and raws == old.raws and marshal.dumps(flat, 2) == old.stats:
-            return Sources(self.root, self.ups, _Packed(old), old.digest)
+            return Sources(self.root, old.home, _Packed(old), old.digest)
         if old.digest and raws == old.raws and (index := _refresh(old, flat, filesystem_time(self.index_file))):
             save(self.index_file, index)
-            return Sources(self.root, self.ups, _Packed(index), index.digest)
-        index = _Update(self, old, flat, settings, Filter(dockerignore, self.exclude)).index(places, raws)
-        return Sources(self.root, self.ups, _Packed(index), index.digest)
-
-    def _dockerignore(self) -> str:
-        try:
-            text = (self.root / ".dockerignore").read_text(encoding="utf-8", errors="surrogateescape")
-        except (FileNotFoundError, IsADirectoryError):
-            return ""
-        # A list that starts from nothing (`*`, then `!target/app`) is for another Dockerfile: it hides the sources.
-        whole = ("*", "**", "/*", "/**", "**/*", "./*")
-        return "" if any(line.strip() in whole for line in text.splitlines()) else text
+            return Sources(self.root, index.home, _Packed(index), index.digest)
+        index = _Update(self, old, flat, settings).index(wanted, raws)
+        return Sources(self.root, index.home, _Packed(index), index.digest)
 
     def _list(self, places: Sequence[Place], nested: Sequence[Place]) -> dict[str, bytes]:
-        raws = {p.prefix: listing.raw_listing(p, self.run) for p in places if os.path.isdir(p.host)}
-        raws |= {p.prefix: listing.raw_listing(p, self.run, inside=True) for p in nested if os.path.isdir(p.host)}
-        if self.include:
-            raws[_INCLUDE] = listing.included(self.root, self.include)
+        raws = {p.rel: self.lister.raw(p) for p in (*places, *nested) if os.path.isdir(p.host)}
+        if self.lister.include:
+            raws[_INCLUDE] = self.lister.included
         return raws
 
 
@@ -208,9 +190,12 @@ def _refresh(old: Index, flat: list[int], now: int) -> Index | None:
         current = flat[5 * i : 5 * i + 5]
         if current == stored[5 * i : 5 * i + 5]:
             continue
-        if kinds[i] == "d" or current[4] == stat.S_IFDIR:
+        # Where a link leads decides what else is sent; and perhaps what stands in a file, how folders are called.
+        if kinds[i] in "dl" or current[4] == stat.S_IFDIR or old.checkouts:
             return None
         found = read_entry(hosts[i], now)
+        if found.kind == "l":
+            return None
         kinds[i], digests[32 * i : 32 * i + 32], stored[5 * i : 5 * i + 5] = found.kind, found.digest, found.signature
     index = replace(old, stats=marshal.dumps(stored, 2), kinds="".join(kinds), digests=bytes(digests))
     rows = list(index.rows())
@@ -230,8 +215,8 @@ def _refuse(names: Iterable[str]) -> None:
 class _Update:
     """A full scan, for when something differs: list the files, hash unknown ones, write the index."""
 
-    def __init__(self, scan: _Scan, old: Index, flat: Sequence[int], settings: str, keep: Filter) -> None:
-        self._scan, self._settings, self._filter = scan, settings, keep
+    def __init__(self, scan: _Scan, old: Index, flat: Sequence[int], settings: str) -> None:
+        self._scan, self._settings, self._root = scan, settings, str(scan.root)
         stored = marshal.loads(old.stats) if old.stats else []
         self._known: dict[str, Found] = {}
         self._now: dict[str, Signature] = {}
@@ -240,44 +225,57 @@ class _Update:
             self._now[host] = tuple(flat[5 * i : 5 * i + 5])  # type: ignore[assignment]
         self._folders: dict[str, int] = {}
         self._hidden: dict[str, bool] = {}
+        self._result: dict[str, tuple[str, Found]] = {}
+        self._nested: list[Place] = []
+        self._todo: list[Place] = []
 
-    def index(self, places: Sequence[Place], raws: dict[str, bytes]) -> Index:
+    def index(self, wanted: Wanted, raws: Mapping[str, bytes]) -> Index:
         now = filesystem_time(self._scan.index_file)
-        todo, nested, used = list(places), list[Place](), dict[str, bytes]()
-        result: dict[str, tuple[str, Found]] = {}
-        while todo:
-            place = todo.pop(0)
-            if place.prefix in used:
+        lister, used = self._scan.lister, dict[str, bytes]()
+        self._todo = list(wanted.places)
+        while self._todo:
+            place = self._todo.pop(0)
+            if place.rel in used:
                 continue
-            raw = raws.get(place.prefix)
-            inside = place not in places
-            used[place.prefix] = raw if raw is not None else listing.raw_listing(place, self._scan.run, inside=inside)
-            for rel in self._names(place, used[place.prefix], raws.get(_INCLUDE), first=place is places[0]):
-                name, host = place.prefix + rel, f"{place.host}/{rel}"
-                if name in result or self._is_hidden(place.host, os.path.dirname(rel)):
-                    continue
-                found = self._look(host, now)
-                result[name] = (host, found)
-                if found.kind == "d":
-                    nested.append(Place(name + "/", host, f"{place.rel}{rel}/"))
-                    todo.append(nested[-1])
+            raw = raws.get(place.rel)
+            used[place.rel] = raw if raw is not None else lister.raw(place)
+            for name in lister.names(place, used[place.rel], raws.get(_INCLUDE, b""), wanted.files):
+                if name not in wanted.replaced:
+                    self._take(name, place, now)
         if _INCLUDE in raws:
             used[_INCLUDE] = raws[_INCLUDE]
-        return self._write(result, used, nested)
+        return self._write(used)
 
-    def _names(self, place: Place, raw: bytes, included: bytes | None, *, first: bool) -> list[str]:
-        names = dict.fromkeys(listing.decode(raw))
-        if first:
-            names |= dict.fromkeys(listing.FORCED)
-        kept = dict.fromkeys(self._filter.keep(place, names))
-        if first and included is not None:
-            kept |= dict.fromkeys(listing.decode(included))
-        around = os.path.normpath(place.host) + "/"
-        own = f"{self._scan.root}/"
-        if place.rel.startswith("../") and own.startswith(around):
-            # The folder around the workspace can be a dependency of it (as with `fuzz`): count its files once.
-            return [name for name in kept if not name.startswith(own[len(around) :])]
-        return list(kept)
+    def _take(self, name: str, place: Place, now: int) -> None:
+        top, inner = (place.host, name[len(place.rel) :]) if name.startswith(place.rel) else (self._root, name)
+        if name in self._result or self._is_hidden(top, os.path.dirname(inner)):
+            return
+        host = f"{top}/{inner}" if not inner.startswith("..") else os.path.normpath(f"{top}/{inner}")
+        found = self._look(host, now)
+        self._result[name] = (host, found)
+        if found.kind == "d":
+            self._nest(Place(host, f"{name}/", inside=True))
+        elif found.kind == "l":
+            self._follow(name, now)
+
+    def _nest(self, place: Place) -> None:
+        self._nested.append(place)
+        self._todo.append(place)
+
+    def _follow(self, link: str, now: int) -> None:
+        """Take along what a link out of the workspace leads to, where that is in the same repository."""
+        on_it, end = links.way(self._root, link)
+        top, hosts = self._scan.lister.top, {}
+        for path in (*on_it[1:], end):
+            if links.leads_out(path):
+                hosts[path] = os.path.normpath(os.path.join(self._root, path))
+        if top is None or not all(listing.within(host, top) for host in hosts.values()):
+            return
+        for path, host in hosts.items():
+            if os.path.isdir(host) and not os.path.islink(host):
+                self._nest(Place(host, f"{path}/"))
+            else:
+                self._take(path, Place(self._root, ""), now)
 
     def _look(self, host: str, now: int) -> Found:
         known, current = self._known.get(host), self._now.get(host)
@@ -311,7 +309,13 @@ class _Update:
             hidden = self._hidden[host] = above or kind != stat.S_IFDIR
         return hidden
 
-    def _write(self, result: dict[str, tuple[str, Found]], raws: dict[str, bytes], nested: list[Place]) -> Index:
+    def _write(self, raws: dict[str, bytes]) -> Index:
+        sent = [name for name, (_, found) in self._result.items() if found.kind in "fxl"]
+        beyond = [self._result[name][0] for name in sent if links.leads_out(name)]
+        home, checkouts = layout.home(self._root, self._scan.lister.top, sent, beyond)
+        result = self._result
+        if home:
+            result = {layout.context_path(home, name): found for name, found in result.items()}
         names = sorted(result, key=os.fsencode)
         flat = [number for name in names for number in result[name][1].signature]
         entries = {n: Entry(f.kind, f.digest.hex()) for n in names if (f := result[n][1]).kind in "fxl"}
@@ -319,7 +323,9 @@ class _Update:
         index = Index(
             settings=self._settings,
             raws=raws,
-            nested=tuple((p.prefix, p.host, p.rel) for p in nested),
+            nested=tuple((place.host, place.rel, place.inside) for place in self._nested),
+            home=home,
+            checkouts=checkouts,
             names=join(names),
             hosts=join([result[name][0] for name in names]),
             folders=join(list(self._folders)),

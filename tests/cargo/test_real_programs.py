@@ -16,6 +16,7 @@ from layerdoit.cargo import manifest
 from tests.support.cargo import (
     CARGO,
     environment,
+    home,
     not_fresh,
     packages,
     real_environment,
@@ -134,8 +135,9 @@ def test_real_build(root: Path, crates_io: None, tmp_path: Path) -> None:
     place, chosen = write_stub(root, top, None)
     assert not_fresh(place, packages(chosen), target, env)
     real = tmp_path / "real"
-    for folder in (".", *ws.outside):
+    for folder in (".", *(name for name in ws.extra if (root / name).is_dir())):
         ignored = shutil.ignore_patterns(".git", "target")
-        shutil.copytree(root / folder, real / ws.context_path(folder), ignore=ignored, dirs_exist_ok=True)
+        destination = Path(os.path.normpath(real / home(root, ws) / folder))
+        shutil.copytree(root / folder, destination, ignore=ignored, dirs_exist_ok=True)
     replace_by_real(real, top)
     assert not_fresh(place, packages(chosen), target, env) == []

@@ -1,10 +1,11 @@
-"""Two unrelated projects of one name on one engine: neither touches what the other has."""
+"""Whose is what on one engine: projects of one name do not touch each other; a tag put by hand counts for nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from layerdoit.engine.images import PREFIX
 from tests.engine.cycle_fixture import DEPLOY, edited, mount_ids, ok, served, serves
 from tests.support.checkout import Checkout
 from tests.support.git import git
@@ -49,3 +50,24 @@ def test_a_namesake_is_refused_and_touches_nothing(
     ok(second.doit("cycle_fast"))
     assert (serves(first), serves(second)) == (f"of {first.root.name}", f"of {own}")
     assert there(first, docker_engine) == before
+
+
+def test_a_tag_that_was_put_on_another_image_by_hand_counts_for_nothing(
+    served: Callable[..., Checkout], parents: str, docker_engine: Any
+) -> None:
+    one = served(parents)
+    ok(one.doit())
+    tags = {tag.partition(":")[2].partition("-")[0]: tag for tag in one.tags()}
+    right = docker_engine.images.get(tags["deps"]).labels[f"{PREFIX}key"]
+    # A copy of the base with our labels and no other tag: it stays all the same.
+    container = docker_engine.api.create_container(tags["base"], command=["none"])["Id"]
+    foreign = docker_engine.api.commit(container, changes="LABEL x=y")["Id"]
+    docker_engine.api.remove_container(container)
+    docker_engine.images.get(foreign).tag(*tags["deps"].split(":"))
+    edited(one, "again")
+    try:
+        assert "deps    build" in ok(one.doit())
+        assert docker_engine.images.get(tags["deps"]).labels[f"{PREFIX}key"] == right
+        assert docker_engine.images.get(foreign).tags == []
+    finally:
+        docker_engine.images.remove(foreign)

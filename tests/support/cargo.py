@@ -13,6 +13,8 @@ from typing import Final
 from layerdoit.cargo import lock as lockfile
 from layerdoit.cargo import lock_drift, manifest, stub
 from layerdoit.cargo.selection import Selection, select
+from layerdoit.tree.lister import Lister
+from layerdoit.tree.sources import scan
 
 CARGO: Final = shutil.which("cargo")
 # Only what cargo and rustc need: settings of the machine must not decide what these tests see.
@@ -44,18 +46,24 @@ def write_stub(root: Path, top: Path, selection: Selection | None) -> tuple[Path
     lock_drift.check(ws, lock)
     chosen = selection or select(ws)
     made = stub.make(ws, lock, chosen)
-    for source, destination in made.copies:
-        copy = shutil.copytree if (root / source).is_dir() else shutil.copy2
-        (top / destination).parent.mkdir(parents=True, exist_ok=True)
-        if destination == ws.context_path("."):
-            shutil.copytree(root, top / destination, dirs_exist_ok=True)
+    place = Path(os.path.normpath(top / home(root, ws)))
+    for source in made.copies:
+        destination = Path(os.path.normpath(place / source))
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if (root / source).is_dir():
+            shutil.copytree(root / source, destination, dirs_exist_ok=True)
         else:
-            copy(root / source, top / destination)
+            shutil.copy2(root / source, destination)
     for name, content in made.files.items():
-        path = top / name
+        path = place / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    return top / ws.context_path("."), chosen
+    return place, chosen
+
+
+def home(root: Path, ws: manifest.Workspace) -> str:
+    """Where the workspace lies in a build context."""
+    return scan(Lister(root.resolve()), ws.extra, index_file=None).home
 
 
 def packages(selection: Selection) -> list[str]:

@@ -25,6 +25,7 @@ from layerdoit.doctor.diagnosis import report
 from layerdoit.doctor.engine_facts import Engine, Failed
 from layerdoit.doctor.examination import AREAS
 from layerdoit.doctor.finding import Fact, Finding, Item, Rule, Unchecked
+from layerdoit.tree.lister import Lister
 from layerdoit.tree.sources import scan
 
 GB = 10**9
@@ -305,7 +306,7 @@ def test_no_value_is_ever_told(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text(KEY)
     (tmp_path / "blob.bin").write_bytes(b"\0" + KEY.encode())
     (tmp_path / "link").symlink_to("key.pem")
-    tree = tree_facts.collect(scan(tmp_path, index_file=None), frozenset({"key.pem"}))
+    tree = tree_facts.collect(scan(Lister(tmp_path), index_file=None), frozenset({"key.pem"}))
     found = report(secret_files.findings(tree.secrets, frozenset(tree.context.assets)))
     assert [finding.where for finding in found.findings] == ["key.pem:1", ".env:1"]
     assert set(tree.context.assets) == {"key.pem"}

@@ -127,8 +127,8 @@ def test_what_is_no_checkout(tmp_path: Path) -> None:
     (tmp_path / ".git").symlink_to("nowhere")
     assert git.find(tmp_path) is None
     assert git.is_top(str(tmp_path)), "git itself is asked"
-    assert git.is_within(str(tmp_path / "deep/er"))
-    assert not git.is_within("/")
+    assert git.top(str(tmp_path / "deep/er")) == str(tmp_path)
+    assert git.top("/") is None
 
 
 def test_a_link_to_nothing_tells_nothing(tmp_path: Path) -> None:

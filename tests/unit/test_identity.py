@@ -12,7 +12,7 @@ import pytest
 from layerdoit.cache import whose
 from layerdoit.core.state import State
 from layerdoit.engine import mounts
-from layerdoit.engine.images import Image
+from layerdoit.engine.images import Image, fits
 from layerdoit.engine.mounts import Mount
 from layerdoit.engine.ownership import ANYONE, Owner, digest_of, refused, words_of
 from layerdoit.project import identity
@@ -309,3 +309,22 @@ def test_a_mount_says_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (found.host, found.path) == ((mounts.this_host(), str(root)) if "@" in placed else ("", ""))
             assert found.id.partition("@")[0] == plain
     assert replace(Owner(("folder:1",)), drawn="x").draws("x")
+
+
+@pytest.mark.parametrize(
+    ("tag", "layer", "key", "there"),
+    [
+        ("server:deps-0123456789ab", "deps", "0123456789abcdef", True),
+        ("server:deps-0123456789ab", "deps", "ffffffffffffcdef", False),
+        ("server:deps-0123456789ab", "base", "0123456789abcdef", False),
+        ("server:deps-0123456789ab", "", "", False),
+        ("localhost:5000/team/server:app-0123456789ab", "app", "0123456789abcdef", True),
+        ("server:latest", "app", "0123456789abcdef", True),
+        ("server:app-of-mine", "", "", True),
+        ("server:v1-0123456789ab", "", "", True),
+    ],
+)
+def test_a_tag_with_a_key_is_believed_where_the_label_says_the_same(
+    tag: str, layer: str, key: str, there: bool
+) -> None:
+    assert fits(tag, {"io.layerdoit.layer": layer, "io.layerdoit.key": key}) is there

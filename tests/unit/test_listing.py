@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from layerdoit.core.errors import ProcessError, WorkspaceError
 from layerdoit.tree.ignore_patterns import Patterns
-from layerdoit.tree.listing import Filter, Place, decode, included, places, raw_listing, walk
+from layerdoit.tree.listing import Filter, Place, decode, included, raw_listing, walk
 
 PATHS = ("a", "b.log", "d/a", "d/b.log", "d/e/a", "d/e/b.log", "foo/a", "d/foo/a", "x[1]", "d/ab")
 RULES = (
@@ -31,7 +30,7 @@ def run(argv: list[str], cwd: Path) -> bytes:
 
 
 def place(root: Path) -> Place:
-    return Place("", str(root), "")
+    return Place(str(root), "")
 
 
 @settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -93,14 +92,14 @@ def test_what_is_never_a_source() -> None:
         "a/.git", ".layerdoit/x", "web/node_modules/x", "__pycache__/x", ".venv/x", ".doit.db.dat", "a/.doit.db",
         "out/CACHEDIR.TAG", "out/release/app", ".cargo/credentials.toml", "src/.gitkeep",
     ]  # fmt: skip
-    assert Filter("", []).keep(Place("", "/ws", ""), names) == ["src/.gitkeep"]
+    assert Filter("", []).keep(Place("/ws", ""), names) == ["src/.gitkeep"]
 
 
 def test_dockerignore_keeps_what_cargo_needs_and_leaves_other_folders_alone() -> None:
     keep = Filter("*\n", []).keep
     names = ["Cargo.toml", "a/Cargo.toml", "Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml", "src/main.rs"]
-    assert keep(Place("", "/ws", ""), names) == names[:-1]
-    assert keep(Place("shared/", "/shared", "../shared/"), ["src/lib.rs"]) == ["src/lib.rs"]
+    assert keep(Place("/ws", ""), names) == names[:-1]
+    assert keep(Place("/shared", "../shared/"), ["src/lib.rs"]) == ["src/lib.rs"]
 
 
 def test_a_folder_that_the_repository_around_it_ignores_is_walked(tmp_path: Path) -> None:
@@ -135,20 +134,5 @@ def test_include_names_files_folders_and_globs(tmp_path: Path) -> None:
         ["gen/a/x.rs", "gen/.hidden", "one", "p/q.rs"]
     )
     for bad in ("../x", "/etc/passwd"):
-        with pytest.raises(WorkspaceError, match="is outside the workspace"):
+        with pytest.raises(WorkspaceError, match="leads out of the workspace"):
             included(tmp_path, [bad])
-
-
-def test_places_in_the_context(tmp_path: Path) -> None:
-    root = tmp_path / "x/ws"
-    for folder in (root, tmp_path / "x/near", tmp_path / "far/deep", tmp_path / "x/_"):
-        os.makedirs(folder)
-    found = places(root, 2, ["../near", "../../far/deep"])
-    assert [p.prefix for p in found] == ["_/_/", "_/near/", "far/deep/"]
-    for bad, message in (
-        ("../gone", "not a directory"),
-        ("../_", "named '_'"),
-        ("inside", "is not inside the build context"),
-    ):
-        with pytest.raises(WorkspaceError, match=message):
-            places(root, 2, [bad])

@@ -61,10 +61,7 @@ def test_members_globs_exclude_and_implicit(tmp_path: Path) -> None:
     ws = manifest.load(root)
     assert {key for key, item in ws.packages.items() if item.member} == {"a", "one", "deep", "yes", "kit", "joined"}
     assert {key for key, item in ws.packages.items() if not item.member} == {"no", "far"}
-    assert ws.outside == ("../far", "../joined")
-    assert ws.ups == 1
-    assert ws.context_path("crates/a") == "_/crates/a"
-    assert ws.context_path("../far") == "far"
+    assert ws.extra == ("../far", "../joined")
     assert ws.packages["far"].dir == "../far"
 
 
@@ -73,8 +70,7 @@ def test_the_folder_around_the_workspace_can_be_a_package(tmp_path: Path) -> Non
     files = {"Cargo.toml": package("tool", '[dependencies]\nkit = { path = ".." }'), "../Cargo.toml": package("kit")}
     ws = manifest.load(write(tmp_path / "tool", files))
     assert ws.packages["kit"].dir == ".."
-    assert ws.outside == ("..",)
-    assert (ws.ups, ws.context_path(".."), ws.context_path(".")) == (1, ".", "_")
+    assert ws.extra == ("..",)
 
 
 def test_a_single_package_has_one_member(tmp_path: Path) -> None:
@@ -83,7 +79,7 @@ def test_a_single_package_has_one_member(tmp_path: Path) -> None:
     assert [key for key, item in ws.packages.items() if item.member] == ["a"]
     assert ws.default_members == ("a",)
     assert ws.root_package == "a"
-    assert ws.context_path(".") == "."
+    assert ws.extra == ()
 
 
 @pytest.mark.parametrize(

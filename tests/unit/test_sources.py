@@ -11,6 +11,7 @@ import pytest
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree import sources
 from layerdoit.tree.entries import RACY_NS, read_entry
+from layerdoit.tree.lister import Lister
 from layerdoit.tree.sources import Sources, scan
 from tests.support.git import git
 
@@ -36,7 +37,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def look(root: Path) -> Sources:
-    return scan(root, index_file=root / ".layerdoit/index")
+    return scan(Lister(root), index_file=root / ".layerdoit/index")
 
 
 def age(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +73,7 @@ def test_touch_and_place_do_not_change_the_digest(root: Path, tmp_path: Path) ->
     assert look(root).digest() == before
     git(tmp_path, "clone", "-q", str(root), "elsewhere")
     write(tmp_path / "elsewhere/Cargo.lock", "version = 4\n")
-    assert scan(tmp_path / "elsewhere", index_file=None).digest() == before
+    assert scan(Lister(tmp_path / "elsewhere"), index_file=None).digest() == before
 
 
 def test_backdated_and_swapped_files_are_seen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +178,7 @@ def test_submodules_and_repositories_inside(root: Path, tmp_path: Path) -> None:
 def test_out_of_root_dependencies(tmp_path: Path, root: Path) -> None:
     write(tmp_path / "shared/clock/src/lib.rs", "pub fn now() {}")
     write(tmp_path / "shared/other/lib.rs")
-    found = scan(root, ups=1, outside=["../shared/clock"], exclude=["*.md"], index_file=None)
+    found = scan(Lister(root, ["*.md"]), ["../shared/clock"], index_file=None)
     assert "_/src/main.rs" in found.entries
     assert "shared/clock/src/lib.rs" in found.entries
     assert "shared/other/lib.rs" not in found.entries
@@ -188,7 +189,7 @@ def test_out_of_root_dependencies(tmp_path: Path, root: Path) -> None:
 
 def test_the_folder_around_the_workspace_counts_the_workspace_once(tmp_path: Path, root: Path) -> None:
     write(tmp_path / "Cargo.toml", "[package]\n")
-    found = scan(root, ups=1, outside=[".."], index_file=None)
+    found = scan(Lister(root), [".."], index_file=None)
     assert "Cargo.toml" in found.entries
     assert not any(path.startswith("ws/") for path in found.entries)
 
@@ -198,7 +199,7 @@ def test_names_that_no_listing_can_hold_are_refused(root: Path, bad: str) -> Non
     write(root / bad)
     with pytest.raises(WorkspaceError, match="line break or a backslash"):
         look(root)
-    assert scan(root, exclude=["a*"], index_file=None).entries
+    assert scan(Lister(root, ["a*"]), index_file=None).entries
 
 
 @pytest.mark.parametrize("damage", [b"", b"layerdoit-index-1\n", b"layerdoit-index-1\nabcdefgh", None])
@@ -214,8 +215,8 @@ def test_other_settings_give_another_listing_at_once(root: Path) -> None:
     index = root / ".layerdoit/index"
     write(root / "doc/a.md")
     assert "doc/a.md" in look(root).entries
-    assert "doc/a.md" not in scan(root, exclude=["doc"], index_file=index).entries
-    assert "target/x" in scan(root, include=["target"], index_file=index).entries
+    assert "doc/a.md" not in scan(Lister(root, ["doc"]), index_file=index).entries
+    assert "target/x" in scan(Lister(root, (), ["target"]), index_file=index).entries
     assert "doc/a.md" in look(root).entries
     write(root / ".dockerignore", "doc\n**/Cargo.toml\n")
     assert "doc/a.md" not in look(root).entries

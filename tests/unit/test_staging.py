@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from layerdoit.core import files as core_files
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree import staging
+from layerdoit.tree.lister import Lister
 from layerdoit.tree.sources import Sources, scan
 from layerdoit.tree.staging import stage
 
@@ -108,7 +109,7 @@ def mtimes(root: Path) -> dict[str, int]:
 
 
 def look(root: Path) -> Sources:
-    return scan(root, index_file=root / ".layerdoit/index")
+    return scan(Lister(root), index_file=root / ".layerdoit/index")
 
 
 def expected_tree(root: Path) -> bytes:

@@ -87,9 +87,8 @@ def test_folder_names_of_the_checkout_do_not_matter(tmp_path: Path) -> None:
     one, _ = made(tmp_path / "one" / "checkout", files, "api")
     two, parsed = made(tmp_path / "two" / "other", files, "api")
     assert one == two
-    assert parsed["_/.stub/core/Cargo.toml"]["dependencies"] == {"far": {"path": "../far"}}
-    assert parsed["_/Cargo.toml"]["workspace"]["exclude"] == [".stub/far"]
-    assert all(name.startswith("_/") for name in two.files)
+    assert parsed[".stub/core/Cargo.toml"]["dependencies"] == {"far": {"path": "../far"}}
+    assert parsed["Cargo.toml"]["workspace"]["exclude"] == [".stub/far"]
 
 
 def test_kinds_of_libraries(tmp_path: Path) -> None:
@@ -150,7 +149,7 @@ def test_a_patch_used_by_local_packages_is_a_stub_that_keeps_its_version(tmp_pat
 
 def test_a_patch_used_by_an_external_package_is_real(tmp_path: Path) -> None:
     result, parsed = made(tmp_path, patched(external=True), "app")
-    assert result.copies == (("base", "base"), ("patches/inner", "patches/inner"))
+    assert result.copies == ("base", "patches/inner")
     assert parsed["Cargo.toml"]["patch"] == {"crates-io": {"inner": {"path": "patches/inner"}}}
     assert parsed["Cargo.toml"]["workspace"] == {
         "members": [".stub/app", "base"], "exclude": [], "resolver": "1",
@@ -191,16 +190,17 @@ quiet = true
         "tools/ld.sh": "", "../vendor/serde/lib.rs": "",
     })  # fmt: skip
     result, parsed = made(tmp_path / "ws", files, "api")
-    assert parsed["_/.cargo/config.toml"] == {
-        "build": {"rustflags": ["-O", "-g"]},
-        "env": {"A": "1"},
+    assert parsed[".cargo/more.toml"] == {"build": {"rustflags": ["-O"]}, "env": {"A": "1"}}
+    assert parsed[".cargo/config.toml"] == {
+        "include": ["more.toml"],
+        "build": {"rustflags": ["-g"]},
         "http": {"timeout": 3},
         "registries": {"mine": {"index": "sparse+https://example.org/"}},
         "source": {"crates-io": {"replace-with": "vendored"}, "vendored": {"directory": "../vendor"}},
         "target": {"x86_64-unknown-linux-gnu": {"linker": "tools/ld.sh"}},
     }
-    assert result.copies == (("../vendor", "vendor"), ("tools/ld.sh", "_/tools/ld.sh"))
-    assert manifest.load(tmp_path / "ws").outside == ("../vendor",)
+    assert result.copies == ("../vendor", "tools/ld.sh")
+    assert manifest.load(tmp_path / "ws").extra == ("../vendor", ".cargo/more.toml")
 
 
 @pytest.mark.parametrize(
