@@ -12,8 +12,6 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from layerdoit.config import secret_looking
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
@@ -85,6 +83,8 @@ class Options:
 
 def shown(name: str, value: str) -> str:
     """The value of a variable as a key input shows it: a digest if it may be secret."""
-    if _PLAIN.search(name) and not secret_looking(name):
+    from layerdoit.config import credentials
+
+    if _PLAIN.search(name) and not credentials.found(name, value):
         return value
     return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:16]

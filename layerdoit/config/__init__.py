@@ -22,7 +22,6 @@ from layerdoit.config.schema import (
     Retention,
     Sources,
 )
-from layerdoit.config.values import secret_looking
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.prose import suggestion
 from layerdoit.layers.key import LAYERS
@@ -50,7 +49,6 @@ __all__ = [
     "laid_over",
     "load",
     "repository_name",
-    "secret_looking",
     "variable_value",
 ]
 
@@ -177,6 +175,7 @@ def _standing_for(variables: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _cross_check(config: Config, root: Path) -> None:
     """Check settings against each other and against the files of the project."""
+    _refuse_credentials(config)
     if config.registry.push and config.registry.repository is None:
         raise ConfigError(
             "registry.push names layers, but registry.repository is not set",
@@ -197,6 +196,25 @@ def _cross_check(config: Config, root: Path) -> None:
                 where=config.where.get(f"dockerfiles.{layer}"),
                 hint="give a path relative to the project's root",
             )
+
+
+def _refuse_credentials(config: Config) -> None:
+    """What ends up in an image or in a build's record is no place for a credential."""
+    at_run_time = "set it at run time, under deploy.env"
+    for path, values, instead in (
+        ("env", config.env, "builds get the host's cargo configuration and credentials as build secrets"),
+        ("image.env", config.image.env, at_run_time),
+        ("image.labels", config.image.labels, at_run_time),
+    ):
+        for name, given in values.items():
+            from layerdoit.config import credentials
+
+            if name not in config.not_secret and (problem := credentials.found(name, given)):
+                raise ConfigError(
+                    f"{path}.{name}: {problem}: it would be readable in the image",
+                    where=config.where.get(f"{path}.{name}"),
+                    hint=f"remove it here: {instead}; or, if it is none, say so: not_secret: [{name}]",
+                )
 
 
 def check_choices(config: Config, path: str, given: Iterable[str], valid: Collection[str]) -> None:

@@ -203,6 +203,8 @@ def check(schema: type[Any], node: Node, file: str, prefix: str = "", root: type
             where |= below.where
         else:
             values[name] = value(fields[name].metadata["kind"], item, prefix + name, file)
+            if isinstance(item.value, Mapping):
+                where |= {f"{prefix}{name}.{key}": f"{file}:{entry.line}" for key, entry in item.value.items()}
         where[prefix + name] = f"{file}:{item.line}"
     return Checked(values, where)
 

@@ -31,13 +31,12 @@ from layerdoit.config.values import (
     ADDRESS,
     ARGUMENTS,
     BINARY,
-    BUILD_ENV,
     COMMAND,
     DEBIAN,
+    ENV,
     EXPOSE,
     FEATURE,
     IMAGE,
-    IMAGE_ENV,
     INSIDE,
     LABEL,
     NAME,
@@ -50,7 +49,6 @@ from layerdoit.config.values import (
     TAG,
     TARGET,
     TEXT,
-    VARIABLE,
     VOLUMES,
 )
 from layerdoit.layers.key import LAYERS
@@ -137,7 +135,7 @@ class Image(Settings):
         "Binary that the image runs; default: `default-run`, or the one named as project or package.",
     )
     cmd: tuple[str, ...] = setting(many(TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point.")
-    env: Mapping[str, str] = setting(IMAGE_ENV, NO_ENV, "Environment variables of the image; not for secrets.")
+    env: Mapping[str, str] = setting(ENV, NO_ENV, "Environment variables of the image; not for secrets.")
     labels: Mapping[str, str] = setting(
         table(LABEL, text(switches=True), "a mapping of labels to text"), NO_ENV, "Labels of the image."
     )
@@ -266,11 +264,7 @@ class Deploy(Settings):
     )
     bind: str = setting(ADDRESS, "127.0.0.1", "Address on this machine that the port is bound to.")
     health: Health = section(Health, "When a new container counts as healthy and may take over.")
-    env: Mapping[str, str] = setting(
-        table(VARIABLE, text(switches=True), "a mapping of variable names to text"),
-        NO_ENV,
-        "Environment variables of the container.",
-    )
+    env: Mapping[str, str] = setting(ENV, NO_ENV, "Environment variables of the container.")
     volumes: tuple[str, ...] = setting(
         VOLUMES,
         NO_TEXT,
@@ -316,8 +310,11 @@ class Config(Settings):
         None,
         "Rust toolchain; overrides rust-toolchain.toml.",
     )
-    env: Mapping[str, str] = setting(
-        BUILD_ENV, NO_ENV, "Environment variables of cargo, such as RUSTFLAGS; not for secrets."
+    env: Mapping[str, str] = setting(ENV, NO_ENV, "Environment variables of cargo, such as RUSTFLAGS; not for secrets.")
+    not_secret: tuple[str, ...] = setting(
+        many(TEXT, "names"),
+        NO_TEXT,
+        "Variables and labels that are no credentials although their names or values look like it (`JWT_PUBLIC_KEY`).",
     )
     sources: Sources = section(Sources, "Which files builds get; default: those that git does not ignore.")
     base: Base = section(Base, "The base layer: system, C toolchain, Rust toolchain.")

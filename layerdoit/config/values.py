@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Mapping
 
 from layerdoit.config.kinds import (
     Invalid,
@@ -22,39 +21,7 @@ from layerdoit.config.kinds import (
 )
 from layerdoit.core.prose import suggestion
 
-_CREDENTIAL = (
-    r"(?i)TOKEN(?!I[ZS])|PASSWORD|PASSWD|(^|_)PASS(PHRASE)?($|_)|SECRET"
-    r"|GH_PAT|(^|_)PAT$|(_|API|ACCESS|PRIVATE)KEY(S?$|_)"
-)
-_LOGIN_IN_ADDRESS = r"://[^/\s:@]+:[^/\s@]+@"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
-
-
-def secret_looking(name: str) -> bool:
-    """Whether a variable of this name probably holds a credential."""
-    return re.search(_CREDENTIAL, name) is not None
-
-
-def _public_env(expected: str, hint: str) -> Kind:
-    """Variables that end up in an image or in a build's record, and so must not hold credentials."""
-    plain = table(VARIABLE, text(switches=True), expected)
-
-    def parse(node: Node) -> dict[str, str]:
-        parsed: dict[str, str] = plain.parse(node)
-        for name, given in parsed.items():
-            if secret_looking(name):
-                problem = f'"{name}" looks like a secret'
-            elif re.search(_LOGIN_IN_ADDRESS, given):
-                problem = f'the value of "{name}" holds a password in an address'
-            else:
-                continue
-            assert isinstance(node.value, Mapping)  # noqa: S101 - `plain` has checked it
-            raise Invalid(
-                node.value[name], f"{problem}: it would be readable in the image", inside=f".{name}", hint=hint
-            )
-        return parsed
-
-    return Kind(expected, parse, json=plain.json)
 
 
 def _on_missing() -> Kind:
@@ -187,14 +154,7 @@ INSIDE = text("a path inside the project", r"(?!/)(?!(.*/)?\.\.(/|$)).+")
 PROFILE = text("a cargo profile", r"(?!debug$)[\w-]+", hint="use dev, release, or a [profile.<name>] of Cargo.toml")
 TARGET = text("a target triple", r"\w+(-[\w.]+){1,4}", hint="use one like x86_64-unknown-linux-musl")
 LABEL = text("a label outside io.layerdoit, without blanks and =", r"(?!io\.layerdoit(\.|$))[^\s=]+")
-BUILD_ENV = _public_env(
-    "a mapping of variable names to text",
-    "remove it: builds get the host's cargo configuration and credentials as build secrets",
-)
-IMAGE_ENV = _public_env(
-    "a mapping of variable names to text",
-    "remove it here and set it at run time, under deploy.env",
-)
+ENV = table(VARIABLE, text(switches=True), "a mapping of variable names to text")
 ON_MISSING = _on_missing()
 COMMAND = _command()
 ARGUMENTS = _arguments()

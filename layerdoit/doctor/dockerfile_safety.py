@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from layerdoit.config import secret_looking
+from layerdoit.config import credentials
 from layerdoit.dockerfile import parse as syntax
 from layerdoit.dockerfile.parse import Dockerfile, Instruction
 from layerdoit.dockerfile.steps import Cargo, Step, root_image, steps
@@ -60,9 +60,8 @@ OTHER_RUST = Rule(
 RULES = tuple(rules(globals()))
 
 _LOCKABLE = frozenset({"build", "b", "rustc", "zigbuild", "auditable", "test", "t", "clippy", "check", "c"})
-_REFERENCE = re.compile(
-    r"(?i)(_|^)(FILE|PATH|DIR|URL|URI|HOST|NAME|ENDPOINT|ISSUER|ALGORITHM|TTL|EXPIRY|LENGTH|ENABLED|TYPE|ID)$"
-)
+# A password that is good on this machine and in the same Compose project only.
+_LOCAL = r"@(?:localhost|127\.[\d.]+|db|database|postgres|mysql|redis)(?:[:/]|$)"
 _SECRET_FILE = re.compile(
     r"(?:^|/)(\.env|\.netrc|\.npmrc|\.git-credentials|id_(?:rsa|ed25519|ecdsa)|credentials(?:\.toml)?|\.ssh)$"
 )
@@ -139,22 +138,15 @@ def _argument(instruction: Instruction, *, final: bool) -> Iterator[Finding]:
         return
     for name, value in syntax.assignments(instruction).items():
         keyword = instruction.keyword
-        if secret_looking(name) and not _REFERENCE.search(name):
-            # Without a value an ENV sets nothing, and a file or a switch is no secret.
-            empty = value is not None and (
-                not value or value.startswith("/") or value.lower() in ("true", "false", "0", "1")
-            )
-            if (keyword == "ENV" and (value is None or empty)) or (keyword == "ARG" and empty and value):
-                continue
+        held = credentials.in_value(value) if value else None
+        if held and not (held == credentials.LOGIN and re.search(_LOCAL, value or "")):
+            yield SECRET.found(f"the value of {keyword} {name} holds {held}", instruction.where_is(name))
+            continue
+        # An ARG without a value gets one on the command line, and an ENV without one sets nothing.
+        unknown = keyword == "ARG" and not value
+        if credentials.sounds_secret(name) if unknown else credentials.found(name, value or "") and not held:
             where = instruction.where_is(name)
             yield SECRET.found(f"{keyword} {name} looks like a secret", where, level="error" if final else None)
-        elif value and re.search(
-            r"://[^/\s:@$]+:[^/\s@$]+@(?!(?:localhost|127\.[\d.]+|db|database|postgres|mysql|redis)(?:[:/]|$))[\w.-]+",
-            value,
-        ):
-            yield SECRET.found(
-                f"the value of {keyword} {name} holds a password in an address", instruction.where_is(name)
-            )
 
 
 def _heredoc(step: Step, lineage: Sequence[Step]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from layerdoit.config import secret_looking
+from layerdoit.config import credentials
 from layerdoit.core.prose import listed
 from layerdoit.doctor.finding import Finding, Rule, rules
 
@@ -36,32 +36,10 @@ RULES = tuple(rules(globals()))
 MAX_SIZE = 1_000_000
 """Bytes; larger files are not read."""
 
-_BASE64 = rb"[A-Za-z0-9+/=]"
 # Kind, literals of which it holds one (looking for them is a hundred times faster than for the form), form.
 _TOKENS: tuple[tuple[str, tuple[bytes, ...], re.Pattern[bytes]], ...] = tuple(
-    (kind, literals, re.compile(form))
-    for kind, literals, form in (
-        # A key has lines of base64 after its head; code and manuals only name the head.
-        (
-            "a private key",
-            (b"PRIVATE KEY",),
-            rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\\n|[\"'\s]|[A-Za-z-]+: [^\n]*\n)*"
-            + _BASE64
-            + rb"{40}",
-        ),
-        ("an AWS access key", (b"AKIA", b"ASIA"), rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-        ("a GitHub token", (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), rb"\bgh[pousr]_[A-Za-z0-9]{36,}\b"),
-        ("a GitHub token", (b"github_pat_",), rb"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"),
-        ("a GitLab token", (b"glpat-",), rb"\bglpat-[A-Za-z0-9_-]{20,}"),
-        ("a Slack token", (b"xox",), rb"\bxox[abprs]-[0-9]{8,}-[A-Za-z0-9-]{10,}"),
-        ("a Stripe key", (b"k_live_",), rb"\b[rs]k_live_[0-9A-Za-z]{20,}"),
-        ("a Google API key", (b"AIza",), rb"\bAIza[0-9A-Za-z_-]{35}\b"),
-        ("an npm token", (b"npm_",), rb"\bnpm_[A-Za-z0-9]{36}\b"),
-        ("a cargo registry token", (b"cio",), rb"\bcio[A-Za-z0-9]{32}\b"),
-        ("an Anthropic key", (b"sk-ant-",), rb"\bsk-ant-(?:api|admin)\d\d-[A-Za-z0-9_-]{80,}"),
-        ("an OpenAI key", (b"sk-proj-", b"sk-svcacct-"), rb"\bsk-(?:proj|svcacct)-[A-Za-z0-9_-]{40,}"),
-        ("a SendGrid key", (b"SG.",), rb"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
-    )
+    (form.kind, tuple(literal.encode() for literal in form.literals), re.compile(form.strict.encode()))
+    for form in credentials.FORMS
 )
 # Most files hold no literal at all: one search instead of one for each.
 _ANY = re.compile(b"|".join(re.escape(literal) for _, literals, _ in _TOKENS for literal in literals))
@@ -139,7 +117,8 @@ def _environment(path: str, text: str) -> Iterator[Secret]:
         elsewhere = (
             login is not None and "." in login[2] and not login[2].startswith("127.") and not login[1].startswith("$")
         )
-        if (secret_looking(found[1]) and _real(value)) or elsewhere:
+        named = credentials.sounds_secret(found[1]) and credentials.found(found[1], value) and _real(value)
+        if named or elsewhere:
             yield Secret(f"the value of {found[1]}", path, number)
             return
 

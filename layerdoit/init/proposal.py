@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerdoit.cargo.entrypoint import choose
-from layerdoit.config import repository_name
+from layerdoit.config import credentials, repository_name
 from layerdoit.init import builds
 from layerdoit.init.hints import Hint
 from layerdoit.init.items import Item, checked, in_order, unique
@@ -60,10 +60,19 @@ def propose(found: Found) -> Proposal:
     ]
     valid = [checked(item) for item in listed]
     # A login is not even shown: a comment is committed as well.
-    secret = [item for item in valid if item.path in ("env", "image.env") and "readable in the image" in item.why]
-    kept = [item for item in valid if item not in secret]
-    withheld = [f"{item.value[0]} ({item.why}): give it at run time" for item in secret]
+    secret = {item: what for item in valid if (what := _credential(item))}
+    # Without one of its words, a command is another command.
+    paths = {item.path for item in secret if item.path == "image.cmd"}
+    kept = [item for item in valid if item not in secret and item.path not in paths]
+    withheld = [f"{item.why}: {what}: give it at run time" for item, what in secret.items()]
     return Proposal(tuple(in_order(unique(kept))), (*withheld, *_remarks(found)))
+
+
+def _credential(item: Item) -> str | None:
+    if item.path in ("env", "image.env"):
+        return credentials.found(*item.value)
+    held = credentials.in_value(item.value) if item.path == "image.cmd" else None
+    return held and f"the command holds {held}"
 
 
 def _name(found: Found) -> Iterator[Item]:

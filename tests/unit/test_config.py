@@ -60,12 +60,22 @@ BAD = [
     ("profile:", 1, ["profile: expected a cargo profile, got nothing"]),
     ("target: linux", 1, ['expected a target triple, got "linux"', "x86_64-unknown-linux-musl"]),
     ("toolchain: true", 1, ["expected a Rust toolchain, got the boolean true"]),
-    ("env:\n  A: b\n  GH_TOKEN: x", 3, ["env.GH_TOKEN:", "looks like a secret", "build secrets"]),
+    (
+        "env:\n  A: b\n  GH_TOKEN: x",
+        3,
+        ["env.GH_TOKEN:", "looks like a secret", "build secrets", "not_secret: [GH_TOKEN]"],
+    ),
     ("env: {DB_PASSWORD: x}", 1, ['"DB_PASSWORD" looks like a secret']),
     ("env: {GH_PAT: x}", 1, ['"GH_PAT" looks like a secret']),
     ("env: {SIGNING_KEY: x}", 1, ['"SIGNING_KEY" looks like a secret']),
     ("env: {URL: 'https://me:hunter2@host/'}", 1, ["env.URL", "holds a password in an address"]),
     ("image: {env: {API_SECRET: x}}", 1, ["image.env.API_SECRET", "deploy.env"]),
+    (
+        "image:\n  labels:\n    a: b\n    org.example.token: x",
+        4,
+        ["image.labels.org.example.token", "looks like a secret"],
+    ),
+    ("image: {env: {GREETING: glpat-abcdefgh}}", 1, ['the value of "GREETING" holds a GitLab token', "[GREETING]"]),
     ("env: {1A: x}", 1, ['env.1A: expected a variable name, got "1A"']),
     ('env: {A: x, B: "a\\0b"}', 1, ["env.B: ", "the character NUL"]),
     ("image: {labels: {a=b: x}}", 1, ["expected a label outside io.layerdoit, without blanks and =, got"]),
@@ -145,6 +155,7 @@ default_features: false
 target: x86_64-unknown-linux-musl
 toolchain: 1.80
 env: {RUSTFLAGS: -C target-cpu=native, N: 1.10, ON: yes}
+not_secret: [JWT_KEY]
 sources: {include: [gen/*.rs], exclude: ["*.md"]}
 base: {builder: image, image: rust:1.80-slim, runtime_image: debian:trixie-slim, suite: bookworm,
        packages: [libssl-dev], runtime_packages: [libssl3, "g++"], on_missing: fail}
@@ -204,8 +215,22 @@ def test_empty_parts_are_the_default(tmp_path: Path, text: str) -> None:
 
 
 def test_environment_that_only_resembles_a_secret(tmp_path: Path) -> None:
-    names = ["TOKENIZERS_PARALLELISM", "KEYBOARD", "MONKEY", "PATH_TO_IT", "RUSTFLAGS", "CARGO_PROFILE_DEV_DEBUG"]
+    names = ["TOKENIZERS_PARALLELISM", "KEYBOARD", "MAX_TOKENS", "PATH_TO_IT", "RUSTFLAGS", "JWT_PUBLIC_KEY"]
     assert list(loaded(tmp_path, json.dumps({"env": dict.fromkeys(names, "x")})).env) == names
+
+
+def test_what_is_said_to_be_no_secret_is_none(tmp_path: Path) -> None:
+    text = "env: {GH_TOKEN: x}\nimage: {env: {A_KEY: x}, labels: {b.token: x}}\ndeploy: {env: {DB_PASSWORD: x}}\n"
+    for missing in ("GH_TOKEN", "A_KEY", "b.token"):
+        names = [name for name in ("GH_TOKEN", "A_KEY", "b.token") if name != missing]
+        assert f"not_secret: [{missing}]" in refused(tmp_path, f"{text}not_secret: {json.dumps(names)}")
+    got = loaded(tmp_path, f"{text}not_secret: [GH_TOKEN, A_KEY, b.token]")
+    assert (got.env["GH_TOKEN"], got.image.env["A_KEY"], got.deploy.env["DB_PASSWORD"]) == ("x", "x", "x")
+
+
+def test_a_secret_of_an_overlay_is_told_with_its_line(tmp_path: Path) -> None:
+    message = refused(tmp_path, "image: {env: {A: x}}", "image:\n  env:\n    B: y\n    GH_TOKEN: z")
+    assert message.startswith("above.yaml:4: image.env.GH_TOKEN: ")
 
 
 def test_overlay_is_laid_over(tmp_path: Path) -> None:

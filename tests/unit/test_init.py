@@ -375,6 +375,25 @@ def test_any_value_is_written_as_it_is_read(value: str) -> None:
     assert node.value == value
 
 
+def test_credentials_of_a_dockerfile_are_named_and_not_repeated(tmp_path: Path) -> None:
+    last = "FROM debian\nENV X_SETUP__ADMIN_PWD=admin2 DB_PASS=hunter2 MAX_TOKENS=4096 DB=postgres://u:hunter2@db/x\n"
+    cmd = 'ENTRYPOINT ["server"]\nCMD ["serve", "--db", "postgres://u:hunter2@db/x"]\n'
+    make(tmp_path, {"Dockerfile": f"FROM rust AS build\nRUN cargo build\n{last}{cmd}"})
+    proposed = proposal.propose(look(tmp_path))
+    text = write.settings_text(proposed) + "\n".join(proposed.remarks)
+    assert "hunter2" not in text
+    assert "admin2" not in text
+    assert 'MAX_TOKENS: "4096"' in text
+    for told in (
+        '"X_SETUP__ADMIN_PWD" looks like a secret',
+        '"DB_PASS" looks like a secret',
+        'of "DB" holds a password',
+        "command",
+    ):
+        assert any(told in remark for remark in proposed.remarks), told
+    assert not any(item.path == "image.cmd" for item in proposed.items)
+
+
 # --- mutilated trees --------------------------------------------------------------------------------------------------
 
 REAL = {
