@@ -13,8 +13,10 @@ from layerdoit.cargo import output
 from layerdoit.cargo.selection import bin_arguments, package_ids
 from layerdoit.components import image_control, script_protocol
 from layerdoit.components.recipe import Recipe, Request
+from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, ContextDiffers
 from layerdoit.core.files import write_if_changed
+from layerdoit.core.prose import listed
 from layerdoit.dockerfile import binaries
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx, mounts
@@ -24,6 +26,7 @@ from layerdoit.engine.progress import Listener
 from layerdoit.layers.specs import deps as deps_layer
 from layerdoit.project import branches
 from layerdoit.project.snapshot import APP_SCRIPTS
+from layerdoit.tree import lfs
 from layerdoit.tree.sources import Entry
 from layerdoit.tree.staging import stage, tree_text
 
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 # A label travels as one argument of a command: the kernel takes 128 KiB.
 MAX_LABEL = 100_000
+# File names in a line.
+_SHOWN: Final = 5
 
 LISTENER: Final = Listener(output.progress, script_protocol.aloud)
 """See `Component.LISTENER`."""
@@ -201,6 +206,7 @@ def _app(request: Request) -> Recipe:
     moved |= stage(image_control.libraries(inputs), context / "libraries")
     if moved:
         raise ContextDiffers.of(moved)
+    _tell_pointers(inputs)
     assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths.items()]
     names = [name for _, name in inputs.selection.bins]
     ours = inputs.tree.dockerfile("app").read_text(encoding="utf-8")
@@ -233,6 +239,14 @@ def _app(request: Request) -> Recipe:
         builder=request.engine.builder,
     )
     return Recipe(build, text, "compiled")
+
+
+def _tell_pointers(inputs: Inputs) -> None:
+    """A build succeeds with the pointers of git LFS in the place of files."""
+    every = inputs.tree.all_sources
+    names = (every.own_path(path) for path, entry in every.entries.items() if entry.kind != "l")
+    if found := list(lfs.pointers(inputs.project.root, names)):
+        warn(f"only the pointers of git LFS are here: {listed(found, _SHOWN)}; next: {lfs.ADVICE}")
 
 
 def _cook(request: Request, cooked: Spec) -> str:

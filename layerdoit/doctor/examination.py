@@ -24,6 +24,8 @@ from layerdoit.doctor import (
     profile_checks,
     savings,
     secret_files,
+    source_checks,
+    source_facts,
     tree_facts,
 )
 from layerdoit.doctor import project_checks as workspace
@@ -45,7 +47,7 @@ AREAS: Mapping[str, tuple[Rule, ...]] = {
     "Network and credentials": access.RULES,
     "Workspace": (*lockfile.RULES, *workspace.RULES, *native_packages.RULES),
     "Profiles and flags": (*profile_checks.RULES, *savings.RULES),
-    "Sources": (*context.RULES, *secret_files.RULES),
+    "Sources": (*source_checks.RULES, *context.RULES, *secret_files.RULES),
     "Dockerfiles": dockerfiles.RULES,
 }
 """Every rule, by what it is about."""
@@ -91,6 +93,7 @@ class _Examination:
         asked_cargo = Background(lambda: cargo_facts.refusal(self._root), until)
         asked_files = Background(lambda: list(self._dockerfiles()), until)
         asked_tree = Background(self._listing, until)
+        asked_read = Background(lambda: list(self._read_by_code()), until)
         yield from _guarded("engine", lambda: engine_checks.engine(asked_engine.result()))
         yield from _guarded("buildx", lambda: engine_checks.buildx(asked_buildx.result()))
         pushed = frozenset(config.registry.push)
@@ -103,6 +106,8 @@ class _Examination:
         if self._readable:
             yield from self._workspace(asked_engine, asked_cargo)
         yield from _of_tree("size and secrets of the sources", lambda: self._tree_items(asked_tree))
+        if self._readable:
+            yield from _of_tree("files that the code reads", asked_read.result)
         yield from _of_tree("Dockerfiles", asked_files.result)
 
     # --- the project -------------------------------------------------------------------------------------------------
@@ -197,6 +202,12 @@ class _Examination:
         sources = self._tree.all_sources if self._readable else self._tree.scan(())
         assets = frozenset(self._session.inputs.assets.entries) if self._readable else frozenset()
         return tree_facts.collect(sources, assets)
+
+    def _read_by_code(self) -> Iterator[Item]:
+        if self._readable:
+            project = self._project
+            facts = source_facts.collect(project.lister, self._tree.all_sources, project.config)
+            yield from source_checks.sources(facts)
 
     def _tree_items(self, asked: Background[tree_facts.Tree]) -> Iterator[Item]:
         tree = asked.result()

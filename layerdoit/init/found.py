@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from layerdoit.cargo.native import Need, Suites
     from layerdoit.cargo.selection import Selection
     from layerdoit.init.hints import Hint
+    from layerdoit.tree.hidden import Hidden
+    from layerdoit.tree.lister import Lister
 
 # Folders in which nobody keeps what describes the project.
 _SKIPPED = frozenset(("target", "node_modules", "vendor", "third_party", "tests", "examples", "fixtures"))
@@ -64,6 +66,10 @@ class Found:
     """Paths of submodules that are not checked out."""
     compiled: frozenset[str] = frozenset()
     """Files and folders, copied into an image by a Dockerfile, that the compiler probably reads as well."""
+    hidden: tuple[tuple[str, Hidden], ...] = ()
+    """Files that code reads and builds do not get, each with the `file:line` that names it."""
+    pointers: tuple[str, ...] = ()
+    """Files of git LFS of which only the pointer is here."""
     in_git: bool = False
     ignores_record: bool = False
     """.gitignore names doit's record."""
@@ -124,7 +130,7 @@ def look(root: Path) -> Found:
     from layerdoit.cargo import lock, lock_drift, manifest, native, selection
     from layerdoit.config import FILE
     from layerdoit.init import builds
-    from layerdoit.tree import git
+    from layerdoit.tree import git, lfs
 
     if not (root / "Cargo.lock").is_file():
         hint = "run `cargo generate-lockfile` and commit Cargo.lock, then run this again"
@@ -134,7 +140,8 @@ def look(root: Path) -> Found:
         if with_lock := [folder.name for folder in nested if (folder / "Cargo.lock").is_file()]:
             hint += f"; or name a project below this folder that has one: --root {with_lock[0]}"
         raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
-    workspace = manifest.load(root)
+    lister = _lister(root)
+    workspace = manifest.load(root, lister)
     locked = lock.load(root)
     hints, files, notes = told(root)
     config = (root / FILE).is_file()
@@ -172,9 +179,30 @@ def look(root: Path) -> Found:
         asks_database=None if sqlx else _query(root, locked),
         submodules=git.empty_submodules(root),
         compiled=_compiled(root, [hint.value.rpartition(":")[0] for hint in hints if hint.kind == "asset"]),
+        hidden=tuple(_hidden(lister)),
+        pointers=tuple(lfs.pointers(root, lister.files)),
         in_git=git.top(os.path.abspath(root)) is not None,
         ignores_record=".doit.db" in (text_of(root / ".gitignore") or ""),
     )
+
+
+def _lister(root: Path) -> Lister:
+    """What is sent to builds, with what an existing configuration includes."""
+    from layerdoit import config
+    from layerdoit.tree.lister import Lister
+
+    found = config.load(root, variables={}).sources if (root / config.FILE).is_file() else config.Config().sources
+    return Lister(root.resolve(), found.exclude, found.include)
+
+
+def _hidden(lister: Lister) -> Iterator[tuple[str, Hidden]]:
+    """What sources name that is there, and not sent."""
+    from layerdoit.cargo import embedded
+    from layerdoit.tree import hidden
+
+    for item in embedded.named(lister.root, lister.files):
+        if (found := hidden.why(lister, item.path)) is not None:
+            yield item.where, found
 
 
 def _toolchain(root: Path) -> tuple[str, str | None]:

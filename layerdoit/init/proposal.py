@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.cargo.entrypoint import choose
 from layerdoit.config import credentials, repository_name
+from layerdoit.core.prose import listed
 from layerdoit.init import builds
 from layerdoit.init.hints import Hint
 from layerdoit.init.items import Item, checked, in_order, unique
@@ -55,6 +56,7 @@ def propose(found: Found) -> Proposal:
         *_cargo(found),
         *_build_environment(found),
         *_packages(found),
+        *_sources(found),
         *_image(found),
         *_deploy(found),
     ]
@@ -161,6 +163,15 @@ def _translated(hint: Hint, suites: Suites) -> Iterator[Item]:
     yield Item(path, name, hint.origin, active=name in _HARMLESS and not build)
 
 
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+def _sources(found: Found) -> Iterator[Item]:
+    for where, one in found.hidden:
+        if one.include:
+            yield Item("sources.include", one.include, f"{where} reads it; {one.why}")
+
+
 # --- image and container ----------------------------------------------------------------------------------------------
 
 
@@ -227,6 +238,11 @@ def _remarks(found: Found) -> Iterator[str]:
     elif found.submodules:
         first = ", ".join(found.submodules[:2])
         yield f"{len(found.submodules)} submodules are not checked out ({first}, …): git submodule update --init"
+    for where, one in found.hidden:
+        if not one.include:
+            yield f"{where} reads {one.path}, which is not sent to builds: {one.why}; {one.cure}"
+    if found.pointers:
+        yield f"only the pointers of git LFS are here: {listed(found.pointers, 5)}; next: git lfs pull"
     arguments = [hint for hint in found.hints if hint.kind == "arg" and not hint.value.startswith(("TARGET", "BUILD"))]
     if arguments:
         names = ", ".join(dict.fromkeys(hint.value for hint in arguments))

@@ -151,6 +151,12 @@ class Lister:
         below = os.path.normpath(folder) + "/"
         return below == "./" or any(name.startswith(below) for name in self._known)
 
+    @property
+    def files(self) -> list[str]:
+        """All that is sent, relative to the workspace, but for what is found only when it is read."""
+        self._add(listing.place(str(self.root), "."))
+        return sorted(self._known)
+
     def sees(self, folder: str) -> frozenset[str]:
         """The files in a folder outside the workspace, relative to the workspace, as git lists them."""
         place = listing.place(str(self.root), folder)

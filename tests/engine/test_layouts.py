@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import pytest
+
+from layerdoit.components.rust_failures import NotBuilt
 from tests.support.checkout import Checkout
 from tests.support.git import git
 from tests.support.lockfile import entry, lockfile
@@ -32,6 +35,8 @@ FILES: Mapping[str, str] = {
     ".cargo/config.toml": '[build]\nrustflags = ["--cfg", "special"]\n[env]\nGREETING = "from above"\n'
     'TOOL = { value = "tools/x.sh", relative = true }\n',
     "tools/x.sh": "#!/bin/sh\n",
+    ".gitattributes": "*.png filter=lfs\n",
+    "rust/app/logo.png": "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
     "schema/s.sql": "select 1;\n",
     "rust/.cargo/config.toml": 'include = [{ path = "local.toml", optional = true }]\n',
     "rust/.cargo/local.toml": '[env]\nLOCAL = "local"\n',
@@ -80,9 +85,12 @@ def in_a_folder_of_its_repository(one: Checkout) -> Checkout:
     return one
 
 
-def test_what_is_above_beside_behind_and_left_out(checkout: Callable[..., Checkout]) -> None:
+def test_what_is_above_beside_behind_and_left_out(
+    checkout: Callable[..., Checkout], capfd: pytest.CaptureFixture[str]
+) -> None:
     one = in_a_folder_of_its_repository(checkout(FILES))
     one.build()
+    assert "only the pointers of git LFS are here: app/logo.png; next: git lfs pull" in capfd.readouterr().err
     assert one.said(f"{one.name}:latest") == SAYS.format(local="local")
     session = one.session()
     assert [name for _, name in session.inputs.selection.bins] == ["app"]
@@ -95,3 +103,12 @@ def test_what_is_above_beside_behind_and_left_out(checkout: Callable[..., Checko
     (one.root.parent / "schema/s.sql").write_text("select 2;\n")
     one.build()
     assert one.said(f"{one.name}:latest") == SAYS.format(local="none").replace("select 1", "select 2")
+
+    # What is not sent is named, with the setting that sends it.
+    one.configure()
+    with pytest.raises(NotBuilt) as caught:
+        one.build()
+    assert caught.value.what.startswith(
+        "app did not build: ../schema/s.sql is not sent to builds: it lies outside the workspace\nerror: couldn't read"
+    )
+    assert str(caught.value.hint).startswith("add to layerdoit.yaml: sources: {include: [../schema]}; the whole log")

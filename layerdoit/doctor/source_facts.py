@@ -1,0 +1,52 @@
+"""What of the sources may be missing in a build: gathered here, judged in `source_checks`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layerdoit.cargo import embedded
+from layerdoit.doctor.source_checks import SourceFacts, once
+from layerdoit.tree import hidden, lfs, links, listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from layerdoit.config import Config
+    from layerdoit.tree.lister import Lister
+    from layerdoit.tree.sources import Sources
+
+
+def collect(lister: Lister, sources: Sources, config: Config) -> SourceFacts:
+    """Look at the sources of a project."""
+    names = {sources.own_path(path): entry.kind for path, entry in sources.entries.items()}
+    read = embedded.named(lister.root, names)
+    assets = tuple(config.image.assets)
+    found = ((item.where, hit) for item in read if (hit := hidden.why(lister, item.path, assets)) is not None)
+    return SourceFacts(
+        hidden=once(found),
+        pointers=tuple(lfs.pointers(lister.root, (name for name, kind in names.items() if kind != "l"))),
+        links=tuple(_leading_out(lister, (name for name, kind in names.items() if kind == "l"))),
+        configs=tuple(_configs(lister)),
+        included=config.sources.include,
+    )
+
+
+def _leading_out(lister: Lister, names: Iterator[str]) -> Iterator[tuple[str, str]]:
+    beyond = lister.top or str(lister.root)
+    for name in names:
+        end = links.way(str(lister.root), name).end
+        if os.path.exists(lister.root / name) and (
+            not end or not listing.within(os.path.normpath(lister.root / end), beyond)
+        ):
+            yield name, os.readlink(lister.root / name)
+
+
+def _configs(lister: Lister) -> Iterator[Path]:
+    home = Path(os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo"))
+    for folder in Path(lister.top or lister.root).parents:
+        for name in ("config", "config.toml"):
+            path = folder / ".cargo" / name
+            if path.parent != home and path.is_file():
+                yield path
