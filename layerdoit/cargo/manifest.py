@@ -181,7 +181,7 @@ class _Loader:
 
     def _needed(self) -> Iterator[str]:
         homes = {package.workspace_dir or "." for package in self.found.values()} - self.found.keys() - {"."}
-        return needed.besides(self.lister, homes, self.manifests, self.configuration)
+        return needed.besides(self.lister, self.found, homes, self.manifests, self.configuration)
 
     def _file(self, folder: str) -> str:
         return str(self.root / folder / "Cargo.toml")

@@ -233,6 +233,8 @@ class Inputs:
         )
         spec = app.spec(facts, cooked.key, runtime.key, self.project.repository)
         more = dict(self._checked) if self.question.kind == "check" else {}
+        if home := self.tree.all_sources.home:
+            more["folder of the workspace"] = home
         if self.question.unique:
             more["measured"] = self.question.unique
         if not more:

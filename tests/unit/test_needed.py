@@ -111,6 +111,19 @@ def test_a_second_workspace_brings_its_root_manifest(tmp_path: Path) -> None:
     assert extra == ("../far", "../lib/Cargo.toml", "../lib/shared", "../lib/src/lib.rs", "../lib/tests/t.rs")
 
 
+def test_targets_outside_the_workspace(tmp_path: Path) -> None:
+    root = repository(tmp_path, {
+        "ws/Cargo.toml": package("app", '[[bin]]\nname = "app"\npath = "../tools/main.rs"\n[lib]\npath = "../lib.rs"\n')
+        .replace("[package]", '[package]\nbuild = "../scripts/build.rs"'),
+        "tools/main.rs": MAIN, "tools/part.rs": "", "lib.rs": "", "scripts/build.rs": MAIN, "other/x.rs": "",
+    })  # fmt: skip
+    found = manifest.load(root)
+    assert found.extra == ("../lib.rs", "../scripts", "../tools")
+    assert set(scan(Lister(root), found.extra, index_file=None).entries) == {
+        "ws/Cargo.toml", "ws/Cargo.lock", "tools/main.rs", "tools/part.rs", "lib.rs", "scripts/build.rs",
+    }  # fmt: skip
+
+
 # --- cargo's configuration -------------------------------------------------------------------------------------------
 
 CONFIGURED = {
