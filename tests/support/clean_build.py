@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -31,6 +32,21 @@ def environment() -> dict[str, str]:
     found = {name: value for name, value in os.environ.items() if not name.startswith(("CARGO_", "RUST"))}
     kept = {name: os.environ[name] for name in ("CARGO_HOME", "RUSTUP_HOME") if name in os.environ}
     return {**found, **kept, "CARGO_INCREMENTAL": "0"}
+
+
+def seeded(root: Path, target: Path) -> Path:
+    """Lock and compile a workspace, then leave of the target folder what is of external crates."""
+    _cargo(root, "generate-lockfile")
+    _cargo(root, "build", "--workspace", "--target-dir", str(target))
+    described = json.loads(_cargo(root, "metadata", "--no-deps", "--format-version", "1"))
+    own = [word for package in described["packages"] for word in ("--package", package["name"])]
+    _cargo(root, "clean", *own, "--target-dir", str(target))
+    return target
+
+
+def _cargo(folder: Path, *words: str) -> str:
+    command = ["cargo", *words]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=True).stdout
 
 
 def clean(root: Path, binaries: Sequence[str], package: str = "app", seed: Path | None = None) -> Mapping[str, str]:
