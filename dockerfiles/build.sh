@@ -4,9 +4,7 @@ set -eu
 export LC_ALL=C
 . /control/sync.sh
 . /control/runtime.sh
-
-# Files that no macro and no build script reads, by custom. Where one does all the same, it has to tell cargo.
-UNREAD='(^|/)(Cargo\.(toml|lock)|(README|CHANGELOG|CONTRIBUTING|LICENSE|COPYING)[^/]*|\.git[a-z]*|\.editorconfig|rust-toolchain(\.toml)?|\.?(clippy|rustfmt|deny)\.toml|(Docker|Make|just)file[^/]*|\.dockerignore|(docker-)?compose[^/]*\.ya?ml)$|(^|/)\.(github|cargo|vscode|idea)/'
+. /control/reads.sh
 
 # Bring in what the deps image has and this mount lacks. After an interrupted copy, copy all.
 merge_deps() {
@@ -23,84 +21,40 @@ merge_deps() {
     : >/build/merging
     cp -a --update=none /cooked/target /build/ 2>/dev/null || cp -an /cooked/target /build/
   fi
+  # What is known of units of this mount stands, for it comes last.
+  if [ -s "/cooked/${NOTES##*/}/known" ]; then
+    touch "$NOTES/known"
+    cat "/cooked/${NOTES##*/}/known" "$NOTES/known" >"$NOTES/known.part"
+    mv "$NOTES/known.part" "$NOTES/known"
+  fi
   : >"/build/merged/$DEPS_KEY"
   rm -f /build/merging
 }
 
-# Tell cargo of what it cannot see by itself. What is pending stays so until that is done.
-announce() {
-  [ -s /build/pending ] || return 0
-  # Without a stamp nothing has compiled here yet.
-  if [ -e /build/stamp ]; then
-    distrust_untracked
-    # That a file is gone is not seen where a build script named none: its package's manifest gets a new time.
-    if grep -q '^gone ' /build/pending; then
-      sed -n 's/^gone //p' /build/pending | packages_of | sed -n 's#^/.*#&/Cargo.toml#p' | renew
-    fi
+# Have cargo compile again what read what is different now. What is compiled again for another reason, cargo knows.
+distrust() {
+  [ -e /build/env ] || cp /control/env /build/env
+  : >/tmp/stale
+  # Nobody sees which variables a macro or a build script asks for.
+  if [ -s "$NOTES/known" ] && cmp -s /control/env /build/env; then
+    "$NOTES/reads" stale /build/src /build/tree "$NOTES" >/tmp/stale
+  elif [ -e /build/stamp ]; then
+    find /build/src -name '*.rs' | sed 's/^/rustc\t/' >/tmp/stale
   fi
-  rm -f /build/pending
+  [ ! -s /tmp/stale ] || redo </tmp/stale
+  cp /control/env /build/env
+  awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { print $3 " " $1 " " $4 " " $5 }' /tmp/stale | sed 's/^/layerdoit: stale /' >&2
 }
 
-# The folders of the packages that the paths on standard input belong to; `-` for a path in no package.
-packages_of() {
-  sed -e 's#^#/build/src/#' -e 's#/[^/]*$##' | sort -u | while read -r dir; do
-    until [ "$dir" = /build/src ] || grep -qs '^ *\[package\]' "$dir/Cargo.toml"; do dir=${dir%/*}; done
-    if [ "$dir" != /build/src ] || grep -qs '^ *\[package\]' "$dir/Cargo.toml"; then echo "$dir"; else echo -; fi
-  done | sort -u
-}
-
-# Every package's folder, for `-`; what else there is on standard input as it is.
-spread() {
-  sort -u >/tmp/dirs
-  if grep -qx -e - /tmp/dirs; then
-    find /build/src -name Cargo.toml -exec grep -l '^ *\[package\]' '{}' + | sed 's#/Cargo.toml$##'
-  else
-    cat /tmp/dirs
+# What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed. A log has its limits.
+tell_reads() {
+  if ! [ -x "$NOTES/reads" ]; then
+    echo "layerdoit: reads-unknown $(tail -n 1 "$NOTES/made")" >&2
+    return 0
   fi
-}
-
-# A macro or build script may read files that cargo is not told of, or look which files there are. Where such a file
-# changed, came or went, its package compiles again; where it is in no package, all do.
-distrust_untracked() {
-  sed 's/^[a-z]* //' /build/pending | sort -u | grep -vE "$UNREAD" | grep -vE '(^|/)(src/bin|tests|benches|examples)/(.*/)?[^/]*\.rs$' >/tmp/suspects || return 0
-  untracked
-  [ -s /tmp/untracked ] || return 0
-  named_by_scripts >/tmp/named
-  grep -vE -f /tmp/named /tmp/untracked | packages_of | spread | while read -r dir; do
-    find "$dir" -mindepth 1 -type d -exec test -e '{}/Cargo.toml' ';' -prune -o -name '*.rs' -print | renew
-  done
-}
-
-# Those of the suspects of which no compiler said that it read them.
-untracked() {
-  top=$WORKDIR/
-  [ "$WORKDIR" != . ] || top=
-  export top
-  : >/tmp/indirect
-  find /build/target -path '*/deps/*.d' -exec awk '
-    BEGIN { top = ENVIRON["top"] }
-    FILENAME == ARGV[1] { suspect[$0]; next }
-    !/^[^#]*: / { next }
-    {
-      for (i = 2; i <= NF; i++) {
-        if ($i ~ /(^|\/)\.\.?\/|^\// && $i !~ /^\/cargo\//) print $i >>"/tmp/indirect"
-        else if ((top $i) in suspect) print top $i
-      }
-    }
-  ' /tmp/suspects '{}' + 2>/dev/null | sort -u >/tmp/tracked || true
-  comm -23 /tmp/suspects /tmp/tracked >/tmp/untracked
-  [ -s /tmp/untracked ] || return 0
-  # `include_str!("../data")` is written down as it stands there.
-  (cd "/build/src/$WORKDIR" && sort -u /tmp/indirect | xargs -r -d '\n' realpath -m --) | sed -n 's#^/build/src/##p' | sort -u >/tmp/tracked
-  comm -23 /tmp/untracked /tmp/tracked >/tmp/still
-  mv /tmp/still /tmp/untracked
-}
-
-# What build scripts said that they read, as expressions that match it wherever it lies; at least one, that matches nothing.
-named_by_scripts() {
-  echo '^$'
-  find /build/target -path '*/build/*/output' -exec sed -nE 's/^cargo::?rerun-if-changed=//p' '{}' + 2>/dev/null \
-    | sed -E -e 's#^(\.?\.?/)*##' -e 's#^build/src/##' -e 's#/+$##' -e '/^(build\.rs|src|\.)?$/d' -e 's/[][\.*^$+?(){}|]/\\&/g' -e 's#.*#(^|/)&(/|$)#' | sort -u
+  cut -f2 /tmp/own | "$NOTES/reads" list /build/src /build/tree "$NOTES" | gzip -9n | base64 -w 4000 >/tmp/packed
+  [ "$(wc -c </tmp/packed)" -le 100000 ] || return 0
+  sed 's/^/layerdoit: reads /' >&2 </tmp/packed
 }
 
 # The time of the last build never goes back, not even with the clock.
@@ -113,20 +67,55 @@ compile() {
   cold=0
   [ -e /build/stamp ] || cold=1
   stamp
-  set -a
-  . /control/env
-  set +a
   cd "/build/src/$WORKDIR"
-  status=0
   : >/tmp/begun
-  eval "cargo build --locked --offline --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
-  stamp
+  status=0
+  build || status=$?
   external_crates /tmp/messages >/tmp/external
   compiled=$(grep -c '"reason":"compiler-artifact".*"fresh":false' /tmp/messages || true)
   units=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
   echo "layerdoit: compiled=$compiled units=$units external=$(wc -l </tmp/external) cold=$cold" >&2
   if [ -s /tmp/external ]; then tell_misses; fi
   return "$status"
+}
+
+# cargo, and once more for what was found compiled before anybody looked what it reads.
+build() {
+  cargo_build /tmp/messages || return
+  [ -x "$NOTES/reads" ] || return 0
+  own_units /tmp/messages >/tmp/own
+  unrecorded </tmp/own >/tmp/unseen
+  settle
+  while IFS="$(printf '\t')" read -r kind root fresh; do
+    if [ "$fresh" = 1 ] || { [ "$kind" = script ] && [ "${root%/out}/output" -ot /tmp/begun ]; }; then
+      printf '%s\t%s\n' "$kind" "$root"
+    fi
+  done </tmp/unseen >/tmp/suspects
+  [ -s /tmp/suspects ] || return 0
+  redo </tmp/suspects
+  cargo_build /tmp/again || return
+  # What was compiled is what the first run and the second one compiled.
+  grep '"fresh":false' /tmp/messages >/tmp/first || true
+  cat /tmp/again >>/tmp/first
+  mv /tmp/first /tmp/messages
+  own_units /tmp/again >/tmp/own
+  unrecorded </tmp/own >/tmp/unseen
+  settle
+}
+
+# Messages of cargo go to a file; what its units read is known afterwards, whatever became of them.
+cargo_build() {
+  failed=0
+  (
+    set -a
+    . /control/env
+    set +a
+    begin_tracing
+    eval "cargo build --locked --offline --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
+  ) >"$1" || failed=$?
+  stamp
+  settle
+  return "$failed"
 }
 
 # External crates that were not fresh, and why: what cargo went by when they were cooked, and now. `doit layers explain`
@@ -150,10 +139,13 @@ if [ "$(sha256sum </control/tree | cut -c1-64)" != "$TREE" ]; then
   echo "layerdoit: context is that of another key" >&2
   exit 86
 fi
+observe /control
 merge_deps
+settle
 sync /ctx /control/tree
-announce
+distrust
 compile || exit $?
+tell_reads
 
 # Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` is 20,000 files (measured: 0.6 s).
 out=/layerdoit/out

@@ -20,6 +20,13 @@ tell_timings() {
 }
 
 sync /ctx/src /ctx/control/tree
+# Of packages that stay, the app build must know what they read.
+watched=
+if [ -s /ctx/control/kept ]; then
+  watched=yes
+  . /ctx/control/reads.sh
+  observe /ctx/control
+fi
 
 # The app build has its mount at /build, and must see what is cooked here beside it.
 if ! [ -L /build/target ]; then
@@ -47,7 +54,11 @@ cd "/build/src/$WORKDIR"
 status=0
 # cargo before 1.60 makes no such report.
 timings=$(cargo build -h 2>/dev/null | grep -o -m 1 -e '--timings' || true)
-eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS" >/tmp/messages || status=$?
+(
+  [ -z "$watched" ] || begin_tracing
+  eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
+) >/tmp/messages || status=$?
+[ -z "$watched" ] || settle
 # The stubs do not count.
 external=$(external_crates /tmp/messages | wc -l)
 total=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
@@ -76,4 +87,5 @@ mv /build/kept /build/src
 sort /ctx/control/kept >/build/tree
 rm -rf /cooked/src
 cp -a /build/src /build/tree /cooked/
-rm -f /build/pending /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/changes /tmp/new /tmp/now /tmp/wanted
+if [ -n "$watched" ]; then cp -a "$NOTES" /cooked/; fi
+rm -f /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/changes /tmp/new /tmp/now /tmp/wanted

@@ -12,6 +12,7 @@ cargo() {
       *) plain="$plain $(printf '%s' "$word" | sed "s/'/'\\\\''/g; s/^/'/; s/\$/'/")" ;;
     esac
   done
+  unset LD_PRELOAD LAYERDOIT_TRACE
   # Compiled beside the private mount, and taken away again: what is kept of a measurement is its result.
   cp -a /build/target /tmp/measured
   tab=$(printf '\t')

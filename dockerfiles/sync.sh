@@ -1,7 +1,6 @@
 # Sourced by cook.sh and build.sh: what both do. Makes /build/src the mirror of a tree that was sent, by content.
 #   sync CTX TREE: CTX is the folder as sent, TREE its listing: lines of `f|x|l <sha256>  <path>`.
 # /build/tree is the listing of what /build/src holds now, sorted by line; /build/syncing is there while that is not so.
-# /build/pending says what became of which path since the last time that cargo was told: `added|changed|gone <path>`.
 
 # What was sent is what was keyed. BuildKit skips a changed file of equal size and time; this notices.
 verify() {
@@ -59,10 +58,6 @@ sync() {
     path in had { if (had[path] != $0) print "changed " path; delete had[path] }
     END { for (path in had) print "gone " path }
   ' /build/tree /tmp/wanted >/tmp/changes
-  # What is pending outlives this build if it is ended before cargo knows.
-  : >>/build/pending
-  sort -u /tmp/changes /build/pending >/build/pending.part
-  mv /build/pending.part /build/pending
   : >/build/syncing
   cd /build/src
   # A path can change from folder to file or back, so what is replaced goes first.

@@ -20,7 +20,8 @@ from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES
 from layerdoit.layers.outcome import Outcome
 from layerdoit.layers.plan import Plan, Step
-from layerdoit.project import branches
+from layerdoit.project import branches, traces
+from layerdoit.tree import reads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +128,9 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
     if layer == "app" and counts is None:
         # Only assets or settings are new: BuildKit had what cargo made.
         how = "assembled"
+    if layer == "app":
+        told = [note.packed for note in script_protocol.every(script_protocol.Reads, report.notes)]
+        traces.keep(work.inputs, step.spec, reads.unpack(told) if counts else None)
     if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
         project.state.mark_linked(binaries.promote(project.state.linked(), new))
     pushed = _pushed(work, step)

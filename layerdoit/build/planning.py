@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.handle import Engine
     from layerdoit.layers.decision import Present
     from layerdoit.layers.key import Spec
+    from layerdoit.layers.reasons import Reason
     from layerdoit.project.inputs import Inputs
     from layerdoit.project.snapshot import Tree
 
@@ -45,7 +46,7 @@ def make(
     from layerdoit.layers import decision
 
     deps = inputs.project.config.deps
-    present = _present(engine, inputs, ask_registry=ask_registry)
+    present = _present(engine, inputs, ask_registry=ask_registry, anew="app" in from_scratch)
     made = decision.plan(inputs.specs, present, deps.max_chain if deps.delta else 0)
     return made.from_scratch(from_scratch)
 
@@ -68,8 +69,11 @@ def _of_deps(specs: Sequence[Spec], labels: Mapping[str, Mapping[str, str]]) -> 
     return next((labels[spec.tag] for spec in specs if spec.layer == "deps" and spec.tag in labels), {})
 
 
-def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool) -> Present:
-    """What is there of what is wanted. The registry is asked only for what the engine lacks."""
+def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) -> Present:
+    """What is there of what is wanted. The registry is asked only for what the engine lacks.
+
+    `anew`: the app is built whatever there is.
+    """
     from layerdoit.layers.decision import Present
 
     specs, project = inputs.specs, inputs.project
@@ -82,6 +86,9 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool) -> Present:
     # What another project of this name built tells nothing of changes here; crates that it compiled are the same.
     ours = [image for image in there if project.owner.owns(image.labels)]
     missing = [spec for spec in specs if spec.tag not in labels]
+    same = None if anew else _same(engine, inputs, missing)
+    if same:
+        missing = [spec for spec in missing if spec.layer != "app"]
     seen = project.state.remembered(inputs.variant)
     previous = image_labels.previous(ours, inputs.variant, seen)
     return Present(
@@ -92,7 +99,31 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool) -> Present:
         image_labels.cooked(there),
         lacking,
         image_labels.beneath(ours, previous.values()),
+        same,
+        _rereads(inputs, missing),
     )
+
+
+def _same(engine: Engine, inputs: Inputs, missing: Sequence[Spec]) -> tuple[str, tuple[str, ...]] | None:
+    """Another app image that is here and that the tree gives too: its key, and the files that nothing reads."""
+    app = next((spec for spec in missing if spec.layer == "app"), None)
+    if app is None:
+        return None
+    from layerdoit.project import traces
+
+    found = traces.same(inputs, app)
+    there = engine.images.labels([app.known_as(one.key).tag for one in found]) if found else {}
+    return next(((one.key, one.unread) for one in found if app.known_as(one.key).tag in there), None)
+
+
+def _rereads(inputs: Inputs, missing: Sequence[Spec]) -> tuple[Reason, ...]:
+    if all(spec.layer != "app" for spec in missing):
+        return ()
+    from layerdoit.layers.reasons import Reason
+    from layerdoit.project import traces
+
+    found = traces.rereadings(inputs)
+    return tuple(Reason("rereads", (one.crate, one.read.path), "lists" if one.listed else "reads") for one in found)
 
 
 def _remote(inputs: Inputs, missing: Sequence[Spec]) -> frozenset[str]:

@@ -144,7 +144,7 @@ def _deps(request: Request) -> Recipe:
         path = inputs.kept.context_path(name)
         write_if_changed(context / "src" / path, content)
         entries[path] = Entry("f", hashlib.sha256(content).hexdigest())
-    control_files(inputs, context / "control", inputs.scripts("cook.sh", "sync.sh"))
+    control_files(inputs, context / "control", inputs.scripts(*inputs.deps_scripts))
     write_if_changed(context / "control" / "tree", tree_text(entries))
     write_if_changed(context / "control" / "kept", tree_text(inputs.kept.entries))
     base = request.plan.step("base").spec

@@ -77,6 +77,31 @@ class Fingerprint(NamedTuple):
     content: str
 
 
+class Stale(NamedTuple):
+    """`stale CRATE rustc|script stat|open|opaque PATH`: a unit that runs again, for what it had read there is different.
+
+    `unit`: `rustc` compiles the crate, `script` is its build script; `read`: what it did with the path, which is
+    relative to the build context. Of an `opaque` one it is not known what it read, and PATH says why.
+    """
+
+    crate: str
+    unit: str
+    read: str
+    path: str
+
+
+class Reads(NamedTuple):
+    """`reads BASE64`: a part of the list of all that was read for the image (see `tree/reads.py`)."""
+
+    packed: str
+
+
+class ReadsUnknown(NamedTuple):
+    """`reads-unknown WORDS`: nothing can be recorded here; WORDS are the C compiler's."""
+
+    words: str
+
+
 class Linked(NamedTuple):
     """`linked BINARY`: a binary that this build linked."""
 
@@ -138,6 +163,9 @@ Message: TypeAlias = (
     | Crate
     | NotFresh
     | Fingerprint
+    | Stale
+    | Reads
+    | ReadsUnknown
     | Linked
     | NoBinary
     | Missing
@@ -159,6 +187,9 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
     "crate": (r"crate (\S+) (\S+) (\d+(?:\.\d+)?)", lambda name, version, spent: Crate(name, version, float(spent))),
     "not-fresh": (r"not-fresh (\S+)", NotFresh),
     "fingerprint": (r"fingerprint (cooked|used) ([\w.-]+)-[0-9a-f]{16}/(\S+)\.json (\{.*\})", Fingerprint),
+    "stale": (r"stale (\S*) (rustc|script) (stat|open|opaque) (.*)", Stale),
+    "reads": (r"reads ([A-Za-z0-9+/=]+)", Reads),
+    "reads-unknown": (r"reads-unknown ?(.*)", ReadsUnknown),
     "linked": (r"linked (\S+)", Linked),
     "no-binary": (r"no-binary (\S+)", NoBinary),
     "missing": (

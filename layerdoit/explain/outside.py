@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.units import count_text
+from layerdoit.layers import reasons as why
 from layerdoit.layers.key import TAG_DIGITS
 from layerdoit.layers.specs import deps as deps_layer
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from layerdoit.layers.plan import Step
     from layerdoit.layers.specs.deps import Cooked
 
+# What was read is in no key.
+_OF_READING: Final[frozenset[why.Kind]] = frozenset({"unread", "rereads"})
 _ALL = "all of the workspace's own crates compile"
 
 
@@ -48,6 +51,7 @@ def reasons(step: Step, facts: Facts) -> list[str]:
     last = facts.last.get(layer)
     if last is not None and last.uncached:
         found.append("the last build of this layer here did not use BuildKit's cache (--no-cache-filter)")
+    found += why.sentences(reason for reason in step.reasons if reason.kind in _OF_READING)
     if step.action == "reuse":
         return found
     if step.spec.key in facts.known.get(layer, frozenset()):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.console import say, warn
 from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 
+from layerdoit.tree import reads
+
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
     from layerdoit.layers.outcome import Outcome
     from layerdoit.project.inputs import Inputs
+
+_TOLD: Final = "told.json"
 
 
 def outcomes(session: Session, done: Iterable[Outcome]) -> None:
@@ -23,7 +27,8 @@ def outcomes(session: Session, done: Iterable[Outcome]) -> None:
         session.run.reported.add(outcome.step.spec.layer)
         say(line(outcome))
         past = session.past
-        for text in (*warnings(outcome), *guessed(session.inputs, outcome), *summary.notes(past, outcome)):
+        told = (*warnings(outcome), *_once(session, unseen(outcome)), *guessed(session.inputs, outcome))
+        for text in (*told, *summary.notes(past, outcome)):
             warn(text)
 
 
@@ -49,6 +54,27 @@ def warnings(outcome: Outcome) -> list[str]:
         "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
     )
     return [f"{what}; likely causes: {causes}"]
+
+
+def unseen(outcome: Outcome) -> str:
+    """Why it cannot be seen here what is read while crates compile; '' where it can, or nobody says."""
+    from layerdoit.components import script_protocol
+
+    why = [note.words for note in script_protocol.every(script_protocol.ReadsUnknown, outcome.notes)]
+    stale = script_protocol.every(script_protocol.Stale, outcome.notes)
+    why += [note.path for note in stale if note.read == reads.OPAQUE and note.path != reads.BEFORE]
+    if not why:
+        return ""
+    return f"what crates read while they compile is not known here ({why[0]}): they compile again whenever a file changes"
+
+
+def _once(session: Session, text: str) -> list[str]:
+    """A warning, the first time in this checkout."""
+    state = session.project.state
+    if not text or text in state.note(_TOLD):
+        return []
+    state.keep_note(_TOLD, {text: ""})
+    return [text]
 
 
 def guessed(inputs: Inputs, outcome: Outcome) -> list[str]:

@@ -29,6 +29,8 @@ class Present:
 
     `lacking`: packages of Cargo.lock, outside the selection's closure, that the deps image's index does not know.
     `beneath`: the inputs of the layers that the earlier images stand on, by layer and key.
+    `same`: the key of another app image that is here and that this tree gives too, and the files that differ, which
+    nothing reads. `rereads`: why crates compile again whose own source code is the same.
     """
 
     local: frozenset[str]
@@ -38,6 +40,8 @@ class Present:
     cooked: tuple[deps_layer.Cooked, ...] = ()
     lacking: tuple[str, ...] = ()
     beneath: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    same: tuple[str, tuple[str, ...]] | None = None
+    rereads: tuple[Reason, ...] = ()
 
 
 def plan(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
@@ -57,12 +61,16 @@ def _step(spec: Spec, present: Present, max_chain: int) -> Step:
         return Step(spec, "build", (Reason("lacking", present.lacking),), itself, replaces=True)
     if spec.tag in present.local:
         return Step(spec, "reuse", UP_TO_DATE)
+    if spec.layer == "app" and present.same:
+        image, unread = present.same
+        return Step(spec.known_as(image), "reuse", (Reason("unread", tuple(f"file {path}" for path in unread), "file"),))
     if spec.tag in present.remote:
         return Step(spec, "pull", (Reason("in_registry"), *_why(spec, present)))
     parent = None
     if spec.layer == "deps" and max_chain > 0:
         parent = deps_layer.parent(spec.inputs, present.cooked, max_chain)
-    return Step(spec, "build", _why(spec, present), parent)
+    why = _why(spec, present)
+    return Step(spec, "build", (*why, *present.rereads) if spec.layer == "app" else why, parent)
 
 
 def _why(spec: Spec, present: Present) -> tuple[Reason, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal
 
@@ -53,6 +53,12 @@ class Spec:
     def of_key(cls, layer: Layer, full_key: str, repository: str) -> Spec:
         """A layer of which only the key is known, not the inputs."""
         spec = cls(layer, {}, repository)
+        spec.__dict__["key"] = full_key
+        return spec
+
+    def known_as(self, full_key: str) -> Spec:
+        """The same layer, found as the image of another key."""
+        spec = replace(self)
         spec.__dict__["key"] = full_key
         return spec
 

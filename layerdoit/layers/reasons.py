@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Kind = Literal[
     "up_to_date",
+    "unread",
+    "rereads",
     "not_built_before",
     "removed",
     "in_registry",
@@ -58,7 +60,8 @@ class Reason:
 
     `names`: the inputs that changed (`file src/main.rs`, `package serde`); for `lacking`, the packages of Cargo.lock
     that the deps image's index does not know; for `from_scratch`, the command that asked for it; for `noted`, a
-    sentence that an earlier layerdoit recorded. `left_out`: how many more names there are.
+    sentence that an earlier layerdoit recorded; for `rereads`, a crate that compiles again, and what it reads (`input`:
+    `lists` or `reads`). `left_out`: how many more names there are.
 
     `input`: the kind of those inputs, one of `words.KINDS`. `old`, `new`: values of `changed`, None for none; both None
     for files, and where they are too long to be kept. `image`: `runtime` where base stands for its second image.
@@ -168,6 +171,10 @@ def _sentence(reason: Reason) -> str:
 def _words(reason: Reason) -> str:
     if reason.kind == "changed":
         return _changed(reason)
+    if reason.kind == "unread":
+        return f"only files that nothing reads changed: {_paths(reason)}"
+    if reason.kind == "rereads":
+        return f"{reason.names[0]} compiles again: it {reason.input} {reason.names[1]}"
     if reason.kind == "others_changed":
         return _more(reason.count, "input")
     if reason.kind == "lacking":
@@ -181,11 +188,17 @@ def _changed(reason: Reason) -> str:
     from layerdoit.layers import wording
 
     if reason.input in FILES:
-        paths = [wording.path_of(name) for name in reason.names[:NAMED_FILES]]
-        return f"{count_text(reason.count, reason.input)} changed: {listed(paths, NAMED_FILES, reason.count)}"
+        return f"{count_text(reason.count, reason.input)} changed: {_paths(reason)}"
     if reason.old is None and reason.new is None:
         return f"{reason.names[0]} changed"
     return wording.change_text(reason.input, reason.names, reason.old, reason.new)
+
+
+def _paths(reason: Reason) -> str:
+    from layerdoit.layers import wording
+
+    paths = [wording.path_of(name) for name in reason.names[:NAMED_FILES]]
+    return listed(paths, NAMED_FILES, reason.count)
 
 
 def _more(count: int, noun: str) -> str:

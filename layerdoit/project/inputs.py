@@ -13,7 +13,7 @@ from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
-from layerdoit.project.snapshot import APP_SCRIPTS, Given
+from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, READING_SCRIPTS, Given
 from layerdoit.tree.sources import Sources
 
 if TYPE_CHECKING:
@@ -114,6 +114,11 @@ class Inputs:
         every = self.tree.all_sources
         return every.under([every.context_path(path) for path in copies])
 
+    @property
+    def deps_scripts(self) -> tuple[str, ...]:
+        """The scripts of the deps build; what is read is recorded only of packages that stay in its image."""
+        return (*DEPS_SCRIPTS, *READING_SCRIPTS) if self.kept.entries else DEPS_SCRIPTS
+
     def scripts(self, *names: str) -> dict[str, bytes]:
         """Scripts that run inside a build, as the question has them; and the files that they read."""
         before = self.question.prelude
@@ -203,7 +208,7 @@ class Inputs:
         crates = deps_inputs.inputs(project.workspace, self.tree.lock, self.selection, project.options, self.closure)
         if home and cargo_config.depends_on_place(project.workspace.config):
             crates["folder of the workspace"] = home
-        recipe = self.given.digest_of("Dockerfile.deps", "cook.sh", "sync.sh")
+        recipe = self.given.digest_of("Dockerfile.deps", *self.deps_scripts)
         spec = deps.spec(crates, base_key, recipe, self.kept.digest(), self.project.repository)
         if self.question.kind != "check":
             return spec

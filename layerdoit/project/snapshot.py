@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from layerdoit.project.fast_path import Answer
     from layerdoit.project.project import Project
 
-APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh")
+READING_SCRIPTS = ("reads.sh", "trace.c", "hook.c", "reads.c", "texts.h")
+"""What records which files are read, and its sources."""
+APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh", *READING_SCRIPTS)
 """The scripts of the app build."""
-_SCRIPTS = ("cook.sh", *APP_SCRIPTS)
+DEPS_SCRIPTS = ("cook.sh", "sync.sh")
+"""The scripts of the deps build. What local packages below external crates read is recorded there too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +98,7 @@ class Tree:
     def recipe_files(self) -> dict[str, bytes]:
         """Dockerfiles, by `Dockerfile.<layer>`, and the scripts that run in builds: what says how to build."""
         found = {f"Dockerfile.{layer}": self.dockerfile(layer).read_bytes() for layer in configuration.LAYERS}
-        return found | {name: (dockerfile_dir() / name).read_bytes() for name in _SCRIPTS}
+        return found | {name: (dockerfile_dir() / name).read_bytes() for name in {*APP_SCRIPTS, *DEPS_SCRIPTS}}
 
     # --- what the last run found out ---------------------------------------------------------------------------------
 

@@ -54,7 +54,8 @@ def kind_of(layers: Mapping[str, LayerRecord]) -> Kind:
 
 
 def _reasons(layer: LayerRecord) -> list[Reason]:
-    return [old_reasons.read(reason) for reason in layer.reasons]
+    # Why a crate compiles again is no change of its own.
+    return [old_reasons.read(reason) for reason in layer.reasons if reason.kind != "rereads"]
 
 
 def _without_change(layer: LayerRecord) -> bool:

@@ -20,7 +20,10 @@ from layerdoit.components.script_protocol import (
     NoClippy,
     NotFresh,
     OtherContext,
+    Reads,
+    ReadsUnknown,
     Section,
+    Stale,
     TooNew,
     Unmeasured,
 )
@@ -42,6 +45,11 @@ LINES: dict[str, Message] = {
     "fingerprint cooked a-b-0123456789abcdef/run-build-script-build-script-build.json {}": Fingerprint(
         "cooked", "a-b", "run-build-script-build-script-build", "{}"
     ),
+    "stale db rustc open crates/db/migrations": Stale("db", "rustc", "open", "crates/db/migrations"),
+    "stale db script stat a b.txt": Stale("db", "script", "stat", "a b.txt"),
+    "stale ? rustc opaque it was compiled unseen": Stale("?", "rustc", "opaque", "it was compiled unseen"),
+    "reads H4sIAAAA+/8=": Reads("H4sIAAAA+/8="),
+    "reads-unknown cc: not found": ReadsUnknown("cc: not found"),
     "linked hello-server": Linked("hello-server"),
     "no-binary hello": NoBinary("hello"),
     "missing binary=hello library=libpq.so.5 package=libpq5": Missing("hello", "libpq.so.5", "libpq5"),
@@ -118,9 +126,14 @@ FILLED_IN = {
     "\\1": "hello",
     "$(cat /tmp/median) $bytes $1": "100 9000 the linker mold",
     "$name": "the linker lld",
+    '$(tail -n 1 "$NOTES/made")': "cc: not found",
 }
 # `s/^/layerdoit: not-fresh /` puts the words before what comes.
-BEFORE = {"not-fresh /": "not-fresh serde@1.0"}
+BEFORE = {
+    "not-fresh /": "not-fresh serde@1.0",
+    "stale /": "stale db rustc open migrations",
+    "reads /": "reads H4sIAAAA+/8=",
+}
 
 
 def printable() -> list[str]:

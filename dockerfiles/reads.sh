@@ -1,0 +1,69 @@
+# Sourced by cook.sh and build.sh: which files each unit reads while it compiles (trace.c, hook.c), and which units must
+# compile again because of that (reads.c). Cargo itself is told of what rustc opens and of what build scripts name;
+# nobody tells it what a macro or a script reads, lists or looks for besides.
+# NOTES/known holds what is known. What is known to another version of these programs does not count.
+
+# Makes the programs, once for a mount; CONTROL is where their sources are. Without a compiler that can do it, nothing is
+# recorded, and everything compiles again whenever anything changed.
+observe() {
+  NOTES=/build/reads-$(cat "$1"/*.c "$1"/*.h | cksum | cut -d' ' -f1)
+  [ ! -x "$NOTES/reads" ] || return 0
+  rm -rf /build/reads-*
+  mkdir -p "$NOTES"
+  {
+    cc -O1 -w -shared -fPIC -o "$NOTES/hook.so" "$1/hook.c" -ldl
+    cc -O1 -w -static -o "$NOTES/trace" "$1/trace.c" || cc -O1 -w -o "$NOTES/trace" "$1/trace.c"
+    cc -O1 -w -o "$NOTES/reads.part" "$1/reads.c" && mv "$NOTES/reads.part" "$NOTES/reads"
+  } >"$NOTES/made" 2>&1 || true
+}
+
+# From here on, cargo's units are traced.
+begin_tracing() {
+  if [ -x "$NOTES/hook.so" ] && [ -x "$NOTES/trace" ]; then
+    export LD_PRELOAD="$NOTES/hook.so" LAYERDOIT_TRACE="$NOTES/trace:/build/src:$NOTES"
+  fi
+}
+
+# What the units of an earlier or of this build read, as it is in /build/tree. To be called before that changes.
+settle() {
+  [ ! -e "$NOTES/log" ] || "$NOTES/reads" settle /build/src /build/tree "$NOTES"
+}
+
+# The workspace's own units that cargo's messages name: `rustc <root of the crate> <fresh: 1|0>`, `script <OUT_DIR>`,
+# tab-separated.
+own_units() {
+  awk '
+    function field(name) {
+      return match($0, "\"" name "\":\"[^\"]*\"") ? substr($0, RSTART + length(name) + 4, RLENGTH - length(name) - 5) : ""
+    }
+    /"reason":"compiler-artifact"/ && (root = field("src_path")) ~ /^\/build\/src\// {
+      print "rustc\t" root "\t" ($0 ~ /"fresh":true/)
+    }
+    /"reason":"build-script-executed"/ && /path\+file:\/\/\/build\/src[\/#")]/ { print "script\t" field("out_dir") }
+  ' "$1" | sort -u
+}
+
+# Of own units (on standard input), those of which it is not known what they read; the log gets a mark for each.
+unrecorded() {
+  touch "$NOTES/known"
+  awk -F '\t' -v log_file="$NOTES/log" '
+    FILENAME != "-" { if ($1 == "unit") known[$3 "\t" $5] = 1; next }
+    !(($1 "\t" $2) in known) {
+      print
+      print "unit\t? " $2 "\t" $1 "\t?\t" $2 >>log_file
+      print "opaque\t? " $2 "\t" ($3 == "0" ? "cargo\047s programs were not seen" : "it was compiled unseen") >>log_file
+    }
+  ' "$NOTES/known" -
+}
+
+# Units (`rustc <root>` or `script <OUT_DIR>` and more, tab-separated, on standard input) that cargo shall run again. A
+# build script runs again where what it printed is older than itself.
+redo() {
+  cat >/tmp/redone
+  sed -n 's/^rustc\t\([^\t]*\).*/\1/p' /tmp/redone | sort -u | while read -r root; do
+    [ ! -e "$root" ] || echo "$root"
+  done | renew
+  sed -n 's/^script\t\([^\t]*\).*/\1/p' /tmp/redone | sort -u | while read -r out; do
+    find "${out%/out}" -maxdepth 2 -type f \( -path "${out%/out}/output" -o -path '*/run/*' \) -exec touch -d @1 '{}' +
+  done
+}

@@ -1,0 +1,195 @@
+"""What was read for the last app images of a checkout, so that one is found again although its key is another tree's.
+
+The state file `reads` holds a record for each of the last images. Deleting it costs one build after a change of what
+nothing reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import posixpath
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from layerdoit.core import files
+from layerdoit.layers.key import key
+from layerdoit.tree import reads
+from layerdoit.tree.reads import Files, Read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from layerdoit.layers.key import Spec
+    from layerdoit.project.inputs import Inputs
+
+_FORMAT: Final = 1
+# A branch or two, and the way back.
+_KEPT: Final = 4
+_DIGITS: Final = 32
+# What cargo itself reads wherever it looks.
+_SETTINGS: Final = (".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain")
+
+
+class Trace(NamedTuple):
+    """One app image. `others`: digest of all inputs but the sources; `files`: the sources that it was made from."""
+
+    key: str
+    others: str
+    files: Files
+    reads: tuple[Read, ...]
+
+
+class Same(NamedTuple):
+    """An image that a tree gives too. `unread`: what differs between the trees, which nothing reads; sorted paths."""
+
+    key: str
+    unread: tuple[str, ...]
+
+
+class Rereading(NamedTuple):
+    """A crate that compiles again, for a read of its own, or of its build script, finds something else."""
+
+    crate: str
+    read: Read
+    listed: bool
+
+
+def same(inputs: Inputs, spec: Spec) -> list[Same]:
+    """The images that what is read in this tree gives, the most recent first; they may be gone. `spec`: of the app."""
+    if inputs.question.kind != "build":
+        return []
+    here, others, found = _files(inputs), _others(spec), []
+    for trace in _load(inputs):
+        if trace.others != others:
+            continue
+        paths = reads.differing(trace.files, here)
+        if not _found(trace, here, paths):
+            found.append(Same(trace.key, tuple(map(_from_root(inputs), paths))))
+    return found
+
+
+def rereadings(inputs: Inputs) -> list[Rereading]:
+    """Crates that will compile again since the last build for what they read beside their own source code."""
+    if inputs.question.kind != "build" or (last := next(_load(inputs), None)) is None:
+        return []
+    here, shown = _files(inputs), _from_root(inputs)
+    told: dict[str, Rereading] = {}
+    for read in reads.changed(last.reads, last.files, here, reads.differing(last.files, here)):
+        if read.kind != reads.OPAQUE and not read.path.endswith(".rs") and not _of_cargo(read):
+            listed = read.kind == reads.OPENED and posixpath.normpath(read.path) not in last.files.entries
+            told.setdefault(read.crate, Rereading(read.crate, read._replace(path=shown(read.path)), listed))
+    return list(told.values())
+
+
+def keep(inputs: Inputs, spec: Spec, told: Sequence[Read] | None) -> None:
+    """Remember what was read for an image. `told`: None where nothing was compiled for it, or it is not known."""
+    if inputs.question.kind != "build":
+        return
+    here, known = _files(inputs), list(_load(inputs))
+    if told is not None:
+        every = complete(inputs, told)
+    elif (again := next((trace.reads for trace in known if trace.files == here), None)) is not None:
+        every = again
+    else:
+        return
+    trace = Trace(spec.key, _others(spec), here, every)
+    _save(inputs, [trace, *(one for one in known if one.key != spec.key)][:_KEPT])
+
+
+def _found(trace: Trace, here: Files, paths: Sequence[str]) -> list[Read]:
+    """The reads, cargo's own among them, that find something else here."""
+    if any(path.rpartition("/")[2] == "Cargo.toml" for path in paths if path not in trace.files.entries):
+        return [Read(_CARGO, reads.OPENED, "")]
+    return reads.changed(trace.reads, trace.files, here, paths)
+
+
+# --- what cargo itself reads -----------------------------------------------------------------------------------------
+
+_CARGO: Final = ""
+
+
+def _of_cargo(read: Read) -> bool:
+    return read.crate == _CARGO
+
+
+def by_cargo(packages: Iterable[str]) -> Iterator[Read]:
+    """What cargo reads to know what to build. `packages`: their folders in the build context.
+
+    Manifests of packages and of folders above them, the lock file, settings, and which targets there are (The Cargo
+    Book, "Target auto-discovery").
+    """
+    above = {""}
+    for folder in packages:
+        for name in ("build.rs", "src/lib.rs", "src/main.rs"):
+            yield Read(_CARGO, reads.LOOKED_AT, posixpath.join(folder, name))
+        yield Read(_CARGO, reads.OPENED, posixpath.join(folder, "src/bin"))
+        while folder not in above:
+            above.add(folder)
+            folder = posixpath.dirname(folder)
+    for folder in above:
+        for name in ("Cargo.toml", "Cargo.lock", *_SETTINGS):
+            yield Read(_CARGO, reads.OPENED, posixpath.join(folder, name))
+
+
+def complete(inputs: Inputs, told: Iterable[Read]) -> tuple[Read, ...]:
+    """What units read, and what cargo read."""
+    workspace = inputs.project.workspace
+    folders = [workspace.context_path(path) for path in (".", *workspace.by_dir)]
+    binaries = {
+        posixpath.dirname(path)
+        for path in inputs.sources.entries
+        if "/src/bin/" in f"/{path}" and path.endswith("/main.rs")
+    }
+    inside = [Read(_CARGO, reads.OPENED, folder) for folder in binaries]
+    return (*told, *by_cargo("" if folder == "." else folder for folder in folders), *inside)
+
+
+# --- this tree -------------------------------------------------------------------------------------------------------
+
+
+def _files(inputs: Inputs) -> Files:
+    sources = inputs.sources
+    entries = {path: entry.kind + entry.digest[:_DIGITS] for path, entry in sources.entries.items()}
+    links = {}
+    for path, entry in entries.items():
+        if entry[0] == "l":
+            with contextlib.suppress(OSError):
+                links[path] = os.readlink(sources.host_path(path))
+    return Files(entries, links)
+
+
+def _others(spec: Spec) -> str:
+    return key({name: value for name, value in spec.inputs.items() if name != "sources"})
+
+
+def _from_root(inputs: Inputs) -> Callable[[str], str]:
+    top = inputs.project.workspace.context_path(".")
+    return lambda path: posixpath.relpath(path, top)
+
+
+# --- the state file --------------------------------------------------------------------------------------------------
+
+
+def _place(inputs: Inputs) -> Path:
+    return inputs.project.state / "reads"
+
+
+def _load(inputs: Inputs) -> Iterator[Trace]:
+    try:
+        kind, *rows = marshal.loads(_place(inputs).read_bytes())
+        if kind != _FORMAT:
+            return
+        for image, others, entries, links, told in rows:
+            yield Trace(image, others, Files(entries, links), tuple(Read(*row) for row in told))
+    except (OSError, EOFError, ValueError, TypeError):
+        return
+
+
+def _save(inputs: Inputs, traces: Sequence[Trace]) -> None:
+    rows = [
+        (one.key, one.others, dict(one.files.entries), dict(one.files.links), [tuple(read) for read in one.reads])
+        for one in traces
+    ]
+    files.write(_place(inputs), marshal.dumps((_FORMAT, *rows), 2))

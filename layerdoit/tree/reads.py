@@ -1,0 +1,130 @@
+"""What compilers and build scripts read of a tree, and whether another tree gives them the same.
+
+An image is still right where everything that was read for it is unchanged (the verifying traces of Mokhov, Mitchell and
+Peyton Jones, "Build Systems à la Carte", 2018). Reads are those that dockerfiles/trace.c saw; dockerfiles/reads.c asks
+the same question inside a build, of each unit.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import posixpath
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple
+
+OPAQUE: Final = "opaque"
+OPENED: Final = "open"
+LOOKED_AT: Final = "stat"
+BEFORE: Final = "it was compiled unseen"
+"""Why it is not known of units that were compiled before anybody looked; later ones are seen."""
+_MOST_LINKS: Final = 40
+
+
+class Read(NamedTuple):
+    """One read of a crate or its build script.
+
+    `kind`: `open` (a file read, or a folder listed), `stat` (looked at, or for), `opaque` (not known what; `path` says
+    why). `path` is relative to the top of the build context; what it names need not exist.
+    """
+
+    crate: str
+    kind: str
+    path: str
+
+
+def unpack(parts: Iterable[str]) -> tuple[Read, ...] | None:
+    """The reads that a build told, in pieces of base64; None where it told none, or they cannot be read."""
+    try:
+        text = gzip.decompress(base64.b64decode("".join(parts), validate=True)).decode("utf-8", "surrogateescape")
+    except (binascii.Error, EOFError, OSError, ValueError):
+        return None
+    rows = [line.split("\t") for line in text.splitlines()]
+    return tuple(Read(*row) for row in rows if len(row) == len(Read._fields)) or None
+
+
+@dataclass(frozen=True)
+class Files:
+    """A tree as its readers see it. `entries`: path -> kind (`f`, `x`, `l`) and digest; `links`: path -> target."""
+
+    entries: Mapping[str, str]
+    links: Mapping[str, str]
+
+    @cached_property
+    def folders(self) -> Mapping[str, frozenset[str]]:
+        """Folder -> the kind and name of each entry directly in it; the top is ''."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for path, entry in self.entries.items():
+            kind, below = entry[0], path
+            while below:
+                above, _, name = below.rpartition("/")
+                known = above in found
+                found[above].add(kind + name)
+                if known:
+                    break
+                kind, below = "d", above
+        return {folder: frozenset(names) for folder, names in found.items()}
+
+    def value(self, read: Read) -> object:
+        """What the reader finds: equal values, equal findings."""
+        passed: list[str] = []
+        here, rest = "", read.path.split("/")
+        while rest:
+            part, *rest = rest
+            if part == "..":
+                if not here:
+                    return (*passed, "outside")
+                here = posixpath.dirname(here)
+            elif part not in ("", "."):
+                at = f"{here}/{part}" if here else part
+                entry = self.entries.get(at)
+                if entry is None and at not in self.folders:
+                    return (*passed, "nothing")
+                if entry is not None and entry[0] != "l":
+                    return (*passed, "nothing" if rest else entry)
+                if entry is not None:
+                    passed.append(entry)
+                    target = self.links.get(at, "/")
+                    if target.startswith("/") or len(passed) > _MOST_LINKS:
+                        return (*passed, "outside")
+                    rest = [*target.split("/"), *rest]
+                else:
+                    here = at
+        return (*passed, self.folders.get(here, frozenset()) if read.kind == OPENED else "folder")
+
+
+def differing(old: Files, new: Files) -> list[str]:
+    """The paths that came, went or changed, sorted."""
+    if old.entries == new.entries:
+        return []
+    return sorted(
+        path for path in old.entries.keys() | new.entries.keys() if old.entries.get(path) != new.entries.get(path)
+    )
+
+
+def changed(reads: Sequence[Read], old: Files, new: Files, paths: Collection[str]) -> list[Read]:
+    """The reads that find something else in the new tree. `paths`: those that differ."""
+    if not paths:
+        return []
+    touched = _touched(paths)
+    follow = old.links or new.links
+    return [
+        read
+        for read in reads
+        if read.kind == OPAQUE
+        or ((follow or posixpath.normpath(read.path) in touched) and old.value(read) != new.value(read))
+    ]
+
+
+def _touched(paths: Iterable[str]) -> set[str]:
+    """The paths and all folders above them."""
+    found: set[str] = {"."}
+    for path in paths:
+        while path and path not in found:
+            found.add(path)
+            path = path.rpartition("/")[0]
+    return found
