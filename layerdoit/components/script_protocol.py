@@ -78,10 +78,10 @@ class Fingerprint(NamedTuple):
 
 
 class Stale(NamedTuple):
-    """`stale CRATE rustc|script stat|open|opaque PATH`: a unit that runs again, for what it had read there is different.
+    """`stale CRATE rustc|script stat|open|opaque PATH`: a unit that runs again, as PATH is not what it was.
 
     `unit`: `rustc` compiles the crate, `script` is its build script; `read`: what it did with the path, which is
-    relative to the build context. Of an `opaque` one it is not known what it read, and PATH says why.
+    relative to the build context. Of an `opaque` one it is not known what it read: PATH says why.
     """
 
     crate: str

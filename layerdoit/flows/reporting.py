@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.core.console import say, warn
 from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
-
 from layerdoit.tree import reads
 
 if TYPE_CHECKING:
@@ -65,7 +64,8 @@ def unseen(outcome: Outcome) -> str:
     why += [note.path for note in stale if note.read == reads.OPAQUE and note.path != reads.BEFORE]
     if not why:
         return ""
-    return f"what crates read while they compile is not known here ({why[0]}): they compile again whenever a file changes"
+    what = f"what crates read while they compile is not known here ({why[0]})"
+    return f"{what}: they compile again whenever a file changes"
 
 
 def _once(session: Session, text: str) -> list[str]:

@@ -63,7 +63,8 @@ def _step(spec: Spec, present: Present, max_chain: int) -> Step:
         return Step(spec, "reuse", UP_TO_DATE)
     if spec.layer == "app" and present.same:
         image, unread = present.same
-        return Step(spec.known_as(image), "reuse", (Reason("unread", tuple(f"file {path}" for path in unread), "file"),))
+        names = tuple(f"file {path}" for path in unread)
+        return Step(spec.known_as(image), "reuse", (Reason("unread", names, "file"),))
     if spec.tag in present.remote:
         return Step(spec, "pull", (Reason("in_registry"), *_why(spec, present)))
     parent = None

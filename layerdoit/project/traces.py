@@ -125,9 +125,7 @@ def by_cargo(packages: Iterable[str]) -> Iterator[Read]:
         for name in ("build.rs", "src/lib.rs", "src/main.rs"):
             yield Read(_CARGO, reads.LOOKED_AT, posixpath.join(folder, name))
         yield Read(_CARGO, reads.OPENED, posixpath.join(folder, "src/bin"))
-        while folder not in above:
-            above.add(folder)
-            folder = posixpath.dirname(folder)
+        above |= set(reads.ancestry(folder))
     for folder in above:
         for name in ("Cargo.toml", "Cargo.lock", *_SETTINGS):
             yield Read(_CARGO, reads.OPENED, posixpath.join(folder, name))
@@ -178,7 +176,7 @@ def _place(inputs: Inputs) -> Path:
 
 def _load(inputs: Inputs) -> Iterator[Trace]:
     try:
-        kind, *rows = marshal.loads(_place(inputs).read_bytes())
+        kind, *rows = marshal.loads(_place(inputs).read_bytes())  # noqa: S302 - our own file
         if kind != _FORMAT:
             return
         for image, others, entries, links, told in rows:

@@ -12,7 +12,7 @@ import binascii
 import gzip
 import posixpath
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -121,10 +121,12 @@ def changed(reads: Sequence[Read], old: Files, new: Files, paths: Collection[str
 
 
 def _touched(paths: Iterable[str]) -> set[str]:
-    """The paths and all folders above them."""
-    found: set[str] = {"."}
-    for path in paths:
-        while path and path not in found:
-            found.add(path)
-            path = path.rpartition("/")[0]
-    return found
+    """The paths and all folders above them, the top as `.`."""
+    return {"."}.union(*map(ancestry, paths))
+
+
+def ancestry(path: str) -> Iterator[str]:
+    """A path and the folders above it, up to the top, which is not named."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]

@@ -25,8 +25,6 @@ SEED = int(os.environ.get("LAYERDOIT_SEED", str(random.SystemRandom().randrange(
 EACH = 15
 """So many edits are tried on one workspace; then comes another one."""
 
-UNTIL_READS_ARE_KNOWN = pytest.mark.xfail(strict=False, reason="who reads what is guessed from names and folders")
-
 
 def built(one: Checkout) -> Mapping[str, str]:
     """Binary -> what that of the image prints."""
@@ -89,7 +87,7 @@ def prints(one: Checkout) -> str:
     "case",
     [
         *(pytest.param(case, id=name) for name, case in SEEN.items()),
-        *(pytest.param(case, id=name, marks=UNTIL_READS_ARE_KNOWN) for name, case in MISSED.items()),
+        *(pytest.param(case, id=name) for name, case in MISSED.items()),
     ],
 )
 def test_an_edit_reaches_who_read_it(checkout: Callable[..., Checkout], case: Case) -> None:
@@ -109,7 +107,6 @@ mod cases { reader::modules!("tests/it/cases"); }
 """
 
 
-@UNTIL_READS_ARE_KNOWN
 def test_a_check_runs_the_tests_that_a_macro_lists(checkout: Callable[..., Checkout]) -> None:
     """automod: a module for each file of a folder. A tree that fails must not be recorded as passed."""
     case = Case([Package("app", "", "fn main() {}\n", ["reader"])], {}, {}, "", "")
@@ -121,7 +118,6 @@ def test_a_check_runs_the_tests_that_a_macro_lists(checkout: Callable[..., Check
         check.run(one.session(question.check))
 
 
-@UNTIL_READS_ARE_KNOWN
 @pytest.mark.parametrize("number", range(-(-STEPS // EACH)))
 def test_random_edits_of_random_readers(checkout: Callable[..., Checkout], number: int) -> None:
     found = stale(checkout({}), f"{SEED}/{number}", min(EACH, STEPS - number * EACH))

@@ -21,6 +21,7 @@ PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 CONTENTS = st.sampled_from(["f1", "f2", "x1"])
 LINKS = st.sampled_from(["a", "b", "../a", "../b", "c/a", "nowhere", ".."])
 LOOKS = st.tuples(st.lists(st.sampled_from(["a", "b", "c", "..", "."]), min_size=1, max_size=4).map("/".join))
+KINDS = st.sampled_from([reads.OPENED, reads.LOOKED_AT])
 TREES = st.dictionaries(PATHS, st.one_of(CONTENTS, LINKS.map(lambda target: f"l{target}")), max_size=6)
 
 
@@ -60,7 +61,7 @@ def seen(root: Path, read: Read) -> object:
 
 
 @settings(max_examples=150, deadline=None)
-@given(TREES.map(without_conflicts), TREES.map(without_conflicts), LOOKS, st.sampled_from([reads.OPENED, reads.LOOKED_AT]))
+@given(TREES.map(without_conflicts), TREES.map(without_conflicts), LOOKS, KINDS)
 def test_where_a_reader_finds_something_else_the_value_is_another(
     one: Mapping[str, str], other: Mapping[str, str], look: tuple[str], kind: str
 ) -> None:
@@ -139,4 +140,3 @@ def test_what_a_build_tells_is_unpacked() -> None:
 @pytest.mark.parametrize("parts", [[], [""], ["not base64"], ["AAAA"], [packed("")], [packed("db\topen\tx")[:-8]]])
 def test_what_cannot_be_read_is_nothing_known(parts: list[str]) -> None:
     assert reads.unpack(parts) is None
-
