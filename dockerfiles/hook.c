@@ -1,5 +1,5 @@
 /* Loaded into cargo (LD_PRELOAD): what it starts is started by `trace`, and cargo itself costs nothing.
- * Loaded into what trace starts: real paths in the sources are asked for in a way that trace sees.
+ * Loaded into rustc: real paths in the sources are asked for in a way that trace sees.
  * LAYERDOIT_TRACE: `<trace>:<SOURCES>:<NOTES>`. No program that cargo starts finds a trace of this in its environment.
  */
 #define _GNU_SOURCE

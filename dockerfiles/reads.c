@@ -11,11 +11,15 @@
  */
 #define _GNU_SOURCE
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "texts.h"
 
-enum { KIND_AND_SUM = 68 }; /* what stands before a path in TREE */
+enum {
+  KIND_AND_SUM = 68,         /* what stands before a path in TREE */
+  MOST_KNOWN = 16 << 20      /* bytes of NOTES/known */
+};
 
 struct folder { uint64_t names; };
 struct read { struct read *next; char *kind, *path; uint64_t value; };
@@ -167,14 +171,21 @@ static void load(const char *name, int valued) {
   fclose(file);
 }
 
+/* Whether so much is known that what is about crates and build scripts of other branches goes. */
+static int is_too_much(const char *known) {
+  struct stat found;
+  return !stat(known, &found) && found.st_size > MOST_KNOWN;
+}
+
 static void settle(void) {
   char *known = text("%s/known", notes), *part = text("%s/known.part", notes), *log = text("%s/log", notes);
   load("known", 1);
   load("log", 0);
   FILE *file = fopen(part, "w");
   if (!file) fail(part);
+  int shorten = is_too_much(known);
   for (struct unit *unit = units; unit; unit = unit->next) {
-    if (!unit->kind) continue;
+    if (!unit->kind || (shorten && access(unit->root, F_OK))) continue;
     fprintf(file, "unit\t%s\t%s\t%s\t%s\n", unit->name, unit->kind, unit->crate, unit->root);
     for (struct read *read = unit->reads; read; read = read->next)
       fprintf(file, "%s\t%s\t%s\t%llx\n", read->kind, unit->name, read->path, (unsigned long long)read->value);

@@ -29,14 +29,14 @@ external_crates() {
   ' "$1"
 }
 
-# New times for the paths on standard input. cargo calls a source fresh unless it is newer than the last build: where the
+# New times for the paths on standard input (-h: of links themselves). cargo calls a source fresh unless it is newer than the last build: where the
 # clock went back since, go past that build.
 renew() {
   : >/tmp/now
   if [ /build/stamp -nt /tmp/now ]; then
-    xargs -r -d '\n' touch -h -d "@$(($(stat -c %Y /build/stamp) + 2))" --
+    xargs -r -d '\n' touch "$@" -d "@$(($(stat -c %Y /build/stamp) + 2))" --
   else
-    xargs -r -d '\n' touch -h --
+    xargs -r -d '\n' touch "$@" --
   fi
 }
 
@@ -65,7 +65,7 @@ sync() {
   sed -n -e 's/^added //p' -e 's/^changed //p' /tmp/changes >/tmp/new
   if [ -s /tmp/new ]; then
     (cd "$1" && xargs -r -d '\n' cp -d --parents --preserve=mode -t /build/src -- </tmp/new)
-    renew </tmp/new
+    renew -h </tmp/new
   fi
   cp /tmp/wanted /build/tree.part
   mv /build/tree.part /build/tree

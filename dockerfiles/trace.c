@@ -189,13 +189,14 @@ static int is_script(void) {
 
 /* --- paths --------------------------------------------------------------------------------------------------------- */
 
-/* The string at an address of another process. */
+/* The string at an address of another process. A process that may not be looked into is one of another user. */
 static int read_string(pid_t pid, uint64_t address, char *name) {
   for (size_t length = 0; length < PATH_MAX;) {
     size_t room = 4096 - (address + length) % 4096; /* what lies behind the page may not be there */
     if (room > PATH_MAX - length) room = PATH_MAX - length;
     struct iovec here = {name + length, room}, there = {(void *)(uintptr_t)(address + length), room};
     ssize_t got = process_vm_readv(pid, &here, 1, &there, 1, 0);
+    if (got < 0 && errno == EPERM) note("opaque", "a process of another user cannot be looked into");
     if (got <= 0) return 0;
     if (memchr(name + length, 0, (size_t)got)) return 1;
     length += (size_t)got;
@@ -207,6 +208,7 @@ static int read_link(char *to, const char *format, pid_t pid, int number) {
   char path[64];
   snprintf(path, sizeof path, format, pid, number);
   ssize_t length = readlink(path, to, PATH_MAX - 1);
+  if (length < 0 && errno == EACCES) note("opaque", "a process of another user cannot be looked into");
   to[length > 0 ? length : 0] = 0;
   return length > 0;
 }
@@ -378,6 +380,8 @@ int main(int argc, char **argv) {
   links_file = open(links_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log_file < 0 || links_file < 0) return perror(argv[2]), 125;
   int compiler = is_compiler(argv + 4);
+  /* Only rustc needs hook.c. */
+  if (!compiler) unsetenv("LD_PRELOAD"), unsetenv("LAYERDOIT_TRACE");
   if (!compiler && !is_script()) run(argv + 3);
   load_links(links_path);
   pid_t child = -1;
