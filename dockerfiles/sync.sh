@@ -62,6 +62,8 @@ sync() {
   cd /build/src
   # A path can change from folder to file or back, so what is replaced goes first.
   sed 's/^[a-z]* //' /tmp/changes | xargs -r -d '\n' rm -rf --
+  # A folder goes with its last file, as in git.
+  sed -n 's#^gone \(.*\)/[^/]*$#\1#p' /tmp/changes | sort -u | xargs -r -d '\n' rmdir -p --ignore-fail-on-non-empty -- 2>/dev/null || true
   sed -n -e 's/^added //p' -e 's/^changed //p' /tmp/changes >/tmp/new
   if [ -s /tmp/new ]; then
     (cd "$1" && xargs -r -d '\n' cp -d --parents --preserve=mode -t /build/src -- </tmp/new)
