@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
     from layerdoit.engine.removal import Holder
-    from layerdoit.layers.reasons import Reason
+    from layerdoit.layers.plan import Step
     from layerdoit.project.branches import Branches
     from layerdoit.project.checkouts import Checkout
     from layerdoit.project.inputs import Inputs
@@ -37,18 +37,17 @@ def gather(inputs: Inputs, engine: Engine) -> Usage:
     """Ask the engine, buildx and the state folder. Reads only."""
     # buildx takes longest to answer: it is asked while the tree is read.
     listed = Background(partial(engine.mounts, inputs.project.name))
-    return _gathered(inputs, engine, _current(inputs), listed.result)
+    return _gathered(inputs, engine, _planned(inputs, engine), listed.result)
 
 
-def _gathered(
-    inputs: Inputs, engine: Engine, current: Mapping[str, str], listed: Callable[[], tuple[Mount, ...]]
-) -> Usage:
+def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Callable[[], tuple[Mount, ...]]) -> Usage:
     from layerdoit import deploy
     from layerdoit.engine import removal
     from layerdoit.project import branches
     from layerdoit.project.checkouts import checkouts
 
     project, images = inputs.project, engine.images
+    current = {step.spec.layer: step.spec.key for step in steps}
     named = [image for image in images.of_project(project.name) if image.label("project") == project.name]
     ours, theirs = whose.images(project.owner, named)
     found = [*ours, *whose.lent(ours, theirs, current)]
@@ -76,7 +75,7 @@ def _gathered(
         foreign=foreign,
         state=_state_sizes(project.state.folder),
         current=current,
-        cold=_cold(inputs, engine) if current else {},
+        cold={step.spec.layer: step.reasons for step in steps if step.action != "reuse"},
         mount=_mount(inputs, uses),
         checkouts=places,
         live_tags=_friendly(project, [place for place in places.values() if place.state != "gone"]),
@@ -180,21 +179,19 @@ def shared_size(rootfs: tuple[str, ...], others: Iterable[tuple[tuple[str, ...],
     )
 
 
-def _current(inputs: Inputs) -> dict[str, str]:
-    """The keys that the tree asks for. Caches are shown, and cleared, where the tree cannot be read, too."""
-    _ = inputs.project.name
-    try:
-        return {spec.layer: spec.key for spec in inputs.specs}
-    except LayerdoitError:
-        return {}
+def _planned(inputs: Inputs, engine: Engine) -> Sequence[Step]:
+    """What the tree asks for, and what would be done to have it; no registry is asked.
 
-
-def _cold(inputs: Inputs, engine: Engine) -> dict[str, tuple[Reason, ...]]:
-    """Why layers are not there, as the plan has it; no registry is asked."""
+    Nothing where the tree cannot be read: caches are shown, and cleared, there too.
+    """
     from layerdoit.build import planning
 
-    steps = planning.make(engine, inputs, ask_registry=False).steps
-    return {step.spec.layer: step.reasons for step in steps if step.action != "reuse"}
+    _ = inputs.project.name
+    try:
+        _ = inputs.specs
+    except LayerdoitError:
+        return ()
+    return planning.make(engine, inputs, ask_registry=False).steps
 
 
 def _mount(inputs: Inputs, uses: Iterable[ImageUse]) -> str:
