@@ -47,7 +47,7 @@ def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Cal
     from layerdoit.project.checkouts import checkouts
 
     project, images = inputs.project, engine.images
-    current = {step.spec.layer: step.spec.key for step in steps}
+    current: dict[str, str] = {step.spec.layer: step.spec.key for step in steps}
     named = [image for image in images.of_project(project.name) if image.label("project") == project.name]
     ours, theirs = whose.images(project.owner, named)
     found = [*ours, *whose.lent(ours, theirs, current)]
@@ -75,7 +75,7 @@ def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Cal
         foreign=foreign,
         state=_state_sizes(project.state.folder),
         current=current,
-        cold={step.spec.layer: step.reasons for step in steps if step.action != "reuse"},
+        cold={str(step.spec.layer): step.reasons for step in steps if step.action != "reuse"},
         mount=_mount(inputs, uses),
         checkouts=places,
         live_tags=_friendly(project, [place for place in places.values() if place.state != "gone"]),
