@@ -18,7 +18,7 @@ from layerdoit.tree import reads
 from layerdoit.tree.reads import Files, Read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from layerdoit.layers.key import Spec
@@ -66,7 +66,7 @@ def same(inputs: Inputs, spec: Spec) -> list[Same]:
             continue
         paths = reads.differing(trace.files, here)
         if not _found(trace, here, paths):
-            found.append(Same(trace.key, tuple(map(_from_root(inputs), paths))))
+            found.append(Same(trace.key, tuple(map(inputs.sources.own_path, paths))))
     return found
 
 
@@ -74,7 +74,7 @@ def rereadings(inputs: Inputs) -> list[Rereading]:
     """Crates that will compile again since the last build for what they read beside their own source code."""
     if inputs.question.kind != "build" or (last := next(_load(inputs), None)) is None:
         return []
-    here, shown = _files(inputs), _from_root(inputs)
+    here, shown = _files(inputs), inputs.sources.own_path
     told: dict[str, Rereading] = {}
     for read in reads.changed(last.reads, last.files, here, reads.differing(last.files, here)):
         if read.kind != reads.OPAQUE and not read.path.endswith(".rs") and not _of_cargo(read):
@@ -133,8 +133,7 @@ def by_cargo(packages: Iterable[str]) -> Iterator[Read]:
 
 def complete(inputs: Inputs, told: Iterable[Read]) -> tuple[Read, ...]:
     """What units read, and what cargo read."""
-    workspace = inputs.project.workspace
-    folders = [workspace.context_path(path) for path in (".", *workspace.by_dir)]
+    folders = [inputs.sources.context_path(path) for path in (".", *inputs.project.workspace.by_dir)]
     binaries = {
         posixpath.dirname(path)
         for path in inputs.sources.entries
@@ -160,11 +159,6 @@ def _files(inputs: Inputs) -> Files:
 
 def _others(spec: Spec) -> str:
     return key({name: value for name, value in spec.inputs.items() if name != "sources"})
-
-
-def _from_root(inputs: Inputs) -> Callable[[str], str]:
-    top = inputs.project.workspace.context_path(".")
-    return lambda path: posixpath.relpath(path, top)
 
 
 # --- the state file --------------------------------------------------------------------------------------------------
