@@ -12,14 +12,13 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from layerdoit.tree.lister import Lister
 
 Table = Mapping[str, Any]
@@ -34,6 +33,7 @@ _BUILD_IGNORED = frozenset((
 ))  # fmt: skip
 _TARGET_IGNORED = frozenset(("runner", "rustdocflags"))
 _SECRETS = frozenset(("token", "secret-key", "credential-provider", "global-credential-providers"))
+_NATIVE = re.compile(r"\.(?:a|so(?:\.[\d.]+)?|h|hpp|pc|cmake)$")
 _USERINFO = re.compile(r"//[^/@\s]*@")
 
 
@@ -155,11 +155,24 @@ def referenced(files: Sequence[ConfigFile], root: Path) -> tuple[str, ...]:
     """Existing files and folders, relative to the root, that the configuration makes cargo and rustc read."""
     found: set[str] = set()
     for file in files:
-        folders = [name for name in _path_values(file.table) if (root / file.base / name).is_dir()]
-        programs = [*_path_values(file.table), *_relative_values(file.table)]
-        named = (*folders, *(name for name in programs if (root / file.base / name).is_file()))
+        paths, values = list(_path_values(file.table)), list(_relative_values(file.table))
+        named = [name for name in paths if (root / file.base / name).is_dir()]
+        named += [name for name in (*paths, *values) if (root / file.base / name).is_file()]
+        around = (root, *root.parents)
+        folders = [name for name in values if Path(os.path.normpath(root / file.base / name)) not in around]
+        named += [name for name in folders if _of_libraries(root / file.base / name)]
         found.update(_relative(root, file.base, name) for name in named if not name.startswith("/"))
     return tuple(sorted(found))
+
+
+def _of_libraries(folder: Path) -> bool:
+    """Whether a folder is what a crate's build script links with or includes, and not one of Rust or for output."""
+    found = False
+    for _, _, files in os.walk(folder):
+        if "Cargo.toml" in files or "CACHEDIR.TAG" in files:
+            return False
+        found = found or any(_NATIVE.search(name) for name in files)
+    return found
 
 
 def _relative(root: Path, base: str, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _TEXT = r'"(?P<{}>(?:[^"\\\n]|\\.)+)"'
 # Relative to the file in which it stands.
-_OF_THE_FILE = re.compile(r"\binclude(?:_str|_bytes)?!\s*[({]\s*" + _TEXT.format("path"))
+_OF_THE_FILE = re.compile(r"(?:\binclude(?:_str|_bytes)?!\s*[({]|#\[path\s*=)\s*" + _TEXT.format("path"))
 # Relative to the folder of the package.
 _OF_THE_PACKAGE = re.compile(
     r"\binclude(?:_str|_bytes)?!\s*[({]\s*concat!\s*\(\s*env!\s*\(\s*\"CARGO_MANIFEST_DIR\"\s*\)\s*,\s*"

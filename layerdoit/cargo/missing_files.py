@@ -17,6 +17,7 @@ _MISSING = re.compile(
     r"(?i)no such file|not exist|n't exist|not ?found|couldn't (?:read|open|find|load)|can't find|canonicaliz"
     r"|(?:could not|cannot|unable to|failed to|error) (?:be )?(?:read|open|find|load|access|include)\w*"
     r"|is not a (?:directory|folder)|no targets|missing|create file"
+    r"|no cached data"
 )
 # What belongs to one error; and those of rustc that look for a name, not for a file.
 _BLOCK = re.compile(r"^(?=error|warning)", re.MULTILINE)
@@ -73,6 +74,8 @@ def _up(folder: str) -> Iterator[str]:
 
 
 def _in_output(words: str) -> Iterator[str]:
+    if "no cached data for this query" in words:
+        yield ".sqlx"
     for line in words.splitlines():
         if not _MISSING.search(line):
             continue

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 
 class NotBuilt(BuildError):
-    """A layer did not build; `failed`: the step that failed, as data."""
+    """A layer did not build; `failed`: the step that failed, as data; `cause`: in one sentence, where it is known."""
 
-    def __init__(self, what: str, failed: StepFailed, *, where: str | None = None, hint: str) -> None:
+    def __init__(self, what: str, failed: StepFailed, *, where: str | None = None, hint: str, cause: str = "") -> None:
         super().__init__(what, where=where, hint=hint)
         self.failed = failed
+        self.cause = cause
 
 
 def explain(
@@ -55,7 +56,8 @@ def explain(
         return _not_built(failed, ": Cargo.lock is out of date: cargo would have to change it", lock_drift.UPDATE)
     # What a program prints in its smoke test says nothing of what the build lacks.
     if failed.code != Exit.SMOKE_TEST and (advice := hidden_files(words) or failures.advice(words, config)):
-        return _not_built(failed, f": {advice.sentence}", advice.setting)
+        cause = advice.sentence.partition("\n")[0]
+        return _not_built(failed, f": {advice.sentence}", advice.setting, cause=cause)
     if not failed.tail:
         return _not_built(failed, f": {failed.text}")
     shown = "\n".join(output.relevant(failed.tail))
@@ -71,10 +73,12 @@ def stale_lock(inputs: Inputs) -> LayerdoitError | None:
     return None
 
 
-def _not_built(failed: StepFailed, what: str, hint: str | None = None, *, where: str | None = None) -> NotBuilt:
+def _not_built(
+    failed: StepFailed, what: str, hint: str | None = None, *, where: str | None = None, cause: str = ""
+) -> NotBuilt:
     log = whole_log(failed.log)
     hint = f"{hint}; {log}" if hint else log
-    return NotBuilt(f"{failed.layer} did not build{what}", failed, where=where, hint=hint)
+    return NotBuilt(f"{failed.layer} did not build{what}", failed, where=where, hint=hint, cause=cause)
 
 
 def _no_binary(failed: StepFailed) -> NotBuilt:

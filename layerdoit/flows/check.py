@@ -48,7 +48,8 @@ def run(session: Session) -> tuple[list[Outcome], Printed | None]:
 def _failed(error: NotBuilt) -> BuildError:
     notes = error.failed.notes
     said = printed(notes)
-    what = f"the check failed: {failures(said)}" if said else error.what
+    cause = f": {error.cause}" if error.cause else ""
+    what = f"the check failed: {failures(said)}{cause}" if said else error.what
     if not every(NoClippy, notes):
         return BuildError(what, where=error.where, hint=error.hint)
     return BuildError(

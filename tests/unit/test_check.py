@@ -64,13 +64,13 @@ def test_a_build_without_tests_printed_nothing() -> None:
     assert printed("layerdoit: tests") == check.Printed((), ())
 
 
-def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> BuildError:
+def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: list[str], cause: str = "") -> BuildError:
     """The error of a check whose app did not build, after these notes."""
 
     def ensure(_session: Session, layer: str) -> list[Outcome]:
         if layer == "app":
             failed = StepFailed("app", "RUN x", 101, (), tuple(notes), tmp_path / "a.log", "")
-            raise NotBuilt("app did not build", failed, hint="the hint")
+            raise NotBuilt("app did not build", failed, hint="the hint", cause=cause)
         return []
 
     monkeypatch.setattr(check, "ensure", ensure)
@@ -91,6 +91,8 @@ def test_a_failed_check_says_what_failed(tmp_path: Path, monkeypatch: pytest.Mon
     error = failing(tmp_path, monkeypatch, after("layerdoit: tests", "test deep::one ... FAILED"))
     assert (error.what, error.hint) == ("the check failed: 1 test failed (deep::one)", "the hint")
     assert failing(tmp_path, monkeypatch, []).what == "app did not build"
+    error = failing(tmp_path, monkeypatch, after("layerdoit: tests", "test one ... FAILED"), "x is not sent to builds")
+    assert error.what == "the check failed: 1 test failed (one): x is not sent to builds"
 
 
 def test_a_failed_check_names_its_tests() -> None:

@@ -35,6 +35,8 @@ struct Web;
 static F: Migrator = sqlx::migrate!("db");
 static G: EmbeddedMigrations = embed_migrations!();
 include!("parts.rs");
+#[path = "../../../beside/module.rs"]
+mod beside;
 fn main() {}
 """
 BUILD = """\
@@ -64,7 +66,8 @@ def test_what_code_names(root: Path) -> None:
     named = list(embedded.named(root, ["app/src/main.rs", "app/build.rs", "app/Cargo.toml", "absent.rs"]))
     assert [(item.path, item.where) for item in named] == [
         ("app/web/dist/index.html", "app/src/main.rs:2"), ("schema/s.sql", "app/src/main.rs:3"),
-        ("app/src/parts.rs", "app/src/main.rs:14"), ("app/joined.txt", "app/src/main.rs:6"),
+        ("app/src/parts.rs", "app/src/main.rs:14"), ("../beside/module.rs", "app/src/main.rs:15"),
+        ("app/joined.txt", "app/src/main.rs:6"),
         ("migrations", "app/src/main.rs:8"), ("app/web/dist", "app/src/main.rs:10"), ("app/db", "app/src/main.rs:12"),
         ("proto/x.proto", "app/build.rs:2"), ("app/proto/y.proto", "app/build.rs:3"),
     ]  # fmt: skip

@@ -47,8 +47,9 @@ def inputs(tmp_path: Path) -> Inputs:
         "Cargo.toml": '[workspace]\nmembers = ["app"]\nresolver = "2"\n', "Cargo.lock": lockfile(entry("app")),
         "app/Cargo.toml": package("app"), "app/src/main.rs": MAIN, "app/build.rs": BUILD,
         "app/src/gone.rs": "", "app/web/dist/index.html": "", "app/migrations/1.sql": "", "../proto/x.proto": "",
-        "../shared.txt": "", "app/templates/a.html": "", "README.md": "", "target/CACHEDIR.TAG": "", "target/x": "",
-        ".gitignore": "dist/\n/target\n/app/migrations\ngone.rs\ntemplates\nnever\n", ".dockerignore": "*.md\n",
+        "../shared.txt": "", "app/templates/a.html": "",
+        "app/.sqlx/query-1.json": "", "README.md": "", "target/CACHEDIR.TAG": "", "target/x": "",
+        ".gitignore": "dist/\n/target\n/app/migrations\ngone.rs\ntemplates\nnever\n.sqlx\n", ".dockerignore": "*.md\n",
         "layerdoit.yaml": "toolchain: 1.95.0\n",
     })  # fmt: skip
     write(tmp_path, {".cargo/config.toml": ""})
@@ -126,6 +127,11 @@ def told(inputs: Inputs, words: str) -> Advice:
         (
             "error: can't find lib `app` at path `/build/src/ws/app/migrations/1.sql`\n",
             "app/migrations/1.sql", "git ignores it (.gitignore:3: `/app/migrations`)", "app/migrations",
+        ),
+        (
+            ("error: `SQLX_OFFLINE=true` but there is no cached data for this query, run `cargo sqlx prepare` to "
+            "update the query cache or unset `SQLX_OFFLINE`\n --> app/src/main.rs:1:1\n"),
+            "app/.sqlx", "git ignores it (.gitignore:7: `.sqlx`)", "app/.sqlx",
         ),
         (
             "error: couldn't read `/build/src/ws/../shared.txt`: No such file or directory (os error 2)\n",

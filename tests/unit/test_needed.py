@@ -152,6 +152,18 @@ def test_cargos_configuration_above_counts_in_key_and_stub(tmp_path: Path) -> No
     assert result.copies == ("../tools/cc.sh", "tools/ar.sh")
 
 
+def test_folders_of_libraries_that_variables_name_are_there_when_dependencies_are_cooked(tmp_path: Path) -> None:
+    values = {"A": "vendor/ssl", "B": "", "C": "bindings", "D": "crates", "E": "target", "F": "absent", "G": "../pc"}
+    root = repository(tmp_path, {
+        "ws/Cargo.toml": package("app"), "ws/src/main.rs": MAIN, "ws/vendor/ssl/lib/libssl.so.3": "",
+        "ws/bindings/a.ts": "", "ws/crates/a/Cargo.toml": "", "ws/crates/a/x.h": "", "ws/target/CACHEDIR.TAG": "",
+        "ws/target/x.a": "", "pc/x.pc": "",
+        "ws/.cargo/config.toml": "[env]\n"
+        + "".join(f'{name} = {{ value = "{value}", relative = true }}\n' for name, value in values.items()),
+    })  # fmt: skip
+    assert made(root)[0].copies == ("../pc", "vendor/ssl")
+
+
 def test_what_the_configuration_names_is_sent_though_git_ignores_it(tmp_path: Path) -> None:
     root = repository(tmp_path, CONFIGURED)
     sent = set(scan(Lister(root), manifest.load(root).extra, index_file=None).entries)
