@@ -17,7 +17,7 @@ from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, ContextDiffers
 from layerdoit.core.files import write_if_changed
 from layerdoit.core.prose import listed
-from layerdoit.dockerfile import binaries
+from layerdoit.dockerfile import binaries, folders
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX
@@ -213,7 +213,12 @@ def _app(request: Request) -> Recipe:
     sorted_names = binaries.ordered(names, request.linked)
     # A Dockerfile of the project's own does this itself.
     index = project.config.dockerfiles.app is None and image_control.to_index(inputs)
-    text = dockerfiles.app(ours, image, assets, sorted_names, inputs.entrypoint, index=index)
+    shutil.rmtree(context / folders.CONTEXT, ignore_errors=True)
+    for folder in folders.staged(inputs.owned_folders):
+        (context / folder).mkdir(parents=True)
+        (context / folder).chmod(0o755)
+    owned = inputs.owned_folders
+    text = dockerfiles.app(ours, image, assets, sorted_names, inputs.entrypoint, index=index, owned=owned)
     cooked, runtime = request.plan.step("deps").spec, request.plan.step("runtime").spec
     mount = request.mount(mounts.identity(project.name, project.root, inputs.variant, _cook(request, cooked)))
     origin = {"deps": cooked.key, "runtime": runtime.key, "mount": mount, **branches.labels(project)}

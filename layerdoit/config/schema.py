@@ -140,7 +140,7 @@ class Image(Settings):
         table(LABEL, text(switches=True), "a mapping of labels to text"), NO_ENV, "Labels of the image."
     )
     user: str = setting(text("a user name or number", r"[\w.-]+(:[\w.-]+)?"), "app", "User that the container runs as.")
-    workdir: str = setting(ABSOLUTE, "/srv", "Working directory in the container.")
+    workdir: str = setting(ABSOLUTE, "/srv", "Working directory in the container; it belongs to the user.")
     expose: tuple[str, ...] = setting(many(EXPOSE, "ports"), NO_TEXT, "Ports that the image declares.")
     assets: Mapping[str, str] = setting(
         table(INSIDE, ABSOLUTE, "a mapping of paths in the project to absolute paths in the image"),

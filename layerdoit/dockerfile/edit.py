@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.dockerfile import folders
 from layerdoit.dockerfile.binaries import copies
 from layerdoit.dockerfile.parse import escape_of
 from layerdoit.dockerfile.quoting import NEWLINE, copied, quoted
@@ -60,13 +61,14 @@ def app(
     entrypoint: str,
     *,
     index: bool = False,
+    owned: Sequence[str] = (),
 ) -> str:
     """Complete Dockerfile.app. `assets`: path in the build context, path in the image, whether it is a folder.
 
-    `index`: the loader's cache is made anew, for libraries among the assets.
+    `index`: the loader's cache is made anew, for libraries among the assets; `owned`: folders that the user owns.
     """
     escape = escape_of(text)
-    placed = [f"WORKDIR {quoted(image.workdir, escape)}"]
+    placed = [*folders.instructions(owned, image.user, escape), f"WORKDIR {quoted(image.workdir, escape)}"]
     for path, place, folder in assets:
         source, target = (f"assets/{path}/", place.rstrip("/") + "/") if folder else (f"assets/{path}", place)
         placed.append(copied(source, target, escape))

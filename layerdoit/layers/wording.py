@@ -21,6 +21,7 @@ _LISTS = {
     "binaries": "binary",
     "selection": "built package",
     "option features": "feature",
+    "image folders": "folder of the user",
 }
 _KINDS = {
     **dict.fromkeys(("packages", "os", "platform", "user"), "system"),

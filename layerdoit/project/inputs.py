@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from layerdoit import config as configuration
-from layerdoit.core.errors import WorkspaceError
+from layerdoit.core.errors import ConfigError, WorkspaceError
 from layerdoit.core.resources import dockerfile_dir
+from layerdoit.dockerfile import folders
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
 from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, READING_SCRIPTS, Given
@@ -152,6 +154,23 @@ class Inputs:
         return entrypoint.choose(project.workspace, self.selection, project.config.project, project.root.name)
 
     @cached_property
+    def owned_folders(self) -> tuple[str, ...]:
+        """Folders of the image that are made for its user; each can be reached by that user."""
+        image, config = self.question.image, self.project.config
+        if self.question.kind != "build":
+            return ()
+        found = folders.owned(image.user, image.workdir, config.deploy.volumes)
+        closed = folders.closed(found)
+        if closed is not None:
+            setting = "image.workdir" if closed == posixpath.normpath(image.workdir) else "deploy.volumes"
+            raise ConfigError(
+                f"{setting}: the user {image.user}, whom the image runs as, may not enter {closed}",
+                where=config.where.get(setting),
+                hint="use another folder, such as /srv or /app, or set image.user: root",
+            )
+        return found
+
+    @cached_property
     def settings(self) -> Mapping[str, str]:
         """What the app image's configuration holds, as text."""
         image = self.question.image
@@ -165,6 +184,7 @@ class Inputs:
             "expose": list(image.expose),
             "assets": dict(sorted(image.assets.items())),
             "smoke": list(image.smoke),
+            **({"folders": " ".join(self.owned_folders)} if self.owned_folders else {}),
             **({} if image.check_libraries else {"check_libraries": "no"}),
         }
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}

@@ -296,3 +296,36 @@ def test_what_fails_leaves_the_image_and_says_why(checkout: Callable[..., Checko
     assert one.image()["Id"] != before
     assert "value=2\n" in one.said(f"{one.name}:latest", "image-probe")
     assert "\x1b" not in done.stdout + done.stderr
+
+
+WRITES = """\
+fn main() {
+    for place in std::env::args().skip(1) {
+        match std::fs::write(format!("{place}/x"), "") {
+            Ok(()) => println!("{place}: written"),
+            Err(error) => println!("{place}: {error}"),
+        }
+    }
+}
+"""
+
+
+def test_the_user_may_write_where_the_service_works_and_keeps_its_data(
+    checkout: Callable[..., Checkout], docker_engine: Any
+) -> None:
+    one = checkout(
+        {"Cargo.toml": MANIFEST, "Cargo.lock": LOCK, "src/main.rs": WRITES},
+        "image: {workdir: /opt/own/place}\ndeploy: {volumes: [kept:/var/lib/kept, './host:/host']}\n",
+    )
+    one.build()
+    volume = docker_engine.volumes.create(one.name)
+    try:
+        command = ["docker", "run", "--rm", "--network", "none", "--volume", f"{one.name}:/var/lib/kept"]
+        places = (".", "/var/lib/kept", "/var/lib", "/host")
+        done = subprocess.run([*command, f"{one.name}:latest", *places], capture_output=True, text=True, check=True)
+        said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    finally:
+        volume.remove()
+    assert (said["."], said["/var/lib/kept"]) == ("written", "written")
+    assert "Permission denied" in said["/var/lib"]
+    assert "No such file" in said["/host"], "what is mounted from a path may be a file: nothing is made there"

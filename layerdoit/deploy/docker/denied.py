@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.dockerfile.folders import is_root
+
 if TYPE_CHECKING:
     from layerdoit.deploy.settings import DeploySettings
 
@@ -21,7 +23,7 @@ def advice(lines: Sequence[str], settings: DeploySettings) -> str | None:
     """What to do about the last line of a log that says so; None where none does, or the service runs as root."""
     user = settings.user
     line = next((line for line in reversed(lines) if _DENIED.search(line)), None)
-    if line is None or user.partition(":")[0] in ("root", "0"):
+    if line is None or is_root(user):
         return None
     path = next((found[0] for found in _PATH.finditer(line)), "")
     runs = f"the service runs as {user} (image.user), which may not write "
