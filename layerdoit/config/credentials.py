@@ -96,6 +96,10 @@ _OPEN_KEYS: Final = """
     VERIFYING
 """
 
+_LOCKS: Final = "API ACCESS AUTH ENCRYPTION MASTER PRIVATE SESSION SIGNING"
+# What may follow the word KEY where it is one.
+_TAILS: Final = "A B BASE CURRENT DEV HEX NEW OLD PEM PREVIOUS PROD PRODUCTION SECONDARY STAGING TEST V VALUE"
+
 
 @functools.cache
 def _listed(words: str) -> frozenset[str]:
@@ -125,9 +129,10 @@ def sounds_secret(name: str) -> bool:
         return False
     if any(re.search(_WITHIN, word) for word in words):
         return True
-    keys = [at for at, word in enumerate(words) if word in ("KEY", "KEYS")]
-    if keys and keys[0] > 0:
-        return not any(words[at - 1] in _listed(_OPEN_KEYS) for at in keys)
+    for at, word in enumerate(words):
+        if word in ("KEY", "KEYS") and at > 0 and words[at - 1] not in _listed(_OPEN_KEYS):
+            # `API_KEY_OPENAI` is one, `APP_KEY_BINDINGS` is none.
+            return words[at - 1] in _listed(_LOCKS) or _listed(_TAILS).issuperset(words[at + 1 :])
     return (
         last in ("PASS", "PAT") or (last == "PWD" and before not in ("", "OLD")) or [before, last] == ["BASIC", "AUTH"]
     )
