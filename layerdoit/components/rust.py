@@ -60,6 +60,7 @@ def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
         inputs.project.config,
         lambda: rust_failures.stale_lock(inputs),
         lambda words: hidden_files.advice(words, inputs),
+        rust_failures.asks_git(inputs),
     )
 
 

@@ -7,10 +7,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
-from layerdoit.cargo import failures, lock_drift, output
+from layerdoit.cargo import causes, failures, lock_drift, output
 from layerdoit.components import missing_libraries
 from layerdoit.components.script_protocol import Exit, NoBinary, every
 from layerdoit.core.errors import BuildError, ContextDiffers, LayerdoitError
@@ -36,32 +36,46 @@ def explain(
     config: Config,
     stale_lock: Callable[[], LayerdoitError | None],
     hidden_files: Callable[[str], Advice | None] = lambda _: None,
+    asks_git: Callable[[str], str | None] = lambda _: None,
 ) -> BuildError:
     """The error to raise: `ContextDiffers` where the sources must be sent again, else `NotBuilt`.
 
     `stale_lock`: what Cargo.lock lacks of the manifests; asked where cargo says that it lacks something.
-    `hidden_files`: advice, by the output, for files that are there and were not sent.
+    `hidden_files`: advice, by the output, for files that are there and were not sent. `asks_git`: see `causes.AsksGit`.
     """
-    if failed.code == Exit.RESEND:
-        return ContextDiffers(f"{failed.layer}: the sources changed while they were sent to the build")
-    if failed.code == Exit.RUNTIME_MISMATCH:
-        what, hint = missing_libraries.told(failed.notes, config)
-        return NotBuilt(what, failed, hint=hint)
-    if failed.code == Exit.NO_BINARY:
-        return _no_binary(failed)
+    if failed.code is not None and failed.code in _BY_CODE:
+        return _BY_CODE[failed.code](failed, config)
     words = "\n".join(failed.tail)
     if failures.LOCKED in words:
         if stale := stale_lock():
             return _not_built(failed, f": {stale.what}", stale.hint, where=stale.where)
         return _not_built(failed, ": Cargo.lock is out of date: cargo would have to change it", lock_drift.UPDATE)
-    # What a program prints in its smoke test says nothing of what the build lacks.
-    if failed.code != Exit.SMOKE_TEST and (advice := hidden_files(words) or failures.advice(words, config)):
+    advice = (
+        causes.advice(words, failed.layer, asks_git)
+        or hidden_files(words)
+        or failures.advice(words, config)
+        or causes.unknown(words)
+    )
+    if advice is not None:
         cause = advice.sentence.partition("\n")[0]
         return _not_built(failed, f": {advice.sentence}", advice.setting, cause=cause)
     if not failed.tail:
         return _not_built(failed, f": {failed.text}")
     shown = "\n".join(output.relevant(failed.tail))
     return _not_built(failed, f"\n{shown}", "correct it and run again")
+
+
+def asks_git(inputs: Inputs) -> Callable[[str], str | None]:
+    """Where a package of the workspace asks git, by its name; '' stands for any of them."""
+
+    def where(package: str) -> str | None:
+        from layerdoit.cargo import git_asked
+
+        return next(
+            (found.where for found in git_asked.asked(inputs.project.workspace) if package in ("", found.package)), None
+        )
+
+    return where
 
 
 def stale_lock(inputs: Inputs) -> LayerdoitError | None:
@@ -81,10 +95,34 @@ def _not_built(
     return NotBuilt(f"{failed.layer} did not build{what}", failed, where=where, hint=hint, cause=cause)
 
 
-def _no_binary(failed: StepFailed) -> NotBuilt:
+def _resend(failed: StepFailed, _: Config) -> ContextDiffers:
+    return ContextDiffers(f"{failed.layer}: the sources changed while they were sent to the build")
+
+
+def _runtime_mismatch(failed: StepFailed, config: Config) -> NotBuilt:
+    what, hint = missing_libraries.told(failed.notes, config)
+    return NotBuilt(what, failed, hint=hint)
+
+
+def _no_binary(failed: StepFailed, _: Config) -> NotBuilt:
     names = [note.binary for note in every(NoBinary, failed.notes)]
     hint = "list under bins: in layerdoit.yaml only binaries that cargo makes under exactly that name"
     return _not_built(failed, f": cargo did not make {_listed(names)}", hint)
+
+
+def _smoke_test(failed: StepFailed, config: Config) -> NotBuilt:
+    """What the program prints says nothing of what the build lacks."""
+    where = config.where.get("image.smoke", "layerdoit.yaml")
+    shown = "\n".join(output.relevant(failed.tail))
+    return _not_built(failed, f"\n{shown}", f"the program must end with 0 for each line of image.smoke ({where})")
+
+
+_BY_CODE: Final[Mapping[int, Callable[[StepFailed, Config], BuildError]]] = {
+    Exit.RESEND: _resend,
+    Exit.RUNTIME_MISMATCH: _runtime_mismatch,
+    Exit.NO_BINARY: _no_binary,
+    Exit.SMOKE_TEST: _smoke_test,
+}
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from layerdoit.doctor import (
     dockerfiles,
     engine_checks,
     engine_facts,
+    git_history,
     lockfile,
     native_packages,
     profile_checks,
@@ -45,7 +46,7 @@ PATIENCE = 5.0
 AREAS: Mapping[str, tuple[Rule, ...]] = {
     "Engine": engine_checks.RULES,
     "Network and credentials": access.RULES,
-    "Workspace": (*lockfile.RULES, *workspace.RULES, *native_packages.RULES),
+    "Workspace": (*lockfile.RULES, *workspace.RULES, *native_packages.RULES, *git_history.RULES),
     "Profiles and flags": (*profile_checks.RULES, *savings.RULES),
     "Sources": (*source_checks.RULES, *context.RULES, *secret_files.RULES),
     "Dockerfiles": dockerfiles.RULES,
@@ -129,6 +130,8 @@ class _Examination:
     def _workspace(
         self, asked_engine: Background[Engine | Failed], asked_cargo: Background[str | None]
     ) -> Iterator[Item]:
+        from layerdoit.cargo import git_asked
+
         project, config = self._project, self._project.config
         ws, lock = project.workspace, self._tree.lock
 
@@ -142,6 +145,7 @@ class _Examination:
             yield lambda: profile_checks.profiles(ws, config)
             yield lambda: profile_checks.flags(ws, config, _host())
             yield self._native
+            yield lambda: git_history.history(git_asked.asked(ws))
 
         for check in checks():
             yield from _of_tree("workspace", check)

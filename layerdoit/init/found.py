@@ -70,6 +70,10 @@ class Found:
     """Files that code reads and builds do not get, each with the `file:line` that names it."""
     pointers: tuple[str, ...] = ()
     """Files of git LFS of which only the pointer is here."""
+    wrappers: tuple[tuple[str, str], ...] = ()
+    """(variable that overrides it, program): what cargo's configuration starts every compiler by."""
+    asks_git: tuple[str, ...] = ()
+    """`file:line` where packages ask git, of which a build has no history."""
     in_git: bool = False
     ignores_record: bool = False
     """.gitignore names doit's record."""
@@ -127,7 +131,7 @@ def project_root(start: Path) -> Path:
 
 def look(root: Path) -> Found:
     """Look at the Rust project in `root`."""
-    from layerdoit.cargo import lock, lock_drift, manifest, native, selection
+    from layerdoit.cargo import git_asked, lock, lock_drift, manifest, native, selection, wrappers
     from layerdoit.config import FILE
     from layerdoit.init import builds
     from layerdoit.tree import git, lfs
@@ -181,6 +185,8 @@ def look(root: Path) -> Found:
         compiled=_compiled(root, [hint.value.rpartition(":")[0] for hint in hints if hint.kind == "asset"]),
         hidden=tuple(_hidden(lister)),
         pointers=tuple(lfs.pointers(root, lister.files)),
+        wrappers=tuple(wrappers.wanted(workspace.config)),
+        asks_git=tuple(found.where for found in git_asked.asked(workspace)),
         in_git=git.top(os.path.abspath(root)) is not None,
         ignores_record=".doit.db" in (text_of(root / ".gitignore") or ""),
     )

@@ -115,6 +115,10 @@ def _cargo(found: Found) -> Iterator[Item]:
 def _build_environment(found: Found) -> Iterator[Item]:
     if found.sqlx is not None:
         yield Item("env", ("SQLX_OFFLINE", "true"), f"queries are checked against {found.sqlx}, not a database")
+    for variable, program in found.wrappers:
+        yield Item(
+            "env", (variable, ""), f".cargo/config.toml starts every compiler by {program}, which the builder lacks"
+        )
     for hint in found.hints:
         name, _, value = hint.value.partition("=")
         if hint.kind == "build-env" and _BUILD_ENV.match(name) and value:
@@ -248,8 +252,15 @@ def _remarks(found: Found) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(hint.value for hint in arguments))
         file = arguments[0].where.rpartition(":")[0]
         yield f"build arguments of {file} have no counterpart: {names} (see env, features)"
+    yield from _asked_of_git(found)
     if found.asks_database:
         yield f"sqlx checks {found.asks_database} against a database, which no build has: run `cargo sqlx prepare`"
     if found.in_git and not found.ignores_record:
         yield "doit and Python keep records in .doit.db and __pycache__: add .doit.db* and __pycache__/ to .gitignore"
     yield from found.notes
+
+
+def _asked_of_git(found: Found) -> Iterator[str]:
+    if found.asks_git:
+        verb = "asks" if len(found.asks_git) == 1 else "ask"
+        yield f"{listed(found.asks_git, 3)} {verb} git; the image has no commit: read a variable first, given by env:"

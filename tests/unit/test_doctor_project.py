@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerdoit.cargo import entrypoint, lock, lock_drift, manifest, selection, toml_lines
+from layerdoit.cargo.git_asked import Asked
 from layerdoit.cargo.manifest import Workspace
 from layerdoit.cargo.native import Need
 from layerdoit.cargo.semver import satisfies
 from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Config
 from layerdoit.config.schema import Base, Image
-from layerdoit.doctor import libc, lockfile, native_packages, profile_checks
+from layerdoit.doctor import git_history, libc, lockfile, native_packages, profile_checks
 from layerdoit.doctor import project_checks as rules
 from layerdoit.doctor.finding import Fact, Finding, Item
 from tests.support.lockfile import entry as locked_package
@@ -411,3 +412,13 @@ def test_flags(tmp_path: Path, cargo: str, packages: tuple[str, ...], found: lis
 
 def test_facts_are_no_findings() -> None:
     assert ids([Fact("engine", "26")]) == {}
+
+
+def test_where_git_is_asked_is_one_finding() -> None:
+    asked = [Asked("a", "a/build.rs:3"), Asked("b", "b/src/lib.rs:9")]
+    (found,) = git_history.history(asked)
+    assert (found.what, found.where) == (
+        "a/build.rs:3, b/src/lib.rs:9 ask git; the image has no commit",
+        "a/build.rs:3",
+    )
+    assert list(git_history.history([])) == []

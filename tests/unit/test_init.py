@@ -375,6 +375,15 @@ def test_any_value_is_written_as_it_is_read(value: str) -> None:
     assert node.value == value
 
 
+def test_a_compiler_wrapper_is_switched_off_and_git_is_told(tmp_path: Path) -> None:
+    script = 'fn main() {\n    std::process::Command::new("git").output();\n}\n'
+    make(tmp_path, {".cargo/config.toml": '[build]\nrustc-wrapper = "sccache"\n', "build.rs": script})
+    found = look(tmp_path)
+    assert proposed(found)["env"] == [("RUSTC_WRAPPER", "")]
+    assert loaded(shown(found), tmp_path).env == {"RUSTC_WRAPPER": ""}
+    assert any(remark.startswith("build.rs:2 asks git; ") for remark in proposal.propose(found).remarks)
+
+
 def test_credentials_of_a_dockerfile_are_named_and_not_repeated(tmp_path: Path) -> None:
     last = "FROM debian\nENV X_SETUP__ADMIN_PWD=admin2 DB_PASS=hunter2 MAX_TOKENS=4096 DB=postgres://u:hunter2@db/x\n"
     cmd = 'ENTRYPOINT ["server"]\nCMD ["serve", "--db", "postgres://u:hunter2@db/x"]\n'

@@ -42,7 +42,7 @@ from tests.support.files import write
 from tests.support.lockfile import entry, external
 from tests.support.lockfile import lockfile as lock_text
 from tests.support.manifest import package
-from tests.unit import test_broker_unit, test_cache_builders, test_native_failures, test_rust_failures
+from tests.unit import test_broker_unit, test_cache_builders, test_causes, test_native_failures, test_rust_failures
 from tests.unit.test_config import BAD, loaded
 
 Case = tuple[str, Callable[[], object]]
@@ -264,6 +264,10 @@ def of_a_failed_build(folder: Path) -> Iterator[Case]:
     webkit = "error: failed to run custom build command for `webkit2gtk-sys v0.18.0`\n"
     webkit += "  Package webkit2gtk-4.0 was not found in the pkg-config search path.\n"
     yield "a library of older suites", advice(webkit)
+    for name in test_causes.KNOWN:
+        failed = step(101, tail=test_causes.recorded(name))
+        told = functools.partial(explain, failed, Config(), lambda: None, asks_git=lambda _: "build.rs:2")
+        yield f"{name}: {failed.tail[0].strip()}", told
     of_own = Config(base=Base(image="own/rust:7", runtime_image="ubuntu:24.04"))
     yield "a package of a suite that is a guess", advice(test_rust_failures.LACKS_OPENSSL, of_own)
     yield "a warning that is denied", advice(test_native_failures.LINT.format(test_native_failures.IN_SOURCES))

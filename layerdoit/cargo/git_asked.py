@@ -1,0 +1,70 @@
+"""Which packages of a workspace ask git when they are compiled: their build scripts, and macros of known crates.
+
+    asked(workspace) -> Iterator[Asked]
+
+A build has no `.git`: what they find out there is not what they find out on this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from layerdoit.cargo.manifest import Package, Workspace
+
+_IN_SCRIPT: Final = re.compile(
+    r'^(?![ \t]*//).*?(?:Command::new\(\s*"git"|\bcmd!\([^)\n]*\bgit\b|\bgit2::|\bgix::|\bvergen\w*::|\bshadow_rs::|'
+    r"\bbuilt::|"
+    r"\bgit_testament|\bgit_version|\bcrate_git_revision|\bbuild_data::|\.git/(?:HEAD|logs|refs|index))",
+    re.MULTILINE,
+)
+_MACROS: Final = re.compile(
+    r"^(?![ \t]*//).*?\b(?:git_version|git_describe|git_submodule_versions|git_testament)!", re.MULTILINE
+)
+_MACRO_CRATES: Final = frozenset(("git-version", "git-testament", "git-describe"))
+_SKIPPED: Final = frozenset(("target", "node_modules", "tests", "examples", "benches"))
+
+
+class Asked(NamedTuple):
+    """`package` asks git at `where`, a `file:line` relative to the workspace."""
+
+    package: str
+    where: str
+
+
+def asked(workspace: Workspace) -> Iterator[Asked]:
+    """The first place of each package, in the order of the packages."""
+    for _, package in sorted(workspace.packages.items()):
+        folder = workspace.root / package.dir
+        places = [_first(path, _IN_SCRIPT) for path in _scripts(package, folder)]
+        if _MACRO_CRATES.intersection(dependency.package for dependency in package.dependencies):
+            places += (_first(path, _MACROS) for path in _sources(folder))
+        if place := next(filter(None, places), None):
+            path, line = place
+            yield Asked(package.name, f"{os.path.relpath(path, workspace.root)}:{line}")
+
+
+def _scripts(package: Package, folder: Path) -> Iterator[Path]:
+    if package.build_script:
+        named = package.manifest.get("package", {}).get("build")
+        names = named if isinstance(named, list) else [named if isinstance(named, str) else "build.rs"]
+        yield from (folder / str(name) for name in names)
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.glob("src/**/*.rs")):
+        if _SKIPPED.isdisjoint(path.relative_to(folder).parts):
+            yield path
+
+
+def _first(path: Path, pattern: re.Pattern[str]) -> tuple[Path, int] | None:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = pattern.search(text)
+    return (path, text.count("\n", 0, found.end()) + 1) if found else None
