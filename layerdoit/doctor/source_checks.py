@@ -63,9 +63,9 @@ def sources(facts: SourceFacts) -> Iterator[Finding]:
     if facts.pointers:
         yield POINTER.found(f"{listed(facts.pointers, _SHOWN)}: only the pointers of git LFS are here")
     for link, target in facts.links[:_SHOWN]:
-        yield LINK.found(f"{link} is a symbolic link to {target}, which no build gets", link)
+        yield LINK.found(f"this symbolic link leads to {target}, which no build gets", link)
     for path in facts.configs:
-        yield CONFIG_ABOVE.found(f"{path} is outside of the project: builds do not read it", str(path))
+        yield CONFIG_ABOVE.found("builds do not read this: it is outside of the project", str(path))
 
 
 def once(found: Iterable[tuple[str, Hidden]]) -> tuple[tuple[str, Hidden], ...]:
