@@ -34,13 +34,13 @@ def said(one: Checkout, layer: str, old: str = "", new: str = "", **variables: s
 
 def test_what_became_of_the_target_mount(checkout: Callable[..., Checkout]) -> None:
     one = checkout()
+    commit_all(one.root)
     first = one.build()["app"].step.spec
-    one.replace("app/src/main.rs", "0000", "1111")
-    assert said(one, "app") == ["file app/src/main.rs changed"]
-
     # The same project, checked out elsewhere: what the labels of the other's image say is enough.
-    other = checkout()
-    shutil.copytree(one.root, other.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".layerdoit"))
+    other = cloned(one, checkout)
+    for changed in (one, other):
+        changed.replace("app/src/main.rs", "0000", "1111")
+    assert said(one, "app") == ["file app/src/main.rs changed"]
     elsewhere = said(other, "app")
     assert elsewhere[0] == "file app/src/main.rs changed"
     assert "compiled in another checkout" in elsewhere[1]
