@@ -49,7 +49,7 @@ distrust() {
 # What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed. A log has its limits.
 tell_reads() {
   if ! [ -x "$NOTES/reads" ]; then
-    echo "layerdoit: reads-unknown $(tail -n 1 "$NOTES/made")" >&2
+    echo "layerdoit: reads-unknown $(grep -m 1 error "$NOTES/made")" >&2
     return 0
   fi
   cut -f2 /tmp/own | "$NOTES/reads" list /build/src /build/tree "$NOTES" | gzip -9n | base64 -w 4000 >/tmp/packed

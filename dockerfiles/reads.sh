@@ -11,15 +11,16 @@ observe() {
   rm -rf /build/reads-*
   mkdir -p "$NOTES"
   {
-    cc -O1 -w -shared -fPIC -o "$NOTES/hook.so" "$1/hook.c" -ldl
-    cc -O1 -w -static -o "$NOTES/trace" "$1/trace.c" || cc -O1 -w -o "$NOTES/trace" "$1/trace.c"
-    cc -O1 -w -o "$NOTES/reads.part" "$1/reads.c" && mv "$NOTES/reads.part" "$NOTES/reads"
+    cc -O1 -w -shared -fPIC -o "$NOTES/hook.so" "$1/hook.c" -ldl \
+      && { cc -O1 -w -static -o "$NOTES/trace" "$1/trace.c" || cc -O1 -w -o "$NOTES/trace" "$1/trace.c"; } \
+      && cc -O1 -w -o "$NOTES/reads.part" "$1/reads.c" \
+      && mv "$NOTES/reads.part" "$NOTES/reads"
   } >"$NOTES/made" 2>&1 || true
 }
 
 # From here on, cargo's units are traced.
 begin_tracing() {
-  if [ -x "$NOTES/hook.so" ] && [ -x "$NOTES/trace" ]; then
+  if [ -x "$NOTES/reads" ]; then
     export LD_PRELOAD="$NOTES/hook.so" LAYERDOIT_TRACE="$NOTES/trace:/build/src:$NOTES"
   fi
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.components import image_control, rust, script_protocol
-from layerdoit.components.script_protocol import Exit, NoBinary
+from layerdoit.components.script_protocol import Exit, NoBinary, ReadsUnknown, Stale
 from layerdoit.flows.ensure import ensure
 from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree.staging import stage
@@ -26,7 +27,8 @@ SETUP = """\
 set -eu
 ln -s / /runtime
 mkdir -p /shim/bin /mounts /cooked/target /cooked/src; : >/cooked/tree
-for name in rm cp mv touch; do { echo '#!/bin/sh'; cat /shim.sh; } >/shim/bin/$name; chmod +x /shim/bin/$name; done
+for name in rm cp mv touch awk sort gzip; do { echo '#!/bin/sh'; cat /shim.sh; } >/shim/bin/$name; done
+chmod +x /shim/bin/*
 cat >/run.sh <<'END'
 rm -rf /ctx /control /layerdoit /tmp/*; ln -s "/trees/$1/src" /ctx; ln -s "/trees/$1/control" /control
 export BINS=app ENTRYPOINT=app WORKDIR=. DEPS_KEY=a CARGO_ARGS='-p app'
@@ -80,17 +82,21 @@ class Box:
     def build(self, tree: str) -> str:
         return self.sh(BUILD.replace("{tree}", tree))
 
+    def log(self) -> list[str]:
+        """What the last build printed."""
+        return self.sh("cat /tmp/log").splitlines()
+
     def survived(self, tree: str, at: int) -> bool:
         """A build of a tree over the kept mount, ended before its command number `at`; True when it had fewer."""
         return "survived" in self.sh(KILLED.replace("{tree}", tree).replace("{at}", str(at)))
 
 
 @contextmanager
-def box(one: Checkout, tmp_path: Path) -> Iterator[Box]:
+def box(one: Checkout, tmp_path: Path, *options: str) -> Iterator[Box]:
     session = one.session()
     ensure(session, "base")
     image = session.plan.step("base").spec.tag
-    command = ["docker", "run", "-d", "--init", "--network", "none", image, "sleep", "infinity"]
+    command = ["docker", "run", "-d", "--init", "--network", "none", *options, image, "sleep", "infinity"]
     container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     try:
         made = Box(container)
@@ -124,6 +130,42 @@ def test_a_build_ended_anywhere_is_made_good_by_the_next(
         while not inside.survived("two", at := at + 1):
             assert inside.build("two") == second, f"after a kill before command {at}"
         assert at > 6, "the kills did not reach into the script"
+
+
+# A container in which no process may watch another one's system calls.
+BLIND = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["seccomp"], "action": "SCMP_ACT_ERRNO"}]}
+
+
+def test_where_nothing_can_be_seen_everything_compiles_again(checkout: Callable[..., Checkout], tmp_path: Path) -> None:
+    one = checkout()
+    (tmp_path / "blind.json").write_text(json.dumps(BLIND))
+    with box(one, tmp_path, "--security-opt", f"seccomp={tmp_path}/blind.json") as inside:
+        promised = inside.stage(one, "one", tmp_path)
+        assert inside.build("one") == promised
+        # Read by a macro that tells cargo nothing.
+        one.write({"lib/data/macro.txt": "1111"})
+        promised = inside.stage(one, "two", tmp_path)
+        assert inside.build("two") == promised
+        stale = script_protocol.every(Stale, inside.log())
+        assert {note.crate for note in stale} >= {"app", "lib", "stamp"}
+        assert {(note.read, note.path) for note in stale} == {
+            ("opaque", "the kernel or the container does not let it be seen")
+        }
+
+
+def test_without_a_compiler_that_can_make_the_watcher_everything_compiles_again(
+    checkout: Callable[..., Checkout], tmp_path: Path
+) -> None:
+    one = checkout()
+    with box(one, tmp_path) as inside:
+        inside.sh("rm /usr/include/linux/seccomp.h")
+        inside.stage(one, "one", tmp_path)
+        inside.build("one")
+        assert script_protocol.every(ReadsUnknown, inside.log())
+        for number in range(2):
+            one.write({"lib/data/macro.txt": f"111{number}"})
+            promised = inside.stage(one, f"more{number}", tmp_path)
+            assert inside.build(f"more{number}") == promised
 
 
 def test_binaries_that_cargo_did_not_make_are_named(checkout: Callable[..., Checkout], tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ FILLED_IN = {
     "\\1": "hello",
     "$(cat /tmp/median) $bytes $1": "100 9000 the linker mold",
     "$name": "the linker lld",
-    '$(tail -n 1 "$NOTES/made")': "cc: not found",
+    '$(grep -m 1 error "$NOTES/made")': "cc: not found",
 }
 # `s/^/layerdoit: not-fresh /` puts the words before what comes.
 BEFORE = {
