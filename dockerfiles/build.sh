@@ -3,6 +3,7 @@
 set -eu
 export LC_ALL=C
 . /control/sync.sh
+. /control/variables.sh
 . /control/runtime.sh
 . /control/reads.sh
 
@@ -143,6 +144,7 @@ observe /control
 merge_deps
 settle
 sync /ctx /control/tree
+distrust_variables
 distrust
 compile || exit $?
 tell_reads

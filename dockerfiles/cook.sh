@@ -3,6 +3,7 @@
 set -eu
 export LC_ALL=C
 . /ctx/control/sync.sh
+. /ctx/control/variables.sh
 
 # Seconds of each crate, all its units together, from the report that cargo itself made of the build. In it, what was
 # fresh took none.
@@ -88,4 +89,5 @@ sort /ctx/control/kept >/build/tree
 rm -rf /cooked/src
 cp -a /build/src /build/tree /cooked/
 if [ -n "$watched" ]; then cp -a "$NOTES" /cooked/; fi
+note_cooked /ctx/control/own
 rm -f /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/changes /tmp/new /tmp/now /tmp/wanted

@@ -152,6 +152,8 @@ def configure(root: Path, given: Mapping[str, Any], name: str, token: str, entry
     values = {key: value for key, value in given.items() if key not in ("registry", "builder")}
     image = {key: value for key, value in (values.get("image") or {}).items() if key not in ("repository", "tags")}
     env = {**(values.get("env") or {}), _TOKEN: token}
+    deps = values.get("deps") or {}
+    values["deps"] = {**deps, "env": [*(deps.get("env") or ()), _TOKEN]}
     values |= {"project": name, "env": env, "image": {**image, "entrypoint": entrypoint}}
     values["dockerfiles"] = dict(values.get("dockerfiles") or {})
     for layer, command in _COMMANDS:

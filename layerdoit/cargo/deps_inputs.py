@@ -41,7 +41,7 @@ def inputs(
     """
     reached = reached or closure(ws, lock, selection)
     out: dict[str, str] = {"resolver": ws.resolver, "selection": " ".join(selection.packages)}
-    out.update(options.key_inputs())
+    out.update(options.key_inputs(lock))
     for key in sorted(reached.local):
         out.update(_local(ws, key, reached))
     out.update(_locked(reached.external))

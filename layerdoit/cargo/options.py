@@ -12,8 +12,12 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from layerdoit.cargo import own_variables
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+
+    from layerdoit.cargo.lock import Lock
 
 # Values of these variables are shown in keys; all others appear there as digests.
 _PLAIN = re.compile(
@@ -32,7 +36,10 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    """How cargo is called. `env`: variables that reach rustc or build scripts, such as RUSTFLAGS."""
+    """How cargo is called. `env`: variables that reach rustc or build scripts, such as RUSTFLAGS.
+
+    `deps_env`: which of them third-party crates read; other ones are known by their names (`own_variables`).
+    """
 
     profile: str = "release"
     features: tuple[str, ...] = ()
@@ -40,6 +47,7 @@ class Options:
     default_features: bool = True
     target: str | None = None
     env: tuple[tuple[str, str], ...] = ()
+    deps_env: tuple[str, ...] = ()
 
     def settings(self) -> Iterator[Setting]:
         """Every setting that differs from cargo's default."""
@@ -56,9 +64,25 @@ class Options:
         for name, value in self.env:
             yield Setting(f"env {name}", shown(name, value), variable=(name, value))
 
-    def key_inputs(self) -> dict[str, str]:
+    def key_inputs(self, lock: Lock) -> dict[str, str]:
         """The inputs of the deps layer's key for how cargo is called."""
-        return {setting.name: setting.text for setting in self.settings()}
+        own = self._own(lock)
+        return {
+            item.name: item.text for item in self.settings() if item.variable is None or item.variable[0] not in own
+        }
+
+    def own_inputs(self, lock: Lock) -> dict[str, str]:
+        """The variables that only the app layer is keyed by."""
+        own = self._own(lock)
+        return {item.name: item.text for item in self.settings() if item.variable and item.variable[0] in own}
+
+    def own_listing(self, lock: Lock) -> str:
+        """These variables and digests of their values, as the scripts compare them."""
+        own = self._own(lock)
+        return "".join(f"{name} {_digest(value)}\n" for name, value in self.env if name in own)
+
+    def _own(self, lock: Lock) -> frozenset[str]:
+        return own_variables.own((name for name, _ in self.env), lock, self.deps_env)
 
     def arguments(self, packages: Collection[str], bins: Collection[str] = ()) -> str:
         """Arguments for `cargo build`, quoted for a shell. `packages`: for `-p`; `bins`: what asks for them.
@@ -87,4 +111,8 @@ def shown(name: str, value: str) -> str:
 
     if _PLAIN.search(name) and not credentials.found(name, value):
         return value
-    return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:16]
+    return "sha256:" + _digest(value)
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:16]

@@ -128,8 +128,12 @@ def _base(request: Request) -> Recipe:
 def control_files(inputs: Inputs, folder: Path, scripts: Mapping[str, bytes]) -> None:
     """Write what the scripts of a build read besides the sources."""
     folder.mkdir(parents=True, exist_ok=True)
-    environment = inputs.project.options.environment(inputs.project.workspace.config)
-    for name, content in {**scripts, "env": environment.encode()}.items():
+    options = inputs.project.options
+    texts = {
+        "env": options.environment(inputs.project.workspace.config),
+        "own": options.own_listing(inputs.tree.lock),
+    }
+    for name, content in {**scripts, **{name: text.encode() for name, text in texts.items()}}.items():
         write_if_changed(folder / name, content)
 
 

@@ -102,6 +102,13 @@ class ReadsUnknown(NamedTuple):
     words: str
 
 
+class Asks(NamedTuple):
+    """`asks VARIABLE CRATE`: a crate that may read a variable with another value than it was compiled with."""
+
+    variable: str
+    crate: str
+
+
 class Linked(NamedTuple):
     """`linked BINARY`: a binary that this build linked."""
 
@@ -166,6 +173,7 @@ Message: TypeAlias = (
     | Stale
     | Reads
     | ReadsUnknown
+    | Asks
     | Linked
     | NoBinary
     | Missing
@@ -190,6 +198,7 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
     "stale": (r"stale (\S*) (rustc|script) (stat|open|opaque) (.*)", Stale),
     "reads": (r"reads ([A-Za-z0-9+/=]+)", Reads),
     "reads-unknown": (r"reads-unknown ?(.*)", ReadsUnknown),
+    "asks": (r"asks (\S+) (\S+)", Asks),
     "linked": (r"linked (\S+)", Linked),
     "no-binary": (r"no-binary (\S+)", NoBinary),
     "missing": (

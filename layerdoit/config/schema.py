@@ -49,6 +49,7 @@ from layerdoit.config.values import (
     TAG,
     TARGET,
     TEXT,
+    VARIABLE,
     VOLUMES,
 )
 from layerdoit.layers.key import LAYERS
@@ -116,6 +117,11 @@ class Deps(Settings):
         integer("a number from 1 to 100", 1, 100),
         8,
         "How many deps images may build on one another before one is compiled from scratch.",
+    )
+    env: tuple[str, ...] = setting(
+        many(VARIABLE, "variable names"),
+        NO_TEXT,
+        "Variables of `env` that third-party crates read too, so that a new value compiles them all anew.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.components import script_protocol
 from layerdoit.core.console import say, warn
 from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
@@ -48,6 +49,13 @@ def warnings(outcome: Outcome) -> list[str]:
     if outcome.step.spec.layer != "app" or not external:
         return []
     names = listed(outcome.not_fresh, 8)
+    if read := script_protocol.every(script_protocol.Asks, outcome.notes):
+        variables = sorted({message.variable for message in read})
+        crates = listed(sorted({message.crate for message in read}), 8)
+        what = f"{crates} may read {listed(variables)}, whose value is not the one that the deps layer was cooked with"
+        line = f"deps: {{env: [{', '.join(variables)}]}}"
+        again = f"{count_text(external, 'external crate')} compiled again"
+        return [f"{what}: {again}; where that happens often, add to layerdoit.yaml: {line}"]
     what = f"{external} external crates were stale and compiled again in the app build: {names}"
     causes = (
         "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"

@@ -254,6 +254,7 @@ class Inputs:
             assets=self.assets.digest(),
             bins=" ".join(f"{package}/{name}" for package, name in self.selection.bins),
             settings=self.settings,
+            variables=self.project.options.own_inputs(self.tree.lock),
             files=lambda: (self.listing(self.sources), self.listing(self.assets)),
         )
         spec = app.spec(facts, cooked.key, runtime.key, self.project.repository)

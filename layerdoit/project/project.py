@@ -148,6 +148,7 @@ class Project:
             default_features=config.default_features,
             target=config.target,
             env=tuple(sorted(config.env.items())),
+            deps_env=tuple(config.deps.env),
         )
 
     @cached_property

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 READING_SCRIPTS = ("reads.sh", "trace.c", "hook.c", "reads.c", "texts.h")
 """What records which files are read, and its sources."""
-APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh", *READING_SCRIPTS)
+APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh", "variables.sh", *READING_SCRIPTS)
 """The scripts of the app build."""
-DEPS_SCRIPTS = ("cook.sh", "sync.sh")
+DEPS_SCRIPTS = ("cook.sh", "sync.sh", "variables.sh")
 """The scripts of the deps build. What local packages below external crates read is recorded there too."""
 
 

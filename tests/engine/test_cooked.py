@@ -76,7 +76,7 @@ def alone(checkout: Callable[..., Checkout]) -> Checkout:
 
 def configure(one: Checkout, env: str = "", more: str = "") -> None:
     """layerdoit.yaml, with this checkout's own environment."""
-    one.configure(f"env:\n  ALONE: {one.name}\n{env}{more}")
+    one.configure(f"env:\n  RUST_ALONE: {one.name}\n{env}{more}")
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {"app": ("lib",), "lib": ("fnv", "itoa"
 
 def using(one: Checkout, *names: str) -> None:
     """Have the library use external crates, and compile them under a key that BuildKit has nothing for yet."""
-    one.configure(f"env: {{LAYERDOIT_TEST: {one.name}}}\n")
+    one.configure(f"env: {{RUST_TEST: {one.name}}}\n")
     manifest = one.read("lib/Cargo.toml") + "".join(f'{name} = "1"\n' for name in names)
     used = {
         "fnv": "fnv::FnvHashMap::<u8, u8>::default().len()",

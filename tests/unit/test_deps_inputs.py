@@ -393,11 +393,11 @@ def test_secrets_are_not_listed(tmp_path: Path) -> None:
         '[env]\nAPI_TOKEN = "planted"\nPLAIN = "planted"\n[registries.mine]\nindex = "https://me:planted@example.org/i"\n'
         'token = "planted"\n[net]\nretry = 3\n'
     )
-    build = replace(RELEASE, env=(("CARGO_REGISTRIES_MINE_TOKEN", "planted"), ("DATABASE_URL", "planted")))
+    build = replace(RELEASE, env=(("CARGO_REGISTRIES_MINE_TOKEN", "planted"), ("SYN_URL", "planted")))
     found = listing(tmp_path, {**FILES, CONFIG: config}, build)
     assert "planted" not in str(found)
     assert found["config registries.mine"] == '{"index":"https://***@example.org/i"}'
-    assert found["env DATABASE_URL"].startswith("sha256:")
+    assert found["env SYN_URL"].startswith("sha256:")
 
 
 def test_the_listing_is_sorted_and_the_same_elsewhere(tmp_path: Path) -> None:

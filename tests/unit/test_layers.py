@@ -161,7 +161,7 @@ def test_words_are_said_exactly_where_something_differs(old: dict[str, str], new
 
 def app_facts(files: Mapping[str, str], assets: Mapping[str, str] | None = None) -> app.AppFacts:
     given_assets = assets or {}
-    return app.AppFacts("d", json.dumps(files), json.dumps(given_assets), "b/b", {}, lambda: (files, given_assets))
+    return app.AppFacts("d", json.dumps(files), json.dumps(given_assets), "b/b", {}, {}, lambda: (files, given_assets))
 
 
 def test_many_files_are_listed_by_folder() -> None:

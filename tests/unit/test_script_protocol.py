@@ -8,6 +8,7 @@ import pytest
 
 from layerdoit.components import script_protocol as protocol
 from layerdoit.components.script_protocol import (
+    Asks,
     Counts,
     Crate,
     Exit,
@@ -50,6 +51,7 @@ LINES: dict[str, Message] = {
     "stale ? rustc opaque it was compiled unseen": Stale("?", "rustc", "opaque", "it was compiled unseen"),
     "reads H4sIAAAA+/8=": Reads("H4sIAAAA+/8="),
     "reads-unknown cc: not found": ReadsUnknown("cc: not found"),
+    "asks APP_WORD serde": Asks("APP_WORD", "serde"),
     "linked hello-server": Linked("hello-server"),
     "no-binary hello": NoBinary("hello"),
     "missing binary=hello library=libpq.so.5 package=libpq5": Missing("hello", "libpq.so.5", "libpq5"),
@@ -114,6 +116,7 @@ FILLED_IN = {
     "$total": "9",
     "$cold": "0",
     "$(wc -l </tmp/external)": "1",
+    "$1 $2": "APP_WORD serde",
     "$1 ${file##*/.fingerprint/}": "used serde-0123456789abcdef/lib-serde.json",
     '$(sed \'s/"declared_features":"\\([^"\\\\]\\|\\\\.\\)*",//\' "$file")': "{}",
     '$(basename "$1")': "hello",

@@ -18,7 +18,7 @@ class AppFacts:
     """What the app image is made of.
 
     `sources` and `assets` are content digests; `files` lists both (path -> digest) where it is needed.
-    `settings` is everything else in the image's configuration.
+    `settings` is everything else in the image's configuration, `variables` those of cargo that deps are not keyed by.
     """
 
     dockerfile: str
@@ -26,6 +26,7 @@ class AppFacts:
     assets: str
     bins: str
     settings: Mapping[str, str]
+    variables: Mapping[str, str]
     files: Callable[[], tuple[Mapping[str, str], Mapping[str, str]]]
 
 
@@ -36,6 +37,7 @@ def spec(facts: AppFacts, deps_key: str, runtime_key: str, repository: str) -> S
         "runtime": runtime_key,
         "Dockerfile.app": facts.dockerfile,
         "binaries": facts.bins,
+        **facts.variables,
         **{f"image {name}": value for name, value in facts.settings.items()},
     }
 
