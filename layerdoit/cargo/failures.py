@@ -89,12 +89,16 @@ def advice(words: str, config: Config) -> Advice | None:
         # It may as well be what somebody has just written: the compiler's own words stay.
         said = words[denied.start() :].partition("error: could not compile")[0].rstrip().splitlines()[:_SHOWN]
         return Advice("\n".join([f"{who} turns a warning into an error", *said]), _CAPPED)
-    if config.target is None and (absent := _NO_STD.search(words)):
-        return Advice(
-            f"the builder's Rust cannot compile for {absent[1]}, the target in the project's own cargo configuration",
-            f"add to layerdoit.yaml: target: {absent[1]}; or name another target",
-        )
     base = config.base
+    if (absent := _NO_STD.search(words)) and absent[1] not in (*base.targets, config.target):
+        targets = f"targets: [{', '.join([*base.targets, absent[1]])}]"
+        where = config.where.get("base.targets") or config.where.get("base")
+        return Advice(
+            f"the builder's Rust cannot compile for {absent[1]}: it has the target that is built, and its own",
+            f"add to layerdoit.yaml: base: {{{targets}}}"
+            if where is None
+            else f"set in {where}, under base: {targets}",
+        )
     of = suites(config)
     found = diagnose(words, of.build, of.run)
     # Debian's libraries are of no use to another C library; and what is installed already is not what is missing.

@@ -99,6 +99,11 @@ class Base(Settings):
     runtime_packages: tuple[str, ...] = setting(
         many(DEBIAN, "Debian package names"), NO_TEXT, "Debian packages that the binaries need at run time."
     )
+    targets: tuple[str, ...] = setting(
+        many(TARGET, "target triples"),
+        NO_TEXT,
+        "Targets that the builder's Rust has besides the one that is built, for build scripts that compile for them.",
+    )
     on_missing: tuple[str, ...] = setting(
         ON_MISSING,
         ("pull", "build"),

@@ -66,8 +66,10 @@ class Tree:
     @cached_property
     def targets(self) -> tuple[str, ...]:
         """Target triples that the builder must be able to compile for, besides its own."""
-        configured = self.project.config.target
-        return tuple(sorted({*self.toolchain.targets, *([configured] if configured else [])}))
+        from layerdoit.cargo import compile_targets
+
+        config = self.project.config
+        return compile_targets.wanted(self.project.workspace, config.target, config.env, config.base.targets)
 
     # --- files -------------------------------------------------------------------------------------------------------
 

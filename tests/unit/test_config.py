@@ -158,7 +158,8 @@ env: {RUSTFLAGS: -C target-cpu=native, N: 1.10, ON: yes}
 not_secret: [JWT_KEY]
 sources: {include: [gen/*.rs], exclude: ["*.md"]}
 base: {builder: image, image: rust:1.80-slim, runtime_image: debian:trixie-slim, suite: bookworm,
-       packages: [libssl-dev], runtime_packages: [libssl3, "g++"], on_missing: fail}
+       packages: [libssl-dev], runtime_packages: [libssl3, "g++"], targets: [wasm32-unknown-unknown],
+       on_missing: fail}
 deps: {delta: false, max_chain: 3, env: [APP_WORD]}
 image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint: api, cmd: [serve, serve],
         env: {LOG: info}, labels: {org.opencontainers.image.title: Shop}, user: "1000:1000", workdir: /app,

@@ -34,7 +34,7 @@ BASE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "user": ("runtime",),
 }
 """What each fact of the base layer names."""
-APP_FIELDS = ("dockerfile", "sources", "assets", "bins", "settings")
+APP_FIELDS = ("dockerfile", "sources", "assets", "bins", "settings", "variables")
 DEPS_FIELDS = ("crates", "dockerfile", "kept")
 SETS = ("targets", "packages", "components", "runtime_packages")
 """Lists whose order and repetitions say nothing."""
@@ -65,7 +65,8 @@ class Facts:
 
 
 BASES = st.builds(base.BaseFacts, *[WORD] * 4, *[WORDS] * 3, WORD | st.just(""), WORD | st.just(""), WORD, WORDS)
-APPS = st.builds(app.AppFacts, WORD, WORD, WORD, WORD, TABLE, st.just(lambda: ({}, {})))
+VARIABLES = st.dictionaries(WORD.map(lambda word: f"env {word}"), WORD, max_size=4)
+APPS = st.builds(app.AppFacts, WORD, WORD, WORD, WORD, TABLE, VARIABLES, st.just(lambda: ({}, {})))
 CRATES = st.dictionaries(WORD.map(lambda word: f"package {word}"), WORD, max_size=4)
 FACTS = st.builds(Facts, BASES, CRATES, WORD, WORD, APPS)
 

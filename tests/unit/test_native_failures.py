@@ -285,15 +285,19 @@ def test_a_dockerfile_of_one_s_own_has_to_take_the_login() -> None:
     assert [mount in advice.setting for advice in found if advice] == [True, False]
 
 
-def test_a_target_that_cargo_s_configuration_names() -> None:
+def test_a_target_that_something_in_the_build_compiles_for() -> None:
     words = (
         "error[E0463]: can't find crate for `core`\n  |\n"
         "  = note: the `x86_64-unknown-linux-musl` target may not be installed\n"
     )
     found = failures.advice(words, Config())
     assert found is not None
-    assert "add to layerdoit.yaml: target: x86_64-unknown-linux-musl" in found.setting
+    assert found.setting == "add to layerdoit.yaml: base: {targets: [x86_64-unknown-linux-musl]}"
     assert failures.advice(words, Config(target="x86_64-unknown-linux-musl")) is None
+    other = Config(base=Base(targets=("wasm32-wasip1",)), where={"base": "layerdoit.yaml:3"})
+    more = failures.advice(words, other)
+    assert more is not None
+    assert more.setting == "set in layerdoit.yaml:3, under base: targets: [wasm32-wasip1, x86_64-unknown-linux-musl]"
 
 
 LINT = """\

@@ -61,7 +61,7 @@ def test_what_was_found_out_is_believed_while_nothing_changed(tree: Tiny) -> Non
     assert Tree(Project.open(tree.root, {"PROFILE": "release"})).remembered(PLACE) is None
 
 
-@pytest.mark.parametrize("more", ['targets = ["wasm32-wasip1"]', 'components = ["clippy"]'])
+@pytest.mark.parametrize("more", ['components = ["clippy"]', 'profile = "minimal"\ncomponents = ["rustfmt"]'])
 def test_a_toolchain_file_above_the_project_counts_as_a_whole(tree: Tiny, more: str) -> None:
     """It is no file of the tree, and the compiler that it names may stay the same."""
     tree.replace("layerdoit.yaml", "toolchain: 1.95.0\n", "")
