@@ -81,6 +81,19 @@ def _one_more(packages: Sequence[Package], folder: str, new: str = "2.sql") -> C
     return Case(packages, data, {f"{folder}/{new}": "two"}, "1.sql=one", after)
 
 
+_WRITTEN: Final = "crates/made/src/written.rs"
+_WRITING: Final = Package(
+    "made",
+    "crates/made",
+    "mod written;\npub use written::V;\n",
+    script="""\
+fn main() {
+    println!("cargo:rerun-if-changed=../../schema.txt");
+    let text = std::fs::read_to_string("../../schema.txt").unwrap();
+    std::fs::write("src/written.rs", format!("pub const V: &str = {text:?};\\n")).unwrap();
+}
+""",
+)
 _WALKS: Final = 'reader::walk!("data")'
 _UNUSUAL: Final = (
     "README.md", "LICENSE", "CHANGELOG", "CONTRIBUTING.md", "COPYING", "Dockerfile", ".gitignore", ".gitattributes",
@@ -194,6 +207,17 @@ MISSED: Final[Mapping[str, Case]] = {
         [_app("db::READ", "db"), _library("db", 'reader::raw!("../../migrations")')],
         {"migrations/1.sql": "one"}, {"migrations/1.sql": "two"},
         "1.sql=one", "1.sql=two",
+    ),
+    "a source that a script writes was edited by hand": Case(
+        [_app("made::V", "made"), _WRITING],
+        {"schema.txt": "one", _WRITTEN: 'pub const V: &str = "old";\n'},
+        {_WRITTEN: 'pub const V: &str = "by hand";\n'},
+        "one", "one",
+    ),
+    "a source that a script writes is gone": Case(
+        [_app("made::V", "made"), _WRITING],
+        {"schema.txt": "one", _WRITTEN: 'pub const V: &str = "old";\n'}, {_WRITTEN: None},
+        "one", "one",
     ),
     "a file comes to be for whose absence a script looked": Case(
         [_app("made::MADE", "made"), _of_script("made", "exists", "../../.env", "build.rs")],

@@ -41,9 +41,28 @@ fn indirect(path: &Path) -> String {
     text(&path.join(text(&path.join("pointer")).trim()))
 }
 
+/// Another thread reads.
+fn thread(path: &Path) -> String {
+    let path = path.to_path_buf();
+    std::thread::spawn(move || walk(&path)).join().unwrap()
+}
+
+/// Every link on the way is followed first.
+fn canonical(path: &Path) -> String {
+    std::fs::canonicalize(path).map(|place| walk(&place)).unwrap_or("none".into())
+}
+
 /// A child process reads.
 fn shell(path: &Path) -> String {
-    let script = "ls -A; for one in *; do [ ! -f \"$one\" ] || cat \"./$one\"; done";
+    run(path, "ls -A; for one in *; do [ ! -f \"$one\" ] || cat \"./$one\"; done")
+}
+
+/// A child of a child lists, and goes into folders by their descriptors.
+fn find(path: &Path) -> String {
+    run(path, "find . | sort")
+}
+
+fn run(path: &Path, script: &str) -> String {
     let mut command = std::process::Command::new("sh");
     let done = command.args(["-c", script]).env("LC_ALL", "C").current_dir(path).output();
     done.map(|done| String::from_utf8_lossy(&done.stdout).into_owned()).unwrap_or("none".into())
@@ -119,7 +138,7 @@ mod kernel {
 }
 """
 
-READING: Final = ("text", "exists", "list", "walk", "indirect", "shell", "raw")
+READING: Final = ("text", "exists", "list", "walk", "indirect", "thread", "canonical", "shell", "find", "raw")
 """Names of the ways."""
 
 _MACRO: Final = """

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.files import write
-from tests.support.reading_rust import macros, script
+from tests.support.reading_rust import READING, macros, script
 
 BINARIES: Final = ("app", "second")
 NAMES: Final = (
@@ -29,9 +29,8 @@ NAMES: Final = (
 
 # What a reader needs to be there: without it nothing compiles.
 FIXED: Final = {"fixed.txt": "include_str", "fixed.in": "include", "fixed.rs": "path", "sub/fixed.txt": "manifest_dir"}
-MACROS: Final = ("text", "exists", "list", "walk", "indirect", "shell", "raw", "tracked")
+MACROS: Final = (*READING, "tracked")
 PLAIN: Final = tuple(FIXED.values())
-SCRIPTS: Final = ("text", "exists", "list", "walk", "indirect", "shell", "raw")
 NAMED: Final = (None, "build.rs", "one", "folder", "missing")
 """What a build script tells cargo of: nothing, itself, one file of the folder, the folder, a file that is not there."""
 
@@ -109,7 +108,7 @@ def make(chance: random.Random, parts: int = 14, scripts: int = 4) -> Workspace:
         way = chance.choice((*MACROS, *MACROS, *PLAIN))
         made.parts.append(Part(crate, way, chance.choice(places), chance.random() < 0.2))
     for number in range(scripts):
-        way, named = chance.choice(SCRIPTS), chance.choice(NAMED)
+        way, named = chance.choice(READING), chance.choice(NAMED)
         made.parts.append(Part(f"script{number}", way, chance.choice(places), chance.random() < 0.2, named))
     made.parts = list(dict.fromkeys(made.parts))
     for place in made.places:
