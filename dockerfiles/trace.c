@@ -50,9 +50,10 @@
 
 /* --- the calls that take a path ------------------------------------------------------------------------------------ */
 
-enum { STAT, OPEN, LINK, READLINK, NONE = -1 };
+enum { STAT, OPEN, LINK, READLINK, RENAME, NONE = -1 };
 
-/* Number, what it does; which argument is the directory, the path, the flags or the size of the buffer. */
+/* Number, what it does; which argument is the directory, the path, the flags or the size of the buffer. A script that
+ * writes, moves or removes a source counts as one that reads it: it has to do so again where an edit undid it. */
 static const struct call { int nr, kind, dirfd, path, more; } CALLS[] = {
 #ifdef __NR_open
     {__NR_open, OPEN, NONE, 0, 1},
@@ -60,12 +61,14 @@ static const struct call { int nr, kind, dirfd, path, more; } CALLS[] = {
     {__NR_lstat, STAT, NONE, 0, NONE},
     {__NR_access, STAT, NONE, 0, NONE},
     {__NR_readlink, READLINK, NONE, 0, 2},
+    {__NR_creat, OPEN, NONE, 0, NONE},
+    {__NR_unlink, OPEN, NONE, 0, NONE},
     {__NR_link, STAT, NONE, 0, NONE},
-    {__NR_rename, STAT, NONE, 0, NONE},
+    {__NR_rename, RENAME, NONE, 0, NONE},
     {__NR_symlink, LINK, NONE, 1, NONE},
 #endif
 #ifdef __NR_renameat
-    {__NR_renameat, STAT, 0, 1, NONE},
+    {__NR_renameat, RENAME, 0, 1, NONE},
 #endif
     {__NR_openat, OPEN, 0, 1, 2},
     {__NR_openat2, OPEN, 0, 1, NONE},
@@ -74,8 +77,11 @@ static const struct call { int nr, kind, dirfd, path, more; } CALLS[] = {
     {__NR_faccessat, STAT, 0, 1, NONE},
     {__NR_faccessat2, STAT, 0, 1, NONE},
     {__NR_readlinkat, READLINK, 0, 1, 3},
+    {__NR_chdir, STAT, NONE, 0, NONE},
+    {__NR_truncate, OPEN, NONE, 0, NONE},
+    {__NR_unlinkat, OPEN, 0, 1, NONE},
     {__NR_linkat, STAT, 0, 1, NONE},
-    {__NR_renameat2, STAT, 0, 1, NONE},
+    {__NR_renameat2, RENAME, 0, 1, NONE},
     {__NR_symlinkat, LINK, 1, 2, NONE},
     {__NR_execve, STAT, NONE, 0, NONE},
     {__NR_execveat, STAT, 0, 1, NONE},
@@ -94,8 +100,8 @@ static const struct call *call_of(int nr) {
 #define UNLESS(value, skip) (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
 #define RETURN(value) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, value)
 
-/* Stops every call of the table, but files that are opened only to write, and open files that are looked at. rustc asks
- * for thousands of real paths, by readlink into 1,023 bytes: hook.c lets those of the sources be seen. */
+/* Stops every call of the table, but open files that are looked at, and of rustc files that are opened only to write.
+ * rustc asks for thousands of real paths, by readlink into 1,023 bytes: hook.c lets those of the sources be seen. */
 static int listen_to_self(int compiler) {
   struct sock_filter filter[8 + 6 * CALL_COUNT], *at = filter;
   *at++ = LOAD(offsetof(struct seccomp_data, arch));
@@ -106,7 +112,7 @@ static int listen_to_self(int compiler) {
   *at++ = UNLESS(__NR_io_uring_setup, 1);
   *at++ = RETURN(SECCOMP_RET_ERRNO | ENOSYS);
   for (const struct call *call = CALLS; call < CALLS + CALL_COUNT; call++) {
-    int plain = call->more == NONE || (call->kind == READLINK && !compiler);
+    int plain = call->more == NONE || (!compiler && call->kind != STAT);
     *at++ = UNLESS(call->nr, plain ? 1 : 5);
     if (!plain) {
       uint32_t bits = call->kind == OPEN ? O_ACCMODE : call->kind == STAT ? AT_EMPTY_PATH : UINT32_MAX;
@@ -366,7 +372,13 @@ static void answer(int listener) {
   const char *inside;
   if (!call) note("opaque", "it is a program of another architecture");
   else if (call->kind == LINK) follow_link(&stopped, call);
-  else if (absolute(&stopped, call, path) && (inside = below_sources(path))) note(call->kind == OPEN ? "open" : "stat", inside);
+  else if (absolute(&stopped, call, path) && (inside = below_sources(path)))
+    note(call->kind == OPEN || call->kind == RENAME ? "open" : "stat", inside);
+  if (call && call->kind == RENAME) {
+    int plain = call->dirfd == NONE;
+    struct call to = {call->nr, RENAME, plain ? NONE : 2, plain ? 1 : 3, NONE};
+    if (absolute(&stopped, &to, path) && (inside = below_sources(path))) note("open", inside);
+  }
   struct seccomp_notif_resp go_on = {.id = stopped.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &go_on);
 }

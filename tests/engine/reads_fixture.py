@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pytest
-
 from layerdoit.core.errors import BuildError
 from tests.support.checkout import Checkout
 from tests.support.clean_build import BROKEN
-
-UNTIL_READS_ARE_KNOWN = pytest.mark.xfail(strict=False, reason="who reads what is guessed from names and folders")
 
 
 def edit(root: Path, changes: Mapping[str, str | None]) -> None:

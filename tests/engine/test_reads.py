@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,9 +13,11 @@ import pytest
 from layerdoit.core.errors import BuildError
 from layerdoit.flows import check
 from layerdoit.project import question
+from tests.engine.reads_fixture import difference, edit, printed
+from tests.engine.static_program import program
 from tests.support import reading_workspace
 from tests.support.checkout import Checkout
-from tests.support.clean_build import BROKEN, clean
+from tests.support.clean_build import clean
 from tests.support.git import git
 from tests.support.reading_cases import MISSED, SEEN, Case, Package
 from tests.support.reading_edits import Editor
@@ -24,27 +26,6 @@ STEPS = int(os.environ.get("LAYERDOIT_STEPS", "45"))
 SEED = int(os.environ.get("LAYERDOIT_SEED", str(random.SystemRandom().randrange(10**6))))
 EACH = 15
 """So many edits are tried on one workspace; then comes another one."""
-
-
-def built(one: Checkout) -> Mapping[str, str]:
-    """Binary -> what that of the image prints."""
-    try:
-        tag = one.build()["app"].step.spec.tag
-    except BuildError:
-        return BROKEN
-    return {name: one.said(tag, name) for name in reading_workspace.BINARIES}
-
-
-def difference(said: Mapping[str, str], promised: Mapping[str, str]) -> list[str]:
-    """The lines that only one of the two has."""
-    lines = [
-        {f"{name}: {line}" for name, text in printed.items() for line in text.splitlines()}
-        for printed in (said, promised)
-    ]
-    return [
-        *(f"the image says      {line}" for line in sorted(lines[0] - lines[1])),
-        *(f"a clean build says  {line}" for line in sorted(lines[1] - lines[0])),
-    ]
 
 
 def stale(one: Checkout, seed: str, steps: int) -> list[str]:
@@ -58,25 +39,12 @@ def stale(one: Checkout, seed: str, steps: int) -> list[str]:
             if step:
                 trail.append(editor.step())
             promised = beside.submit(clean, one.root, reading_workspace.BINARIES)
-            said = built(one)
+            said = printed(one, reading_workspace.BINARIES)
             if said != promised.result():
                 shown = [f"{number}. {edit}" for number, edit in enumerate(trail, 1)]
                 return [f"seed {seed}, step {step}", *shown, *difference(said, promised.result())]
             editor.remember()
     return []
-
-
-def edit(root: Path, changes: Mapping[str, str | None]) -> None:
-    """Write and remove files; a folder goes with its last file, as git does it."""
-    for path, text in changes.items():
-        target = root / path
-        if text is None:
-            target.unlink()
-            if not any(target.parent.iterdir()):
-                target.parent.rmdir()
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
 
 
 def prints(one: Checkout) -> str:
@@ -99,6 +67,25 @@ def test_an_edit_reaches_who_read_it(checkout: Callable[..., Checkout], case: Ca
     # What an edit takes away again is gone.
     edit(one.root, {path: case.data.get(path) for path in case.edit})
     assert prints(one) == case.before
+
+
+RUNNING = """\
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let done = std::process::Command::new("tools/say").output().unwrap();
+    println!("cargo:rustc-env=SAID={}", String::from_utf8(done.stdout).unwrap());
+}
+"""
+
+
+def test_a_program_of_the_tree_is_read_by_who_runs_it(checkout: Callable[..., Checkout], tmp_path: Path) -> None:
+    """Nobody opens it: the kernel does."""
+    case = Case([Package("app", "", 'fn main() { println!(env!("SAID")) }\n', script=RUNNING)], {}, {}, "", "")
+    one = checkout(case.files)
+    (one.root / "tools").mkdir()
+    for word in ("one", "two"):
+        program(f'fn main() {{ print!("{word}") }}', one.root / "tools/say")
+        assert prints(one) == word
 
 
 CASES = """\

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.engine.cycle_fixture import crate, ok, served, serves
-from tests.engine.reads_fixture import UNTIL_READS_ARE_KNOWN, edit
+from tests.engine.reads_fixture import edit
 from tests.support.checkout import Checkout
 from tests.support.git import commit_all
 
@@ -24,7 +24,6 @@ UNREAD = {
 }
 
 
-@UNTIL_READS_ARE_KNOWN
 def test_what_nobody_reads_swaps_no_container(served: Callable[..., Checkout]) -> None:
     one = served()
     one.write(UNREAD)
@@ -52,7 +51,6 @@ def test_what_nobody_reads_swaps_no_container(served: Callable[..., Checkout]) -
     assert crate(one).containers() != containers
 
 
-@UNTIL_READS_ARE_KNOWN
 @pytest.mark.parametrize("path", ["README.md", "lib/README.md", "docs/new.md"])
 def test_what_nobody_reads_compiles_nothing(checkout: Callable[..., Checkout], path: str) -> None:
     one = checkout()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tests.support.reading_rust import macros, script
@@ -91,6 +91,25 @@ fn main() {
     println!("cargo:rerun-if-changed=../../schema.txt");
     let text = std::fs::read_to_string("../../schema.txt").unwrap();
     std::fs::write("src/written.rs", format!("pub const V: &str = {text:?};\\n")).unwrap();
+}
+""",
+)
+_MOVING: Final = replace(
+    _WRITING,
+    script=_WRITING.script.replace('write("src/written.rs"', 'write("x.tmp"').replace(
+        "\n}\n", '\n    std::fs::rename("x.tmp", "src/written.rs").unwrap();\n}\n'
+    ),
+)
+_LINKING: Final = Package(
+    "made",
+    "crates/made",
+    'pub const MADE: &str = include_str!(concat!(env!("OUT_DIR"), "/made.txt"));\n',
+    script="""\
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let made = std::path::Path::new(&std::env::var("OUT_DIR").unwrap()).join("made.txt");
+    let _ = std::fs::remove_file(&made);
+    std::fs::hard_link("../../schema.txt", made).unwrap();
 }
 """,
 )
@@ -207,6 +226,24 @@ MISSED: Final[Mapping[str, Case]] = {
         [_app("db::READ", "db"), _library("db", 'reader::raw!("../../migrations")')],
         {"migrations/1.sql": "one"}, {"migrations/1.sql": "two"},
         "1.sql=one", "1.sql=two",
+    ),
+    "a folder comes to be into which a script's child wanted to go": Case(
+        [_app("made::MADE", "made"), _of_script("made", "shell", "data", "build.rs")],
+        {}, {"crates/made/data/1.sql": "one"}, "0000 none", "0000 1.sql\none",
+    ),
+    "a folder comes to be into which a macro's child wanted to go": Case(
+        [_app("db::READ", "db"), _library("db", 'reader::find!("../../migrations")')],
+        {}, {"migrations/1.sql": "one"}, "none", ".\n./1.sql\n",
+    ),
+    "a file of which a script makes a second name is changed": Case(
+        [_app("made::MADE", "made"), _LINKING],
+        {"schema.txt": "one"}, {"schema.txt": "two"}, "one", "two",
+    ),
+    "a source that a script moves into its place was edited by hand": Case(
+        [_app("made::V", "made"), _MOVING],
+        {"schema.txt": "one", _WRITTEN: 'pub const V: &str = "old";\n'},
+        {_WRITTEN: 'pub const V: &str = "by hand";\n'},
+        "one", "one",
     ),
     "a source that a script writes was edited by hand": Case(
         [_app("made::V", "made"), _WRITING],
