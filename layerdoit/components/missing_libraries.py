@@ -33,6 +33,8 @@ def told(notes: Sequence[str], config: Config) -> tuple[str, str]:
 
 
 def _origin(note: Missing) -> str:
+    if note.library.startswith("/"):
+        return "it is the loader of the C library"
     if note.package:
         return f"package {note.package}"
     folder = posixpath.dirname(note.path)
@@ -44,7 +46,13 @@ def _origin(note: Missing) -> str:
 
 
 def _steps(missing: Sequence[Missing], config: Config) -> Iterator[str]:
-    packages = sorted({note.package for note in missing if note.package})
+    # A runtime image without even a loader is no Debian's, or has no C library at all.
+    if loaders := dict.fromkeys(note.library for note in missing if note.library.startswith("/")):
+        yield (
+            f"use a runtime image that has {' and '.join(loaders)} (base.runtime_image), "
+            "or a musl target, whose binaries need none"
+        )
+    packages = sorted({note.package for note in missing if note.package and note.library not in loaders})
     if packages:
         yield f"add to layerdoit.yaml: base: {{runtime_packages: [{', '.join(packages)}]}}"
     unpackaged = [note for note in missing if not note.package]

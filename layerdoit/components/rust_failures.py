@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from layerdoit.config import Config
     from layerdoit.project.inputs import Inputs
 
+_SIGKILL: Final = 128 + 9
+
 
 class NotBuilt(BuildError):
     """A layer did not build; `failed`: the step that failed, as data; `cause`: in one sentence, where it is known."""
@@ -45,7 +47,7 @@ def explain(
     """
     if failed.code is not None and failed.code in _BY_CODE:
         return _BY_CODE[failed.code](failed, config)
-    words = "\n".join(failed.tail)
+    words = "\n".join([*failed.tail, *(["Killed"] if failed.code == _SIGKILL else [])])
     if failures.LOCKED in words:
         if stale := stale_lock():
             return _not_built(failed, f": {stale.what}", stale.hint, where=stale.where)

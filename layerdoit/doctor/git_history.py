@@ -25,5 +25,5 @@ def history(asked: Iterable[Asked]) -> Iterator[Finding]:
     """`asked`: where packages of the workspace ask git."""
     places = [found.where for found in asked]
     if places:
-        verb = "asks" if len(places) == 1 else "ask"
-        yield HISTORY.found(f"{listed(places, 3)} {verb} git; the image has no commit", places[0])
+        here = "git is asked" if len(places) == 1 else f"git is asked here and in {listed(places[1:], 3)}"
+        yield HISTORY.found(f"{here}; the image has no commit", places[0])

@@ -418,7 +418,7 @@ def test_where_git_is_asked_is_one_finding() -> None:
     asked = [Asked("a", "a/build.rs:3"), Asked("b", "b/src/lib.rs:9")]
     (found,) = git_history.history(asked)
     assert (found.what, found.where) == (
-        "a/build.rs:3, b/src/lib.rs:9 ask git; the image has no commit",
+        "git is asked here and in b/src/lib.rs:9; the image has no commit",
         "a/build.rs:3",
     )
     assert list(git_history.history([])) == []

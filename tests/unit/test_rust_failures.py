@@ -181,7 +181,30 @@ def test_otherwise_the_compiler_speaks() -> None:
 
 
 def test_a_step_that_said_nothing_is_told_in_the_words_of_buildx() -> None:
-    failed = step(137, tail="")
+    failed = step(1, tail="")
     error = told(failed)
     assert error.what == f"app did not build: {failed.text}"
     assert error.hint == f"the whole log: {LOG}"
+
+
+def test_a_step_that_was_killed_as_a_whole_lacked_memory() -> None:
+    error = told(step(137, tail="   Compiling app v0.1.0"))
+    assert error.what == "app did not build: a process was killed (signal 9), as a rule because the memory ran out"
+
+
+def test_a_runtime_image_without_a_loader_needs_no_package() -> None:
+    note = "missing binary=hello library=/lib64/ld-linux-x86-64.so.2 package=libc6"
+    error = told(step(Exit.RUNTIME_MISMATCH, note))
+    assert error.hint is not None
+    assert "libc6" not in error.hint
+    assert "musl" in error.hint
+
+
+def test_a_smoke_test_names_its_line() -> None:
+    config = Config(where={"image.smoke": "layerdoit.yaml:7"})
+    failed = step(Exit.SMOKE_TEST, tail="error: the smoke test failed with exit code 3: hello --ok\nno database")
+    error = explain(failed, config, lambda: None)
+    assert isinstance(error, NotBuilt)
+    assert "exit code 3: hello --ok\nno database" in error.what
+    assert error.hint is not None
+    assert error.hint.startswith("the program must end with 0 for each line of image.smoke (layerdoit.yaml:7)")
