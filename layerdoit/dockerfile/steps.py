@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from layerdoit.dockerfile import parse as syntax
@@ -14,6 +14,9 @@ from layerdoit.dockerfile.parse import Dockerfile, Instruction, Stage
 _COMPILES = frozenset(
     {"build", "b", "rustc", "install", "zigbuild", "leptos", "auditable", "lambda", "dist", "component"}
 )
+_DROPS = frozenset({"gosu", "su-exec", "setpriv", "runuser", "s6-setuidgid", "chpst"})
+NO_ROOT_IMAGE = re.compile(r"nonroot|chainguard|cgr\.dev|windows|nanoserver|unprivileged|rootless|bitnami")
+"""Images that name another user than root themselves."""
 _SOURCE_FOLDERS = frozenset({"src", "crates", "lib", "libs"})
 
 
@@ -234,6 +237,17 @@ def _calls(commands: tuple[tuple[str, ...], ...], folder: str) -> Iterator[Cargo
 def root_image(file: Dockerfile, stage: Stage) -> str:
     """The image that a stage's lineage starts from."""
     return file.lineage(stage)[0].base
+
+
+def drops_root(happening: Iterable[Step]) -> bool:
+    """Whether a program that gives up being root is called."""
+    return any(_DROPS & set(re.findall(r"[\w-]+", step.text)) for step in happening)
+
+
+def changes_user(file: Dockerfile, stage: Stage) -> bool:
+    """Whether a stage that names no user may still run as another one than root."""
+    image = root_image(file, stage)
+    return "$" in image or NO_ROOT_IMAGE.search(image) is not None or drops_root(steps(file, stage))
 
 
 def stage_named(file: Dockerfile, name: str) -> Stage | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from layerdoit.dockerfile.parse import Dockerfile, Stage
-from layerdoit.dockerfile.steps import Step, root_image, stage_named, steps
+from layerdoit.dockerfile.steps import NO_ROOT_IMAGE, Step, drops_root, root_image, stage_named, steps
 from layerdoit.doctor import libc
 from layerdoit.doctor.finding import Finding, Rule, rules
 
@@ -45,8 +45,6 @@ _DATA = re.compile(
     r"(?i)(^|[/._-])(dist|pkg|static|www|html|public|assets?|config|site|wasm|templates?|migrations|docs?|book)([/._-]|$)"
 )
 _FROM = re.compile(r"(?im)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)")
-_DROPS = frozenset({"gosu", "su-exec", "setpriv", "runuser", "s6-setuidgid", "chpst"})
-_NO_ROOT_IMAGE = re.compile(r"nonroot|chainguard|cgr\.dev|windows|nanoserver|unprivileged|rootless|bitnami")
 # What a variable names may be musl.
 _UNKNOWN_TARGET = re.compile(r"--target[=\s]+\S*\$")
 _BUILT_STATIC = re.compile(r"crt-static|linux-musl|musl(?:eabihf)?\b|-gnu\.2\.\d+")
@@ -102,12 +100,12 @@ def _libc(file: Dockerfile, last: Stage, happening: Sequence[Step]) -> Iterator[
 
 
 def _user(file: Dockerfile, last: Stage, happening: Sequence[Step], runs: Step) -> Iterator[Finding]:
-    if any(_DROPS & set(re.findall(r"[\w-]+", step.text)) for step in happening):
+    if drops_root(happening):
         return
     users = [step for step in happening if step.instruction.keyword == "USER"]
     image = root_image(file, last)
     if not users:
-        if not _NO_ROOT_IMAGE.search(image) and "$" not in image:
+        if not NO_ROOT_IMAGE.search(image) and "$" not in image:
             yield ROOT.found("the last stage sets no user", runs.where)
     elif re.fullmatch(r"(root|0)(:.*)?", users[-1].instruction.value.strip("\"'")):
         yield ROOT.found("the last USER is root", users[-1].where)

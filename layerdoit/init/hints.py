@@ -7,7 +7,7 @@ Kinds and values: `apt-build`, `apt-run` (a Debian package), `apk` (one of Alpin
 `port`, `publish` (a port of the host), `user`, `workdir`, `entrypoint` (the program's name), `cmd` (JSON list), `env`
 and `build-env` (`NAME=value`), `asset` (`path in the project:path in the image`), `health` (an HTTP path), `volume`,
 `arg` (a build argument), `features` (comma list), `default-features` (no), `all-features` (yes), `package`, `bin`,
-`profile`, `target`.
+`profile`, `target`, `root` (nobody else runs it).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from layerdoit.dockerfile.parse import (
     expand,
     split,
 )
+from layerdoit.dockerfile.steps import changes_user
 
 Exists = Callable[[str], bool]
 _CARGO = re.compile(r"(^|/)(xx-)?cargo(-chef)?$")
@@ -228,6 +229,8 @@ def _image(parsed: Dockerfile, image: Sequence[Stage], exists: Exists) -> list[H
                     last.pop("CMD", None)
             else:
                 found += _statement(instruction, value, parsed, workdir, exists)
+    if "user" not in last and not changes_user(parsed, image[-1]):
+        found.append(Hint("root", "", image[-1].where))
     return [*found, *(hint for name, hint in last.items() if name in ("workdir", "user")), *_program(last)]
 
 

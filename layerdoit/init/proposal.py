@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from layerdoit.cargo.entrypoint import choose
 from layerdoit.config import credentials, repository_name
 from layerdoit.core.prose import listed
-from layerdoit.init import builds
+from layerdoit.init import builds, folders_of_user
 from layerdoit.init.hints import Hint
 from layerdoit.init.items import Item, checked, in_order, unique
 
@@ -59,6 +59,7 @@ def propose(found: Found) -> Proposal:
         *_sources(found),
         *_image(found),
         *_deploy(found),
+        *folders_of_user.items(found, _project(found)),
     ]
     valid = [checked(item) for item in listed]
     # A login is not even shown: a comment is committed as well.
@@ -92,6 +93,11 @@ def _proposed_name(found: Found) -> str | None:
         return None
     chosen = found.selection.packages
     return repository_name(chosen[0] if len(chosen) == 1 else found.root.name)
+
+
+def _project(found: Found) -> str:
+    """The name that the project will have."""
+    return _proposed_name(found) or repository_name(found.workspace.root_package or found.root.name)
 
 
 # --- what cargo builds ------------------------------------------------------------------------------------------------
@@ -195,17 +201,11 @@ def _image(found: Found) -> Iterator[Item]:
         elif hint.kind == "env" and not _IMAGE_ENV_SKIPPED.match(hint.value.partition("=")[0]):
             name, _, value = hint.value.partition("=")
             yield Item("image.env", (name, value), hint.origin)
-        elif hint.kind == "user":
-            name = hint.value.partition(":")[0]
-            if name != "app":
-                yield Item("image.user", name, hint.origin, active=name not in ("root", "0"))
-        elif hint.kind == "workdir" and hint.value.rstrip("/"):
-            yield Item("image.workdir", hint.value, hint.origin)
         elif hint.kind == "port":
             yield Item("image.expose", hint.value, hint.origin)
         elif hint.kind == "asset":
             source, _, target = hint.value.rpartition(":")
-            yield Item("image.assets", (source, target), hint.origin)
+            yield Item("image.assets", (source, folders_of_user.reachable(target)), hint.origin)
             if source in found.compiled:
                 yield Item("sources.include", source, "an asset that the build reads too")
 
@@ -222,9 +222,6 @@ def _deploy(found: Found) -> Iterator[Item]:
             yield Item("deploy.publish", int(hint.value), hint.origin)
         elif hint.kind == "health" and ports:
             yield Item("deploy.health.path", hint.value, hint.origin, active=len(ports) == 1)
-        elif hint.kind == "volume":
-            name = re.sub(r"[^\w.-]+", "-", hint.value.strip("/")) or "data"
-            yield Item("deploy.volumes", f"{name}:{hint.value}", hint.origin, active=False)
 
 
 def _remarks(found: Found) -> Iterator[str]:
@@ -257,6 +254,7 @@ def _remarks(found: Found) -> Iterator[str]:
         yield f"sqlx checks {found.asks_database} against a database, which no build has: run `cargo sqlx prepare`"
     if found.in_git and not found.ignores_record:
         yield "doit and Python keep records in .doit.db and __pycache__: add .doit.db* and __pycache__/ to .gitignore"
+    yield from folders_of_user.remarks(found)
     yield from found.notes
 
 

@@ -113,6 +113,7 @@ def test_a_dockerfile_is_taken_over_in_our_names(tmp_path: Path) -> None:
             ("static", "/srv/static"),
             ("config.toml", "/srv/config.toml"),
         ],
+        "deploy.volumes": ["server-data:/data"],
     }
     text = shown(found)
     assert "    - libssl-dev  # openssl-sys 0.9.100\n" in text
@@ -127,6 +128,46 @@ def test_a_dockerfile_is_taken_over_in_our_names(tmp_path: Path) -> None:
     # What is a comment is valid once it is none.
     lines = [line.removeprefix("# ") for line in text.splitlines()[2:]]
     assert loaded("\n".join(lines), tmp_path).profile == "release"
+
+
+ROOTS = """\
+FROM rust:1 AS build
+RUN cargo build --release
+FROM {base}
+WORKDIR /root/app
+COPY static static
+VOLUME ["/root/kept", "/var/lib/x y"]
+{user}ENTRYPOINT ["server"]
+"""
+
+
+def test_an_image_that_runs_as_root_is_told_and_its_own_folders_are_not_taken(tmp_path: Path) -> None:
+    make(tmp_path, {"Dockerfile": ROOTS.format(base="debian:trixie-slim", user=""), "static/a": ""})
+    found = look(tmp_path)
+    got = proposed(found)
+    assert ("image.user" in got, "image.workdir" in got) == (False, False)
+    assert got["image.assets"] == [("static", "/srv/app/static")]
+    assert got["deploy.volumes"] == ["server-root-kept:/srv/kept", "server-var-lib-x-y:/var/lib/x y"]
+    remarks = "\n".join(proposal.propose(found).remarks)
+    assert "runs as root (Dockerfile:3), ours as app" in remarks
+    assert "only root may enter /root/app (Dockerfile:4)" in remarks
+    assert "#   user: root  # from Dockerfile:3" in shown(found)
+    assert loaded(shown(found), tmp_path).image.workdir == "/srv"
+
+
+@pytest.mark.parametrize(
+    ("base", "user", "told"),
+    [
+        ("debian:trixie-slim", "USER root\n", True),
+        ("debian:trixie-slim", "USER 1000\n", False),
+        ("gcr.io/distroless/cc:nonroot", "", False),
+        ("debian:trixie-slim", "RUN apt-get install gosu\n", False),
+        ("$BASE", "", False),
+    ],
+)
+def test_whether_an_image_runs_as_root(tmp_path: Path, base: str, user: str, told: bool) -> None:
+    make(tmp_path, {"Dockerfile": ROOTS.format(base=base, user=user), "static/a": ""})
+    assert any("runs as root" in text for text in proposal.propose(look(tmp_path)).remarks) is told
 
 
 def test_packages_have_the_names_of_the_image_that_is_configured(tmp_path: Path) -> None:

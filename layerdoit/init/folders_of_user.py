@@ -1,0 +1,58 @@
+"""Whom an existing image runs as, and what that means for its folders: ours runs as a user who is not root.
+
+items(found, project) -> working directory, user, volumes
+reachable(path)       -> the path, or one that the user may enter in its place
+remarks(found)
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.config import Image
+from layerdoit.dockerfile.folders import closed
+from layerdoit.init.items import Item
+
+if TYPE_CHECKING:
+    from layerdoit.init.found import Found
+
+_OURS: Final = Image().workdir
+
+
+def items(found: Found, project: str) -> Iterator[Item]:
+    """What of it is a setting. A volume has the project's name in front: two services do not share their data."""
+    for hint in found.hints:
+        if hint.kind == "user":
+            name = hint.value.partition(":")[0]
+            if name != "app":
+                yield Item("image.user", name, hint.origin, active=name not in ("root", "0"))
+        elif hint.kind == "root":
+            yield Item("image.user", "root", f"{hint.origin}, where it is not set", active=False)
+        elif hint.kind == "workdir" and hint.value.rstrip("/") and not closed([posixpath.normpath(hint.value)]):
+            yield Item("image.workdir", hint.value, hint.origin)
+        elif hint.kind == "volume" and hint.value.startswith("/") and "$" not in hint.value:
+            name = re.sub(r"[^\w.-]+", "-", hint.value.strip("/")) or "data"
+            yield Item("deploy.volumes", f"{project}-{name}:{reachable(hint.value)}", hint.origin)
+
+
+def reachable(path: str) -> str:
+    """Of a path in root's own folder, the same below our working directory."""
+    plain = posixpath.normpath(path)
+    return _OURS + plain.removeprefix("/root") if closed([plain]) else path
+
+
+def remarks(found: Found) -> Iterator[str]:
+    """That it ran as root, and which folders it had that only root may enter."""
+    for hint in found.hints:
+        if hint.kind == "root" or (hint.kind == "user" and hint.value.partition(":")[0] in ("root", "0")):
+            yield (
+                f"the image runs as root ({hint.where}), ours as app, to whom the working directory and the volumes "
+                "belong; image.user: root, if the service needs more"
+            )
+            break
+    private = [hint for hint in found.hints if hint.kind == "workdir" and closed([posixpath.normpath(hint.value)])]
+    for hint in private:
+        yield f"only root may enter {hint.value} ({hint.where}): the working directory is {_OURS}"
