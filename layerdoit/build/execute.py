@@ -69,6 +69,7 @@ def _ensure(work: Work, step: Step) -> Outcome:
     if step.action == "reuse":
         return Outcome(step)
     recording.begin(work.run, work.inputs)
+    work.engine.tell_of_builder()
     return _pull(work, step) if step.action == "pull" else _build(work, step)
 
 

@@ -332,7 +332,11 @@ class Config(Settings):
     deps: Deps = section(Deps, "The deps layer: third-party crates, compiled.")
     image: Image = section(Image, "The finished image.")
     registry: Registry = section(Registry, "Where layers are shared with other machines.")
-    builder: str | None = setting(optional(NAME), None, "buildx builder to build on; default: the current one.")
+    builder: str | None = setting(
+        optional(NAME),
+        None,
+        "buildx builder to build on; default: the engine's own, whatever BUILDX_BUILDER or `docker buildx use` choose.",
+    )
     dockerfiles: Dockerfiles = section(
         Dockerfiles, "Your own Dockerfiles, used instead of the shipped ones; they are part of the keys."
     )

@@ -80,11 +80,14 @@ def endpoint() -> str:
     raise EngineError(f"docker context '{context}' does not exist", hint="`docker context ls` lists the contexts")
 
 
+def _buildx_folder() -> Path:
+    return Path(os.environ.get("BUILDX_CONFIG") or config_folder() / "buildx")
+
+
 def described_builder(name: str) -> str:
     """What the client has written down of a builder; '' for one that it does not know."""
-    folder = Path(os.environ.get("BUILDX_CONFIG") or config_folder() / "buildx")
     try:
-        return (folder / "instances" / name).read_text(encoding="utf-8")
+        return (_buildx_folder() / "instances" / name).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return ""
 
@@ -92,6 +95,22 @@ def described_builder(name: str) -> str:
 def builder_name() -> str:
     """The name of the engine's own buildx builder, which is that of its context."""
     return "default" if os.environ.get("DOCKER_HOST") else _context()
+
+
+def builder_passed_over() -> tuple[str, str] | None:
+    """The builder that `docker buildx` itself would take, and what chose it; None where it is the engine's own.
+
+    A builder that is not the engine's own does not see its images, which our layers are: only `builder` chooses one.
+    """
+    name, chosen_by = os.environ.get("BUILDX_BUILDER", ""), "BUILDX_BUILDER"
+    if not name:
+        try:
+            current = json.loads((_buildx_folder() / "current").read_text(encoding="utf-8"))
+            here = current.get("Global") or current.get("Key") in (endpoint(), _context())
+            name, chosen_by = str(current.get("Name") or "") if here else "", "docker buildx use"
+        except (OSError, ValueError, AttributeError):
+            return None
+    return (name, chosen_by) if name not in ("", builder_name()) else None
 
 
 class SocketApi(threading.local):

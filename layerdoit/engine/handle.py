@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.background import Background
+from layerdoit.core.console import warn
 from layerdoit.core.errors import EngineError, ProcessError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import api
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 LOCAL_DRIVER: Final = "docker"
 """The buildx driver that builds inside the engine itself, and so sees the engine's images."""
+
+
+@cache
+def _told(own: str, name: str, chosen_by: str) -> None:
+    warn(
+        f"builds run on the engine's own builder, {own}, and not on {name} ({chosen_by}): BUILDER={name}, or "
+        f"builder: {name} in layerdoit.yaml, chooses that one; builder: {own} in layerdoit.yaml keeps to this one"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +62,11 @@ class Engine:
     def is_local(self) -> bool:
         """Whether builds run inside the engine, so that they see its images by their local tags."""
         return self.builder == api.builder_name() or self._described.driver == LOCAL_DRIVER
+
+    def tell_of_builder(self) -> None:
+        """Say, once in a run, that another builder than this one was chosen for `docker buildx`, and how to have it."""
+        if self.configured is None and (found := api.builder_passed_over()) is not None:
+            _told(self.builder, *found)
 
     @property
     def place(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from docker.errors import APIError, DockerException
 
 from layerdoit.core.errors import EngineError
 from layerdoit.engine import sdk
-from layerdoit.engine.api import SdkApi, SocketApi, connect
+from layerdoit.engine.api import SdkApi, SocketApi, builder_passed_over, connect
+from layerdoit.engine.handle import Engine
 from tests.support.server import Handler, UnixServer, serving
 
 
@@ -132,3 +134,41 @@ def test_both_clients_say_that_no_engine_answers(monkeypatch: pytest.MonkeyPatch
         pass
     with pytest.raises(EngineError, match="no Docker engine answers"):
         SdkApi(host).get("/version")
+
+
+@pytest.mark.parametrize(
+    ("variable", "current", "told"),
+    [
+        ("other", None, ("other", "BUILDX_BUILDER")),
+        ("default", {"Key": "unix:///var/run/docker.sock", "Name": "x"}, None),
+        ("", {"Key": "unix:///var/run/docker.sock", "Name": "x"}, ("x", "docker buildx use")),
+        ("", {"Key": "unix:///elsewhere", "Name": "x"}, None),
+        ("", {"Key": "unix:///elsewhere", "Name": "x", "Global": True}, ("x", "docker buildx use")),
+        ("", {"Key": "unix:///var/run/docker.sock", "Name": ""}, None),
+        ("", [], None),
+        ("", None, None),
+    ],
+)
+def test_the_builder_that_buildx_would_take_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, current: object, told: tuple[str, str] | None
+) -> None:
+    monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path))
+    monkeypatch.setenv("BUILDX_BUILDER", variable)
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    if current is not None:
+        (tmp_path / "current").write_text(json.dumps(current))
+    assert builder_passed_over() == told
+
+
+def test_it_is_said_once_and_only_where_no_builder_is_configured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BUILDX_BUILDER", "farm")
+    Engine("default").tell_of_builder()
+    assert capsys.readouterr().err == ""
+    for _ in range(2):
+        Engine().tell_of_builder()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "BUILDER=farm" in line
+    assert "builder: farm" in line
