@@ -229,7 +229,8 @@ def _image(parsed: Dockerfile, image: Sequence[Stage], exists: Exists) -> list[H
                     last.pop("CMD", None)
             else:
                 found += _statement(instruction, value, parsed, workdir, exists)
-    if "user" not in last and not changes_user(parsed, image[-1]):
+    runs = {"ENTRYPOINT", "CMD"} & last.keys()
+    if runs and "user" not in last and not changes_user(parsed, image[-1]):
         found.append(Hint("root", "", image[-1].where))
     return [*found, *(hint for name, hint in last.items() if name in ("workdir", "user")), *_program(last)]
 

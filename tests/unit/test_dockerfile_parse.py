@@ -157,6 +157,7 @@ def test_packages_of_alpine_become_those_of_debian() -> None:
         ("apt-run", "curl"),
         ("apk", "tini"),
         ("port", "80"),
+        ("root", ""),
         ("entrypoint", "x"),
     ]
 
