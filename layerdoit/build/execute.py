@@ -195,7 +195,8 @@ def check_tags(work: Work) -> None:
         if not project.owner.owns(labels):
             folder = mounts.folder_of(label(labels, "mount"), work.engine.mounts(project.name))
             theirs = {PREFIX + ownership.FOLDER: folder, **labels}
-            where = project.config.where.get("project") or project.config.where.get("image.repository")
+            settings = ("image.repository", "image.tags", "project")
+            where = next(filter(None, map(project.config.where.get, settings)), None)
             raise ownership.refused(project.name, f"the image {tag}", project.owner, theirs, where)
 
 

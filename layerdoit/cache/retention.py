@@ -56,7 +56,8 @@ def stale(usage: Usage) -> Going:
         for image in usage.images
         if image.id not in held and not image.current and (image.replaced or _is_orphan(usage, image))
     ]
-    mounts = (mount for mount in usage.mounts if mount.checkout in gone and not mount.in_use)
+    left = (mount for mount in usage.mounts if mount.checkout in gone or _is_superseded(usage, mount))
+    mounts = (mount for mount in left if not mount.in_use)
     return Going(tuple(mounts), levels.under_none(usage, images))
 
 
@@ -123,7 +124,7 @@ def _select_mounts(usage: Usage, chosen: Retention, now: float) -> set[str]:
     rule = chosen.mounts
     firm = {record for ids in levels.mount_ranks(usage.mounts).values() for record in ids[: rule.floor]}
     if "current" in chosen.protect and usage.mount:
-        firm |= {mount.record for mount in usage.mounts if _is(mount, usage.mount)}
+        firm |= {mount.record for mount in usage.mounts if is_current(usage, mount)}
     total = sum(mount.size for mount in usage.mounts)
     gone: set[str] = set()
     for mount in sorted(usage.mounts, key=lambda mount: (mount.used, mount.record)):
@@ -135,6 +136,11 @@ def _select_mounts(usage: Usage, chosen: Retention, now: float) -> set[str]:
     return gone
 
 
-def _is(mount: Mount, identity: str) -> bool:
-    """Whether a record is of that mount; its id may say the place, too."""
-    return mount.id.partition("@")[0] == identity
+def is_current(usage: Usage, mount: Mount) -> bool:
+    """Whether the next app build of this tree would compile in it; its id may say the place and the owner, too."""
+    return mount.id.partition("@")[0] == usage.mount and mount.drawn == usage.owner.drawn
+
+
+def _is_superseded(usage: Usage, mount: Mount) -> bool:
+    """Whether it was this tree's, under the id that an earlier version or another owner gave it."""
+    return mount.id.partition("@")[0] == usage.mount and not is_current(usage, mount)

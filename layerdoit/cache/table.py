@@ -112,7 +112,7 @@ def _mount_row(usage: Usage, mount: Mount) -> Row:
 
 def is_current(usage: Usage, mount: Mount) -> bool:
     """Whether the next app build of this tree would compile in it."""
-    return bool(usage.mount) and mount.id.partition("@")[0] == usage.mount
+    return retention.is_current(usage, mount)
 
 
 def _state_rows(usage: Usage) -> Iterable[Row]:

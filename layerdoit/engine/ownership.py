@@ -89,6 +89,12 @@ def digest_of(mark: str) -> str:
 def refused(name: str, what: str, ours: Owner, theirs: Mapping[str, str], where: str | None = None) -> LayerdoitError:
     """The error for what another project of this name has. `theirs`: its labels."""
     other = words_of(theirs) or "another folder"
+    if (project := label(theirs, "project")) not in ("", name):
+        return LayerdoitError(
+            f"{what} belongs to the project {project}: {other}; this one is {name}: {ours.words}",
+            where=where,
+            hint="set image.repository or image.tags of one of the two to another value",
+        )
     return LayerdoitError(
         f"{what} belongs to another project of the name {name}: {other}; this one is {ours.words}",
         where=where,
