@@ -179,11 +179,15 @@ class _Examination:
             yield from workspace.override(config.toolchain, own)
 
     def _native(self) -> Iterator[Item]:
+        from layerdoit.cargo import target_graph
         from layerdoit.cargo.native import needed, suites
 
         project = self._project
         of = suites(project.config)
-        needs = needed(project.workspace, self._tree.lock, project.selection, project.options, of.build, of.run)
+        asked = (project.workspace, self._tree.lock, project.selection, project.options)
+        needs = needed(*asked, of.build, of.run)
+        if needs:
+            needs = target_graph.kept(needs, target_graph.compiled(self._root, *asked))
         yield from native_packages.missing(needs, project.config)
 
     def _no_op(self) -> Iterator[Item]:

@@ -131,7 +131,7 @@ def project_root(start: Path) -> Path:
 
 def look(root: Path) -> Found:
     """Look at the Rust project in `root`."""
-    from layerdoit.cargo import git_asked, lock, lock_drift, manifest, native, selection, wrappers
+    from layerdoit.cargo import git_asked, lock, lock_drift, manifest, native, selection, target_graph, wrappers
     from layerdoit.config import FILE
     from layerdoit.init import builds
     from layerdoit.tree import git, lfs
@@ -161,6 +161,9 @@ def look(root: Path) -> Found:
         chosen = selection.select(workspace, packages, bins, options)
         needs = native.needed(workspace, locked, chosen, options, suites.build, suites.run)
         unknown = native.unknown(workspace, locked, chosen, options)
+        if needs or unknown:
+            graph = target_graph.compiled(root, workspace, locked, chosen, options)
+            needs, unknown = target_graph.kept(needs, graph), target_graph.known(unknown, graph)
     except WorkspaceError as error:
         problem = str(error)
     compiler, broken = _toolchain(root)
