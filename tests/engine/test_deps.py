@@ -16,6 +16,7 @@ from layerdoit.core.errors import BuildError
 from layerdoit.engine.images import PREFIX
 from layerdoit.layers.outcome import Outcome
 from tests.support.checkout import Checkout
+from tests.support.git import commit_all
 from tests.support.lockfile import entry, external, lockfile
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -92,6 +93,7 @@ def test_a_bump_compiles_the_bumped_crate_and_its_dependents(checkout: Callable[
     using(one, "http")
     uses = {**MEMBERS, "lib": ("http", "stamp")}
     one.write({"Cargo.lock": lock("1.0.9", uses, BYTES, FNV, HTTP)})
+    commit_all(one.root)
     first = one.build()
     assert first["deps"].counts["external"] == 4
     assert right(one, first)
