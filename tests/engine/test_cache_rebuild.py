@@ -16,6 +16,7 @@ from layerdoit.engine import buildx
 from layerdoit.flows.ensure import ensure
 from tests.engine.cache_fixture import parts
 from tests.support.checkout import Checkout
+from tests.support.git import commit_all
 
 New = Callable[..., "Checkout"]
 
@@ -70,6 +71,7 @@ def pair(checkout: New) -> tuple[Checkout, Checkout]:
     """Two checkouts of one project; both are built."""
     one = checkout()
     one.write({"lib/build.rs": one.lib_build})  # so that a slow one makes no other deps layer
+    commit_all(one.root)  # a copy is the same project where git says so
     one.build()
     other = type(one)(one.root.parent / f"{one.name}-other", one.name, one._engine)
     shutil.copytree(one.root, other.root, ignore=shutil.ignore_patterns(".layerdoit"))
