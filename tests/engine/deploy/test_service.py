@@ -122,6 +122,8 @@ def test_the_container_of_a_namesake_is_respected(docker_engine: Any, make: Make
         (f"127.0.0.1:{PORT}", "it listens on 127.0.0.1 only", f"listen on 0.0.0.0:{PORT}"),
         (f"0.0.0.0:{PORT + 1}", f"it listens on port {PORT + 1}, not on {PORT}", f"set deploy.port: {PORT + 1}"),
     ],
+    # Each worker has ports of its own, and all must have the same names.
+    ids=["only inside the container", "on another port"],
 )
 def test_a_service_that_listens_elsewhere(make: Make, image: str, listen: str, says: str, hint: str) -> None:
     deployment = make("1", env={"LISTEN": listen}, health={"timeout": 1}, where={"deploy.port": "layerdoit.yaml:2"})
