@@ -130,8 +130,7 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
         # Only assets or settings are new: BuildKit had what cargo made.
         how = "assembled"
     if layer == "app":
-        told = [note.packed for note in script_protocol.every(script_protocol.Reads, report.notes)]
-        traces.keep(work.inputs, step.spec, reads.unpack(told) if counts else None)
+        _keep_reads(work, step, report, assembled=counts is None)
     if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
         project.state.mark_linked(binaries.promote(project.state.linked(), new))
     pushed = _pushed(work, step)
@@ -149,6 +148,15 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
         crates=tuple(script_protocol.every(script_protocol.Crate, report.notes)),
         notes=tuple(report.notes),
     )
+
+
+def _keep_reads(work: Work, step: Step, report: Report, *, assembled: bool) -> None:
+    if assembled:
+        traces.keep_assembled(work.inputs, step.spec)
+        return
+    told = reads.unpack(note.packed for note in script_protocol.every(script_protocol.Reads, report.notes))
+    if told is not None:
+        traces.keep(work.inputs, step.spec, told)
 
 
 def _pushed(work: Work, step: Step) -> str | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from layerdoit.layers.key import Spec
     from layerdoit.project.inputs import Inputs
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 # A branch or two, and the way back.
 _KEPT: Final = 4
 _DIGITS: Final = 32
@@ -33,10 +33,15 @@ _SETTINGS: Final = (".cargo/config.toml", ".cargo/config", "rust-toolchain.toml"
 
 
 class Trace(NamedTuple):
-    """One app image. `others`: digest of all inputs but the sources; `files`: the sources that it was made from."""
+    """One app image.
+
+    `others`: digest of all inputs but the sources; `compiled`: of those among them that the compiler sees;
+    `files`: the sources that it was made from.
+    """
 
     key: str
     others: str
+    compiled: str
     files: Files
     reads: tuple[Read, ...]
 
@@ -83,19 +88,26 @@ def rereadings(inputs: Inputs) -> list[Rereading]:
     return list(told.values())
 
 
-def keep(inputs: Inputs, spec: Spec, told: Sequence[Read] | None) -> None:
-    """Remember what was read for an image. `told`: None where nothing was compiled for it, or it is not known."""
+def keep(inputs: Inputs, spec: Spec, told: Sequence[Read]) -> None:
+    """Remember what was read for an image."""
+    if inputs.question.kind == "build":
+        _keep(inputs, spec, _files(inputs), complete(inputs, told))
+
+
+def keep_assembled(inputs: Inputs, spec: Spec) -> None:
+    """Remember the same for an image for which nothing was compiled: it has the programs of an earlier one."""
     if inputs.question.kind != "build":
         return
-    here, known = _files(inputs), list(_load(inputs))
-    if told is not None:
-        every = complete(inputs, told)
-    elif (again := next((trace.reads for trace in known if trace.files == here), None)) is not None:
-        every = again
-    else:
-        return
-    trace = Trace(spec.key, _others(spec), here, every)
-    _save(inputs, [trace, *(one for one in known if one.key != spec.key)][:_KEPT])
+    here, compiled = _files(inputs), _compiled(spec)
+    for trace in _load(inputs):
+        if trace.compiled == compiled and trace.files == here:
+            _keep(inputs, spec, here, trace.reads)
+            return
+
+
+def _keep(inputs: Inputs, spec: Spec, here: Files, every: tuple[Read, ...]) -> None:
+    trace = Trace(spec.key, _others(spec), _compiled(spec), here, every)
+    _save(inputs, [trace, *(one for one in _load(inputs) if one.key != spec.key)][:_KEPT])
 
 
 def _found(trace: Trace, here: Files, paths: Sequence[str]) -> list[Read]:
@@ -161,6 +173,11 @@ def _others(spec: Spec) -> str:
     return key({name: value for name, value in spec.inputs.items() if name != "sources"})
 
 
+def _compiled(spec: Spec) -> str:
+    afterwards = ("sources", "assets", "runtime", "image ")
+    return key({name: value for name, value in spec.inputs.items() if not name.startswith(afterwards)})
+
+
 # --- the state file --------------------------------------------------------------------------------------------------
 
 
@@ -173,15 +190,15 @@ def _load(inputs: Inputs) -> Iterator[Trace]:
         kind, *rows = marshal.loads(_place(inputs).read_bytes())  # noqa: S302 - our own file
         if kind != _FORMAT:
             return
-        for image, others, entries, links, told in rows:
-            yield Trace(image, others, Files(entries, links), tuple(Read(*row) for row in told))
+        for image, others, compiled, entries, links, told in rows:
+            yield Trace(image, others, compiled, Files(entries, links), tuple(Read(*row) for row in told))
     except (OSError, EOFError, ValueError, TypeError):
         return
 
 
 def _save(inputs: Inputs, traces: Sequence[Trace]) -> None:
     rows = [
-        (one.key, one.others, dict(one.files.entries), dict(one.files.links), [tuple(read) for read in one.reads])
+        (*one[:3], dict(one.files.entries), dict(one.files.links), [tuple(read) for read in one.reads])
         for one in traces
     ]
     files.write(_place(inputs), marshal.dumps((_FORMAT, *rows), 2))

@@ -126,14 +126,22 @@ def test_an_image_that_was_put_together_anew_was_read_for_as_the_one_before(tree
     built(tree.root)
     change(tree.root, {"layerdoit.yaml": PORT_81})
     now = inputs(tree.root)
-    traces.keep(now, app(now), None)
+    traces.keep_assembled(now, app(now))
     change(tree.root, {"README.md": "other"})
     assert [one.key for one in found_again(tree.root)] == [app(now).key]
 
 
 def test_what_is_not_known_is_not_kept(tree: Tiny) -> None:
     now = inputs(tree.root)
-    traces.keep(now, app(now), None)
+    traces.keep_assembled(now, app(now))
+    assert traces.same(now, app(now)) == []
+
+
+def test_what_was_read_with_other_features_says_nothing_of_an_image_that_was_put_together(tree: Tiny) -> None:
+    built(tree.root)
+    change(tree.root, {"layerdoit.yaml": PORT_81 + "features: [tls]\n"})
+    now = inputs(tree.root)
+    traces.keep_assembled(now, app(now))
     assert traces.same(now, app(now)) == []
 
 
