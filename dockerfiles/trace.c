@@ -16,12 +16,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,110 +31,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "texts.h"
-
-#if defined(__x86_64__)
-#define NATIVE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE AUDIT_ARCH_AARCH64
-#else
-#error "this architecture is not known here"
-#endif
 
 /* Newer than many a header. */
 #define SET_FLAGS SECCOMP_IOW(4, uint64_t)
 #define SYNC_WAKE_UP 1ul
-
-/* --- the calls that take a path ------------------------------------------------------------------------------------ */
-
-enum { STAT, OPEN, LINK, READLINK, RENAME, NONE = -1 };
-
-/* Number, what it does; which argument is the directory, the path, the flags or the size of the buffer. A script that
- * writes, moves or removes a source counts as one that reads it: it has to do so again where an edit undid it. */
-static const struct call { int nr, kind, dirfd, path, more; } CALLS[] = {
-#ifdef __NR_open
-    {__NR_open, OPEN, NONE, 0, 1},
-    {__NR_stat, STAT, NONE, 0, NONE},
-    {__NR_lstat, STAT, NONE, 0, NONE},
-    {__NR_access, STAT, NONE, 0, NONE},
-    {__NR_readlink, READLINK, NONE, 0, 2},
-    {__NR_creat, OPEN, NONE, 0, NONE},
-    {__NR_unlink, OPEN, NONE, 0, NONE},
-    {__NR_link, STAT, NONE, 0, NONE},
-    {__NR_rename, RENAME, NONE, 0, NONE},
-    {__NR_symlink, LINK, NONE, 1, NONE},
-#endif
-#ifdef __NR_renameat
-    {__NR_renameat, RENAME, 0, 1, NONE},
-#endif
-    {__NR_openat, OPEN, 0, 1, 2},
-    {__NR_openat2, OPEN, 0, 1, NONE},
-    {__NR_newfstatat, STAT, 0, 1, 3},
-    {__NR_statx, STAT, 0, 1, 2},
-    {__NR_faccessat, STAT, 0, 1, NONE},
-    {__NR_faccessat2, STAT, 0, 1, NONE},
-    {__NR_readlinkat, READLINK, 0, 1, 3},
-    {__NR_chdir, STAT, NONE, 0, NONE},
-    {__NR_truncate, OPEN, NONE, 0, NONE},
-    {__NR_unlinkat, OPEN, 0, 1, NONE},
-    {__NR_linkat, STAT, 0, 1, NONE},
-    {__NR_renameat2, RENAME, 0, 1, NONE},
-    {__NR_symlinkat, LINK, 1, 2, NONE},
-    {__NR_execve, STAT, NONE, 0, NONE},
-    {__NR_execveat, STAT, 0, 1, NONE},
-};
-enum { CALL_COUNT = sizeof CALLS / sizeof *CALLS };
-
-static const struct call *call_of(int nr) {
-  for (const struct call *call = CALLS; call < CALLS + CALL_COUNT; call++)
-    if (call->nr == nr) return call;
-  return NULL;
-}
-
-#define ARGUMENT(i) (offsetof(struct seccomp_data, args) + 8 * (size_t)(i)) /* the low half: little-endian machines */
-#define LOAD(at) (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at)
-#define MASK(bits) (struct sock_filter) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits)
-#define UNLESS(value, skip) (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
-#define RETURN(value) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, value)
-
-/* Stops every call of the table, but open files that are looked at, and of rustc files that are opened only to write.
- * rustc asks for thousands of real paths, by readlink into 1,023 bytes: hook.c lets those of the sources be seen. */
-static int listen_to_self(int compiler) {
-  struct sock_filter filter[8 + 6 * CALL_COUNT], *at = filter;
-  *at++ = LOAD(offsetof(struct seccomp_data, arch));
-  *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
-  *at++ = RETURN(SECCOMP_RET_USER_NOTIF);
-  *at++ = LOAD(offsetof(struct seccomp_data, nr));
-  /* What a ring reads is seen by no filter. */
-  *at++ = UNLESS(__NR_io_uring_setup, 1);
-  *at++ = RETURN(SECCOMP_RET_ERRNO | ENOSYS);
-  for (const struct call *call = CALLS; call < CALLS + CALL_COUNT; call++) {
-    int plain = call->more == NONE || (!compiler && call->kind != STAT);
-    *at++ = UNLESS(call->nr, plain ? 1 : 5);
-    if (!plain) {
-      uint32_t bits = call->kind == OPEN ? O_ACCMODE : call->kind == STAT ? AT_EMPTY_PATH : UINT32_MAX;
-      *at++ = LOAD(ARGUMENT(call->more));
-      *at++ = MASK(bits);
-      *at++ = UNLESS(call->kind == OPEN ? O_WRONLY : call->kind == STAT ? AT_EMPTY_PATH : 1023, 1);
-      *at++ = RETURN(SECCOMP_RET_ALLOW);
-    }
-    *at++ = RETURN(SECCOMP_RET_USER_NOTIF);
-  }
-  *at++ = RETURN(SECCOMP_RET_ALLOW);
-  struct sock_fprog program = {(unsigned short)(at - filter), filter};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return -1;
-  return (int)syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
-}
 
 /* --- the unit ------------------------------------------------------------------------------------------------------ */
 
 static const char *sources;
 static size_t sources_length;
 static int log_file, links_file;
-static char *unit;
+static char *unit, *root_of_crate;
+static struct set told;
 
 static void tell(int file, const char *line) {
-  static struct set told;
   if (!is_new(&told, line)) return;
   /* Before the call goes on: what was read is known even if all of this is killed. */
   size_t length = strlen(line);
@@ -179,9 +88,8 @@ static int is_compiler(char **words) {
   if (!crate || !root || !compiles) return 0;
   char folder[PATH_MAX] = "";
   if (*root != '/' && !getcwd(folder, sizeof folder)) return 0;
-  char *path = text("%s%s%s", folder, *root == '/' ? "" : "/", root);
-  name_unit("rustc", crate, hash, path);
-  free(path);
+  root_of_crate = text("%s%s%s", folder, *root == '/' ? "" : "/", root);
+  name_unit("rustc", crate, hash, root_of_crate);
   return 1;
 }
 
@@ -383,6 +291,41 @@ static void answer(int listener) {
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &go_on);
 }
 
+/* Answers until no process is left of those that were started, or the given one has ended. */
+static void answer_all(int listener, int ended) {
+  struct pollfd both[] = {{listener, POLLIN, 0}, {ended, POLLIN, 0}};
+  while (!(both[1].revents & POLLIN)) {
+    if (poll(both, ended < 0 ? 1 : 2, -1) < 0 && errno != EINTR) return;
+    if (both[0].revents & POLLIN) answer(listener);
+    else if (both[0].revents && ended < 0) return;
+    else if (both[0].revents) both[0].fd = -1;
+  }
+}
+
+/* A server that the unit started, such as a compiler cache's, works on, and its calls need an answer. */
+static void answer_in_background(int listener) {
+  struct pollfd left = {listener, POLLIN, 0};
+  poll(&left, 1, 0);
+  if (left.revents & (POLLHUP | POLLERR) || fork()) return;
+  setsid();
+  /* Whoever reads what the unit prints waits for the end of it. */
+  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int file = 0; file < 3; file++) dup2(nothing, file);
+  answer_all(listener, -1);
+  _exit(0);
+}
+
+/* Whether a server compiled: then it is not known what was read. */
+static int is_served(void) {
+  char path[PATH_MAX];
+  if (!root_of_crate || snprintf(path, sizeof path, "%s", root_of_crate) >= PATH_MAX) return 0;
+  const char *inside = below_sources(path);
+  char *line = inside ? text("open\t%s\t%s\n", unit, inside) : NULL;
+  int served = line && !value_of(&told, line);
+  free(line);
+  return served;
+}
+
 int main(int argc, char **argv) {
   if (argc < 5) return fputs("usage: trace SOURCES NOTES PROGRAM ARGV0 ARGUMENTS...\n", stderr), 2;
   sources = argv[1];
@@ -401,14 +344,16 @@ int main(int argc, char **argv) {
   int ended = child > 0 ? (int)syscall(__NR_pidfd_open, child, 0) : -1;
   if (child < 0 || (listener >= 0 && ended < 0)) return perror("trace"), 125;
   if (listener < 0) note("opaque", "the kernel or the container does not let it be seen");
-  ioctl(listener, SET_FLAGS, SYNC_WAKE_UP); /* a kernel before 6.6 says no */
-  struct pollfd both[] = {{ended, POLLIN, 0}, {listener, POLLIN, 0}};
-  while (listener >= 0 && !(both[0].revents & POLLIN)) {
-    if (poll(both, 2, -1) > 0 && both[1].revents & POLLIN) answer(listener);
-    else if (both[1].revents) both[1].fd = -1;
-  }
   int status = 0;
+  if (listener >= 0) {
+    ioctl(listener, SET_FLAGS, SYNC_WAKE_UP); /* a kernel before 6.6 says no */
+    answer_all(listener, ended);
+  }
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  if (listener >= 0) {
+    answer_in_background(listener);
+    if (is_served()) note("opaque", "a server compiles it");
+  }
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   signal(WTERMSIG(status), SIG_DFL);
   raise(WTERMSIG(status));

@@ -168,6 +168,30 @@ def test_without_a_compiler_that_can_make_the_watcher_everything_compiles_again(
             assert inside.build(f"more{number}") == promised
 
 
+SERVED = """\
+cd /build/src/app; mkdir /tmp/notes
+serve='(sleep 1; cat data/text.txt >/tmp/late 2>&1) >/dev/null 2>&1 & exit 3'
+/build/reads-*/trace /build/src /tmp/notes sh sh -c "$serve" \\
+  --crate-name x --emit=link src/main.rs || echo "$?"
+until [ -s /tmp/late ]; do sleep 0.1; done
+cat /tmp/late /tmp/notes/log
+"""
+
+
+def test_a_server_that_a_unit_started_works_on_and_what_it_compiles_is_not_known(
+    checkout: Callable[..., Checkout], tmp_path: Path
+) -> None:
+    """As a compiler cache does, whose server outlives the wrapper that started it."""
+    one = checkout()
+    with box(one, tmp_path) as inside:
+        inside.stage(one, "one", tmp_path)
+        inside.build("one")
+        code, *lines = inside.sh(SERVED).splitlines()
+    assert code == "3"
+    assert lines[0].startswith(one.read("app/data/text.txt"))
+    assert "opaque\trustc x\ta server compiles it" in "\n".join(lines)
+
+
 def test_binaries_that_cargo_did_not_make_are_named(checkout: Callable[..., Checkout], tmp_path: Path) -> None:
     with box(one := checkout(), tmp_path) as inside:
         inside.stage(one, "one", tmp_path)

@@ -83,7 +83,7 @@ def test_every_part_of_what_is_given_is_signed(tree: Tiny) -> None:
     assert {name for name, _ in found.given.recipes} == {
         *("Dockerfile.app", "Dockerfile.base", "Dockerfile.deps"),
         *("build.sh", "cook.sh", "runtime.sh", "sync.sh", "variables.sh"),
-        *("reads.sh", "reads.c", "trace.c", "hook.c", "texts.h"),
+        *("reads.sh", "reads.c", "trace.c", "calls.h", "hook.c", "texts.h"),
     }
 
 
