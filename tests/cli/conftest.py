@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.scratch import Crate, docker, make_crate, remove_containers
+from tests.support.scratch import Crate, docker, make_crate, remove_containers, same_project
 
 
 @contextmanager
@@ -38,7 +38,9 @@ def built(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture
 def crate(built: Crate, tmp_path: Path) -> Iterator[Crate]:
     """A fresh copy of the built project, in a folder of its own; its containers are removed at the end."""
-    yield make_crate(tmp_path / "hello", built.name)
+    copy = make_crate(tmp_path / "hello", built.name)
+    same_project(copy.folder, built.folder)
+    yield copy
     remove_containers(built)
 
 

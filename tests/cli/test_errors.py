@@ -66,7 +66,7 @@ PROJECT: dict[str, tuple[Callable[[Crate], None], list[str], str, str]] = {
         _replace("rust-toolchain.toml", "[toolchain\n"),
         [],
         r"{folder}/rust-toolchain.toml:1: .*not valid TOML",
-        "correct it",
+        "fix",
     ),
     "broken layerdoit.yaml": (
         _append("layerdoit.yaml", "image: [\n"),
@@ -312,11 +312,12 @@ def test_of_a_pull_that_is_refused(crate: Crate) -> None:
 def full_disk(crate: Crate) -> Iterator[None]:
     """The state folder on a file system of its own, which has no room left."""
     state = crate.folder / ".layerdoit"
-    state.mkdir()
+    identity = (state / "identity.json").read_bytes()
     mount = ["mount", "-t", "tmpfs", "-o", "size=32k", "layerdoit-test", str(state)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("only root can mount a small file system")
     (state / ".gitignore").write_text("*\n")
+    (state / "identity.json").write_bytes(identity)
     (state / "ballast").write_bytes(b"x" * 24_000)
     yield
     subprocess.run(["umount", str(state)], check=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.scratch import DODO, Crate, docker, message, without_reader
+from tests.support.scratch import DODO, Crate, docker, message, same_project, without_reader
 
 DOCUMENTED = [
     "app",
@@ -199,9 +199,11 @@ def two(crate: Crate) -> Crate:
     for service in ("api", "web"):
         for path in ("Cargo.toml", "Cargo.lock", "src/main.rs", "layerdoit.yaml"):
             crate.write(f"services/{service}/{path}", (crate.folder / path).read_text())
+        same_project(crate.folder / "services" / service, crate.folder)
     for path in ("Cargo.toml", "Cargo.lock", "layerdoit.yaml"):
         (crate.folder / path).unlink()
     shutil.rmtree(crate.folder / "src")
+    shutil.rmtree(crate.folder / ".layerdoit")
     crate.edit("services/web/src/main.rs", "first text", "text of web")
     crate.edit(
         "services/web/layerdoit.yaml", "deploy:\n", f"image:\n  tags: [web]\ndeploy:\n  name: {crate.name}-web\n"

@@ -93,7 +93,7 @@ def shared(
     tree = Checkout(
         tmp_path_factory.mktemp("shared"), f"lt-shared-{registry.address.rpartition(':')[2]}", docker_engine
     )
-    tree.write({**tree.tiny, **toolchain_file(official.release, WASM)})
+    tree.write({**tree.tiny, **toolchain_file(official.release)})
     repository = f"{registry.address}/team/{tree.name}"
     tree.configure(sharing(references, repository))
     done = tree.doit()
@@ -107,7 +107,7 @@ def shared(
 def sharing(references: tuple[str, str], repository: str) -> str:
     rust, debian = references
     return (
-        f"base: {{builder: image, image: '{rust}', runtime_image: '{debian}'}}\n"
+        f"base: {{builder: image, image: '{rust}', runtime_image: '{debian}', targets: [{WASM}]}}\n"
         f"registry: {{repository: '{repository}', push: [base, deps, app]}}\n"
     )
 
@@ -185,7 +185,7 @@ def test_another_project_s_layers_become_one_s_own(
 ) -> None:
     """Two projects with equal layers share them, and neither is found, or cleared, as the other's."""
     tree, _, repository = shared
-    other = checkout({**tree.tiny, **toolchain_file(official.release, WASM)}, sharing(references, repository))
+    other = checkout({**tree.tiny, **toolchain_file(official.release)}, sharing(references, repository))
     done = other.doit()
     assert done.returncode == 0, done.stderr
     mine = keys(other)

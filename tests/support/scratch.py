@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -156,6 +157,15 @@ def make_crate(folder: Path, name: str) -> Crate:
     crate.write("layerdoit.yaml", CONFIG.format(name=name, port=PORT))
     crate.write("dodo.py", DODO)
     return crate
+
+
+def same_project(copy: Path, original: Path) -> None:
+    """Have a copy of a project in another folder be the same project, as a clone would be."""
+    noted = json.loads((original / ".layerdoit/identity.json").read_text())
+    state = copy / ".layerdoit"
+    state.mkdir()
+    (state / ".gitignore").write_text("*\n")
+    (state / "identity.json").write_text(json.dumps({**noted, "path": str(copy)}))
 
 
 def remove_containers(crate: Crate) -> None:
