@@ -371,6 +371,8 @@ def test_an_edit_compiles_no_more_than_cargo_would(checkout: Callable[..., Check
     one.write({"README.md": "new", "lib/tests/some.rs": "// new", "lib/tests/more.rs": ""})
     assert one.build()["app"].step.action == "reuse", "nothing reads them"
     one.write({"README.md": "newer", "lib/src/part.rs": "pub fn part() {}\n"})
+    assert one.build()["app"].step.action == "reuse", "for what is read, it is the first tree"
+    one.write({"lib/src/part.rs": "pub fn part() { print!() }\n"})
     assert one.build()["app"].counts["compiled"] == 1
 
 
