@@ -372,7 +372,7 @@ def test_an_edit_compiles_no_more_than_cargo_would(checkout: Callable[..., Check
     assert one.build()["app"].step.action == "reuse", "nothing reads them"
     one.write({"README.md": "newer", "lib/src/part.rs": "pub fn part() {}\n"})
     assert one.build()["app"].step.action == "reuse", "for what is read, it is the first tree"
-    one.write({"lib/src/part.rs": "pub fn part() { print!() }\n"})
+    one.write({"lib/src/part.rs": "pub fn part() { eprintln!() }\n"})
     assert one.build()["app"].counts["compiled"] == 1
 
 
