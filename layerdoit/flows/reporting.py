@@ -65,8 +65,6 @@ def warnings(outcome: Outcome) -> list[str]:
 
 def unseen(outcome: Outcome) -> str:
     """Why it cannot be seen here what is read while crates compile; '' where it can, or nobody says."""
-    from layerdoit.components import script_protocol
-
     why = [note.words for note in script_protocol.every(script_protocol.ReadsUnknown, outcome.notes)]
     stale = script_protocol.every(script_protocol.Stale, outcome.notes)
     why += [note.path for note in stale if note.read == reads.OPAQUE and note.path != reads.BEFORE]

@@ -137,13 +137,7 @@ def look(root: Path) -> Found:
     from layerdoit.tree import git, lfs
 
     if not (root / "Cargo.lock").is_file():
-        hint = "run `cargo generate-lockfile` and commit Cargo.lock, then run this again"
-        if git.empty_submodules(root):
-            hint = f"git submodule update --init, then {hint}"
-        nested = [folder for folder in _folders(root) if (folder / "Cargo.toml").is_file()]
-        if with_lock := [folder.name for folder in nested if (folder / "Cargo.lock").is_file()]:
-            hint += f"; or name a project below this folder that has one: --root {with_lock[0]}"
-        raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
+        raise _without_lock(root)
     lister = _lister(root)
     workspace = manifest.load(root, lister)
     locked = lock.load(root)
@@ -193,6 +187,18 @@ def look(root: Path) -> Found:
         in_git=git.top(os.path.abspath(root)) is not None,
         ignores_record=".doit.db" in (text_of(root / ".gitignore") or ""),
     )
+
+
+def _without_lock(root: Path) -> WorkspaceError:
+    from layerdoit.tree import git
+
+    hint = "run `cargo generate-lockfile` and commit Cargo.lock, then run this again"
+    if git.empty_submodules(root):
+        hint = f"git submodule update --init, then {hint}"
+    nested = [folder for folder in _folders(root) if (folder / "Cargo.toml").is_file()]
+    if with_lock := [folder.name for folder in nested if (folder / "Cargo.lock").is_file()]:
+        hint += f"; or name a project below this folder that has one: --root {with_lock[0]}"
+    return WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
 
 
 def _lister(root: Path) -> Lister:

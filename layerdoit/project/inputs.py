@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from layerdoit.project.project import Project
     from layerdoit.project.question import Question
     from layerdoit.project.snapshot import Tree
+    from layerdoit.tree.reads import Files
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,13 @@ class Inputs:
         dropped = set(self.assets.entries) - (set(again.entries) if included else set())
         kept = {path: entry for path, entry in every.entries.items() if path not in dropped}
         return Sources(self.project.root, every.home, kept)
+
+    @cached_property
+    def readable(self) -> Files:
+        """The sources as compilers and build scripts see them; the same for all who compare what was read."""
+        from layerdoit.tree.reads import files_of
+
+        return files_of(self.sources)
 
     @property
     def _none(self) -> Sources:

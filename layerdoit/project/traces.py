@@ -6,9 +6,7 @@ nothing reads.
 
 from __future__ import annotations
 
-import contextlib
 import marshal
-import os
 import posixpath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 _FORMAT: Final = 2
 # A branch or two, and the way back.
 _KEPT: Final = 4
-_DIGITS: Final = 32
 # What cargo itself reads wherever it looks.
 _SETTINGS: Final = (".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain")
 
@@ -65,7 +62,7 @@ def same(inputs: Inputs, spec: Spec) -> list[Same]:
     """The images that what is read in this tree gives, the most recent first; they may be gone. `spec`: of the app."""
     if inputs.question.kind != "build":
         return []
-    here, others, found = _files(inputs), _others(spec), []
+    here, others, found = inputs.readable, _others(spec), []
     for trace in _load(inputs):
         if trace.others != others:
             continue
@@ -79,7 +76,7 @@ def rereadings(inputs: Inputs) -> list[Rereading]:
     """Crates that will compile again since the last build for what they read beside their own source code."""
     if inputs.question.kind != "build" or (last := next(_load(inputs), None)) is None:
         return []
-    here, shown = _files(inputs), inputs.sources.own_path
+    here, shown = inputs.readable, inputs.sources.own_path
     told: dict[str, Rereading] = {}
     for read in reads.changed(last.reads, last.files, here, reads.differing(last.files, here)):
         if read.kind != reads.OPAQUE and not read.path.endswith(".rs") and not _of_cargo(read):
@@ -91,22 +88,22 @@ def rereadings(inputs: Inputs) -> list[Rereading]:
 def keep(inputs: Inputs, spec: Spec, told: Sequence[Read]) -> None:
     """Remember what was read for an image."""
     if inputs.question.kind == "build":
-        _keep(inputs, spec, _files(inputs), complete(inputs, told))
+        _keep(inputs, spec, complete(inputs, told))
 
 
 def keep_assembled(inputs: Inputs, spec: Spec) -> None:
     """Remember the same for an image for which nothing was compiled: it has the programs of an earlier one."""
     if inputs.question.kind != "build":
         return
-    here, compiled = _files(inputs), _compiled(spec)
+    compiled = _compiled(spec)
     for trace in _load(inputs):
-        if trace.compiled == compiled and trace.files == here:
-            _keep(inputs, spec, here, trace.reads)
+        if trace.compiled == compiled and trace.files == inputs.readable:
+            _keep(inputs, spec, trace.reads)
             return
 
 
-def _keep(inputs: Inputs, spec: Spec, here: Files, every: tuple[Read, ...]) -> None:
-    trace = Trace(spec.key, _others(spec), _compiled(spec), here, every)
+def _keep(inputs: Inputs, spec: Spec, every: tuple[Read, ...]) -> None:
+    trace = Trace(spec.key, _others(spec), _compiled(spec), inputs.readable, every)
     _save(inputs, [trace, *(one for one in _load(inputs) if one.key != spec.key)][:_KEPT])
 
 
@@ -155,18 +152,7 @@ def complete(inputs: Inputs, told: Iterable[Read]) -> tuple[Read, ...]:
     return (*told, *by_cargo("" if folder == "." else folder for folder in folders), *inside)
 
 
-# --- this tree -------------------------------------------------------------------------------------------------------
-
-
-def _files(inputs: Inputs) -> Files:
-    sources = inputs.sources
-    entries = {path: entry.kind + entry.digest[:_DIGITS] for path, entry in sources.entries.items()}
-    links = {}
-    for path, entry in entries.items():
-        if entry[0] == "l":
-            with contextlib.suppress(OSError):
-                links[path] = os.readlink(sources.host_path(path))
-    return Files(entries, links)
+# --- what else an image is made from ---------------------------------------------------------------------------------
 
 
 def _others(spec: Spec) -> str:
@@ -191,7 +177,7 @@ def _load(inputs: Inputs) -> Iterator[Trace]:
         if kind != _FORMAT:
             return
         for image, others, compiled, entries, links, told in rows:
-            yield Trace(image, others, compiled, Files(entries, links), tuple(Read(*row) for row in told))
+            yield Trace(image, others, compiled, Files(entries, links), tuple(map(Read._make, told)))
     except (OSError, EOFError, ValueError, TypeError):
         return
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import gzip
+import os
 import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from layerdoit.tree.sources import Sources
 
 OPAQUE: Final = "opaque"
 OPENED: Final = "open"
@@ -23,6 +28,7 @@ LOOKED_AT: Final = "stat"
 BEFORE: Final = "it was compiled unseen"
 """Why it is not known of units that were compiled before anybody looked; later ones are seen."""
 _MOST_LINKS: Final = 40
+_DIGITS: Final = 32
 
 
 class Read(NamedTuple):
@@ -95,6 +101,17 @@ class Files:
                 else:
                     here = at
         return (*passed, self.folders.get(here, frozenset()) if read.kind == OPENED else "folder")
+
+
+def files_of(sources: Sources) -> Files:
+    """The files that a scan saw."""
+    entries = {path: entry.kind + entry.digest[:_DIGITS] for path, entry in sources.entries.items()}
+    links = {}
+    for path, entry in entries.items():
+        if entry[0] == "l":
+            with contextlib.suppress(OSError):
+                links[path] = os.readlink(sources.host_path(path))
+    return Files(entries, links)
 
 
 def differing(old: Files, new: Files) -> list[str]:
