@@ -92,8 +92,8 @@ def _mounts_removed(engine: Engine, project: str, known: Mapping[str, str]) -> I
     names = {entry.partition(" ")[2] for entry in known if entry.startswith("mount ")}
     if not names:
         return
-    records = [(record.id.partition("@")[0], record.record) for record in engine.mounts(project)]
-    busy = {name for name, record in records if name in names and not engine.prune(record)}
+    found = [(mount.id.partition("@")[0], mount) for mount in engine.mounts(project)]
+    busy = {name for name, mount in found if name in names and not engine.prune(mount)}
     yield from (f"mount {name}" for name in names - busy)
 
 

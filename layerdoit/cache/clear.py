@@ -200,7 +200,7 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
         removal.Untagged(image.name, removal.remove_untagged(project.name, image.id, project.owner)) for image in bare
     ]
     refused = [done for done in (*tagged, *removed) if done.refused]
-    stayed = [mount for mount in seen.mounts if not engine.prune(mount.record)]
+    stayed = [mount for mount in seen.mounts if not engine.prune(mount)]
     there = {mount.record for mount in engine.mounts(project.name)} if stayed else set()
     busy = [mount for mount in stayed if mount.record in there]
     for mount in busy:

@@ -55,7 +55,7 @@ def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Cal
     described = {image.id: images.inspect(image.id) or {} for image in found}
     foreign = tuple(_foreign(engine, found))
     bases = [(_rootfs(described[image.id]), image.size) for image in found] + list(foreign)
-    app_mounts, their_mounts = whose.mounts(project, _all_of(project, engine, ours, listed()))
+    app_mounts, their_mounts = whose.mounts(project, listed())
     places = checkouts(project.root, app_mounts)
     friendly = _friendly(project, places.values())
     known = branches.load(project, ours)
@@ -121,21 +121,6 @@ def _use(
         branch_gone=known.gone(image, _checkout(image), tagged),
         owner=owner,
     )
-
-
-def _all_of(project: Project, engine: Engine, images: Iterable[Image], listed: tuple[Mount, ...]) -> tuple[Mount, ...]:
-    """All mounts: where one that an image of this checkout names is lacking, buildx is asked once more.
-
-    While BuildKit measures a mount for one process, it lists it for no other (5 of 48 listings, beside three others).
-    """
-    from layerdoit.engine import mounts
-
-    here = f"layerdoit/{project.name}/{mounts.checkout_of(project.root)}/"
-    named = {image.label("mount") for image in images if image.label("mount").startswith(here)}
-    if named <= {mount.id.partition("@")[0] for mount in listed}:
-        return listed
-    again = engine.mounts(project.name)
-    return tuple({mount.record: mount for mount in (*listed, *again)}.values())
 
 
 def with_uses(images: Iterable[ImageUse]) -> tuple[ImageUse, ...]:

@@ -152,8 +152,8 @@ class Engine:
 
         return mounts.of_project(project, self.builder)
 
-    def prune(self, record: str) -> bool:
-        """Remove one mount record of this builder; False if it is in use or gone."""
+    def prune(self, mount: Mount) -> bool:
+        """Remove one mount of this builder; False if a build uses it, or it is gone."""
         from layerdoit.engine import mounts
 
-        return mounts.prune(record, self.builder)
+        return mounts.prune(mount, self.builder)

@@ -1,7 +1,4 @@
-"""A project's cache mounts in BuildKit: found by their exact mount id, removed by the id of their record.
-
-`docker buildx prune` has no filter for mount ids (one for descriptions came with buildx 0.15); the listing shows them.
-"""
+"""A project's cache mounts in BuildKit: found by their exact mount id, removed by the id of their record."""
 
 from __future__ import annotations
 
@@ -18,13 +15,18 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from layerdoit.core import process
-from layerdoit.core.units import at_least, bytes_of
+from layerdoit.core.console import warn
+from layerdoit.core.units import at_least, bytes_of, count_text
 from layerdoit.engine.buildx_fields import field
 from layerdoit.engine.buildx_program import buildx
 
 _HEAD: Final = re.compile(r"^ID:\s+(\w+)\n(?:Parents?:.*\n)?Created at:", re.MULTILINE)
 # A description holds the whole command, lines and all: it ends where the last "Usage count" of its record begins.
 _DESCRIPTION: Final = re.compile(r"^Description:[ \t]+(.*)\nUsage count:", re.MULTILINE | re.DOTALL)
+_MEASURED: Final = 10.0
+"""Seconds that another process is given to have mounts measured: one of 150,000 files took 0.6 on a small machine."""
+_PAUSE: Final = 0.1
+_ATTEMPTS: Final = 20
 _MOUNT: Final = re.compile(r'cached mount \S+ from exec .* with id "/?([^"]*)"', re.DOTALL)
 
 
@@ -98,21 +100,45 @@ def this_host() -> str:
 
 
 def of_project(project: str, builder: str) -> tuple[Mount, ...]:
-    """The records of this project's app mounts on a builder, for all checkouts, largest first."""
-    listing = process.capture_quick(question(builder)).decode(errors="replace")
+    """The records of this project's app mounts on a builder, for all checkouts, largest first.
+
+    While BuildKit measures mounts for another process, it lists them as something else: they are waited for.
+    """
+    for pause in (*itertools.repeat(_PAUSE, round(_MEASURED / _PAUSE)), None):
+        listing = process.capture_quick(question(project, builder)).decode(errors="replace")
+        hidden = sum(1 for _ in _ours(listing, project, being_measured=True))
+        if not hidden or pause is None:
+            break
+        time.sleep(pause)
+    if hidden:
+        warn(f"{count_text(hidden, 'mount')} of {project} cannot be seen: another process has BuildKit measure them")
     found = parse(listing, project, time.time())
     return tuple(sorted(found, key=lambda mount: (-mount.size, mount.record)))
 
 
-def question(builder: str) -> list[str]:
-    """The command whose output `parse` reads."""
-    return [*buildx(), "du", "--verbose", "--filter", "type=exec.cachemount", "--builder", builder]
+def question(project: str, builder: str) -> list[str]:
+    """The command whose output `parse` reads: what a mount of this project, or of one named alike, describes.
+
+    buildx knows no filter for descriptions before 0.15; but it hands the value of `id` on to BuildKit as it is, and a
+    comma begins another condition there (containerd's filters).
+    """
+    # A coarse sieve: BuildKit reads an escaped character in its own way, and `parse` looks closely.
+    alike = re.sub(r"[^a-z0-9_-]", ".", project)
+    named = f"id=|.|,description~=|layerdoit/{alike}/|"
+    return [*buildx(), "du", "--verbose", "--filter", named, "--builder", builder]
 
 
-def prune(record: str, builder: str) -> bool:
-    """Remove one record; False if it is in use or gone. `record` is a whole id, because the filter matches prefixes."""
-    command = [*buildx(), "prune", "--force", "--filter", f"id={record}", "--builder", builder]
-    return record in process.capture(command).stdout
+def prune(mount: Mount, builder: str) -> bool:
+    """Remove one record; False if a build uses it, or it is gone. What another process has measured is waited for."""
+    # Its whole id, because the filter matches prefixes.
+    command = [*buildx(), "prune", "--force", "--filter", f"id={mount.record}", "--builder", builder]
+    for _ in range(_ATTEMPTS):
+        if mount.record in process.capture(command).stdout:
+            return True
+        there = {one.record: one for one in of_project(mount.id.split("/")[1], builder)}
+        if mount.record not in there or there[mount.record].in_use:
+            break
+    return False
 
 
 def parse(listing: str, project: str, now: float) -> Iterator[Mount]:
@@ -120,6 +146,20 @@ def parse(listing: str, project: str, now: float) -> Iterator[Mount]:
 
     The whole id must be `layerdoit/<project>/<checkout>/<profile>/<target>/<cook>`, with or without
     `@<host>.<whose>/<path>`: `app2` or `app/api` is not `app`.
+    """
+    for record, mount, owned, facts in _ours(listing, project):
+        used = _used(field(facts, "Last used"), field(facts, "Created at"), now)
+        size = bytes_of(field(facts, "Size")) or 0
+        busy = field(facts, "Reclaimable") == "false"
+        cook, host, drawn, path = (part or "" for part in owned.groups()[2:])
+        yield Mount(record, mount, owned[1], owned[2], size, used, busy, cook, host, unquote(path), drawn)
+
+
+def _ours(listing: str, project: str, *, being_measured: bool = False) -> Iterator[tuple[str, str, re.Match[str], str]]:
+    """Record, mount id, its parts and the other facts of this project's mounts.
+
+    `being_measured`: instead, the snapshots that BuildKit takes of mounts to measure them. As long as it does, each is
+    listed in place of its mount, with the mount's description, as an ordinary record in use (seen with 26.1).
     """
     chain = r"(?:/([0-9a-f]{12})(?:~\d+)?)?"
     place = r"(?:@(?:([0-9a-f]{8})(?=[./]))?(?:\.([0-9a-f]{8}))?(/.*)?)?"
@@ -131,11 +171,9 @@ def parse(listing: str, project: str, now: float) -> Iterator[Mount]:
         if described is None or mount is None or owned is None:
             continue
         facts = text[: described.start()] + text[described.end(1) :]
-        used = _used(field(facts, "Last used"), field(facts, "Created at"), now)
-        size = bytes_of(field(facts, "Size")) or 0
-        busy = field(facts, "Reclaimable") == "false"
-        cook, host, drawn, path = (part or "" for part in owned.groups()[2:])
-        yield Mount(record, mount[1], owned[1], owned[2], size, used, busy, cook, host, unquote(path), drawn)
+        snapshot = field(facts, "Type") != "exec.cachemount"
+        if snapshot == being_measured and (not snapshot or field(facts, "Reclaimable") == "false"):
+            yield record, mount[1], owned, facts
 
 
 def _used(last: str, created: str, now: float) -> float:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerdoit.core import process
 from layerdoit.core.background import Background
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.engine import build_log, image_labels
@@ -35,10 +33,8 @@ def _mount_ids(name: str, builder: str) -> frozenset[str]:
     """The ids of the mounts that the builder holds for a project: of each, what is in labels."""
     from layerdoit.engine import mounts
 
-    listing = process.capture_quick(mounts.question(builder)).decode(errors="replace")
     return frozenset(
-        f"layerdoit/{name}/{mount.checkout}/{mount.variant}/{mount.cook}"
-        for mount in mounts.parse(listing, name, time.time())
+        f"layerdoit/{name}/{mount.checkout}/{mount.variant}/{mount.cook}" for mount in mounts.of_project(name, builder)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
@@ -11,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from layerdoit.engine import mounts
-from layerdoit.engine.api import builder_name
 from layerdoit.engine.handle import Engine
 from layerdoit.engine.images import PREFIX
 from layerdoit.flows.session import Session
@@ -89,24 +88,34 @@ def context_of(folder: Path, tool: Path, name: str, dockerfile: str) -> Path:
 def records(needle: str) -> dict[str, str]:
     """Ids of the mount records whose description holds the text -> their description.
 
-    Asked twice: while BuildKit measures a mount for another process, it does not list it.
+    While BuildKit measures a mount for another process, it lists an ordinary record in use instead: asked again then.
     """
-    return {**_listed(needle), **_listed(needle)}
+    alike = re.sub(r"[^a-z0-9]", ".", needle)
+    command = ["docker", "buildx", "du", "--builder", "default", "--verbose", "--filter"]
+    for _ in range(200):
+        listing = subprocess.run(
+            [*command, f"id=|.|,description~=|{alike}|"], check=True, capture_output=True, text=True
+        )
+        found, measured = {}, False
+        for block in listing.stdout.split("\n\n"):
+            facts = {name: value.strip() for name, _, value in (line.partition(":") for line in block.splitlines())}
+            if needle in facts.get("Description", "") and facts["Description"].startswith("cached mount"):
+                if facts["Type"] == "exec.cachemount":
+                    found[facts["ID"]] = facts["Description"]
+                else:
+                    measured |= facts["Reclaimable"] == "false"
+        if not measured:
+            return found
+    raise AssertionError(f"BuildKit measures {needle} for ever")
 
 
-def _listed(needle: str) -> dict[str, str]:
-    listing = subprocess.run(
-        ["docker", "buildx", "du", "--builder", "default", "--verbose", "--filter", "type=exec.cachemount"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    found = {}
-    for block in listing.split("\n\n"):
-        facts = dict(line.split(":", 1) for line in block.splitlines() if ":" in line)
-        if needle in facts.get("Description", ""):
-            found[facts["ID"].strip()] = facts["Description"].strip()
-    return found
+def prune(record: str) -> None:
+    """Remove a record, as often as it takes: one that BuildKit measures stays."""
+    command = ["docker", "buildx", "prune", "--builder", "default", "--force", "--filter", f"id={record}"]
+    for _ in range(200):
+        if record in subprocess.run(command, check=True, capture_output=True, text=True).stdout:
+            return
+    raise AssertionError(f"{record} stays")
 
 
 def opened(root: Path) -> Session:
@@ -188,7 +197,7 @@ def clean_up(client: Any, *projects: str) -> None:
             for reference in image.tags or [image.id]:
                 client.images.remove(reference)
         for record in records(f"layerdoit/{name}/"):
-            mounts.prune(record, builder_name())
+            prune(record)
 
 
 @pytest.fixture
@@ -266,4 +275,4 @@ def neighbours(docker_engine: Any, tool: Path, tmp_path: Path, ours: Ours) -> It
     for (_, tag, _, identity), name in zip(builds, names, strict=True):
         docker_engine.images.remove(tag)
         for record in records(f'with id "/{identity}"') | records(f'with id "//of-{name}"'):
-            mounts.prune(record, builder_name())
+            prune(record)

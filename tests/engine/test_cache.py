@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import os
 import pty
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 from layerdoit.cache import clear, levels, table, usage
 from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.provider import Held
-from layerdoit.engine import builders, mounts, removal
+from layerdoit.engine import builders, removal
 from tests.engine.cache_fixture import Neighbours, Ours, build, neighbours, ours
 
 __all__ = ["neighbours", "ours"]
@@ -101,22 +101,21 @@ def test_without_a_terminal_and_without_yes_nothing_changes(
         assert "--yes" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("hidden", [1, 2])
-def test_a_mount_that_is_hidden_for_a_moment_is_cleared(
-    ours: Ours, monkeypatch: pytest.MonkeyPatch, hidden: int
-) -> None:
-    """As BuildKit does while it measures the mount for another process: in the first listing, or in the next."""
-    runtime = next(spec.key for spec in ours.session.inputs.specs if spec.layer == "runtime")
-    ours.layer("app", "e" * 64, runtime, mount=ours.mount)
-    real, asked = mounts.of_project, itertools.count(1)
-
-    def listed(project: str, builder: str) -> tuple[mounts.Mount, ...]:
-        return () if next(asked) == hidden else real(project, builder)
-
-    monkeypatch.setattr(mounts, "of_project", listed)
-    monkeypatch.setattr(mounts, "checkout_of", lambda _root: "0123abcd")
-    assert clear.run(*ours.parts, "medium", yes=True, dry_run=False) == 0
-    assert ours.mounts_there() == 0
+def test_a_mount_that_others_have_measured_is_cleared(ours: Ours) -> None:
+    """While BuildKit measures a mount for another process, it lists it as something else."""
+    others = [
+        subprocess.Popen(["sh", "-c", "while :; do docker buildx du; done"], stdout=subprocess.DEVNULL) for _ in "123"
+    ]
+    try:
+        for turn in range(3):
+            (ours.context / "name").write_text(f"{ours.name} {turn}")
+            ours.make()
+            assert clear.run(*ours.parts, "medium", yes=True, dry_run=False) == 0
+            assert ours.mounts_there() == 0
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def test_on_a_terminal_only_yes_clears(ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,7 +157,7 @@ def test_a_new_mount_meets_a_chain(checkout: Callable[..., Checkout]) -> None:
     one.write({"Cargo.lock": lock(NEW)})
     assert built(one).outcomes["deps"].step.parent is not None
     for mount in mounts.of_project(one.name, builder_name()):
-        mounts.prune(mount.record, builder_name())
+        mounts.prune(mount, builder_name())
     one.replace("app/src/main.rs", "12", "13")
     again = built(one)
     assert again.outcomes["app"].not_fresh == ()

@@ -48,7 +48,7 @@ def test_what_became_of_the_target_mount(checkout: Callable[..., Checkout]) -> N
     assert said(other, "app", first.tag) == elsewhere
 
     for mount in mounts.of_project(one.name, builder_name()):
-        mounts.prune(mount.record, builder_name())
+        mounts.prune(mount, builder_name())
     gone = said(one, "app")
     assert gone[0] == "file app/src/main.rs changed"
     assert gone[1].startswith("also: the target mount is not on builder ")

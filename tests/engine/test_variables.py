@@ -66,7 +66,7 @@ def test_a_value_of_the_project_compiles_the_project_only(checkout: Callable[...
     assert said("1", "a") == ("1 1 a", "reuse", set())
     # Another target folder, of the same deps image.
     for mount in mounts.of_project(one.name, api.builder_name()):
-        mounts.prune(mount.record, api.builder_name())
+        mounts.prune(mount, api.builder_name())
     assert said("4", "c") == ("4 4 c", "reuse", {"reader"})
 
 

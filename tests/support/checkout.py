@@ -187,7 +187,7 @@ class Checkout:
         if references:
             subprocess.run(["docker", "image", "rm", "--force", *references], capture_output=True, check=False)
         for mount in mounts.of_project(self.name, api.builder_name()):
-            mounts.prune(mount.record, api.builder_name())
+            mounts.prune(mount, api.builder_name())
 
 
 def hang_up(used: images.Images) -> None:

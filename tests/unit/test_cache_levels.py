@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from layerdoit.cache.levels import Narrow
 from layerdoit.cache.model import ImageUse, Usage
 from layerdoit.cache.table import as_json, render
 from layerdoit.cache.usage import shared_size, with_uses
+from layerdoit.core import process
 from layerdoit.core.errors import ConfigError
 from layerdoit.engine import mounts
 from layerdoit.engine.builders import Builder
@@ -343,11 +345,13 @@ def test_the_table_and_the_json_tell_the_same() -> None:
 # --- mounts ----------------------------------------------------------------------------------------------------------
 
 
-def _record(record: str, description: str, size: str = "1.5MB", *, reclaimable: str = "true") -> str:
+def _record(
+    record: str, description: str, size: str = "1.5MB", *, reclaimable: str = "true", kind: str = "exec.cachemount"
+) -> str:
     return (
         f"ID:\t\t{record}\nParent:\t\tp{record}\nCreated at:\t2026-11-21 08:39:21 +0000 UTC\nMutable:\ttrue\n"
         f"Reclaimable:\t{reclaimable}\nShared:\t\tfalse\nSize:\t\t{size}\nDescription:\t{description}\n"
-        "Usage count:\t1\nLast used:\t1 second ago\nType:\t\texec.cachemount\n\n"
+        "Usage count:\t1\nLast used:\t1 second ago\nType:\t\t" + kind + "\n\n"
     )
 
 
@@ -383,6 +387,56 @@ def test_only_whole_mount_ids_of_the_project_are_found() -> None:
     assert (found[0].host, found[0].path) == ("", "")
     assert (found[2].cook, found[2].host, found[2].path) == ("0123456789ab", "7f3e21aa", "/home/me/a shop")
     assert not list(mounts.parse(listing, "a.*", NOW))
+
+
+def test_mounts_that_are_being_measured_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """BuildKit lists a snapshot in their place. One that is left over, and not in use, is nothing to wait for."""
+    own = _mounted("/layerdoit/app/0123abcd/dev/host")
+    there, left = _record("r", own), _record("left", own, kind="regular")
+    measured = _record("snapshot", own, reclaimable="false", kind="regular")
+    paused: list[float] = []
+    monkeypatch.setattr(time, "sleep", paused.append)
+
+    def ask(*answers: str) -> list[str]:
+        said = iter(answers)
+        last = answers[-1]
+        monkeypatch.setattr(process, "capture_quick", lambda _argv: next(said, last).encode())
+        return [mount.record for mount in mounts.of_project("app", "default")]
+
+    assert ask(there + left) == ["r"]
+    assert (paused, capsys.readouterr().err) == ([], "")
+    assert ask(measured, measured + left, there + left) == ["r"]
+    assert (len(paused), capsys.readouterr().err) == (2, "")
+    assert ask(measured.replace("layerdoit/app/", "layerdoit/app2/") + there) == ["r"]
+    assert ask(measured) == []
+    assert "1 mount of app cannot be seen" in capsys.readouterr().err
+    assert 5 < sum(paused) < 20
+
+
+def test_a_mount_that_is_measured_is_removed_afterwards_and_one_in_use_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = _mounted("/layerdoit/app/0123abcd/dev/host")
+    there, busy = _record("r", own), _record("r", own, reclaimable="false")
+    asked: list[str] = []
+
+    def remove(listing: str, *printed: str) -> bool:
+        asked.clear()
+        answers = iter(printed)
+
+        def pruned(argv: list[str]) -> process.Completed:
+            asked.append(argv[-3])
+            return process.Completed(0, next(answers), "")
+
+        monkeypatch.setattr(process, "capture_quick", lambda _argv: listing.encode())
+        monkeypatch.setattr(process, "capture", pruned)
+        (mount,) = mounts.parse(there, "app", NOW)
+        return mounts.prune(mount, "default")
+
+    assert remove(there, "Total: 0B", "Total: 0B", "ID  RECLAIMABLE\nr*  true") is True
+    assert asked == ["id=r"] * 3
+    assert remove(busy, "Total: 0B") is False
+    assert remove("", "Total: 0B") is False
 
 
 def test_a_command_of_several_lines_neither_hides_nor_feigns_a_mount() -> None:

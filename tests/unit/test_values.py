@@ -13,7 +13,7 @@ import pytest
 from layerdoit.core import process
 from layerdoit.core.errors import EngineError
 from layerdoit.core.platform import architecture, docker_name
-from layerdoit.engine import handle
+from layerdoit.engine import handle, mounts
 from layerdoit.engine.builder_platform import Described, described
 from layerdoit.engine.handle import Engine
 from layerdoit.flows.session import Session
@@ -301,7 +301,7 @@ def test_mounts_are_listed_and_cleared_on_the_same_builder(monkeypatch: pytest.M
     monkeypatch.setattr(process, "capture", captured)
     engine = Engine("farm")
     assert engine.mounts("shop") == ()
-    assert engine.prune("abc") is True
+    assert engine.prune(mounts.Mount("abc", "layerdoit/shop/0/dev/host", "0", "dev/host", 1, 0.0, in_use=False)) is True
     assert ["du" in asked[0], "prune" in asked[1]] == [True, True]
     assert [argv[-2:] for argv in asked] == [["--builder", "farm"]] * 2
 
