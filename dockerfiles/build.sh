@@ -42,21 +42,23 @@ distrust() {
   elif [ -e /build/stamp ]; then
     find /build/src -name '*.rs' | sed 's/^/rustc\t/' >/tmp/stale
   fi
-  [ ! -s /tmp/stale ] || redo </tmp/stale
-  cp /control/env /build/env
-  awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { print $3 " " $1 " " $4 " " $5 }' /tmp/stale | sed 's/^/layerdoit: stale /' >&2
+  cmp -s /control/env /build/env || cp /control/env /build/env
+  [ -s /tmp/stale ] || return 0
+  redo </tmp/stale
+  awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { print "layerdoit: stale " $3 " " $1 " " $4 " " $5 }' /tmp/stale >&2
 }
 
-# What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed. A log has its limits.
-tell_reads() {
-  if ! [ -x "$NOTES/reads" ]; then
-    echo "layerdoit: reads-unknown $(grep -m 1 error "$NOTES/made")" >&2
-    return 0
-  fi
-  cut -f2 /tmp/own | "$NOTES/reads" list /build/src /build/tree "$NOTES" | gzip -9n | base64 -w 4000 >/tmp/packed
-  [ "$(wc -c </tmp/packed)" -le 100000 ] || return 0
-  sed 's/^/layerdoit: reads /' >&2 </tmp/packed
+# What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed for one log.
+pack_reads() {
+  if [ -x "$NOTES/reads" ]; then
+    cut -f2 /tmp/own | "$NOTES/reads" list /build/src /build/tree "$NOTES" | gzip -9n | base64 -w 4000 | sed 's/^/layerdoit: reads /'
+  else
+    echo "layerdoit: reads-unknown $(grep -m 1 error "$NOTES/made")"
+  fi >/tmp/packed
 }
+
+# A log has its limits.
+tell_reads() { [ "$(stat -c %s /tmp/packed)" -gt 100000 ] || cat /tmp/packed >&2; }
 
 # The time of the last build never goes back, not even with the clock.
 stamp() {
@@ -73,9 +75,10 @@ compile() {
   status=0
   build || status=$?
   external_crates /tmp/messages >/tmp/external
-  compiled=$(grep -c '"reason":"compiler-artifact".*"fresh":false' /tmp/messages || true)
-  units=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
-  echo "layerdoit: compiled=$compiled units=$units external=$(wc -l </tmp/external) cold=$cold" >&2
+  awk -v external="$(wc -l </tmp/external)" -v cold="$cold" '
+    /"reason":"compiler-artifact"/ { units++; if (/"fresh":false/) compiled++ }
+    END { printf "layerdoit: compiled=%d units=%d external=%d cold=%d\n", compiled, units, external, cold }
+  ' /tmp/messages >&2
   if [ -s /tmp/external ]; then tell_misses; fi
   return "$status"
 }
@@ -136,7 +139,7 @@ fingerprints() {
 }
 
 # The listing is the one that this image is keyed by, not that of another run in the same folder.
-if [ "$(sha256sum </control/tree | cut -c1-64)" != "$TREE" ]; then
+if [ "$(sha256sum </control/tree)" != "$TREE  -" ]; then
   echo "layerdoit: context is that of another key" >&2
   exit 86
 fi
@@ -147,7 +150,8 @@ sync /ctx /control/tree
 distrust_variables
 distrust
 compile || exit $?
-tell_reads
+pack_reads &
+packing=$!
 
 # Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` is 20,000 files (measured: 0.6 s).
 out=/layerdoit/out
@@ -162,6 +166,8 @@ while read -r path; do
   check_runtime "$path" || wrong=87
 done </tmp/executables
 wait "$copying"
+wait "$packing"
+tell_reads
 for bin in $BINS; do
   [ -e "$out/$bin" ] || { echo "layerdoit: no-binary $bin" >&2; wrong=88; }
 done

@@ -1,10 +1,11 @@
 /* Loaded into cargo (LD_PRELOAD): what it starts is started by `trace`, and cargo itself costs nothing.
- * Loaded into rustc: real paths in the sources are asked for in a way that trace sees.
+ * Loaded into rustc: what it asks for, links or removes in the sources, it does in a way that trace sees.
  * LAYERDOIT_TRACE: `<trace>:<SOURCES>:<NOTES>`. No program that cargo starts finds a trace of this in its environment.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,13 +89,55 @@ int execvp(const char *name, char *const *argv) {
   return command ? real(program, command) : real(name, argv);
 }
 
+/* --- rustc --------------------------------------------------------------------------------------------------------- */
+
+/* Whether a path may lead into the sources; one that is relative to an open folder, by where that is. */
+static int may_lead_in(int dirfd, const char *path) {
+  if (in_cargo || !sources || !path) return 0;
+  char name[64], top[1024];
+  if (*path != '/' && dirfd != AT_FDCWD) {
+    snprintf(name, sizeof name, "/proc/self/fd/%d", dirfd);
+    ssize_t length = readlink(name, top, sizeof top - 1); /* so many bytes: calls.h lets it pass */
+    if (length < 0) return 1;
+    top[length] = 0;
+    return !strncmp(top, sources, strlen(sources)) || strstr(path, "..");
+  }
+  return *path != '/' || !strncmp(path, sources, strlen(sources)) || strstr(path, "..");
+}
+
 char *realpath(const char *path, char *resolved) {
   static char *(*real)(const char *, char *);
   if (!real) real = (char *(*)(const char *, char *))dlsym(RTLD_NEXT, "realpath");
-  if (!in_cargo && sources && path && (*path != '/' || !strncmp(path, sources, strlen(sources)) || strstr(path, ".."))) {
+  if (may_lead_in(AT_FDCWD, path)) {
     int before = errno;
     access(path, F_OK);
     errno = before;
   }
   return real(path, resolved);
 }
+
+/* A file that gets another name, or loses one, counts as read. */
+static void show(int dirfd, const char *path) {
+  if (!may_lead_in(dirfd, path)) return;
+  int before = errno, file = openat(dirfd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (file >= 0) close(file);
+  errno = before;
+}
+
+int unlinkat(int dirfd, const char *path, int flags) {
+  static int (*real)(int, const char *, int);
+  if (!real) real = (int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat");
+  show(dirfd, path);
+  return real(dirfd, path, flags);
+}
+
+int linkat(int dirfd, const char *path, int to, const char *name, int flags) {
+  static int (*real)(int, const char *, int, const char *, int);
+  if (!real) real = (int (*)(int, const char *, int, const char *, int))dlsym(RTLD_NEXT, "linkat");
+  show(dirfd, path);
+  return real(dirfd, path, to, name, flags);
+}
+
+int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
+
+int link(const char *path, const char *name) { return linkat(AT_FDCWD, path, AT_FDCWD, name, 0); }

@@ -6,7 +6,8 @@
 # Makes the programs, once for a mount; CONTROL is where their sources are. Without a compiler that can do it, nothing is
 # recorded, and everything compiles again whenever anything changed.
 observe() {
-  NOTES=/build/reads-$(cat "$1"/*.c "$1"/*.h | cksum | cut -d' ' -f1)
+  NOTES=$(cat "$1"/*.c "$1"/*.h | cksum)
+  NOTES=/build/reads-${NOTES%% *}
   [ ! -x "$NOTES/reads" ] || return 0
   rm -rf /build/reads-*
   mkdir -p "$NOTES"
@@ -60,11 +61,13 @@ unrecorded() {
 # Units (`rustc <root>` or `script <OUT_DIR>` and more, tab-separated, on standard input) that cargo shall run again. A
 # build script runs again where what it printed is older than itself.
 redo() {
-  cat >/tmp/redone
-  sed -n 's/^rustc\t\([^\t]*\).*/\1/p' /tmp/redone | sort -u | while read -r root; do
+  : >/tmp/redo-rustc
+  : >/tmp/redo-script
+  awk -F '\t' '!told[$1 $2]++ { print $2 >("/tmp/redo-" $1) }'
+  while read -r root; do
     [ ! -e "$root" ] || echo "$root"
-  done | renew
-  sed -n 's/^script\t\([^\t]*\).*/\1/p' /tmp/redone | sort -u | while read -r out; do
+  done </tmp/redo-rustc | renew
+  while read -r out; do
     find "${out%/out}" -maxdepth 2 -type f \( -path "${out%/out}/output" -o -path '*/run/*' \) -exec touch -d @1 '{}' +
-  done
+  done </tmp/redo-script
 }

@@ -40,17 +40,23 @@ renew() {
   fi
 }
 
+refuse_context() {
+  echo "layerdoit: context differs from its key" >&2
+  exit 86
+}
+
 sync() {
-  if ! verify "$1" "$2"; then
-    echo "layerdoit: context differs from its key" >&2
-    exit 86
-  fi
+  (verify "$1" "$2") &
+  verifying=$!
   mkdir -p /build/src
   # One that was ended half-way left files that no listing names: begin anew.
   if [ -e /build/syncing ]; then rm -rf /build/src /build/tree && mkdir /build/src; fi
   [ -e /build/tree ] || : >/build/tree
   sort "$2" >/tmp/wanted
-  if cmp -s /tmp/wanted /build/tree; then return 0; fi
+  if cmp -s /tmp/wanted /build/tree; then
+    wait "$verifying" || refuse_context
+    return 0
+  fi
   awk '
     { path = substr($0, 69) }
     FILENAME == ARGV[1] { had[path] = $0; next }
@@ -58,6 +64,7 @@ sync() {
     path in had { if (had[path] != $0) print "changed " path; delete had[path] }
     END { for (path in had) print "gone " path }
   ' /build/tree /tmp/wanted >/tmp/changes
+  wait "$verifying" || refuse_context
   : >/build/syncing
   cd /build/src
   # A path can change from folder to file or back, so what is replaced goes first.

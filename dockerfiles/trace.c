@@ -281,7 +281,7 @@ static void answer(int listener) {
   if (!call) note("opaque", "it is a program of another architecture");
   else if (call->kind == LINK) follow_link(&stopped, call);
   else if (absolute(&stopped, call, path) && (inside = below_sources(path)))
-    note(call->kind == OPEN || call->kind == RENAME ? "open" : "stat", inside);
+    note(call->kind == STAT || call->kind == READLINK ? "stat" : "open", inside);
   if (call && call->kind == RENAME) {
     int plain = call->dirfd == NONE;
     struct call to = {call->nr, RENAME, plain ? NONE : 2, plain ? 1 : 3, NONE};

@@ -28,15 +28,17 @@ distrust_variables() {
     if [ -s /tmp/differing ]; then find /build/src -name '*.rs' -print | renew; fi
   fi
   # Since the last build here, `distrust` sees to the project's packages.
-  if [ -e /build/own ]; then differing /build/own /control/own >>/tmp/differing; fi
+  if [ -e /build/own ] && ! cmp -s /build/own /control/own; then differing /build/own /control/own >>/tmp/differing; fi
   if [ -s /tmp/differing ]; then
     sort -u /tmp/differing | while read -r name; do
       readers "$name" | sort -u | while read -r crate; do forget "$name" "$crate"; done
     done
   fi
-  cp /control/own /build/own.part
-  mv /build/own.part /build/own
-  echo "$DEPS_KEY" >>/build/own-merged
+  if ! cmp -s /build/own /control/own; then
+    cp /control/own /build/own.part
+    mv /build/own.part /build/own
+  fi
+  grep -qsx "$DEPS_KEY" /build/own-merged || echo "$DEPS_KEY" >>/build/own-merged
 }
 
 NAME_OF_PACKAGE='/^ *\[/ { within = ($0 ~ /^ *\[package\]/) }
