@@ -45,7 +45,7 @@ distrust() {
   cmp -s /control/env /build/env || cp /control/env /build/env
   [ -s /tmp/stale ] || return 0
   redo </tmp/stale
-  awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { print "layerdoit: stale " $3 " " $1 " " $4 " " $5 }' /tmp/stale >&2
+  awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { print $3 " " $1 " " $4 " " $5 }' /tmp/stale | sed 's/^/layerdoit: stale /' >&2
 }
 
 # What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed for one log.
@@ -55,10 +55,17 @@ pack_reads() {
   else
     echo "layerdoit: reads-unknown $(grep -m 1 error "$NOTES/made")"
   fi >/tmp/packed
+  # A log has its limits.
+  [ "$(stat -c %s /tmp/packed)" -le 100000 ] || : >/tmp/packed
 }
 
-# A log has its limits.
-tell_reads() { [ "$(stat -c %s /tmp/packed)" -gt 100000 ] || cat /tmp/packed >&2; }
+# The binaries that cargo's messages name go to where the image takes them from. What comes next does not wait for that.
+copy_binaries() {
+  mkdir -p "$out"
+  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
+  xargs -r -d '\n' cp --reflink=auto -t "$out" -- </tmp/executables &
+  copying=$!
+}
 
 # The time of the last build never goes back, not even with the clock.
 stamp() {
@@ -75,10 +82,9 @@ compile() {
   status=0
   build || status=$?
   external_crates /tmp/messages >/tmp/external
-  awk -v external="$(wc -l </tmp/external)" -v cold="$cold" '
-    /"reason":"compiler-artifact"/ { units++; if (/"fresh":false/) compiled++ }
-    END { printf "layerdoit: compiled=%d units=%d external=%d cold=%d\n", compiled, units, external, cold }
-  ' /tmp/messages >&2
+  counts=$(awk '/"reason":"compiler-artifact"/ { units++; compiled += /"fresh":false/ } END { print compiled + 0, units + 0 }' /tmp/messages)
+  compiled=${counts% *} units=${counts#* }
+  echo "layerdoit: compiled=$compiled units=$units external=$(wc -l </tmp/external) cold=$cold" >&2
   if [ -s /tmp/external ]; then tell_misses; fi
   return "$status"
 }
@@ -86,6 +92,7 @@ compile() {
 # cargo, and once more for what was found compiled before anybody looked what it reads.
 build() {
   cargo_build /tmp/messages || return
+  copy_binaries
   [ -x "$NOTES/reads" ] || return 0
   own_units /tmp/messages >/tmp/own
   unrecorded </tmp/own >/tmp/unseen
@@ -97,11 +104,13 @@ build() {
   done </tmp/unseen >/tmp/suspects
   [ -s /tmp/suspects ] || return 0
   redo </tmp/suspects
+  wait "$copying"
   cargo_build /tmp/again || return
   # What was compiled is what the first run and the second one compiled.
   grep '"fresh":false' /tmp/messages >/tmp/first || true
   cat /tmp/again >>/tmp/first
   mv /tmp/first /tmp/messages
+  copy_binaries
   own_units /tmp/again >/tmp/own
   unrecorded </tmp/own >/tmp/unseen
   settle
@@ -143,6 +152,8 @@ if [ "$(sha256sum </control/tree)" != "$TREE  -" ]; then
   echo "layerdoit: context is that of another key" >&2
   exit 86
 fi
+# Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` is 20,000 files (measured: 0.6 s).
+out=/layerdoit/out
 observe /control
 merge_deps
 settle
@@ -153,13 +164,7 @@ compile || exit $?
 pack_reads &
 packing=$!
 
-# Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` is 20,000 files (measured: 0.6 s).
-out=/layerdoit/out
-mkdir -p "$out"
-sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
 sed -n '/"fresh":false/s/.*"kind":\["bin"\].*"executable":"[^"]*\/\([^"/]*\)".*/layerdoit: linked \1/p' /tmp/messages >&2
-xargs -r -d '\n' cp --reflink=auto -t "$out" -- </tmp/executables &
-copying=$!
 wrong=0
 . /control/image
 while read -r path; do
@@ -167,7 +172,7 @@ while read -r path; do
 done </tmp/executables
 wait "$copying"
 wait "$packing"
-tell_reads
+cat /tmp/packed >&2
 for bin in $BINS; do
   [ -e "$out/$bin" ] || { echo "layerdoit: no-binary $bin" >&2; wrong=88; }
 done

@@ -67,7 +67,7 @@ redo() {
   while read -r root; do
     [ ! -e "$root" ] || echo "$root"
   done </tmp/redo-rustc | renew
-  while read -r out; do
-    find "${out%/out}" -maxdepth 2 -type f \( -path "${out%/out}/output" -o -path '*/run/*' \) -exec touch -d @1 '{}' +
+  while read -r folder; do
+    find "${folder%/out}" -maxdepth 2 -type f \( -path "${folder%/out}/output" -o -path '*/run/*' \) -exec touch -d @1 '{}' +
   done </tmp/redo-script
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from layerdoit.core.background import Background
 from layerdoit.engine import image_labels
 from layerdoit.layers import plan
 from layerdoit.layers.key import IMAGES
@@ -82,13 +83,16 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     lacking = image_labels.lacking(inputs.tree.locked, cooked) if cooked else ()
     if len(labels) == len(specs) and not lacking:
         return Present(frozenset(labels))
-    there = engine.images.of_project(project.name)
-    # What another project of this name built tells nothing of changes here; crates that it compiled are the same.
-    ours = [image for image in there if project.owner.owns(image.labels)]
+    # With many images the engine takes its time: meanwhile what was read is compared.
+    listed = Background(lambda: engine.images.of_project(project.name))
     missing = [spec for spec in specs if spec.tag not in labels]
     same = None if anew else _same(engine, inputs, missing)
     if same:
         missing = [spec for spec in missing if spec.layer != "app"]
+    rereads = _rereads(inputs, missing)
+    there = listed.result()
+    # What another project of this name built tells nothing of changes here; crates that it compiled are the same.
+    ours = [image for image in there if project.owner.owns(image.labels)]
     seen = project.state.remembered(inputs.variant)
     previous = image_labels.previous(ours, inputs.variant, seen)
     return Present(
@@ -100,7 +104,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
         lacking,
         image_labels.beneath(ours, previous.values()),
         same,
-        _rereads(inputs, missing),
+        rereads,
     )
 
 

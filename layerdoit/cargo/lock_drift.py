@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
 from layerdoit.cargo.inheritance import KINDS
 from layerdoit.cargo.semver import satisfies
-from layerdoit.cargo.toml_lines import where
 from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.prose import listed
@@ -22,8 +20,7 @@ if TYPE_CHECKING:
 UPDATE: Final = "run `cargo update --workspace` and commit Cargo.lock"
 
 
-@dataclass(frozen=True)
-class Drift:
+class Drift(NamedTuple):
     """One difference. `file`: relative to the workspace; `place`: its TOML path there, () for the whole file."""
 
     what: str
@@ -32,6 +29,8 @@ class Drift:
 
     def where(self, ws: Workspace) -> str:
         """The file, with its line if known."""
+        from layerdoit.cargo.toml_lines import where
+
         if not self.place:
             return self.file
         try:

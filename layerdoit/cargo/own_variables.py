@@ -33,14 +33,15 @@ _LAST = (
     "BUNDLED|DIRS?|DYNAMIC|HOME|INCLUDE|INSTALL|LIBRARY|NO_PKG_CONFIG|NO_VENDOR|PATH|PREFIX|ROOT|SHARED|SOURCE|STATIC"
     "|SYSROOT|SYSTEM|SYS|VENDORED"
 )
-_TOOLS = re.compile(
+_TOOLS = (
     rf"(?i)({_WHOLE}|{_FLAGS}|({_FIRST})(_\w*)?|(\w+_)?({_COMPILERS})(_\w+)?|\w+_({_LAST})|\w+_(LIB|INCLUDE|SYS)_\w+)$"
 )
+"""Not compiled here: most projects set no variables."""
 
 
 def own(names: Iterable[str], lock: Lock, shared: Collection[str]) -> frozenset[str]:
     """Those of the variables that only the app layer is keyed by. `shared`: what the configuration says of others."""
-    left = [name for name in names if name not in shared and not _TOOLS.match(name)]
+    left = [name for name in names if name not in shared and not re.match(_TOOLS, name)]
     if not left:
         return frozenset()
     crates = {_variable(package.name) for package in lock.external}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from layerdoit.cargo import features
 from layerdoit.cargo.lock import MASKED
 from layerdoit.cargo.options import Options
 from layerdoit.core.errors import WorkspaceError
@@ -134,6 +133,8 @@ def _enabled(ws: Workspace, pool: Iterable[str], options: Options) -> list[tuple
     pairs = [(key, name) for key in keys for name in ws.packages[key].bins]
     if not any(ws.packages[key].required_features for key in keys):
         return pairs
+    from layerdoit.cargo import features
+
     while True:
         # What no binary is built of is not selected, and so switches nothing on for the others.
         chosen = {key for key, _ in pairs}

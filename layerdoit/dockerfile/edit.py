@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.dockerfile import folders
 from layerdoit.dockerfile.binaries import copies
-from layerdoit.dockerfile.parse import escape_of
+from layerdoit.dockerfile.escape import escape_of
 from layerdoit.dockerfile.quoting import NEWLINE, copied, quoted
 
 if TYPE_CHECKING:

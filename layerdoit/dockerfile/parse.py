@@ -16,7 +16,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-_DIRECTIVE = re.compile(r"#\s*(?P<name>[a-zA-Z]+)\s*=\s*(?P<value>\S.*?)\s*$")
+from layerdoit.dockerfile.escape import escape_in
+
 _HEREDOC = re.compile(r"<<(?P<dash>-?)(?P<quote>['\"]?)(?P<word>[A-Za-z_]\w*)(?P=quote)")
 _FLAG = re.compile(r"--([a-z][a-z-]*)(?:=(\S*))?\s+")
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::?[-+](?P<other>[^}]*))?\}|(?P<plain>\w+))")
@@ -153,7 +154,7 @@ def _stage(index: int, head: Instruction, body: Sequence[Instruction], known: Ma
 
 def _instructions(text: str, file: str) -> Iterator[Instruction]:
     lines = text.replace("\r\n", "\n").removeprefix("\ufeff").split("\n")
-    escape = _escape(lines)
+    escape = escape_in(lines)
     number = 0
     while number < len(lines):
         first = number
@@ -186,22 +187,6 @@ def _instructions(text: str, file: str) -> Iterator[Instruction]:
         flags, value = _flags(rest.strip())
         where, raw = f"{file}:{first + 1}", tuple(lines[first:number])
         yield Instruction(keyword, value, where, first + 1, flags, tuple(bodies), raw)
-
-
-def escape_of(text: str) -> str:
-    """The character that continues a line of a Dockerfile, and takes away the meaning of the next one."""
-    return _escape(text.removeprefix("\ufeff").split("\n"))
-
-
-def _escape(lines: Sequence[str]) -> str:
-    """The character that continues a line: a backslash, or the one that a directive at the top sets."""
-    for line in lines:
-        found = _DIRECTIVE.match(line.strip())
-        if found is None:
-            return "\\"
-        if found["name"].lower() == "escape" and found["value"] in ("\\", "`"):
-            return found["value"]
-    return "\\"
 
 
 def _body(lines: Sequence[str], start: int, word: str, *, strip_tabs: bool) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import marshal
 import posixpath
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.core import files
@@ -67,21 +68,26 @@ def same(inputs: Inputs, spec: Spec) -> list[Same]:
         if trace.others != others:
             continue
         paths = reads.differing(trace.files, here)
-        if not _found(trace, here, paths):
+        if not _differs(trace, here, paths):
             found.append(Same(trace.key, tuple(map(inputs.sources.own_path, paths))))
     return found
 
 
 def rereadings(inputs: Inputs) -> list[Rereading]:
     """Crates that will compile again since the last build for what they read beside their own source code."""
-    if inputs.question.kind != "build" or (last := next(_load(inputs), None)) is None:
+    if inputs.question.kind != "build" or not (known := _load(inputs)):
         return []
+    last = known[0]
     here, shown = inputs.readable, inputs.sources.own_path
+    beside = [
+        read
+        for read in last.reads
+        if not read.path.endswith(".rs") and read.kind != reads.OPAQUE and read.crate != _CARGO
+    ]
     told: dict[str, Rereading] = {}
-    for read in reads.changed(last.reads, last.files, here, reads.differing(last.files, here)):
-        if read.kind != reads.OPAQUE and not read.path.endswith(".rs") and not _of_cargo(read):
-            listed = read.kind == reads.OPENED and posixpath.normpath(read.path) not in last.files.entries
-            told.setdefault(read.crate, Rereading(read.crate, read._replace(path=shown(read.path)), listed))
+    for read in reads.changed(beside, last.files, here, reads.differing(last.files, here)):
+        listed = read.kind == reads.OPENED and posixpath.normpath(read.path) not in last.files.entries
+        told.setdefault(read.crate, Rereading(read.crate, read._replace(path=shown(read.path)), listed))
     return list(told.values())
 
 
@@ -107,20 +113,16 @@ def _keep(inputs: Inputs, spec: Spec, every: tuple[Read, ...]) -> None:
     _save(inputs, [trace, *(one for one in _load(inputs) if one.key != spec.key)][:_KEPT])
 
 
-def _found(trace: Trace, here: Files, paths: Sequence[str]) -> list[Read]:
-    """The reads, cargo's own among them, that find something else here."""
+def _differs(trace: Trace, here: Files, paths: Sequence[str]) -> bool:
+    """Whether a read, of cargo or of a unit, finds something else here."""
     if any(path.rpartition("/")[2] == "Cargo.toml" for path in paths if path not in trace.files.entries):
-        return [Read(_CARGO, reads.OPENED, "")]
-    return reads.changed(trace.reads, trace.files, here, paths)
+        return True
+    return any(True for _ in reads.changed(trace.reads, trace.files, here, paths))
 
 
 # --- what cargo itself reads -----------------------------------------------------------------------------------------
 
 _CARGO: Final = ""
-
-
-def _of_cargo(read: Read) -> bool:
-    return read.crate == _CARGO
 
 
 def by_cargo(packages: Iterable[str]) -> Iterator[Read]:
@@ -171,15 +173,27 @@ def _place(inputs: Inputs) -> Path:
     return inputs.project.state / "reads"
 
 
-def _load(inputs: Inputs) -> Iterator[Trace]:
+def _load(inputs: Inputs) -> tuple[Trace, ...]:
+    place = _place(inputs)
     try:
-        kind, *rows = marshal.loads(_place(inputs).read_bytes())  # noqa: S302 - our own file
+        found = place.stat()
+    except OSError:
+        return ()
+    return _loaded(place, found.st_ino, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _loaded(place: Path, _inode: int, _written: int) -> tuple[Trace, ...]:
+    try:
+        kind, *rows = marshal.loads(place.read_bytes())  # noqa: S302 - our own file
         if kind != _FORMAT:
-            return
-        for image, others, compiled, entries, links, told in rows:
-            yield Trace(image, others, compiled, Files(entries, links), tuple(map(Read._make, told)))
+            return ()
+        return tuple(
+            Trace(image, others, compiled, Files(entries, links), tuple(map(Read._make, told)))
+            for image, others, compiled, entries, links, told in rows
+        )
     except (OSError, EOFError, ValueError, TypeError):
-        return
+        return ()
 
 
 def _save(inputs: Inputs, traces: Sequence[Trace]) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import gzip
 import os
 import posixpath
+import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -29,6 +29,7 @@ BEFORE: Final = "it was compiled unseen"
 """Why it is not known of units that were compiled before anybody looked; later ones are seen."""
 _MOST_LINKS: Final = 40
 _DIGITS: Final = 32
+_GZIP: Final = zlib.MAX_WBITS | 16
 
 
 class Read(NamedTuple):
@@ -46,8 +47,10 @@ class Read(NamedTuple):
 def unpack(parts: Iterable[str]) -> tuple[Read, ...] | None:
     """The reads that a build told, in pieces of base64; None where it told none, or they cannot be read."""
     try:
-        text = gzip.decompress(base64.b64decode("".join(parts), validate=True)).decode("utf-8", "surrogateescape")
-    except (binascii.Error, EOFError, OSError, ValueError):
+        text = zlib.decompress(base64.b64decode("".join(parts), validate=True), _GZIP).decode(
+            "utf-8", "surrogateescape"
+        )
+    except (binascii.Error, zlib.error, ValueError):
         return None
     rows = [line.split("\t") for line in text.splitlines()]
     return tuple(Read(*row) for row in rows if len(row) == len(Read._fields)) or None
@@ -123,18 +126,22 @@ def differing(old: Files, new: Files) -> list[str]:
     )
 
 
-def changed(reads: Sequence[Read], old: Files, new: Files, paths: Collection[str]) -> list[Read]:
+def changed(reads: Iterable[Read], old: Files, new: Files, paths: Collection[str]) -> Iterator[Read]:
     """The reads that find something else in the new tree. `paths`: those that differ."""
     if not paths:
-        return []
+        return
     touched = _touched(paths)
-    follow = old.links or new.links
-    return [
-        read
-        for read in reads
-        if read.kind == OPAQUE
-        or ((follow or posixpath.normpath(read.path) in touched) and old.value(read) != new.value(read))
-    ]
+    links = {*old.links, *new.links}
+    # Whatever begins with a dot, too: `..` depends on what is before it.
+    ways = (*(f"{link}/" for link in links), ".")
+    for read in reads:
+        path = read.path or "."
+        # What a path finds depends on what is there, unless it goes through a link or back up.
+        if read.kind == OPAQUE or (
+            (path in touched or path in links or path.startswith(ways) or "/." in path)
+            and old.value(read) != new.value(read)
+        ):
+            yield read
 
 
 def _touched(paths: Iterable[str]) -> set[str]:

@@ -303,6 +303,7 @@ def test_a_mount_says_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
             listing = (
                 f"ID:\t\trec\nCreated at:\t2026-01-01 00:00:00 +0000 UTC\nSize:\t\t1MB\n"
                 f'Description:\tcached mount /build from exec sh with id "/{placed}"\nUsage count:\t1\n'
+                "Type:\t\texec.cachemount\n"
             )
             (found,) = mounts.parse(listing, "server", 0.0)
             assert found.drawn == drawn

@@ -142,7 +142,7 @@ BEFORE = {
 def printable() -> list[str]:
     """The lines that the scripts can print, as far as one can be told from its template."""
     lines = re.findall(r"^[^#\n]*?layerdoit: (.+)$", "\n".join(SCRIPTS.values()), re.MULTILINE)
-    return [re.split(r'" >&2|\\n", crate|/p\' |\' >&2', line)[0] for line in lines]
+    return [re.split(r'" >&2|\\n", crate|/p\' |\'(?: >&2|$)', line)[0] for line in lines]
 
 
 def filled_in(template: str) -> str:

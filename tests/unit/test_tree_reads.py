@@ -75,7 +75,7 @@ def test_where_a_reader_finds_something_else_the_value_is_another(
         if seen(roots[0], read) != seen(roots[1], read):
             assert files(one).value(read) != files(other).value(read)
             paths = reads.differing(files(one), files(other))
-            assert reads.changed([read], files(one), files(other), paths) == [read]
+            assert list(reads.changed([read], files(one), files(other), paths)) == [read]
 
 
 @given(TREES.map(without_conflicts), TREES.map(without_conflicts), st.lists(PATHS, max_size=4))
@@ -84,7 +84,7 @@ def test_only_reads_that_a_change_touches_are_compared_and_none_is_missed(
 ) -> None:
     old, new = files(one), files(other)
     every = [Read("crate", kind, path) for path in looks for kind in (reads.OPENED, reads.LOOKED_AT)]
-    found = reads.changed(every, old, new, reads.differing(old, new))
+    found = list(reads.changed(every, old, new, reads.differing(old, new)))
     assert found == [read for read in every if old.value(read) != new.value(read)]
 
 
@@ -106,6 +106,7 @@ BEFORE = {"src/lib.rs": "f1", "migrations/1.sql": "f1", "README.md": "f1", "deep
         ("stat", "deep", {"deep/er/x": None}, True),
         ("open", "crates/../README.md", {"README.md": "f2"}, False),
         ("open", "src/../README.md", {"README.md": "f2"}, True),
+        ("open", "new/../README.md", {"new/x": "f1"}, True),
         ("open", "../other", {"README.md": "f2"}, False),
         ("open", "", {"new/x": "f1"}, True),
         ("opaque", "it was compiled unseen", {"README.md": "f2"}, True),
@@ -116,16 +117,15 @@ def test_what_changes_what(kind: str, path: str, after: Mapping[str, str | None]
     tree = {name: entry for name, entry in {**BEFORE, **after}.items() if entry is not None}
     old, new = files(BEFORE), files(tree)
     read = Read("db", kind, path)
-    assert bool(reads.changed([read], old, new, reads.differing(old, new))) is is_found
+    assert bool(list(reads.changed([read], old, new, reads.differing(old, new)))) is is_found
 
 
 def test_a_link_leads_to_what_it_names() -> None:
     old = files({"crate/data": "l../shared", "shared/a": "f1"})
-    assert reads.changed(
-        [Read("c", "open", "crate/data/a")], old, files({"crate/data": "l../shared", "shared/a": "f2"}), ["shared/a"]
-    )
+    edited = files({"crate/data": "l../shared", "shared/a": "f2"})
+    assert any(reads.changed([Read("c", "open", "crate/data/a")], old, edited, ["shared/a"]))
     turned = files({"crate/data": "l../other", "shared/a": "f1", "other/a": "f1"})
-    assert reads.changed([Read("c", "open", "crate/data/a")], old, turned, reads.differing(old, turned))
+    assert any(reads.changed([Read("c", "open", "crate/data/a")], old, turned, reads.differing(old, turned)))
 
 
 def packed(text: str) -> str:
