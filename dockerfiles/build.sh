@@ -38,14 +38,23 @@ distrust() {
   : >/tmp/stale
   # Nobody sees which variables a macro or a build script asks for.
   if [ -s "$NOTES/known" ] && cmp -s /control/env /build/env; then
-    "$NOTES/reads" stale /build/src /build/tree "$NOTES" >/tmp/stale
+    "$NOTES/reads" stale /build/src /build/tree "$NOTES" /ctx >/tmp/stale
   elif [ -e /build/stamp ]; then
     find /build/src -name '*.rs' | sed 's/^/rustc\t/' >/tmp/stale
   fi
   cmp -s /control/env /build/env || cp /control/env /build/env
   [ -s /tmp/stale ] || return 0
+  restore
   redo </tmp/stale
-  awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { print $3 " " $1 " " $4 " " $5 }' /tmp/stale | sed 's/^/layerdoit: stale /' >&2
+  awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { sub("move", "open", $4); print $3 " " $1 " " $4 " " $5 }' /tmp/stale | sed 's/^/layerdoit: stale /' >&2
+}
+
+# What a unit wrote, moved or removed, for it to find again.
+restore() {
+  awk -F '\t' '$4 == "move" { print $5 }' /tmp/stale | sort -u >/tmp/moved
+  [ -s /tmp/moved ] || return 0
+  (cd /ctx && xargs -d '\n' cp -d --parents --preserve=mode --remove-destination -t /build/src -- </tmp/moved)
+  (cd /build/src && renew -h </tmp/moved)
 }
 
 # What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed for one log.

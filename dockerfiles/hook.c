@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,13 +117,32 @@ char *realpath(const char *path, char *resolved) {
   return real(path, resolved);
 }
 
-/* A file that gets another name, or loses one, counts as read. */
+/* A file that is written, gets another name, or loses one, counts as read, and as changed. */
 static void show(int dirfd, const char *path) {
   if (!may_lead_in(dirfd, path)) return;
   int before = errno, file = openat(dirfd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (file >= 0) close(file);
   errno = before;
 }
+
+/* Files that are only written stop nothing by themselves (calls.h). */
+static int opened(const char *which, const char *path, int flags, mode_t mode) {
+  int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, which);
+  if ((flags & O_ACCMODE) == O_WRONLY) show(AT_FDCWD, path);
+  return real(path, flags, mode);
+}
+
+#define OPEN(name)                                                                  \
+  int name(const char *path, int flags, ...) {                                      \
+    va_list more;                                                                   \
+    va_start(more, flags);                                                          \
+    int makes = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;              \
+    mode_t mode = makes ? va_arg(more, mode_t) : 0;                                 \
+    va_end(more);                                                                   \
+    return opened(#name, path, flags, mode);                                        \
+  }
+OPEN(open)
+OPEN(open64)
 
 int unlinkat(int dirfd, const char *path, int flags) {
   static int (*real)(int, const char *, int);

@@ -1,8 +1,10 @@
 /* What was read when units compiled, and whether it is still so.
  *
  *   reads settle SOURCES TREE NOTES    take what trace noted over into NOTES/known, as it was in TREE
- *   reads stale SOURCES TREE NOTES     units whose reads differ in TREE, a line each:
- *                                      <rustc|script> <root | OUT_DIR> <crate> <stat|open|opaque> <path>, tab-separated
+ *   reads stale SOURCES TREE NOTES SENT
+ *                                      units whose reads differ in TREE, a line each:
+ *                                      <rustc|script> <root | OUT_DIR> <crate> <stat|open|opaque> <path>, tab-separated;
+ *                                      and a line with `move` for each file that one left otherwise than it was SENT
  *   reads list SOURCES TREE NOTES      what all units read, once: <crate> <stat|open|opaque> <path>, tab-separated;
  *                                      roots of crates and OUT_DIRs that belong to it come on standard input
  * TREE is a listing of what SOURCES holds: lines of `f|x|l <sha256>  <path>`.
@@ -194,12 +196,39 @@ static void settle(void) {
   unlink(log);
 }
 
-static void stale(void) {
+static int same_content(const char *one, const char *other) {
+  FILE *files[] = {fopen(one, "r"), fopen(other, "r")};
+  int same = files[0] && files[1];
+  while (same) {
+    char here[65536], there[65536];
+    size_t length = fread(here, 1, sizeof here, files[0]);
+    if (fread(there, 1, sizeof there, files[1]) != length || memcmp(here, there, length)) same = 0;
+    if (length < sizeof here) break;
+  }
+  if (files[0]) fclose(files[0]);
+  if (files[1]) fclose(files[1]);
+  return same;
+}
+
+/* What a unit wrote, moved or removed is there for it again when it runs again; until then, others need what it left. */
+static void tell_moved(const struct unit *unit, const char *sent) {
+  for (struct read *read = unit->reads; read; read = read->next) {
+    if (strcmp(read->kind, "move") || !value_of(&files, read->path)) continue;
+    char *here = text("%s/%s", sources, read->path), *there = text("%s/%s", sent, read->path);
+    if (!same_content(here, there))
+      printf("%s\t%s\t%s\tmove\t%s\n", unit->kind, unit->root, unit->crate, read->path);
+    free(here);
+    free(there);
+  }
+}
+
+static void stale(const char *sent) {
   load("known", 1);
   for (struct unit *unit = units; unit; unit = unit->next) {
     struct read *read = unit->reads;
     while (read && read->value == value_at(read->kind, read->path)) read = read->next;
     if (read && unit->kind) printf("%s\t%s\t%s\t%s\t%s\n", unit->kind, unit->root, unit->crate, read->kind, read->path);
+    if (unit->kind) tell_moved(unit, sent);
   }
 }
 
@@ -216,6 +245,7 @@ static void list(void) {
   for (struct unit *unit = units; unit; unit = unit->next) {
     if (!unit->kind || !value_of(&roots, unit->root)) continue;
     for (struct read *read = unit->reads; read; read = read->next) {
+      if (!strcmp(read->kind, "move")) continue; /* it is among those read, too */
       char *said = text("%s\t%s\t%s", unit->crate, read->kind, read->path);
       if (is_new(&told, said)) puts(said);
       free(said);
@@ -224,12 +254,12 @@ static void list(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) return fputs("usage: reads settle|stale|list SOURCES TREE NOTES\n", stderr), 2;
+  if (argc < 5) return fputs("usage: reads settle|stale|list SOURCES TREE NOTES [SENT]\n", stderr), 2;
   sources = argv[2];
   notes = argv[4];
   load_tree(argv[3]);
   if (!strcmp(argv[1], "settle")) settle();
-  else if (!strcmp(argv[1], "stale")) stale();
+  else if (!strcmp(argv[1], "stale") && argc == 6) stale(argv[5]);
   else if (!strcmp(argv[1], "list")) list();
   return 0;
 }

@@ -9,6 +9,7 @@
  *   unit   <unit> rustc|script <crate> <root of the crate | OUT_DIR>
  *   stat   <unit> <path below SOURCES>    looked at
  *   open   <unit> <path below SOURCES>    read; a folder: listed
+ *   move   <unit> <path below SOURCES>    written, moved or removed, and so not there as it was for the next run
  *   opaque <unit> <why>                   what it read is not known
  * NOTES/links: `<path><tab><path in SOURCES>`, symbolic links elsewhere that lead into the sources.
  */
@@ -272,6 +273,15 @@ static int start(char **argv, int compiler, pid_t *child) {
   return listener;
 }
 
+/* Whether the file that a call names may be another afterwards. */
+static int changes(const struct seccomp_data *data, const struct call *call) {
+  if (call->kind == RENAME || call->kind == UNNAME) return 1;
+  if (call->kind != OPEN || call->more == NONE) return call->kind == OPEN;
+  int flags = (int)data->args[call->more];
+  /* hook.c shows a file so. */
+  return (flags & O_ACCMODE) != O_RDONLY || (flags & (O_PATH | O_NOFOLLOW)) == (O_PATH | O_NOFOLLOW);
+}
+
 static void answer(int listener) {
   struct seccomp_notif stopped = {0};
   if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &stopped)) return; /* it was killed meanwhile */
@@ -280,12 +290,14 @@ static void answer(int listener) {
   const char *inside;
   if (!call) note("opaque", "it is a program of another architecture");
   else if (call->kind == LINK) follow_link(&stopped, call);
-  else if (absolute(&stopped, call, path) && (inside = below_sources(path)))
+  else if (absolute(&stopped, call, path) && (inside = below_sources(path))) {
     note(call->kind == STAT || call->kind == READLINK ? "stat" : "open", inside);
+    if (changes(&stopped.data, call)) note("move", inside);
+  }
   if (call && call->kind == RENAME) {
     int plain = call->dirfd == NONE;
     struct call to = {call->nr, RENAME, plain ? NONE : 2, plain ? 1 : 3, NONE};
-    if (absolute(&stopped, &to, path) && (inside = below_sources(path))) note("open", inside);
+    if (absolute(&stopped, &to, path) && (inside = below_sources(path))) note("open", inside), note("move", inside);
   }
   struct seccomp_notif_resp go_on = {.id = stopped.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
   ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &go_on);

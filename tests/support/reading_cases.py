@@ -231,6 +231,14 @@ MISSED: Final[Mapping[str, Case]] = {
         [_app("made::MADE", "made"), _of_script("made", "shell", "data", "build.rs")],
         {}, {"crates/made/data/1.sql": "one"}, "0000 none", "0000 1.sql\none",
     ),
+    "a file to which a macro gives a second name is changed": Case(
+        [_app("db::READ", "db"), _library("db", 'reader::second_name!("../../schema.txt")')],
+        {"schema.txt": "one"}, {"schema.txt": "two"}, "one", "two",
+    ),
+    "a folder that a macro takes away has one more file": Case(
+        [_app("db::READ", "db"), _library("db", 'reader::consume!("../../once")')],
+        {"once/1": ""}, {"once/2": ""}, "1", "1,2",
+    ),
     "a folder comes to be into which a macro's child wanted to go": Case(
         [_app("db::READ", "db"), _library("db", 'reader::find!("../../migrations")')],
         {}, {"migrations/1.sql": "one"}, "none", ".\n./1.sql\n",
