@@ -25,6 +25,10 @@ _SCRIPT = re.compile(r"failed to run custom build command for `(?P<crate>[\w-]+)
 _MISSING = re.compile(
     r"(?i)no such file|not ?found|unable to find|could not find|cannot find|did not find|not installed|can't locate"
 )
+_NO_PACKAGE = re.compile(
+    r"^E: (?:Unable to locate package (?P<name>[^\s:]+)|Package '(?P<of>[^']+)' has no installation candidate)",
+    re.MULTILINE,
+)
 _GIT = re.compile(r"(?i)unable to update (?P<url>(?:https?|ssh|git)://[^\s#?]+)")
 _LOGIN = re.compile(
     r"(?i)got 40[13]\b|failed to authenticate|authentication required|no authentication|permission denied"
@@ -90,6 +94,8 @@ def advice(words: str, config: Config) -> Advice | None:
         said = words[denied.start() :].partition("error: could not compile")[0].rstrip().splitlines()[:_SHOWN]
         return Advice("\n".join([f"{who} turns a warning into an error", *said]), _CAPPED)
     base = config.base
+    if absent_package := _unknown_package(words, config):
+        return absent_package
     if (absent := _NO_STD.search(words)) and absent[1] not in (*base.targets, config.target):
         targets = f"targets: [{', '.join([*base.targets, absent[1]])}]"
         where = config.where.get("base.targets") or config.where.get("base")
@@ -114,6 +120,20 @@ def advice(words: str, config: Config) -> Advice | None:
     lists = ", ".join(setting(found, base.packages, base.runtime_packages))
     line = f"add to layerdoit.yaml: base: {{{lists}}}" if where is None else f"set in {where}, under base: {lists}"
     return Advice(found.sentence, f"{line}; {of.doubt}" if of.doubt else line)
+
+
+def _unknown_package(words: str, config: Config) -> Advice | None:
+    """Advice for a package of layerdoit.yaml that Debian does not have, as apt says it."""
+    names = dict.fromkeys(match["name"] or match["of"] for match in _NO_PACKAGE.finditer(words))
+    lists = {"base.packages": config.base.packages, "base.runtime_packages": config.base.runtime_packages}
+    for setting_name, packages in lists.items():
+        if unknown := [name for name in names if name in packages]:
+            where = config.where.get(setting_name, "layerdoit.yaml")
+            return Advice(
+                f"the image's suite has no package {' and no package '.join(unknown)}",
+                f"correct {setting_name} ({where})",
+            )
+    return None
 
 
 def _not_fetched(url: str, words: str, after: str, config: Config) -> Advice:

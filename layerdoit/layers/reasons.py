@@ -7,6 +7,7 @@ as_json(reasons) -> list[dict], from_json(data) -> tuple[Reason, ...]
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -174,7 +175,7 @@ def _words(reason: Reason) -> str:
     if reason.kind == "unread":
         return f"only files that nothing reads changed: {_paths(reason)}"
     if reason.kind == "rereads":
-        return f"{reason.names[0]} compiles again: it {reason.input} {reason.names[1]}"
+        return f"{reason.names[0]} compiles again: it {reason.input} {posixpath.normpath(reason.names[1])}"
     if reason.kind == "others_changed":
         return _more(reason.count, "input")
     if reason.kind == "lacking":
@@ -188,6 +189,11 @@ def _changed(reason: Reason) -> str:
     from layerdoit.layers import wording
 
     if reason.input in FILES:
+        folders = sum(map(wording.is_folder, reason.names))
+        if folders == len(reason.names):
+            return f"{reason.input}s changed in {_paths(reason)}"
+        if folders:
+            return f"{reason.input}s changed: which is not known, one image lists them by folder, the other by name"
         return f"{count_text(reason.count, reason.input)} changed: {_paths(reason)}"
     if reason.old is None and reason.new is None:
         return f"{reason.names[0]} changed"

@@ -55,6 +55,11 @@ def kind_of(name: str) -> str:
     return _WORDS.get(first, "setting") if space else "setting"
 
 
+def is_folder(name: str) -> bool:
+    """Whether a listing's name stands for all files of a folder, as of many files: `files in src/`."""
+    return name.startswith(("files in ", "assets in "))
+
+
 def path_of(name: str) -> str:
     """`file src/main.rs` -> `src/main.rs`, `files in src/` -> `src/`."""
     first, _, rest = name.partition(" ")

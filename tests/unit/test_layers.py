@@ -131,7 +131,14 @@ def test_a_parent_with_little_in_common_is_left_alone() -> None:
         ({"Dockerfile.app": "x"}, {"Dockerfile.app": "y"}, ["Dockerfile.app changed"]),
         ({"file a.rs": "1"}, {"file a.rs": "2"}, ["1 file changed: a.rs"]),
         ({"file a.rs": "1"}, {"file b.rs": "1"}, ["2 files changed: a.rs, b.rs"]),
-        ({"files in src/": "1"}, {"files in src/": "2"}, ["1 file changed: src/"]),
+        ({"files in src/": "1"}, {"files in src/": "2"}, ["files changed in src/"]),
+        ({"files in ./": "1", "files in src/": "1"}, {"files in ./": "2"}, ["files changed in ./, src/"]),
+        ({"assets in www/": "1"}, {"assets in www/": "2"}, ["assets changed in www/"]),
+        (
+            {"files in src/": "1"},
+            {"file src/a.rs": "1", "file src/b.rs": "1"},
+            ["files changed: which is not known, one image lists them by folder, the other by name"],
+        ),
         ({"asset x.css": "1"}, {"asset x.css": "2"}, ["1 asset changed: x.css"]),
         ({"toolchain": "1.95.0"}, {"toolchain": "1.96.0"}, ["toolchain: 1.95.0 → 1.96.0"]),
         ({}, {"env RUSTFLAGS": "-g"}, ["env RUSTFLAGS: now -g"]),
@@ -141,6 +148,11 @@ def test_a_parent_with_little_in_common_is_left_alone() -> None:
 )
 def test_differences_in_words(old: Mapping[str, str], new: Mapping[str, str], said: list[str]) -> None:
     assert reasons.sentences(reasons.difference(old, new)) == said
+
+
+def test_what_a_crate_reads_is_named_as_a_user_would_write_it() -> None:
+    read = Reason("rereads", ("app", "src/../CHANGELOG.md"), "reads")
+    assert reasons.text([read]) == "app compiles again: it reads CHANGELOG.md"
 
 
 def test_many_files_are_counted_and_a_few_named() -> None:
@@ -167,7 +179,9 @@ def app_facts(files: Mapping[str, str], assets: Mapping[str, str] | None = None)
 def test_many_files_are_listed_by_folder() -> None:
     few = app.spec(app_facts({"src/main.rs": "f" + "0" * 64}), "d", "r", "p")
     assert few.label_inputs["file src/main.rs"] == "f0000000"
-    many = {f"src/m{number % 3}/f{number}.rs": f"f{number:064}" for number in range(app.LISTED_FILES + 1)}
+    hundreds = {f"src/m{number % 3}/f{number}.rs": f"f{number:064}" for number in range(500)}
+    assert "file src/m0/f0.rs" in app.spec(app_facts(hundreds), "d", "r", "p").label_inputs, "an edit is named"
+    many = {f"src/m{number % 3}/f{number}.rs": f"f{number:064}" for number in range(app.LISTED_BYTES // 24)}
     listed = app.spec(app_facts(many), "d", "r", "p").label_inputs
     assert {name for name in listed if name.startswith("files in")} == {f"files in src/m{n}/" for n in range(3)}
 

@@ -51,6 +51,26 @@ def recorded(name: str) -> str:
     return (RECORDED / f"{name}.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("Fetched 16.9 MB in 1s\nE: Unable to locate package libsll-dev", "libsll-dev"),
+        ("E: Package 'libsll-dev' has no installation candidate", "libsll-dev"),
+        ("E: Unable to locate package libsll-dev:arm64", "libsll-dev"),
+    ],
+)
+def test_a_package_that_the_suite_does_not_have_is_named_with_its_place(said: str, named: str) -> None:
+    there = config({"base.packages": "layerdoit.yaml:4"}, packages=("libsll-dev",))
+    advice = failures.advice(said, there)
+    assert advice is not None
+    assert named in advice.sentence
+    assert "base.packages (layerdoit.yaml:4)" in advice.setting
+    runtime = failures.advice(said, Config(base=Base(runtime_packages=("libsll-dev",))))
+    assert runtime is not None
+    assert "base.runtime_packages (layerdoit.yaml)" in runtime.setting
+    assert failures.advice(said, Config()) is None, "a Dockerfile of the user asked for it"
+
+
 def test_every_recording_is_looked_at() -> None:
     assert {file.stem for file in RECORDED.iterdir()} == set(LACKS)
 

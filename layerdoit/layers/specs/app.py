@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from layerdoit.layers.key import Spec, digest
 
-# More files than this are listed by folder in the image's label.
-LISTED_FILES = 300
+# A longer list (about 700 files) is made by folder: the label of the image has to hold sources and assets.
+LISTED_BYTES = 40_000
+_BESIDE_PATH = 24
 SHORT = 8
 
 
@@ -49,7 +50,8 @@ def spec(facts: AppFacts, deps_key: str, runtime_key: str, repository: str) -> S
 
 
 def _listed(kind: str, files: Mapping[str, str]) -> dict[str, str]:
-    return by_file(kind, files) if len(files) <= LISTED_FILES else by_folder(kind, files)
+    size = sum(len(ascii(path)) + _BESIDE_PATH for path in files)
+    return by_file(kind, files) if size <= LISTED_BYTES else by_folder(kind, files)
 
 
 def by_file(kind: str, files: Mapping[str, str]) -> dict[str, str]:
