@@ -123,9 +123,9 @@ def _too_old(words: str, layer: str) -> Advice | None:
             else "build with a newer one: TOOLCHAIN=…, or the channel of rust-toolchain.toml",
         )
     if "does not understand this lock file" in words and (lock := _LOCKFILE.search(words)):
-        return Advice(
-            f"the builder's Rust is too old for a Cargo.lock of version {lock['version']}", _build_with("1.78")
-        )
+        newer = "build with a newer one: TOOLCHAIN=…, or the channel of rust-toolchain.toml"
+        what = f"the builder's Rust is too old for a Cargo.lock of version {lock['version']}"
+        return Advice(what, _build_with("1.78") if lock["version"] == "4" else newer)
     return None
 
 

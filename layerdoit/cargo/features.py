@@ -67,6 +67,14 @@ class Resolved:
         """The active dependencies of a package, by their names in its manifest."""
         return {name for unit in self._reached if unit.key == key for name in self.used[unit]}
 
+    def reaches(self, key: str) -> bool:
+        """Whether the package is compiled at all."""
+        return any(unit.key == key for unit in self._reached)
+
+    def changed_by(self, other: Resolved) -> bool:
+        """Whether a package that is compiled here has other features where more packages are selected."""
+        return any(self._own(unit) != other._own(unit) for unit in self._reached)
+
     def satisfies(self, key: str, required: Iterable[str]) -> bool:
         """Whether cargo builds a target of a selected package with these `required-features`."""
         on = self._visible(Unit(key, host=False))
@@ -103,7 +111,9 @@ class Resolved:
         chosen = {key: self.ws.packages[key] for key in packages}
         names = {package.name for package in chosen.values()}
         for key, package in chosen.items():
-            self._reach(Unit(key, host=False), self._named(package, names), default=self.options.default_features)
+            kinds = (False, True) if package.proc_macro and not self.unified else (False,)
+            for host in kinds:
+                self._reach(Unit(key, host), self._named(package, names), default=self.options.default_features)
         while self._todo:
             self._switch_on(*self._todo.pop())
 

@@ -24,11 +24,19 @@ class Selection(NamedTuple):
     packages: tuple[str, ...]
     bins: tuple[tuple[str, str], ...]
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The packages that a selected binary is of."""
+        return tuple(sorted({key for key, _ in self.bins}))
+
 
 def select(
     ws: Workspace, packages: Sequence[str] = (), bins: Sequence[str] = (), build: Options | None = None
 ) -> Selection:
-    """Select what to build: what is named, or else every default member with a binary, except `xtask`."""
+    """Select what to build: what is named, or else every default member with a binary, except `xtask`.
+
+    Others are selected along where `cargo build` in the root gives a binary other features by them.
+    """
     options = build or Options()
     members = {key: package for key, package in ws.packages.items() if package.member}
     for name in packages:
@@ -39,7 +47,9 @@ def select(
         pairs = [_owner(ws, name, pool, members, restricted=bool(packages)) for name in bins]
         chosen = {*packages, *(key for key, _ in pairs)}
         return _made(ws, chosen, pairs)
-    pairs = _enabled(ws, pool, options)
+    pairs, along = _enabled(ws, pool, options), set[str]()
+    if not packages:
+        pairs, along = _as_whole(ws, pool, pairs, options)
     for key in packages:
         if not members[key].bins:
             what = f"package `{key}` has no binary"
@@ -47,7 +57,41 @@ def select(
     if not pairs:
         what = "no default member of this workspace has a binary"
         raise WorkspaceError(what, where=str(ws.root / "Cargo.toml"), hint=_with_binaries(members))
-    return _made(ws, {key for key, _ in pairs}, pairs)
+    return _made(ws, {key for key, _ in pairs} | along, pairs)
+
+
+def _as_whole(
+    ws: Workspace, pool: Sequence[str], pairs: list[tuple[str, str]], options: Options
+) -> tuple[list[tuple[str, str]], set[str]]:
+    """The binaries of `cargo build` in the root, and default members to select besides those that have one.
+
+    What is selected has its default features on, whatever its dependents ask for, and those it asks for itself. A member
+    without a binary is selected only where this changes the features of a local package that a binary is made of.
+    """
+    chosen = {key for key, _ in pairs}
+    others = set(pool) - chosen
+    if not others or not chosen:
+        return pairs, set()
+    from layerdoit.cargo import features
+
+    def resolved(keys: set[str]) -> features.Resolved:
+        return features.resolve(ws, sorted(keys), options, unified=ws.resolver == "1")
+
+    alone, whole = resolved(chosen), resolved({*chosen, *others})
+    if not alone.changed_by(whole):
+        return pairs, set()
+    # Those that a binary is made of come first: the others bring dependencies of their own along.
+    inside = {key for key in others if alone.reaches(key)}
+    least = resolved({*chosen, *inside})
+    along = others if least.changed_by(whole) else inside
+    found = whole if along is others else least
+    every = [(key, name) for key in pool for name in ws.packages[key].bins]
+    return [pair for pair in every if found.satisfies(pair[0], _required(ws, pair))], along
+
+
+def _required(ws: Workspace, pair: tuple[str, str]) -> Iterable[str]:
+    key, name = pair
+    return ws.packages[key].required_features.get(name, ())
 
 
 def _made(ws: Workspace, packages: set[str], pairs: Iterable[tuple[str, str]]) -> Selection:
@@ -139,11 +183,7 @@ def _enabled(ws: Workspace, pool: Iterable[str], options: Options) -> list[tuple
         # What no binary is built of is not selected, and so switches nothing on for the others.
         chosen = {key for key, _ in pairs}
         resolved = features.resolve(ws, sorted(chosen), options, unified=ws.resolver == "1")
-        kept = [
-            (key, name)
-            for key, name in pairs
-            if resolved.satisfies(key, ws.packages[key].required_features.get(name, ()))
-        ]
+        kept = [pair for pair in pairs if resolved.satisfies(pair[0], _required(ws, pair))]
         if {key for key, _ in kept} == chosen or not kept:
             return kept
         pairs = kept

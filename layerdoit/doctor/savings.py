@@ -118,7 +118,7 @@ def _question(edited: str, tried: Iterable[Variant]) -> Callable[[Project, str],
 def touched(inputs: Inputs) -> str:
     """The source that is edited: the first program's, in the build context."""
     workspace, sources = inputs.project.workspace, inputs.sources
-    place = workspace.packages[inputs.selection.packages[0]].dir
+    place = workspace.packages[inputs.project.selection.owners[0]].dir
     usual = [sources.context_path(posixpath.join(place, name)) for name in ("src/main.rs", "src/lib.rs")]
     below = sorted(path for path in sources.entries if path.endswith(".rs"))
     return next((path for path in (*usual, *below) if path in sources.entries), "")

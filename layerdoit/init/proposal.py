@@ -91,7 +91,7 @@ def _name(found: Found) -> Iterator[Item]:
 def _proposed_name(found: Found) -> str | None:
     if found.workspace.root_package is not None or found.selection is None:
         return None
-    chosen = found.selection.packages
+    chosen = found.selection.owners
     return repository_name(chosen[0] if len(chosen) == 1 else found.root.name)
 
 

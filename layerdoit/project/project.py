@@ -72,7 +72,7 @@ class Project:
         """The project's name: configured, else the root package's, else the only built package's, else the folder's."""
         if self.config.project:
             return self.config.project
-        only = self.selection.packages[0] if len(self.selection.packages) == 1 else self.root.name
+        only = self.selection.owners[0] if len(self.selection.owners) == 1 else self.root.name
         return configuration.repository_name(self.workspace.root_package or only)
 
     def variant(self, kind: Kind = "build") -> str:

@@ -345,6 +345,51 @@ def test_no_binary_at_all(tmp_path: Path) -> None:
         select(manifest.load(write(tmp_path, files)))
 
 
+def lib_members(root: Path, *, core: str, other: str = "", app: str = "") -> Path:
+    """A binary `app`, and the members `core`, of which it wants no default features, and `other`."""
+    return write(
+        root,
+        {
+            "Cargo.toml": '[workspace]\nmembers = ["app", "core", "other"]\nresolver = "2"',
+            "app/Cargo.toml": f'{package("app")}{app}\n[dependencies]\ncore = {{ path = "../core", default-features = false }}',
+            "app/src/main.rs": "",
+            "core/Cargo.toml": f"{package('core')}{core}",
+            "core/src/lib.rs": "",
+            "other/Cargo.toml": f"{package('other')}{other}",
+            "other/src/lib.rs": "",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("core", "other", "packages"),
+    [
+        ("", "", ("app",)),
+        ('[features]\ndefault = ["std"]\nstd = []', "", ("app", "core")),
+        ("[lib]\nproc-macro = true\n[features]\ndefault = ['std']\nstd = []", "", ("app", "core")),
+        (
+            "[features]\nstd = []",
+            '[dependencies]\ncore = { path = "../core", features = ["std"] }',
+            ("app", "core", "other"),
+        ),
+        ("[features]\nstd = []", '[dependencies]\ncore = { path = "../core" }', ("app",)),
+    ],
+)
+def test_members_without_a_binary_count_for_features(
+    core: str, other: str, packages: tuple[str, ...], tmp_path: Path
+) -> None:
+    root = lib_members(tmp_path, core=core, other=other)
+    found = select(manifest.load(root))
+    assert (found.packages, found.bins, found.owners) == (packages, (("app", "app"),), ("app",))
+    assert select(manifest.load(root), ["app"]).packages == ("app",)  # named: as `cargo build -p app`
+
+
+def test_a_feature_of_a_selected_library_satisfies_a_binary(tmp_path: Path) -> None:
+    needs = '\n[[bin]]\nname = "app"\npath = "src/main.rs"\n[[bin]]\nname = "more"\npath = "src/main.rs"\nrequired-features = ["core/std"]'
+    root = lib_members(tmp_path, core='[features]\ndefault = ["std"]\nstd = []', app=needs)
+    assert select(manifest.load(root)).bins == (("app", "app"), ("app", "more"))
+
+
 def test_default_members_decide(tmp_path: Path) -> None:
     root = many(tmp_path)
     text = (root / "Cargo.toml").read_text()
