@@ -65,8 +65,8 @@ def _as_whole(
 ) -> tuple[list[tuple[str, str]], set[str]]:
     """The binaries of `cargo build` in the root, and default members to select besides those that have one.
 
-    What is selected has its default features on, whatever its dependents ask for, and those it asks for itself. A member
-    without a binary is selected only where this changes the features of a local package that a binary is made of.
+    What is selected has its default features on, whatever its dependents ask for. A member without a binary is
+    selected only where this changes the features of a local package that a binary is made of.
     """
     chosen = {key for key, _ in pairs}
     others = set(pool) - chosen
@@ -94,20 +94,22 @@ def _required(ws: Workspace, pair: tuple[str, str]) -> Iterable[str]:
     return ws.packages[key].required_features.get(name, ())
 
 
-def _made(ws: Workspace, packages: set[str], pairs: Iterable[tuple[str, str]]) -> Selection:
+def _made(ws: Workspace, packages: set[str], every: Iterable[tuple[str, str]]) -> Selection:
     """A selection without two binaries of one name: cargo would write one file for both, and an image hold either."""
+    pairs = sorted(set(every))
     owners: dict[str, str] = {}
-    for key, name in sorted(set(pairs)):
+    for key, name in pairs:
         if name in owners:
-            raise _collision(ws, name, owners[name], key, packages)
+            raise _collision(ws, pairs, name, owners[name], key)
         owners[name] = key
-    return Selection(tuple(sorted(packages)), tuple(sorted(set(pairs))))
+    return Selection(tuple(sorted(packages)), tuple(pairs))
 
 
-def _collision(ws: Workspace, name: str, first: str, second: str, packages: set[str]) -> WorkspaceError:
+def _collision(ws: Workspace, pairs: Sequence[tuple[str, str]], name: str, first: str, second: str) -> WorkspaceError:
     places = [f"{ws.packages[key].dir}/Cargo.toml".removeprefix("./") for key in (first, second)]
     what = f"two packages have a binary `{name}`, and an image holds only one of that name: {first} ({places[0]}) and"
-    lines = [f"packages: [{', '.join(sorted(packages - {other}))}]" for other in (second, first)]
+    owners, namesakes = {key for key, _ in pairs}, {key for key, other in pairs if other == name}
+    lines = [f"packages: [{', '.join(sorted(owners - namesakes | {kept}))}]" for kept in (first, second)]
     hint = f"build one of them, in layerdoit.yaml: {lines[0]} or {lines[1]}; or give one another name ([[bin]] name)"
     return WorkspaceError(f"{what} {second} ({places[1]})", where=str(ws.root / places[0]), hint=hint)
 

@@ -306,7 +306,8 @@ class Config(Settings):
     packages: tuple[str, ...] = setting(
         many(PACKAGE, "cargo package names"),
         NO_TEXT,
-        "Packages to build; default: the default members that have binaries, with the features that `cargo build` gives them.",
+        "Packages to build; default: the default members that have binaries, with the features that `cargo build` "
+        "gives them.",
     )
     bins: tuple[str, ...] = setting(
         many(BINARY, "binary names"), NO_TEXT, "Binaries to put into the image; default: all."

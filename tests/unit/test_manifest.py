@@ -333,6 +333,16 @@ def test_two_binaries_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "packages: [api] or packages: [worker]" in (error.hint or "")
 
 
+def test_the_way_out_of_three_binaries_of_one_name_has_only_one(tmp_path: Path) -> None:
+    files = {f"{name}/Cargo.toml": f'{package(name)}\n[[bin]]\nname = "server"' for name in "abc"}
+    files |= {f"{name}/src/main.rs": "" for name in "abcd"}
+    members = '[workspace]\nmembers = ["a", "b", "c", "d"]'
+    ws = manifest.load(write(tmp_path, {"Cargo.toml": members, "d/Cargo.toml": package("d"), **files}))
+    with pytest.raises(WorkspaceError) as caught:
+        select(ws)
+    assert "packages: [a, d] or packages: [b, d]" in (caught.value.hint or "")
+
+
 def test_a_namesake_that_is_not_built_is_not_asked_for(tmp_path: Path) -> None:
     ws = manifest.load(many(tmp_path))
     assert bin_arguments(ws, select(ws)) == ["--bins"]
@@ -347,11 +357,12 @@ def test_no_binary_at_all(tmp_path: Path) -> None:
 
 def lib_members(root: Path, *, core: str, other: str = "", app: str = "") -> Path:
     """A binary `app`, and the members `core`, of which it wants no default features, and `other`."""
+    core_of_app = '[dependencies]\ncore = { path = "../core", default-features = false }'
     return write(
         root,
         {
             "Cargo.toml": '[workspace]\nmembers = ["app", "core", "other"]\nresolver = "2"',
-            "app/Cargo.toml": f'{package("app")}{app}\n[dependencies]\ncore = {{ path = "../core", default-features = false }}',
+            "app/Cargo.toml": f"{package('app')}{app}\n{core_of_app}",
             "app/src/main.rs": "",
             "core/Cargo.toml": f"{package('core')}{core}",
             "core/src/lib.rs": "",
@@ -385,7 +396,7 @@ def test_members_without_a_binary_count_for_features(
 
 
 def test_a_feature_of_a_selected_library_satisfies_a_binary(tmp_path: Path) -> None:
-    needs = '\n[[bin]]\nname = "app"\npath = "src/main.rs"\n[[bin]]\nname = "more"\npath = "src/main.rs"\nrequired-features = ["core/std"]'
+    needs = '\n[[bin]]\nname = "app"\n[[bin]]\nname = "more"\npath = "src/main.rs"\nrequired-features = ["core/std"]'
     root = lib_members(tmp_path, core='[features]\ndefault = ["std"]\nstd = []', app=needs)
     assert select(manifest.load(root)).bins == (("app", "app"), ("app", "more"))
 
