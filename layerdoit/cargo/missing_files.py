@@ -29,6 +29,9 @@ _SPAN = re.compile(r"(?:-->|panicked at(?: '.*?',)?) (?P<file>[^\s:]+\.rs):(?P<l
 _SCRIPT = re.compile(r"failed to run custom build command for `\S+ v\S+ \((?P<folder>/[^)]+)\)`")
 _QUOTED = re.compile(r"`([^`\n]+)`|\"([^\"\n]+)\"|(?<!\w)'([^'\n]+)'")
 _LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)+)"')
+# A linker says which library it looked for; rustc, in which folders.
+_LIBRARY = re.compile(r"(?:unable to find library |cannot find )-l:?(?P<name>[\w.+-]+)")
+_FOLDER = re.compile(r'"-L" "(?P<folder>[^"]+)"')
 _WORD = re.compile(r"[\w./$@+-]*[\w/][\w./@+-]*")
 # Lines of source around the one that the compiler names: an attribute may stand below it.
 _AROUND = 4
@@ -44,9 +47,10 @@ class Candidate(NamedTuple):
 
 
 def candidates(words: str, source: Callable[[str], Sequence[str]]) -> Iterator[tuple[Candidate, ...]]:
-    """The paths that may be missing, the likeliest first: what rustc names, what else the output does, what the source
-    has where it failed. `source`: the lines of a file, named as the output names it; () where there is none.
+    """The paths that may be missing, the likeliest first: libraries, what rustc names, what else the output does, what
+    the source has where it failed. `source`: the lines of a file, named as the output names it; () where there is none.
     """
+    yield tuple(_libraries(words))
     blocks = [block for block in _BLOCK.split(words) if _MISSING.search(block) and not _RESOLVING.match(block)]
     text = "\n".join(blocks)
     if not text:
@@ -64,6 +68,12 @@ def candidates(words: str, source: Callable[[str], Sequence[str]]) -> Iterator[t
     # One that returns an error says neither which file nor where.
     literals += [path for folder in scripts for path in _literals(source(f"{folder}/build.rs"))]
     yield tuple(Candidate(path, folders) for path in dict.fromkeys(literals))[:_MOST]
+
+
+def _libraries(words: str) -> Iterator[Candidate]:
+    folders = tuple(dict.fromkeys(found["folder"] for found in _FOLDER.finditer(words)))
+    for name in dict.fromkeys(found["name"] for found in _LIBRARY.finditer(words)):
+        yield from (Candidate(f"lib{name}{end}", folders) for end in (".so", ".a"))
 
 
 def _up(folder: str) -> Iterator[str]:

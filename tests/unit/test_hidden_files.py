@@ -154,6 +154,21 @@ def test_what_is_included_already_stays_in_the_setting(inputs: Inputs) -> None:
     assert told(again, words).setting == "set in layerdoit.yaml:2, under sources: include: [other, README.md]"
 
 
+def test_a_library_that_the_linker_misses_is_named_with_what_hides_it(inputs: Inputs) -> None:
+    settings = "toolchain: 1.95.0\nimage: {assets: {libs: /usr/lib}}\n"
+    write(inputs.project.root, {"libs/libours.so": "", "layerdoit.yaml": settings})
+    again = Inputs(Tree(inputs.project.again()), question.build(inputs.project.again(), "linux/amd64"))
+    words = """\
+error: linking with `cc` failed: exit status: 1
+  = note:  "cc" "-m64" "-L" "/build/src/ws/libs" "-lours" "-o" "/build/target/debug/deps/app-4c"
+  = note: rust-lld: error: unable to find library -lours
+"""
+    found = hidden_files.advice(words, again)
+    assert found is not None
+    assert "libs/libours.so is not sent to builds: it is an asset" in found.sentence
+    assert "sources: {include: [libs]}" in found.setting
+
+
 def test_a_file_that_is_not_there_either(inputs: Inputs) -> None:
     words = "error: couldn't read `app/src/../never/more.txt`: No such file or directory (os error 2)\n"
     found = told(inputs, words)
