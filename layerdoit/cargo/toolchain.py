@@ -124,7 +124,13 @@ def _read_file(file: Path) -> Named:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if file.suffix != ".toml" and len(lines) == 1 and not lines[0].startswith("["):
         return Named(_HOST.sub("", lines[0]), file.name)
-    table: Any = toml.parse(text, str(file)).get("toolchain", {})
+    table: Any = toml.parse(text, str(file)).get("toolchain")
+    if not table:
+        raise WorkspaceError(
+            "this toolchain file names no toolchain",
+            where=str(file),
+            hint='write [toolchain] and channel = "stable" into it, or remove it',
+        )
     table = table if isinstance(table, dict) else {"channel": None}
     channel, path = table.get("channel", ""), table.get("path")
     targets, components = table.get("targets", []), table.get("components", [])

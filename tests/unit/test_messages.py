@@ -207,6 +207,7 @@ def of_a_toolchain(folder: Path) -> Iterator[Case]:
         return lambda: detect(root, override, folder, run=lambda *_: answer)
 
     yield "a broken file", case("broken", "[toolchain\n")
+    yield "a file that names nothing", case("nothing", "[toolchain]\n")
     yield "a channel that is a number", case("number", "[toolchain]\nchannel = 1.8\n")
     yield (
         "another rustc than is named",

@@ -139,6 +139,15 @@ def test_a_failing_rustc_is_one_message(host: Host) -> None:
         detect(host.root, "stable", host.state, run=fail)
 
 
+@pytest.mark.parametrize("text", ["", "\n", "# later\n", "[toolchain]\n", "toolchain = 1\n"])
+def test_a_file_that_names_nothing_is_one_message(host: Host, text: str) -> None:
+    """rustup refuses it too, with a trace of calls."""
+    (host.root / "rust-toolchain.toml").write_text(text)
+    with pytest.raises(WorkspaceError) as caught:
+        host.detect()
+    assert str(caught.value.where).endswith("rust-toolchain.toml")
+
+
 def test_broken_toml_names_file_and_line(host: Host) -> None:
     (host.root / "rust-toolchain.toml").write_text("[toolchain]\nchannel = \n")
     with pytest.raises(WorkspaceError) as caught:
