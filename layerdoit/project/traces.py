@@ -134,7 +134,7 @@ def by_cargo(packages: Iterable[str]) -> Iterator[Read]:
     above = {""}
     for folder in packages:
         for name in ("build.rs", "src/lib.rs", "src/main.rs"):
-            yield Read(_CARGO, reads.LOOKED_AT, posixpath.join(folder, name))
+            yield Read(_CARGO, reads.PRESENT, posixpath.join(folder, name))
         yield Read(_CARGO, reads.OPENED, posixpath.join(folder, "src/bin"))
         above |= set(reads.ancestry(folder))
     for folder in above:

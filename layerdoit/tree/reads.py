@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OPAQUE: Final = "opaque"
 OPENED: Final = "open"
 LOOKED_AT: Final = "stat"
+PRESENT: Final = "there"
 BEFORE: Final = "it was compiled unseen"
 """Why it is not known of units that were compiled before anybody looked; later ones are seen."""
 _MOST_LINKS: Final = 40
@@ -35,8 +36,8 @@ _GZIP: Final = zlib.MAX_WBITS | 16
 class Read(NamedTuple):
     """One read of a crate or its build script.
 
-    `kind`: `open` (a file read, or a folder listed), `stat` (looked at, or for), `opaque` (not known what; `path` says
-    why). `path` is relative to the top of the build context; what it names need not exist.
+    `kind`: `open` (a file read, or a folder listed), `stat` (looked at, or for), `there` (only whether it is there),
+    `opaque` (not known what; `path` says why). `path` is relative to the top of the build context; what it names need not exist.
     """
 
     crate: str
@@ -94,7 +95,7 @@ class Files:
                 if entry is None and at not in self.folders:
                     return (*passed, "nothing")
                 if entry is not None and entry[0] != "l":
-                    return (*passed, "nothing" if rest else entry)
+                    return (*passed, "nothing" if rest else entry[0] if read.kind == PRESENT else entry)
                 if entry is not None:
                     passed.append(entry)
                     target = self.links.get(at, "/")
