@@ -10,7 +10,7 @@ from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.prose import suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from layerdoit.cargo.lock import Lock
     from layerdoit.cargo.manifest import Package, Workspace
@@ -31,20 +31,27 @@ class Selection(NamedTuple):
 
 
 def select(
-    ws: Workspace, packages: Sequence[str] = (), bins: Sequence[str] = (), build: Options | None = None
+    ws: Workspace,
+    packages: Sequence[str] = (),
+    bins: Sequence[str] = (),
+    build: Options | None = None,
+    places: Mapping[str, str] | None = None,
 ) -> Selection:
     """Select what to build: what is named, or else every default member with a binary, except `xtask`.
 
     Others are selected along where `cargo build` in the root gives a binary other features by them.
+
+    `places`: file and line of the settings `packages` and `bins`, for what they name and the workspace does not have.
     """
     options = build or Options()
+    named_in = places or {}
     members = {key: package for key, package in ws.packages.items() if package.member}
     for name in packages:
         if name not in members:
-            raise _unknown("package", name, members, ws)
+            raise _unknown("package", name, members, named_in.get("packages"), ws)
     pool = list(packages) or [key for key in ws.default_members if key not in _HELPERS]
     if bins:
-        pairs = [_owner(ws, name, pool, members, restricted=bool(packages)) for name in bins]
+        pairs = [_owner(ws, name, pool, members, named_in.get("bins"), restricted=bool(packages)) for name in bins]
         chosen = {*packages, *(key for key, _ in pairs)}
         return _made(ws, chosen, pairs)
     pairs, along = _enabled(ws, pool, options), set[str]()
@@ -152,13 +159,13 @@ def _with_binaries(members: dict[str, Package]) -> str:
     return f"packages with binaries: {', '.join(names)}" if names else "add a src/main.rs or a [[bin]] table"
 
 
-def _unknown(what: str, name: str, valid: Iterable[str], ws: Workspace) -> WorkspaceError:
+def _unknown(what: str, name: str, valid: Iterable[str], place: str | None, ws: Workspace) -> WorkspaceError:
     hint = suggestion(name, sorted(valid), "valid names")
-    return WorkspaceError(f"there is no {what} `{name}`", where=str(ws.root / "Cargo.toml"), hint=hint)
+    return WorkspaceError(f"there is no {what} `{name}`", where=place or str(ws.root / "Cargo.toml"), hint=hint)
 
 
 def _owner(
-    ws: Workspace, name: str, pool: list[str], members: dict[str, Package], *, restricted: bool
+    ws: Workspace, name: str, pool: list[str], members: dict[str, Package], place: str | None, *, restricted: bool
 ) -> tuple[str, str]:
     """The package of a binary: one of `pool`, or any member unless packages were named."""
     owners = [key for key in pool if name in members[key].bins]
@@ -166,7 +173,7 @@ def _owner(
         owners = [key for key, package in members.items() if name in package.bins]
     if not owners:
         searched = pool if restricted else list(members)
-        raise _unknown("binary", name, {item for key in searched for item in members[key].bins}, ws)
+        raise _unknown("binary", name, {item for key in searched for item in members[key].bins}, place, ws)
     if len(owners) > 1:
         what = f"binary `{name}` exists in {' and '.join(owners)}"
         raise WorkspaceError(what, where=str(ws.root / "Cargo.toml"), hint="name the package, too")

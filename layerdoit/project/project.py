@@ -156,4 +156,4 @@ class Project:
         """Packages and binaries that are built."""
         from layerdoit.cargo import selection
 
-        return selection.select(self.workspace, self.config.packages, self.config.bins, self.options)
+        return selection.select(self.workspace, self.config.packages, self.config.bins, self.options, self.config.where)

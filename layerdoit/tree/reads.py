@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 OPAQUE: Final = "opaque"
 OPENED: Final = "open"
-LOOKED_AT: Final = "stat"
 PRESENT: Final = "there"
 BEFORE: Final = "it was compiled unseen"
 """Why it is not known of units that were compiled before anybody looked; later ones are seen."""
@@ -37,7 +36,8 @@ class Read(NamedTuple):
     """One read of a crate or its build script.
 
     `kind`: `open` (a file read, or a folder listed), `stat` (looked at, or for), `there` (only whether it is there),
-    `opaque` (not known what; `path` says why). `path` is relative to the top of the build context; what it names need not exist.
+    `opaque` (not known what; `path` says why). `path` is relative to the top of the build context; what it names need
+    not exist.
     """
 
     crate: str

@@ -89,7 +89,7 @@ PROJECT: dict[str, tuple[Callable[[Crate], None], list[str], str, str]] = {
     "unknown binary": (
         _append("layerdoit.yaml", "bins: [helo]\n"),
         [],
-        "no binary `helo`",
+        r"layerdoit.yaml:7: there is no binary `helo`",
         'did you mean "hello"?',
     ),
     "missing asset": (

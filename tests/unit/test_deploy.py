@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -17,7 +18,7 @@ from layerdoit.cache.usage import with_held
 from layerdoit.config import Deploy, Health
 from layerdoit.core.errors import BuildError, ConfigError, DeployError
 from layerdoit.deploy import docker
-from layerdoit.deploy.docker import ways
+from layerdoit.deploy.docker import health, ways
 from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.provider import Deployed, Held, Provider, ProviderModule, Release, Service, Status
 from layerdoit.deploy.settings import DeploySettings, settings_of
@@ -104,6 +105,18 @@ def test_the_host_network_is_refused() -> None:
     with pytest.raises(ConfigError, match="network: host"):
         DockerProvider(changed(network="host")).check(RELEASE)
     DockerProvider(SETTINGS).check(RELEASE)
+
+
+# --- a container that ends -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "about_arguments"), [(2, True), (1, False), (101, False)])
+def test_a_program_that_was_called_wrongly_is_told_where_its_arguments_stand(code: int, about_arguments: bool) -> None:
+    ended = replace(container(), state="exited", exit_code=code)
+    engine = Mock(**{"inspect.return_value": ended, "log_tail.return_value": ["Usage: api <COMMAND>"]})
+    with pytest.raises(DeployError) as caught:
+        health.Health(SETTINGS, engine).wait("c")
+    assert ("deploy.args" in (caught.value.hint or "")) is about_arguments
 
 
 # --- ways to start ---------------------------------------------------------------------------------------------------

@@ -322,6 +322,15 @@ def test_select_errors(packages: list[str], bins: list[str], says: str, tmp_path
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(("packages", "bins", "place"), [(["wroker"], [], "a.yaml:2"), ([], ["wroker"], "a.yaml:5")])
+def test_what_is_not_there_is_told_where_it_is_named(
+    packages: list[str], bins: list[str], place: str, tmp_path: Path
+) -> None:
+    with pytest.raises(WorkspaceError) as caught:
+        select(manifest.load(many(tmp_path)), packages, bins, places={"packages": "a.yaml:2", "bins": "a.yaml:5"})
+    assert caught.value.where == place
+
+
 def test_two_binaries_of_one_name_are_refused(tmp_path: Path) -> None:
     ws = manifest.load(many(tmp_path))
     with pytest.raises(WorkspaceError) as caught:

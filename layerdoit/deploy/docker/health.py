@@ -20,6 +20,8 @@ POLL: Final = 0.05  # seconds between two probes
 SETTLE: Final = 1.0
 """Seconds that a container without any known probe must run to count as healthy."""
 LOG_LINES: Final = 20
+WRONG_USAGE: Final = 2
+"""The exit code by which programs say that they were called with wrong arguments, or without any."""
 COMMAND_TIMEOUT: Final = 5.0  # seconds a health command may take when somebody asks for the status
 
 
@@ -106,6 +108,8 @@ class Health:
         lines = self._containers.log_tail(container, LOG_LINES)
         hint = "fix the problem that its log shows, then run doit cycle_fast"
         where = None
+        if ended and container.exit_code == WRONG_USAGE:
+            hint += "; its arguments are deploy.args, or else image.cmd"
         if not ended:
             hint = "make the service answer, or set deploy.health (path, command, timeout)"
             port = self._config.port if self._config.health.command is None else None
