@@ -16,7 +16,6 @@ ARG ENTRYPOINT
 RUN --network=none \
     --mount=type=bind,source=src,target=/ctx \
     --mount=type=bind,source=control,target=/control \
-    --mount=type=bind,source=libraries,target=/libraries \
     --mount=type=bind,from=runtime,target=/runtime \
     --mount=type=cache,id=${MOUNT},target=/build,sharing=locked \
     --mount=type=secret,id=cargo-config,target=/cargo/config.toml \

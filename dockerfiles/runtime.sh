@@ -1,10 +1,10 @@
 # Read by build.sh: whether the binaries start in the image, which is not there yet: /runtime is the image below it,
-# /control/image says what the configuration adds, /libraries holds the shared libraries among the assets.
+# /control/image says what the configuration adds, /control/libraries holds the shared libraries among the assets.
 
 # A library among the assets: its path there, and the one in the image.
 placed() {
   mkdir -p "/tmp/placed$(dirname "$2")"
-  ln -sf "/libraries/$1" "/tmp/placed$2"
+  ln -sf "/control/libraries/$1" "/tmp/placed$2"
 }
 
 # The folders in which the loader $2 of the image looks for the libraries of $1, as they are found here.
@@ -73,7 +73,7 @@ check_runtime() {
 
 # The ordinary case, in a tenth of the time: nothing says where to look, and the folders of the system have all there is.
 is_plain() {
-  [ -z "$IMAGE_LIBRARY_PATH" ] && [ -z "$(ls -A /libraries 2>/dev/null)" ] && [ -e "/runtime$2" ] || return 1
+  [ -z "$IMAGE_LIBRARY_PATH" ] && [ -z "$(ls -A /control/libraries 2>/dev/null)" ] && [ -e "/runtime$2" ] || return 1
   ! grep -qE '\((RPATH|RUNPATH)\)' /tmp/headers || return 1
   folders=
   for folder in /runtime/lib/*-linux-gnu* /runtime/usr/lib/*-linux-gnu* /runtime/lib /runtime/usr/lib; do

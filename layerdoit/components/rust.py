@@ -208,7 +208,7 @@ def _app(request: Request) -> Recipe:
     control_files(inputs, control, {**inputs.scripts(*APP_SCRIPTS), **image_control.files(inputs)})
     moved = stage(inputs.sources, context / "src", tree=control / "tree")
     moved |= stage(inputs.assets, context / "assets")
-    moved |= stage(image_control.libraries(inputs), context / "libraries")
+    moved |= stage(image_control.libraries(inputs), control / "libraries")
     if moved:
         raise ContextDiffers.of(moved)
     _tell_pointers(inputs)

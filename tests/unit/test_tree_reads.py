@@ -21,7 +21,7 @@ PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 CONTENTS = st.sampled_from(["f1", "f2", "x1"])
 LINKS = st.sampled_from(["a", "b", "../a", "../b", "c/a", "nowhere", ".."])
 LOOKS = st.tuples(st.lists(st.sampled_from(["a", "b", "c", "..", "."]), min_size=1, max_size=4).map("/".join))
-KINDS = st.sampled_from([reads.OPENED, reads.LOOKED_AT])
+KINDS = st.sampled_from([reads.OPENED, "stat"])
 TREES = st.dictionaries(PATHS, st.one_of(CONTENTS, LINKS.map(lambda target: f"l{target}")), max_size=6)
 
 
@@ -83,7 +83,7 @@ def test_only_reads_that_a_change_touches_are_compared_and_none_is_missed(
     one: Mapping[str, str], other: Mapping[str, str], looks: list[str]
 ) -> None:
     old, new = files(one), files(other)
-    every = [Read("crate", kind, path) for path in looks for kind in (reads.OPENED, reads.LOOKED_AT)]
+    every = [Read("crate", kind, path) for path in looks for kind in (reads.OPENED, "stat")]
     found = list(reads.changed(every, old, new, reads.differing(old, new)))
     assert found == [read for read in every if old.value(read) != new.value(read)]
 
