@@ -44,17 +44,8 @@ distrust() {
   fi
   cmp -s /control/env /build/env || cp /control/env /build/env
   [ -s /tmp/stale ] || return 0
-  restore
   redo </tmp/stale
   awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { sub("move", "open", $4); print $3 " " $1 " " $4 " " $5 }' /tmp/stale | sed 's/^/layerdoit: stale /' >&2
-}
-
-# What a unit wrote, moved or removed, for it to find again.
-restore() {
-  awk -F '\t' '$4 == "move" { print $5 }' /tmp/stale | sort -u >/tmp/moved
-  [ -s /tmp/moved ] || return 0
-  (cd /ctx && xargs -d '\n' cp -d --parents --preserve=mode --remove-destination -t /build/src -- </tmp/moved)
-  (cd /build/src && renew -h </tmp/moved)
 }
 
 # What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed for one log.
@@ -93,8 +84,10 @@ compile() {
   external_crates /tmp/messages >/tmp/external
   counts=$(awk '/"reason":"compiler-artifact"/ { units++; compiled += /"fresh":false/ } END { print compiled + 0, units + 0 }' /tmp/messages)
   compiled=${counts% *} units=${counts#* }
-  echo "layerdoit: compiled=$compiled units=$units external=$(wc -l </tmp/external) cold=$cold" >&2
-  if [ -s /tmp/external ]; then tell_misses; fi
+  external=0
+  [ ! -s /tmp/external ] || external=$(wc -l </tmp/external)
+  echo "layerdoit: compiled=$compiled units=$units external=$external cold=$cold" >&2
+  [ "$external" -eq 0 ] || tell_misses
   return "$status"
 }
 

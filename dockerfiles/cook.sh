@@ -90,4 +90,4 @@ rm -rf /cooked/src
 cp -a /build/src /build/tree /cooked/
 if [ -n "$watched" ]; then cp -a "$NOTES" /cooked/; fi
 note_cooked /ctx/control/own
-rm -f /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/changes /tmp/new /tmp/now /tmp/wanted
+rm -f /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/instead /tmp/emptied /tmp/now

@@ -73,7 +73,10 @@ check_runtime() {
 
 # The ordinary case, in a tenth of the time: nothing says where to look, and the folders of the system have all there is.
 is_plain() {
-  [ -z "$IMAGE_LIBRARY_PATH" ] && [ -z "$(ls -A /control/libraries 2>/dev/null)" ] && [ -e "/runtime$2" ] || return 1
+  [ -z "$IMAGE_LIBRARY_PATH" ] && [ -e "/runtime$2" ] || return 1
+  for library in /control/libraries/*; do
+    [ ! -e "$library" ] || return 1
+  done
   ! grep -qE '\((RPATH|RUNPATH)\)' /tmp/headers || return 1
   folders=
   for folder in /runtime/lib/*-linux-gnu* /runtime/usr/lib/*-linux-gnu* /runtime/lib /runtime/usr/lib; do

@@ -1,6 +1,6 @@
 # Sourced by cook.sh and build.sh: what both do. Makes /build/src the mirror of a tree that was sent, by content.
 #   sync CTX TREE: CTX is the folder as sent, TREE its listing: lines of `f|x|l <sha256>  <path>`.
-# /build/tree is the listing of what /build/src holds now, sorted by line; /build/syncing is there while that is not so.
+# /build/tree is the listing of what /build/src holds now; while that is not so, it is empty.
 
 # What was sent is what was keyed. BuildKit skips a changed file of equal size and time; this notices.
 verify() {
@@ -48,35 +48,39 @@ refuse_context() {
 sync() {
   (verify "$1" "$2") &
   verifying=$!
-  mkdir -p /build/src
-  # One that was ended half-way left files that no listing names: begin anew.
-  if [ -e /build/syncing ]; then rm -rf /build/src /build/tree && mkdir /build/src; fi
-  [ -e /build/tree ] || : >/build/tree
-  sort "$2" >/tmp/wanted
-  if cmp -s /tmp/wanted /build/tree; then
+  if cmp -s "$2" /build/tree; then
     wait "$verifying" || refuse_context
     return 0
   fi
+  # One that was ended half-way left files that no listing names: begin anew.
+  if [ -e /build/syncing ] || ! [ -s /build/tree ]; then
+    rm -rf /build/src /build/syncing
+    mkdir -p /build/src
+    : >/build/tree
+  fi
+  : >/tmp/new
+  : >/tmp/instead
+  : >/tmp/emptied
   awk '
     { path = substr($0, 69) }
     FILENAME == ARGV[1] { had[path] = $0; next }
-    !(path in had) { print "added " path }
-    path in had { if (had[path] != $0) print "changed " path; delete had[path] }
-    END { for (path in had) print "gone " path }
-  ' /build/tree /tmp/wanted >/tmp/changes
+    !(path in had) { print path >"/tmp/new"; print path >"/tmp/instead" }
+    path in had { if (had[path] != $0) print path >"/tmp/new"; delete had[path] }
+    END { for (path in had) { print path >"/tmp/instead"; if (sub("/[^/]*$", "", path)) print path >"/tmp/emptied" } }
+  ' /build/tree "$2"
   wait "$verifying" || refuse_context
-  : >/build/syncing
+  : >/build/tree
   cd /build/src
-  # A path can change from folder to file or back, so what is replaced goes first.
-  sed 's/^[a-z]* //' /tmp/changes | xargs -r -d '\n' rm -rf --
+  # A path can change from folder to file or back, so what was there goes first.
+  [ ! -s /tmp/instead ] || xargs -d '\n' rm -rf -- </tmp/instead
   # A folder goes with its last file, as in git.
-  sed -n 's#^gone \(.*\)/[^/]*$#\1#p' /tmp/changes | sort -u | xargs -r -d '\n' rmdir -p --ignore-fail-on-non-empty -- 2>/dev/null || true
-  sed -n -e 's/^added //p' -e 's/^changed //p' /tmp/changes >/tmp/new
+  if [ -s /tmp/emptied ]; then
+    sort -u /tmp/emptied | xargs -d '\n' rmdir -p --ignore-fail-on-non-empty -- 2>/dev/null || true
+  fi
   if [ -s /tmp/new ]; then
-    (cd "$1" && xargs -r -d '\n' cp -d --parents --preserve=mode -t /build/src -- </tmp/new)
+    (cd "$1" && xargs -d '\n' cp -d --parents --preserve=mode --remove-destination -t /build/src -- </tmp/new)
     renew -h </tmp/new
   fi
-  cp /tmp/wanted /build/tree.part
+  cp "$2" /build/tree.part
   mv /build/tree.part /build/tree
-  rm -f /build/syncing
 }
