@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -29,12 +29,12 @@ def left(one: Checkout, *besides: int) -> list[str]:
     return found
 
 
-def reached(one: Checkout, run: subprocess.Popen[str], known: int, text: str) -> None:
+def reached(one: Checkout, run: subprocess.Popen[str], known: Collection[Path], text: str) -> None:
     """Wait until the app's new log holds a text, or the run has ended."""
 
     def there() -> bool:
-        logs = one.logs("app")
-        return run.poll() is not None or (len(logs) > known and text in logs[-1].read_text())
+        new = [log for log in one.logs("app") if log not in known]
+        return run.poll() is not None or (bool(new) and text in new[-1].read_text())
 
     one.until(there, what=f'"{text}"')
 
@@ -46,8 +46,9 @@ def test_an_interrupted_build_leaves_nothing(checkout: Callable[..., Checkout], 
     one.build()
     tags, image = one.tags(), one.image()["Id"]
     one.write({"app/data/slow.txt": "yes", "app/data/text.txt": "1111"})
+    known = one.logs("app")
     run = one.start()
-    reached(one, run, 1, "Compiling app")
+    reached(one, run, known, "Compiling app")
     assert run.poll() is None, "the step does not last"
     assert left(one), "the search for processes finds none"
     run.send_signal(signum)
@@ -74,7 +75,7 @@ def test_builds_killed_at_any_moment_leave_no_stale_binary(checkout: Callable[..
         one.replace("lib/src/deep.rs", one.read("lib/src/deep.rs")[24:28], str(next(numbers)))
         one.write({kept: str(next(numbers))})
         before = one.read(kept)
-        known = len(one.logs("app"))
+        known = one.logs("app")
         run = one.start("app")
         reached(one, run, known, moment)
         run.send_signal(signum)
@@ -97,8 +98,9 @@ def test_what_a_killed_run_left_behind_is_ended_by_the_next(checkout: Callable[.
     one.build()
     # Only the build script runs again: there is one line, and nothing more to say until it ends.
     one.write({"app/data/slow.txt": "yes", "app/data/text.txt": "1111"})
+    known = one.logs("app")
     run = one.start()
-    reached(one, run, 1, "Compiling app")
+    reached(one, run, known, "Compiling app")
     run.kill()
     run.communicate(timeout=60)
     assert any("buildx build" in words for words in left(one)), "there is no orphan"

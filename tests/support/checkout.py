@@ -170,7 +170,11 @@ class Checkout:
 
     def logs(self, layer: str) -> list[Path]:
         """The log files of a layer, oldest first."""
-        return sorted((self.root / ".layerdoit/logs").glob(f"*-{layer}.log"), key=lambda path: path.stat().st_mtime_ns)
+        found = []
+        for path in (self.root / ".layerdoit/logs").glob(f"*-{layer}.log"):
+            with contextlib.suppress(FileNotFoundError):  # a build that begins removes the oldest
+                found.append((path.stat().st_mtime_ns, path))
+        return [path for _, path in sorted(found)]
 
     def forget_sessions(self) -> None:
         """Close the connections to the engine that runs in this process would keep to their end."""
