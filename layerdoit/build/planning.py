@@ -90,6 +90,9 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     if same:
         missing = [spec for spec in missing if spec.layer != "app"]
     rereads = _rereads(inputs, missing)
+    if missing:
+        # What a build needs takes 12 ms to load.
+        import layerdoit.build.execute  # noqa: F401
     there = listed.result()
     # What another project of this name built tells nothing of changes here; crates that it compiled are the same.
     ours = [image for image in there if project.owner.owns(image.labels)]
