@@ -86,6 +86,7 @@ _EDITION: Final = re.compile(
     r"older than the `(?P<a>\d{4})` edition|feature `edition(?P<b>\d{4})` is required"
     r"|supported edition values[^\n]*`(?P<c>\d{4})`"
 )
+_NEWER: Final = "build with a newer one: TOOLCHAIN=…, or the channel of rust-toolchain.toml"
 _FIRST_WITH: Final = {"2021": "1.56", "2024": "1.85"}
 _LOCKFILE: Final = re.compile(r"lock ?file version `?(?P<version>\d+)`?[^\n]*(?:was found|requires)")
 _FEATURE: Final = re.compile(
@@ -118,14 +119,11 @@ def _too_old(words: str, layer: str) -> Advice | None:
         first = _FIRST_WITH.get(year)
         return Advice(
             f"the builder's Rust is older than the edition {year}",
-            _build_with(first)
-            if first
-            else "build with a newer one: TOOLCHAIN=…, or the channel of rust-toolchain.toml",
+            _build_with(first) if first else _NEWER,
         )
     if "does not understand this lock file" in words and (lock := _LOCKFILE.search(words)):
-        newer = "build with a newer one: TOOLCHAIN=…, or the channel of rust-toolchain.toml"
         what = f"the builder's Rust is too old for a Cargo.lock of version {lock['version']}"
-        return Advice(what, _build_with("1.78") if lock["version"] == "4" else newer)
+        return Advice(what, _build_with("1.78") if lock["version"] == "4" else _NEWER)
     return None
 
 

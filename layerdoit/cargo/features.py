@@ -67,10 +67,6 @@ class Resolved:
         """The active dependencies of a package, by their names in its manifest."""
         return {name for unit in self._reached if unit.key == key for name in self.used[unit]}
 
-    def reaches(self, key: str) -> bool:
-        """Whether the package is compiled at all."""
-        return any(unit.key == key for unit in self._reached)
-
     def changed_by(self, other: Resolved) -> bool:
         """Whether a package that is compiled here has other features where more packages are selected."""
         return any(self._own(unit) != other._own(unit) for unit in self._reached)

@@ -12,6 +12,7 @@ from layerdoit.core.prose import suggestion
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from layerdoit.cargo.features import Resolved
     from layerdoit.cargo.lock import Lock
     from layerdoit.cargo.manifest import Package, Workspace
 
@@ -79,21 +80,22 @@ def _as_whole(
     others = set(pool) - chosen
     if not others or not chosen:
         return pairs, set()
-    from layerdoit.cargo import features
-
-    def resolved(keys: set[str]) -> features.Resolved:
-        return features.resolve(ws, sorted(keys), options, unified=ws.resolver == "1")
-
-    alone, whole = resolved(chosen), resolved({*chosen, *others})
+    alone, whole = _resolved(ws, chosen, options), _resolved(ws, {*chosen, *others}, options)
     if not alone.changed_by(whole):
         return pairs, set()
     # Those that a binary is made of come first: the others bring dependencies of their own along.
-    inside = {key for key in others if alone.reaches(key)}
-    least = resolved({*chosen, *inside})
+    inside = {key for key in others if alone.of(key) is not None}
+    least = _resolved(ws, {*chosen, *inside}, options)
     along = others if least.changed_by(whole) else inside
     found = whole if along is others else least
     every = [(key, name) for key in pool for name in ws.packages[key].bins]
     return [pair for pair in every if found.satisfies(pair[0], _required(ws, pair))], along
+
+
+def _resolved(ws: Workspace, keys: Iterable[str], options: Options) -> Resolved:
+    from layerdoit.cargo import features
+
+    return features.resolve(ws, sorted(keys), options, unified=ws.resolver == "1")
 
 
 def _required(ws: Workspace, pair: tuple[str, str]) -> Iterable[str]:
@@ -186,12 +188,10 @@ def _enabled(ws: Workspace, pool: Iterable[str], options: Options) -> list[tuple
     pairs = [(key, name) for key in keys for name in ws.packages[key].bins]
     if not any(ws.packages[key].required_features for key in keys):
         return pairs
-    from layerdoit.cargo import features
-
     while True:
         # What no binary is built of is not selected, and so switches nothing on for the others.
         chosen = {key for key, _ in pairs}
-        resolved = features.resolve(ws, sorted(chosen), options, unified=ws.resolver == "1")
+        resolved = _resolved(ws, chosen, options)
         kept = [pair for pair in pairs if resolved.satisfies(pair[0], _required(ws, pair))]
         if {key for key, _ in kept} == chosen or not kept:
             return kept

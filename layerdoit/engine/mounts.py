@@ -23,9 +23,9 @@ from layerdoit.engine.buildx_program import buildx
 _HEAD: Final = re.compile(r"^ID:\s+(\w+)\n(?:Parents?:.*\n)?Created at:", re.MULTILINE)
 # A description holds the whole command, lines and all: it ends where the last "Usage count" of its record begins.
 _DESCRIPTION: Final = re.compile(r"^Description:[ \t]+(.*)\nUsage count:", re.MULTILINE | re.DOTALL)
-_MEASURED: Final = 10.0
-"""Seconds that another process is given to have mounts measured: one of 150,000 files took 0.6 on a small machine."""
+_LISTINGS: Final = 100
 _PAUSE: Final = 0.1
+"""Seconds. Ten are given to another process to have mounts measured: 150,000 files took 0.6 on a small machine."""
 _ATTEMPTS: Final = 20
 _MOUNT: Final = re.compile(r'cached mount \S+ from exec .* with id "/?([^"]*)"', re.DOTALL)
 
@@ -104,13 +104,13 @@ def of_project(project: str, builder: str) -> tuple[Mount, ...]:
 
     While BuildKit measures mounts for another process, it lists them as something else: they are waited for.
     """
-    for pause in (*itertools.repeat(_PAUSE, round(_MEASURED / _PAUSE)), None):
+    for _ in range(_LISTINGS):
         listing = process.capture_quick(question(project, builder)).decode(errors="replace")
         hidden = sum(1 for _ in _ours(listing, project, being_measured=True))
-        if not hidden or pause is None:
+        if not hidden:
             break
-        time.sleep(pause)
-    if hidden:
+        time.sleep(_PAUSE)
+    else:
         warn(f"{count_text(hidden, 'mount')} of {project} cannot be seen: another process has BuildKit measure them")
     found = parse(listing, project, time.time())
     return tuple(sorted(found, key=lambda mount: (-mount.size, mount.record)))
