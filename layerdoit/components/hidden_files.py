@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import missing_files, output
 from layerdoit.cargo.failures import Advice
-from layerdoit.tree import hidden, links
+from layerdoit.tree import hidden, layout, links
 
 if TYPE_CHECKING:
     from layerdoit.cargo.missing_files import Candidate
     from layerdoit.project.inputs import Inputs
     from layerdoit.tree.hidden import Hidden
 
-_CONTEXT: Final = "/build/src"
 # What is made by the build itself, and what git keeps for itself, is hidden from a build for good reason.
 _NEVER: Final = frozenset({".git", ".layerdoit"})
 # Lines of the compiler that are shown.
@@ -91,11 +90,11 @@ def _paths(inputs: Inputs, candidate: Candidate) -> Iterator[str]:
 
 def _own(inputs: Inputs, name: str) -> str:
     """A name of the output, which may be a path in the build, as the workspace has it."""
-    if name == _CONTEXT or name.startswith(f"{_CONTEXT}/"):
+    if name == layout.IN_BUILD or name.startswith(f"{layout.IN_BUILD}/"):
         inside = posixpath.normpath(name)
-        if links.leads_out(posixpath.relpath(inside, _CONTEXT)):
+        if links.leads_out(posixpath.relpath(inside, layout.IN_BUILD)):
             return name
-        return inputs.tree.all_sources.own_path(posixpath.relpath(inside, _CONTEXT))
+        return inputs.tree.all_sources.own_path(posixpath.relpath(inside, layout.IN_BUILD))
     return name
 
 

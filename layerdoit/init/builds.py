@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from layerdoit.config import repository_name
 from layerdoit.init.hints import Hint
 from layerdoit.init.items import Item
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.options import Options
+    from layerdoit.cargo.selection import Selection
 
 
 def cargo_options(workspace: Workspace, hints: Sequence[Hint]) -> Options:
@@ -76,3 +80,11 @@ def chosen(workspace: Workspace, hints: Sequence[Hint]) -> tuple[list[Item], lis
         packages = [Item("packages", key, why) for key, package in members.items() if package.bins and key != "xtask"]
     unique = list({item.value: item for item in reversed(packages)}.values())[::-1]
     return unique, list({item.value: item for item in reversed(bins)}.values())[::-1]
+
+
+def project_name(root: Path, workspace: Workspace, selection: Selection | None) -> str | None:
+    """The name to write down: without a root package it would follow the folder, or the only package."""
+    if workspace.root_package is not None or selection is None:
+        return None
+    chosen = selection.owners
+    return repository_name(chosen[0] if len(chosen) == 1 else root.name)

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.prose import listed
 from layerdoit.init.existing import text_of, told
+from layerdoit.init.run_time import RunTime
 
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.native import Need, Suites
+    from layerdoit.cargo.options import Options
     from layerdoit.cargo.selection import Selection
     from layerdoit.init.hints import Hint
     from layerdoit.tree.hidden import Hidden
@@ -30,8 +32,6 @@ _SKIPPED = frozenset(("target", "node_modules", "vendor", "third_party", "tests"
 # Not in a comment.
 _QUERY = re.compile(r"^(?![ \t]*//).*?\bquery(_as|_scalar|_file|_file_as)?!\s*[({]", re.MULTILINE)
 _NO_SOURCES = frozenset(("target", "node_modules"))
-# askama, sqlx::migrate!, prost and rust-embed read these where they are told nothing else.
-_READ_BY_MACROS = frozenset(("migrations", "proto", "protos", "templates", ".sqlx", "sqlx-data.json"))
 _DEEPEST = 3
 
 
@@ -64,8 +64,8 @@ class Found:
     """`file:line` of a query that sqlx checks against a database while it compiles; the build has none."""
     submodules: tuple[str, ...] = ()
     """Paths of submodules that are not checked out."""
-    compiled: frozenset[str] = frozenset()
-    """Files and folders, copied into an image by a Dockerfile, that the compiler probably reads as well."""
+    compiled: Mapping[str, str] = field(default_factory=dict)
+    """Of what is copied into the image, what is compiled in as well -> `file:line` of what does."""
     hidden: tuple[tuple[str, Hidden], ...] = ()
     """Files that code reads and builds do not get, each with the `file:line` that names it."""
     pointers: tuple[str, ...] = ()
@@ -74,9 +74,8 @@ class Found:
     """(variable that overrides it, program): what cargo's configuration starts every compiler by."""
     asks_git: tuple[str, ...] = ()
     """`file:line` where packages ask git, of which a build has no history."""
-    in_git: bool = False
-    ignores_record: bool = False
-    """.gitignore names doit's record."""
+    runs: RunTime = RunTime()
+    """What the programs need while they run."""
 
 
 def find_projects(start: Path) -> list[Path]:
@@ -133,7 +132,7 @@ def look(root: Path) -> Found:
     """Look at the Rust project in `root`."""
     from layerdoit.cargo import git_asked, lock, lock_drift, manifest, native, selection, target_graph, wrappers
     from layerdoit.config import FILE
-    from layerdoit.init import builds
+    from layerdoit.init import builds, compiled_in
     from layerdoit.tree import git, lfs
 
     if not (root / "Cargo.lock").is_file():
@@ -161,6 +160,7 @@ def look(root: Path) -> Found:
     except WorkspaceError as error:
         problem = str(error)
     compiler, broken = _toolchain(root)
+    runs = _runs(lister, workspace, chosen, options, hints)
     sqlx = _prepared(root, locked)
     return Found(
         root=root,
@@ -179,14 +179,24 @@ def look(root: Path) -> Found:
         sqlx=sqlx,
         asks_database=None if sqlx else _query(root, locked),
         submodules=git.empty_submodules(root),
-        compiled=_compiled(root, [hint.value.rpartition(":")[0] for hint in hints if hint.kind == "asset"]),
+        compiled=compiled_in.readers(workspace, lister.files, [*_assets(hints), *(one.path for one in runs.opened)]),
         hidden=tuple(_hidden(lister)),
         pointers=tuple(lfs.pointers(root, lister.files)),
         wrappers=tuple(wrappers.wanted(workspace.config)),
         asks_git=tuple(found.where for found in git_asked.asked(workspace)),
-        in_git=git.top(os.path.abspath(root)) is not None,
-        ignores_record=".doit.db" in (text_of(root / ".gitignore") or ""),
+        runs=runs,
     )
+
+
+def _runs(
+    lister: Lister, workspace: Workspace, chosen: Selection | None, options: Options, hints: Sequence[Hint]
+) -> RunTime:
+    from layerdoit.init import builds, run_time
+
+    if chosen is None:
+        return RunTime()
+    name = builds.project_name(lister.root, workspace, chosen)
+    return run_time.look(lister, workspace, chosen, options, hints, name)
 
 
 def _without_lock(root: Path) -> WorkspaceError:
@@ -288,12 +298,6 @@ def _sources(root: Path) -> Iterator[tuple[Path, str]]:
                 yield Path(folder, name), text
 
 
-def _compiled(root: Path, assets: Sequence[str]) -> frozenset[str]:
-    """Those of the assets that a source names, or that a macro reads by custom."""
-    found = {path for path in assets if os.path.basename(path) in _READ_BY_MACROS}
-    wanted = set(assets) - found
-    for _, text in _sources(root) if wanted else ():
-        seen = {path for path in wanted if re.search(rf'"[^"\n]*{re.escape(os.path.basename(path))}', text)}
-        found |= seen
-        wanted -= seen
-    return frozenset(found)
+def _assets(hints: Sequence[Hint]) -> Iterator[str]:
+    """What an existing Dockerfile copies into the image."""
+    return (hint.value.rpartition(":")[0] for hint in hints if hint.kind == "asset")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from layerdoit.cargo.entrypoint import choose
 from layerdoit.config import credentials, repository_name
 from layerdoit.core.prose import listed
-from layerdoit.init import builds, folders_of_user
+from layerdoit.init import builds, folders_of_user, run_items
 from layerdoit.init.hints import Hint
 from layerdoit.init.items import Item, checked, in_order, unique
 
@@ -60,6 +60,7 @@ def propose(found: Found) -> Proposal:
         *_image(found),
         *_deploy(found),
         *folders_of_user.items(found, _project(found)),
+        *run_items.items(found),
     ]
     valid = [checked(item) for item in listed]
     # A login is not even shown: a comment is committed as well.
@@ -89,10 +90,7 @@ def _name(found: Found) -> Iterator[Item]:
 
 
 def _proposed_name(found: Found) -> str | None:
-    if found.workspace.root_package is not None or found.selection is None:
-        return None
-    chosen = found.selection.owners
-    return repository_name(chosen[0] if len(chosen) == 1 else found.root.name)
+    return builds.project_name(found.root, found.workspace, found.selection)
 
 
 def _project(found: Found) -> str:
@@ -207,7 +205,7 @@ def _image(found: Found) -> Iterator[Item]:
             source, _, target = hint.value.rpartition(":")
             yield Item("image.assets", (source, folders_of_user.reachable(target)), hint.origin)
             if source in found.compiled:
-                yield Item("sources.include", source, "an asset that the build reads too")
+                yield Item("sources.include", source, f"{found.compiled[source]} compiles it in")
 
 
 def _deploy(found: Found) -> Iterator[Item]:
@@ -252,8 +250,7 @@ def _remarks(found: Found) -> Iterator[str]:
     yield from _asked_of_git(found)
     if found.asks_database:
         yield f"sqlx checks {found.asks_database} against a database, which no build has: run `cargo sqlx prepare`"
-    if found.in_git and not found.ignores_record:
-        yield "doit and Python keep records in .doit.db and __pycache__: add .doit.db* and __pycache__/ to .gitignore"
+    yield from run_items.remarks(found)
     yield from folders_of_user.remarks(found)
     yield from found.notes
 

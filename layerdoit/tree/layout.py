@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from layerdoit.core.errors import WorkspaceError
 
+IN_BUILD = "/build/src"
+"""Where the context lies in a build."""
 _ANY = "_"
 # A larger file is no source that somebody wrote.
 _MOST = 1 << 20

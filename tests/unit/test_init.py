@@ -100,7 +100,7 @@ def test_a_dockerfile_is_taken_over_in_our_names(tmp_path: Path) -> None:
         "features": ["tls", "metrics"],
         "bins": ["server"],
         "env": [("SQLX_OFFLINE", "true")],
-        "sources.include": ["templates", "static"],
+        "sources.include": ["static"],
         "base.packages": ["libssl-dev", "protobuf-compiler"],
         "base.runtime_packages": ["libssl3t64", "tzdata"],
         "image.cmd": ["--listen", "0.0.0.0:8080"],

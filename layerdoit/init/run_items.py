@@ -1,0 +1,167 @@
+"""What a program needs while it runs, as settings and remarks. Pure.
+
+    items(found) -> Iterator[Item]
+    remarks(found) -> Iterator[str]
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.config import Image
+from layerdoit.core.prose import listed
+from layerdoit.init import folders_of_user
+from layerdoit.init.items import Item
+from layerdoit.tree import layout
+
+if TYPE_CHECKING:
+    from layerdoit.init.found import Found
+    from layerdoit.init.listening import Listens
+    from layerdoit.init.opened_files import Opened
+
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - what a program in a container has to listen on
+_UNREACHABLE: Final = "nobody outside of the container reaches it there"
+
+
+def items(found: Found) -> Iterator[Item]:
+    """The settings; what an existing Dockerfile says is not repeated."""
+    yield from _program(found)
+    yield from _assets(found)
+    yield from _port(found)
+    yield from _reachable(found)
+    yield from _health(found)
+    if found.runs.manifest_variable and "CARGO_MANIFEST_DIR" not in _set(found):
+        value = posixpath.normpath(posixpath.join(_workdir(found), found.runs.package))
+        yield Item("image.env", ("CARGO_MANIFEST_DIR", value), f"{found.runs.manifest_variable} asks for it")
+
+
+def _program(found: Found) -> Iterator[Item]:
+    if found.runs.program is not None:
+        name, where = found.runs.program
+        yield Item("image.entrypoint", name, f"the only program that listens: {where}")
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def _workdir(found: Found) -> str:
+    named = [item.value for item in folders_of_user.items(found, "") if item.path == "image.workdir" and item.active]
+    return str(named[-1]) if named else Image().workdir
+
+
+def _assets(found: Found) -> Iterator[Item]:
+    copied = [hint.value.rpartition(":")[0] for hint in found.hints if hint.kind == "asset"]
+    ignored = dict(found.runs.ignored)
+    targets: dict[str, str] = {}
+    for one in found.runs.opened:
+        if any(f"{one.path}/".startswith(f"{name}/") for name in copied):
+            continue
+        target = _target(found, one)
+        why = f"{one.where}: {one.what}"
+        taken = targets.setdefault(target, one.path)
+        if taken != one.path:
+            yield Item("image.assets", (one.path, target), f"{why}; {taken} is copied there", active=False)
+            continue
+        yield Item("image.assets", (one.path, target), why, active=one.sure)
+        if one.path in ignored and ignored[one.path].include:
+            yield Item("sources.include", ignored[one.path].include, ignored[one.path].why, active=one.sure)
+        elif one.path in found.compiled:
+            yield Item("sources.include", one.path, f"{found.compiled[one.path]} compiles it in", active=one.sure)
+
+
+def _target(found: Found, one: Opened) -> str:
+    """Where the program looks: below its working directory, or where its package lay when it was compiled."""
+    folder = found.workspace.packages[one.package].dir
+    if one.base == "build":
+        return posixpath.join(layout.IN_BUILD, layout.context_path(found.runs.home, posixpath.join(folder, one.name)))
+    return posixpath.normpath(posixpath.join(_workdir(found), folder if one.base else "", one.name))
+
+
+# --- the address ------------------------------------------------------------------------------------------------------
+
+
+def _ports(found: Found) -> list[int]:
+    """The ports that existing files name."""
+    told = (hint.value for hint in found.hints if hint.kind == "port" and not hint.value.endswith("/udp"))
+    return list(dict.fromkeys(int(port.partition("/")[0]) for port in told))
+
+
+def _set(found: Found) -> dict[str, str]:
+    """The variables that an existing Dockerfile gives the program."""
+    return dict(hint.value.partition("=")[::2] for hint in found.hints if hint.kind == "env")
+
+
+def _port(found: Found) -> Iterator[Item]:
+    told, listens = _ports(found), found.runs.listens
+    if not told and not listens and found.runs.needs is not None:
+        variable, port, where = found.runs.needs
+        if variable not in _set(found):
+            yield Item("image.env", (variable, str(port)), f"{where} needs it")
+        yield Item("deploy.port", port, where)
+    elif len(told) != 1:
+        both = [one for one in listens if not told or one.port in told]
+        for one in both:
+            if one.port is not None:
+                yield Item("deploy.port", one.port, one.where, active=len(both) == 1)
+
+
+def _reachable(found: Found) -> Iterator[Item]:
+    """The variable or option that makes a program listen on all addresses."""
+    for one in _closed(found):
+        why = f"{one.where} listens on {one.host} otherwise"
+        if one.variable is not None:
+            yield Item("image.env", (one.variable[0], _everywhere(one, one.variable[1])), why)
+        elif one.flag is not None and not any(hint.kind == "cmd" for hint in found.hints):
+            active = not found.runs.subcommands
+            yield Item("image.cmd", one.flag[0], why, active=active)
+            yield Item("image.cmd", _everywhere(one, one.flag[1]), why, active=active)
+
+
+def _everywhere(one: Listens, form: str) -> str:
+    return f"{_EVERYWHERE}:{one.port}" if form == "address" else _EVERYWHERE
+
+
+def _closed(found: Found) -> Iterator[Listens]:
+    """Where the program listens so that only its own container reaches it, unless a Dockerfile sets it right."""
+    listens = found.runs.listens
+    told = _ports(found)
+    for one in listens:
+        if one.loopback and (len(listens) == 1 or one.port in told):
+            if one.variable is None or one.variable[0] not in _set(found):
+                yield one
+
+
+def _health(found: Found) -> Iterator[Item]:
+    route = found.runs.health
+    if route is None or any(hint.kind == "health" for hint in found.hints):
+        return
+    ports = [item for item in _port(found) if item.path == "deploy.port" and item.active]
+    if ports or len(_ports(found)) == 1:
+        yield Item("deploy.health.path", route.path, route.where, active=route.sure)
+
+
+# --- remarks ----------------------------------------------------------------------------------------------------------
+
+
+def remarks(found: Found) -> Iterator[str]:
+    """What no setting can do."""
+    runs = found.runs
+    for one in _closed(found):
+        if one.variable is None and (one.flag is None or runs.subcommands):
+            yield f"{one.where} listens on {one.host}, and {_UNREACHABLE}: let it listen on {_EVERYWHERE}"
+    for path, where, why in runs.secrets:
+        yield f"{where} opens {path}, which stays out of the image, as {why}: mount it by deploy: volumes:"
+    for path, what, where in runs.missing:
+        yield f"{where} names {path} ({what}), which is not here: make it, then add it to image: assets:"
+    if runs.dotenv is not None and runs.dotenv_names:
+        names = [name for name in runs.dotenv_names if name not in _set(found)]
+        if names:
+            yield f"{runs.dotenv} loads a .env, which no image gets: give {listed(names, 6)} under deploy: env:"
+    built = [one for one in runs.opened if one.base == "build"]
+    if built:
+        yield (
+            f"{built[0].where} looks for {built[0].path} where it was compiled ({_target(found, built[0])}), so it is "
+            "copied there; a path relative to the working directory would not need that"
+        )
