@@ -27,7 +27,7 @@ _MOST: Final = 1 << 20
 
 
 class Source(NamedTuple):
-    """A file, relative to the workspace. `package`: its key; `program`: the only binary that it is of, if that is known."""
+    """A file, relative to the workspace. `package`: its key; `program`: the only binary that has it, if known."""
 
     path: str
     package: str
@@ -128,7 +128,9 @@ def _program(path: str, programs: Mapping[str, str]) -> str | None:
 
 def _build_scripts(package: Package) -> Sequence[str]:
     named = package.manifest.get("package", {}).get("build")
-    return [str(name) for name in named] if isinstance(named, list) else [named if isinstance(named, str) else "build.rs"]
+    return (
+        [str(name) for name in named] if isinstance(named, list) else [named if isinstance(named, str) else "build.rs"]
+    )
 
 
 def _files(root: os.PathLike[str], folder: str) -> Iterator[str]:

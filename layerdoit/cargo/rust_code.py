@@ -1,8 +1,8 @@
 """Rust source code as text in which comments, tests and strings are told apart. No parser: brackets and calls only.
 
-    read(text) -> Code
-    Code.literals    # every string, with the calls, macros and attributes around it
-    Code.chain(at)   # the calls before `.name(` in a chain of methods
+read(text) -> Code
+Code.literals    # every string, with the calls, macros and attributes around it
+Code.chain(at)   # the calls before `.name(` in a chain of methods
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ _LONGEST_HEAD: Final = 120
 
 
 class Around(NamedTuple):
-    """A bracket around something. `name`: `ServeDir::new`, `.join`, `include_str!`, `#` for an attribute, `{` for a block;
-    `index`: which argument it stands in; `at`: where the bracket opens."""
+    """A bracket around something, which opens at `at`. `nth`: which argument it stands in, from 0.
+
+    `name`: `ServeDir::new`, `.join`, `include_str!`; `#` for an attribute, `{` for a block.
+    """
 
     name: str
-    index: int
+    nth: int
     at: int
 
     @property

@@ -1,6 +1,6 @@
 """Which of some files the compiler reads: by macros, attributes and build scripts, as the sources say.
 
-    readers(workspace, files, wanted) -> dict[str, str]    # path -> `file:line` of what compiles it in
+readers(workspace, files, wanted) -> dict[str, str]    # path -> `file:line` of what compiles it in
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ def _is_script(file: str, folder: str, package: Package | None) -> bool:
     return posixpath.relpath(file, folder) in (named if isinstance(named, str) else "build.rs", "build.rs")
 
 
-def _of_literal(
-    literal: Literal, file: str, folder: str, names: Collection[str], *, script: bool
-) -> Iterator[str]:
+def _of_literal(literal: Literal, file: str, folder: str, names: Collection[str], *, script: bool) -> Iterator[str]:
     """The paths that a string may mean to the compiler, or to a build script."""
     value = literal.value.partition("rerun-if-changed=")[2] or literal.value
     if not value or re.search(r"[\s<>|*?]", value):

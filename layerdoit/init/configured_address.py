@@ -1,7 +1,7 @@
 """Where configuration files say that a program listens, and which environment variable overrides that.
 
-    in_files(root, files, sources) -> tuple[Listens, ...]      # files that the program opens: TOML, YAML, JSON
-    rocket(root, folder, release, uses) -> Listens             # rocket's own: Rocket.toml, or its defaults
+in_files(root, files, sources) -> tuple[Listens, ...]      # files that the program opens: TOML, YAML, JSON
+rocket(root, folder, release, uses) -> Listens             # rocket's own: Rocket.toml, or its defaults
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 from layerdoit.cargo.program_sources import Source
 from layerdoit.core import toml
 from layerdoit.core.errors import ConfigError
+from layerdoit.init.bound_address import FILE, FRAMEWORK, OF_OTHERS, Listens
 from layerdoit.init.existing import text_of
-from layerdoit.init.listening import FILE, FRAMEWORK, OF_OTHERS, Listens
 
 _PORT: Final = re.compile(r"(?:http_?|listen_?|server_?|bind_?|service_?)?port")
 _ADDRESS: Final = re.compile(
@@ -58,7 +58,9 @@ def _override(sources: Sequence[Source]) -> Override | None:
     """What the config crate's `Environment` and figment's `Env` are told."""
     for source in sources:
         text = source.code.text
-        if match := re.search(r"\bEnvironment::with_prefix\(\s*\"(\w+)\"\s*\)(?P<more>(?:\s*\.\s*\w+\([^()]*\))*)", text):
+        if match := re.search(
+            r"\bEnvironment::with_prefix\(\s*\"(\w+)\"\s*\)(?P<more>(?:\s*\.\s*\w+\([^()]*\))*)", text
+        ):
             separator = re.search(r"\.\s*separator\(\s*\"([^\"]*)\"", match["more"])
             prefix = re.search(r"\.\s*prefix_separator\(\s*\"([^\"]*)\"", match["more"])
             between = prefix[1] if prefix else separator[1] if separator else "_"
@@ -77,7 +79,7 @@ def _in_file(root: Path, path: str, override: Override | None) -> Iterator[Liste
         key, where = keys[-1].lower(), f"{path}:{_line(text, keys[-1], value)}"
         variable = override.variable(keys) if override else None
         if _PORT.fullmatch(key) and str(value).isdigit() and 0 < int(value) < 65536:
-            yield Listens(FILE, int(value), None, where, variable)
+            yield Listens(FILE, int(value), None, where)
         elif _ADDRESS.fullmatch(key) and (match := _VALUE.fullmatch(str(value))):
             port = int(match["port"]) if match["port"] else None
             decides = (variable, "address" if port else "host") if variable else None
@@ -119,7 +121,10 @@ def _line(text: str, key: str, value: Any) -> int:
 def rocket(root: Path, folders: Iterable[str], *, release: bool, uses: str) -> Iterator[Listens]:
     """Where rocket listens: on 127.0.0.1:8000, unless Rocket.toml says otherwise. `uses`: `file:line` of its launch."""
     port, host, where = 8000, "127.0.0.1", uses
-    path = next((f"{folder}/Rocket.toml".removeprefix("./") for folder in folders if (root / folder / "Rocket.toml").is_file()), None)
+    path = next(
+        (f"{folder}/Rocket.toml".removeprefix("./") for folder in folders if (root / folder / "Rocket.toml").is_file()),
+        None,
+    )
     if path is not None:
         text = text_of(root / path) or ""
         tables = _parsed(path, text)
@@ -130,4 +135,4 @@ def rocket(root: Path, folders: Iterable[str], *, release: bool, uses: str) -> I
                     port, where = value, f"{path}:{_line(text, key, value)}"
                 elif key == "address" and isinstance(value, str):
                     host, where = value, f"{path}:{_line(text, key, value)}"
-    yield Listens(FRAMEWORK, port, host, where, "ROCKET_PORT", ("ROCKET_ADDRESS", "host"))
+    yield Listens(FRAMEWORK, port, host, where, ("ROCKET_ADDRESS", "host"))

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.native import Need, Suites
-    from layerdoit.cargo.options import Options
     from layerdoit.cargo.selection import Selection
     from layerdoit.init.hints import Hint
     from layerdoit.tree.hidden import Hidden
@@ -74,7 +73,7 @@ class Found:
     """(variable that overrides it, program): what cargo's configuration starts every compiler by."""
     asks_git: tuple[str, ...] = ()
     """`file:line` where packages ask git, of which a build has no history."""
-    runs: RunTime = RunTime()
+    runs: RunTime = field(default_factory=RunTime)
     """What the programs need while they run."""
 
 
@@ -130,19 +129,22 @@ def project_root(start: Path) -> Path:
 
 def look(root: Path) -> Found:
     """Look at the Rust project in `root`."""
+    from layerdoit import config
     from layerdoit.cargo import git_asked, lock, lock_drift, manifest, native, selection, target_graph, wrappers
-    from layerdoit.config import FILE
-    from layerdoit.init import builds, compiled_in
+    from layerdoit.init import builds, compiled_in, run_time
     from layerdoit.tree import git, lfs
+    from layerdoit.tree.lister import Lister
 
     if not (root / "Cargo.lock").is_file():
         raise _without_lock(root)
-    lister = _lister(root)
+    configured = (root / config.FILE).is_file()
+    settings = config.load(root, variables={}) if configured else config.Config()
+    # What is sent to builds, with what an existing configuration includes.
+    lister = Lister(root.resolve(), settings.sources.exclude, settings.sources.include)
     workspace = manifest.load(root, lister)
     locked = lock.load(root)
     hints, files, notes = told(root)
-    config = (root / FILE).is_file()
-    suites = _suites(root) if config else native.default_suites()
+    suites = native.suites(settings) if configured else native.default_suites()
     options = builds.cargo_options(workspace, hints)
     packages, bins = (tuple(item.value for item in items) for items in builds.chosen(workspace, hints))
     chosen: Selection | None = None
@@ -160,7 +162,7 @@ def look(root: Path) -> Found:
     except WorkspaceError as error:
         problem = str(error)
     compiler, broken = _toolchain(root)
-    runs = _runs(lister, workspace, chosen, options, hints)
+    runs = run_time.look(lister, workspace, chosen, options, hints, settings) if chosen else RunTime()
     sqlx = _prepared(root, locked)
     return Found(
         root=root,
@@ -173,7 +175,7 @@ def look(root: Path) -> Found:
         hints=hints,
         files=files,
         notes=notes,
-        configured=config,
+        configured=configured,
         suites=suites,
         linkers=_linkers(workspace, suites),
         sqlx=sqlx,
@@ -188,17 +190,6 @@ def look(root: Path) -> Found:
     )
 
 
-def _runs(
-    lister: Lister, workspace: Workspace, chosen: Selection | None, options: Options, hints: Sequence[Hint]
-) -> RunTime:
-    from layerdoit.init import builds, run_time
-
-    if chosen is None:
-        return RunTime()
-    name = builds.project_name(lister.root, workspace, chosen)
-    return run_time.look(lister, workspace, chosen, options, hints, name)
-
-
 def _without_lock(root: Path) -> WorkspaceError:
     from layerdoit.tree import git
 
@@ -209,15 +200,6 @@ def _without_lock(root: Path) -> WorkspaceError:
     if with_lock := [folder.name for folder in nested if (folder / "Cargo.lock").is_file()]:
         hint += f"; or name a project below this folder that has one: --root {with_lock[0]}"
     return WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
-
-
-def _lister(root: Path) -> Lister:
-    """What is sent to builds, with what an existing configuration includes."""
-    from layerdoit import config
-    from layerdoit.tree.lister import Lister
-
-    found = config.load(root, variables={}).sources if (root / config.FILE).is_file() else config.Config().sources
-    return Lister(root.resolve(), found.exclude, found.include)
 
 
 def _hidden(lister: Lister) -> Iterator[tuple[str, Hidden]]:
@@ -240,14 +222,6 @@ def _toolchain(root: Path) -> tuple[str, str | None]:
         return "?", str(error)
     asked = named.channel or named.path
     return f"{asked} ({named.source})" if asked else "the host's (no rust-toolchain.toml names one)", None
-
-
-def _suites(root: Path) -> Suites:
-    """Those of the images that an existing configuration chooses."""
-    from layerdoit import config
-    from layerdoit.cargo import native
-
-    return native.suites(config.load(root, variables={}))
 
 
 def _linkers(workspace: Workspace, suites: Suites) -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,6 @@
 """The route that tells whether a service is well: a GET route of a usual name, told by its sources.
 
-    found(sources) -> Route | None     # axum, actix, warp, rocket, poem, salvo, tide, and what is matched by hand
+found(sources) -> Route | None     # axum, actix, warp, rocket, poem, salvo, tide, and what is matched by hand
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class _At(NamedTuple):
 
 def found(sources: Sequence[Source]) -> Route | None:
     """The best of the routes."""
-    routes = [(at, Route(path, at.source.where(at.at), sure)) for at in _routes(sources) for path, sure in _whole(at, sources)]
+    routes = [
+        (at, Route(path, at.source.where(at.at), sure)) for at in _routes(sources) for path, sure in _whole(at, sources)
+    ]
     ranked = sorted(routes, key=lambda one: (not one[1].sure, _rank(one[1].path), one[1].path.count("/")))
     return ranked[0][1] if ranked else None
 
@@ -78,7 +80,7 @@ def _route(source: Source, literal: Literal) -> Iterator[_At]:
     first = literal.around[0]
     if any(around.name == "#" for around in literal.around[:2]):
         yield from _of_attribute(source, literal, own)
-    elif first.index == 0 and first.name in (".route", ".at", ".route_service", ".handle"):
+    elif first.nth == 0 and first.name in (".route", ".at", ".route_service", ".handle"):
         if literal.value.startswith("/") or first.name == ".at":
             after = code.text[literal.end : code.pairs.get(first.at, literal.end)]
             if not after.strip(" \n,") or first.name == ".at":
@@ -100,7 +102,7 @@ def _route(source: Source, literal: Literal) -> Iterator[_At]:
 def _root_route(source: Source, literal: Literal) -> Iterator[_At]:
     """`.nest("/health", Router::new().route("/", get(…)))`: the name is what is nested under."""
     first = literal.around[0]
-    if first.name in (".route", ".at") and first.index == 0:
+    if first.name in (".route", ".at") and first.nth == 0:
         after = source.code.text[literal.end : source.code.pairs.get(first.at, literal.end)]
         if _may_get(after):
             yield _At("/", source, literal.at)
@@ -115,7 +117,10 @@ def _chained(source: Source, call: Around) -> str:
     code, parts = source.code, list[str]()
     end = code.pairs.get(call.at)
     while end is not None and (more := re.compile(r"\s*\.\s*\w+\s*(?=\()").match(code.shape, end + 1)):
-        if more[0].strip(" .\n") in ("push", "service", "route", "at", "nest", "with", "merge") and call.last != "resource":
+        if (
+            more[0].strip(" .\n") in ("push", "service", "route", "at", "nest", "with", "merge")
+            and call.last != "resource"
+        ):
             break
         closed = code.pairs.get(more.end())
         if closed is None:
@@ -175,7 +180,7 @@ def _first_text(source: Source, at: int) -> str | None:
 
 
 def _whole(at: _At, sources: Sequence[Source]) -> Iterator[tuple[str, bool]]:
-    """The whole path, and whether it is certain; none where only what it is nested under could name it, and does not."""
+    """The whole path, and whether it is certain; none where it has no usual name."""
     prefix, sure = _prefix(at, sources, 0)
     path = re.sub(r"/{2,}", "/", prefix + at.path)
     path = path.rstrip("/") or "/"
@@ -189,7 +194,7 @@ def _prefix(at: _At, sources: Sequence[Source], depth: int) -> tuple[str, bool]:
         return "", False
     source, inner, sure = at.source, "", True
     for around in _around(source, at.at):
-        said, known = _nested(source, around, at.at)
+        said, known = _nested(source, around)
         inner, sure = said + inner, sure and known
     for users in (_users(at, sources), _registered(at, sources)):
         for other, place, path, known in users:
@@ -217,10 +222,10 @@ def _commas(source: Source, place: int, text: str) -> int:
     return count
 
 
-def _nested(source: Source, around: Around, at: int) -> tuple[str, bool]:
+def _nested(source: Source, around: Around) -> tuple[str, bool]:
     """The path that a call around a route puts before it, and whether it is known."""
     code = source.code
-    if around.name in (".nest", ".nest_no_strip", ".nest_service", ".mount") and around.index >= 1:
+    if around.name in (".nest", ".nest_no_strip", ".nest_service", ".mount") and around.nth >= 1:
         path = _first_text(source, around.at)
         return ("/" + path.strip("/") if path and path != "/" else "", path is not None)
     said = ""
@@ -263,7 +268,7 @@ def _given(name: str, module: str | None, sources: Sequence[Source]) -> Iterator
                 yield source, match.start(), "/" + path.strip("/") if path and path != "/" else "", path is not None
             else:
                 around = Around(f".{match['how']}", 0, opened)
-                path, known = _nested(source, around, match.start())
+                path, known = _nested(source, around)
                 yield source, match.start(), path, known
 
 
@@ -281,7 +286,7 @@ def _registered(at: _At, sources: Sequence[Source]) -> Iterator[Use]:
             yield source, match.start(), "/" + path.strip("/") if path and path != "/" else "", path is not None
         for match in service.finditer(code.shape):
             opened = code.shape.index("(", match.start())
-            path, known = _nested(source, Around(".service", 0, opened), match.start())
+            path, known = _nested(source, Around(".service", 0, opened))
             yield source, match.start(), path, known
         for match in routes.finditer(code.shape):
             yield source, match.start(), "", True

@@ -1,6 +1,6 @@
 """What the running program opens, and what the compiler reads: told by the sources.
 
-    opened(tree, sources) -> tuple[Opened, ...]    # literal paths that are there, as the program names them
+opened(tree, sources) -> tuple[Opened, ...]    # literal paths that are there, as the program names them
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ _RUST_EMBED: Final = re.compile(
 _BOUND: Final = r"\b(?:let(?:\s+mut)?|const|static)\s+(\w+)\b[^=;]*=[^;]*{}"
 _NAMED: Final = re.compile(r"\b(?:let(?:\s+mut)?|const|static)\s+(\w+)\b[^=;]*=[^;]*$")
 _NO_PATH: Final = re.compile(r"[\s<>|&;,\"'\\=%#@!]|://|^~|^-|^\$")
-_SOURCES: Final = frozenset(("src", "target", "tests", "benches", "examples", ".git", ".github", "Cargo.toml", "Cargo.lock"))
+_SOURCES: Final = frozenset(
+    ("src", "target", "tests", "benches", "examples", ".git", ".github", "Cargo.toml", "Cargo.lock")
+)
 _FORMATS: Final = ("toml", "yaml", "yml", "json", "json5", "ron", "ini")
 
 
@@ -77,13 +79,13 @@ class Opened(NamedTuple):
 def opened(root: Path, folders: Mapping[str, str], sources: Sequence[Source]) -> tuple[Opened, ...]:
     """What is there of what the sources name. `folders`: of the packages, by their keys."""
     used = _arguments(sources)
-    found = []
-    for source in sources:
-        bound = _bound(source.code)
-        for literal in source.code.literals:
-            if (one := _opened(root, folders[source.package], source, literal, bound, used)) is not None:
-                found.append(one)
-    return tuple(found)
+    return tuple(
+        one
+        for source in sources
+        for bound in [_bound(source.code)]
+        for literal in source.code.literals
+        if (one := _opened(root, folders[source.package], source, literal, bound, used)) is not None
+    )
 
 
 def missing(root: Path, folders: Mapping[str, str], sources: Sequence[Source]) -> Iterator[tuple[str, str, str]]:
@@ -164,7 +166,7 @@ def _joins_the_start(code: Code, joined: Around) -> bool:
 def _mount(literal: Literal) -> bool:
     """Whether it is where files are served, not where they lie."""
     around = literal.around[0] if literal.around else None
-    return around is not None and around.name.endswith(("Files::new", "SpaRouter::new")) and around.index == 0
+    return around is not None and around.name.endswith(("Files::new", "SpaRouter::new")) and around.nth == 0
 
 
 def _arguments(sources: Iterable[Source]) -> set[str]:
@@ -173,7 +175,11 @@ def _arguments(sources: Iterable[Source]) -> set[str]:
     for source in sources:
         for call in re.finditer(r"([\w:]+|\.\w+)\s*\(\s*&?\s*(?:\w+::)*(\w+)\s*[,)]", source.code.shape):
             name = call[1]
-            if _OPENERS.fullmatch(name) or _OPENS.fullmatch(name.rpartition("::")[2].lstrip(".")) or _PATHS.search(name):
+            if (
+                _OPENERS.fullmatch(name)
+                or _OPENS.fullmatch(name.rpartition("::")[2].lstrip("."))
+                or _PATHS.search(name)
+            ):
                 found.add(call[2])
     return found
 

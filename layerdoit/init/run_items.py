@@ -1,7 +1,7 @@
 """What a program needs while it runs, as settings and remarks. Pure.
 
-    items(found) -> Iterator[Item]
-    remarks(found) -> Iterator[str]
+items(found) -> Iterator[Item]
+remarks(found) -> Iterator[str]
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.config import Image
 from layerdoit.core.prose import listed
 from layerdoit.init import folders_of_user
+from layerdoit.init.bound_address import EVERYWHERE
 from layerdoit.init.items import Item
 from layerdoit.tree import layout
 
 if TYPE_CHECKING:
+    from layerdoit.init.bound_address import Listens
     from layerdoit.init.found import Found
-    from layerdoit.init.listening import Listens
     from layerdoit.init.opened_files import Opened
 
-_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - what a program in a container has to listen on
 _UNREACHABLE: Final = "nobody outside of the container reaches it there"
 
 
@@ -47,6 +47,8 @@ def _program(found: Found) -> Iterator[Item]:
 
 
 def _workdir(found: Found) -> str:
+    if found.runs.workdir is not None:
+        return found.runs.workdir
     named = [item.value for item in folders_of_user.items(found, "") if item.path == "image.workdir" and item.active]
     return str(named[-1]) if named else Image().workdir
 
@@ -120,7 +122,7 @@ def _reachable(found: Found) -> Iterator[Item]:
 
 
 def _everywhere(one: Listens, form: str) -> str:
-    return f"{_EVERYWHERE}:{one.port}" if form == "address" else _EVERYWHERE
+    return f"{EVERYWHERE}:{one.port}" if form == "address" else EVERYWHERE
 
 
 def _closed(found: Found) -> Iterator[Listens]:
@@ -128,9 +130,9 @@ def _closed(found: Found) -> Iterator[Listens]:
     listens = found.runs.listens
     told = _ports(found)
     for one in listens:
-        if one.loopback and (len(listens) == 1 or one.port in told):
-            if one.variable is None or one.variable[0] not in _set(found):
-                yield one
+        given = one.variable is not None and one.variable[0] in _set(found)
+        if one.loopback and not given and (len(listens) == 1 or one.port in told):
+            yield one
 
 
 def _health(found: Found) -> Iterator[Item]:
@@ -150,7 +152,7 @@ def remarks(found: Found) -> Iterator[str]:
     runs = found.runs
     for one in _closed(found):
         if one.variable is None and (one.flag is None or runs.subcommands):
-            yield f"{one.where} listens on {one.host}, and {_UNREACHABLE}: let it listen on {_EVERYWHERE}"
+            yield f"{one.where} listens on {one.host}, and {_UNREACHABLE}: let it listen on {EVERYWHERE}"
     for path, where, why in runs.secrets:
         yield f"{where} opens {path}, which stays out of the image, as {why}: mount it by deploy: volumes:"
     for path, what, where in runs.missing:

@@ -1,6 +1,6 @@
 """What a project's programs need while they run, as their sources and the files that they open say. Only reads.
 
-    look(lister, workspace, selection, options, hints, project) -> RunTime
+look(lister, workspace, selection, options, hints, settings) -> RunTime
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import entrypoint, program_sources
 from layerdoit.config import credentials
-from layerdoit.init import configured_address, health_route, listening, opened_files
+from layerdoit.init import bound_address, builds, configured_address, health_route, opened_files
+from layerdoit.init.bound_address import Listens
 from layerdoit.init.existing import text_of
 from layerdoit.init.health_route import Route
-from layerdoit.init.listening import Listens
 from layerdoit.init.opened_files import CUSTOMARY, Opened
 from layerdoit.tree import hidden, layout
 
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from layerdoit.cargo.options import Options
     from layerdoit.cargo.program_sources import Source
     from layerdoit.cargo.selection import Selection
+    from layerdoit.config import Config
     from layerdoit.init.hints import Hint
     from layerdoit.tree.hidden import Hidden
     from layerdoit.tree.lister import Lister
 
 _DOTENV: Final = re.compile(r"\bdotenv(?:y|_flow)?(?:_override)?\s*(?:::\s*\w+\s*)?\(|\bdotenvy?::(?:load|var)!?\b")
-_ROCKET: Final = re.compile(r"#\[\s*(?:rocket::)?launch\s*\]|\brocket::(?:build|ignite|custom)\s*\(|\bRocket::(?:build|custom)\s*\(")
+_ROCKET: Final = re.compile(
+    r"#\[\s*(?:rocket::)?launch\s*\]|\brocket::(?:build|ignite|custom)\s*\(|\bRocket::(?:build|custom)\s*\("
+)
 _ROCKET_TEMPLATES: Final = re.compile(r"\bTemplate::(?:fairing|custom|try_custom|render)\b")
 _SECRET: Final = re.compile(
     r"(?i)(?:^|/)(?:\.env(?:\..*)?|id_(?:rsa|ed25519|ecdsa)|\.pgpass|\.netrc|\.git-credentials|[^/]*\.(?:key|p12|pfx|jks|keystore|kdbx)"
@@ -72,6 +75,8 @@ class RunTime:
     """The folder of the package whose binary the image runs."""
     subcommands: bool = False
     """The program has any, so that an option of the command line may belong to one of them."""
+    workdir: str | None = None
+    """The working directory, where layerdoit.yaml says one."""
     home: str = ""
     """Where the workspace lies in the context of a build, as `tree.layout` says."""
 
@@ -82,15 +87,15 @@ def look(
     selection: Selection,
     options: Options,
     hints: Sequence[Hint],
-    project: str | None,
-    *,
-    release: bool = False,
+    settings: Config,
 ) -> RunTime:
-    """Look through the sources of the selected binaries. `project`: the name that the project has or will have."""
+    """Look through the sources of the selected binaries. `settings`: those of an existing layerdoit.yaml."""
+    release = settings.profile == "release"
     root = workspace.root
     folders = {key: package.dir for key, package in workspace.packages.items()}
     every = program_sources.of(workspace, selection, options)
     told = _Address(workspace, selection, options, every, release=release)
+    project = settings.project or builds.project_name(root, workspace, selection)
     owner, name, alone = _program(told, hints, project, root.name)
     own = told.sources(owner, name)
     opened, secrets = _sorted(root, lister, (*_everything(root, workspace, folders, every, release=release),), owner)
@@ -103,7 +108,7 @@ def look(
         missing=tuple(dict.fromkeys(opened_files.missing(root, folders, every))),
         ignored=tuple((one.path, why) for one in opened if (why := hidden.why(lister, one.path)) is not None),
         program=alone,
-        listens=listening.chosen(listens),
+        listens=bound_address.chosen(listens),
         needs=_needs(root, listens),
         health=health_route.found(own),
         dotenv=dotenv,
@@ -111,6 +116,7 @@ def look(
         manifest_variable=manifest,
         package=folders[owner],
         home=_home(lister, workspace),
+        workdir=settings.image.workdir if "image.workdir" in settings.where else None,
         subcommands=any(re.search(r"\bSubcommand\b|\bsubcommand\b", source.code.shape) for source in own),
     )
 
@@ -140,7 +146,7 @@ class _Address:
 
     def _said(self, owner: str, name: str) -> Iterator[Listens]:
         sources, root = self.sources(owner, name), self.workspace.root
-        yield from listening.found(sources)
+        yield from bound_address.found(sources)
         folders = {key: package.dir for key, package in self.workspace.packages.items()}
         opened = opened_files.opened(root, folders, sources)
         yield from configured_address.in_files(root, _configuration(root, opened), sources)
@@ -148,7 +154,9 @@ class _Address:
             package = self.workspace.packages[source.package]
             if _uses(package, "rocket") and (match := _ROCKET.search(source.code.text)):
                 tops = dict.fromkeys((".", package.dir))
-                yield from configured_address.rocket(root, tops, release=self._release, uses=source.where(match.start()))
+                yield from configured_address.rocket(
+                    root, tops, release=self._release, uses=source.where(match.start())
+                )
 
 
 def _uses(package: Package, *names: str) -> bool:
@@ -165,7 +173,7 @@ def _program(
         return owners[named], named, None
     choice = entrypoint.choose(told.workspace, told.selection, project, folder)
     if choice.guessed:
-        serving = [(name, listening.chosen(told.of(key, name))) for key, name in told.selection.bins]
+        serving = [(name, bound_address.chosen(told.of(key, name))) for key, name in told.selection.bins]
         alone = [(name, listens[0].where) for name, listens in serving if listens]
         if len(alone) == 1:
             return owners[alone[0][0]], alone[0][0], alone[0]
@@ -175,7 +183,7 @@ def _program(
 def _everything(
     root: Path, workspace: Workspace, folders: Mapping[str, str], sources: Sequence[Source], *, release: bool
 ) -> Iterator[Opened]:
-    """What is opened: named by the sources, read by a crate's custom, or embedded by one that reads files in dev builds."""
+    """What is opened: named by the sources, read by a crate's custom, or by rust-embed where it does not embed."""
     yield from opened_files.opened(root, folders, sources)
     for source in sources:
         package = workspace.packages[source.package]
@@ -235,7 +243,11 @@ def _needs(root: Path, listens: Iterable[Listens]) -> tuple[str, int, str] | Non
     if one is None or one.needs is None:
         return None
     for name in _ENV_FILES:
-        match = re.search(rf"^[ \t]*(?:export[ \t]+)?{one.needs}[ \t]*=[ \t]*[\"']?(\d{{2,5}})\b", text_of(root / name) or "", re.MULTILINE)
+        match = re.search(
+            rf"^[ \t]*(?:export[ \t]+)?{one.needs}[ \t]*=[ \t]*[\"']?(\d{{2,5}})\b",
+            text_of(root / name) or "",
+            re.MULTILINE,
+        )
         if match:
             return one.needs, int(match[1]), one.where
     return one.needs, 8080, one.where
@@ -270,7 +282,7 @@ def _sorted(
 def _whole_folder(root: Path, lister: Lister, one: Opened) -> Opened:
     """The folder by custom of a file, unless there is something secret in it: its other files are read as well."""
     first, _, rest = one.name.partition("/")
-    if not rest or first not in CUSTOMARY or not one.path.endswith(f"/{rest}") and one.path != one.name:
+    if not rest or first not in CUSTOMARY or not f"/{one.path}".endswith(f"/{one.name}"):
         return one
     path = one.path.removesuffix(f"/{rest}")
     if not (root / path).is_dir() or _secret(root, lister, path) is not None:

@@ -124,7 +124,7 @@ def _changes(found: Found, proposed: Proposal, start: Path) -> tuple[list[Change
     """The files to write, and those that are as they should be. An existing layerdoit.yaml is never written."""
     from layerdoit.config import FILE
     from layerdoit.front.task_table import TASKS
-    from layerdoit.init import write
+    from layerdoit.init import gitignore, write
 
     changes, ready = [], []
     path = _dodo_file(start)
@@ -146,7 +146,7 @@ def _changes(found: Found, proposed: Proposal, start: Path) -> tuple[list[Change
         if missing.active:
             added = "\n".join(f"    {line}" for line in write.added_text(missing).split("\n"))
             ready.append(f"it does not say:\n{added}")
-    return changes, ready
+    return [*changes, *gitignore.changes(start, found.root)], ready
 
 
 def _missing(found: Found, proposed: Proposal) -> Proposal:

@@ -1,8 +1,8 @@
 """Where a program listens: told by its sources and by the configuration files that it opens.
 
-    found(sources) -> tuple[Listens, ...]            # what the sources say, the most direct first
-    in_files(root, files, sources)                   # what configuration files say
-    chosen(every) -> tuple[Listens, ...]             # those that count: the most direct of each port
+found(sources) -> tuple[Listens, ...]            # what the sources say, the most direct first
+in_files(root, files, sources)                   # what configuration files say
+chosen(every) -> tuple[Listens, ...]             # those that count: the most direct of each port
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 from layerdoit.cargo.program_sources import Source
 from layerdoit.cargo.rust_code import Literal
 
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - what a program in a container has to listen on
+HERE: Final = "127.0.0.1"
 _HOSTS: Final = r"0\.0\.0\.0|127\.0\.0\.1|localhost|\[::\]|\[::0\]|\[::1\]|::1|::"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]", "::1", "LOCALHOST", "127")
 _ADDRESS: Final = re.compile(rf"(?:\w+://)?(?P<host>{_HOSTS}):(?P<port>\d{{2,5}}|\{{\w*\}})")
@@ -27,7 +29,9 @@ _PAIR: Final = re.compile(
     r")\s*,\s*(?P<port>\d{2,5}|[\w.]+)"
 )
 _BINDS: Final = re.compile(r"(?i)bind|listen|serve|socketaddr|\brun\b|addr|parse|host|http|:443|launch")
-_CALLS: Final = re.compile(r"(?i)connect|client|redis|postgres|mysql|amqp|kafka|\bget\(|\bpost\(|send_to|channel|proxy|upstream")
+_CALLS: Final = re.compile(
+    r"(?i)connect|client|redis|postgres|mysql|amqp|kafka|\bget\(|\bpost\(|send_to|channel|proxy|upstream"
+)
 _PORT_VARIABLE: Final = re.compile(r"(?:^|.*_)PORT$")
 _ADDRESS_VARIABLE: Final = re.compile(
     r"(?:^|.*_)(?:ADDR|ADDRESS|BIND|BIND_ADDR|BIND_ADDRESS|LISTEN|LISTEN_ADDR|LISTEN_ADDRESS|LISTEN_ON|SOCKET_ADDR|HOST|IP)$"
@@ -47,21 +51,24 @@ _FIELD: Final = re.compile(r"\s*(?:pub\s*(?:\([^)]*\)\s*)?)?(?P<name>\w+)\s*:\s*
 _DEFAULT_FUNCTION: Final = re.compile(
     r"\bfn\s+(?P<name>\w*port\w*)\s*\(\s*\)\s*->\s*(?:Option<)?u16>?\s*\{\s*(?:Some\()?(?P<port>\d[\d_]*)"
 )
-_NO_SERVER: Final = frozenset((5432, 6379, 3306, 9092, 27017, 5672, 11211, 4317, 4318, 25, 587, 465, 2181, 4222, 9200, 1025))
+_NO_SERVER: Final = frozenset(
+    (5432, 6379, 3306, 9092, 27017, 5672, 11211, 4317, 4318, 25, 587, 465, 2181, 4222, 9200, 1025)
+)
 BIND, DEFAULT, FILE, FUNCTION, FRAMEWORK = range(5)
 """How directly something says it."""
 
 
 class Listens(NamedTuple):
-    """`port`, `host`: None where not known. `variable`: (name, form), the environment variable that decides the address or
-    the host, where `form` is `host` or `address`; `flag`: the same of an option of the command line; `needs`: a variable
-    that gives the port and has no default."""
+    """`port`, `host`: None where not known. `needs`: a variable that gives the port and has no default.
+
+    `variable`: (name, form), the environment variable that decides the address (form `address`) or its host (`host`);
+    `flag`: the same of an option of the command line.
+    """
 
     rank: int
     port: int | None
     host: str | None
     where: str
-    port_variable: str | None = None
     variable: tuple[str, str] | None = None
     flag: tuple[str, str] | None = None
     needs: str | None = None
@@ -102,7 +109,9 @@ def _with_host(one: Listens, hosts: Sequence[Listens]) -> Listens:
     if not hosts:
         return one
     host = hosts[0]
-    return one._replace(host=host.host, variable=host.variable, flag=host.flag, where=host.where if host.loopback else one.where)
+    return one._replace(
+        host=host.host, variable=host.variable, flag=host.flag, where=host.where if host.loopback else one.where
+    )
 
 
 class _Names:
@@ -151,7 +160,9 @@ def _number(text: str) -> int | None:
 def _default_port(default: re.Match[str] | None, names: _Names, _near: Source) -> int | None:
     if default is None:
         return None
-    text = default["text"] or default["number"] or (names.constant(default["constant"]) if default["constant"] else None)
+    text = (
+        default["text"] or default["number"] or (names.constant(default["constant"]) if default["constant"] else None)
+    )
     return _number(text) if text else None
 
 
@@ -176,7 +187,7 @@ def _addresses(source: Source, names: _Names) -> Iterator[Listens]:
             name = match["port"].strip("{}") or _argument(source.code.text[literal.end : end + 1])
             port, variable, _ = names.port(name, source) if name else (None, None, None)
             needs = variable if port is None else None
-            yield Listens(BIND, port, match["host"], where, variable, needs=needs)
+            yield Listens(BIND, port, match["host"], where, needs=needs)
         else:
             yield Listens(BIND, port, match["host"], where)
 
@@ -195,7 +206,8 @@ def _is_server(source: Source, literal: Literal, match: re.Match[str]) -> bool:
     if match["host"].startswith(_LOOPBACK):
         port = _number(match["port"])
         return port not in _NO_SERVER and (
-            any(_BINDS.search(name) for name in heads) or _BINDS.search(said + source.code.text[literal.end : literal.end + 10]) is not None
+            any(_BINDS.search(name) for name in heads)
+            or _BINDS.search(said + source.code.text[literal.end : literal.end + 10]) is not None
         )
     return True
 
@@ -213,10 +225,11 @@ def _pairs(source: Source, names: _Names) -> Iterator[Listens]:
         loopback = host.startswith(_LOOPBACK) or "LOCALHOST" in host
         if _CALLS.search(said) or (loopback and (_number(match["port"]) in _NO_SERVER or not _BINDS.search(said))):
             continue
-        host = "127.0.0.1" if host == "127" or "LOCALHOST" in host else "0.0.0.0" if host == "0" or "UNSPEC" in host else host
+        if not match["text"]:
+            host = HERE if loopback else EVERYWHERE
         port, variable, _ = names.port(match["port"], source)
         needs = variable if port is None else None
-        yield Listens(BIND, port, host, source.where(match.start()), variable, needs=needs)
+        yield Listens(BIND, port, host, source.where(match.start()), needs=needs)
 
 
 def _variables(source: Source, names: _Names) -> Iterator[Listens]:
@@ -234,7 +247,7 @@ def _variables(source: Source, names: _Names) -> Iterator[Listens]:
         if _PORT_VARIABLE.match(name):
             port = _default_port(default, names, source)
             fails = re.match(r"\s*(?:\.\s*(?:expect|unwrap|context|with_context)\s*\(|\?)", after)
-            yield Listens(DEFAULT, port, None, where, name, needs=name if fails and not default else None)
+            yield Listens(DEFAULT, port, None, where, needs=name if fails and not default else None)
         elif _ADDRESS_VARIABLE.match(name) and default is not None:
             text = default["text"] or (names.constant(default["constant"]) if default["constant"] else None)
             yield from _address_default(text, where, variable=name)
@@ -292,7 +305,7 @@ def _field(source: Source, names: _Names, at: int, said: str, field: re.Match[st
     text = default["text"] or default["number"]
     text = text or (names.constant(default["constant"]) if default["constant"] else None)
     if default["first"] or default["name"]:
-        text = "127.0.0.1" if "127" in (default["first"] or "") or default["name"] == "LOCALHOST" else "0.0.0.0"
+        text = HERE if "127" in (default["first"] or "") or default["name"] == "LOCALHOST" else EVERYWHERE
     given = re.search(r"\benv\s*(?:=\s*\"(\w+)\")?\s*(?=[,)\]]|$)", said)
     variable = (given[1] or name.upper()) if given else None
     variable = variable or (m[1] if (m := re.search(r"\bfrom\s*=\s*\"(\w+)\"", said)) else None)
@@ -300,7 +313,7 @@ def _field(source: Source, names: _Names, at: int, said: str, field: re.Match[st
     if long := re.search(r"\blong\s*=\s*\"([\w-]+)\"", said):
         flag = f"--{long[1]}"
     if re.fullmatch(r"(?:\w+_)?port", name):
-        yield Listens(DEFAULT, _number(text or ""), None, where, variable)
+        yield Listens(DEFAULT, _number(text or ""), None, where)
     elif re.search(r"addr|bind|listen|host|^ip$|interface|socket", name):
         yield from _address_default(text, where, variable=variable, flag=flag)
 
