@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.git import git
 from tests.support.scratch import LOCK, MAIN, MANIFEST, Crate, message
 
 
@@ -172,3 +173,17 @@ def test_a_build_that_lacks_a_program_says_which(own: Crate) -> None:
     assert said == "app did not build: the build script of hello 0.1.0 lacks nasm"
     assert step.startswith("add to layerdoit.yaml: base: {packages: [nasm]}; the whole log: ")
     assert (own.folder / step.rpartition("log: ")[2]).is_file()
+
+
+def test_what_git_should_ignore_is_shown_and_added(bare: Crate) -> None:
+    git(bare.folder, "init", "-q")
+    bare.write(".gitignore", "/target")
+    none = {"GIT_CONFIG_GLOBAL": os.devnull, "XDG_CONFIG_HOME": os.devnull}
+    done = bare.doit("layers", "init", "--yes", env=none).ok()
+    assert "\nto be added to .gitignore\n    .doit.db*\n    __pycache__/\n    .layerdoit/\n" in done.out
+    assert (bare.folder / ".gitignore").read_text() == "/target\n.doit.db*\n__pycache__/\n.layerdoit/"
+    bare.doit("list", env=none).ok()
+    assert git(bare.folder, "status", "--short", "-uall").split("\n") == [
+        f"?? {name}" for name in (".gitignore", "Cargo.lock", "Cargo.toml", "dodo.py", "layerdoit.yaml", "src/main.rs")
+    ]
+    assert bare.doit("layers", "init", "--yes", env=none).ok().out.endswith("nothing to write\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.engine.cycle_fixture import crate, ok, served, serves
+from tests.engine.cycle_fixture import FILES, crate, ok, served, serves
 from tests.engine.reads_fixture import edit
 from tests.support.checkout import Checkout
 from tests.support.git import commit_all
@@ -20,6 +20,7 @@ UNREAD = {
     "docs/page.md": "words",
     "tests/fixtures/one.json": "{}",
     "overlays/production.yaml": "replicas: 2",
+    "staging.yaml": "profile: dev",
     "lib/README.md": "what it is",
 }
 
@@ -34,10 +35,12 @@ def test_what_nobody_reads_swaps_no_container(served: Callable[..., Checkout]) -
         dict.fromkeys(UNREAD, "changed"),
         {"docs/more/new.md": "new", "tests/fixtures/two.json": "{}"},
         {"LICENSE": None, "tests/fixtures/one.json": None},
+        {".gitignore": FILES[".gitignore"] + "# more\n"},
     ):
         edit(one.root, changes)
         shown = ok(one.doit("cycle_fast"))
         assert "compiled" not in shown, shown
+        assert shown.count("only files that nothing reads changed") == 1, shown
         assert crate(one).images() == images
         assert crate(one).containers() == containers
 
