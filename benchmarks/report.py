@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import harness
+from layerdoit.bench.conclusion import beside_text
 from layerdoit.bench.results import (
     COLUMNS,
     Cell,
@@ -24,7 +25,6 @@ from layerdoit.bench.results import (
     median,
     of,
     problems,
-    ratio_text,
     spread,
     to_json,
 )
@@ -96,13 +96,13 @@ def run_table(result: Result) -> str:
         [
             words,
             *(cell_text(of(cells, scenario, peer)) for peer in columns),
-            ratio_text(cells, scenario),
+            beside_text(cells, scenario),
             "<br>".join(map(str, verdicts(cells, scenario))) or "–",
         ]
         for scenario, words in result.scenarios.items()
         if any(cell.scenario == scenario for cell in cells)
     ]
-    return table(["change", *columns, "layerdoit / best peer", "budget"], rows)
+    return table(["change", *columns, "layerdoit beside the best Dockerfile", "budget"], rows)
 
 
 def noop_table(result: Result) -> str:

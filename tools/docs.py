@@ -1,4 +1,4 @@
-"""Write configuration.md, tasks.md, doctor.md and caches.md in docs/, and the JSON schema, from the program's tables.
+"""Write the generated files in docs/, and the JSON schema: from the program's tables, and from recorded benchmarks.
 
 `python -m tools.docs` writes them; with `--check` it writes nothing, and exits with 1 if one is out of date.
 """
@@ -15,9 +15,12 @@ from layerdoit import config
 from layerdoit.config import json_schema, reading, shipped
 from layerdoit.front.task_table import TASKS
 from layerdoit.front.verbs import COMMON, VERBS, Verb, load
+from tools import readme_chart
 
 GENERATED = "<!-- written by `python -m tools.docs`; edit the source, not this page -->\n"
-RECORDED = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "caches" / "example-dev.json"
+RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+RECORDED = RESULTS / "caches" / "example-dev.json"
+MEASURED = RESULTS / "example-dev-calm.json"
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
@@ -209,6 +212,7 @@ def pages() -> dict[str, str]:
         "doctor.md": doctor_page(),
         "tasks.md": tasks_page(TASKS, {name: load(name) for name in VERBS}),
         "caches.md": caches_page(),
+        **readme_chart.files(MEASURED),
     }
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from layerdoit.bench.peers import OURS, PEERS
+from layerdoit.bench.peers import PEERS
 from layerdoit.bench.scenarios import REPEATS, SCENARIOS
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.prose import suggestion
 from layerdoit.core.units import count_text, duration_text
+from layerdoit.history.benchmarks import OURS
 
 RIVALS: Final = tuple(peer for peer in PEERS if peer != OURS)
 _MOST_RUNS: Final = 100

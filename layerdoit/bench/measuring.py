@@ -12,7 +12,6 @@ from typing import Any, Final
 from layerdoit.bench import buildkit, effective, host, peers, scenarios, subject
 from layerdoit.bench.choice import Wanted
 from layerdoit.bench.edits import places
-from layerdoit.bench.peers import OURS
 from layerdoit.bench.results import Cell, Result
 from layerdoit.bench.running import ask, say
 from layerdoit.bench.scenarios import Bump, Tree
@@ -23,6 +22,7 @@ from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.state import State
 from layerdoit.engine.api import builder_name
 from layerdoit.flows.session import Session
+from layerdoit.history.benchmarks import OURS
 from layerdoit.layers.key import IMAGES
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run

@@ -12,10 +12,9 @@ from layerdoit.bench.running import timed
 from layerdoit.bench.subject import Facts
 from layerdoit.build.host_secrets import Secrets
 from layerdoit.cargo.output import compiled
+from layerdoit.history.benchmarks import DOCKERFILES, OURS
 
-DOCKER_PEERS = ("plain", "mount", "chef")
-OURS = "layerdoit"
-PEERS = (*DOCKER_PEERS, OURS, "native")
+PEERS = (*DOCKERFILES, OURS, "native")
 CHEF_VERSION = "0.1.78"
 
 _SECRETS = (

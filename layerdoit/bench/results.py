@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from layerdoit.bench.peers import DOCKER_PEERS, OURS
 from layerdoit.history import Figures
+from layerdoit.history.benchmarks import DOCKERFILES, OURS
 from layerdoit.history.medians import figures
 
-COLUMNS: Final = (*DOCKER_PEERS, OURS, "native")
+COLUMNS: Final = (*DOCKERFILES, OURS, "native")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def median(cells: Sequence[Cell]) -> float | None:
 
 def best_peer(cells: Sequence[Cell], scenario: str) -> tuple[str, float] | None:
     """The fastest of the Dockerfiles that came out right, and its seconds."""
-    found = [(time, peer) for peer in DOCKER_PEERS if (time := median(of(cells, scenario, peer))) is not None]
+    found = [(time, peer) for peer in DOCKERFILES if (time := median(of(cells, scenario, peer))) is not None]
     return (min(found)[1], min(found)[0]) if found else None
 
 
@@ -122,12 +122,6 @@ def cell_text(cells: Sequence[Cell]) -> str:
     if stale:
         text = f"STALE {stale} of {len(done)}: {text}"
     return f"fails {len(failed)} of {len(cells)}: {text}" if failed else text
-
-
-def ratio_text(cells: Sequence[Cell], scenario: str) -> str:
-    """layerdoit / the best of the Dockerfiles of the row."""
-    ours, best = median(of(cells, scenario, OURS)), best_peer(cells, scenario)
-    return "-" if ours is None or best is None else f"{ours / best[1]:.2f} ({best[0]})"
 
 
 def problems(result: Result) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from layerdoit.bench import results
+from layerdoit.bench import conclusion, results
+from layerdoit.bench import page as bench_page
 from layerdoit.bench.results import COLUMNS, Result
-from layerdoit.history import Figures
-from layerdoit.report import charts, html, markdown, terminal
+from layerdoit.report import markdown, terminal
 from layerdoit.report.sections import Section
 
 _CELLS = "seconds: median (least-most, number of builds) / crates compiled; every image was checked"
@@ -21,12 +21,12 @@ def title(result: Result) -> str:
 def sections(result: Result) -> Iterator[Section]:
     """Changes down, ways to build across; then what went wrong, and notes."""
     peers = [peer for peer in COLUMNS if any(cell.peer == peer for cell in result.cells)]
-    head = ("what", *peers, "layerdoit / best Dockerfile")
+    head = ("what", *peers, "beside the best Dockerfile")
     rows = [
         (
             words,
             *(results.cell_text(results.of(result.cells, scenario, peer)) for peer in peers),
-            results.ratio_text(result.cells, scenario),
+            conclusion.beside_text(result.cells, scenario),
         )
         for scenario, words in result.scenarios.items()
         if any(cell.scenario == scenario for cell in result.cells)
@@ -39,22 +39,16 @@ def sections(result: Result) -> Iterator[Section]:
 
 
 def show(result: Result) -> None:
-    """Print the tables."""
+    """Print the tables, and the conclusion last, where a terminal's reader looks."""
     terminal.show_sections(results.header(result), sections(result))
+    print("", *conclusion.lines(result), sep="\n")
 
 
 def summary(result: Result) -> str:
-    """Markdown."""
-    return markdown.text(title(result), results.header(result), sections(result))
+    """Markdown; the conclusion comes first."""
+    return markdown.text(title(result), " ".join(conclusion.lines(result)), sections(result), results.header(result))
 
 
 def page(result: Result) -> str:
     """One page that needs nothing from elsewhere."""
-    rows: dict[str, dict[str, Figures]] = {}
-    for scenario in result.scenarios:
-        found = {peer: one for peer in COLUMNS if (one := results.every(result).get((scenario, peer))) is not None}
-        if found:
-            rows[scenario] = found
-    chart = charts.compared("Seconds until the image was there: median (dot), least to most (line)", rows)
-    first, *others = sections(result)
-    return html.document(title(result), results.header(result), [(first, [chart]), *((one, []) for one in others)])
+    return bench_page.page(title(result), result, list(sections(result)))

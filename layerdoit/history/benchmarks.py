@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +11,10 @@ from layerdoit.history import store
 
 if TYPE_CHECKING:
     import sqlite3
+
+DOCKERFILES: Final = ("plain", "mount", "chef")
+"""Other ways to build the same image."""
+OURS: Final = "layerdoit"
 
 _SAVE: Final = "INSERT OR REPLACE INTO benchmarks (variant, scenario, peer, at, seconds, n) VALUES (?, ?, ?, ?, ?, ?)"
 _LATEST: Final = "SELECT scenario, peer, at, seconds, n FROM benchmarks WHERE variant = ? ORDER BY scenario, peer"
@@ -22,10 +26,12 @@ class Recorded:
 
     `seconds`: (scenario, peer) -> (median seconds, number of builds). Scenarios: cold, nothing, leaf, deep, manifest,
     bump, new-bin, asset, back; peers: layerdoit, plain, mount, chef, native. Only builds that came out right are in it.
+    `moments`: when each was measured, where that is not `at`: what was measured together has the same one.
     """
 
     at: float
     seconds: Mapping[tuple[str, str], tuple[float, int]]
+    moments: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 def record(folder: Path, variant: str, found: Recorded) -> None:
@@ -45,4 +51,6 @@ def latest(folder: Path, variant: str) -> Recorded | None:
     if not rows:
         return None
     seconds = {(row["scenario"], row["peer"]): (float(row["seconds"]), int(row["n"])) for row in rows}
-    return Recorded(min(row["at"] for row in rows), seconds)
+    at = min(float(row["at"]) for row in rows)
+    moments = {(row["scenario"], row["peer"]): float(row["at"]) for row in rows if row["at"] != at}
+    return Recorded(at, seconds, moments)

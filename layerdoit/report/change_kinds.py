@@ -27,6 +27,19 @@ MEANING: Final[Mapping[Kind, str]] = {
     "other": "anything else: first builds, removed images, settings, or not known",
 }
 
+PLAIN_WORDS: Final[Mapping[Kind, str]] = {
+    "nothing": "A run that builds nothing",
+    "files": "An edit of assets",
+    "leaf": "An edit of one crate",
+    "library": "An edit of a library",
+    "manifest": "An edit of a manifest",
+    "dependency": "A change of dependencies",
+    "toolchain": "A new toolchain or base image",
+    "pulled": "A pull from the registry",
+    "other": "Anything else",
+}
+"""For readers who do not know the kinds."""
+
 _MANIFESTS: Final = ("Cargo.toml", "Cargo.lock")
 # What is no change of the project: the image was missing, or was to be made again.
 _NO_CHANGE: Final[frozenset[ReasonKind]] = frozenset({"not_built_before", "removed", "from_scratch", "inputs_changed"})

@@ -1,191 +1,160 @@
-"""Charts as inline SVG. Colours are classes of the page's style; each mark says its number in a `title`."""
+"""The charts of the report. Each mark says its number in a `title`; colours are classes of the page's style."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from layerdoit.core.units import size_text
-from layerdoit.history import Figures
-from layerdoit.layers.key import IMAGES, ORDER
-from layerdoit.report.change_kinds import MEANING
-from layerdoit.report.figures import STATUSES, Report, Seen
-from layerdoit.report.formats import seconds_text, share_text, when_text
-from layerdoit.report.markup import Markup, element, joined
+from layerdoit.layers.key import IMAGES
+from layerdoit.report import plots
+from layerdoit.report.change_kinds import PLAIN_WORDS, Kind
+from layerdoit.report.figures import STATUSES, Report, Seen, Slow
+from layerdoit.report.formats import (
+    NOTHING,
+    one_line,
+    reason_text,
+    seconds_text,
+    share_text,
+    signed_text,
+    span_dates,
+    when_text,
+)
+from layerdoit.report.kind_figures import KindFigures
+from layerdoit.report.markup import Markup
+from layerdoit.report.plots import Axis, Row
 
-WIDTH: Final = 720
-LEFT: Final = 96
-NAMES: Final = 190
-"""Room for the names of crates."""
-LONGEST_NAME: Final = 26
-RIGHT: Final = 24
-ROW: Final = 26
-NARROW: Final = 14
-HEIGHT: Final = 240
-TOP: Final = 12
-BOTTOM: Final = 26
 SHOWN: Final = 300
-"""Newest runs that a chart over time shows."""
+"""Newest runs of a kind, each of which is a dot."""
 WINDOW: Final = 20
 """Runs that a point of the hit rate over time counts."""
-LEAST: Final = 0.01
-"""Seconds; a logarithmic scale has no zero."""
-
-Scale = Callable[[float], float]
+LEAST_RUNS: Final = 10
+"""Fewer say nothing of how something moved."""
 
 
 def hits(report: Report) -> Markup:
     """For each layer one bar: the shares of reused, pulled, built, failed."""
-    layers = [found for found in report.layers if found.n]
-    marks = []
-    for row, found in enumerate(layers):
-        x, y = float(LEFT), TOP + row * ROW
-        marks.append(_label(found.layer, y + 15))
+    rows = []
+    for found in report.layers:
+        if not found.n:
+            continue
+        marks, begin = [], 0.0
         for status in STATUSES:
-            width = found.counts[status] / found.n * (WIDTH - LEFT - RIGHT - 60)
-            if width:
-                title = f"{found.layer}: {status} in {found.counts[status]} of {found.n} runs"
-                bar = element("rect", _title(title), x=x, y=y, width=width, height=18, class_=f"fill {status}")
-                marks.append(bar)
-            x += width
-        text = f"{share_text(found.hit_rate)} of {found.n}"
-        marks.append(element("text", text, x=x + 8, y=y + 14, class_="value"))
-    return _figure("Hits per layer", _svg(marks, TOP + len(layers) * ROW, "Hits per layer"), STATUSES)
-
-
-def kinds(report: Report) -> Markup:
-    """For each kind of change a dot at the median and a line to the 90th percentile, on a scale of powers of ten."""
-    found = report.kinds
-    scale, ticks = _seconds([one.ready.median for one in found] + [one.ready.p90 for one in found], LEFT, WIDTH - RIGHT)
-    height = TOP + len(found) * ROW
-    marks = [_vertical(scale(tick), height, f"{tick:g} s") for tick in ticks]
-    for row, one in enumerate(found):
-        y = TOP + row * ROW + 10
-        title = f"{one.kind}: median {seconds_text(one.ready.median)}, p90 {seconds_text(one.ready.p90)}"
-        x, end = scale(one.ready.median), scale(one.ready.p90)
-        marks += [
-            _label(one.kind, y + 5),
-            element("line", x1=x, y1=y, x2=end, y2=y, class_=f"stroke wide {one.kind}"),
-            element("circle", _title(f"{title}, n={one.ready.n}"), cx=x, cy=y, r=6, class_=f"fill {one.kind}"),
-        ]
-    name = "Median (dot) and 90th percentile (end of line) per kind of change"
-    return _figure(name, _svg(marks, height + BOTTOM, name), ())
-
-
-def over_time(report: Report) -> Markup:
-    """Seconds until the image was ready, run by run, coloured by kind."""
-    runs = [run for run in report.runs if run.kind is not None and run.ready is not None][-SHOWN:]
-    scale, ticks = _seconds([run.ready or 0.0 for run in runs], HEIGHT - BOTTOM, TOP)
-    across = _across(len(runs))
-    marks = [_horizontal(scale(tick), f"{tick:g} s") for tick in ticks]
-    marks += [
-        element(
-            "circle",
-            _title(f"{when_text(run.at)}, {run.kind}: {seconds_text(run.ready or 0.0)}"),
-            cx=across(number),
-            cy=scale(run.ready or 0.0),
-            r=4,
-            class_=f"fill {run.kind}",
-        )
-        for number, run in enumerate(runs)
-    ]
-    marks += _dates(runs)
-    present = [kind for kind in MEANING if any(run.kind == kind for run in runs)]
-    name = "Seconds until the image was ready, run by run"
-    return _figure(name, _svg(marks, HEIGHT, name), present)
+            length = found.counts[status] / found.n * 100
+            if length:
+                told = f"{found.layer}: {status} in {found.counts[status]} of {found.n} runs"
+                marks.append(plots.bar(begin, length, f"fill segment {status}", told))
+            begin += length
+        told = ", ".join(f"{status} {found.counts[status]}" for status in STATUSES if found.counts[status])
+        rate = share_text(found.hit_rate)
+        rows.append(Row(found.layer, rate, marks, f"{found.layer}, {found.n} runs: {told}", "", f"n={found.n}"))
+    caption = "Of the runs that came to the layer. A changed source file always builds app, but seldom deps or base."
+    return plots.figure(plots.rows(rows, short=True), caption=caption, legend=STATUSES)
 
 
 def hits_over_time(report: Report) -> Markup:
-    """For each layer the share of hits among the last runs, run by run."""
-    runs = report.runs[-SHOWN:]
-    across = _across(len(runs))
-
-    def down(share: float) -> float:
-        return HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)
-
-    marks = [_horizontal(down(share), share_text(share)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    """For each layer the share of hits among the last runs, run by run; nothing of a short history."""
+    if len(report.runs) < LEAST_RUNS:
+        return Markup("")
+    rows = []
     for layer in IMAGES:
-        points, recent = [], list[bool]()
-        for number, run in enumerate(runs):
-            status = run.status(layer)
-            if status is not None:
-                recent = [*recent, status in ("reused", "pulled")][-WINDOW:]
-                points.append((across(number), down(sum(recent) / len(recent))))
-        marks.append(_line(points, layer))
-    name = f"Share of hits among the last {WINDOW} runs"
-    return _figure(name, _svg([*marks, *_dates(runs)], HEIGHT, name), tuple(IMAGES))
+        known = [status for run in report.runs[-SHOWN:] if (status := run.status(layer)) is not None]
+        if len(known) < LEAST_RUNS:
+            continue
+        hit = [status in ("reused", "pulled") for status in known]
+        shares = [sum(part) / len(part) for end in range(1, len(hit) + 1) if (part := hit[max(0, end - WINDOW) : end])]
+        marks = [plots.across(0, 100, 8, "grid"), plots.across(0, 100, 92, "grid")]
+        points = [(100 * number / (len(shares) - 1), 92 - 84 * share) for number, share in enumerate(shares)]
+        last = share_text(shares[-1])
+        told = f"{layer}: {last} of its last {min(WINDOW, len(hit))} runs were hits"
+        rows.append(Row(layer, last, [*marks, plots.line(points, "stroke ours")], told))
+    if not rows:
+        return Markup("")
+    caption = f"Each point counts the {WINDOW} runs before it, from the oldest run to the newest; lines at 0% and 100%."
+    return plots.figure(plots.rows(rows, short=True), caption=caption)
+
+
+def kinds(report: Report) -> Markup:
+    """For each kind of change every run as a dot, and the median as a line."""
+    spent = {found.kind: _of_kind(report, found.kind) for found in report.kinds}
+    axis = plots.powers([run.ready or 0.0 for runs in spent.values() for run in runs])
+    rows = [_kind(found, spent[found.kind], axis) for found in report.kinds]
+    caption = "A dot is a run, the upright line is the median. From left to right, each step multiplies the time."
+    return plots.figure(plots.rows(rows, axis), caption=caption)
+
+
+def _kind(found: KindFigures, runs: Sequence[Seen], axis: Axis) -> Row:
+    # Beside each other and not on top of each other: the same for the same run.
+    marks = [
+        plots.dot(axis.scale(run.ready or 0.0), 28 + 44 * (number * 7 % 10) / 9, 3.5, "run ours")
+        for number, run in enumerate(runs)
+    ]
+    marks.append(plots.upright(axis.scale(found.ready.median), 18, 82, "median"))
+    median = seconds_text(found.ready.median)
+    told = f"{found.kind}: median {median}, p90 {seconds_text(found.ready.p90)}, n={found.ready.n}"
+    return Row(PLAIN_WORDS[found.kind], median, marks, told, found.kind, f"n={found.ready.n}")
+
+
+def over_time(report: Report, kind: Kind) -> Markup:
+    """Every run of a kind by date, and what is usual at the time: the median of the runs around."""
+    runs = [run for run in _of_kind(report, kind) if run.at is not None]
+    if not runs:
+        return Markup("")
+    axis = plots.powers([run.ready or 0.0 for run in runs])
+    down = Axis(lambda value: 100 - axis.scale(value), [(100 - place, text) for place, text in axis.ticks])
+    moments = [run.at or 0.0 for run in runs]
+    begin, end = min(moments), max(moments)
+
+    def place(at: float) -> float:
+        return 1 + 98 * (at - begin) / (end - begin) if end > begin else 50.0
+
+    marks = []
+    for run in runs:
+        told = f"{when_text(run.at)}: {seconds_text(run.ready or 0.0)}"
+        marks.append(plots.dot(place(run.at or 0.0), down.scale(run.ready or 0.0), 4, "run ours", told))
+    usual = _medians([run.ready or 0.0 for run in runs])
+    points = [(place(at), down.scale(one)) for at, one in zip(moments, usual, strict=False)]
+    marks.append(plots.line(points, "stroke ours"))
+    name = f"{PLAIN_WORDS[kind]}: seconds until the image was there, by date"
+    words = f"{len(runs)} runs, from {when_text(begin)} to {when_text(end)}"
+    line = f"; the line is the median of {_around(len(runs))} runs around" if usual else ""
+    drawn = plots.framed(name, words, down, marks, span_dates(begin, end))
+    return plots.figure(drawn, caption=f"A dot is a run{line}.")
+
+
+def _around(n: int) -> int:
+    return min(25, n // 4 * 2 + 1)
+
+
+def _medians(values: Sequence[float]) -> list[float]:
+    """For each value the median of those around it; nothing of a few."""
+    if len(values) < LEAST_RUNS:
+        return []
+    half = _around(len(values)) // 2
+    near = [sorted(values[max(0, here - half) : here + half + 1]) for here in range(len(values))]
+    return [part[len(part) // 2] for part in near]
+
+
+def _of_kind(report: Report, kind: Kind) -> list[Seen]:
+    return [run for run in report.runs if run.kind == kind and run.ready is not None][-SHOWN:]
 
 
 def sizes(report: Report) -> Markup:
     """The size of each image, each time that it was built or pulled."""
-    runs = report.runs[-SHOWN:]
-    most = max((_bytes(run, image) or 0 for run in runs for image in ORDER), default=0) or 1
-    across = _across(len(runs))
-
-    def down(size: float) -> float:
-        return HEIGHT - BOTTOM - size / most * (HEIGHT - BOTTOM - TOP)
-
-    marks = [_horizontal(down(share * most), size_text(share * most)) for share in (0.0, 0.5, 1.0)]
-    for image in ORDER:
-        known = [(number, size) for number, run in enumerate(runs) if (size := _bytes(run, image)) is not None]
-        marks.append(_line([(across(number), down(size)) for number, size in known], image))
-        marks += [
-            element(
-                "circle",
-                _title(f"{when_text(runs[number].at)}, {image}: {size_text(size)}"),
-                cx=across(number),
-                cy=down(size),
-                r=3,
-                class_=f"fill {image}",
-            )
-            for number, size in known
-        ]
-    present = [image for image in ORDER if any(_bytes(run, image) is not None for run in runs)]
-    return _figure("Sizes of images", _svg([*marks, *_dates(runs)], HEIGHT, "Sizes of images"), present)
-
-
-def crates(report: Report) -> Markup:
-    """For each of the slowest crates a bar of its seconds."""
-    found = report.crates.crates
-    most = max((one.seconds for one in found), default=0.0) or 1.0
-    marks = []
-    for row, one in enumerate(found):
-        y, width = TOP + row * ROW, one.seconds / most * (WIDTH - NAMES - RIGHT - 60)
-        title = f"{one.crate} {one.version}: {seconds_text(one.seconds)}, {share_text(one.share)} of the cook"
-        marks += [
-            _label(_shortened(one.crate), y + 14, NAMES),
-            element("rect", _title(title), x=NAMES, y=y, width=max(width, 1.0), height=18, class_="fill deps"),
-            element("text", seconds_text(one.seconds), x=NAMES + width + 8, y=y + 14, class_="value"),
-        ]
-    name = "Seconds of the slowest crates in the latest cook that compiled them"
-    return _figure(name, _svg(marks, TOP + len(found) * ROW, name), ())
-
-
-def compared(name: str, found: Mapping[str, Mapping[str, Figures]]) -> Markup:
-    """For each row, and in it for each class, a dot at the median and a line from least to most; powers of ten."""
-    every = [one for row in found.values() for one in row.values()]
-    scale, ticks = _seconds([end for one in every for end in (one.low, one.high)], LEFT, WIDTH - RIGHT)
-    height = TOP + sum(len(row) * NARROW + NARROW for row in found.values())
-    marks, y = [_vertical(scale(tick), height, f"{tick:g} s") for tick in ticks], float(TOP)
-    for label, row in found.items():
-        marks.append(_label(label, y + len(row) * NARROW / 2 + 5))
-        for kind, one in row.items():
-            between = f"{seconds_text(one.low)} to {seconds_text(one.high)}"
-            title = _title(f"{label}, {kind}: median {seconds_text(one.median)}, {between}, n={one.n}")
-            place = {"y1": y + 8, "y2": y + 8, "x1": scale(one.low), "x2": scale(one.high)}
-            marks += [
-                element("line", **place, class_=f"stroke wide {kind}"),
-                element("circle", title, cx=scale(one.median), cy=y + 8, r=5, class_=f"fill {kind}"),
-            ]
-            y += NARROW
-        y += NARROW
-    legend = tuple(dict.fromkeys(kind for row in found.values() for kind in row))
-    return _figure(name, _svg(marks, height + BOTTOM, name), legend)
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    rows = []
+    for found in report.sizes:
+        known = [size for run in report.runs if (size := _bytes(run, found.image)) is not None][-SHOWN:]
+        scale = plots.linear(max(known), room=80.0)
+        steps = len(known) - 1
+        points = [(1 + 98 * number / max(1, steps), 92 - scale(size)) for number, size in enumerate(known)]
+        newest = plots.dot(points[-1][0] if steps else 99, points[-1][1], 4, "fill ours")
+        told = f"{found.image}: newest {size_text(found.newest)}, from {size_text(found.all.low)} to "
+        marks = [plots.across(0, 100, 92, "grid"), plots.line(points, "stroke ours"), newest]
+        text = size_text(found.newest)
+        first = f"{size_text(known[0])} at first" if size_text(known[0]) != text else ""
+        rows.append(Row(found.image, text, marks, f"{told}{size_text(found.all.high)}", first, f"n={found.all.n}"))
+    caption = "Each time that the image was built or pulled, from the oldest to the newest; each line begins at zero."
+    return plots.figure(plots.rows(rows), caption=caption)
 
 
 def _bytes(run: Seen, image: str) -> int | None:
@@ -193,73 +162,53 @@ def _bytes(run: Seen, image: str) -> int | None:
     return found.size if found is not None and found.size is not None and found.size >= 0 else None
 
 
-# --- scales ----------------------------------------------------------------------------------------------------------
+def crates(report: Report) -> Markup:
+    """For each of the slowest crates a bar of its seconds."""
+    found = report.crates.crates
+    scale = plots.linear(max((one.seconds for one in found), default=0.0))
+    rows = [
+        Row(
+            one_line(one.crate),
+            seconds_text(one.seconds),
+            [plots.bar(0, scale(one.seconds), "fill ours")],
+            f"{one.crate} {one.version}: {seconds_text(one.seconds)}, {share_text(one.share)} of the cook",
+            one_line(one.version),
+            share_text(one.share),
+        )
+        for one in found
+    ]
+    caption = "Compiling and build script, in the latest build that compiled it; share of all that was compiled then."
+    return plots.figure(plots.rows(rows, low=True), caption=caption)
 
 
-def _seconds(values: Sequence[float], begin: float, end: float) -> tuple[Scale, list[float]]:
-    """A logarithmic scale over whole powers of ten that hold the values, and those powers."""
-
-    def power(value: float) -> float:
-        return math.log10(max(value, LEAST))
-
-    low = math.floor(min(map(power, values), default=-1))
-    high = max(math.ceil(max(map(power, values), default=0)), low + 1)
-
-    def scale(value: float) -> float:
-        return begin + (power(value) - low) / (high - low) * (end - begin)
-
-    return scale, [10.0**number for number in range(low, high + 1)]
-
-
-def _across(number: int) -> Scale:
-    step = (WIDTH - LEFT - RIGHT - 12) / max(1, number - 1)
-    return lambda index: LEFT + 6 + index * step
-
-
-# --- parts -----------------------------------------------------------------------------------------------------------
+def saved(report: Report) -> Markup:
+    """For each kind of change a bar of what was saved, or lost."""
+    found = report.saved.kinds if report.saved else ()
+    most = max((abs(one.seconds) for one in found), default=0.0)
+    lost = max((-one.seconds for one in found), default=0.0)
+    scale = plots.linear(most, room=100.0 if lost <= 0 else 50.0)
+    zero = 0.0 if lost <= 0 else 50.0
+    rows = []
+    for one in found:
+        length = scale(abs(one.seconds))
+        begin, kind = (zero, "ours") if one.seconds >= 0 else (zero - length, "others")
+        told = f"{one.kind}: {signed_text(one.seconds)} saved in {one.runs} runs"
+        marks = [plots.bar(begin, length, f"fill {kind}")]
+        text = signed_text(one.seconds)
+        rows.append(Row(PLAIN_WORDS[one.kind], text, marks, told, one.kind, f"n={one.runs}"))
+    caption = "For each kind: runs × (median of the plain build minus median here)."
+    return plots.figure(plots.rows(rows), caption=caption) if rows else Markup("")
 
 
-def _figure(name: str, svg: Markup, legend: Sequence[str]) -> Markup:
-    keys = [element("span", element("i", class_=f"key {entry}"), f" {entry}", class_="entry") for entry in legend]
-    shown = element("div", *keys, class_="legend") if keys else ""
-    return element("figure", element("figcaption", name), svg, shown)
+def slowest(report: Report) -> Markup:
+    """For each of the slowest builds a bar, and why it was made."""
+    scale = plots.linear(max((one.seconds for one in report.slowest), default=0.0))
+    return plots.figure(plots.rows([_slow(one, scale(one.seconds)) for one in report.slowest]))
 
 
-def _svg(marks: Sequence[str], height: float, name: str) -> Markup:
-    return element("svg", joined(*marks), viewBox=f"0 0 {WIDTH} {height:g}", role="img", aria_label=name)
-
-
-def _title(text: str) -> Markup:
-    return element("title", text)
-
-
-def _label(text: str, y: float, left: float = LEFT) -> Markup:
-    return element("text", text, x=left - 10, y=y, class_="label")
-
-
-def _line(points: Sequence[tuple[float, float]], kind: str) -> Markup:
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return element("polyline", points=path, class_=f"stroke {kind}") if len(points) > 1 else Markup("")
-
-
-def _vertical(x: float, height: float, text: str) -> Markup:
-    return joined(
-        element("line", x1=x, y1=TOP - 6, x2=x, y2=height, class_="grid"),
-        element("text", text, x=x, y=height + 16, class_="tick middle"),
-    )
-
-
-def _horizontal(y: float, text: str) -> Markup:
-    return joined(
-        element("line", x1=LEFT, y1=y, x2=WIDTH - RIGHT, y2=y, class_="grid"),
-        element("text", text, x=LEFT - 10, y=y + 4, class_="label"),
-    )
-
-
-def _dates(runs: Sequence[Seen]) -> list[Markup]:
-    if not runs:
-        return []
-    y = HEIGHT - 6
-    first = element("text", when_text(runs[0].at), x=LEFT, y=y, class_="tick")
-    last = element("text", when_text(runs[-1].at), x=WIDTH - RIGHT, y=y, class_="tick end")
-    return [first, last] if len(runs) > 1 else [first]
+def _slow(one: Slow, length: float) -> Row:
+    why = reason_text(one.reasons)
+    told = f"{one.layer}: {seconds_text(one.seconds)}, {when_text(one.at)}, {why}"
+    marks = [plots.bar(0, length, "fill built")]
+    small = when_text(one.at) if why == NOTHING else f"{when_text(one.at)}: {why}"
+    return Row(one_line(one.layer), seconds_text(one.seconds), marks, told, small, long=True)

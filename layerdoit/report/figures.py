@@ -15,6 +15,7 @@ from layerdoit.layers.key import IMAGES, ORDER
 from layerdoit.report import saved
 from layerdoit.report import slow_crates as crates
 from layerdoit.report.change_kinds import MEANING, Kind, kind_of
+from layerdoit.report.comparison import Compared, compared
 from layerdoit.report.kind_figures import KindFigures, Trend
 from layerdoit.report.plausible import duration, moment
 
@@ -126,6 +127,8 @@ class Report:
     slowest: Sequence[Slow]
     crates: crates.Slowest
     saved: saved.Saved | None
+    compared: Mapping[Kind, Compared]
+    """What the benchmark says of these kinds beside the best Dockerfile."""
 
 
 def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]], recorded: Recorded | None = None) -> Report:
@@ -148,6 +151,7 @@ def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]], recorded
         _slowest(runs),
         crates.slowest([run.crates for run in runs]),
         saved.saved(kinds, recorded),
+        {kind: one for kind, name in saved.SCENARIOS.items() if (one := compared(recorded, name)) is not None},
     )
 
 
@@ -290,6 +294,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "slowest": [_slow(build) for build in report.slowest],
         "slowest_crates": crates.as_json(report.crates),
         "saved": saved.as_json(report.saved),
+        "compared": {kind: one.as_json() for kind, one in report.compared.items()},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from layerdoit.core.units import count_text, duration_text
 from layerdoit.history import Figures
@@ -13,10 +14,18 @@ from layerdoit.report.kind_figures import Trend
 
 NO_RUNS = "no runs yet"
 NOTHING = "-"
+_DAYS: Final = 4 * 86_400
+
+
+_HOURS: Final = 7170.0
+"""Seconds from which on hours are easier to read than minutes."""
 
 
 def seconds_text(seconds: float) -> str:
-    """Hundredths below one second."""
+    """Hundredths below one second, hours from two hours on."""
+    if seconds >= _HOURS:
+        hours = seconds / 3600
+        return f"{hours:.1f} h" if hours < 9.95 else f"{hours:,.0f} h"
     return f"{seconds:.2f} s" if seconds < 0.995 else duration_text(seconds)
 
 
@@ -28,6 +37,18 @@ def signed_text(seconds: float) -> str:
 def when_text(at: float | None) -> str:
     """A moment in local time."""
     return NOTHING if at is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
+def date_text(at: float) -> str:
+    """`5 March 2026`, in local time."""
+    return time.strftime("%d %B %Y", time.localtime(at)).lstrip("0")
+
+
+def span_dates(begin: float, end: float) -> tuple[str, ...]:
+    """The labels of a scale of time: its begin, its middle and its end; only what tells them apart."""
+    form = "%d %b %Y" if end - begin > _DAYS else "%d %b %H:%M"
+    moments = (begin, (begin + end) / 2, end) if end > begin else (begin,)
+    return tuple(time.strftime(form, time.localtime(at)).lstrip("0") for at in moments)
 
 
 def one_line(text: str) -> str:
@@ -61,7 +82,8 @@ def heading(report: Report) -> str:
     """What the figures are of."""
     if not report.runs:
         return f"{one_line(report.project)}, {one_line(report.variant)}: {NO_RUNS}{_elsewhere(report)}"
-    between = f"{when_text(report.runs[0].at)} to {when_text(report.runs[-1].at)}"
+    begin, end = when_text(report.runs[0].at), when_text(report.runs[-1].at)
+    between = begin if begin == end else f"{begin} to {end}"
     ended = ", ".join(f"{number} {one_line(outcome)}" for outcome, number in report.outcomes.items())
     count = count_text(len(report.runs), "recorded run")
     return f"{one_line(report.project)}, {one_line(report.variant)}: {count} ({ended}), {between}{_elsewhere(report)}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from layerdoit.report.formats import heading
+from layerdoit.report.headline import headline
 from layerdoit.report.sections import Section, sections
 
 if TYPE_CHECKING:
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
 
 def page(report: Report, checked: Sequence[Checked]) -> str:
     """Headings and tables; ends with an empty line, so that another text can follow."""
-    return text("Image layers", heading(report), sections(report, checked))
+    first = headline(report)
+    return text("Image layers", first.text, sections(report, checked), heading(report))
 
 
-def text(title: str, lead: str, shown: Iterable[Section]) -> str:
-    """A heading, a paragraph, and tables."""
-    return "\n".join([f"## {_plain(title)}\n\n{_plain(lead)}\n", *map(_table, shown)]) + "\n"
+def text(title: str, first: str, shown: Iterable[Section], about: str) -> str:
+    """A heading, what to know first, what it is about, and tables."""
+    paragraphs = [f"## {_plain(title)}", f"**{_plain(first)}**", _plain(about)]
+    return "\n".join(["\n\n".join(paragraphs) + "\n", *map(_table, shown)]) + "\n"
 
 
 def _table(section: Section) -> str:

@@ -35,6 +35,9 @@ def element(name: str, *children: str, **attributes: str | float) -> Markup:
     return Markup(f"<{name}{written}>{''.join(map(escaped, children))}</{name}>")
 
 
-def joined(*parts: str) -> Markup:
-    """Parts one after the other."""
-    return Markup("".join(map(escaped, parts)))
+def coded(text: str) -> Markup:
+    """Text in which words between backticks are commands or names."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escaped(text)
+    return Markup("".join(element("code", part) if n % 2 else escaped(part) for n, part in enumerate(parts)))

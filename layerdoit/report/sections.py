@@ -33,7 +33,7 @@ Name = Literal["targets", "hits", "kinds", "saved", "layers", "phases", "sizes",
 
 NUMBERS: Final = frozenset(
     ("n", "reused", "pulled", "built", "failed", "hit rate", "median", "p90", "took", "newest", "least", "most")
-) | {"share", "cooks", "runs", "saved"}
+) | {"share", "cooks", "runs", "saved", "from scratch", "on an earlier one", "crates compiled", "plain build", "here"}
 """Columns that are read from the right."""
 
 

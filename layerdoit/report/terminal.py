@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.report.formats import heading
+from layerdoit.report.headline import headline
 from layerdoit.report.sections import NUMBERS, Section, sections
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _STYLES: Final = {"met": "green", "missed": "bold red", "no data": "yellow"}
 
 def show(report: Report, checked: Sequence[Checked], out: TextIO | None = None) -> None:
     """Print the report as tables."""
-    show_sections(heading(report), sections(report, checked), out)
+    show_sections(f"{headline(report).text}\n\n{heading(report)}", sections(report, checked), out)
 
 
 def show_sections(lead: str, shown: Iterable[Section], out: TextIO | None = None) -> None:

@@ -232,7 +232,7 @@ def test_a_toolchain_file_above_the_project_counts(tiny: Path, tmp_path: Path) -
 # --- Dockerfiles -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("peer", peers.DOCKER_PEERS)
+@pytest.mark.parametrize("peer", benchmarks.DOCKERFILES)
 def test_every_command_of_a_peer_holds_the_runs_token(peer: str) -> None:
     text = peers.dockerfile_text(peer, "token-r1", FACTS)
     commands = [line for line in text.split("\n") if line.startswith("RUN ")]

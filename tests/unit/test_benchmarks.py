@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
-from layerdoit.bench import results, views
+from layerdoit.bench import conclusion, results, views
 from layerdoit.bench.results import Cell, Result
 
 # --- tables and verdicts ---------------------------------------------------------------------------------------------
@@ -32,11 +32,11 @@ def test_the_best_peer_plus_five_percent_and_native_plus_600_ms() -> None:
 def test_a_stale_peer_is_never_the_best_and_a_stale_build_of_ours_holds_nothing() -> None:
     stale = cells(stale="mount", mount=0.7, chef=5.0, layerdoit=4.0)
     assert held(stale) == {"≤ chef + 5 %": True}
-    assert results.ratio_text(stale, "leaf") == "0.80 (chef)"
+    assert conclusion.beside_text(stale, "leaf") == "1.2 × faster (chef)"
     assert "STALE 1 of 1" in results.cell_text(results.of(stale, "leaf", "mount"))
     ours = cells(stale="layerdoit", mount=0.7, layerdoit=0.1)
     assert held(ours) == {"the right binary": False}
-    assert results.ratio_text(ours, "leaf") == "-"
+    assert conclusion.beside_text(ours, "leaf") == "-"
 
 
 def test_the_way_back_builds_nothing() -> None:
@@ -77,7 +77,7 @@ def test_a_result_survives_its_file_and_makes_a_page(tmp_path: Path) -> None:
     assert [results.to_json(one) for one in found] == [results.to_json(one) for one in (table, noop, swap)]
     page = report.page(found)
     assert "## demo, dev" in page
-    assert "| one line | 2.00 (n=1) / 1 | 1.00 (n=1) / 1 | 0.50 (mount) | ✓ ≤ mount + 5 % |" in page
+    assert "| one line | 2.00 (n=1) / 1 | 1.00 (n=1) / 1 | 2.0 × faster (mount) | ✓ ≤ mount + 5 % |" in page
     assert "| 2,000 | 0.110 (min 0.100, n=2) | 0.200 (min 0.200, n=2) | 0.55 | 0.50 | ✓ ≤ 1.0 ×<br>✓ ≤ 0.2 s |" in page
     assert "| **all** | 0.50 (n=1) ✓" in page
 
@@ -104,6 +104,47 @@ RESULT = Result(
 )
 
 
+def test_the_conclusion_names_the_edit_the_factor_and_the_best_dockerfile(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "One line: 6.7 × faster than the best Dockerfile (plain), 1.5 s (n=2) against 10 s (n=2)."
+    views.show(RESULT)
+    assert capsys.readouterr().out.endswith(f"\n{text}\n")
+    assert f"**{text}**" in views.summary(RESULT)
+    assert "<strong>6.7 × faster</strong> than the best Dockerfile (plain)" in views.page(RESULT)
+
+
+def result(**scenarios: list[Cell]) -> Result:
+    every = [cell for found in scenarios.values() for cell in found]
+    return Result("run", {"project": "demo"}, every, scenarios={name: f"the {name}" for name in scenarios})
+
+
+def test_what_is_slower_is_said_too() -> None:
+    bump, back = cells("bump", mount=1.0, layerdoit=1.03), cells("back", plain=0.2, mount=0.3, layerdoit=0.3)
+    found = result(back=back, leaf=cells(plain=9.0, mount=4.4, layerdoit=2.0), bump=bump)
+    first, others = conclusion.lines(found)
+    assert first == "The leaf: 2.2 × faster than the best Dockerfile (mount), 2.0 s (n=1) against 4.4 s (n=1)."
+    assert others == "Of 3 kinds of change: faster in 1, as fast in 1, slower in 1: the back (1.5 × slower)."
+    assert conclusion.lines(result(leaf=cells(mount=1.0, layerdoit=1.02))) == [
+        "The leaf: as fast as the best Dockerfile (mount), 1.0 s (n=1) against 1.0 s (n=1)."
+    ]
+
+
+def test_nothing_is_concluded_from_a_stale_image_or_without_a_dockerfile() -> None:
+    good = cells("deep", mount=9.0, layerdoit=1.0)
+    assert conclusion.lines(result(leaf=cells(stale="layerdoit", mount=4.0, layerdoit=0.1), deep=good)) == [
+        "Not every image of layerdoit came out right: the leaf."
+    ]
+    alone = result(leaf=cells(layerdoit=1.0, native=0.5))
+    assert conclusion.lines(alone) == ["Nothing to compare: no Dockerfile was measured beside layerdoit."]
+    assert "<strong>" not in views.page(alone)
+
+
+def test_one_build_that_took_long_hides_no_bar() -> None:
+    slow = [Cell(run, "leaf", "mount", seconds, 1) for run, seconds in enumerate((1.0, 1.0, 90.0))]
+    page = views.page(result(leaf=[*slow, *cells(layerdoit=0.5)]))
+    assert 'width="50.00%"' in page
+    assert "n=3, up to 90 s" in page
+
+
 def test_json_has_the_cells_and_the_figures_of_what_came_out_right() -> None:
     told = json.loads(results.to_json(RESULT))
     assert told["figures"] == {
@@ -119,7 +160,7 @@ def test_json_has_the_cells_and_the_figures_of_what_came_out_right() -> None:
 def test_the_terminal_shows_spread_load_and_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     views.show(RESULT)
     said = capsys.readouterr().out
-    for text in ("10.0 (9.00-11.0, n=2) / 10", "0.15 (plain)", "load 0.3 at the start", "STALE 1 of 1", "a | note"):
+    for text in ("10.0 (9.00-11.0, n=2) / 10", "6.7 ×", "load 0.3 at the start", "STALE 1 of 1", "a | note"):
         assert text in said
     assert "run 1, leaf, mount: leaf: holds first-1, not edited-1" in said
 
@@ -136,6 +177,8 @@ def test_the_page_needs_nothing_and_draws_every_figure() -> None:
     page = views.page(RESULT)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
-    assert "leaf, plain: median 10 s, 9.0 s to 11 s, n=2" in page
-    assert page.count("<circle") == 2, "what was stale is no figure"
+    assert "one line, plain: median 10 s, 9.0 s to 11 s, n=2" in page
+    assert page.count("<rect") == 2, "what was stale is no figure"
+    assert "one line, mount: stale" in page
+    assert "back, chef: fails" in page
     assert "http" not in page.replace("http-equiv", "")

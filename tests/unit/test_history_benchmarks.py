@@ -23,7 +23,7 @@ def test_a_later_benchmark_of_less_keeps_the_other_figures_and_their_age(tmp_pat
     benchmarks.record(tmp_path, VARIANT, Recorded(1000.0, {("leaf", "plain"): (9.0, 3), ("cold", "plain"): (60.0, 3)}))
     benchmarks.record(tmp_path, VARIANT, Recorded(2000.0, {("leaf", "plain"): (8.0, 1)}))
     assert benchmarks.latest(tmp_path, VARIANT) == Recorded(
-        1000.0, {("leaf", "plain"): (8.0, 1), ("cold", "plain"): (60.0, 3)}
+        1000.0, {("leaf", "plain"): (8.0, 1), ("cold", "plain"): (60.0, 3)}, {("leaf", "plain"): 2000.0}
     )
 
 

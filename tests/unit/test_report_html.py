@@ -17,7 +17,7 @@ from layerdoit.history import LayerRecord
 from layerdoit.history.export import layer_as_json
 from layerdoit.layers import reasons
 from layerdoit.layers.reasons import Kind, Reason, difference
-from layerdoit.report import charts, figures, html, markdown, terminal
+from layerdoit.report import figures, html, markdown, plots, terminal
 from layerdoit.report.markup import element
 from layerdoit.report.target_checks import check
 
@@ -148,7 +148,7 @@ def test_any_history_is_a_valid_page(rows: list[dict[str, Any]], name: str) -> N
     page.encode()
     assert not {"nan", "inf"} & {value for _, value in found.attributes}
     # The same document is well-formed for the stricter one of the two parsers.
-    for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+    for drawing in re.findall(r"<figure.*?</figure>", page, re.DOTALL):
         ET.fromstring(drawing)  # noqa: S314 - of our making
     json.dumps(figures.as_json(report), allow_nan=False)
     markdown.page(report, checked).encode()
@@ -176,12 +176,23 @@ def test_nothing_comes_from_elsewhere() -> None:
 def test_the_page_has_its_charts_and_their_numbers() -> None:
     rows = [row(seconds=number, size=number * 10**6) for number in (1, 2, 3)]
     page = html.page(report_of(rows), ())
-    assert page.count("<svg") == 6
     assert "<title>app: built in 3 of 3 runs</title>" in page
     assert "<title>leaf: median 1.9 s, p90 2.9 s, n=3</title>" in page
-    assert "2 MB</title>" in page
+    assert "<title>app: newest 3 MB, from 1 MB to 3 MB</title>" in page
+    assert "<h2>An edit of one crate: run by run</h2>" in page
     assert "prefers-color-scheme: dark" in page
     assert "@media print" in page
+
+
+def test_behind_each_chart_is_its_table() -> None:
+    page = html.page(report_of([row(seconds=number, size=10**6) for number in range(1, 13)]), ())
+    behind = page.count("<details><summary>The numbers as a table</summary>")
+    drawn = [part for part in page.split("<section")[1:] if "<figure>" in part]
+    assert behind == len(drawn) - 2, "two more charts show the same tables over time"
+    assert page.count("<caption>") == page.count("<table") == page.count('role="region"')
+    assert all("<h2>" in part for part in drawn)
+    for landmark in ("<header>", "<main>", "<footer>", '<html lang="en">', "<h1>"):
+        assert page.count(landmark) == 1
 
 
 def test_no_runs_yet() -> None:
@@ -191,14 +202,24 @@ def test_no_runs_yet() -> None:
 
 
 def test_marks_stay_on_the_paper() -> None:
-    rows = [row(seconds=seconds) for seconds in (0.0, 1e-9, 5.0, 1e300)]
-    report = report_of(rows)
-    for drawing in (charts.over_time(report), charts.kinds(report), charts.sizes(report), charts.crates(report)):
-        for x, y in re.findall(r'cx="([^"]+)" cy="([^"]+)"', drawing):
-            assert 0 <= float(x) <= charts.WIDTH
-            assert 0 <= float(y) <= charts.HEIGHT
-        for x, width in re.findall(r'<rect x="([^"]+)" y="[^"]+" width="([^"]+)"', drawing):
-            assert charts.LEFT <= float(x) <= float(x) + float(width) < charts.WIDTH - charts.RIGHT
+    rows = [row(seconds=seconds, size=7) for seconds in (0.0, 1e-9, 5.0, 1e300)]
+    page = html.page(report_of(rows), ())
+    for place in re.findall(r' (?:x|y|cx|cy|x1|x2|y1|y2)="([^"]+)%"', page):
+        assert 0 <= float(place) <= 100
+    for x, width in re.findall(r'<rect[^>]* x="([^"]+)%"[^>]* width="([^"]+)%"', page):
+        assert float(x) + float(width) <= 100.31, "the shortest bar can still be seen"
+    for points in re.findall(r'points="([^"]+)"', page):
+        assert all(0 <= float(place) <= 100 for place in re.split("[ ,]", points))
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=5))
+def test_a_scale_holds_every_time_and_has_a_few_labels(values: list[float]) -> None:
+    axis = plots.powers(values)
+    assert 1 <= len(axis.ticks) <= plots.MANY
+    places = [place for place, _ in axis.ticks]
+    assert places == sorted(places)
+    assert all(0 <= place <= 100 for place in [*map(axis.scale, values), *places])
+    assert len({text for _, text in axis.ticks}) == len(places)
 
 
 def test_elements() -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def run(params: Any, _words: Sequence[str]) -> int:
     """Measure, clean, report; 1 when an image of ours was stale or failed. An interruption reports what there is."""
     from layerdoit.bench import choice, measuring, scratch
-    from layerdoit.bench.peers import OURS
     from layerdoit.front.variables import variables
+    from layerdoit.history.benchmarks import OURS
 
     wanted = choice.wanted(params["against"], params["scenarios"], params["runs"])
     with scratch.folder() as work:

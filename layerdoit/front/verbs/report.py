@@ -20,7 +20,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     from layerdoit.front.variables import variables
     from layerdoit.history import benchmarks, export
     from layerdoit.project.project import Project
-    from layerdoit.report import figures, target_checks
+    from layerdoit.report import figures, headline, target_checks
 
     last = last_of(params)
     project = Project.open(Path(params["root"]), variables())
@@ -30,7 +30,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
     checked = target_checks.check(report, project.config.targets)
     _written(params, report, checked)
     if params["json"]:
-        told = {**figures.as_json(report), "targets": [one.as_json() for one in checked]}
+        first = headline.headline(report)
+        told = {"headline": first.text, **figures.as_json(report), "targets": [one.as_json() for one in checked]}
         print(json.dumps(told, indent=2))
     elif params["check"]:
         _told(checked)
