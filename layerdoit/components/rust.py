@@ -223,7 +223,8 @@ def _app(request: Request) -> Recipe:
         (context / folder).mkdir(parents=True)
         (context / folder).chmod(0o755)
     owned = inputs.owned_folders
-    text = dockerfiles.app(ours, image, assets, sorted_names, inputs.entrypoint, index=index, owned=owned)
+    starts = inputs.script or inputs.entrypoint
+    text = dockerfiles.app(ours, image, assets, sorted_names, starts, index=index, owned=owned)
     cooked, runtime = request.plan.step("deps").spec, request.plan.step("runtime").spec
     mount = request.mount(mounts.identity(project.name, project.root, inputs.variant, _cook(request, cooked)))
     origin = {"deps": cooked.key, "runtime": runtime.key, "mount": mount, **branches.labels(project)}

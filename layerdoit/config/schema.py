@@ -46,6 +46,8 @@ from layerdoit.config.values import (
     PROFILE,
     PROJECT,
     REPOSITORY,
+    SIGNAL,
+    STARTED,
     TAG,
     TARGET,
     TEXT,
@@ -141,9 +143,10 @@ class Image(Settings):
         many(TAG, "image tags"), ("latest",), "Tags of the finished image, in addition to the one with its key."
     )
     entrypoint: str | None = setting(
-        optional(BINARY),
+        optional(STARTED),
         None,
-        "Binary that the image runs; default: `default-run`, or the one named as project or package.",
+        "Binary that the image runs, or the path in the image of a script among the assets that starts it; default: "
+        "`default-run`, or the binary named as project or package.",
     )
     cmd: tuple[str, ...] = setting(many(TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point.")
     env: Mapping[str, str] = setting(ENV, NO_ENV, "Environment variables of the image; not for secrets.")
@@ -153,6 +156,9 @@ class Image(Settings):
     user: str = setting(text("a user name or number", r"[\w.-]+(:[\w.-]+)?"), "app", "User that the container runs as.")
     workdir: str = setting(ABSOLUTE, "/srv", "Working directory in the container; it belongs to the user.")
     expose: tuple[str, ...] = setting(many(EXPOSE, "ports"), NO_TEXT, "Ports that the image declares.")
+    stop_signal: str | None = setting(
+        optional(SIGNAL), None, "Signal that asks the container to stop, such as `SIGINT`; default: SIGTERM."
+    )
     assets: Mapping[str, str] = setting(
         table(INSIDE, ABSOLUTE, "a mapping of paths in the project to absolute paths in the image"),
         NO_ENV,

@@ -65,6 +65,7 @@ def app(
 ) -> str:
     """Complete Dockerfile.app. `assets`: path in the build context, path in the image, whether it is a folder.
 
+    `entrypoint`: a binary's name, or the path of a script.
     `index`: the loader's cache is made anew, for libraries among the assets; `owned`: folders that the user owns.
     """
     escape = escape_of(text)
@@ -81,8 +82,9 @@ def app(
     if any("\n" in value for value in (*image.env.values(), *image.labels.values())):
         settings.insert(0, f"ARG {NEWLINE}")
     settings += [f"EXPOSE {port}" for port in image.expose]
+    settings += [f"STOPSIGNAL {image.stop_signal}"] if image.stop_signal else []
     settings += [f"USER {image.user}"]
-    settings += ["ENTRYPOINT " + json.dumps([f"/usr/local/bin/{entrypoint}"])]
+    settings += ["ENTRYPOINT " + json.dumps([entrypoint if "/" in entrypoint else f"/usr/local/bin/{entrypoint}"])]
     settings += ["CMD " + json.dumps(list(image.cmd))]
     files = "".join(f"{line}\n" for line in placed)
     marked = text if MARK in text else f"{text}\n{MARK}"

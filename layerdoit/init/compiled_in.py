@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import embedded, rust_code
 from layerdoit.core import toml
-from layerdoit.init.existing import text_of
 from layerdoit.init.opened_files import is_opened
+from layerdoit.init.rust_files import text_of
 
 if TYPE_CHECKING:
     from layerdoit.cargo.manifest import Package, Workspace

@@ -17,7 +17,7 @@ from layerdoit.cargo.program_sources import Source
 from layerdoit.core import toml
 from layerdoit.core.errors import ConfigError
 from layerdoit.init.bound_address import FILE, FRAMEWORK, OF_OTHERS, Listens
-from layerdoit.init.existing import text_of
+from layerdoit.init.rust_files import text_of
 
 _PORT: Final = re.compile(r"(?:http_?|listen_?|server_?|bind_?|service_?)?port")
 _ADDRESS: Final = re.compile(

@@ -1,48 +1,40 @@
 """What existing files tell: a Dockerfile, Compose files, a Makefile, a Tiltfile. Only reads.
 
-told(root) -> (hints, files that they are from, notes on files that cannot be read)
-text_of(path) -> str | None
+told(root, programs) -> (hints, files that they are from, notes on files that cannot be read)
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.dockerfile import parse
-from layerdoit.init.hints import Hint, from_commands, from_dockerfile
+from layerdoit.init import cargo_calls
+from layerdoit.init.dockerfile_hints import of_dockerfile
+from layerdoit.init.hints import Files, Hint
+from layerdoit.init.rust_files import sources, text_of
 
 if TYPE_CHECKING:
     from layerdoit.config.kinds import Node
 
 _COMPOSE = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml$")
 _DOCKERFILE = re.compile(r"(Dockerfile|Containerfile)(\.[\w.-]+)?$|[\w.-]+\.Dockerfile$")
-# More of a generated Dockerfile or Makefile than this is not read.
-_LARGEST = 1_000_000
 
 
-def text_of(path: Path) -> str | None:
-    """The text of a file, None when it is none."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(_LARGEST)
-    except OSError:
-        return None
-
-
-def told(root: Path) -> tuple[tuple[Hint, ...], tuple[str, ...], tuple[str, ...]]:
-    """Hints, the files that they are from, and notes on files that cannot be read."""
+def told(root: Path, programs: Collection[str] = ()) -> tuple[tuple[Hint, ...], tuple[str, ...], tuple[str, ...]]:
+    """Hints, the files that they are from, and notes on files that cannot be read. `programs`: the binaries."""
+    project = _files(root, programs)
     hints: list[Hint] = []
     files: list[str] = []
     notes: list[str] = []
     chosen = _chosen_dockerfile(root)
     if chosen is not None:
         name, parsed = chosen
-        hints += from_dockerfile(parsed, lambda path: _exists(root, path))
+        hints += of_dockerfile(parsed, project)
         files.append(name)
         others = [other for other in _dockerfiles(root) if other != name]
         if others:
@@ -54,7 +46,7 @@ def told(root: Path) -> tuple[tuple[Hint, ...], tuple[str, ...], tuple[str, ...]
             hints += found
             notes += [note] if note else []
         elif name in ("Makefile", "makefile", "GNUmakefile"):
-            found = list(from_commands(_make_commands(text_of(path) or "", name)))
+            found = list(cargo_calls.of_commands(_make_commands(text_of(path) or "", name)))
             hints += found
         elif name == "Tiltfile":
             found = list(_tilt(text_of(path) or ""))
@@ -63,6 +55,21 @@ def told(root: Path) -> tuple[tuple[Hint, ...], tuple[str, ...], tuple[str, ...]
             continue
         files += [name] if found else []
     return tuple(dict.fromkeys(hints)), tuple(files), tuple(notes)
+
+
+def _files(root: Path, programs: Collection[str]) -> Files:
+    def matching(pattern: str) -> list[str]:
+        try:
+            return sorted(path.relative_to(root).as_posix() for path in root.glob(pattern))
+        except (ValueError, NotImplementedError, OSError, IndexError):  # no pattern, in a mutilated file
+            return []
+
+    def named(word: str) -> bool:
+        return any(re.search(rf"\b{re.escape(word)}\b", text) for _, text in sources(root))
+
+    return Files(
+        lambda path: _exists(root, path), matching, lambda path: text_of(root / path), frozenset(programs), named
+    )
 
 
 def _exists(root: Path, path: str) -> bool:

@@ -36,6 +36,18 @@ def items(found: Found, project: str) -> Iterator[Item]:
         elif hint.kind == "volume" and hint.value.startswith("/") and "$" not in hint.value:
             name = re.sub(r"[^\w.-]+", "-", hint.value.strip("/")) or "data"
             yield Item("deploy.volumes", f"{project}-{name}:{reachable(hint.value)}", hint.origin)
+    yield from _made(found, project)
+
+
+def _made(found: Found, project: str) -> Iterator[Item]:
+    """Folders that a RUN made for the program: a volume belongs to the user, and outlives containers."""
+    taken = [hint.value for hint in found.hints if hint.kind in ("volume", "workdir")]
+    taken += [hint.value.rpartition(":")[2] for hint in found.hints if hint.kind == "asset"]
+    for hint in found.hints:
+        if hint.kind == "folder" and not any(f"{path.rstrip('/')}/".startswith(f"{hint.value}/") for path in taken):
+            name = re.sub(r"[^\w.-]+", "-", hint.value.strip("/"))
+            volume = f"{project}-{name}:{reachable(hint.value)}"
+            yield Item("deploy.volumes", volume, f"{hint.origin}, a folder that it made", active=hint.sure)
 
 
 def reachable(path: str) -> str:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.prose import listed
-from layerdoit.init.existing import text_of, told
+from layerdoit.init.existing import told
 from layerdoit.init.run_time import RunTime
+from layerdoit.init.rust_files import sources
 
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _SKIPPED = frozenset(("target", "node_modules", "vendor", "third_party", "tests", "examples", "fixtures"))
 # Not in a comment.
 _QUERY = re.compile(r"^(?![ \t]*//).*?\bquery(_as|_scalar|_file|_file_as)?!\s*[({]", re.MULTILINE)
-_NO_SOURCES = frozenset(("target", "node_modules"))
 _DEEPEST = 3
 
 
@@ -143,7 +143,7 @@ def look(root: Path) -> Found:
     lister = Lister(root.resolve(), settings.sources.exclude, settings.sources.include)
     workspace = manifest.load(root, lister)
     locked = lock.load(root)
-    hints, files, notes = told(root)
+    hints, files, notes = told(root, [name for one in workspace.packages.values() for name in one.bins])
     suites = native.suites(settings) if configured else native.default_suites()
     options = builds.cargo_options(workspace, hints)
     packages, bins = (tuple(item.value for item in items) for items in builds.chosen(workspace, hints))
@@ -256,20 +256,11 @@ def _query(root: Path, lock: Lock) -> str | None:
     """The first use of a macro that asks the database."""
     if "sqlx-macros" not in lock.by_name:
         return None
-    for path, text in _sources(root):
+    for path, text in sources(root):
         found = _QUERY.search(text)
         if found:
             return f"{path.relative_to(root).as_posix()}:{text.count(chr(10), 0, found.end()) + 1}"
     return None
-
-
-def _sources(root: Path) -> Iterator[tuple[Path, str]]:
-    """Every Rust file and its text."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in _NO_SOURCES and not name.startswith("."))
-        for name in sorted(files):
-            if name.endswith(".rs") and (text := text_of(Path(folder, name))):
-                yield Path(folder, name), text
 
 
 def _assets(hints: Sequence[Hint]) -> Iterator[str]:

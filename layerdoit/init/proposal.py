@@ -5,16 +5,13 @@ propose(found) -> Proposal     # settings, active ones and ones that are only sh
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from layerdoit.cargo.entrypoint import choose
 from layerdoit.config import credentials, repository_name
-from layerdoit.core.prose import listed
-from layerdoit.init import builds, folders_of_user, run_items
+from layerdoit.init import builds, folders_of_user, image_settings, remarks, run_items
 from layerdoit.init.hints import Hint
 from layerdoit.init.items import Item, checked, in_order, unique
 
@@ -34,7 +31,6 @@ _HARMLESS = frozenset(("tzdata", "netbase", "media-types", "mime-support"))
 _BUILD_ENV = re.compile(
     r"(RUSTFLAGS|RUSTC_\w+|CARGO_(PROFILE|BUILD|FEATURE|INCREMENTAL|NET)\w*|SQLX_\w+|(HOST_|TARGET_)?C(XX)?(FLAGS)?)$"
 )
-_IMAGE_ENV_SKIPPED = re.compile(r"(PATH|DEBIAN_FRONTEND|HOME|TERM|LANG|LC_\w+|CARGO_\w+|RUSTUP_\w+|RUSTFLAGS|DIR)$")
 
 
 @dataclass(frozen=True)
@@ -51,25 +47,24 @@ class Proposal:
 
 def propose(found: Found) -> Proposal:
     """The settings for a tree; every active one is valid by the schema."""
-    listed = [
+    every = [
         *_name(found),
         *_cargo(found),
         *_build_environment(found),
         *_packages(found),
         *_sources(found),
-        *_image(found),
-        *_deploy(found),
+        *image_settings.items(found, _proposed_name(found)),
         *folders_of_user.items(found, _project(found)),
         *run_items.items(found),
     ]
-    valid = [checked(item) for item in listed]
+    valid = [checked(item) for item in every]
     # A login is not even shown: a comment is committed as well.
     secret = {item: what for item in valid if (what := _credential(item))}
     # Without one of its words, a command is another command.
     paths = {item.path for item in secret if item.path == "image.cmd"}
     kept = [item for item in valid if item not in secret and item.path not in paths]
     withheld = [f"{item.why}: {what}: give it at run time" for item, what in secret.items()]
-    return Proposal(tuple(in_order(unique(kept))), (*withheld, *_remarks(found)))
+    return Proposal(tuple(in_order(unique(kept))), (*withheld, *remarks.of(found)))
 
 
 def _credential(item: Item) -> str | None:
@@ -178,84 +173,3 @@ def _sources(found: Found) -> Iterator[Item]:
     for where, one in found.hidden:
         if one.include:
             yield Item("sources.include", one.include, f"{where} reads it; {one.why}")
-
-
-# --- image and container ----------------------------------------------------------------------------------------------
-
-
-def _image(found: Found) -> Iterator[Item]:
-    names = [name for _, name in found.selection.bins] if found.selection else []
-    entry = next((hint for hint in found.hints if hint.kind == "entrypoint" and hint.value in names), None)
-    if len(names) > 1 and entry is not None:
-        yield Item("image.entrypoint", entry.value, entry.origin)
-    elif found.selection is not None and len(names) > 1:
-        runs = choose(found.workspace, found.selection, _proposed_name(found), found.root.name)
-        told = f"{runs.why}; " if runs.why else ""
-        why = f"{told}one of {', '.join(names[:12])}: what the image runs"
-        yield Item("image.entrypoint", runs.name, why, active=False)
-    for hint in found.hints:
-        if hint.kind == "cmd" and entry is not None:
-            yield from (Item("image.cmd", word, hint.origin) for word in json.loads(hint.value))
-        elif hint.kind == "env" and not _IMAGE_ENV_SKIPPED.match(hint.value.partition("=")[0]):
-            name, _, value = hint.value.partition("=")
-            yield Item("image.env", (name, value), hint.origin)
-        elif hint.kind == "port":
-            yield Item("image.expose", hint.value, hint.origin)
-        elif hint.kind == "asset":
-            source, _, target = hint.value.rpartition(":")
-            yield Item("image.assets", (source, folders_of_user.reachable(target)), hint.origin)
-            if source in found.compiled:
-                yield Item("sources.include", source, f"{found.compiled[source]} compiles it in")
-
-
-def _deploy(found: Found) -> Iterator[Item]:
-    ports = list(dict.fromkeys(hint.value.partition("/")[0] for hint in found.hints if hint.kind == "port"))
-    for hint in found.hints:
-        if hint.kind == "port" and "/udp" not in hint.value:
-            yield Item("deploy.port", int(hint.value.partition("/")[0]), hint.origin, active=len(ports) == 1)
-            if len(ports) == 1:
-                break
-    for hint in found.hints:
-        if hint.kind == "publish" and len(ports) == 1 and hint.value not in ports:
-            yield Item("deploy.publish", int(hint.value), hint.origin)
-        elif hint.kind == "health" and ports:
-            yield Item("deploy.health.path", hint.value, hint.origin, active=len(ports) == 1)
-
-
-def _remarks(found: Found) -> Iterator[str]:
-    if found.unknown:
-        shown = ", ".join(found.unknown[:6])
-        yield f"{shown} may need Debian packages that we do not know; a failing build says which"
-    if foreign := [hint for hint in found.hints if hint.kind == "apk"]:
-        names = ", ".join(dict.fromkeys(hint.value for hint in foreign))
-        yield f"Alpine packages whose Debian names we do not know: {names} ({foreign[0].where})"
-    if found.suites.doubt:
-        yield found.suites.doubt
-    if len(found.submodules) == 1:
-        path = found.submodules[0]
-        yield f"the submodule {path} is not checked out: git submodule update --init {path}"
-    elif found.submodules:
-        first = ", ".join(found.submodules[:2])
-        yield f"{len(found.submodules)} submodules are not checked out ({first}, …): git submodule update --init"
-    for where, one in found.hidden:
-        if not one.include:
-            yield f"{where} reads {one.path}, which is not sent to builds: {one.why}; {one.cure}"
-    if found.pointers:
-        yield f"only the pointers of git LFS are here: {listed(found.pointers, 5)}; next: git lfs pull"
-    arguments = [hint for hint in found.hints if hint.kind == "arg" and not hint.value.startswith(("TARGET", "BUILD"))]
-    if arguments:
-        names = ", ".join(dict.fromkeys(hint.value for hint in arguments))
-        file = arguments[0].where.rpartition(":")[0]
-        yield f"build arguments of {file} have no counterpart: {names} (see env, features)"
-    yield from _asked_of_git(found)
-    if found.asks_database:
-        yield f"sqlx checks {found.asks_database} against a database, which no build has: run `cargo sqlx prepare`"
-    yield from run_items.remarks(found)
-    yield from folders_of_user.remarks(found)
-    yield from found.notes
-
-
-def _asked_of_git(found: Found) -> Iterator[str]:
-    if found.asks_git:
-        verb = "asks" if len(found.asks_git) == 1 else "ask"
-        yield f"{listed(found.asks_git, 3)} {verb} git; the image has no commit: read a variable first, given by env:"

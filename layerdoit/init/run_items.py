@@ -137,7 +137,7 @@ def _closed(found: Found) -> Iterator[Listens]:
 
 def _health(found: Found) -> Iterator[Item]:
     route = found.runs.health
-    if route is None or any(hint.kind == "health" for hint in found.hints):
+    if route is None or any(hint.kind in ("health", "health-command") for hint in found.hints):
         return
     ports = [item for item in _port(found) if item.path == "deploy.port" and item.active]
     if ports or len(_ports(found)) == 1:

@@ -17,9 +17,9 @@ from layerdoit.cargo import entrypoint, program_sources
 from layerdoit.config import credentials
 from layerdoit.init import bound_address, builds, configured_address, health_route, opened_files
 from layerdoit.init.bound_address import Listens
-from layerdoit.init.existing import text_of
 from layerdoit.init.health_route import Route
 from layerdoit.init.opened_files import CUSTOMARY, Opened
+from layerdoit.init.rust_files import text_of
 from layerdoit.tree import hidden, layout
 
 if TYPE_CHECKING:

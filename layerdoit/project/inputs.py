@@ -15,6 +15,7 @@ from layerdoit.core.resources import dockerfile_dir
 from layerdoit.dockerfile import folders
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
+from layerdoit.project import started
 from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, READING_SCRIPTS, Given
 from layerdoit.tree.sources import Sources
 
@@ -148,10 +149,17 @@ class Inputs:
         wanted = self.question.image.entrypoint
         if not names:
             return ""
+        if self.script is not None:
+            return self.runs.name
         if wanted is not None:
             configuration.check_choices(self.project.config, "image.entrypoint", [wanted], names)
             return wanted
         return self.runs.name
+
+    @cached_property
+    def script(self) -> str | None:
+        """The path in the image of what is started in the place of a binary."""
+        return started.script(self.project.root, self.project.config, self.question.image)
 
     @cached_property
     def runs(self) -> Choice:
@@ -183,7 +191,7 @@ class Inputs:
         """What the app image's configuration holds, as text."""
         image = self.question.image
         values = {
-            "entrypoint": self.entrypoint,
+            "entrypoint": self.script or self.entrypoint,
             "cmd": list(image.cmd),
             "env": dict(sorted(image.env.items())),
             "labels": dict(sorted(image.labels.items())),
@@ -193,6 +201,7 @@ class Inputs:
             "assets": dict(sorted(image.assets.items())),
             "smoke": list(image.smoke),
             **({"folders": " ".join(self.owned_folders)} if self.owned_folders else {}),
+            **({"stop_signal": image.stop_signal} if image.stop_signal else {}),
             **({} if image.check_libraries else {"check_libraries": "no"}),
         }
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from layerdoit.core.resources import dockerfile_dir
+from layerdoit.project import started
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +88,8 @@ def measure(project: Project, platform: str, files: Mapping[str, bytes], unique:
 
 def _bare(image: Image) -> Image:
     """Nothing of an image: no assets, no smoke test."""
-    return replace(image, assets={}, smoke=(), cmd=(), expose=(), env={}, labels={})
+    entrypoint = None if started.named(image) else image.entrypoint
+    return replace(image, entrypoint=entrypoint, assets={}, smoke=(), cmd=(), expose=(), env={}, labels={})
 
 
 def _without_app(project: Project) -> tuple[str, ...]:

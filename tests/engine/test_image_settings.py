@@ -83,8 +83,10 @@ DECOYS = ("xi", "yQz", "qQr")
 def test_values_and_paths_arrive_as_they_are_written(checkout: Callable[..., Checkout]) -> None:
     names = [*PLACES, *DECOYS]
     files = {f"web/{name}/{kind}": name for name in names for kind in ("page", "deep/er")}
+    files["start.sh"] = "#!/bin/sh\nexec settings-probe\n"
     one = checkout({**FILES, **files, **{f"web/{name}.txt": name for name in names}})
     add_library(one)
+    (one.root / "start.sh").chmod(0o755)
     folders = {f"web/{name}": f"/out/{name}" for name in PLACES}
     single = {f"web/{name}.txt": f"/single/{name}.txt" for name in PLACES}
     image: dict[str, Any] = {
@@ -92,7 +94,9 @@ def test_values_and_paths_arrive_as_they_are_written(checkout: Callable[..., Che
         "labels": {f"org.example.{name}\"'$#ü": value for name, value in VALUES.items()},
         "cmd": list(VALUES.values()),
         "workdir": "/srv/a $HOME 'b' \"c\" ü \\",
-        "assets": {**folders, **single, "libs/libown.so": "/usr/local/lib/libown.so"},
+        "assets": {**folders, **single, "libs/libown.so": "/usr/local/lib/libown.so", "start.sh": "/opt/start"},
+        "entrypoint": "/opt/start",
+        "stop_signal": "SIGQUIT",
         "smoke": SMOKE,
     }
     configure(one, image)
@@ -104,6 +108,7 @@ def test_values_and_paths_arrive_as_they_are_written(checkout: Callable[..., Che
         "labels"
     ]
     assert (found["Cmd"], found["WorkingDir"], found["User"]) == (image["cmd"], image["workdir"], "app")
+    assert (found["Entrypoint"], found["StopSignal"]) == (["/opt/start"], "SIGQUIT")
     assert below(one, "out", "single") == {
         **{f"out/{name}/{kind}": name for name in PLACES for kind in ("page", "deep/er")},
         **{f"single/{name}.txt": name for name in PLACES},

@@ -164,7 +164,7 @@ deps: {delta: false, max_chain: 3, env: [APP_WORD]}
 image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint: api, cmd: [serve, serve],
         env: {LOG: info}, labels: {org.opencontainers.image.title: Shop}, user: "1000:1000", workdir: /app,
         expose: [8080, 53/udp], assets: {static: /srv/static}, smoke: [--version],
-        check_libraries: false}
+        check_libraries: false, stop_signal: SIGINT}
 registry: {repository: registry.example.com/team/layers, push: [deps, app]}
 builder: farm
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}

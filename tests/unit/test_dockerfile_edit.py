@@ -65,3 +65,8 @@ def test_assets_stand_at_the_mark_or_at_the_end() -> None:
     own = edit.app("FROM x AS app\nCOPY --from=build /out/ /bin/\n", image, [], ["tool"], "tool")
     assert 'COPY --from=build /out/ /bin/\n\nWORKDIR "/srv"\n' in own
     assert "/layerdoit/out/tool" not in own
+
+
+def test_a_script_may_start_the_program_and_a_signal_stop_it() -> None:
+    text = edit.app("FROM x AS app\n", Image(stop_signal="SIGINT"), [], ["tool"], "/opt/start.sh")
+    assert text.endswith('STOPSIGNAL SIGINT\nUSER app\nENTRYPOINT ["/opt/start.sh"]\nCMD []\n')

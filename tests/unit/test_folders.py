@@ -78,3 +78,32 @@ def test_they_are_in_the_key(inputs: Callable[[str], Inputs]) -> None:
     assert plain.key == bound.key
     root = inputs("image:\n  user: root\n  workdir: /root\n").specs[-1]
     assert "image folders" not in root.inputs
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("image: {entrypoint: /opt/start.sh, assets: {docker: /opt}}", "docker/start.sh is not executable"),
+        ("image: {entrypoint: /opt/other.sh, assets: {docker: /opt}}", "the image has no /opt/other.sh"),
+        ("image: {entrypoint: /opt/start.sh, assets: {docker: /opt}}\nbase: {runtime_image: x}", "not executable"),
+        ("image: {entrypoint: /opt/other.sh}\nbase: {runtime_image: x}", None),
+        ("image: {entrypoint: /bin/sh}", None),
+    ],
+)
+def test_what_is_started_in_the_place_of_a_binary_can_be_started(
+    inputs: Callable[[str], Inputs], tmp_path: Path, text: str, problem: str | None
+) -> None:
+    one = inputs(text)
+    script = one.project.root / "docker/start.sh"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\n")
+    if problem is None:
+        assert one.settings["entrypoint"] == one.script
+        assert one.entrypoint == "hello", "the smoke test runs the binary"
+        return
+    with pytest.raises(ConfigError, match=problem) as caught:
+        _ = one.specs
+    assert caught.value.where == "layerdoit.yaml:1"
+    if "executable" in problem:
+        script.chmod(0o755)
+        assert one.settings["entrypoint"] == "/opt/start.sh"

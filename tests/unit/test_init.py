@@ -130,6 +130,59 @@ def test_a_dockerfile_is_taken_over_in_our_names(tmp_path: Path) -> None:
     assert loaded("\n".join(lines), tmp_path).profile == "release"
 
 
+def test_what_of_a_dockerfile_has_no_counterpart_is_told_beside_what_has(tmp_path: Path) -> None:
+    text = """\
+FROM node AS web
+WORKDIR /w
+COPY web .
+RUN npm run build
+FROM rust AS build
+RUN cargo build
+FROM nginx:1
+ENV GOSU_VERSION=1 LEVEL=info
+RUN curl -o /gosu https://example.com/$GOSU_VERSION && mkdir -p /data /etc/x
+COPY --from=web /w/dist /srv/dist
+COPY static /a
+COPY static /b
+COPY start.sh /start.sh
+LABEL org.example.title=Shop
+STOPSIGNAL SIGINT
+HEALTHCHECK CMD ["server", "check"]
+EXPOSE 80
+ENTRYPOINT ["/start.sh"]
+CMD ["serve"]
+"""
+    make(tmp_path, {"Dockerfile": text, "static/a.txt": "", "start.sh": 'exec server "$@"', "web/x": ""})
+    found = look(tmp_path)
+    assert proposed(found) == {
+        "sources.include": ["static"],
+        "image.entrypoint": ["/start.sh"],
+        "image.cmd": ["serve"],
+        "image.env": [("LEVEL", "info")],
+        "image.labels": [("org.example.title", "Shop")],
+        "image.expose": ["80"],
+        "image.stop_signal": ["SIGINT"],
+        "image.assets": [("static", "/a"), ("start.sh", "/start.sh")],
+        "deploy.port": [80],
+        "deploy.health.command": ["server check"],
+        "deploy.volumes": ["server-data:/data"],
+    }
+    shown_text = shown(found)
+    assert (
+        "#     web/dist: /srv/dist  # from Dockerfile:10, `npm run build` in web makes it (Dockerfile:4)\n"
+        in shown_text
+    )
+    assert '#   runtime_image: "nginx:1"  # from Dockerfile:7, as the image is made from it' in shown_text
+    assert '#     GOSU_VERSION: "1"  # from Dockerfile:8, which only the Dockerfile itself uses\n' in shown_text
+    assert '#     - "server-etc-x:/etc/x"' in shown_text
+    remarks = proposal.propose(found).remarks
+    for start in ("Dockerfile:9: `curl", "Dockerfile:10: the image lacks /srv/dist", "Dockerfile:12: static is also"):
+        assert len([remark for remark in remarks if remark.startswith(start)]) == 1, start
+    assert loaded(shown_text, tmp_path).image.stop_signal == "SIGINT"
+    (tmp_path / "web/dist").mkdir()
+    assert ("web/dist", "/srv/dist") in proposed(look(tmp_path))["image.assets"]
+
+
 ROOTS = """\
 FROM rust:1 AS build
 RUN cargo build --release
