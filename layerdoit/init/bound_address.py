@@ -24,6 +24,7 @@ _PAIR: Final = re.compile(
     r"\(\s*(?:\w+::)*(?:"
     r"\"(?P<text>[\w.:\[\]]+)\"(?:\s*\.\s*\w+\(\))?"
     r"|\[\s*(?P<first>0|127)\s*,\s*0\s*,\s*0\s*,\s*[01]\s*\]"
+    r"|\[\s*(?:0(?:u16)?\s*,\s*){7}(?P<last>[01])\s*\]|(?P<six>\[\s*0(?:u16)?\s*;\s*8\s*\])"
     r"|(?P<ip>(?:IpAddr::V4\(\s*)?(?:\w+::)*Ipv4Addr::new\(\s*(?P<byte>0|127)\s*,\s*0\s*,\s*0\s*,\s*[01]\s*\)\s*\)?)"
     r"|(?P<name>(?:IpAddr::V[46]\(\s*)?(?:\w+::)*(?:Ipv[46]Addr::)?(?:UNSPECIFIED|LOCALHOST)\s*\)?)(?:\.into\(\))?"
     r")\s*,\s*(?P<port>\d{2,5}|[\w.]+)"
@@ -32,6 +33,7 @@ _BINDS: Final = re.compile(r"(?i)bind|listen|serve|socketaddr|\brun\b|addr|parse
 _CALLS: Final = re.compile(
     r"(?i)connect|client|redis|postgres|mysql|amqp|kafka|\bget\(|\bpost\(|send_to|channel|proxy|upstream"
 )
+_FOR_TESTS: Final = re.compile(r"(?:^|[/_])(?:tests?|testing|mocks?|test_utils?)(?:[/_]|\.rs$)")
 _PORT_VARIABLE: Final = re.compile(r"(?:^|.*_)PORT$")
 _ADDRESS_VARIABLE: Final = re.compile(
     r"(?:^|.*_)(?:ADDR|ADDRESS|BIND|BIND_ADDR|BIND_ADDRESS|LISTEN|LISTEN_ADDR|LISTEN_ADDRESS|LISTEN_ON|SOCKET_ADDR|HOST|IP)$"
@@ -39,7 +41,7 @@ _ADDRESS_VARIABLE: Final = re.compile(
 OF_OTHERS: Final = re.compile(
     r"(?i)(?:^|_|\b)(?:db|database|pg|postgres\w*|mysql|redis|cache|smtp|mail|email|kafka|amqp|rabbit\w*|mongo\w*|nats|elastic\w*"
     r"|otel|jaeger|otlp|metrics?|prometheus|admin|debug|statsd|proxy|upstream|peer|remote|target|ldap|ssh|ftp|consul|vault|s3"
-    r"|minio|memcached?|broker|sentry|client)(?:_|\b|$)"
+    r"|minio|memcached?|broker|sentry|client|redirect)(?:_|\b|$)"
 )
 _VARIABLE: Final = re.compile(r"\bvar(?:_os)?\s*\(\s*\"(?P<name>\w+)\"\s*,?\s*\)")
 _DEFAULT: Final = re.compile(
@@ -84,6 +86,8 @@ def found(sources: Sequence[Source]) -> tuple[Listens, ...]:
     names = _Names(sources)
     every: list[Listens] = []
     for source in sources:
+        if _FOR_TESTS.search(source.path):
+            continue
         every += _addresses(source, names)
         every += _pairs(source, names)
         every += _variables(source, names)
@@ -217,12 +221,12 @@ def _pairs(source: Source, names: _Names) -> Iterator[Listens]:
     for match in _PAIR.finditer(source.code.text):
         if source.code.shape[match.start()] != "(":
             continue
-        host = match["text"] or match["first"] or match["byte"] or match["name"]
+        host = match["text"] or match["first"] or match["byte"] or match["name"] or f"::{match['last'] or 0}"
         if match["text"] and not _HOST.fullmatch(host):
             continue
         start, _ = source.code.statement(match.start())
         said = source.code.shape[start : match.start()]
-        loopback = host.startswith(_LOOPBACK) or "LOCALHOST" in host
+        loopback = host.startswith(_LOOPBACK) or host == "::1" or "LOCALHOST" in host
         if _CALLS.search(said) or (loopback and (_number(match["port"]) in _NO_SERVER or not _BINDS.search(said))):
             continue
         if not match["text"]:

@@ -99,9 +99,8 @@ def _of_literal(literal: Literal, file: str, folder: str, names: Collection[str]
 
 def _to_the_compiler(literal: Literal) -> bool:
     """Whether a macro or an attribute has it, and nothing that opens files while the program runs."""
-    names = [around.name for around in literal.around]
-    for around, outer in zip(literal.around, (*names[1:], ""), strict=True):
-        if outer == "#" and _OF_OPTIONS.fullmatch(around.name):
+    for around in literal.around:
+        if _OF_OPTIONS.fullmatch(around.name) and literal.around[-1] is not around:
             return False
         if around.name == "#":
             return True

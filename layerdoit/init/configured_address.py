@@ -49,6 +49,14 @@ def in_files(root: Path, files: Iterable[str], sources: Sequence[Source]) -> tup
     return tuple(one for _, path in ranked for one in _in_file(root, path, override))
 
 
+def deployed(root: Path) -> Iterator[Listens]:
+    """The port that fly.toml forwards to."""
+    text = text_of(root / "fly.toml") or ""
+    match = re.search(r"^[ \t]*internal_port[ \t]*=[ \t]*\"?(\d{2,5})\b", text, re.MULTILINE)
+    if match:
+        yield Listens(FILE, int(match[1]), None, f"fly.toml:{_line(text, 'internal_port', match[1])}")
+
+
 def _rank(path: str) -> int:
     stem = posixpath.basename(path).partition(".")[0].lower()
     return _FIRST.index(stem) if stem in _FIRST else len(_FIRST)

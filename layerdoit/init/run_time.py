@@ -150,6 +150,7 @@ class _Address:
         folders = {key: package.dir for key, package in self.workspace.packages.items()}
         opened = opened_files.opened(root, folders, sources)
         yield from configured_address.in_files(root, _configuration(root, opened), sources)
+        yield from configured_address.deployed(root)
         for source in sources:
             package = self.workspace.packages[source.package]
             if _uses(package, "rocket") and (match := _ROCKET.search(source.code.text)):

@@ -16,6 +16,8 @@ PORTS: dict[str, tuple[str, Values]] = {
     "axum of before": ('axum::Server::bind(&"[::]:3000".parse().unwrap()).serve(a)', {"deploy.port": 3000}),
     "actix": ('HttpServer::new(|| App::new()).bind(("0.0.0.0", 8080))?.run()', {"deploy.port": 8080}),
     "warp": ("warp::serve(routes).run(([0, 0, 0, 0], 3030)).await", {"deploy.port": 3030}),
+    "warp, for both families": ("warp::serve(r).run(([0, 0, 0, 0, 0, 0, 0, 0], 8080))", {"deploy.port": 8080}),
+    "warp, in short": ("warp::serve(r).run(([0; 8], 8080))", {"deploy.port": 8080}),
     "poem": ('Server::new(TcpListener::bind("0.0.0.0:3000")).run(app)', {"deploy.port": 3000}),
     "salvo": ('let acceptor = TcpListener::new("0.0.0.0:5800").bind().await;', {"deploy.port": 5800}),
     "tonic": ('let addr = "[::]:50051".parse()?; Server::builder().serve(addr)', {"deploy.port": 50051}),
@@ -135,6 +137,12 @@ def test_a_configuration_file_without_a_variable_is_named(tmp_path: Path) -> Non
     found = project(tmp_path, inside(CONFIGURED), {"config/default.toml": "port = 8000\nhost = '127.0.0.1'\n"})
     (remark,) = proposal.propose(found).remarks
     assert remark.startswith("config/default.toml:2 listens on 127.0.0.1")
+
+
+def test_the_port_that_is_forwarded_to(tmp_path: Path) -> None:
+    files = {"fly.toml": '[env]\nA = "1"\n[http_service]\n  internal_port = 8123\n'}
+    (port,) = items(project(tmp_path, inside("serve()"), files))
+    assert (port.path, port.value, port.why) == ("deploy.port", 8123, "fly.toml:4")
 
 
 def test_of_several_ports_a_person_chooses(tmp_path: Path) -> None:

@@ -177,6 +177,11 @@ def test_what_a_build_script_reads_as_well_is_included(tmp_path: Path) -> None:
     assert sorted(str(item.value) for item in items(found) if item.path == "sources.include") == ["static", "templates"]
 
 
+def test_a_constant_outside_of_all_functions_is_not_compiled_in(tmp_path: Path) -> None:
+    found = project(tmp_path, 'const DIR: &str = "static";\n' + inside("ServeDir::new(DIR);"), TREE)
+    assert values(found) == {"image.assets": {"static": "/srv/static"}}
+
+
 def test_secrets_stay_out(tmp_path: Path) -> None:
     key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n"
     main = inside(
