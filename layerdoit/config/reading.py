@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import yaml
 
 DEEPEST = 6
+MOST = 50_000
 PLAIN_TAGS = ("null", "bool", "int", "float", "str")
 
 
@@ -34,8 +35,11 @@ class Checked(NamedTuple):
 # --- text -> nodes ---------------------------------------------------------------------------------------------------
 
 
-def parse(data: bytes, file: str) -> Node:
-    """Parse YAML into nodes with line numbers; broken YAML is a ConfigError with its line."""
+def parse(data: bytes, file: str, deepest: int = DEEPEST) -> Node:
+    """Parse YAML into nodes with line numbers; broken YAML is a ConfigError with its line.
+
+    `deepest`: how many levels there may be.
+    """
     import yaml
 
     try:
@@ -48,7 +52,7 @@ def parse(data: bytes, file: str) -> Node:
         root = loader.get_single_node()
         if root is None:
             return Node(1, {})
-        return _converted(loader, root, root.start_mark.line + 1, file, depth=0)
+        return _converted(_Source(loader, file, deepest), root, root.start_mark.line + 1, depth=0)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = ", ".join(filter(None, (error.context, error.problem)))
@@ -72,15 +76,31 @@ def _yaml_hint(source: str, mark: Any) -> str | None:
     return None
 
 
-def _converted(loader: Any, node: yaml.Node, line: int, file: str, depth: int) -> Node:
+class _Source:
+    """A file that is converted. An anchor that is used over and over makes a small file endless: `left` counts."""
+
+    def __init__(self, loader: Any, file: str, deepest: int) -> None:
+        self.loader = loader
+        self.file = file
+        self.deepest = deepest
+        self.left = MOST
+
+    def take(self, line: int, depth: int) -> None:
+        self.left -= 1
+        if depth > self.deepest or self.left < 0:
+            what = "nested too deeply" if depth > self.deepest else f"more than {MOST} values, with its anchors"
+            raise ConfigError(what, where=f"{self.file}:{line}")
+
+
+def _converted(source: _Source, node: yaml.Node, line: int, depth: int) -> Node:
     import yaml
 
-    if depth > DEEPEST:
-        raise ConfigError("nested too deeply", where=f"{file}:{line}")
+    file = source.file
+    source.take(line, depth)
     if isinstance(node, yaml.MappingNode):
-        return Node(line, dict(_entries(loader, node, file, depth)))
+        return Node(line, dict(_entries(source, node, depth)))
     if isinstance(node, yaml.SequenceNode):
-        items = (_converted(loader, item, item.start_mark.line + 1, file, depth + 1) for item in node.value)
+        items = (_converted(source, item, item.start_mark.line + 1, depth + 1) for item in node.value)
         return Node(line, tuple(items))
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind == "timestamp":
@@ -88,16 +108,17 @@ def _converted(loader: Any, node: yaml.Node, line: int, file: str, depth: int) -
     if kind not in PLAIN_TAGS:
         raise ConfigError(f'the YAML tag "{node.tag}" is not supported', where=f"{file}:{line}", hint="remove it")
     try:
-        value = loader.construct_object(node)
+        value = source.loader.construct_object(node)
     except ValueError:
         value = node.value
     return Node(line, value, node.value)
 
 
-def _entries(loader: Any, node: yaml.MappingNode, file: str, depth: int) -> Iterator[tuple[str, Node]]:
+def _entries(source: _Source, node: yaml.MappingNode, depth: int) -> Iterator[tuple[str, Node]]:
     """A mapping's entries: its own first, then those of `<<` that it does not override."""
     import yaml
 
+    file = source.file
     seen: dict[str, int] = {}
     merged: list[yaml.Node] = []
     for key, value in node.value:
@@ -112,11 +133,11 @@ def _entries(loader: Any, node: yaml.MappingNode, file: str, depth: int) -> Iter
                 f'duplicate key "{key.value}"', where=f"{file}:{line}", hint=f"line {seen[key.value]} already has it"
             )
         seen[key.value] = line
-        yield key.value, _converted(loader, value, line, file, depth + 1)
+        yield key.value, _converted(source, value, line, depth + 1)
     for other in merged:
         if not isinstance(other, yaml.MappingNode):
             raise ConfigError("<< needs a mapping", where=f"{file}:{other.start_mark.line + 1}")
-        for name, item in _entries(loader, other, file, depth + 1):
+        for name, item in _entries(source, other, depth + 1):
             if name not in seen:
                 seen[name] = item.line
                 yield name, item

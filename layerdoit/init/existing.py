@@ -8,53 +8,66 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
-from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.dockerfile import parse
-from layerdoit.init import cargo_calls
+from layerdoit.dockerfile.steps import stage_named
+from layerdoit.init import cargo_calls, compose
 from layerdoit.init.dockerfile_hints import of_dockerfile
 from layerdoit.init.hints import Files, Hint
 from layerdoit.init.rust_files import sources, text_of
 
-if TYPE_CHECKING:
-    from layerdoit.config.kinds import Node
-
-_COMPOSE = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml$")
+# Kind of a Dockerfile's hint -> kinds of a compose file's that hold instead.
+_INSTEAD: Final[Mapping[str, frozenset[str]]] = {
+    "user": frozenset(("user",)),
+    "root": frozenset(("user",)),
+    "workdir": frozenset(("workdir",)),
+    "stop-signal": frozenset(("stop-signal",)),
+    **dict.fromkeys(("health", "health-command", "health-timeout"), frozenset(("health", "health-command"))),
+}
 _DOCKERFILE = re.compile(r"(Dockerfile|Containerfile)(\.[\w.-]+)?$|[\w.-]+\.Dockerfile$")
 
 
 def told(root: Path, programs: Collection[str] = ()) -> tuple[tuple[Hint, ...], tuple[str, ...], tuple[str, ...]]:
     """Hints, the files that they are from, and notes on files that cannot be read. `programs`: the binaries."""
     project = _files(root, programs)
+    composed = compose.read(root, project)
     hints: list[Hint] = []
     files: list[str] = []
     notes: list[str] = []
-    chosen = _chosen_dockerfile(root)
+    chosen = _chosen_dockerfile(root, composed.dockerfile)
     if chosen is not None:
         name, parsed = chosen
-        hints += of_dockerfile(parsed, project)
+        given = {hint.kind for hint in composed.hints}
+        found = of_dockerfile(_until(parsed, composed.target), project)
+        # What a compose file says of the container holds instead.
+        hints += [hint for hint in found if not given & _INSTEAD.get(hint.kind, frozenset())]
         files.append(name)
         others = [other for other in _dockerfiles(root) if other != name]
         if others:
             notes.append(f"{name} was read; {', '.join(others[:5])} may be of interest, too")
+    hints += composed.hints
+    notes += composed.notes
+    more = list(composed.files)
     for path in sorted(root.iterdir()):
         name = path.name
-        if _COMPOSE.match(name):
-            found, note = _compose(path)
-            hints += found
-            notes += [note] if note else []
-        elif name in ("Makefile", "makefile", "GNUmakefile"):
-            found = list(cargo_calls.of_commands(_make_commands(text_of(path) or "", name)))
-            hints += found
+        if name in ("Makefile", "makefile", "GNUmakefile"):
+            found = cargo_calls.of_commands(_make_commands(text_of(path) or "", name))
         elif name == "Tiltfile":
-            found = list(_tilt(text_of(path) or ""))
-            hints += found
+            found = tuple(_tilt(text_of(path) or ""))
         else:
             continue
-        files += [name] if found else []
-    return tuple(dict.fromkeys(hints)), tuple(files), tuple(notes)
+        hints += found
+        more += [name] if found else []
+    return tuple(dict.fromkeys(hints)), (*files, *sorted(more)), tuple(notes)
+
+
+def _until(parsed: parse.Dockerfile, target: str | None) -> parse.Dockerfile:
+    """The part of a Dockerfile that a build of a stage reads."""
+    stage = stage_named(parsed, target) if target else None
+    return parsed if stage is None else replace(parsed, stages=parsed.stages[: stage.index + 1])
 
 
 def _files(root: Path, programs: Collection[str]) -> Files:
@@ -93,8 +106,10 @@ def _dockerfiles(root: Path) -> list[str]:
     return found
 
 
-def _chosen_dockerfile(root: Path) -> tuple[str, parse.Dockerfile] | None:
-    """The first Dockerfile that compiles Rust, else the first."""
+def _chosen_dockerfile(root: Path, named: str | None) -> tuple[str, parse.Dockerfile] | None:
+    """The one that a compose file names; else the first that compiles Rust, else the first."""
+    if named is not None and (text := text_of(root / named)):
+        return named, parse.parse(text, named)
     parsed = [(name, parse.parse(text, name)) for name in _dockerfiles(root) if (text := text_of(root / name))]
     for name, one in parsed:
         words = (
@@ -117,36 +132,3 @@ def _tilt(text: str) -> Iterator[Hint]:
     for number, line in enumerate(text.split("\n"), 1):
         for forward in re.finditer(r"port_forwards?\s*=\s*\[?\s*['\"]?(?:(\d+):)?(\d{2,5})", line):
             yield Hint("port", forward[2], f"Tiltfile:{number}")
-
-
-def _compose(path: Path) -> tuple[list[Hint], str | None]:
-    """Ports and environment names of the services that are built from this folder."""
-    from layerdoit.config import reading
-
-    try:
-        root = reading.parse(path.read_bytes(), path.name)
-    except (ConfigError, OSError) as error:
-        what = error.what if isinstance(error, LayerdoitError) else "it cannot be read"
-        return [], f"{path.name} was left out: {what}"
-    services = _below(root, "services")
-    hints: list[Hint] = []
-    for service in services.values():
-        if "build" not in _mapping(service):
-            continue
-        ports = _mapping(service).get("ports")
-        for item in ports.value if ports is not None and isinstance(ports.value, tuple) else ():
-            mapped = re.fullmatch(r"(?:\d+(?:\.\d+){3}:)?(?:(\d+):)?(\d+)(?:/tcp)?", item.text or str(item.value or ""))
-            if mapped:
-                where = f"{path.name}:{item.line}"
-                hints.append(Hint("port", mapped[2], where))
-                hints += [Hint("publish", mapped[1], where)] if mapped[1] else []
-    return hints, None
-
-
-def _mapping(node: Node) -> Mapping[str, Node]:
-    return node.value if isinstance(node.value, Mapping) else {}
-
-
-def _below(node: Node, name: str) -> Mapping[str, Node]:
-    inner = _mapping(node).get(name)
-    return {} if inner is None else _mapping(inner)

@@ -33,10 +33,30 @@ def items(found: Found, project: str) -> Iterator[Item]:
             yield Item("image.user", "root", f"{hint.origin}, where it is not set", active=False)
         elif hint.kind == "workdir" and hint.value.rstrip("/") and not closed([posixpath.normpath(hint.value)]):
             yield Item("image.workdir", hint.value, hint.origin)
-        elif hint.kind == "volume" and hint.value.startswith("/") and "$" not in hint.value:
+    taken: set[str] = set()
+    for item in (*_mounts(found, project), *_volumes(found, project), *_made(found, project)):
+        target = posixpath.normpath(str(item.value).split(":")[1])
+        # Two volumes cannot be mounted at one place.
+        if item.active and target in taken:
+            continue
+        taken |= {target} if item.active else set()
+        yield item
+
+
+def _mounts(found: Found, project: str) -> Iterator[Item]:
+    """What a compose file mounts."""
+    for hint in found.hints:
+        if hint.kind == "mount":
+            source, target, *options = hint.value.split(":")
+            named = source if source.startswith((".", "/", "~")) else f"{project}-{source}"
+            yield Item("deploy.volumes", ":".join((named, reachable(target), *options)), hint.origin, active=hint.sure)
+
+
+def _volumes(found: Found, project: str) -> Iterator[Item]:
+    for hint in found.hints:
+        if hint.kind == "volume" and hint.value.startswith("/") and "$" not in hint.value:
             name = re.sub(r"[^\w.-]+", "-", hint.value.strip("/")) or "data"
             yield Item("deploy.volumes", f"{project}-{name}:{reachable(hint.value)}", hint.origin)
-    yield from _made(found, project)
 
 
 def _made(found: Found, project: str) -> Iterator[Item]:

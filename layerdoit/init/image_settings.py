@@ -88,6 +88,22 @@ def _deploy(found: Found) -> Iterator[Item]:
             yield Item("deploy.health.command", hint.value, hint.origin, active=hint.sure and len(ports) == 1)
         elif hint.kind == "health-timeout":
             yield Item("deploy.health.timeout", _number(hint.value), hint.origin, active=len(ports) == 1)
+        yield from _of_container(hint)
+
+
+def _of_container(hint: Hint) -> Iterator[Item]:
+    """What a compose file says of the container alone."""
+    if hint.kind == "deploy-env":
+        name, _, value = hint.value.partition("=")
+        yield Item("deploy.env", (name, value), hint.origin, active=hint.sure)
+    elif hint.kind == "args":
+        yield from (Item("deploy.args", word, hint.origin, active=hint.sure) for word in json.loads(hint.value))
+    elif hint.kind == "network":
+        yield Item("deploy.network", hint.value, hint.origin, active=hint.sure)
+    elif hint.kind == "isolated":
+        yield Item("deploy.isolated_start", False, hint.origin, active=hint.sure)
+    elif hint.kind == "stop-grace":
+        yield Item("deploy.stop_grace", _number(hint.value), hint.origin)
 
 
 def _number(text: str) -> int | float:

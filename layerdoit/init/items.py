@@ -49,7 +49,7 @@ def unique(items: Iterable[Item]) -> Iterator[Item]:
     for item in items:
         key = (item.path, item.value) if item.path in many else (item.path, item.value[0] if _named(item) else None)
         old = seen.get(key)
-        repeated = item.path == "image.cmd"  # arguments may be given twice
+        repeated = item.path in ("image.cmd", "deploy.args")  # arguments may be given twice
         if old is None or repeated:
             seen[(*key, len(seen)) if repeated else key] = item  # type: ignore[index]
         elif item.path == "image.env" or (item.active and not old.active):

@@ -31,6 +31,7 @@ _HARMLESS = frozenset(("tzdata", "netbase", "media-types", "mime-support"))
 _BUILD_ENV = re.compile(
     r"(RUSTFLAGS|RUSTC_\w+|CARGO_(PROFILE|BUILD|FEATURE|INCREMENTAL|NET)\w*|SQLX_\w+|(HOST_|TARGET_)?C(XX)?(FLAGS)?)$"
 )
+_COMMANDS = frozenset(("image.cmd", "deploy.args"))
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,16 @@ def propose(found: Found) -> Proposal:
     # A login is not even shown: a comment is committed as well.
     secret = {item: what for item in valid if (what := _credential(item))}
     # Without one of its words, a command is another command.
-    paths = {item.path for item in secret if item.path == "image.cmd"}
+    paths = {item.path for item in secret if item.path in _COMMANDS}
     kept = [item for item in valid if item not in secret and item.path not in paths]
     withheld = [f"{item.why}: {what}: give it at run time" for item, what in secret.items()]
     return Proposal(tuple(in_order(unique(kept))), (*withheld, *remarks.of(found)))
 
 
 def _credential(item: Item) -> str | None:
-    if item.path in ("env", "image.env"):
+    if item.path in ("env", "image.env", "deploy.env"):
         return credentials.found(*item.value)
-    held = credentials.in_value(item.value) if item.path == "image.cmd" else None
+    held = credentials.in_value(item.value) if item.path in _COMMANDS else None
     return held and f"the command holds {held}"
 
 

@@ -91,8 +91,8 @@ def _ports(found: Found) -> list[int]:
 
 
 def _set(found: Found) -> dict[str, str]:
-    """The variables that an existing Dockerfile gives the program."""
-    return dict(hint.value.partition("=")[::2] for hint in found.hints if hint.kind == "env")
+    """The variables that an existing Dockerfile or compose file gives the program."""
+    return dict(hint.value.partition("=")[::2] for hint in found.hints if hint.kind in ("env", "deploy-env"))
 
 
 def _port(found: Found) -> Iterator[Item]:
@@ -115,7 +115,7 @@ def _reachable(found: Found) -> Iterator[Item]:
         why = f"{one.where} listens on {one.host} otherwise"
         if one.variable is not None:
             yield Item("image.env", (one.variable[0], _everywhere(one, one.variable[1])), why)
-        elif one.flag is not None and not any(hint.kind == "cmd" for hint in found.hints):
+        elif one.flag is not None and not any(hint.kind in ("cmd", "args") for hint in found.hints):
             active = not found.runs.subcommands
             yield Item("image.cmd", one.flag[0], why, active=active)
             yield Item("image.cmd", _everywhere(one, one.flag[1]), why, active=active)

@@ -252,6 +252,50 @@ def test_compose_makefile_and_tiltfile_are_read(tmp_path: Path) -> None:
     assert proposed(look(tmp_path))["deploy.port"] == [7001]
 
 
+def test_what_a_compose_file_says_of_the_container_holds(tmp_path: Path) -> None:
+    compose = """\
+services:
+  web:
+    build: {context: ., dockerfile: own/Dockerfile, target: run}
+    command: [serve, serve]
+    environment: {LOG: info, DB_PASS: hunter2, DB: "postgres://u:hunter2@db/x", CACHE: "redis://cache"}
+    volumes: ["data:/data", "/host/more:/more"]
+    user: "1000"
+    healthcheck: {test: [CMD, wget, "http://localhost:80/up"], start_period: 40s}
+    stop_grace_period: 10s
+    ports: ["81:80"]
+  db: {image: postgres}
+  cache: {image: redis}
+"""
+    dockerfile = (
+        "FROM rust AS build\nRUN cargo build\nFROM debian AS run\nEXPOSE 80\nVOLUME /data /more\nUSER web\n"
+        'HEALTHCHECK CMD server check\nCMD ["server"]\nFROM run AS later\nENV LATER=1\n'
+    )
+    make(tmp_path, {"compose.yaml": compose, "own/Dockerfile": dockerfile, "Dockerfile": "FROM rust\nENV A=b\n"})
+    found = look(tmp_path)
+    assert proposed(found) == {
+        "image.user": ["1000"],
+        "image.expose": ["80"],
+        "deploy.port": [80],
+        "deploy.publish": [81],
+        "deploy.health.path": ["/up"],
+        "deploy.health.timeout": [40],
+        "deploy.env": [("LOG", "info"), ("CACHE", "redis://cache")],
+        "deploy.volumes": ["server-data:/data", "server-more:/more"],
+        "deploy.args": ["serve", "serve"],
+        "deploy.stop_grace": [10],
+    }
+    text = shown(found)
+    folder = tmp_path.name.lower()
+    assert f"network: {folder}_default  # from compose.yaml:5, where db and cache can be reached\n" in text
+    remarks = "\n".join(proposal.propose(found).remarks)
+    assert "hunter2" not in text + remarks
+    for words in ("DB, CACHE point to db and cache", "db (postgres), cache (redis) are not started by layerdoit"):
+        assert words in remarks
+    assert found.files == ("own/Dockerfile", "compose.yaml")
+    assert loaded(text, tmp_path).deploy.args == ("serve", "serve")
+
+
 def test_features_that_two_builds_do_not_share_are_only_shown(tmp_path: Path) -> None:
     text = "FROM rust\nRUN cargo build --features tls\nRUN cargo build --features metrics\nFROM debian\n"
     found = look(make(tmp_path, {"Dockerfile": text}))
