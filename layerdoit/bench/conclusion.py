@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from layerdoit.bench import results
 from layerdoit.bench.results import Cell, Result
 from layerdoit.core.prose import listed
-from layerdoit.history.benchmarks import OURS
+from layerdoit.history.benchmarks import DOCKERFILES, OURS
 from layerdoit.report import comparison
 from layerdoit.report.formats import seconds_text
 
@@ -92,6 +92,18 @@ def others(result: Result) -> str:
     return f"Of {len(known)} kinds of change: {', '.join(counted)}."
 
 
+def left_out(result: Result) -> str:
+    """The Dockerfiles that were no rivals somewhere, because what they built was stale or failed."""
+    bad = {cell.peer for cell in result.cells if (cell.stale or cell.error) and cell.peer in DOCKERFILES}
+    names = listed([peer for peer in DOCKERFILES if peer in bad])
+    return f"Not compared where an image of theirs was stale or failed: {names}." if names else ""
+
+
+def more(result: Result) -> list[str]:
+    """What has to be said beside the first sentence."""
+    return [text for text in (others(result), left_out(result)) if text]
+
+
 def lines(result: Result) -> list[str]:
     """The conclusion as plain sentences."""
-    return ["".join(text for text, _ in parts(result)), *filter(None, [others(result)])]
+    return ["".join(text for text, _ in parts(result)), *more(result)]

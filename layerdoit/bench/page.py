@@ -29,12 +29,14 @@ _MEASURED: Final = (
 
 def page(title: str, result: Result, tables: Sequence[Section]) -> str:
     """The whole document. `tables`: the same as the terminal shows."""
-    first = Headline(conclusion.parts(result), list(_facts(result)), conclusion.others(result))
+    first = Headline(conclusion.parts(result), list(_facts(result)), " ".join(conclusion.more(result)))
     return html.document(title, results.header(result), first, list(_blocks(result, tables)), _MEASURED)
 
 
 def _facts(result: Result) -> Iterator[Fact]:
-    """The changes that people wait for most, beside the best Dockerfile."""
+    """The changes that people wait for most, beside the best Dockerfile; nothing where nothing is concluded."""
+    if conclusion.wrong(result):
+        return
     for name in ("leaf", "deep", "bump", "back"):
         found = conclusion.beside(result.cells, name)
         if name in result.scenarios and found is not None:
@@ -82,8 +84,10 @@ def _row(change: str, peer: str, found: Figures | None, cells: Sequence[Cell], m
     """A bar; what went wrong has none."""
     mine = peer == OURS
     if found is None:
-        said = "stale" if any(cell.stale for cell in cells) else "fails"
-        return Row(peer, said, (), f"{change}, {peer}: {said}", _SMALL.get(peer, ""), strong=mine, wrong=True)
+        stale = sum(bool(cell.stale) for cell in cells)
+        said, number = ("stale", stale) if stale else ("fails", sum(bool(cell.error) for cell in cells))
+        of, small = f"{number} of {len(cells)}", _SMALL.get(peer, "")
+        return Row(peer, said, (), f"{change}, {peer}: {said} {of}", small, of, strong=mine, wrong=True)
     scale = plots.linear(most)
     between = f"{seconds_text(found.low)} to {seconds_text(found.high)}"
     told = f"{change}, {peer}: median {seconds_text(found.median)}, {between}, n={found.n}"

@@ -14,6 +14,8 @@ from layerdoit.report.kind_figures import Trend
 
 NO_RUNS = "no runs yet"
 NOTHING = "-"
+LONG: Final = 60.0 * 86_400
+"""Seconds from which on a history is told by months, not by days."""
 _DAYS: Final = 4 * 86_400
 
 

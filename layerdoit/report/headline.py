@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.core.units import count_text
 from layerdoit.report import comparison
 from layerdoit.report.change_kinds import PLAIN_WORDS, Kind
-from layerdoit.report.formats import date_text, seconds_text, share_text
+from layerdoit.report.formats import LONG, date_text, seconds_text, share_text
 from layerdoit.report.saved import COMMAND
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ ENOUGH: Final = 3
 """Runs without which nothing is said in front."""
 _EDITS: Final[Sequence[Kind]] = ("leaf", "library", "files", "manifest", "dependency")
 """What people wait for, the most frequent thing first."""
-_MONTHS: Final = 60 * 86_400
-"""From so many seconds on, a month is exact enough."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def since(report: Report) -> str:
     moments = [run.at for run in report.runs if run.at is not None]
     if not moments:
         return ""
-    if max(moments) - moments[0] < _MONTHS:
+    if max(moments) - moments[0] < LONG:
         return f" since {date_text(moments[0])}"
     same = time.localtime(moments[0])[0] == time.localtime(max(moments))[0]
     return time.strftime(" since %B" if same else " since %B %Y", time.localtime(moments[0]))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.report import charts, findings
+from layerdoit.report import charts, findings, periods
 from layerdoit.report.formats import NOTHING, heading
 from layerdoit.report.headline import Fact, Headline, headline, typical
 from layerdoit.report.markup import Markup, coded, element
@@ -69,15 +69,16 @@ def _blocks(report: Report, checked: Sequence[Checked]) -> Iterable[Block]:
         drawn = [drawing for chart in _CHARTS.get(section.name, ()) if (drawing := chart(report))]
         yield Block(findings.title(report, section), section.note, drawn, section, section.name in _WIDE)
         if section.name == "kinds" and (found := typical(report)) is not None:
-            yield from _drawn(findings.moved(found), charts.over_time(report, found.kind), wide=True)
+            table = periods.of_kind(report, found.kind)
+            yield from _drawn(findings.moved(found), charts.over_time(report, found.kind), table, wide=True)
         if section.name == "hits":
-            yield from _drawn(findings.hits_moved(report), charts.hits_over_time(report))
+            yield from _drawn(findings.hits_moved(report), charts.hits_over_time(report), periods.of_hits(report))
 
 
-def _drawn(title: str, drawing: Markup, *, wide: bool = False) -> Iterable[Block]:
+def _drawn(title: str, drawing: Markup, table: Section, *, wide: bool = False) -> Iterable[Block]:
     """A chart more of what a table above tells; none where there is nothing to draw."""
     if drawing:
-        yield Block(title, "", [drawing], wide=wide)
+        yield Block(title, "", [drawing], table, wide)
 
 
 def _goals(checked: Sequence[Checked]) -> Markup:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from layerdoit.core.units import size_text
 from layerdoit.history import Figures
 from layerdoit.history.crates import KEPT
+from layerdoit.layers.key import IMAGES
 from layerdoit.report.change_kinds import MEANING
 from layerdoit.report.figures import LayerFigures, Report
 from layerdoit.report.formats import (
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
     from layerdoit.report.saved import Saved
     from layerdoit.report.target_checks import Checked
 
-Name = Literal["targets", "hits", "kinds", "saved", "layers", "phases", "sizes", "slowest", "crates", "bench"]
+Name = Literal["targets", "hits", "kinds", "saved", "layers", "phases", "sizes", "slowest", "crates", "bench", "moved"]
 
 NUMBERS: Final = frozenset(
-    ("n", "reused", "pulled", "built", "failed", "hit rate", "median", "p90", "took", "newest", "least", "most")
-) | {"share", "cooks", "runs", "saved", "from scratch", "on an earlier one", "crates compiled", "plain build", "here"}
+    [
+        *("n", "reused", "pulled", "built", "failed", "hit rate", "median", "p90", "took", "newest", "least", "most"),
+        *("share", "cooks", "runs", "saved", "from scratch", "on an earlier one", "crates compiled", "plain build"),
+        *("here", *(f"{layer} hits" for layer in IMAGES)),
+    ]
+)
 """Columns that are read from the right."""
 
 

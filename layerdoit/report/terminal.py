@@ -25,7 +25,8 @@ _STYLES: Final = {"met": "green", "missed": "bold red", "no data": "yellow"}
 
 def show(report: Report, checked: Sequence[Checked], out: TextIO | None = None) -> None:
     """Print the report as tables."""
-    show_sections(f"{headline(report).text}\n\n{heading(report)}", sections(report, checked), out)
+    lead = f"{headline(report).text}\n\n{heading(report)}" if report.runs else heading(report)
+    show_sections(lead, sections(report, checked), out)
 
 
 def show_sections(lead: str, shown: Iterable[Section], out: TextIO | None = None) -> None:

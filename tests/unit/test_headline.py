@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from layerdoit.history.benchmarks import Recorded
-from layerdoit.report import comparison, figures, findings, html
+from layerdoit.report import comparison, figures, findings, html, periods
 from layerdoit.report.headline import headline
 from tests.support import sample_history
 from tests.support.sample_history import BENCHMARK, VARIANT
@@ -92,6 +92,19 @@ def test_runs_without_a_date_are_no_chart_over_time() -> None:
     page = html.page(figures.make("shop", VARIANT, rows, BENCHMARK), ())
     assert "An edit of one crate: " not in page
     assert " saved, compared" in page
+
+
+def test_months_of_a_long_history_and_days_of_a_short_one() -> None:
+    months = report(420)
+    long = periods.of_kind(months, "leaf")
+    assert long.rows[0][0] == "2026-03"
+    assert len(long.rows) == 9
+    assert sum(int(row[-1]) for row in long.rows) == next(
+        one.ready.n for one in report(420).kinds if one.kind == "leaf"
+    )
+    few = figures.make("shop", VARIANT, sample_history.runs(420)[:7])
+    assert [len(row[0]) for row in periods.of_hits(few).rows] == [len("2026-03-05")] * len(periods.of_hits(few).rows)
+    assert sum(int(row[-1]) for row in periods.of_hits(few).rows) == 7
 
 
 def titles(number: int) -> list[str]:
