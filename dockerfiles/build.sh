@@ -87,6 +87,7 @@ compile() {
   external=0
   [ ! -s /tmp/external ] || external=$(wc -l </tmp/external)
   echo "layerdoit: compiled=$compiled units=$units external=$external cold=$cold" >&2
+  tell_diagnostics
   [ "$external" -eq 0 ] || tell_misses
   return "$status"
 }
@@ -126,11 +127,26 @@ cargo_build() {
     . /control/env
     set +a
     begin_tracing
-    eval "cargo build --locked --offline --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
+    eval "cargo build --locked --offline --target-dir /build/target --message-format=json-diagnostic-rendered-ansi $CARGO_ARGS"
   ) >"$1" || failed=$?
   stamp
   settle
   return "$failed"
+}
+
+# What the compiler said of the workspace's own crates, packed for one log, errors first; and which of them were
+# fresh. A log has its limits: where there is more than fits, the first ones.
+tell_diagnostics() {
+  grep '^{"reason":"compiler-message"' /tmp/messages >/tmp/said || return 0
+  grep '^{"reason":"compiler-artifact","package_id":"[^"]*path+' /tmp/messages >/tmp/units || true
+  for most in 2000 200 20; do
+    {
+      grep '"level":"error' /tmp/said || true
+      grep -v '"level":"error' /tmp/said || true
+    } | head -n "$most" | cat - /tmp/units | gzip -9n | base64 -w 4000 >/tmp/packed-diagnostics
+    [ "$(stat -c %s /tmp/packed-diagnostics)" -gt 60000 ] || break
+  done
+  sed 's/^/layerdoit: diagnostics /' >&2 </tmp/packed-diagnostics
 }
 
 # External crates that were not fresh, and why: what cargo went by when they were cooked, and now. `doit layers explain`
@@ -163,12 +179,13 @@ sync /ctx /control/tree
 distrust_variables
 distrust
 compile || exit $?
+. /control/image
+[ -z "$DENY_WARNINGS" ] || ! grep -q '"level":"warning"' /tmp/messages || exit 90
 pack_reads &
 packing=$!
 
 sed -n '/"fresh":false/s/.*"kind":\["bin"\].*"executable":"[^"]*\/\([^"/]*\)".*/layerdoit: linked \1/p' /tmp/messages >&2
 wrong=0
-. /control/image
 while read -r path; do
   check_runtime "$path" || wrong=87
 done </tmp/executables

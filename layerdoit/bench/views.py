@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from layerdoit.bench import conclusion, results
 from layerdoit.bench import page as bench_page
 from layerdoit.bench.results import COLUMNS, Result
-from layerdoit.report import markdown, terminal
+from layerdoit.report import markdown, text_form
 from layerdoit.report.sections import Section
 
 _CELLS = "seconds: median (least-most, number of builds) / crates compiled; every image was checked"
@@ -40,7 +40,7 @@ def sections(result: Result) -> Iterator[Section]:
 
 def show(result: Result) -> None:
     """Print the tables, and the conclusion last, where a terminal's reader looks."""
-    terminal.show_sections(results.header(result), sections(result))
+    text_form.show_sections(results.header(result), sections(result))
     print("", *conclusion.lines(result), sep="\n")
 
 

@@ -28,14 +28,15 @@ _INDEXED: Final = re.compile(r"/usr/local/lib(/[^/]+-linux-gnu\w*)?")
 def files(inputs: Inputs) -> Mapping[str, bytes]:
     """The files that build.sh reads beside its scripts."""
     return {
-        "image": image(inputs.question.image, _placed(inputs)).encode(),
+        "image": image(inputs.question.image, _placed(inputs), deny_warnings=inputs.denies_warnings).encode(),
         "smoke": smoke(inputs.question.image.smoke).encode(),
     }
 
 
-def image(settings: Image, placed: Mapping[str, str]) -> str:
+def image(settings: Image, placed: Mapping[str, str], *, deny_warnings: bool = False) -> str:
     """/control/image; `placed`: path of a library among the assets -> path in the image."""
     lines = [
+        f"DENY_WARNINGS={'yes' if deny_warnings else ''}",
         f"IMAGE_LIBRARY_PATH={shlex.quote(settings.env.get('LD_LIBRARY_PATH', ''))}",
         f"CHECK_LIBRARIES={'yes' if settings.check_libraries else 'no'}",
         *(f"placed {shlex.quote(path)} {shlex.quote(place)}" for path, place in placed.items()),

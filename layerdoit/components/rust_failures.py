@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import causes, failures, lock_drift, output
-from layerdoit.components import missing_libraries
+from layerdoit.components import missing_libraries, script_protocol
 from layerdoit.components.script_protocol import Exit, NoBinary, every
 from layerdoit.core.errors import BuildError, ContextDiffers, LayerdoitError
+from layerdoit.core.terminal import plain_lines
+from layerdoit.core.units import count_text
 from layerdoit.engine.buildx import StepFailed, whole_log
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from layerdoit.project.inputs import Inputs
 
 _SIGKILL: Final = 128 + 9
+_GAVE_UP: Final = "error: could not compile"
 
 
 class NotBuilt(BuildError):
@@ -31,6 +34,13 @@ class NotBuilt(BuildError):
         super().__init__(what, where=where, hint=hint)
         self.failed = failed
         self.cause = cause
+
+    def shown(self, *, coloured: bool) -> str:
+        """The compiler's own words in its own colours."""
+        text = super().shown(coloured=coloured)
+        for said in script_protocol.diagnostics(self.failed.notes) if coloured else ():
+            text = text.replace(plain_lines(said.text), said.text)
+        return text
 
 
 def explain(
@@ -47,7 +57,8 @@ def explain(
     """
     if failed.code is not None and failed.code in _BY_CODE:
         return _BY_CODE[failed.code](failed, config)
-    words = "\n".join([*failed.tail, *(["Killed"] if failed.code == _SIGKILL else [])])
+    tail = _tail(failed)
+    words = "\n".join([*tail, *(["Killed"] if failed.code == _SIGKILL else [])])
     if failures.LOCKED in words:
         if stale := stale_lock():
             return _not_built(failed, f": {stale.what}", stale.hint, where=stale.where)
@@ -61,10 +72,19 @@ def explain(
     if advice is not None:
         cause = advice.sentence.partition("\n")[0]
         return _not_built(failed, f": {advice.sentence}", advice.setting, cause=cause)
-    if not failed.tail:
+    if not tail:
         return _not_built(failed, f": {failed.text}")
-    shown = "\n".join(output.relevant(failed.tail))
+    shown = "\n".join(output.relevant(tail))
     return _not_built(failed, f"\n{shown}", "correct it and run again")
+
+
+def _tail(failed: StepFailed) -> Sequence[str]:
+    """The last lines of the step, with the compiler's errors where cargo says that it could not compile."""
+    said = script_protocol.diagnostics(failed.notes)
+    errors = [line for one in said if one.level == "error" for line in (*plain_lines(one.text).split("\n"), "")]
+    lines = failed.tail
+    at = next((index for index, line in enumerate(lines) if line.startswith(_GAVE_UP)), len(lines))
+    return (*lines[:at], *errors, *lines[at:])
 
 
 def asks_git(inputs: Inputs) -> Callable[[str], str | None]:
@@ -119,11 +139,21 @@ def _smoke_test(failed: StepFailed, config: Config) -> NotBuilt:
     return _not_built(failed, f"\n{shown}", f"the program must end with 0 for each line of image.smoke ({where})")
 
 
+def _warnings(failed: StepFailed, config: Config) -> NotBuilt:
+    """Where they are denied."""
+    said = [one for one in script_protocol.diagnostics(failed.notes) if one.level == "warning"]
+    shown = "\n\n".join(plain_lines(one.text) for one in said)
+    what = f": {count_text(len(said), 'warning')}, and `warnings: deny`\n{shown}"
+    where = config.where.get("warnings")
+    return _not_built(failed, what, "correct the code; `warnings: show` only shows them", where=where)
+
+
 _BY_CODE: Final[Mapping[int, Callable[[StepFailed, Config], BuildError]]] = {
     Exit.RESEND: _resend,
     Exit.RUNTIME_MISMATCH: _runtime_mismatch,
     Exit.NO_BINARY: _no_binary,
     Exit.SMOKE_TEST: _smoke_test,
+    Exit.WARNINGS: _warnings,
 }
 
 

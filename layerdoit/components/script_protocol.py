@@ -12,9 +12,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
+from layerdoit.core import packed_text
 from layerdoit.engine.progress import NOTE
+
+if TYPE_CHECKING:
+    from layerdoit.cargo.diagnostics import Diagnostic
 
 
 class Exit(IntEnum):
@@ -24,6 +28,7 @@ class Exit(IntEnum):
     RUNTIME_MISMATCH = 87
     NO_BINARY = 88
     SMOKE_TEST = 89
+    WARNINGS = 90
 
 
 class Section(Enum):
@@ -102,6 +107,12 @@ class ReadsUnknown(NamedTuple):
     words: str
 
 
+class Diagnostics(NamedTuple):
+    """`diagnostics BASE64`: a part of what the compiler said of the own crates (see `cargo/diagnostics.py`)."""
+
+    packed: str
+
+
 class Asks(NamedTuple):
     """`asks VARIABLE CRATE`: a crate that may read a variable with another value than it was compiled with."""
 
@@ -173,6 +184,7 @@ Message: TypeAlias = (
     | Stale
     | Reads
     | ReadsUnknown
+    | Diagnostics
     | Asks
     | Linked
     | NoBinary
@@ -198,6 +210,7 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
     "stale": (r"stale (\S*) (rustc|script) (stat|open|opaque) (.*)", Stale),
     "reads": (r"reads ([A-Za-z0-9+/=]+)", Reads),
     "reads-unknown": (r"reads-unknown ?(.*)", ReadsUnknown),
+    "diagnostics": (r"diagnostics ([A-Za-z0-9+/=]+)", Diagnostics),
     "asks": (r"asks (\S+) (\S+)", Asks),
     "linked": (r"linked (\S+)", Linked),
     "no-binary": (r"no-binary (\S+)", NoBinary),
@@ -234,6 +247,16 @@ def every(kind: type[AMessage], lines: Iterable[str]) -> list[AMessage]:
 def counts(lines: Iterable[str]) -> Counts | None:
     """What cargo compiled, by the last line that tells; None where cargo did not come to its end."""
     return next(reversed(every(Counts, lines)), None)
+
+
+def diagnostics(lines: Iterable[str]) -> tuple[Diagnostic, ...]:
+    """What the compiler said of the own crates."""
+    packed = [message.packed for message in every(Diagnostics, lines)]
+    if not packed:
+        return ()
+    from layerdoit.cargo import diagnostics as said
+
+    return said.read((packed_text.unpack(packed) or "").splitlines())
 
 
 def aloud(line: str) -> bool:

@@ -80,6 +80,7 @@ VARIABLES = (
     _standing_in("TARGET", "target", "Target triple."),
     _standing_in("FEATURES", "features", "Features to enable, separated by commas."),
     _standing_in("TOOLCHAIN", "toolchain", "Rust toolchain; overrides rust-toolchain.toml."),
+    _standing_in("WARNINGS", "warnings", "Warnings of the compiler: `show`, `count` or `deny`."),
     _standing_in("BUILDER", "builder", "buildx builder to build on."),
     _standing_in("REGISTRY", "registry.repository", "Repository that keyed layers are pulled from and pushed to."),
     _standing_in("ON_MISSING", "base.on_missing", "`pull,build`, `pull`, `build` or `fail`."),

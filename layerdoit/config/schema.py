@@ -319,6 +319,12 @@ class Config(Settings):
         many(BINARY, "binary names"), NO_TEXT, "Binaries to put into the image; default: all."
     )
     profile: str = setting(PROFILE, "dev", "Cargo profile: dev, release, or one of your own.")
+    warnings: str = setting(
+        choice("show", "count", "deny"),
+        "show",
+        "Warnings of the compiler in the workspace's own crates: `show` prints those of the crates that were compiled "
+        "and counts the others, `count` counts all, `deny` fails the build.",
+    )
     features: tuple[str, ...] = setting(many(FEATURE, "features"), NO_TEXT, "Features to enable.")
     all_features: bool = setting(boolean(), False, "Enable all features.")
     default_features: bool = setting(boolean(), True, "Enable the default features.")

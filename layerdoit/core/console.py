@@ -16,6 +16,11 @@ def warn(text: str) -> None:
     print(f"layerdoit: {text}", file=sys.stderr, flush=True)
 
 
+def show(text: str) -> None:
+    """Print what another program said, such as a compiler, to stderr as it is, with an empty line after it."""
+    print(f"{text}\n", file=sys.stderr, flush=True)
+
+
 def replace_unprintable() -> None:
     """From here on output shows `?` for what its encoding lacks, instead of ending the work (ASCII, odd file names)."""
     for stream in (sys.stdout, sys.stderr):

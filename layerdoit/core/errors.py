@@ -35,6 +35,10 @@ class LayerdoitError(Exception):
         self.hint = hint or self.hint
         return self
 
+    def shown(self, *, coloured: bool) -> str:  # noqa: ARG002 - some errors quote what has colours
+        """The message for a terminal."""
+        return str(self)
+
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]
         if self.hint:

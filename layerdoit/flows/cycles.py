@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
 def fast(session: Session, provider: Provider) -> None:
     """Start the image that is there beside the old container, wait until it is healthy, swap."""
-    for step in session.plan.layers():
-        # What is not there was not built either: `deploy` needs the app image only, and says so where that lacks.
-        if step.action == "reuse" and step.spec.layer not in session.run.reported:
+    # What is not there was not built either: `deploy` needs the app image only, and says so where that lacks.
+    reused = [step for step in session.plan.layers() if step.action == "reuse"]
+    for step in reused if session.run.verbose else ():
+        if step.spec.layer not in session.run.reported:
             say(line(Outcome(step)))
 
     def there() -> Release:
@@ -88,9 +89,11 @@ def _deployed(session: Session, provider: Provider, build: Callable[[], Release]
         raise result.error
     service = result.service
     assert service is not None  # noqa: S101 - a deployment without error has one
-    say(f"deploy  {service.name} {_how(result)}")
-    if service.url:
-        say(f"healthy at {service.url}")
+    if result.phases and "app" not in session.run.reported and not session.run.verbose:
+        # An image of an earlier build takes the place of another one.
+        say(line(Outcome(session.plan.step("app"))))
+    at = f": healthy at {service.url}" if service.url else ""
+    say(f"deploy  {service.name} {_how(result, wanted)}{at}")
     for remark in result.remarks:
         say(remark)
     return bool(result.phases)
@@ -109,16 +112,16 @@ def _tell_what_serves(service: Service | None) -> None:
         warn(f"{service.name} still serves{at}")
 
 
-def _how(result: Deployed) -> str:
+def _how(result: Deployed, release: Release) -> str:
     if not result.phases:
-        return "already serves this image"
+        return f"already serves {release.reference}"
     return "replaced the old one" if result.replaced else "started"
 
 
 def _summed_up(session: Session) -> None:
     from layerdoit.flows import summary
 
-    for text in summary.of_cycle(session.past):
+    for text in summary.of_cycle(session.past, verbose=session.run.verbose):
         say(text)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.components import script_protocol
-from layerdoit.core.console import say, warn
+from layerdoit.core.console import say, show, warn
 from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 from layerdoit.tree import reads
@@ -25,11 +26,31 @@ def outcomes(session: Session, done: Iterable[Outcome]) -> None:
 
     for outcome in done:
         session.run.reported.add(outcome.step.spec.layer)
-        say(line(outcome))
+        # What is there and stays is said of the image as a whole.
+        if session.run.verbose or outcome.step.action != "reuse":
+            say(line(outcome))
         past = session.past
         told = (*warnings(outcome), *_once(session, unseen(outcome)), *guessed(session.inputs, outcome))
         for text in (*told, *summary.notes(past, outcome)):
             warn(text)
+        if outcome.step.spec.layer == "app":
+            _compiler(session, outcome)
+
+
+def _compiler(session: Session, outcome: Outcome) -> None:
+    """What the compiler said of the own crates."""
+    said = script_protocol.diagnostics(outcome.notes)
+    if not said:
+        return
+    from layerdoit.core import terminal
+    from layerdoit.flows import compiler_words
+
+    found = compiler_words.told(said, session.project.config.warnings, verbose=session.run.verbose)
+    coloured = terminal.colour(sys.stderr)
+    for text in found.texts:
+        show(text if coloured else terminal.plain_lines(text))
+    if found.line:
+        warn(found.line)
 
 
 def line(outcome: Outcome) -> str:
@@ -38,8 +59,11 @@ def line(outcome: Outcome) -> str:
     did = ""
     if step.action != "reuse":
         compiled = outcome.counts.get("compiled")
-        crates = "" if compiled is None else f", {count_text(compiled, 'crate')} compiled"
-        did = f" in {outcome.seconds:.1f} s: {outcome.how}{crates}"
+        crates = "" if compiled is None else f"{count_text(compiled, 'crate')} compiled"
+        # "compiled, 1 crate compiled" would say it twice.
+        how = outcome.how.removeprefix("compiled").removeprefix(", ") if crates else outcome.how
+        how = ", ".join(filter(None, (crates, how) if outcome.step.spec.layer == "app" else (how, crates)))
+        did = f" in {outcome.seconds:.1f} s: {how}"
     return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {step.why}"
 
 

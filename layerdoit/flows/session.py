@@ -150,11 +150,11 @@ class Session:
     def variant(self, **variables: str) -> Session:
         """The same question of the project with other variables."""
         project = Project.open(self.project.root, {**self.project.variables, **variables})
-        return Session(Run(self.run.asked, self.run.prefix), project, self._ask)
+        return Session(self.run.again(), project, self._ask)
 
     def asking(self, ask: Ask) -> Session:
         """Another question of the same project, in a run of its own."""
-        return Session(Run(self.run.asked, self.run.prefix), self.project, ask)
+        return Session(self.run.again(), self.project, ask)
 
 
 def _reopened(

@@ -44,8 +44,11 @@ class Past(NamedTuple):
 # --- the summary -----------------------------------------------------------------------------------------------------
 
 
-def of_cycle(past: Past) -> list[str]:
-    """The summary of what this run has done so far; nothing where its history cannot be read."""
+def of_cycle(past: Past, *, verbose: bool) -> list[str]:
+    """The summary of what this run has done so far; nothing where its history cannot be read.
+
+    `verbose`: a line for each phase, instead of all in one.
+    """
     from layerdoit.history.export import of_run
 
     folder, variant, token = past.folder, past.variant, past.token
@@ -62,36 +65,54 @@ def of_cycle(past: Past) -> list[str]:
     ]
     works = {layer.layer: usual(layer, "work") for layer in made}
     exports = {layer.layer: usual(layer, "export") for layer in made}
-    return lines(done.layers, phases, works, exports)
+    found = rows(done.layers, phases, works, exports)
+    return lines(done.layers, found) if verbose else [line(found)]
 
 
-def lines(
+def rows(
     layers: Sequence[LayerRecord],
     phases: Sequence[Phase],
     works: Mapping[str, Figures | None],
     exports: Mapping[str, Figures | None],
-) -> list[str]:
-    """At most eight lines. `phases`: all but the layers'. `works`, `exports`: what is usual for made layers."""
+) -> list[Phase]:
+    """What took time, in order. `phases`: all but the layers'. `works`, `exports`: what is usual for made layers."""
     made = {layer.layer: layer for layer in layers if layer.action != "reuse"}
-    rows = [phase for phase in phases if phase.name == "plan"]
+    found = [phase for phase in phases if phase.name == "plan"]
     for name, members in IMAGES.items():
         parts = [made[member] for member in members if member in made]
         if parts:
             seconds = sum(part.seconds - (part.export or 0.0) for part in parts)
-            rows.append(Phase(name, seconds, together(works[part.layer] for part in parts), _counted(parts)))
+            found.append(Phase(name, seconds, together(works[part.layer] for part in parts), _counted(parts)))
     exported = [layer for layer in made.values() if layer.export]
     if exported:
         seconds = sum(layer.export or 0.0 for layer in exported)
-        rows.append(Phase("export", seconds, together(exports[layer.layer] for layer in exported), _sized(exported)))
+        found.append(Phase("export", seconds, together(exports[layer.layer] for layer in exported), _sized(exported)))
     by_name = {phase.name: phase for phase in phases}
     deploying = [by_name[name] for name in deploy.phases() if name in by_name]
-    total = sum(phase.seconds for phase in (*rows, *deploying))
-    found = [f"cycle   {duration_text(total)}: {', '.join(_hits(layers))}", *map(_row, rows)]
     if deploying:
-        each = ", ".join(f"{phase.name} {duration_text(phase.seconds)}" for phase in deploying)
-        together_ = Phase("deploy", sum(p.seconds for p in deploying), together(p.usual for p in deploying), (each,))
-        found.append(_row(together_))
+        usual = together(phase.usual for phase in deploying)
+        found.append(Phase("deploy", _total(deploying), usual, (_each(deploying),)))
     return found
+
+
+def lines(layers: Sequence[LayerRecord], phases: Sequence[Phase]) -> list[str]:
+    """At most eight lines, one for each phase."""
+    return [f"cycle   {duration_text(_total(phases))}: {', '.join(_hits(layers))}", *map(_row, phases)]
+
+
+def line(phases: Sequence[Phase]) -> str:
+    """All in one line: `cycle   2.3 s, median 2.5 s of 20: plan 0.1 s, app 1.4 s, deploy 0.6 s`."""
+    usual = together(phase.usual for phase in phases)
+    than = "" if usual is None or usual.n < ENOUGH else f", {compared(usual)}"
+    return f"cycle   {duration_text(_total(phases))}{than}: {_each(phases)}"
+
+
+def _total(phases: Iterable[Phase]) -> float:
+    return sum(phase.seconds for phase in phases)
+
+
+def _each(phases: Iterable[Phase]) -> str:
+    return ", ".join(f"{phase.name} {duration_text(phase.seconds)}" for phase in phases)
 
 
 def _hits(layers: Iterable[LayerRecord]) -> list[str]:

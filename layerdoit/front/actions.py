@@ -50,7 +50,10 @@ def image(session: Session) -> None:
     if "app" not in session.run.reported:
         ensure(session, "app")
     project = session.project
-    say(f"image   {', '.join(f'{project.repository}:{tag}' for tag in project.tags)}")
+    names = [f"{project.repository}:{tag}" for tag in project.tags]
+    # A program that serves nothing is started by hand.
+    start = f" (docker run --rm {names[0]})" if names and project.config.deploy.port is None else ""
+    say(f"image   {', '.join(names)}{start}")
 
 
 # --- the deployment --------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 from doit.cmd_base import Command
 from doit.cmdparse import CmdOption
 
-from layerdoit.core import console
+from layerdoit.core import console, terminal
 from layerdoit.core.errors import ConfigError, LayerdoitError, as_error
 from layerdoit.front import loading
 from layerdoit.front.verbs import CHANGES, COMMON, VERBS, Option, Verb, load
@@ -47,7 +47,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
             if isinstance(cause, BrokenPipeError) and console.unread():
                 loading.end_unread()
             error = as_error(cause)
-            console.warn(f"error: {error}")
+            console.warn(f"error: {error.shown(coloured=terminal.colour(sys.stderr))}")
             # With --exit-code, 2 means changes: an error of usage must not look like them.
             return 1 if error.exit_code == CHANGES and "--exit-code" in in_args else error.exit_code
         except KeyboardInterrupt:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from layerdoit.core import terminal
 from layerdoit.core.console import replace_unprintable, unread, warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.flows.session import Session
 from layerdoit.front.loading import Ended, Loading, end_unread, exit_when_signalled, loading
 from layerdoit.front.task_table import TASKS, TaskDoc
-from layerdoit.front.uptodate import Current
+from layerdoit.front.uptodate import Current, Ready
 from layerdoit.front.variables import variables
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
@@ -62,7 +63,8 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
                 hint="give the folder of a Rust project, relative to the dodo.py",
             )
         asked = " ".join(word for word in run.to_run if not word.startswith("-")) if run else ""
-        session = Session(Run(asked, prefix), Project.open(root, variables()))
+        verbose = run is not None and run.verbose
+        session = Session(Run(asked, prefix, verbose), Project.open(root, variables()))
     except (LayerdoitError, OSError) as error:
         raise InvalidTask(str(as_error(error))) from None
     files = _file_deps(session.tree)
@@ -90,6 +92,8 @@ def _adapt(run: Loading | None, prefix: str) -> None:
     run.end_quietly_without_reader()
     if run.command.name == "run":
         exit_when_signalled()
+        if not run.verbose:
+            run.leave_lines_to_tasks()
     words = run.to_run
     group = _named(prefix, "cache_clear")
     if group in words:
@@ -125,7 +129,7 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
         "task_dep": [_named(prefix, other) for other in task.after],
         "verbosity": 2,
         "io": {"capture": False},
-        "meta": {"on_request": task.on_request},
+        "meta": {"on_request": task.on_request, "ready": Ready(session, task.name)},
     }
     if task.words:
         described["pos_arg"] = task.words
@@ -158,7 +162,7 @@ class Guarded:
                 end_unread()
             failure = as_error(error)
             failure.reworded(hint=failure.hint and as_typed(failure.hint, self._prefix))
-            warn(f"error: {failure}")
+            warn(f"error: {failure.shown(coloured=terminal.colour(sys.stderr))}")
             return TaskFailed(failure.what, report=False)
         # False: failed, and has said why.
         return TaskFailed(f"{self._action.__name__} failed", report=False) if done is False else done

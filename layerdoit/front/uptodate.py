@@ -12,6 +12,25 @@ if TYPE_CHECKING:
     from layerdoit.flows.session import Session
 
 
+class Ready:
+    """What is there, in a sentence, for a task that has nothing to do. `owner`: the project's run."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.owner = session.run.token + session.run.prefix
+        self._session = session
+        self._name = name
+
+    def __call__(self) -> str:
+        """Called when doit found the task up to date."""
+        session = self._session
+        project = session.project
+        if self._name == "image":
+            tags = ", ".join(f"{project.repository}:{tag}" for tag in project.tags)
+            return f"nothing to do: {tags} is the image of this tree"
+        tag = session.plan.step(IMAGES[self._name][0]).spec.tag
+        return f"nothing to do: the image {tag} is there"
+
+
 class Current:
     """Is the image of a layer's key there? Errors are for the action to report.
 

@@ -186,6 +186,11 @@ class Inputs:
             )
         return found
 
+    @property
+    def denies_warnings(self) -> bool:
+        """Whether a warning of the compiler fails the build. A check has its own rules, those of clippy."""
+        return self.question.kind == "build" and self.project.config.warnings == "deny"
+
     @cached_property
     def settings(self) -> Mapping[str, str]:
         """What the app image's configuration holds, as text."""
@@ -203,6 +208,7 @@ class Inputs:
             **({"folders": " ".join(self.owned_folders)} if self.owned_folders else {}),
             **({"stop_signal": image.stop_signal} if image.stop_signal else {}),
             **({} if image.check_libraries else {"check_libraries": "no"}),
+            **({"warnings": "deny"} if self.denies_warnings else {}),
         }
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
 

@@ -22,12 +22,13 @@ class Run:
     """One call. It can be pickled: with `doit -n`, all processes of a call work on the same run.
 
     `begun`: ns since 1970, which names the run; `asked`: the tasks that were asked for; `prefix`: what stands before
-    the names of the project's tasks; `spent`: seconds of phases that no layer counts; `reported`: layers of which the
-    user has been told.
+    the names of the project's tasks; `verbose`: say all that there is to say; `spent`: seconds of phases that no layer
+    counts; `reported`: layers of which the user has been told.
     """
 
     asked: str = ""
     prefix: str = ""
+    verbose: bool = False
     begun: int = field(default_factory=time.time_ns)
     spent: dict[str, float] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
@@ -40,6 +41,10 @@ class Run:
     def token(self) -> str:
         """The run's name in the history."""
         return f"{self.begun:x}"
+
+    def again(self) -> Run:
+        """A run of its own, for the same call."""
+        return Run(self.asked, self.prefix, self.verbose)
 
     def spend(self, phase: str, seconds: float) -> None:
         """Add to a phase."""

@@ -7,17 +7,16 @@ the same question inside a build, of each unit.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import os
 import posixpath
-import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from layerdoit.core import packed_text
 
 if TYPE_CHECKING:
     from layerdoit.tree.sources import Sources
@@ -29,7 +28,6 @@ BEFORE: Final = "it was compiled unseen"
 """Why it is not known of units that were compiled before anybody looked; later ones are seen."""
 _MOST_LINKS: Final = 40
 _DIGITS: Final = 32
-_GZIP: Final = zlib.MAX_WBITS | 16
 
 
 class Read(NamedTuple):
@@ -47,11 +45,8 @@ class Read(NamedTuple):
 
 def unpack(parts: Iterable[str]) -> tuple[Read, ...] | None:
     """The reads that a build told, in pieces of base64; None where it told none, or they cannot be read."""
-    try:
-        text = zlib.decompress(base64.b64decode("".join(parts), validate=True), _GZIP).decode(
-            "utf-8", "surrogateescape"
-        )
-    except (binascii.Error, zlib.error, ValueError):
+    text = packed_text.unpack(parts)
+    if text is None:
         return None
     rows = [line.split("\t") for line in text.splitlines()]
     return tuple(Read(*row) for row in rows if len(row) == len(Read._fields)) or None

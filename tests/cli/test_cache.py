@@ -71,7 +71,7 @@ def test_pinning(own: Crate) -> None:
     assert tag in own.doit("cache_pin", "--list").ok().out
     own.doit("cache_clear:nuke", "--yes").ok()
     assert layers(own) == {"base", "runtime", "deps", "app"}, "all that it was made from"
-    assert own.doit().ok().ran()
+    assert own.doit("-v", "2").ok().ran()
     assert own.doit("cache_pin", "--remove", "latest").ok().out.count("no longer pinned") == 1
     assert "no image is pinned" in own.doit("cache_pin", "--list").ok().out
     what, step = message(own.doit("cache_pin", "latest", "no-such"))

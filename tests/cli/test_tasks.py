@@ -102,7 +102,7 @@ def test_the_default_is_the_image_and_nothing_with_effects(crate: Crate, dodo: s
     crate.write("dodo.py", "from layerdoit import task_layerdoit\n" + dodo)
     crate.doit("cycle_fast").ok()
     before = crate.images(), crate.containers()
-    done = crate.doit().ok()
+    done = crate.doit("-v", "2").ok()
     assert "build" not in done.out
     assert set(done.ran()) <= set(BUILDING)
     assert (crate.images(), crate.containers()) == before
@@ -127,7 +127,7 @@ def task__hidden():
     return {"actions": ["echo hidden"], "verbosity": 2}
 """,
     )
-    done = crate.doit().ok()
+    done = crate.doit("-v", "2").ok()
     assert sorted(done.ran()) == sorted([*BUILDING, "greet", "checks:one", "checks:two"])
     assert "checked two" in done.out
     assert "hidden" in done.out
@@ -138,7 +138,7 @@ def task__hidden():
 
 def test_default_tasks_of_the_dodo_count(crate: Crate) -> None:
     crate.write("dodo.py", "from layerdoit import task_layerdoit\nDOIT_CONFIG = {'default_tasks': ['status']}\n")
-    done = crate.doit().ok()
+    done = crate.doit("-v", "2").ok()
     assert done.ran() == ["status"]
     assert "nothing is deployed" in done.out
 
@@ -215,9 +215,9 @@ def two(crate: Crate) -> Crate:
 def test_two_projects_in_one_dodo(two: Crate) -> None:
     listed = names(two.doit("list").ok().out)
     assert listed == sorted(["api", "web", *(f"{prefix}:{name}" for prefix in ("api", "web") for name in DOCUMENTED)])
-    assert two.doit("api").ok().ran() == [f"api:{name}" for name in BUILDING]
+    assert two.doit("-v", "2", "api").ok().ran() == [f"api:{name}" for name in BUILDING]
     assert not (two.folder / ".layerdoit").exists()
-    both = two.doit().ok()
+    both = two.doit("-v", "2").ok()
     assert sorted(both.ran()) == sorted(f"{prefix}:{name}" for prefix in ("api", "web") for name in BUILDING)
     assert "nothing is deployed; doit web:cycle_fast deploys it\n" in two.doit("web:status").ok().out
     assert two.doit("web:logs").err.endswith(" is not deployed\nnext: doit web:cycle_fast\n")
@@ -228,7 +228,7 @@ def test_two_projects_in_one_dodo(two: Crate) -> None:
     two.doit("web:destroy").ok()
     assert set(two.containers()) == {two.name}
     assert two.doit("web:cache_clear").code == 3
-    assert two.doit("web:cache_clear:soft", "--dry-run").ok().ran() == ["web:cache_clear:soft"]
+    assert two.doit("-v", "2", "web:cache_clear:soft", "--dry-run").ok().ran() == ["web:cache_clear:soft"]
 
 
 def test_parallel_runs(two: Crate) -> None:
@@ -367,7 +367,7 @@ def test_json_of_status_tasks(crate: Crate) -> None:
     assert [layer["action"] for layer in told["layers"]] == ["reuse"] * 3
     assert isinstance(json.loads(crate.doit("cache_status", "--json").ok().out), dict)
     assert json.loads(crate.doit("run", "status", "--json").ok().out) == told
-    assert crate.doit("status").ok().out.startswith(".  status\n")
+    assert crate.doit("-v", "2", "status").ok().out.startswith(".  status\n")
 
 
 def test_json_of_pins(own: Crate) -> None:

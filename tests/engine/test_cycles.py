@@ -45,7 +45,7 @@ def test_a_clean_cycle_builds_the_app_from_nothing_and_clears_afterwards(served:
     # The new target folder is the one in use.
     edited(one, "third text")
     again = ok(one.doit("cycle_fast"))
-    assert ", 1 crate compiled" in again
+    assert ": 1 crate compiled" in again
     assert serves(one) == "third text"
     assert mount_ids(one) == [f"{before[0]}~1"]
 

@@ -46,7 +46,6 @@ def test_two_runs_in_one_checkout(new: New) -> None:
     assert f"(process {first.pid})" in waits[-1]
     good(first)
     said = good(second)
-    assert "-- deps" in said
     assert "deps    build" in said, "with the app, after the wait"
     assert one.said(earlier) == before
     right(one)

@@ -149,6 +149,7 @@ project: My Shop
 packages: [api, cli]
 bins: [api]
 profile: release
+warnings: count
 features: [tls, api/http2]
 all_features: true
 default_features: false

@@ -227,8 +227,7 @@ def test_what_a_provider_remarks_is_told(tmp_path: Path, capsys: pytest.CaptureF
     assert place.steps == ["check k1", "deploy k1"]
     assert capsys.readouterr().out.splitlines() == [
         "recovered: removed one",
-        "deploy  api already serves this image",
-        "healthy at https://shop.example",
+        f"deploy  api already serves {RELEASE.reference}: healthy at https://shop.example",
         "two zones only",
     ]
 

@@ -53,6 +53,7 @@ def test_libraries_are_placed_where_they_will_lie() -> None:
 
 def test_the_shell_is_told_of_libraries() -> None:
     text = image_control.image(Image(env={"LD_LIBRARY_PATH": "/a b:/c"}), {"libs/it's.so": "/srv/it's.so"})
-    assert text.splitlines()[:2] == ["IMAGE_LIBRARY_PATH='/a b:/c'", "CHECK_LIBRARIES=yes"]
+    assert text.splitlines()[:3] == ["DENY_WARNINGS=", "IMAGE_LIBRARY_PATH='/a b:/c'", "CHECK_LIBRARIES=yes"]
     assert said(text) == ["2", "libs/it's.so", "/srv/it's.so"]
+    assert image_control.image(Image(), {}, deny_warnings=True).startswith("DENY_WARNINGS=yes\n")
     assert "CHECK_LIBRARIES=no\n" in image_control.image(Image(check_libraries=False), {})

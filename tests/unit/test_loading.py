@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from doit import cmd_run
@@ -104,6 +104,43 @@ def test_a_task_has_the_output_to_itself(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == "did plain\n"
     assert doit(some([], Loading.leave_output_to_task), "--reporter", "executed-only", "plain") == 0
     assert capsys.readouterr().out == ".  plain\ndid plain\n", "what the user chose"
+
+
+class Said(NamedTuple):
+    owner: str
+
+    def __call__(self) -> str:
+        return f"nothing to do for {self.owner}"
+
+
+@pytest.mark.parametrize(
+    ("current", "words", "out"),
+    [
+        (["a", "b"], [], "nothing to do for ours\n"),
+        (["a"], [], "did b\n"),
+        (["a", "b"], ["-r", "executed-only"], ""),
+        ([], ["-v", "2"], ".  a\ndid a\n.  b\ndid b\n"),
+        (["a", "b"], ["-v", "2"], "-- a\n-- b\n"),
+    ],
+)
+def test_tasks_of_ours_say_themselves_what_they_do(
+    capsys: pytest.CaptureFixture[str], current: list[str], words: list[str], out: str
+) -> None:
+    def create() -> Iterator[dict[str, Any]]:
+        run = loading.loading()
+        assert run is not None
+        if not run.verbose:
+            run.leave_lines_to_tasks()
+        for name in ("a", "b"):
+            yield {**one(name), "uptodate": [name in current], "meta": {"ready": Said("ours")}}
+
+    assert doit(create, *words, DOIT_CONFIG={"verbosity": 2}) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_lines_of_other_tasks_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doit(some([], Loading.leave_lines_to_tasks), "plain") == 0
+    assert capsys.readouterr().out == ".  plain\ndid plain\n"
 
 
 # --- variables -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from layerdoit.history import Figures, LayerRecord, RunRecord
 from layerdoit.history.export import as_json
 from layerdoit.layers.reasons import MOST_NAMES, Reason, difference, from_json
 from layerdoit.layers.reasons import as_json as as_data
-from layerdoit.report import figures, markdown, terminal
+from layerdoit.report import figures, markdown, text_form
 from layerdoit.report.change_kinds import Kind, kind_of
 from layerdoit.report.figures import Report, make
 from layerdoit.report.formats import heading, one_line, when_text
@@ -312,7 +312,7 @@ def test_json_is_json(past: Past) -> None:
 def test_the_terminal_shows_text_as_it_is(past: Past) -> None:
     past.run(*HITS, layer("app", "1 file changed: [bold]x[/] \x1b[2J"))
     out = io.StringIO()
-    terminal.show(past.report(), (), out)
+    text_form.show(past.report(), (), out)
     assert "1 file changed: [bold]x[/] [2J" in out.getvalue()
     assert "\x1b[2J" not in out.getvalue()
     assert "one crate was compiled" in out.getvalue()

@@ -17,7 +17,7 @@ from layerdoit.history.benchmarks import Recorded
 from layerdoit.history.crates import Crate
 from layerdoit.history.export import layer_as_json
 from layerdoit.layers.reasons import Reason
-from layerdoit.report import figures, html, markdown, terminal
+from layerdoit.report import figures, html, markdown, text_form
 from layerdoit.report.sections import sections
 from layerdoit.report.slow_crates import CrateFigures, slowest
 
@@ -160,7 +160,7 @@ def test_the_latest_cook_of_a_crate_counts() -> None:
 def test_every_view_names_the_slowest_crates() -> None:
     report = figures.make("shop", VARIANT, [cook(Crate("ring", "0.17.8", 23.0, 0.5)), edit(1.0)])
     out = io.StringIO()
-    terminal.show(report, (), out)
+    text_form.show(report, (), out)
     assert "Slowest crates of cooks" in out.getvalue()
     assert "ring   0.17.8   23 s    50%      1" in " ".join(out.getvalue().split("\n"))
     page = html.page(report, ())
@@ -220,7 +220,7 @@ def test_without_a_plain_build_no_number_is_made_up(recorded: Recorded | None) -
     report = figures.make("shop", VARIANT, EDITS, recorded)
     assert figures.as_json(report)["saved"] is None
     out = io.StringIO()
-    terminal.show(report, (), out)
+    text_form.show(report, (), out)
     line = "no plain build is recorded; `doit layers bench --against plain` measures one"
     assert f"Saved compared with a plain build: {line}\n" in out.getvalue()
     assert "<code>doit layers bench --against plain,mount</code> measures other ways" in html.page(report, ())

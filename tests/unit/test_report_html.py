@@ -17,7 +17,7 @@ from layerdoit.history import LayerRecord
 from layerdoit.history.export import layer_as_json
 from layerdoit.layers import reasons
 from layerdoit.layers.reasons import Kind, Reason, difference
-from layerdoit.report import figures, html, markdown, plots, terminal
+from layerdoit.report import figures, html, markdown, plots, text_form
 from layerdoit.report.markup import element
 from layerdoit.report.target_checks import check
 
@@ -157,7 +157,7 @@ def test_any_history_is_a_valid_page(rows: list[dict[str, Any]], name: str) -> N
 @settings(max_examples=10)
 @given(st.lists(RUNS, max_size=4))
 def test_no_history_breaks_the_terminal(rows: list[dict[str, Any]]) -> None:
-    terminal.show(report_of(rows), (), io.StringIO())
+    text_form.show(report_of(rows), (), io.StringIO())
 
 
 def test_texts_are_texts() -> None:

@@ -11,6 +11,7 @@ from layerdoit.components.script_protocol import (
     Asks,
     Counts,
     Crate,
+    Diagnostics,
     Exit,
     Fingerprint,
     Linked,
@@ -50,6 +51,7 @@ LINES: dict[str, Message] = {
     "stale db script stat a b.txt": Stale("db", "script", "stat", "a b.txt"),
     "stale ? rustc opaque it was compiled unseen": Stale("?", "rustc", "opaque", "it was compiled unseen"),
     "reads H4sIAAAA+/8=": Reads("H4sIAAAA+/8="),
+    "diagnostics H4sIAAAA+/8=": Diagnostics("H4sIAAAA+/8="),
     "reads-unknown cc: not found": ReadsUnknown("cc: not found"),
     "asks APP_WORD serde": Asks("APP_WORD", "serde"),
     "linked hello-server": Linked("hello-server"),
@@ -136,6 +138,7 @@ BEFORE = {
     "not-fresh /": "not-fresh serde@1.0",
     "stale /": "stale db rustc open migrations",
     "reads /": "reads H4sIAAAA+/8=",
+    "diagnostics /": "diagnostics H4sIAAAA+/8=",
 }
 
 

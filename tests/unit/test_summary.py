@@ -34,7 +34,9 @@ DEPLOY = [Phase("start", 0.3, usual(0.3)), Phase("healthy", 0.1, usual(0.1)), Ph
 def test_an_edit_that_was_deployed() -> None:
     layers = [hit("base"), hit("runtime"), hit("deps"), built("app", 1.6, 0.25, compiled=1, fresh=10, sent=12_000)]
     phases = [*DEPLOY[::-1], Phase("plan", 0.125, usual(0.1))]
-    assert summary.lines(layers, phases, {"app": usual(1.4)}, {"app": usual(0.3)}) == [
+    found = summary.rows(layers, phases, {"app": usual(1.4)}, {"app": usual(0.3)})
+    assert summary.line(found) == "cycle   2.3 s, median 2.5 s of 20: plan 0.1 s, app 1.4 s, export 0.2 s, deploy 0.6 s"
+    assert summary.lines(layers, found) == [
         "cycle   2.3 s: base reused, deps reused, app built",
         "  plan    0.1 s, median 0.1 s of 31",
         "  app     1.4 s, median 1.4 s of 31: 1 crate compiled, 10 fresh, 12 kB sent",
@@ -51,7 +53,10 @@ def test_everything_at_once_is_eight_lines_at_most() -> None:
         built("app", 10.0, 1.0, compiled=5, size=10**8),
     ]
     figures: dict[str, Figures | None] = {layer.layer: usual(layer.seconds, n) for n, layer in enumerate(made, 5)}
-    assert summary.lines(made, [Phase("plan", 0.25), *DEPLOY], figures, {**figures, "deps": None}) == [
+    found = summary.rows(made, [Phase("plan", 0.25), *DEPLOY], figures, {**figures, "deps": None})
+    line = summary.line(found)
+    assert line.startswith("cycle   175 s: plan 0.2 s, base 59 s, deps 90 s, "), "nothing to compare with"
+    assert summary.lines(made, found) == [
         "cycle   175 s: base built, deps built, app built",
         "  plan    0.2 s",
         "  base    59 s, median 64 s of 5",
@@ -63,8 +68,9 @@ def test_everything_at_once_is_eight_lines_at_most() -> None:
 
 
 def test_a_runtime_image_alone_is_a_base_that_was_built() -> None:
-    found = summary.lines([hit("base"), built("runtime", 2.0), hit("deps"), hit("app")], [], {"runtime": None}, {})
-    assert found == ["cycle   2.0 s: base built, deps reused, app reused", "  base    2.0 s"]
+    layers = [hit("base"), built("runtime", 2.0), hit("deps"), hit("app")]
+    found = summary.rows(layers, [], {"runtime": None}, {})
+    assert summary.lines(layers, found) == ["cycle   2.0 s: base built, deps reused, app reused", "  base    2.0 s"]
 
 
 # --- far from usual --------------------------------------------------------------------------------------------------
@@ -127,11 +133,11 @@ def test_a_build_that_took_far_longer_is_remarked(tmp_path: Path) -> None:
 
 def test_the_summary_of_a_run_is_read_from_its_history(tmp_path: Path) -> None:
     one = summary.Past(tmp_path, "dev/host", "ff")
-    assert summary.of_cycle(one) == []
+    assert summary.of_cycle(one, verbose=True) == []
     for token, seconds in (("one", 1.0), ("two", 3.0), ("ff", 9.0)):
         run = RunRecord(token, 1.0, "", "dev/host", "", "", 1.0)
         save(tmp_path, run, [hit("deps"), built("app", seconds, 0.5, compiled=1)], {"swap": seconds / 10})
-    assert summary.of_cycle(one) == [
+    assert summary.of_cycle(one, verbose=True) == [
         "cycle   9.9 s: deps reused, app built",
         "  app     8.5 s, median 1.5 s of 2: 1 crate compiled",
         "  export  0.5 s, median 0.5 s of 2",

@@ -36,9 +36,9 @@ def run(params: Any, _words: Sequence[str]) -> int:
     elif params["check"]:
         _told(checked)
     elif not params["html"] and not params["summary"]:
-        from layerdoit.report import terminal
+        from layerdoit.report import text_form
 
-        terminal.show(report, checked)
+        text_form.show(report, checked)
     return 1 if params["check"] and target_checks.failed(checked) else 0
 
 

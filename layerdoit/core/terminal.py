@@ -1,0 +1,124 @@
+"""The terminal: how wide it is, whether it has colours, and how much room a text takes on it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple, TextIO
+
+_ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNKNOWN: Final = (80, 24)
+MORE: Final = "…"
+
+When = Literal["auto", "always", "never"]
+_wanted: list[When] = ["auto"]
+
+
+class Size(NamedTuple):
+    """Columns and rows."""
+
+    columns: int
+    rows: int
+
+
+def want_colour(when: When) -> None:
+    """What the user asked for on the command line; it goes before all that the environment says."""
+    _wanted[0] = when
+
+
+def colour(stream: TextIO, environment: Mapping[str, str] | None = None) -> bool:
+    """Whether to write colours to a stream.
+
+    By what the user asked for, then NO_COLOR, then CLICOLOR_FORCE and FORCE_COLOR; otherwise on a terminal that has
+    them.
+    """
+    env = os.environ if environment is None else environment
+    if _wanted[0] != "auto":
+        return _wanted[0] == "always"
+    if env.get("NO_COLOR"):
+        return False
+    if any(env.get(name, "0") not in ("", "0", "false") for name in ("CLICOLOR_FORCE", "FORCE_COLOR")):
+        return True
+    return moves(stream, env) and env.get("CLICOLOR") != "0"
+
+
+def moves(stream: TextIO, environment: Mapping[str, str] | None = None) -> bool:
+    """Whether a stream is a terminal on which lines can be painted over."""
+    env = os.environ if environment is None else environment
+    try:
+        return stream.isatty() and env.get("TERM", "") not in ("dumb", "unknown")
+    except ValueError:  # closed
+        return False
+
+
+def size(stream: TextIO) -> Size:
+    """How large the window is now."""
+    try:
+        found = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return Size(*_UNKNOWN)
+    # A terminal of some servers says nothing.
+    return Size(found.columns or _UNKNOWN[0], found.lines or _UNKNOWN[1])
+
+
+def can_show(text: str, stream: TextIO) -> bool:
+    """Whether the encoding of a stream has all characters of a text."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def plain(text: str) -> str:
+    """Without escape sequences and control characters: of what a build prints, nothing may move the cursor."""
+    return _CONTROL.sub(" ", _ESCAPE.sub("", text))
+
+
+def plain_lines(text: str) -> str:
+    """The same of a text over lines."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def width(text: str) -> int:
+    """Columns that a text takes, which has no control characters but escape sequences of colours."""
+    text = _ESCAPE.sub("", text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if character < "\u0300":
+        return 1
+    import unicodedata
+
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, columns: int) -> str:
+    """At most so many columns of a text without escape sequences: whole words where one fits, then `…`."""
+    if width(text) <= columns:
+        return text
+    if columns < 2:
+        return MORE[:columns]
+    kept, room = 0, columns - 1
+    for character in text:
+        room -= _columns(character)
+        if room < 0:
+            break
+        kept += 1
+    words = text[: kept + 1].rpartition(" ")[0].rstrip(" ,·")
+    return (words or text[:kept]) + MORE
+
+
+def alone() -> bool:
+    """Whether no other process or thread of this call writes to the same terminal: not so with `doit -n`."""
+    import threading
+
+    processes: Any = sys.modules.get("multiprocessing.process")
+    is_child = processes is not None and processes.parent_process() is not None
+    return not is_child and threading.current_thread() is threading.main_thread()

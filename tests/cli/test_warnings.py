@@ -1,0 +1,53 @@
+"""What the compiler says, and how much a build says, as typed."""
+
+from __future__ import annotations
+
+from tests.support.scratch import Crate, message
+
+UNUSED = "\nfn unused() {}\n"
+
+
+def test_warnings_of_the_compiler(crate: Crate) -> None:
+    good = (crate.folder / "src/main.rs").read_text()
+    crate.write("src/main.rs", good + UNUSED)
+    first = crate.doit().ok()
+    assert first.err.count("warning: function `unused` is never used") == 1
+    assert "--> src/main.rs:" in first.err
+    assert "\x1b" not in first.err, "no terminal, no colours"
+    assert first.err.endswith("layerdoit: 1 warning (hello)\n")
+    assert len(first.out.splitlines()) == 2, "what was built, and the image"
+
+    # The same sources with another image: cargo repeats what it said, and nobody has touched the crate.
+    crate.write("extra", "1")
+    crate.edit("layerdoit.yaml", "deploy:", "image:\n  env: {EXTRA: '1'}\ndeploy:")
+    assert "never used" not in crate.doit().ok().err
+
+    before = crate.images()
+    what, step = message(crate.doit("WARNINGS=deny"))
+    assert what.startswith("WARNINGS=deny: app did not build: 1 warning, and `warnings: deny`")
+    assert "warnings: show" in step
+    assert crate.images() == before
+    again = crate.doit().ok()
+    assert again.out == f"nothing to do: {crate.name}:latest is the image of this tree\n"
+
+    crate.write("src/main.rs", good)
+    assert "warning" not in crate.doit("WARNINGS=deny").ok().err
+
+
+def test_colours_where_they_are_asked_for(crate: Crate) -> None:
+    good = (crate.folder / "src/main.rs").read_text()
+    crate.write("src/main.rs", good + UNUSED.replace("{}", "{ let number: u32 = 'a'; }"))
+    failed = crate.doit(env={"CLICOLOR_FORCE": "1"})
+    assert failed.code == 1
+    assert "\x1b[1m\x1b[91merror[E0308]\x1b[0m" in failed.err
+    plain = crate.doit(env={"CLICOLOR_FORCE": "1", "NO_COLOR": "1"})
+    assert "\x1b" not in plain.err
+    assert "error[E0308]: mismatched types" in plain.err
+
+
+def test_warnings_are_counted_where_that_is_wanted(crate: Crate) -> None:
+    good = (crate.folder / "src/main.rs").read_text()
+    crate.write("src/main.rs", good + UNUSED)
+    counted = crate.doit("WARNINGS=count").ok()
+    assert counted.err.endswith("layerdoit: 1 warning (hello) (-v 2 shows it)\n")
+    assert "never used" not in counted.err

@@ -1,0 +1,137 @@
+"""What the compiler says: read from cargo's messages, and told by the setting `warnings`."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from layerdoit.cargo import diagnostics
+from layerdoit.cargo.diagnostics import Diagnostic
+from layerdoit.components import script_protocol
+from layerdoit.components.rust_failures import NotBuilt, explain
+from layerdoit.components.script_protocol import Exit
+from layerdoit.config import Config
+from layerdoit.core.terminal import plain_lines
+from layerdoit.flows import compiler_words
+from tests.unit.test_rust_failures import step
+
+RED = "\x1b[1m\x1b[91m"
+OFF = "\x1b[0m"
+
+
+def said(text: str, crate: str = "api", *, level: str = "warning", line: int = 1, file: str = "src/lib.rs") -> str:
+    span = {"file_name": file, "line_start": line, "column_start": 4}
+    message = {"message": text, "level": level, "rendered": f"{RED}{level}{OFF}: {text}\n\n", "spans": [span]}
+    return json.dumps({"reason": "compiler-message", **unit(crate), "message": message})
+
+
+def unit(crate: str) -> dict[str, Any]:
+    target = {"kind": ["lib"], "name": crate}
+    return {"package_id": f"path+file:///build/src/{crate}#0.1.0", "target": target}
+
+
+def artifact(crate: str, *, fresh: bool) -> str:
+    return json.dumps({"reason": "compiler-artifact", **unit(crate), "fresh": fresh})
+
+
+def test_a_warning_of_a_fresh_crate_is_an_old_one() -> None:
+    lines = [said("one"), said("two", "core"), artifact("api", fresh=False), artifact("core", fresh=True)]
+    found = diagnostics.read(lines)
+    assert [(one.crate, one.compiled) for one in found] == [("api", True), ("core", False)]
+    assert plain_lines(found[0].text) == "warning: one"
+
+
+def test_where_cargo_ran_twice_the_first_run_has_compiled() -> None:
+    lines = [artifact("api", fresh=False), said("one"), artifact("api", fresh=True)]
+    assert [one.compiled for one in diagnostics.read(lines)] == [True]
+
+
+def test_what_two_targets_say_of_one_place_is_said_once() -> None:
+    lines = [said("one", file="src/bin/../m.rs"), said("one", "tool", file="src/m.rs"), said("one", line=9)]
+    assert len(diagnostics.read(lines)) == 2
+
+
+def test_sums_and_broken_lines_are_left_out() -> None:
+    sums = [said("2 warnings emitted"), said("1 warning emitted"), said("aborting due to 2 errors", level="error")]
+    assert diagnostics.read([*sums, said("For more information", level="failure-note"), '{"reason":"compi', "x"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("package_id", "name"),
+    [
+        ("path+file:///build/src/crates/api#0.1.0", "api"),
+        ("path+file:///build/src/crates/x#the-api@0.1.0", "the-api"),
+        ("the-api 0.1.0 (path+file:///build/src/crates/x)", "the-api"),
+    ],
+)
+def test_ids_of_new_and_old_cargo(package_id: str, name: str) -> None:
+    (found,) = diagnostics.read([json.dumps({**json.loads(said("one")), "package_id": package_id})])
+    assert found.crate == name
+
+
+# --- what is told ----------------------------------------------------------------------------------------------------
+
+NEW = Diagnostic("warning", "new", "api", True)
+OLD = Diagnostic("warning", "old", "core", False)
+
+
+@pytest.mark.parametrize(
+    ("given", "how", "texts", "line"),
+    [
+        ([], "show", (), ""),
+        ([NEW], "show", ("new",), "1 warning (api)"),
+        ([OLD], "show", (), "1 warning (core) (-v 2 shows it)"),
+        (
+            [NEW, NEW._replace(text="two"), OLD],
+            "show",
+            ("new", "two"),
+            "2 warnings (api 2); 1 warning (core) more, in crates that were not compiled again (-v 2 shows them)",
+        ),
+        ([NEW, OLD], "count", (), "2 warnings (api, core) (-v 2 shows them)"),
+        ([NEW._replace(level="error")], "show", (), ""),
+    ],
+)
+def test_what_is_told(given: list[Diagnostic], how: str, texts: tuple[str, ...], line: str) -> None:
+    assert compiler_words.told(given, how) == (texts, line)
+
+
+def test_all_is_shown_where_all_is_asked_for() -> None:
+    assert compiler_words.told([NEW, OLD], "count", verbose=True).texts == ("new", "old")
+
+
+# --- a failed build --------------------------------------------------------------------------------------------------
+
+
+def note(*lines: str) -> str:
+    return "diagnostics " + base64.b64encode(gzip.compress("\n".join(lines).encode())).decode()
+
+
+GAVE_UP = "   Compiling api v0.1.0\nerror: could not compile `api` (lib) due to 1 previous error"
+
+
+def failed(*lines: str, code: int = 101, config: Config | None = None) -> NotBuilt:
+    error = explain(step(code, note(*lines), tail=GAVE_UP), config or Config(), lambda: None)
+    assert isinstance(error, NotBuilt)
+    return error
+
+
+def test_errors_stand_before_what_cargo_says_of_them() -> None:
+    error = failed(said("of no interest"), said("wrong type", level="error"))
+    assert error.what.splitlines()[1:] == ["error: wrong type", "", *GAVE_UP.splitlines()[1:]]
+    assert str(error) == error.shown(coloured=False)
+    assert f"{RED}error{OFF}: wrong type" in error.shown(coloured=True)
+
+
+def test_denied_warnings_name_the_line_that_denies_them() -> None:
+    denying = Config(warnings="deny", where={"warnings": "layerdoit.yaml:3"})
+    error = failed(said("unused"), artifact("api", fresh=False), code=Exit.WARNINGS, config=denying)
+    assert error.where == "layerdoit.yaml:3"
+    assert error.what == "app did not build: 1 warning, and `warnings: deny`\nwarning: unused"
+
+
+def test_notes_that_are_cut_say_nothing() -> None:
+    assert script_protocol.diagnostics(["layerdoit: diagnostics H4sI", "layerdoit: linked a"]) == ()
