@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import os
 import re
 import signal
@@ -69,7 +68,7 @@ class Loading(NamedTuple):
 
     def leave_output_to_task(self) -> None:
         """For a task that prints JSON: doit's own lines would make it unreadable for programs. Errors still show."""
-        if self.params.get("reporter") in ("console", _reporter()):
+        if getattr(self.params.get("reporter"), "of_console", self.params.get("reporter") == "console"):
             self.params["reporter"] = "error-only"
 
     @property
@@ -81,7 +80,9 @@ class Loading(NamedTuple):
     def leave_lines_to_tasks(self) -> None:
         """doit's own lines (`.  app`, `-- deps`) are left out for tasks that say themselves what they do."""
         if self.params.get("reporter") == "console":
-            self.params["reporter"] = _reporter()
+            from layerdoit.front.reporter import Reporter
+
+            self.params["reporter"] = Reporter
 
     def end_quietly_without_reader(self) -> None:
         """What doit itself prints (`doit list | head -1`) ends without a traceback once its reader is gone."""
@@ -106,43 +107,6 @@ def loading() -> Loading | None:
             return Loading(command, params if isinstance(params, dict) else {}, command.sel_tasks)
         frame = frame.f_back
     return None
-
-
-@functools.cache
-def _reporter() -> type[Any]:
-    """doit's reporter, without lines for our tasks. Where none of them had to run, the last one says what is there.
-
-    A task of ours carries `meta={"ready": …}`: called, it gives that sentence.
-    """
-    from doit.reporter import ConsoleReporter
-
-    class Reporter(ConsoleReporter):  # type: ignore[misc]  # doit carries no types
-        def __init__(self, outstream: Any, options: Any) -> None:
-            super().__init__(outstream, options)
-            self._ready: dict[object, Any] = {}
-            self._ran: set[object] = set()
-
-        def execute_task(self, task: Any) -> None:
-            ready = (task.meta or {}).get("ready")
-            if ready is None:
-                super().execute_task(task)
-            else:
-                self._ran.add(ready.owner)
-
-        def skip_uptodate(self, task: Any) -> None:
-            ready = (task.meta or {}).get("ready")
-            if ready is None:
-                super().skip_uptodate(task)
-            else:
-                self._ready[ready.owner] = ready
-
-        def complete_run(self) -> None:
-            for owner, ready in self._ready.items():
-                if owner not in self._ran:
-                    self.write(f"{ready()}\n")
-            super().complete_run()
-
-    return Reporter
 
 
 # --- variables of the command line -----------------------------------------------------------------------------------

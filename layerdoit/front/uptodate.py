@@ -30,6 +30,10 @@ class Ready:
         tag = session.plan.step(IMAGES[self._name][0]).spec.tag
         return f"nothing to do: the image {tag} is there"
 
+    def __repr__(self) -> str:
+        """What `doit info` shows."""
+        return "what is said where there is nothing to do"
+
 
 class Current:
     """Is the image of a layer's key there? Errors are for the action to report.

@@ -237,7 +237,7 @@ def test_parallel_runs(two: Crate) -> None:
             two.edit(f"services/{service}/src/main.rs", '";\nfn', f' and {number} in parallel";\nfn')
         done = two.doit(*how).ok()
         # The lines of two processes may run into each other, so words are counted and not lines.
-        assert done.out.count("s: compiled") == 2, done.out
+        assert done.out.count("1 crate compiled") == 2, done.out
         assert "Traceback" not in done.text
         two.doit(*how, "api:cycle_fast", "web:cycle_fast").ok()
         assert two.serves() == f"first text{''.join(f' and {n} in parallel' for n in range(number + 1))}"
@@ -249,7 +249,7 @@ def test_a_process_that_did_not_build_deploys_what_others_built(crate: Crate, st
     crate.write("dodo.py", f"import multiprocessing as mp\nmp.set_start_method('{start}', force=True)\n{DODO}")
     before = recorded(crate)
     crate.edit("src/main.rs", "first text", f"text of many, {start}")
-    assert crate.doit("-n", "5", "cycle_fast").ok().out.count("s: compiled") == 1
+    assert crate.doit("-n", "5", "cycle_fast").ok().out.count("1 crate compiled") == 1
     assert crate.serves() == f"text of many, {start}"
     (run,) = recorded(crate)[len(before) :]
     assert run["task"] == "cycle_fast"
