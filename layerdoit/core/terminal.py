@@ -14,7 +14,6 @@ _UNKNOWN: Final = (80, 24)
 MORE: Final = "…"
 
 
-
 class Size(NamedTuple):
     """Columns and rows."""
 
