@@ -20,6 +20,7 @@ from layerdoit.build.host_secrets import Secrets, collect
 from layerdoit.cargo import manifest
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.state import State
+from layerdoit.core.units import count_text
 from layerdoit.engine.api import builder_name
 from layerdoit.flows.session import Session
 from layerdoit.history.benchmarks import OURS
@@ -315,13 +316,13 @@ def clean_run(bench: Bench, number: int) -> None:
 
 def result(bench: Bench, meta: Mapping[str, Any]) -> Result:
     """All that was measured; `meta`: what `host.about` says."""
-    counts = {"files": "files", "members": "members", "locked": "locked crates"}
+    counts = {"files": "file", "members": "member", "locked": "locked crate"}
     profile, _, target = bench.subject.variant.partition("/")
     own = {
         "project": bench.subject.name,
         "profile": profile,
         "target": "" if target == "host" else target,
-        "size": ", ".join(f"{bench.size[name]} {words}" for name, words in counts.items() if name in bench.size),
+        "size": ", ".join(count_text(bench.size[name], words) for name, words in counts.items() if name in bench.size),
         "cargo-chef": peers.CHEF_VERSION if "chef" in bench.wanted.peers else "",
     }
     order = {name: words for name, words in scenarios.SCENARIOS.items() if name in bench.wanted.scenarios}

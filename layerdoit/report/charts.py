@@ -9,7 +9,7 @@ from layerdoit.core.units import size_text
 from layerdoit.layers.key import IMAGES
 from layerdoit.report import plots
 from layerdoit.report.change_kinds import PLAIN_WORDS, Kind
-from layerdoit.report.figures import STATUSES, Report, Seen, Slow
+from layerdoit.report.figures import HALF, STATUSES, Report, Seen, Slow
 from layerdoit.report.formats import (
     NOTHING,
     one_line,
@@ -96,9 +96,9 @@ def _kind(found: KindFigures, runs: Sequence[Seen], axis: Axis) -> Row:
 
 
 def over_time(report: Report, kind: Kind) -> Markup:
-    """Every run of a kind by date, and what is usual at the time: the median of the runs around."""
+    """Every run of a kind by date, and the median of the runs around; nothing of a short history."""
     runs = [run for run in _of_kind(report, kind) if run.at is not None]
-    if not runs:
+    if len(runs) < 2 * HALF:
         return Markup("")
     axis = plots.powers([run.ready or 0.0 for run in runs])
     down = Axis(lambda value: 100 - axis.scale(value), [(100 - place, text) for place, text in axis.ticks])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.core.units import size_text
 from layerdoit.report.change_kinds import PLAIN_WORDS
 from layerdoit.report.formats import median_text, one_line, seconds_text, share_text
-from layerdoit.report.headline import ENOUGH, since
+from layerdoit.report.headline import ENOUGH, counts, since
 from layerdoit.report.sections import Name, Section
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _phases(report: Report) -> str:
 
 
 def _saved(report: Report) -> str:
-    if report.saved is None or not report.saved.kinds:
+    if report.saved is None or not report.saved.kinds or not counts(report.saved):
         return ""
     verb = "saved" if report.saved.seconds >= 0 else "lost"
     return f"{seconds_text(abs(report.saved.seconds))} {verb}{since(report)}, compared with a plain Dockerfile"

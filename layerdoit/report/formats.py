@@ -17,6 +17,7 @@ NOTHING = "-"
 LONG: Final = 60.0 * 86_400
 """Seconds from which on a history is told by months, not by days."""
 _DAYS: Final = 4 * 86_400
+_MINUTES: Final = 600
 
 
 _HOURS: Final = 7170.0
@@ -48,7 +49,7 @@ def date_text(at: float) -> str:
 
 def span_dates(begin: float, end: float) -> tuple[str, ...]:
     """The labels of a scale of time: its begin, its middle and its end; only what tells them apart."""
-    form = "%d %b %Y" if end - begin > _DAYS else "%d %b %H:%M"
+    form = "%d %b %Y" if end - begin > _DAYS else "%d %b %H:%M" if end - begin > _MINUTES else "%H:%M:%S"
     moments = (begin, (begin + end) / 2, end) if end > begin else (begin,)
     return tuple(time.strftime(form, time.localtime(at)).lstrip("0") for at in moments)
 

@@ -1,6 +1,6 @@
 """What a reader should know first: how long an edit takes, beside what, and what that saved; each with n and how.
 
-A figure is only said where at least three runs, or builds of a benchmark made side by side, support it. Pure.
+A figure is only said where at least three runs, or three builds of each way in a benchmark, support it. Pure.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ def headline(report: Report) -> Headline:
     """The sentence and its figures. A short history says that it is short."""
     edit = typical(report)
     if edit is None:
-        return Headline(((_few(report), False),), tuple(_reused(report)), _missing(report))
+        return Headline(((_few(report), False),), tuple(_reused(report)), _missing(report, None))
     parts = [(f"{PLAIN_WORDS[edit.kind]} is in the image in ", False), (seconds_text(edit.ready.median), True)]
     facts = [_edit(edit)]
-    if found := report.compared.get(edit.kind):
+    if (found := report.compared.get(edit.kind)) and _often(found):
         said, word = comparison.figure(found.median, found.other)
         parts += [(", ", False), (said, True), (f" {word} {comparison.PEERS[found.peer]}", False)]
         facts.append(_beside(found, said))
-    if report.saved is not None and report.saved.runs >= ENOUGH:
+    if report.saved is not None and counts(report.saved):
         facts.append(_saved(report.saved, since(report)))
         compared = f" {facts[-1].words}, compared with {comparison.PEERS['plain']}"
         parts += [("; ", False), (facts[-1].figure, True), (compared, False)]
-    return Headline((*parts, (".", False)), (*facts, *_reused(report)), _missing(report))
+    return Headline((*parts, (".", False)), (*facts, *_reused(report)), _missing(report, edit.kind))
 
 
 def typical(report: Report) -> KindFigures | None:
@@ -82,11 +82,26 @@ def _few(report: Report) -> str:
     return f"{runs} so far. A figure stands here after {ENOUGH} edits of one kind."
 
 
-def _missing(report: Report) -> str:
-    if report.runs and not report.compared:
+def _often(found: Compared) -> bool:
+    return min(found.n, found.n_other) >= ENOUGH
+
+
+def counts(found: Saved) -> bool:
+    """Whether enough was measured to say in front what was saved."""
+    return found.runs >= ENOUGH and all(one.n_plain >= ENOUGH for one in found.kinds)
+
+
+def _missing(report: Report, kind: Kind | None) -> str:
+    """The command that would say more of the kind of change that the sentence is about."""
+    if not report.runs:
+        return ""
+    found = next(iter(report.compared.values()), None) if kind is None else report.compared.get(kind)
+    if found is None:
         return f"Nothing to compare with yet: `{COMMAND},mount` measures other ways to build this project."
-    if report.runs and report.saved is None:
-        return f"What was saved is not known yet: `{COMMAND}` measures a plain build."
+    if not _often(found):
+        return f"Other ways were measured fewer than {ENOUGH} times: `{COMMAND},mount` measures them often enough."
+    if report.saved is None or not counts(report.saved):
+        return f"What was saved is not known well enough yet: `{COMMAND}` measures plain builds."
     return ""
 
 

@@ -68,9 +68,9 @@ ul.plain { margin: .5rem 0 0; padding-left: 1.2rem; font-size: .9375rem; }
 .verdict.missed { color: var(--failed); font-weight: 600; }
 """
 _CHARTS: Final = """
-.row { display: grid; grid-template-columns: minmax(0, 12.5rem) minmax(0, 1fr) 6.5rem; column-gap: 1rem;
+.row { display: grid; grid-template-columns: minmax(0, 12.5rem) minmax(0, 1fr) 7.25rem; column-gap: 1rem;
   grid-template-areas: "name plot value"; align-items: center; min-height: 2.25rem; font-size: .9375rem; }
-.short .row { grid-template-columns: minmax(0, 5.5rem) minmax(0, 1fr) 6.5rem; }
+.short .row { grid-template-columns: minmax(0, 5.5rem) minmax(0, 1fr) 7.25rem; }
 .row + .row { border-top: 1px solid var(--line); }
 .row.axis { border-top: 1px solid var(--line); min-height: 0; }
 .name { grid-area: name; line-height: 1.3; padding: .3rem 0; } .name small { display: block; line-height: 1.3; }

@@ -30,8 +30,10 @@ CRATES: Final = (
     "ring",
     "chrono",
 )
-LONG: Final = "ein-sehr-langer-projektname-ohne-ein-einziges-leerzeichen-mit-ümläuten-日本語プロジェクト-مشروع"
-LONG_CRATES: Final = tuple(f"crate-with-a-really-rather-long-name-number-{number:03}-名前" for number in range(200))
+LONG: Final = "einsehrlangerprojektnameohneeineinzigesleerzeichen_mit_ümläuten_日本語プロジェクト_مشروع"
+LONG_CRATES: Final = tuple(
+    f"crate_with_a_really_rather_long_name_without_hyphens_{number:03}_名前" for number in range(200)
+)
 BENCHMARK: Final = Recorded(
     1782800000.0,
     {

@@ -45,6 +45,15 @@ def test_without_a_benchmark_nothing_is_compared_and_the_command_is_named() -> N
     assert "`doit layers bench --against plain,mount`" in said.missing
 
 
+def test_what_was_measured_once_is_not_said_in_front() -> None:
+    once = Recorded(1.0, {place: (seconds, 1) for place, (seconds, _) in BENCHMARK.seconds.items()})
+    said = headline(report(420, once))
+    assert [text for text, figure in said.parts if figure] == [said.facts[0].figure]
+    assert "×" not in said.text
+    assert "saved" not in said.text
+    assert said.missing.startswith("Other ways were measured fewer than 3 times: `doit layers bench")
+
+
 def test_only_what_was_measured_side_by_side_is_compared() -> None:
     later = replace(BENCHMARK, moments={("leaf", "layerdoit"): 1782900000.0, ("leaf", "plain"): 1782900000.0})
     found = comparison.compared(later, "leaf")
