@@ -167,8 +167,27 @@ def _pushed(work: Work, step: Step) -> str | None:
         return None
     from layerdoit.engine import registry
 
+    # What fails, or is ended, is made good by the next run: see `share_late`.
+    state = work.inputs.project.state
+    state.mark_shared(step.spec.tag, done=False)
     registry.push(step.spec, repository)
+    state.mark_shared(step.spec.tag, done=True)
     return repository
+
+
+def share_late(work: Work, layers: Sequence[str]) -> list[str]:
+    """Push what an earlier run built and could not push; the tags. What is no longer to be shared is forgotten."""
+    state = work.inputs.project.state
+    waiting = state.unshared()
+    done = []
+    for step in map(work.plan.step, layers) if waiting else ():
+        if step.spec.tag not in waiting:
+            continue
+        if _pushed(work, step):
+            done.append(step.spec.tag)
+        else:
+            state.mark_shared(step.spec.tag, done=True)
+    return done
 
 
 def _cleared(work: Work, step: Step) -> bool:

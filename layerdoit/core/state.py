@@ -23,9 +23,12 @@ ORPHAN_GRACE: Final = 10.0
 
 # Notes: files that hold one JSON object of strings.
 _LAST: Final = "last.json"
+_BEFORE: Final = "before.json"
+_NOW, _THEN = "now", "then"
 _ASKED: Final = "asked.json"
 _CLEARED: Final = "cleared.json"
 _LINKED: Final = "linked.json"
+_UNSHARED: Final = "unshared.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,27 @@ class State:
         old = self.note(_LAST)
         new = {**old, **{f"{variant} {layer}": key for layer, key in keys.items()}}
         self.keep_note(_LAST, dict(sorted(new.items())))
+        if "app" in keys and (new != old or f"{variant} {_NOW} app" not in self.note(_BEFORE)):
+            self._shift(variant)
+
+    def _shift(self, variant: str) -> None:
+        """Note a whole set of keys, and the whole set before it: a build that failed changes only some."""
+        noted, now = self.note(_BEFORE), self.remembered(variant)
+        was = _of(noted, f"{variant} {_NOW}")
+        if was == now:
+            return
+        kept = {name: key for name, key in noted.items() if not name.startswith(f"{variant} ")}
+        sets = {_NOW: now, _THEN: was}
+        kept |= {f"{variant} {when} {layer}": key for when, found in sets.items() for layer, key in found.items()}
+        self.keep_note(_BEFORE, dict(sorted(kept.items())))
+
+    def before(self, variant: str) -> dict[str, str]:
+        """The keys that this checkout built or found before those of `remembered`, by layer."""
+        return _of(self.note(_BEFORE), f"{variant} {_THEN}")
 
     def remembered(self, variant: str) -> dict[str, str]:
         """The keys that `remember` noted for a variant, by layer."""
-        prefix = f"{variant} "
-        noted = self.note(_LAST)
-        return {name.removeprefix(prefix): key for name, key in noted.items() if name.startswith(prefix)}
+        return _of(self.note(_LAST), variant)
 
     def asked_last(self, key: str, branch: str) -> bool:
         """Whether this branch was the last to request an app image, and requested the one with that key."""
@@ -95,6 +113,14 @@ class State:
     def mark_linked(self, names: Iterable[str]) -> None:
         """Note the order that `linked` returns."""
         self.keep_note(_LINKED, dict.fromkeys(names, ""))
+
+    def unshared(self) -> frozenset[str]:
+        """Keyed tags of layers that were built here, and not pushed to the registry yet."""
+        return frozenset(self.note(_UNSHARED)) if os.path.exists(self / _UNSHARED) else frozenset()
+
+    def mark_shared(self, tag: str, *, done: bool) -> None:
+        """Note that a layer has to be pushed, or that it was."""
+        self.keep_note(_UNSHARED, dict.fromkeys(sorted((self.unshared() - {tag}) | (set() if done else {tag})), ""))
 
     # --- one build at a time -----------------------------------------------------------------------------------------
 
@@ -150,6 +176,12 @@ class State:
     def logs(self, layer: str) -> list[Path]:
         """The log files of a layer's builds, the oldest first."""
         return sorted((self / "logs").glob(f"*-{layer}.log"))
+
+
+def _of(noted: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The keys of one set, by layer."""
+    start = f"{prefix} "
+    return {name.removeprefix(start): key for name, key in noted.items() if name.startswith(start)}
 
 
 # --- what a killed run left behind -----------------------------------------------------------------------------------

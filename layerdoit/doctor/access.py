@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked, rules
-from layerdoit.engine.registry import host_of
+from layerdoit.engine.registry_answers import host_of
 
 CA = Rule(
     "ca-bundle",

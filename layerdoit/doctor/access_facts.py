@@ -13,7 +13,7 @@ from typing import Any
 from layerdoit.core import process, toml
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.doctor.access import Probe
-from layerdoit.engine.registry import host_of
+from layerdoit.engine.registry_answers import host_of
 
 # Seconds that a host has to answer.
 PATIENCE = 1.0

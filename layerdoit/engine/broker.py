@@ -23,6 +23,7 @@ from layerdoit.engine.images import PREFIX
 if TYPE_CHECKING:
     from layerdoit.config import Base
     from layerdoit.engine.handle import Engine
+    from layerdoit.engine.registry_answers import Refusal
 
 OS_REPOSITORY = "layerdoit-os"
 # Part of an OS image's key: what mmdebstrap is asked for.
@@ -30,7 +31,6 @@ OS_PACKAGES = "ca-certificates"
 APT = Path("/etc/apt")
 # The official Rust images are of releases only.
 _RELEASE = re.compile(r"\d+\.\d+(\.\d+)?$")
-_LOGIN_HINT = "run docker login, correct the reference, or remove {setting}"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
         if base.builder == "image":
             raise EngineError(
                 f"the image {official} is not available: {refusal}",
-                hint="run docker login, name another image (base.image), or set base.builder: bootstrap",
+                hint=_with_advice(refusal, official, "name another image (base.image), or set base.builder: bootstrap"),
             )
     _same_platform(engine.platform, f"and the image {official} {_lacking(refusal)}")
     sysroot = _sysroot(toolchain, targets, root, official, refusal)
@@ -97,7 +97,7 @@ def _from_image(reference: str, version: str) -> Origin:
     return Origin("image", "scratch", reference, None, version, f"from {reference}")
 
 
-def _because(reference: str, refusal: str | None) -> str:
+def _because(reference: str, refusal: Refusal | str | None) -> str:
     return f" ({reference} is not available: {refusal})" if refusal else ""
 
 
@@ -106,17 +106,23 @@ def _explicit(engine: Engine, reference: str, setting: str) -> None:
     refusal = engine.pull_parent(reference)
     if refusal is not None:
         raise EngineError(
-            f"{setting} names {reference}, which is not available: {refusal}", hint=_LOGIN_HINT.format(setting=setting)
+            f"{setting} names {reference}, which is not available: {refusal}",
+            hint=f"{refusal.advice(reference, 'pull')}; correct the reference, or remove {setting}",
         )
 
 
-def _official(engine: Engine, reference: str, version: str) -> str | None:
+def _official(engine: Engine, reference: str, version: str) -> Refusal | str | None:
     if not _RELEASE.match(version):
         return "there are official images only for Rust releases"
     return engine.pull_parent(reference)
 
 
-def _lacking(refusal: str | None) -> str:
+def _with_advice(refusal: Refusal | str, reference: str, otherwise: str) -> str:
+    """What helps against the refusal, where a registry refused; or what to do without."""
+    return otherwise if isinstance(refusal, str) else f"{refusal.advice(reference, 'pull')}; {otherwise}"
+
+
+def _lacking(refusal: Refusal | str | None) -> str:
     return f"is not available: {refusal}" if refusal else "is not used (base.builder: bootstrap)"
 
 
@@ -134,7 +140,9 @@ def _same_platform(platform: str, why: str) -> None:
 # --- the toolchain ---------------------------------------------------------------------------------------------------
 
 
-def _sysroot(toolchain: Toolchain, targets: Sequence[str], root: Path, official: str, refusal: str | None) -> Path:
+def _sysroot(
+    toolchain: Toolchain, targets: Sequence[str], root: Path, official: str, refusal: Refusal | str | None
+) -> Path:
     """This machine's toolchain, if it can be copied into an image and compiles for the targets."""
     version = toolchain.release or toolchain.channel
     sysroot = installed(toolchain, root)
@@ -180,7 +188,9 @@ def _system(base: Base, engine: Engine) -> tuple[str, str, str]:
         if base.builder == "image":
             raise EngineError(
                 f"the image {image} is not available: {refusal}",
-                hint="run docker login, name another image (base.runtime_image), or set base.builder: bootstrap",
+                hint=_with_advice(
+                    refusal, image, "name another image (base.runtime_image), or set base.builder: bootstrap"
+                ),
             )
     why = f"and the image {image} {_lacking(refusal)}"
     _same_platform(engine.platform, why)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.api import Api
     from layerdoit.engine.builder_platform import Described
     from layerdoit.engine.mounts import Mount
+    from layerdoit.engine.registry_answers import Refusal
     from layerdoit.layers.key import Spec
 
 LOCAL_DRIVER: Final = "docker"
@@ -135,14 +136,14 @@ class Engine:
             )
         return tag(registry, spec.layer, spec.key)
 
-    def pull_parent(self, reference: str) -> str | None:
+    def pull_parent(self, reference: str) -> Refusal | None:
         """Pull an image that builds start from, if needed. Returns None, or why it is not available."""
         from layerdoit.engine import registry
 
         return registry.pull_parent(reference, self._silent)
 
     @cached_property
-    def _silent(self) -> dict[str, str]:
+    def _silent(self) -> dict[str, Refusal]:
         """Registry host -> why it did not answer; each is waited for only once."""
         return {}
 

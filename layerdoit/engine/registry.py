@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.console import warn
 from layerdoit.core.errors import EngineError
-from layerdoit.core.process import redact
 from layerdoit.engine.api import client
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.ownership import ANYONE, LABEL, Owner
+from layerdoit.engine.registry_answers import Refusal, host_of, refusal
 from layerdoit.layers.key import Spec, tag
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
         for spec in specs:
             remote = tag(repository, spec.layer, spec.key)
             try:
-                with _refusals() as refusal:
+                with _refusals():
                     engine.images.get_registry_data(remote)
-            except _Refused:
-                if means_absent(refusal[0]):
+            except _Refused as error:
+                if error.refusal.kind == "absent":
                     continue
-                warn(f"the registry is not used: {refusal[0]}")
+                warn(f"the registry is not used: {error.refusal}\nnext: {error.refusal.advice(remote, 'pull')}")
                 break
             found.add(spec.tag)
     return frozenset(found)
@@ -44,11 +44,11 @@ def pull(spec: Spec, repository: str, project: str, owner: Owner = ANYONE) -> No
     """
     remote = tag(repository, spec.layer, spec.key)
     with client() as engine:
-        refusal = _pulled(engine, remote)
-        if refusal is not None:
+        refused = _pulled(engine, remote)
+        if refused is not None:
+            without = "or build it here (base: ON_MISSING=build; others: no registry.repository)"
             raise EngineError(
-                f"pulling {remote} was refused: {refusal}",
-                hint="run docker login, or build it here (base: ON_MISSING=build; others: no registry.repository)",
+                f"pulling {remote} failed: {refused}", hint=f"{refused.advice(remote, 'pull')}; {without}"
             )
         image = engine.images.get(remote)
         if (image.labels.get(PREFIX + "key"), image.labels.get(PREFIX + "layer")) != (spec.key, spec.layer):
@@ -68,19 +68,23 @@ def pull(spec: Spec, repository: str, project: str, owner: Owner = ANYONE) -> No
 def push(spec: Spec, repository: str) -> None:
     """Push a layer under its key."""
     remote = tag(repository, spec.layer, spec.key)
-    hint = f"run docker login {host_of(remote)}, or remove the layer from registry.push"
     with client() as engine:
         try:
-            with _refusals() as refusal:
+            with _refusals():
                 engine.images.get(spec.tag).tag(*remote.rsplit(":", 1))
                 _followed(engine.images.push(remote, stream=True, decode=True))
         except _Refused as error:
-            raise EngineError(f"pushing {remote} was refused: {refusal[0]}", hint=hint) from error
+            name = "base" if spec.layer == "runtime" else spec.layer
+            hint = (
+                f"{error.refusal.advice(remote, 'push')}; then run again: the image is built, and is only pushed. "
+                f"To go on without: take {name} out of registry.push"
+            )
+            raise EngineError(f"pushing {remote} failed: {error.refusal}", hint=hint) from error
         finally:
             _untagged(engine, remote, spec.tag)
 
 
-def pull_parent(reference: str, silent: dict[str, str]) -> str | None:
+def pull_parent(reference: str, silent: dict[str, Refusal]) -> Refusal | None:
     """Pull an image that builds start from, if needed. Returns None, or why it is not available."""
     from docker.errors import APIError
 
@@ -92,10 +96,10 @@ def pull_parent(reference: str, silent: dict[str, str]) -> str | None:
         if host in silent:
             return silent[host]
         warn(f"pulling {reference}")
-        refusal = _pulled(engine, reference)
-    if refusal is not None and refusal.startswith("the registry cannot be reached"):
-        silent[host] = refusal
-    return refusal
+        refused = _pulled(engine, reference)
+    if refused is not None and refused.unreachable:
+        silent[host] = refused
+    return refused
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------
@@ -104,41 +108,40 @@ def pull_parent(reference: str, silent: dict[str, str]) -> str | None:
 class _Refused(Exception):
     """The engine or the registry refused."""
 
+    def __init__(self, answer: Refusal) -> None:
+        super().__init__(answer.said)
+        self.refusal = answer
+
 
 @contextlib.contextmanager
-def _refusals() -> Iterator[list[str]]:
-    """Raise the SDK's errors in a block as `_Refused`; the list then holds the reason."""
+def _refusals() -> Iterator[None]:
+    """Raise the SDK's errors in a block as `_Refused`."""
     import requests
     from docker.errors import APIError
 
-    said: list[str] = []
     try:
-        yield said
-    except _Refused as error:
-        said.append(_reason(error))
-        raise
+        yield
     except (APIError, requests.RequestException) as error:
-        said.append(_reason(error))
-        raise _Refused(said[0]) from error
+        raise _Refused(refusal(error)) from error
 
 
 def _followed(events: Iterable[Any]) -> None:
     """Read a transfer's progress to its end, because that is where a failure is reported."""
     failures = [str(event["error"]) for event in events if isinstance(event, dict) and event.get("error")]
     if failures:
-        raise _Refused(failures[0])
+        raise _Refused(refusal(failures[0]))
 
 
-def _pulled(engine: docker.DockerClient, reference: str) -> str | None:
+def _pulled(engine: docker.DockerClient, reference: str) -> Refusal | None:
     from docker.utils import parse_repository_tag
 
     repository, name = parse_repository_tag(reference)
     try:
-        with _refusals() as refusal:
+        with _refusals():
             _followed(engine.api.pull(repository, tag=name or "latest", stream=True, decode=True))
             engine.images.get(reference)
-    except _Refused:
-        return refusal[0]
+    except _Refused as error:
+        return error.refusal
     return None
 
 
@@ -163,24 +166,3 @@ def _untagged(engine: docker.DockerClient, remote: str, local: str) -> None:
     if remote != local:
         with contextlib.suppress(APIError):
             engine.images.remove(remote, noprune=True)
-
-
-def host_of(reference: str) -> str:
-    """The registry of an image name, as docker reads it: the first part, if it cannot be a plain name."""
-    first, slash, _ = reference.partition("/")
-    found = first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
-    return "docker.io" if found == "index.docker.io" else found
-
-
-def means_absent(reason: str) -> bool:
-    """Whether a registry's answer means absent: "not found", or "denied" for a repository without pushes."""
-    return any(words in reason for words in ("not found", "manifest unknown", "name unknown", "No such image"))
-
-
-def _reason(error: Any) -> str:
-    text = str(getattr(error, "explanation", None) or error).strip()
-    text = redact(text.splitlines()[0] if text else type(error).__name__)
-    # Go wraps errors from the outside in: `Get "https://…": dial tcp: lookup …: no such host`.
-    if any(words in text for words in ("dial tcp", "Client.Timeout", "TLS handshake timeout", "deadline exceeded")):
-        return f"the registry cannot be reached ({text.rsplit(': ', 1)[-1]})"
-    return text[:300]

@@ -12,12 +12,13 @@ from layerdoit.layers.key import IMAGES, ORDER
 
 if TYPE_CHECKING:
     from layerdoit.engine.handle import Engine
+    from layerdoit.explain.sides import Side
     from layerdoit.project.inputs import Inputs
 
 
 def explain(inputs: Inputs, engine: Engine, words: list[str], old_word: str, new_word: str) -> Explanation:
     """The difference between two sides. ConfigError for words that mean nothing, or several things."""
-    layer = lookup.layer_of(words)
+    layer, old_word, new_word = lookup.asked(words, old_word, new_word)
     read = lookup.Reading(inputs, engine, layer)
     notes: list[str] = []
     plan = None
@@ -29,6 +30,9 @@ def explain(inputs: Inputs, engine: Engine, words: list[str], old_word: str, new
             notes.append(f"what the keys do not cover is unknown: {error.what}")
     new = read.side("--to", new_word or naming.TREE)
     old = read.side("--from", old_word or naming.LAST)
+    if not old_word and _is_built(old, new) and read.before.kind == "built":
+        old = read.before
+        notes.append("nothing changed since the last build: this is what that one changed")
     layers = ORDER if layer is None else IMAGES[layer]
     found = tuple(
         one for one in difference.between(old, new, layers) if one.old is not None or old.kind in ("built", "nothing")
@@ -46,3 +50,10 @@ def explain(inputs: Inputs, engine: Engine, words: list[str], old_word: str, new
     return Explanation(
         old, new, found, actions, besides, missed, log[0] if missed is not None and log else None, tuple(notes)
     )
+
+
+def _is_built(last: Side, new: Side) -> bool:
+    """Whether the last build was of just this: then it says nothing to compare the two."""
+    return last.kind == "built" and {name: one.key for name, one in last.layers.items()} == {
+        name: one.key for name, one in new.layers.items()
+    }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.core.background import Background
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
@@ -82,12 +84,21 @@ class Reading:
         newest = {layer: image.key for layer, image in before.items()}
         return sides.of_last(self.keys, self.images, newest, self.inputs.variant)
 
+    @cached_property
+    def before(self) -> Side:
+        """What this checkout built or found before that; kind `nothing` where it does not know."""
+        keys = self.project.state.before(self.inputs.variant)
+        found = sides.of_last(keys, self.images, {}, self.inputs.variant)
+        return replace(found, words="what this checkout built or found before that") if keys else found
+
     def side(self, option: str, word: str) -> Side:
         """The side that a word names. ConfigError when it names none, or several."""
         if word == naming.TREE:
             return self.tree
         if word == naming.LAST:
             return self.last
+        if word == naming.BEFORE:
+            return self.before
         commit = commits.find(self.project.root, word)
         try:
             images = self._images(word)
@@ -151,6 +162,8 @@ class Reading:
 
     def _elsewhere(self, word: str) -> Image | None:
         """An image of another project, or one that only the registry has."""
+        if not _REFERENCE.fullmatch(word):
+            return None
         described = self.engine.images.inspect(word)
         if described is not None:
             labels = (described.get("Config") or {}).get("Labels") or {}
@@ -260,10 +273,34 @@ def _new_chain(plan: Plan) -> bool:
     return plan.step("deps").action == "build" and plan.step("deps").parent is None
 
 
-def layer_of(words: list[str]) -> str | None:
-    """The LAYER of the command line: base, deps or app; None for all."""
-    if not words:
-        return None
-    if len(words) > 1 or words[0] not in LAYERS:
-        raise ConfigError(f'there is no layer "{" ".join(words)}"', hint=f"choose one of {', '.join(LAYERS)}")
-    return words[0]
+class Asked(NamedTuple):
+    """What the command line asks for: a layer, None for all, and the words of both sides."""
+
+    layer: str | None
+    old: str
+    new: str
+
+
+def asked(words: Sequence[str], old: str, new: str) -> Asked:
+    """A LAYER, and the sides: as options, or as git has them, `a..b` or `a b`. '' for one that is not named."""
+    layer = words[0] if words and words[0] in LAYERS else None
+    sides_given = list(words[1:] if layer else words)
+    if not sides_given and not new and _RANGE.fullmatch(old):
+        sides_given, old = [old], ""
+    if not sides_given:
+        return Asked(layer, old, new)
+    found = _RANGE.fullmatch(sides_given[0]) if len(sides_given) == 1 else None
+    pair = found.groups() if found else tuple(sides_given)
+    if old or new or len(pair) != 2 or set(pair) & set(LAYERS):
+        named = f"choose one of {', '.join(LAYERS)}; two sides are named so: {_EXAMPLE}"
+        raise ConfigError(f'there is no layer "{" ".join(words)}"', hint=named)
+    return Asked(layer, *pair)
+
+
+_EXAMPLE: Final = "doit layers explain v1..tree, or --from v1 --to tree"
+_RANGE: Final = re.compile(r"((?:(?!\.\.).)*)\.\.(?!\.)((?:(?!\.\.).)*)")
+# How an engine lets images be named: what is not of this form it refuses, as an error of its own.
+_REFERENCE: Final = re.compile(
+    r"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/)?[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
+    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?|sha256:[0-9a-f]{64}"
+)

@@ -1,4 +1,4 @@
-"""What a word of `--from` or `--to` means: a key or its beginning, a tag, a git revision, `tree` or `last`."""
+"""What a word of `--from` or `--to` means: a key or its beginning, a tag, a git revision, `tree`, `last`, `before`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TREE: Final = "tree"
 LAST: Final = "last"
+BEFORE: Final = "before"
 _KEY = re.compile(r"(?:(base|runtime|deps|app)-)?([0-9a-f]{4,64})")
 _SHOWN = 6
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import execute, leftovers
+from layerdoit.core.console import say
 from layerdoit.core.errors import Cleared, ContextDiffers
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
@@ -58,6 +59,8 @@ def _done(session: Session, layer: str) -> list[Outcome]:
     built = any(outcome.step.action != "reuse" for outcome in outcomes)
     if moved or built:
         recording.layers(work.run, work.inputs, work.plan, outcomes)
+    for tag in execute.share_late(work, names):
+        say(f"{layer:<7} push  {tag}, which an earlier run could not push")
     if built and layer == "app" and session.project.config.retention.after_build:
         from layerdoit.cache import gc
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,6 +21,8 @@ ENOUGH: Final = 5
 TIMES_MEDIAN: Final = 2.0
 TIMES_P90: Final = 1.5
 SECONDS: Final = 1.0
+# Processes that want to run, for each core: a build alone keeps about one busy.
+BUSY: Final = 2.0
 
 _DONE: Final = {"reuse": "reused", "pull": "pulled", "build": "built"}
 
@@ -166,7 +169,9 @@ def notes(past: Past, outcome: Outcome) -> list[str]:
     took = usual("all")
     if took is None or not is_far(outcome.seconds, took):
         return []
-    return [f"{regression(layer, outcome.seconds, took)}; {why(outcome, usual('compiled'))}"]
+    because = why(outcome, usual("compiled")) or busy(os.getloadavg()[0], os.cpu_count() or 1)
+    # Without a reason it says nothing that the summary's own figures do not say.
+    return [f"{regression(layer, outcome.seconds, took)}; {because}"] if because else []
 
 
 def is_far(seconds: float, usual: Figures) -> bool:
@@ -182,13 +187,16 @@ def regression(name: str, seconds: float, usual: Figures) -> str:
 
 
 def why(outcome: Outcome, compiled: Figures | None) -> str:
-    """The causes that the figures show; where they show none, that is said."""
+    """The causes that the figures of the layer show; '' where they show none."""
     external, own = outcome.counts.get("external", 0), outcome.counts.get("compiled")
     because = f" ({outcome.step.why})"
     if outcome.step.spec.layer == "app" and external:
         return f"{count_text(external, 'external crate')} compiled again{because}"
     if own is not None and compiled is not None and own > compiled.p90:
         return f"{own} crates compiled, median {compiled.median:g}{because}"
-    if own is None or compiled is None:
-        return "the reason is unknown"
-    return f"no more crates compiled than usual ({own}): the reason is unknown"
+    return ""
+
+
+def busy(load: float, cores: int) -> str:
+    """That this machine had much else to do in the last minute; '' where it had not: a build alone loads its cores."""
+    return f"the machine was busy (load {load:.1f} on {count_text(cores, 'core')})" if load >= BUSY * cores else ""

@@ -66,7 +66,9 @@ class Current:
             # Back on a branch whose images are there: the next change is told from these.
             project.state.remember(project.variant(), {step.spec.layer: step.spec.key for step in plan.steps})
         if self._layer != "image":
-            return all(plan.step(name).action == "reuse" for name in IMAGES[self._layer])
+            steps = [plan.step(name) for name in IMAGES[self._layer]]
+            waiting = project.state.unshared()
+            return all(step.action == "reuse" and step.spec.tag not in waiting for step in steps)
         if plan.changes:
             return False
         app, git = plan.step("app").spec, project.checkout

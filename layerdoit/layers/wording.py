@@ -43,6 +43,10 @@ _SWITCHES = {
 }
 
 
+NO_LONGER: Mapping[str, str] = {"file": "no longer a source", "asset": "no longer an asset"}
+"""What is said of a file that is listed as something else than before."""
+
+
 def kind_of(name: str) -> str:
     """The kind of an input: one of `words.KINDS`."""
     if name in _KINDS:

@@ -68,6 +68,13 @@ def test_a_story(own: Crate) -> None:
     ]  # fmt: skip
 
     own.doit().ok()
+    # Nothing has changed since: what the build itself changed is told.
+    after = explain(own, "app")
+    assert after["head"][0] == "from  what this checkout built or found before that"
+    assert after["app"][1:] == told["app"][1:]
+    assert explain(own, "app", "before..last")["app"][1:] == told["app"][1:]
+    assert explain(own, "app", "--from", "last")["app"][0].startswith("the same key")
+
     two = explain(own, "--from", first["app"], "--to", second["app"])
     assert two["head"][0].startswith(f"from  image {own.name}:app-{first['app'][:12]}, built 20")
     assert two["app"][1:] == ["file src/main.rs changed", "file src/more.rs added"]
@@ -167,6 +174,8 @@ def test_a_commit_against_the_tree_and_against_an_image(own: Crate) -> None:
     own.doit().ok()
     told = explain(own, "--from", "v1", "--to", "latest")
     assert all(told[layer][0].startswith("the same key") for layer in ("base", "deps", "app"))
+    assert explain(own, "v1..latest") == told
+    assert explain(own, "v1", "latest") == told
 
 
 @pytest.mark.parametrize(
@@ -175,6 +184,9 @@ def test_a_commit_against_the_tree_and_against_an_image(own: Crate) -> None:
         (["apq"], 'there is no layer "apq"', "next: choose one of base, deps, app"),
         (["app", "deps"], 'there is no layer "app deps"', "next: choose one of base, deps, app"),
         (["--from", "abcd1234"], '--from "abcd1234" is not a key, tag or git revision here', "next: known: "),
+        (["v1...v2"], 'there is no layer "v1...v2"', "next: choose one of base, deps, app"),
+        (["--from", "app-XYZ!!"], '--from "app-XYZ!!" is not a key, tag or git revision here', "next: known: "),
+        (["A:b:c..tree"], '--from "A:b:c" is not a key, tag or git revision here', "next: known: "),
         (["--to", "latets"], '--to "latets" is not a key, tag or git revision here', "next: did you mean latest?"),
         (["app", "--from", "deps"], '--from "deps" is not a key, tag or git revision here', "next: "),
     ],

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
+import tarfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from layerdoit.core.errors import EngineError
 from layerdoit.engine import broker
 from layerdoit.engine import registry as product
+from layerdoit.engine.registry_answers import refusal
 from layerdoit.layers.key import Spec
 from tests.engine.registry_fixture import Official, Registry, docker
 from tests.support.checkout import Checkout
@@ -224,7 +230,7 @@ def test_default_references_and_bootstrap(
 def test_auto_bootstraps_where_nothing_can_be_pulled(
     docker_engine: Any, checkout: Callable[..., Checkout], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(product, "pull_parent", lambda *_: "the registry cannot be reached (no such host)")
+    monkeypatch.setattr(product, "pull_parent", lambda *_: refusal("lookup x: no such host"))
     tree = checkout()
     outcome = tree.build()
     assert outcome["base"].how.startswith("bootstrapped with mmdebstrap, with this machine's Rust")
@@ -242,7 +248,8 @@ def test_a_named_image_that_cannot_be_reached(checkout: Callable[..., Checkout],
     tree = checkout(None, f"base: {{builder: {builder}, image: '{NOWHERE}/rust:1'}}")
     said = errors(tree.doit("base"))
     assert f"base.image names {NOWHERE}/rust:1, which is not available: the registry cannot be reached" in said
-    assert "docker login" in said
+    assert f"nothing listens at {NOWHERE}" in said
+    assert "docker login" not in said
 
 
 def test_a_named_image_that_is_not_there(registry: Registry, checkout: Callable[..., Checkout]) -> None:
@@ -302,16 +309,105 @@ def test_a_silent_registry_is_said_and_does_without(checkout: Callable[..., Chec
     assert "base    build" in done.stdout
 
 
-def test_a_push_that_is_refused(official: Official, docker_engine: Any) -> None:
-    local = Spec("base", {}, official.rust.partition(":")[0])
-    docker("tag", official.debian, local.tag)
+@pytest.fixture(scope="module")
+def tiny_image(docker_engine: Any) -> Iterator[str]:
+    """An image of one small file."""
+    name = f"lt-tiny-{uuid.uuid4().hex[:8]}"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+    docker_engine.api.import_image_from_data(packed.getvalue(), repository=name, tag="1")
+    yield f"{name}:1"
+    docker("image", "rm", f"{name}:1")
+
+
+class Grumpy(BaseHTTPRequestHandler):
+    """A registry that answers everything with one status."""
+
+    status = 500
+    body: ClassVar[dict[str, Any]] = {}
+
+    def handle_one_request(self) -> None:
+        """Whatever the method."""
+        self.raw_requestline = self.rfile.readline()
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        self._answer()
+
+    def _answer(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/json")
+        if self.status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="here"')
+        self.end_headers()
+        self.wfile.write(json.dumps(self.body).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def grumpy(status: int, code: str) -> Iterator[str]:
+    """Its address. `code`: of the error in its answer, as the specification of registries has them."""
+    answers = {"status": status, "body": {"errors": [{"code": code, "message": code.lower(), "detail": ""}]}}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Told", (Grumpy,), answers))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        with pytest.raises(EngineError, match=f"pushing {NOWHERE}/team:base-.* was refused") as caught:
-            product.push(local, f"{NOWHERE}/team")
-        assert f"docker login {NOWHERE}" in (caught.value.hint or "")
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+REFUSALS = {
+    "login": (401, "UNAUTHORIZED", "docker login"),
+    "rights": (403, "DENIED", "as a user who may push to"),
+    "absent": (404, "NAME_UNKNOWN", "create the repository"),
+    "quota": (429, "TOOMANYREQUESTS", "limit is reached"),
+    "broken": (500, "UNKNOWN", "itself failed"),
+}
+
+
+@pytest.mark.parametrize("kind", [*REFUSALS, "refused", "name"])
+def test_a_push_that_fails_is_told_by_its_kind(kind: str, tiny_image: str) -> None:
+    """As the engine words it, whatever registry said so."""
+    local = Spec("base", {}, f"lt-push-{uuid.uuid4().hex[:8]}")
+    docker("tag", tiny_image, local.tag)
+    status, code, advice = REFUSALS.get(kind, (500, "", ""))
+    try:
+        with grumpy(status, code) as address:
+            place = {"refused": NOWHERE, "name": "registry.invalid"}.get(kind, address)
+            with pytest.raises(EngineError) as caught:
+                product.push(local, f"{place}/team")
+        found = caught.value.hint or ""
+        if kind in REFUSALS:
+            assert advice in found
+        else:
+            assert "cannot be reached" in caught.value.what
+            assert "docker login" not in found
+            assert place in found
+        assert "run again" in found
+        assert docker("image", "ls", "--quiet", f"{place}/team") == ""
     finally:
         docker("image", "rm", local.tag)
-    assert docker("image", "ls", "--quiet", f"{NOWHERE}/team") == ""
+
+
+def test_a_push_that_failed_is_made_good_by_the_next_run(registry: Registry, checkout: Callable[..., Checkout]) -> None:
+    """Though nothing else is to be done then, and as often as it takes."""
+    tree = checkout()
+    tree.configure(f"registry: {{repository: '{NOWHERE}/{tree.name}', push: [deps]}}")
+    for _ in range(2):
+        said = errors(tree.doit())
+        assert "cannot be reached" in said
+    deps = f"deps-{keys(tree)['deps'][:12]}"
+    tree.configure(f"registry: {{repository: '{registry.address}/{tree.name}', push: [deps]}}")
+    done = tree.doit()
+    assert done.returncode == 0, done.stderr
+    assert registry.tags(tree.name) == [deps]
+    assert f"push  {tree.name}:{deps}" in done.stdout
+    again = tree.doit()
+    assert "push" not in again.stdout
 
 
 def test_two_first_builds_at_once_make_one_os_image(docker_engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,12 @@ from layerdoit.config import Base
 from layerdoit.core import process
 from layerdoit.core.errors import ConfigError, EngineError
 from layerdoit.core.platform import architecture, docker_name
-from layerdoit.engine import broker, registry
+from layerdoit.engine import broker, registry, registry_answers
+from layerdoit.engine.registry_answers import Refusal, refusal
 
 HOST = "x86_64-unknown-linux-gnu"
-UNREACHABLE = "the registry cannot be reached (no such host)"
+UNREACHABLE = refusal('Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host')
+DENIED = refusal("denied: requested access to the resource is denied")
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The references that were pulled, of which none is to be had; mmdebstrap makes an OS image."""
     references: list[str] = []
 
-    def refuse(reference: str, _silent: object) -> str:
+    def refuse(reference: str, _silent: object) -> Refusal:
         references.append(reference)
         return UNREACHABLE
 
@@ -241,7 +243,7 @@ def test_mmdebstrap_knows_the_public_mirrors_itself(sources: list[str]) -> None:
     ],
 )
 def test_reasons_are_one_line(said: str, reason: str) -> None:
-    assert registry._reason(Exception(said) if said else Exception()) == reason
+    assert str(refusal(Exception(said) if said else Exception())) == reason
 
 
 @pytest.mark.parametrize(
@@ -255,7 +257,7 @@ def test_reasons_are_one_line(said: str, reason: str) -> None:
     ],
 )
 def test_the_host_of_a_reference(reference: str, host: str) -> None:
-    assert registry.host_of(reference) == host
+    assert registry_answers.host_of(reference) == host
 
 
 def test_a_silent_registry_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,15 +278,15 @@ def test_a_silent_registry_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -
 
     pulled: list[str] = []
 
-    def pull(_: object, reference: str) -> str:
+    def pull(_: object, reference: str) -> Refusal:
         pulled.append(reference)
-        return UNREACHABLE if "silent" in reference else "denied"
+        return UNREACHABLE if "silent" in reference else DENIED
 
     monkeypatch.setattr(registry, "client", Client)
     monkeypatch.setattr(registry, "_pulled", pull)
-    silent: dict[str, str] = {}
+    silent: dict[str, Refusal] = {}
     assert [registry.pull_parent(f"silent.example/{name}", silent) for name in "ab"] == [UNREACHABLE] * 2
-    assert [registry.pull_parent(f"r.example/{name}", silent) for name in "ab"] == ["denied"] * 2
+    assert [registry.pull_parent(f"r.example/{name}", silent) for name in "ab"] == [DENIED] * 2
     assert pulled == ["silent.example/a", "r.example/a", "r.example/b"]
 
 
@@ -297,3 +299,36 @@ def test_ubuntu_needs_an_image(reachable: list[str], layer: str) -> None:
     assert not reachable, "an image that cannot exist was asked for"
     named = {"image": "example.org/rust:1.95-ubuntu24.04", "runtime_image": "ubuntu:24.04", "suite": "noble"}
     assert origin(named, toolchain(None), layer).method == "image"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ('Get "https://r.corp/v2/": dial tcp 10.0.0.1:443: connect: connection refused', "refused"),
+        ('Get "https://r.corp/v2/": dial tcp: lookup r.corp on 10.0.0.2:53: no such host', "name"),
+        ('Get "https://r.corp/v2/": dial tcp: lookup r.corp: Temporary failure in name resolution', "name"),
+        ('Get "https://r.corp/v2/": net/http: request canceled (Client.Timeout exceeded)', "silent"),
+        ('Get "https://r.corp/v2/": dial tcp 10.0.0.1:443: i/o timeout', "silent"),
+        ('Get "https://r.corp/v2/": net/http: TLS handshake timeout', "silent"),
+        ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "ca"),
+        ("tls: failed to verify certificate: x509: certificate has expired or is not yet valid", "certificate"),
+        ('Get "https://r.corp/v2/": http: server gave HTTP response to HTTPS client', "plain"),
+        ("unauthorized: authentication required", "login"),
+        ("no basic auth credentials", "login"),
+        ("denied: requested access to the resource is denied", "rights"),
+        ("error parsing HTTP 403 response body: invalid character '<'", "rights"),
+        ("name unknown: the repository does not exist", "absent"),
+        ("manifest for r.corp/team:app-0123 not found: manifest unknown", "absent"),
+        ("toomanyrequests: you have reached your pull rate limit", "quota"),
+        ("denied: storage quota exceeded for this project", "quota"),
+        ("received unexpected HTTP status: 503 Service Unavailable", "broken"),
+        ("something new", "other"),
+    ],
+)
+def test_what_a_registry_said_is_told_by_kinds(said: str, kind: str) -> None:
+    found = refusal(said)
+    assert found.kind == kind
+    for verb in ("push", "pull"):
+        advice = found.advice("r.corp/team/shop:app-0123", verb)
+        assert advice
+        assert ("docker login" in advice) == (kind in ("login", "rights"))

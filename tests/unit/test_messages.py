@@ -28,7 +28,7 @@ from layerdoit.engine import broker, builder_platform, containers, sdk
 from layerdoit.engine.buildx import StepFailed, failure
 from layerdoit.engine.progress import Report
 from layerdoit.explain import naming
-from layerdoit.explain.lookup import layer_of
+from layerdoit.explain.lookup import asked
 from layerdoit.front import command
 from layerdoit.front.verbs import history, load
 from layerdoit.init import found as looking
@@ -313,7 +313,8 @@ def of_words(folder: Path) -> Iterator[Case]:
     yield "bench --scenarios nothng", lambda: choice.wanted("plain", "nothng", "3")
     yield "history --last 0", lambda: str(history.last_of({"last": "0"}))
     yield "history --json --csv", lambda: history.run({"json": True, "csv": True}, [])
-    yield "explain apq", lambda: layer_of(["apq"])
+    yield "explain apq", lambda: asked(["apq"], "", "")
+    yield "explain v1...v2", lambda: asked(["v1...v2"], "", "")
     yield "explain --to zzz, without images", lambda: naming.unknown("--to", "zzz", [], [])
     yield "explain --to mian", lambda: naming.unknown("--to", "mian", [], ["main", "feature"])
     both = [naming.Gone("app", "1" * 64), naming.Gone("deps", "1" * 64)]

@@ -115,3 +115,20 @@ def test_names_beyond_the_limit_are_counted_in_json() -> None:
 )
 def test_an_app_is_built_from_nothing_where_none_was_built_before(reasons: tuple[Reason, ...], cold: bool) -> None:
     assert from_nothing(Step(Spec("app", {}, "shop"), "build", reasons)) is cold
+
+
+def test_sources_that_become_assets_are_told_once() -> None:
+    """And the other way round; what changes besides is told as ever."""
+    from layerdoit.layers import words
+
+    source, asset = {"file a/x": "1", "file b": "2"}, {"asset a/x": "1", "file b": "2"}
+    (there,) = words.changes(source, asset)
+    assert (there.kind, there.names, there.text) == ("asset", ("asset a/x",), "a/x (no longer a source)")
+    (back,) = words.changes(asset, source)
+    assert (back.kind, back.text) == ("file", "a/x (no longer an asset)")
+    folders = words.changes({"files in a/": "1"}, {"assets in a/": "1"})
+    assert [change.names for change in folders] == [("assets in a/",)]
+    edited = words.changes(source, {"asset a/x": "9", "file b": "2"})
+    assert [change.text for change in edited] == ["a/x (changed, no longer a source)"]
+    both = words.changes(source, {**source, "asset a/x": "1"})
+    assert [change.text for change in both] == ["a/x added"], "an asset besides"

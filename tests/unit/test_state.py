@@ -49,6 +49,29 @@ def test_notes_are_kept_by_variant_and_broken_ones_are_none(tmp_path: Path) -> N
     assert not state.asked_last("key", "side")
 
 
+def test_what_was_built_before_the_last_build_is_known(tmp_path: Path) -> None:
+    """Whole builds count: one that failed after its first layers is none; a run with nothing to do neither."""
+    state = State(tmp_path)
+
+    def built(**keys: str) -> None:
+        for layer in keys:
+            state.remember("dev/host", dict(list(keys.items())[: list(keys).index(layer) + 1]))
+
+    built(base="1", deps="1", app="1")
+    assert state.before("dev/host") == {}
+    state.remember("release/host", {"app": "9"})
+    state.remember("dev/host", {"base": "2"})
+    built(base="2", deps="2", app="2")
+    assert state.before("dev/host") == {"base": "1", "deps": "1", "app": "1"}
+    built(base="2", deps="2", app="2")
+    assert state.before("dev/host") == {"base": "1", "deps": "1", "app": "1"}
+    assert state.before("release/host") == {}
+    for name in ("a", "b"):
+        state.mark_shared(name, done=False)
+    state.mark_shared("a", done=True)
+    assert state.unshared() == {"b"}
+
+
 def test_a_note_that_says_the_same_is_not_written_again(tmp_path: Path) -> None:
     state = State(tmp_path)
     state.remember("dev/host", {"app": "1"})

@@ -31,10 +31,10 @@ VERB: Final = Verb(
     "explain why a layer changed: compare two keys, images or commits",
     run,
     (
-        text("from", "SIDE", "a key or its beginning, a tag, a git revision, tree or last", "last"),
-        text("to", "SIDE", "the same; `tree` is the current tree", "tree"),
+        text("from", "SIDE", "a key or its beginning, a tag, a git revision, tree, last (the default) or before"),
+        text("to", "SIDE", "the same; tree, the current one, is the default"),
         JSON,
     ),
-    words="[LAYER]",
-    example="doit layers explain deps --from v1.4",
+    words="[LAYER] [SIDE..SIDE]",
+    example="doit layers explain deps v1.4..tree",
 )

@@ -116,7 +116,8 @@ def _pulls(session: Session, steps: Sequence[Step]) -> dict[str, Travel]:
 def _pushes(session: Session, step: Step, layer: str) -> Travel | None:
     """As large as the last image of its layer was, at most: it travels packed, without what the registry has."""
     registry = session.project.config.registry
-    if step.action != "build" or registry.repository is None or layer not in registry.push:
+    late = step.spec.tag in session.project.state.unshared()
+    if (step.action != "build" and not late) or registry.repository is None or layer not in registry.push:
         return None
     from layerdoit import history
 
