@@ -59,7 +59,9 @@ it.
 STATUS = """\
 `doit cache_status` shows all of it: its own bytes and those shared with images below, age, last use, what refers to it
 (running, deployed and stopped containers, pins, checkouts, this tree), whether it is warm or cold for the current tree,
-and why, and whether the builder's own garbage collection removes mounts. `--json` prints one object. An image
+and why, what each level would free, and whether the builder's own garbage collection removes mounts. A byte that
+several images share is the own byte of one of them, so that own bytes add up to the total. `--json` prints one
+[object](#json). An image
 counts as used when it is built or tagged, or when another image is made from it. buildx rounds the last use of mounts;
 in doubt, a mount is taken to be younger.
 """
@@ -69,15 +71,22 @@ Images are found by their labels, and only our own tags are removed from them: n
 names. Mounts are found by their whole id and cleared by the id of their record. What another project of the same name
 made stays ([whose is what](how-it-works.md#ours-and-others)); `cache_status` counts it. If somebody else tagged an
 image too, it stays under that tag; if somebody made another image from it, that image stays. An image without any tag
-is removed with its layer if it was made by the same steps as an image that has its tag (so a later build took the
-tag), and no image that stays is built on it. Containers and volumes are never touched. These are always kept: the
+is removed with its layer if it was made by the same steps as an image of that layer that has its tag, whatever profile,
+features or settings either was built with, and no image that stays is built on it. Containers and volumes are never
+touched. These are always kept: the
 image of every container, deployed, running or stopped, and the runtime image under it; what is pinned, and everything
 that it was made from; a mount that a build is using.
+
+Images that another configuration of this project named (with another `image.repository`) are listed by `cache_status`
+under these names. `--all` clears them with their level, and asks first: that is an image with our labels whose tag in
+that repository is its own key, and no other image or tag.
 
 Each level first shows what it removes, how many bytes that frees at most (others may share layers), and how long the
 next build will take: the median of such builds in this project's own history, with their number n, or `unknown`.
 {asked} ask for confirmation, which `--yes` or `YES=1` gives. Without a terminal and without either, they refuse.
-`--dry-run` only shows.
+`--dry-run` only shows. The lines add up to the sum, and afterwards it says what is gone. With the engine's own builder,
+BuildKit's cache may hold layers of cleared images: their bytes stay on disk until it is collected (see below), or
+`docker buildx prune` takes what nobody uses. The next build does not use them.
 
 `--older-than 7d` (s, m, h, d, w) clears only what has not been used for that long. `--keep-last 3` keeps the three
 newest images of each layer for each profile and target, and the three most recently used mounts of each checkout. With
@@ -111,6 +120,9 @@ retention:
 or with `max_bytes` only the oldest until the rest fits. What is always kept (see above) stays. So does what this tree
 needs, and the newest app of every other checkout that still exists (`protect`). If an image that stays is built on a
 deps image, that one stays too: removing it would free nothing. [All settings](configuration.md#retention).
+
+Without a rule for apps, a build says so when ten or more old app images hold more than 500 MB: once a day, or when
+they have doubled. `doit cache_gc --keep 5` removes all but the newest five, this once, and asks first.
 """
 
 CHECKOUTS = """\
@@ -126,6 +138,10 @@ to remove the image, unless this tree needs it, it has a tag besides the keyed o
 one that is not known) has asked for it since. Images from other machines, from containers without a lasting name, and
 from checkouts of other repositories are left alone, as is a repository whose branches are not in files (`reftable`).
 Images without any tag (see [Levels](#levels)) are offered too.
+
+A container says which folder of which machine deployed it. If that folder is gone, `doit cache_gc --stale` offers to
+stop and remove the container, running or not, and then its image: unless this project was deployed under that name
+from a checkout that still exists, which replaces it, or takes it down (`doit destroy`).
 """
 
 COLLECTION = """\
@@ -144,6 +160,59 @@ For a separate builder (driver `docker-container`), put this into buildkitd.toml
 {container}
 ```
 """
+
+
+IDENTITY: Final = (
+    "which project of that name it is: `folder`, `origin` ('' if unknown), and `marks`, by which what it made is told "
+    "from others' ([whose is what](how-it-works.md#ours-and-others))"
+)
+JSON: Final = (
+    ("`project`", "the project's name"),
+    ("`identity`", IDENTITY),
+    (
+        "`namesakes`",
+        "other projects of that name on this engine: `project` (in words), `images` and `mounts` (numbers)",
+    ),
+    ("`images`, `mounts`", "lists of objects as below"),
+    ("`state`", "the state folder: entry → bytes"),
+    ("`warm`", "layer → whether the image that the tree asks for is there"),
+    ("`cold`", "layer → sentences: why it is not"),
+    ("`checkouts`", "`digest`, `path` and `state` (`this`, `there`, `gone`, `unknown`) of each"),
+    ("`levels`", "level → what it would clear: `bytes` at most, `images` and `mounts` (numbers)"),
+    (
+        "`stale`",
+        "for `cache_gc --stale`: ids of `images`, records of `mounts`, `containers` (`name`, `folder`, `running`)",
+    ),
+    (
+        "`builder`",
+        "`name`, `driver`, `rules` of its garbage collection (null: unknown), `threatens_mounts`, and `remedy` or null",
+    ),
+)
+JSON_IMAGE: Final = (
+    ("`id`, `layer`, `key`", "the engine's id, and what its labels say"),
+    ("`tags`, `other_tags`, `elsewhere_tags`", "ours; others'; those that another configuration of this project gave"),
+    ("`size`, `shared`", "all of it, and what another image of the list has as its own"),
+    ("`made`, `last_used`", "when it was built; when it, or an image made from it, was last built or tagged"),
+    ("`variant`", "profile and target"),
+    ("`current`", "whether this tree needs it"),
+    ("`pinned`", "whether it is"),
+    ("`depth`", "how many deps images a deps image stands on"),
+    ("`checkout`", "digest of the checkout that compiled it"),
+    (
+        "`branch`, `branch_gone`",
+        "the git branch that it was built on, or null; whether no branch that is there uses it",
+    ),
+    ("`replaced`", "whether a build of ours made it, and it has lost its tag"),
+    ("`other_project`", "null, or which other project of this name made it, where this tree is built on it"),
+    ("`protected`", "null, or why no level clears it"),
+    ("`containers`", "`name` and `how` (`running`, `deployed`, `stopped`) of each that needs it"),
+)
+JSON_MOUNT: Final = (
+    ("`record`, `id`", "BuildKit's record, and the mount's whole id"),
+    ("`checkout`, `variant`", "whose it is; profile and target"),
+    ("`size`, `last_used`", "as buildx says"),
+    ("`in_use`, `current`", "whether a build uses it now; whether this tree's next build would"),
+)
 
 
 def page(recorded: Path, table: Table) -> str:
@@ -176,6 +245,13 @@ def page(recorded: Path, table: Table) -> str:
         CHECKOUTS,
         "## The builder's own garbage collection\n",
         collection,
+        "## JSON\n",
+        "`doit cache_status --json` prints one object; sizes are in bytes, points in time in seconds since 1970:\n",
+        table(("key", "value"), JSON),
+        "An image:\n",
+        table(("key", "value"), JSON_IMAGE),
+        "A mount:\n",
+        table(("key", "value"), JSON_MOUNT),
     ]
     return "\n".join(parts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,15 @@ from layerdoit.core.units import count_text, duration_text, size_text
 if TYPE_CHECKING:
     from layerdoit.cache.model import ImageUse
     from layerdoit.engine.handle import Engine
+    from layerdoit.engine.removal import Deployment
     from layerdoit.project.inputs import Inputs
 
 CANCELLED = 1
 REFUSED = 2
-BUILDKIT = "  BuildKit's own cache of these images is freed by its garbage collection; the next build does not use it."
+BUILDKIT = (
+    "  what BuildKit's own cache holds of these images stays on disk until it is collected, or `docker buildx prune`\n"
+    "  takes everybody's; the next build does not use it"
+)
 
 
 @dataclass(frozen=True)
@@ -41,17 +45,27 @@ class Sweep:
     keeps: Callable[[Usage], list[str]] = lambda _: []
 
 
-def run(inputs: Inputs, engine: Engine, word: str, *, yes: bool, dry_run: bool, less: Narrow | None = None) -> int:
+def run(
+    inputs: Inputs,
+    engine: Engine,
+    word: str,
+    *,
+    yes: bool,
+    dry_run: bool,
+    less: Narrow | None = None,
+    every: bool = False,
+) -> int:
     """Clear one level of the project's caches; the exit code. A question that cannot be asked is answered with no."""
-    return carried_through(inputs, engine, of_level(levels.level(word), less or Narrow()), yes=yes, dry_run=dry_run)
+    sweep = of_level(levels.level(word), less or Narrow(), every=every)
+    return carried_through(inputs, engine, sweep, yes=yes, dry_run=dry_run)
 
 
-def of_level(chosen: Level, less: Narrow) -> Sweep:
-    """A cache level as something that clears."""
+def of_level(chosen: Level, less: Narrow, *, every: bool = False) -> Sweep:
+    """A cache level as something that clears. `every`: also what other configurations of the project named."""
     return Sweep(
-        f"cache_clear:{chosen}",
-        lambda usage: levels.select(usage, chosen, less),
-        asks=chosen in levels.ASKED,
+        f"cache_clear:{chosen}{' --all' if every else ''}",
+        lambda usage: levels.select(usage.widened() if every else usage, chosen, less),
+        asks=chosen in levels.ASKED or every,
         # What narrowing leaves need not be built again.
         clears=levels.LAYERS[chosen] if less == Narrow() else (),
         keeps=lambda usage: _kept(usage, chosen, less),
@@ -94,13 +108,16 @@ def preview(usage: Usage, sweep: Sweep, wanted: Going, expected: str) -> str:
     if not wanted:
         lines = [f"{sweep.command} of project {usage.project}: nothing to clear"]
     else:
-        most = size_text(levels.freed(usage, wanted))
-        lines = [f"{sweep.command} of project {usage.project} clears at most {most}:"]
+        lines = [f"{sweep.command} of project {usage.project} clears at most {_sum(usage, wanted)}:"]
+    for one in wanted.containers:
+        state = "running" if one.running else "stopped"
+        lines.append(f"  container {one.name} ({state}), deployed from a folder that is gone: {one.folder}")
     for mount in wanted.mounts:
         lines.append(f"  mount  {size_text(mount.size):>8}  {place(usage, mount.checkout)}, {mount.variant}")
+    parts = levels.parts(usage, wanted)
     for image in wanted.images:
         stays = f" (the image stays as {', '.join(image.others)})" if image.others else ""
-        own = size_text(image.size - image.shared)
+        own = size_text(parts.get(image.id, 0))
         lines.append(f"  {image.layer:<7}{own:>8}  {', '.join(image.tags) or image.name}{stays}{left_by(usage, image)}")
     if any(not image.others for image in wanted.images):
         lines.append(BUILDKIT)
@@ -108,6 +125,13 @@ def preview(usage: Usage, sweep: Sweep, wanted: Going, expected: str) -> str:
     if wanted:
         lines.append(f"  {expected}")
     return "\n".join(lines)
+
+
+def _sum(usage: Usage, gone: Going) -> str:
+    """What it comes to, and of what."""
+    images, mounts = sum(levels.parts(usage, gone).values()), sum(mount.size for mount in gone.mounts)
+    both = f" (images {size_text(images)}, mounts {size_text(mounts)})" if images and mounts else ""
+    return f"{size_text(images + mounts)}{both}"
 
 
 def left_by(usage: Usage, image: ImageUse) -> str:
@@ -160,12 +184,16 @@ class Done:
     tags: int
     stayed: int
     untagged: int = 0
+    containers: int = 0
+    freed: str = ""
 
     @property
     def words(self) -> str:
-        """As it is said."""
+        """As it is said. `freed`: what that was, of what is really gone."""
+        first = f"{count_text(self.containers, 'container')}, " if self.containers else ""
         more = f", and {count_text(self.untagged, 'image')} without a tag" if self.untagged else ""
-        return f"cleared {count_text(self.mounts, 'mount')} and {count_text(self.tags, 'image tag')}{more}"
+        what = f"{first}{count_text(self.mounts, 'mount')} and {count_text(self.tags, 'image tag')}{more}"
+        return f"cleared {what}: {self.freed}" if self.freed else f"cleared {what}"
 
 
 @contextlib.contextmanager
@@ -191,6 +219,8 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
     ids = {image.id for image in seen.images if not image.tags}
     usage = gather(inputs, engine)
     still = sweep.select(usage)
+    # What needs images goes before them.
+    ended = _ended(inputs, [one for one in still.containers if one in seen.containers])
     # Images go before those they stand on, and the keyed tag last: what is interrupted is still found as ours.
     going = [(tag, image.id) for image in reversed(still.images) for tag in image.tags if (tag, image.id) in tags]
     project.state.mark_cleared(sweep.clears)
@@ -208,5 +238,27 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
     for done in refused:
         warn(f"{done.tag} was not removed: {done.refused}")
     cleared = [sum(not done.refused for done in several) for several in (tagged, removed)]
+    kept = {mount.record for mount in busy}
+    gone = Going(
+        tuple(mount for mount in seen.mounts if mount.record not in kept),
+        tuple(one for one in still.images if not one.others and engine.images.inspect(one.id) is None),
+    )
     # One that something else cleared meanwhile is cleared.
-    return Done(len(seen.mounts) - len(busy), cleared[0], len(busy) + len(refused), cleared[1])
+    return Done(len(gone.mounts), cleared[0], len(busy) + len(refused), cleared[1], ended, _sum(usage, gone))
+
+
+def _ended(inputs: Inputs, containers: Sequence[Deployment]) -> int:
+    """Stop and remove containers, unless they are another's by now; how many."""
+    from layerdoit.engine.containers import Containers
+
+    done = 0
+    for name in sorted({one.deployment for one in containers}):
+        wanted = {one.id for one in containers if one.deployment == name}
+        deployed = Containers(inputs.project.name, name, inputs.project.owner)
+        for container in deployed.mine().values():
+            if container.id in wanted:
+                deployed.stop(container, inputs.project.config.deploy.stop_grace)
+                deployed.remove(container)
+                done += 1
+        deployed.remove_networks()
+    return done

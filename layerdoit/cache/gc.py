@@ -2,49 +2,70 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layerdoit.cache import clear, levels, retention
 from layerdoit.cache.levels import Going
 from layerdoit.cache.model import Usage
 from layerdoit.cache.usage import gather
+from layerdoit.config import Keep
 from layerdoit.core.console import warn
-from layerdoit.core.errors import LayerdoitError
-from layerdoit.core.units import size_text
+from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.core.units import count_text, size_text
 
 if TYPE_CHECKING:
     from layerdoit.cache.model import ImageUse
     from layerdoit.config import Retention
     from layerdoit.engine.handle import Engine
+    from layerdoit.engine.removal import Deployment
     from layerdoit.project.inputs import Inputs
 
 
-def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool) -> int:
-    """Apply the policy, and with `stale` clear after checkouts that are gone; the exit code."""
+def kept(word: str) -> int | None:
+    """The value of `--keep`, as it was typed; None where it was not."""
+    if word and not re.fullmatch(r"[0-9]{1,4}", word):
+        raise ConfigError(f'--keep: expected a number, got "{word}"', hint="for example --keep 5")
+    return int(word) if word else None
+
+
+def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool, keep: int | None = None) -> int:
+    """Apply the policy, and with `stale` clear after checkouts that are gone; the exit code.
+
+    `keep`: how many app images of each kind stay, whatever the policy says of apps.
+    """
     chosen = inputs.project.config.retention
+    if keep is not None:
+        chosen = replace(chosen, app=Keep(keep_last=keep))
     if chosen.idle and not stale:
         print("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing to remove", flush=True)
         found = offer(gather(inputs, engine))
         if found:
             print(found, flush=True)
         return 0
-    return clear.carried_through(inputs, engine, sweep(chosen, stale=stale), yes=yes, dry_run=dry_run)
+    options = (["--stale"] if stale else []) + ([f"--keep {keep}"] if keep is not None else [])
+    return clear.carried_through(inputs, engine, sweep(chosen, options), yes=yes, dry_run=dry_run)
 
 
-def sweep(chosen: Retention, *, stale: bool = False) -> clear.Sweep:
-    """The policy as something that clears. It is written down, so it does not ask; about what is stale it does."""
+def sweep(chosen: Retention, options: Sequence[str] = ()) -> clear.Sweep:
+    """The policy as something that clears. It is written down, so it does not ask; with `options`, which are not, it
+    does."""
+    stale = "--stale" in options
 
     def select(usage: Usage) -> Going:
         found = retention.select(usage, chosen, usage.at)
         if not stale:
             return found
         left = retention.stale(usage)
-        return Going(tuple(dict.fromkeys(found.mounts + left.mounts)), _in_order(usage, found, left))
+        mounts = tuple(dict.fromkeys(found.mounts + left.mounts))
+        return Going(mounts, _in_order(usage, found, left), left.containers)
 
     def keeps(usage: Usage) -> list[str]:
         return [f"{tag}: {reason}" for tag, reason in retention.spared(usage, chosen, usage.at).items()]
 
-    return clear.Sweep("cache_gc --stale" if stale else "cache_gc", select, asks=stale, keeps=keeps)
+    return clear.Sweep(" ".join(("cache_gc", *options)), select, asks=bool(options), keeps=keeps)
 
 
 def _in_order(usage: Usage, *several: Going) -> tuple[ImageUse, ...]:
@@ -65,8 +86,15 @@ def offer(usage: Usage) -> str:
     who = [f"orphaned {' and '.join(owners)}"] if owners else []
     who += ["untagged images"] if any(not image.tags for image in left.images) else []
     which = f": {', '.join((*paths, *names))}" if owners else ""
-    what = f"{' and '.join(who)} hold up to {size_text(levels.freed(usage, left))}{which}"
-    return f"{what}\nnext: doit cache_gc --stale"
+    what = [f"{' and '.join(who)} hold up to {size_text(levels.freed(usage, left))}{which}"] if who else []
+    what += [_left_words(left.containers)] if left.containers else []
+    return "\n".join((*what, "next: doit cache_gc --stale"))
+
+
+def _left_words(containers: Collection[Deployment]) -> str:
+    folders = ", ".join(sorted({one.folder for one in containers}))
+    verb = "is" if len(containers) == 1 else "are"
+    return f"{count_text(len(containers), 'container')} of folders that are gone {verb} still there: {folders}"
 
 
 def after_build(inputs: Inputs, engine: Engine) -> None:

@@ -15,6 +15,7 @@ from layerdoit.layers.key import IMAGES, ORDER
 if TYPE_CHECKING:
     from layerdoit.cache.model import ImageUse, Usage
     from layerdoit.engine.mounts import Mount
+    from layerdoit.engine.removal import Deployment
 
 Level = Literal["soft", "medium", "hard", "nuke"]
 
@@ -35,9 +36,10 @@ class Going:
 
     mounts: tuple[Mount, ...] = ()
     images: tuple[ImageUse, ...] = ()
+    containers: tuple[Deployment, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.mounts or self.images)
+        return bool(self.mounts or self.images or self.containers)
 
 
 @dataclass(frozen=True)
@@ -177,10 +179,12 @@ def parents(image: ImageUse) -> set[tuple[str, str]]:
 
 def freed(usage: Usage, gone: Going) -> int:
     """Bytes that nothing else of this project holds; at most this much comes free, for others may share layers."""
-    every = {image.id for image in usage.images}
-    left = every - {image.id for image in gone.images if not image.others}
-    room = Room(usage)
-    return room.held(every) - room.held(left) + sum(mount.size for mount in gone.mounts)
+    return sum(parts(usage, gone).values()) + sum(mount.size for mount in gone.mounts)
+
+
+def parts(usage: Usage, gone: Going) -> Mapping[str, int]:
+    """The bytes that each image releases, by id, in the order in which they go; none where others tagged it too."""
+    return Room(usage).released([image.id for image in reversed(gone.images) if not image.others])
 
 
 def rebuilt(usage: Usage, gone: Going) -> tuple[str, ...]:

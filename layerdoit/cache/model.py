@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from layerdoit.engine.ownership import ANYONE, Owner
 
 if TYPE_CHECKING:
     from layerdoit.engine.mounts import Mount
-    from layerdoit.engine.removal import Holder
+    from layerdoit.engine.removal import Deployment, Holder
     from layerdoit.layers.reasons import Reason
     from layerdoit.project.checkouts import Checkout
 
@@ -23,8 +23,11 @@ class ImageUse:
     `made`, `used`: seconds since 1970. `shared`: bytes of `size`. `deps`, `runtime`, `parent`: keys of the images that
     it was made from. `cook`: chain of deps images. `checkout`: digest of where it was compiled. `pin`: the tag that
     protects it. `branch`: git's, that it was first built on; `branch_gone`: no branch that is there asked for it.
-    `replaced`: a build of ours made it, and it has no tag any more. `owner`: which other project of this name made it,
-    where this tree is built on it; '' for ours. Another's image has no tags of ours: nothing here clears it.
+    `replaced`: a build of ours made it, and it has no tag any more. `layers`: bytes of each layer, the lowest first; ()
+    where they are not known. `elsewhere`: keyed tags, and those beside them, that another configuration of this
+    project gave (another image.repository); only of an image that has none of this one's. `owner`: which other project
+    of this name made it, where this tree is built on it; '' for ours. Another's image has no tags of ours: nothing here
+    clears it.
     """
 
     id: str
@@ -49,12 +52,14 @@ class ImageUse:
     branch: str = ""
     branch_gone: bool = False
     replaced: bool = False
+    layers: tuple[int, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     owner: str = ""
 
     @property
     def name(self) -> str:
         """What a message calls it."""
-        last = next(filter(None, (*self.tags[::-1], self.pin, *self.others[::-1])), "")
+        last = next(filter(None, (*self.tags[::-1], self.pin, *self.elsewhere[::-1], *self.others[::-1])), "")
         return last or f"<untagged> {self.id.removeprefix('sha256:')[:12]}"
 
 
@@ -74,6 +79,7 @@ class Usage:
     `cold`: why, by layer, for those of them that are not there. `mount`: id of the present checkout's target mount;
     `checkouts`: by digest; `live_tags`: names that those of them which are there give to their newest app. `at`: when
     all that was asked, in seconds since 1970. `owner`: who this project is besides its name; `namesakes`: others of it.
+    `left`: containers that a folder which is gone deployed; no checkout that is there has their deployment.
     """
 
     project: str
@@ -89,6 +95,21 @@ class Usage:
     at: float = 0.0
     owner: Owner = ANYONE
     namesakes: tuple[Namesake, ...] = ()
+    left: tuple[Deployment, ...] = ()
+
+    def without(self, containers: Iterable[Deployment]) -> Usage:
+        """The same without some containers: what only they need is needed no more."""
+        names = {one.name for one in containers}
+        kept = (
+            replace(image, holders=tuple(one for one in image.holders if one.name not in names))
+            for image in self.images
+        )
+        return replace(self, images=tuple(kept), left=()) if names else self
+
+    def widened(self) -> Usage:
+        """The same with what other configurations of this project named as if this one had."""
+        wider = (replace(one, tags=(*one.elsewhere, *one.tags), elsewhere=()) for one in self.images)
+        return replace(self, images=tuple(wider))
 
     @property
     def warm(self) -> Mapping[str, bool]:

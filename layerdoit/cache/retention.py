@@ -49,7 +49,9 @@ def _select(usage: Usage, chosen: Retention, kept: Mapping[str, str], now: float
 
 
 def stale(usage: Usage) -> Going:
-    """What is left behind: mounts of checkouts that are gone, apps of those and of branches, what lost its tags."""
+    """What is left behind: mounts and containers of checkouts that are gone, apps of those and of branches, what lost
+    its tags."""
+    containers, usage = usage.left, usage.without(usage.left)
     gone, held = usage.gone, levels.protected(usage)
     images = [
         image
@@ -58,7 +60,7 @@ def stale(usage: Usage) -> Going:
     ]
     left = (mount for mount in usage.mounts if mount.checkout in gone or _is_superseded(usage, mount))
     mounts = (mount for mount in left if not mount.in_use)
-    return Going(tuple(mounts), levels.under_none(usage, images))
+    return Going(tuple(mounts), levels.under_none(usage, images), containers)
 
 
 def _is_orphan(usage: Usage, image: ImageUse) -> bool:

@@ -14,6 +14,7 @@ from layerdoit.layers import reasons
 from layerdoit.layers.reasons import Reason
 
 if TYPE_CHECKING:
+    from layerdoit.cache.levels import Going
     from layerdoit.cache.model import ImageUse, Usage
     from layerdoit.engine.builders import Builder
     from layerdoit.engine.mounts import Mount
@@ -30,7 +31,7 @@ def render(usage: Usage, builder: Builder) -> str:
     rows += [*_bare_rows(usage), *(_mount_row(usage, mount) for mount in usage.mounts), *_state_rows(usage)]
     lines = [f"project {usage.project}: {usage.owner.words}" if usage.owner.words else f"project {usage.project}"]
     lines += [*_aligned([row for row in rows if row])]
-    lines += [_total(usage), *_warmth(usage), *_collection(usage, builder)]
+    lines += [_total(usage), *_levels(usage), *_warmth(usage), *_collection(usage, builder)]
     return "\n".join(filter(None, (*lines, *_namesakes(usage), offer(usage))))
 
 
@@ -71,10 +72,13 @@ def _bare_rows(usage: Usage) -> Iterable[Row]:
     """Ours without a tag; and what others built on ours: it bears our labels, and stays."""
     bare = [image for image in usage.images if not _is_named(image)]
     replaced = [image for image in bare if image.replaced]
-    others = [image for image in bare if not image.replaced]
+    elsewhere = [image for image in bare if image.elsewhere and not image.replaced]
+    others = [image for image in bare if not image.replaced and not image.elsewhere]
+    names = sorted({tag.rpartition(":")[0] for image in elsewhere for tag in image.elsewhere})
     for found, what in (
-        (replaced, "untagged: replaced by later builds"),
-        (others, "without our tags: built from ours, or replaced; never cleared"),
+        (replaced, "untagged: replaced by later builds; cleared with their layer"),
+        (elsewhere, f"under other names of this project ({', '.join(names)}); cache_clear:… --all clears them too"),
+        (others, "without our tags: built from ours by others; never cleared"),
     ):
         if found:
             size = size_text(sum(image.size - image.shared for image in found))
@@ -133,6 +137,22 @@ def _total(usage: Usage) -> str:
     return f"total: images {size_text(held)}, mounts {size_text(mounts)}, state folder {size_text(state)}"
 
 
+def _levels(usage: Usage) -> list[str]:
+    """What each level would free, and how much of that the one before it would not."""
+    lines, before = [], 0
+    for word, going in _cleared(usage).items():
+        most = levels.freed(usage, going)
+        counted = [(going.mounts, "mount"), (going.images, "image")]
+        what = ", ".join(count_text(len(found), noun) for found, noun in counted if found) or "nothing"
+        lines.append(f"  {word:<7} {size_text(most):>8}  ({size_text(most - before)} more)  {what}")
+        before = most
+    return ["each level of cache_clear frees at most:", *lines] if before else []
+
+
+def _cleared(usage: Usage) -> Mapping[str, Going]:
+    return {word: levels.select(usage, word) for word in levels.LEVELS}
+
+
 def _warmth(usage: Usage) -> list[str]:
     """For the tree as it stands, warm or cold by layer, with the reason."""
     lines = []
@@ -180,7 +200,15 @@ def as_json(usage: Usage, builder: Builder) -> dict[str, Any]:
         "checkouts": [
             {"digest": place.digest, "path": place.path, "state": place.state} for place in usage.checkouts.values()
         ],
-        "stale": {"images": [image.id for image in left.images], "mounts": [mount.record for mount in left.mounts]},
+        "levels": {
+            word: {"bytes": levels.freed(usage, going), "images": len(going.images), "mounts": len(going.mounts)}
+            for word, going in _cleared(usage).items()
+        },
+        "stale": {
+            "images": [image.id for image in left.images],
+            "mounts": [mount.record for mount in left.mounts],
+            "containers": [{"name": one.name, "folder": one.folder, "running": one.running} for one in left.containers],
+        },
         "builder": _builder(usage, builder),
     }
 
@@ -192,6 +220,7 @@ def _image(image: ImageUse, held: Mapping[str, str], usage: Usage) -> dict[str, 
         "key": image.key,
         "tags": list(image.tags),
         "other_tags": list(image.others),
+        "elsewhere_tags": list(image.elsewhere),
         "size": image.size,
         "shared": image.shared,
         "made": image.made,

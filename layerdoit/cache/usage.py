@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit.cache import replaced, whose
 from layerdoit.cache.model import ImageUse, Usage
+from layerdoit.cache.room import Room
 from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.units import instant
+from layerdoit.engine import layer_sizes
 from layerdoit.engine.ownership import words_of
 from layerdoit.layers.key import IMAGES, ORDER, pin_tag
 from layerdoit.layers.key import tag as key_tag
@@ -53,22 +55,26 @@ def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Cal
     found = [*ours, *whose.lent(ours, theirs, current)]
     held = removal.holders() if found else {}
     described = {image.id: images.inspect(image.id) or {} for image in found}
+    made = {image.id: images.history(image.id) for image in found}
     foreign = tuple(_foreign(engine, found))
-    bases = [(_rootfs(described[image.id]), image.size) for image in found] + list(foreign)
     app_mounts, their_mounts = whose.mounts(project, listed())
     places = checkouts(project.root, app_mounts)
     friendly = _friendly(project, places.values())
     known = branches.load(project, ours)
     uses = [
-        _use(project, image, described[image.id], held.get(image.id, ()), bases, friendly, known) for image in found
+        replace(
+            _use(project, image, described[image.id], held.get(image.id, ()), friendly, known),
+            layers=layer_sizes.of(made[image.id], len(_rootfs(described[image.id]))),
+        )
+        for image in found
     ]
     if found:
         uses = with_held(uses, deploy.provider_of(project).holds())
     uses = [replace(use, current=bool(use.tags or use.owner) and current.get(use.layer) == use.key) for use in uses]
-    lost = replaced.find(uses, removal.steps)
+    lost = replaced.find(uses, lambda image: tuple(step.by for step in made[image]))
     uses = [replace(use, replaced=use.id in lost) for use in uses]
     uses.sort(key=lambda use: (_place(use.layer), -use.made, use.id))
-    return Usage(
+    usage = Usage(
         project.name,
         images=with_uses(uses),
         mounts=app_mounts,
@@ -82,7 +88,16 @@ def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Cal
         at=time.time(),
         owner=project.owner,
         namesakes=whose.namesakes(theirs, their_mounts),
+        left=whose.left(project, places.values()),
     )
+    return with_shared(usage)
+
+
+def with_shared(usage: Usage) -> Usage:
+    """Each byte is one image's own, the first one's that has it: layer by layer, the oldest first."""
+    ranked = sorted(usage.images, key=lambda image: (_place(image.layer), image.made, image.id))
+    own = Room(usage).shares([image.id for image in ranked])
+    return replace(usage, images=tuple(replace(one, shared=max(0, one.size - own[one.id])) for one in usage.images))
 
 
 def _use(
@@ -90,22 +105,22 @@ def _use(
     image: Image,
     described: Mapping[str, Any],
     holders: tuple[Holder, ...],
-    bases: Iterable[tuple[tuple[str, ...], int]],
     friendly: Collection[str],
     known: Branches,
 ) -> ImageUse:
-    """One image. `bases`: layers and size of those that it may stand on; `friendly`: tags that a checkout would set."""
+    """One image. `friendly`: tags that a checkout would set."""
     rootfs, made, tagged = _rootfs(described), _made(image), _tagged(described)
     owner = "" if project.owner.owns(image.labels) else words_of(image.labels)
     ours, others = ((), image.tags) if owner else _sorted_out(project, image, friendly)
+    elsewhere = () if owner or ours else _of_another_configuration(image, others, friendly)
     return ImageUse(
         image.id,
         image.label("layer"),
         image.label("key"),
         tags=ours,
-        others=others,
+        others=tuple(tag for tag in others if tag not in elsewhere),
+        elsewhere=elsewhere,
         size=image.size,
-        shared=shared_size(rootfs, bases),
         made=made,
         rootfs=rootfs,
         holders=holders,
@@ -155,13 +170,6 @@ def with_held(images: Iterable[ImageUse], held: Iterable[Held]) -> list[ImageUse
             for use in uses
         ]
     return uses
-
-
-def shared_size(rootfs: tuple[str, ...], others: Iterable[tuple[tuple[str, ...], int]]) -> int:
-    """Bytes that an image has in common with the fullest image it stands on."""
-    return max(
-        (size for layers, size in others if len(layers) < len(rootfs) and rootfs[: len(layers)] == layers), default=0
-    )
 
 
 def _planned(inputs: Inputs, engine: Engine) -> Sequence[Step]:
@@ -228,6 +236,20 @@ def _sorted_out(project: Project, image: Image, friendly: Collection[str]) -> tu
     named = [tag for tag in image.tags if tag in given]
     ours = (*named, *own)
     return ours, tuple(tag for tag in image.tags if tag not in (*ours, pin))
+
+
+def _of_another_configuration(image: Image, tags: Sequence[str], friendly: Collection[str]) -> tuple[str, ...]:
+    """Tags of an image that has none of ours, which this project gave it when its repository had another name.
+
+    The keyed tag says so: its labels have that key. Beside it, in the same repository, there are the friendly ones.
+    """
+    layer, key = image.label("layer"), image.label("key")
+    if layer not in ORDER or not key:
+        return ()
+    keyed = [tag for tag in tags if tag == key_tag(tag.rpartition(":")[0], layer, key)]
+    names = {name.rpartition(":")[2] for name in friendly} | {image.label("worktree")} if layer == "app" else set()
+    given = {f"{tag.rpartition(':')[0]}:{name}" for tag in keyed for name in names}
+    return (*(tag for tag in tags if tag in given), *keyed)
 
 
 def _pin(project: Project, image: Image) -> str:

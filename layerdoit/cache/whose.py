@@ -12,10 +12,13 @@ from layerdoit.cache.model import Namesake
 from layerdoit.engine.mounts import checkout_of, this_host
 from layerdoit.engine.ownership import LABEL, Owner, described, digest_of
 from layerdoit.project import identity
+from layerdoit.project.checkouts import is_gone
 
 if TYPE_CHECKING:
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
+    from layerdoit.engine.removal import Deployment
+    from layerdoit.project.checkouts import Checkout
     from layerdoit.project.project import Project
 
 
@@ -70,3 +73,27 @@ def namesakes(theirs: Collection[Image], mounts: Collection[Mount]) -> tuple[Nam
     known = {mount for several in placed.values() for mount in several}
     left = Counter(mount.path or f"checkout {mount.checkout}" for mount in mounts if mount not in known)
     return (*found, *(Namesake(place, mounts=number) for place, number in sorted(left.items())))
+
+
+def left(project: Project, places: Iterable[Checkout]) -> tuple[Deployment, ...]:
+    """Containers of ours that a folder of this machine deployed, and that folder is gone.
+
+    Not where a checkout that is there has the same deployment: it replaces the container, or takes it down.
+    """
+    from layerdoit.deploy.settings import deployment_name, settings_of
+    from layerdoit.engine import removal
+    from layerdoit.engine.api import endpoint
+
+    if not this_host() or not endpoint().startswith("unix:"):
+        return ()
+    live = {settings_of(project).name}
+    live |= {deployment_name(project, place.name) for place in places if place.state in ("this", "there")}
+    return tuple(
+        one
+        for one in removal.deployments(project.name)
+        if one.folder
+        and one.deployment not in live
+        and is_gone(one.folder)
+        and identity.place(Path(one.folder)) in one.marks.split()
+        and project.owner.is_of(one.marks)
+    )

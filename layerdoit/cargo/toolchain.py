@@ -20,6 +20,7 @@ Run = Callable[[list[str], Path], str]
 
 # The same compiler for everybody, so that nobody needs to be asked: 1.95.0, 1.95, 1.96.0-beta.2, nightly-2026-04-14.
 _EXACT = re.compile(r"\d+\.\d+(?:\.\d+)?(?:-beta(?:\.\d+)?)?$|(?:nightly|beta|stable)-\d{4}-\d{2}-\d{2}$")
+_BARE = re.compile(r"[\w.-]+")
 _HOST = re.compile(r"-((?:x86_64|aarch64|i[3-6]86|arm\w*|riscv64\w*|powerpc\w*|s390x|loongarch64|mips\w*)-[\w-]+)$")
 FILES: Final = ("rust-toolchain", "rust-toolchain.toml")
 """rustup prefers the older name if both exist."""
@@ -124,6 +125,12 @@ def _read_file(file: Path) -> Named:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if file.suffix != ".toml" and len(lines) == 1 and not lines[0].startswith("["):
         return Named(_HOST.sub("", lines[0]), file.name)
+    if len(lines) == 1 and _BARE.fullmatch(lines[0]):
+        raise WorkspaceError(
+            f'this file is TOML, and holds only the word "{lines[0]}"',
+            where=f"{file}:1",
+            hint=f'write [toolchain] and channel = "{lines[0]}" into it, or rename it to rust-toolchain',
+        )
     table: Any = toml.parse(text, str(file)).get("toolchain")
     if not table:
         raise WorkspaceError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -45,7 +46,7 @@ class State:
             files.make_ignored(folder)
         except OSError as error:
             raise LayerdoitError(
-                f"cannot write the state folder {folder}: {error.strerror}", hint="make the project folder writable"
+                f"cannot write the state folder {folder}: {error.strerror}", hint=_remedy(folder, error)
             ) from error
         return cls(folder)
 
@@ -182,6 +183,18 @@ def _of(noted: Mapping[str, str], prefix: str) -> dict[str, str]:
     """The keys of one set, by layer."""
     start = f"{prefix} "
     return {name.removeprefix(start): key for name, key in noted.items() if name.startswith(start)}
+
+
+def _remedy(folder: Path, error: OSError) -> str:
+    """What lets the state folder be made, or written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space: `docker system df` shows what images use"
+    if error.errno == errno.EROFS:
+        return "its file system is read-only: work on a copy that can be written"
+    if os.path.lexists(folder) and not folder.is_dir():
+        return f"{FOLDER} has to be a folder: rename or remove what is there (mv {FOLDER} {FOLDER}.old)"
+    owned = folder if folder.is_dir() else folder.parent
+    return f"give yourself permission to write there: sudo chown -R $USER {owned}"
 
 
 # --- what a killed run left behind -----------------------------------------------------------------------------------

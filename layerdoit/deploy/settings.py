@@ -50,11 +50,16 @@ class DeploySettings:
 def settings_of(project: Project) -> DeploySettings:
     """The deployment of a project, or of this worktree of it."""
     config = project.config.deploy
-    default = f"{project.name}-{project.worktree}" if project.worktree else project.name
-    name = repository_name(config.name or default).replace("/", "-")
+    name = deployment_name(project, project.worktree)
     image = project.config.image
     where = project.config.where
     return DeploySettings(config, name, project.name, project.root, project.owner, where, image.user, image.workdir)
+
+
+def deployment_name(project: Project, worktree: str | None) -> str:
+    """What the deployment of a worktree of the project is called, or without one the project's."""
+    default = f"{project.name}-{worktree}" if worktree else project.name
+    return repository_name(project.config.deploy.name or default).replace("/", "-")
 
 
 def _absolute(volume: str, root: Path) -> str:

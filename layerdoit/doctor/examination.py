@@ -17,11 +17,13 @@ from layerdoit.doctor import (
     context,
     dockerfile_facts,
     dockerfiles,
+    dodo_file,
     engine_checks,
     engine_facts,
     git_history,
     lockfile,
     native_packages,
+    neighbours,
     profile_checks,
     savings,
     secret_files,
@@ -44,9 +46,9 @@ PATIENCE = 5.0
 """Seconds for all questions together; what has no answer by then is not checked."""
 
 AREAS: Mapping[str, tuple[Rule, ...]] = {
-    "Engine": engine_checks.RULES,
+    "Engine": (*engine_checks.RULES, *neighbours.RULES),
     "Network and credentials": access.RULES,
-    "Workspace": (*lockfile.RULES, *workspace.RULES, *native_packages.RULES, *git_history.RULES),
+    "Workspace": (*dodo_file.RULES, *lockfile.RULES, *workspace.RULES, *native_packages.RULES, *git_history.RULES),
     "Profiles and flags": (*profile_checks.RULES, *savings.RULES),
     "Sources": (*source_checks.RULES, *context.RULES, *secret_files.RULES),
     "Dockerfiles": dockerfiles.RULES,
@@ -60,11 +62,18 @@ def examine(root: Path, variables: Mapping[str, str], *, measure: bool = False) 
         session = Session(Run(), Project.open(root, variables))
     except LayerdoitError as error:
         unreadable = workspace.UNREADABLE.found(error.what, error.where, fix=error.hint)
-        return report([unreadable, Unchecked("everything else", "the configuration cannot be read")])
+        rest = Unchecked("everything else", "the configuration cannot be read")
+        return report([*_of_the_machine(), unreadable, *dodo_file.dodo(root), rest])
     items = list(_Examination(session).items())
     if measure:
         items += _guarded("what other settings would save", lambda: savings.measured(session))
     return report(items)
+
+
+def _of_the_machine() -> Iterator[Item]:
+    """What needs no project."""
+    yield from _guarded("engine", lambda: engine_checks.engine(engine_facts.engine()))
+    yield from _guarded("buildx", lambda: engine_checks.buildx(engine_facts.buildx()))
 
 
 # What reading a table, a list or a string from a value of another type raises: cargo itself says which one.
@@ -94,6 +103,7 @@ class _Examination:
         asked_cargo = Background(lambda: cargo_facts.refusal(self._root), until)
         asked_files = Background(lambda: list(self._dockerfiles()), until)
         asked_tree = Background(self._listing, until)
+        asked_others = Background(lambda: neighbours.ask(self._project, self._session.engine), until)
         asked_read = Background(lambda: list(self._read_by_code()), until)
         yield from _guarded("engine", lambda: engine_checks.engine(asked_engine.result()))
         yield from _guarded("buildx", lambda: engine_checks.buildx(asked_buildx.result()))
@@ -101,8 +111,12 @@ class _Examination:
         yield from _guarded(
             "builder", lambda: _builder_items(asked_builder.result(), config.registry.repository, pushed)
         )
+        yield from _guarded(
+            "other projects of this name", lambda: neighbours.neighbours(self._project.name, *asked_others.result())
+        )
         yield from no_op
         yield from _of_tree("certificates, names and credentials", asked_access.result)
+        yield from dodo_file.dodo(self._root)
         yield from first
         if self._readable:
             yield from self._workspace(asked_engine, asked_cargo)

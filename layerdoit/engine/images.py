@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from layerdoit.engine.api import Api
+from layerdoit.engine.layer_sizes import Made
 from layerdoit.layers.key import ORDER, TAG_DIGITS
 
 PREFIX = "io.layerdoit."
@@ -65,6 +66,7 @@ class Images:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._listed: dict[str, list[Image]] = {}
 
     def inspect(self, reference: str) -> Mapping[str, Any] | None:
         """The engine's description of an image; None if it does not exist."""
@@ -95,7 +97,19 @@ class Images:
             )
             for item in answer or ()
         ]
-        return sorted(images, key=lambda image: (image.label("built") or "", image.created), reverse=True)
+        images.sort(key=lambda image: (image.label("built") or "", image.created), reverse=True)
+        self._listed[project] = images
+        return images
+
+    def listed(self, project: str) -> list[Image]:
+        """What `of_project` found last, as far as it was asked: for what is worth no question of its own."""
+        return self._listed.get(project, [])
+
+    def history(self, reference: str) -> tuple[Made, ...]:
+        """The steps that an image was made by, the last one first; () if it does not exist."""
+        answer = self._api.get(f"/images/{quote(reference, safe='/:@')}/history")
+        found = answer if isinstance(answer, list) else ()
+        return tuple(Made(str(step.get("CreatedBy") or ""), int(step.get("Size") or 0)) for step in found)
 
     def untagged(self, reference: str, repository: str, names: Iterable[str]) -> list[str]:
         """The names that are not (or no longer) tags of an image."""

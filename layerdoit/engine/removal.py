@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from layerdoit.engine.api import client, connect
-from layerdoit.engine.images import PREFIX
-from layerdoit.engine.ownership import ANYONE, Owner
+from layerdoit.engine.images import PREFIX, label
+from layerdoit.engine.ownership import ANYONE, FOLDER, LABEL, Owner
 
 How = Literal["running", "deployed", "stopped"]
 
@@ -84,10 +84,33 @@ def untag(project: str, wanted: Iterable[tuple[str, str]], owner: Owner = ANYONE
     return done
 
 
-def steps(image_id: str) -> tuple[str, ...]:
-    """The history of an image, the last step first; () if it does not exist."""
-    answer = connect().get(f"/images/{image_id}/history")
-    return tuple(str(step.get("CreatedBy") or "") for step in answer) if isinstance(answer, list) else ()
+@dataclass(frozen=True)
+class Deployment:
+    """A container of ours, running or not. `folder`: where it was deployed from; `marks`: whose, as its label says."""
+
+    id: str
+    name: str
+    deployment: str
+    folder: str
+    marks: str
+    running: bool
+
+
+def deployments(project: str) -> tuple[Deployment, ...]:
+    """The containers of all deployments of projects of this name."""
+    labels = [f"{PREFIX}project={project}", f"{PREFIX}deployment"]
+    answer = connect().get("/containers/json", {"all": True, "filters": {"label": labels}})
+    return tuple(
+        Deployment(
+            item["Id"],
+            _name(item),
+            label(item["Labels"], "deployment"),
+            label(item["Labels"], FOLDER),
+            label(item["Labels"], LABEL),
+            item.get("State") == "running",
+        )
+        for item in answer or ()
+    )
 
 
 def _is_of(labels: Mapping[str, str], project: str, owner: Owner) -> bool:

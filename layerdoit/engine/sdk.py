@@ -81,7 +81,7 @@ def unreachable(host: str, error: Exception) -> EngineError:
             f"no permission to use the Docker engine at {host}",
             hint="add your user to the group 'docker' (sudo usermod -aG docker $USER) and log in again",
         )
-    return EngineError(
-        f"no Docker engine answers at {host}",
-        hint="start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST",
-    )
+    hint = "start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST"
+    if os.environ.get("DOCKER_HOST") == host:
+        hint = "DOCKER_HOST names it: correct or unset that variable, or start the engine there"
+    return EngineError(f"no Docker engine answers at {host}", hint=hint)

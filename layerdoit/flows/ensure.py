@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import execute, leftovers
-from layerdoit.core.console import say
+from layerdoit.core.console import say, warn
 from layerdoit.core.errors import Cleared, ContextDiffers
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
@@ -65,7 +65,17 @@ def _done(session: Session, layer: str) -> list[Outcome]:
         from layerdoit.cache import gc
 
         gc.after_build(work.inputs, work.engine)
+    elif built and layer == "app":
+        _tell_of_old_apps(session)
     return outcomes
+
+
+def _tell_of_old_apps(session: Session) -> None:
+    from layerdoit.cache import old_apps
+
+    listed, app = session.engine.images.listed(session.project.name), session.plan.step("app").spec
+    if text := old_apps.remark(session.project, listed, app.key):
+        warn(text)
 
 
 def _locked(session: Session) -> None:

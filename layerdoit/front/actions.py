@@ -147,19 +147,23 @@ def cache_status(session: Session, json: bool) -> None:
     say(dumps(table.as_json(found, builder)) if json else table.render(found, builder))
 
 
-def cache_clear(session: Session, level: str, yes: bool, dry_run: bool, older_than: str, keep_last: str) -> bool:
+def cache_clear(
+    session: Session, level: str, yes: bool, dry_run: bool, older_than: str, keep_last: str, every: bool
+) -> bool:
     """Clear one level of this project's caches."""
     from layerdoit.cache import clear, levels
 
     less = levels.narrow(older_than, keep_last)
-    return clear.run(session.inputs, session.engine, level, yes=_agreed(session, yes), dry_run=dry_run, less=less) == 0
+    agreed = _agreed(session, yes)
+    return clear.run(session.inputs, session.engine, level, yes=agreed, dry_run=dry_run, less=less, every=every) == 0
 
 
-def cache_gc(session: Session, yes: bool, dry_run: bool, stale: bool) -> bool:
+def cache_gc(session: Session, yes: bool, dry_run: bool, stale: bool, keep: str) -> bool:
     """Let go what the configured policy does not keep."""
     from layerdoit.cache import gc
 
-    return gc.run(session.inputs, session.engine, stale=stale, yes=_agreed(session, yes), dry_run=dry_run) == 0
+    agreed, only = _agreed(session, yes), gc.kept(keep)
+    return gc.run(session.inputs, session.engine, stale=stale, keep=only, yes=agreed, dry_run=dry_run) == 0
 
 
 def cache_pin(session: Session, images: list[str], remove: bool, show: bool, json: bool) -> None:

@@ -14,6 +14,13 @@ _ASKING: Params = (
 _CLEAR: Params = (
     *_ASKING,
     {
+        "name": "every",
+        "long": "all",
+        "type": bool,
+        "default": False,
+        "help": "also what this project's other configurations named (another image.repository)",
+    },
+    {
         "name": "older_than",
         "long": "older-than",
         "type": str,
@@ -30,6 +37,13 @@ _CLEAR: Params = (
 )
 _GC: Params = (
     *_ASKING,
+    {
+        "name": "keep",
+        "long": "keep",
+        "type": str,
+        "default": "",
+        "help": "remove all app images but the newest N of each profile and target, as retention.app.keep_last: N",
+    },
     {
         "name": "stale",
         "long": "stale",

@@ -39,7 +39,7 @@ def of(root: Path, state: State) -> Owner:
     kept = _kept(state, noted, {"folder": folder, "path": str(root), **repository, "drawn": drawn})
     top = own.top if own else root
     return Owner(
-        (*marks, f"folder:{kept['folder']}", _place(root)),
+        (*marks, f"folder:{kept['folder']}", place(root)),
         str(root),
         lambda inside: (top / inside / "Cargo.toml").is_file(),
         kept["drawn"],
@@ -54,7 +54,7 @@ def at(path: Path) -> Owner | None:
         return None
     marks, _ = _of_repository(path, own, noted) if own else ([], {})
     folder = [f"folder:{noted['folder']}"] if noted.get("path") == str(path) else []
-    return Owner((*marks, *folder, _place(path)), str(path))
+    return Owner((*marks, *folder, place(path)), str(path))
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def _kept(state: State, old: dict[str, str], new: dict[str, str]) -> dict[str, s
     return new
 
 
-def _place(root: Path) -> str:
+def place(root: Path) -> str:
     """The folder's path: it decides where the state folder was deleted and git says nothing."""
     return f"path:{hashlib.sha256(f'{this_host()}{root}'.encode()).hexdigest()[:16]}"
 

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from layerdoit.cache import clear, gc, levels, table, usage
+from layerdoit.cache.model import Usage
+from layerdoit.core.units import size_text
 from layerdoit.engine import builders, mounts, removal
+from layerdoit.engine.images import PREFIX
+from layerdoit.project import identity
 from tests.engine.cache_fixture import Neighbours, Ours, neighbours, opened, ours, parts
 from tests.support.checkout import Checkout
 from tests.support.git import git
@@ -257,3 +261,76 @@ def test_what_has_a_tag_again_or_is_anothers_is_not_removed(ours: Ours) -> None:
     container.remove()
     assert removal.remove_untagged(ours.name, image.id) == ""
     assert removal.remove_untagged(ours.name, image.id) == "", "gone already"
+
+
+def test_containers_of_a_folder_that_is_gone_go_and_no_others(
+    ours: Ours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A removed worktree's goes, running or not, and its image with it; what a folder that is there deployed stays."""
+    monkeypatch.setenv("LAYERDOIT_MACHINE", ours.name)
+    inputs, engine = ours.parts
+    project, there = inputs.project, tmp_path / "there"
+    there.mkdir()
+    runtime = next(spec.key for spec in inputs.specs if spec.layer == "runtime")
+    made: dict[str, str] = {}
+    mark = project.owner.marks[0]
+    for name, folder, marks in (
+        ("gone", tmp_path / "gone", f"{mark} {identity.place(tmp_path / 'gone')}"),
+        ("there", there, f"{mark} {identity.place(there)}"),
+        ("elsewhere", tmp_path / "gone", mark),
+        ("theirs", tmp_path / "gone", f"root:theirs {identity.place(tmp_path / 'gone')}"),
+        (ours.name, tmp_path / "gone", f"{mark} {identity.place(tmp_path / 'gone')}"),
+    ):
+        tag = ours.layer("app", f"{len(made)}" * 64, runtime)
+        labels = {"project": ours.name, "deployment": name, "folder": str(folder), "marks": marks}
+        ours.client.containers.run(
+            tag, detach=True, stdin_open=True, name=f"{ours.name}-{name}",
+            labels={f"{PREFIX}{key}": value for key, value in labels.items()},
+        )  # fmt: skip
+        made[name] = tag
+    found = usage.gather(inputs, engine)
+    assert [one.name for one in found.left] == [f"{ours.name}-gone"]
+    assert f"1 container of folders that are gone is still there: {tmp_path / 'gone'}" in gc.offer(found)
+    assert gc.run(inputs, engine, stale=True, yes=True, dry_run=True) == 0
+    shown = capsys.readouterr().out
+    assert f"container {ours.name}-gone (running)" in shown
+    assert len(ours.client.containers.list(filters={"label": f"{PREFIX}project={ours.name}"})) == 5
+    assert gc.run(inputs, engine, stale=True, yes=True, dry_run=False) == 0
+    assert "cleared 1 container" in capsys.readouterr().out
+    left = ours.client.containers.list(filters={"label": f"{PREFIX}project={ours.name}"})
+    assert {one.name for one in left} == {f"{ours.name}-{name}" for name in made if name != "gone"}
+
+
+def test_what_another_configuration_named_is_cleared_with_all(ours: Ours, capsys: pytest.CaptureFixture[str]) -> None:
+    """And what is said to be freed is what no image holds afterwards."""
+    inputs, engine = ours.parts
+    runtime = next(spec.key for spec in inputs.specs if spec.layer == "runtime")
+    tag = ours.layer("app", "e" * 64, runtime)
+    other = f"{ours.name}-staging:app-{'e' * 12}"
+    image = ours.client.images.get(tag)
+    image.tag(*other.split(":"))
+    image.tag(f"{ours.name}-staging", "latest")
+    ours.client.images.remove(tag)
+    found = usage.gather(inputs, engine)
+    (elsewhere,) = (one for one in found.images if one.elsewhere)
+    assert elsewhere.elsewhere == (f"{ours.name}-staging:latest", other)
+    assert clear.run(inputs, engine, "medium", yes=True, dry_run=False) == 0
+    assert ours.client.images.get(other).id == elsewhere.id
+    before = usage.gather(inputs, engine)
+    said = levels.freed(before, levels.select(before.widened(), "medium"))
+    assert said > 0
+    capsys.readouterr()
+    assert clear.run(inputs, engine, "medium", yes=True, dry_run=False, every=True) == 0
+    assert capsys.readouterr().out.rstrip().endswith(f"and 2 image tags: {size_text(said)}")
+    after = usage.gather(inputs, engine)
+    assert not [one for one in after.images if one.elsewhere]
+    assert held(before) - held(after) == said
+
+
+def held(found: Usage) -> int:
+    """Bytes of the project's images, each layer once: as the engine says, layer by layer."""
+    sizes: dict[tuple[str, ...], int] = {}
+    for image in found.images:
+        assert len(image.layers) == len(image.rootfs)
+        sizes |= {image.rootfs[: end + 1]: size for end, size in enumerate(image.layers)}
+    return sum(sizes.values())

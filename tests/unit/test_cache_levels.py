@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from layerdoit.cache import clear, levels
 from layerdoit.cache.levels import Narrow
 from layerdoit.cache.model import ImageUse, Usage
+from layerdoit.cache.room import Room
 from layerdoit.cache.table import as_json, render
-from layerdoit.cache.usage import shared_size, with_uses
+from layerdoit.cache.usage import with_shared, with_uses
 from layerdoit.core import process
 from layerdoit.core.errors import ConfigError
-from layerdoit.engine import mounts
+from layerdoit.engine import layer_sizes, mounts
 from layerdoit.engine.builders import Builder
 from layerdoit.engine.mounts import Mount
 from layerdoit.engine.removal import Holder
@@ -227,10 +228,68 @@ def test_a_layer_below_a_kept_image_frees_nothing() -> None:
     assert levels.freed(usage, levels.select(usage, "hard")) == 0
 
 
-def test_shared_size_is_that_of_the_fullest_image_below() -> None:
-    others = [(("a",), 10), (("a", "b"), 30), (("a", "x"), 50), (("a", "b", "c"), 60)]
-    assert shared_size(("a", "b", "c"), others) == 30
-    assert shared_size(("z",), others) == 0
+def weighed(name: str, rootfs: str, *layers: int, layer: str = "app", made: int = 0, **more: object) -> ImageUse:
+    """An image of which the engine says what each layer weighs."""
+    found = ImageUse(name, layer, name, (f"p:{layer}-{name}",), size=sum(layers), made=made, rootfs=tuple(rootfs))
+    return replace(found, layers=layers, **more)  # type: ignore[arg-type]
+
+
+def test_a_layer_that_two_images_share_counts_once_though_no_image_ends_with_it() -> None:
+    """Two builds with the same assets, and another binary on them."""
+    runtime = weighed("r", "o", 100, layer="runtime")
+    older, newer = weighed("a", "osx", 100, 50, 7, made=1), weighed("b", "osy", 100, 50, 9, made=2)
+    usage = with_shared(Usage("p", (runtime, newer, older)))
+    assert {image.id: image.size - image.shared for image in usage.images} == {"r": 100, "a": 57, "b": 9}
+    going = levels.select(usage, "medium")
+    assert levels.freed(usage, going) == 66
+    assert levels.parts(usage, going) == {"a": 7, "b": 59}
+    assert levels.freed(usage, levels.Going(images=(older,))) == 7
+
+
+@given(usages(), st.sampled_from(levels.LEVELS))
+def test_what_is_shown_adds_up(usage: Usage, level: levels.Level) -> None:
+    """The lines of a level to its sum; the images' own bytes to the total."""
+    going = levels.select(usage, level)
+    mounts = sum(mount.size for mount in going.mounts)
+    assert sum(levels.parts(usage, going).values()) + mounts == levels.freed(usage, going)
+    ids = {image.id for image in usage.images}
+    own = [image.size - image.shared for image in with_shared(usage).images]
+    assert sum(own) == Room(usage).held(ids)
+
+
+def test_what_other_configurations_named_goes_only_with_all() -> None:
+    old = ImageUse("o", "app", "k", (), others=("mine:1",), elsewhere=("old:latest", "old:app-k"), size=1)
+    usage = Usage("p", (old,))
+    assert not levels.select(usage, "nuke")
+    every = clear.of_level("medium", Narrow(), every=True)
+    (going,) = every.select(usage).images
+    assert (going.tags, going.others) == (("old:latest", "old:app-k"), ("mine:1",))
+    assert every.asks
+    assert "1 under other names of this project (old); cache_clear:… --all" in render(usage, QUIET)
+
+
+def test_the_table_says_what_each_level_frees() -> None:
+    mount = Mount("m", "id", "0123abcd", "dev/host", 5_000_000, 0.0, in_use=False)
+    usage = Usage("p", (weighed("a", "x", 7_000_000), weighed("d", "y", 9_000_000, layer="deps")), (mount,))
+    told = as_json(usage, QUIET)["levels"]
+    assert {word: found["bytes"] for word, found in told.items()} == {
+        "soft": 5_000_000, "medium": 12_000_000, "hard": 21_000_000, "nuke": 21_000_000
+    }  # fmt: skip
+    shown = render(usage, QUIET)
+    assert "medium     12 MB  (7 MB more)  1 mount, 1 image" in shown
+
+
+@pytest.mark.parametrize(
+    ("steps", "count", "sizes"),
+    [
+        ([("CMD x", 0), ("COPY a", 7), ("RUN |1 A=b /bin/sh -c y", 0), ("ENV x=1", 0), ("", 100)], 3, (100, 0, 7)),
+        ([("/bin/sh -c #(nop)  CMD", 0), ("/bin/sh -c #(nop) ADD x", 9)], 1, (9,)),
+        ([("RUN x", 0), ("COPY a", 7)], 1, (7,)),
+        ([("RUN x", 0), ("RUN y", 0), ("COPY a", 7)], 2, ()),
+    ],
+)
+def test_what_the_layers_weigh(steps: list[tuple[str, int]], count: int, sizes: tuple[int, ...]) -> None:
+    assert layer_sizes.of([layer_sizes.Made(*step) for step in steps], count) == sizes
 
 
 def test_an_unknown_level_is_refused_with_the_valid_ones() -> None:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 from layerdoit.cache import levels
+from layerdoit.cache.model import ImageUse, Usage
+from layerdoit.cache.table import as_json
+from layerdoit.deploy.provider import Service
+from layerdoit.engine.builders import Builder
+from layerdoit.engine.mounts import Mount
+from layerdoit.engine.ownership import Owner
 from tools import caches_page, docs
 
 RECORDED = {
@@ -39,6 +46,23 @@ def test_the_levels_are_those_of_the_code(tmp_path: Path) -> None:
         assert named == levels.LAYERS[level]
         assert not [layer for layer in levels.LAYERS[level] if layer in keeps.replace("always", "")]
         assert makes.startswith(("nothing", *levels.LAYERS[level]))
+
+
+def test_every_key_of_the_json_is_on_a_page(tmp_path: Path) -> None:
+    page = caches_page.page(tmp_path / "none", docs._table)
+    image, mount = ImageUse("i", "app", "k", ()), Mount("r", "id", "c", "v", 1, 0.0, in_use=False)
+    told = as_json(Usage("p", (image,), (mount,)), Builder("default", "docker", ()))
+    for keys in (told, *told["images"], *told["mounts"], told["stale"]):
+        assert [key for key in keys if f"`{key}`" not in page] == []
+    plan = (Path(__file__).parents[2] / "docs/explain.md").read_text(encoding="utf-8")
+    status = {field.name for field in fields(Service)} | {
+        "health",
+        "current",
+        "project",
+        "deployment",
+        *Owner().as_json(),
+    }
+    assert [key for key in status if f"`{key}`" not in plan] == []
 
 
 def test_costs_are_told_with_their_number(tmp_path: Path) -> None:

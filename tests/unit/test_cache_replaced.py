@@ -44,7 +44,12 @@ def test_what_cannot_be_told() -> None:
 
 
 def test_what_has_a_tag_is_another_matter() -> None:
-    for named in (replace(OLD, tags=("p:app-k",)), replace(OLD, others=("mine:1",)), replace(OLD, pin="p:pinned")):
+    for named in (
+        replace(OLD, elsewhere=("q:app-k",)),
+        replace(OLD, tags=("p:app-k",)),
+        replace(OLD, others=("mine:1",)),
+        replace(OLD, pin="p:pinned"),
+    ):
         assert found(NEW, named) == set()
 
 
@@ -61,3 +66,26 @@ def test_few_are_asked() -> None:
     assert asked == []
     assert replaced.find([*many, replace(OLD, key="k7")], steps) == frozenset()
     assert asked == ["old", "n007", *(f"n{n:03}" for n in range(99, 90, -1))]
+
+
+APP = ("CMD []", 'ENTRYPOINT ["/usr/local/bin/a"]', "USER app", "COPY /layerdoit/out/a /usr/local/bin/", "WORKDIR /srv")
+
+
+def test_another_configuration_makes_the_same_steps() -> None:
+    """More binaries, other variables, another profile: what the configuration says is not what tells whose it is."""
+    assert replaced.shape(APP) == replaced.shape(
+        ("CMD [-v]", 'ENTRYPOINT ["/usr/local/bin/b"]', "USER root", "ENV A=b", "COPY x y", "COPY z y", "WORKDIR /x")
+    )
+    cooked, other = (
+        ("RUN |2 WORKDIR=. CARGO_ARGS=--profile dev -p a /bin/sh -c sh /ctx/cook", "ARG CARGO_ARGS", "RUN x"),
+        ("RUN |2 WORKDIR=. CARGO_ARGS=--release -p b /bin/sh -c sh /ctx/cook", "RUN x"),
+    )
+    assert replaced.shape(cooked) == replaced.shape(other)
+
+
+def test_what_others_made_of_ours_has_another_end() -> None:
+    for more in ("CMD x", "ENV a=b", "COPY a b", "RUN x", "USER x", 'ENTRYPOINT ["x"]', "LABEL a=b", "EXPOSE 1"):
+        assert replaced.shape((more, *APP)) != replaced.shape(APP), more
+        assert replaced.shape(("CMD y", more, *APP)) != replaced.shape(APP), more
+    ends = ("COPY a b", "RUN x")
+    assert replaced.shape(("COPY c d", *ends)) != replaced.shape(ends), "where ours end so, every step counts"

@@ -162,7 +162,7 @@ def test_only_what_was_left_behind_is_stale(usage: Usage) -> None:
     assert all(image.branch_gone for image in of_branches)
     assert not [image for image in of_branches if image.others or "p:latest" in image.tags]
     assert not {image.id for image in gone.images} & levels.protected(usage).keys()
-    both = gc.sweep(Config().retention, stale=True)
+    both = gc.sweep(Config().retention, ["--stale"])
     assert both.select(usage) == gone
     assert both.asks
 

@@ -10,21 +10,25 @@ from pathlib import Path
 
 import pytest
 
+from layerdoit.cache.model import Namesake
 from layerdoit.doctor import (
     access,
     access_facts,
     context,
     dockerfiles,
+    dodo_file,
     engine_checks,
     engine_facts,
+    neighbours,
     secret_files,
     tree_facts,
 )
 from layerdoit.doctor.access import Probe
 from layerdoit.doctor.diagnosis import report
 from layerdoit.doctor.engine_facts import Engine, Failed
-from layerdoit.doctor.examination import AREAS
+from layerdoit.doctor.examination import AREAS, examine
 from layerdoit.doctor.finding import Fact, Finding, Item, Rule, Unchecked
+from layerdoit.project.checkouts import Checkout
 from layerdoit.tree.lister import Lister
 from layerdoit.tree.sources import scan
 
@@ -351,3 +355,38 @@ def test_every_rule_has_an_id_of_its_own() -> None:
     names = [rule.id for rules in AREAS.values() for rule in rules]
     assert len(names) == len(set(names))
     assert set(dockerfiles.RULES) <= {rule for rules in AREAS.values() for rule in rules}
+
+
+def test_a_dodo_that_is_not_python(tmp_path: Path) -> None:
+    """doit itself answers with a traceback."""
+    file = tmp_path / "dodo.py"
+    assert list(dodo_file.dodo(tmp_path)) == []
+    for text, where, fix in (
+        ("import layerdoit\n<<<<<<< HEAD\na\n=======\nb\n>>>>>>> x\n", "dodo.py:2", "git add dodo.py"),
+        ("a = 1\ndef f(:\n", "dodo.py:2", "correct that line"),
+    ):
+        file.write_text(text)
+        (found,) = dodo_file.dodo(tmp_path)
+        assert (found.id, found.where) == ("dodo-broken", where)
+        assert fix in found.fix
+    file.write_text("from layerdoit import task_layerdoit\n")
+    assert list(dodo_file.dodo(tmp_path)) == []
+
+
+def test_others_of_the_name_are_named() -> None:
+    place = Checkout("0123abcd", "/w/feature", "gone", "feature")
+    said = list(neighbours.neighbours("shop", [Namesake("/other (git repository x)", 2, 1)], [place]))
+    assert said[0] == Fact("other checkouts", "checkout gone: /w/feature")
+    assert levels(said) == {"namesakes": "hint"}
+    assert "2 images and 1 mount here: /other (git repository x)" in str(said[1])
+    assert list(neighbours.neighbours("shop", [], [])) == []
+
+
+def test_of_a_project_that_cannot_be_read_the_machine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the dodo.py beside it."""
+    monkeypatch.setattr(engine_facts, "engine", lambda: Failed("no Docker engine answers", "start it"))
+    monkeypatch.setattr(engine_facts, "buildx", lambda: (0, 13, 1))
+    (tmp_path / ".layerdoit").touch()
+    (tmp_path / "dodo.py").write_text("<<<<<<< HEAD\n")
+    found = {one.id for one in examine(tmp_path, {}).findings}
+    assert found == {"engine-unreachable", "unreadable", "dodo-broken"}

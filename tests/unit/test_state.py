@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 from pathlib import Path
 
 import pytest
 
+from layerdoit.core import files
+from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.state import State
 
 
@@ -94,3 +98,26 @@ def test_a_state_that_is_in_use_is_not_waited_for_unless_asked_to(tmp_path: Path
 
 def test_a_state_goes_to_another_process(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(State(tmp_path))) == State(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "helps"),
+    [(errno.ENOSPC, "free some space"), (errno.EROFS, "read-only"), (errno.EACCES, "sudo chown -R $USER")],
+)
+def test_a_state_folder_that_cannot_be_made_says_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, helps: str
+) -> None:
+    def fails(_: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files, "make_ignored", fails)
+    with pytest.raises(LayerdoitError) as caught:
+        State.open(tmp_path)
+    assert helps in str(caught.value.hint)
+
+
+def test_a_file_in_the_place_of_the_state_folder(tmp_path: Path) -> None:
+    (tmp_path / ".layerdoit").touch()
+    with pytest.raises(LayerdoitError) as caught:
+        State.open(tmp_path)
+    assert "mv .layerdoit" in str(caught.value.hint)

@@ -153,3 +153,12 @@ def test_broken_toml_names_file_and_line(host: Host) -> None:
     with pytest.raises(WorkspaceError) as caught:
         host.detect()
     assert str(caught.value.where).endswith("rust-toolchain.toml:2")
+
+
+def test_a_toml_file_that_holds_a_word_is_told_what_to_hold(host: Host) -> None:
+    """As the older file without an ending may."""
+    (host.root / "rust-toolchain.toml").write_text("nightly-2026-01-01\n")
+    with pytest.raises(WorkspaceError) as caught:
+        host.detect()
+    assert str(caught.value.where).endswith("rust-toolchain.toml:1")
+    assert 'channel = "nightly-2026-01-01"' in str(caught.value.hint)
