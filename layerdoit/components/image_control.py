@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.tree.sources import Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from layerdoit.config import Image
     from layerdoit.project.inputs import Inputs
@@ -70,10 +70,10 @@ def _placed(inputs: Inputs) -> Mapping[str, str]:
     return placed(inputs.asset_paths, inputs.assets.entries)
 
 
-def placed(assets: Mapping[str, str], entries: Mapping[str, object]) -> Mapping[str, str]:
+def placed(assets: Iterable[tuple[str, str]], entries: Mapping[str, object]) -> Mapping[str, str]:
     """Libraries among the entries: path -> path in the image. `assets`: file or folder -> path in the image."""
     found = {}
-    for asset, place in assets.items():
+    for asset, place in assets:
         for path in entries:
             if path == asset:
                 target = posixpath.join(place, posixpath.basename(path)) if place.endswith("/") else place

@@ -212,7 +212,7 @@ def _app(request: Request) -> Recipe:
     if moved:
         raise ContextDiffers.of(moved)
     _tell_pointers(inputs)
-    assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths.items()]
+    assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths]
     names = [name for _, name in inputs.selection.bins]
     ours = inputs.tree.dockerfile("app").read_text(encoding="utf-8")
     sorted_names = binaries.ordered(names, request.linked)

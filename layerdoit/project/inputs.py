@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import posixpath
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
 from layerdoit.project import started
 from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, READING_SCRIPTS, Given
+from layerdoit.tree import links
 from layerdoit.tree.sources import Sources
 
 if TYPE_CHECKING:
@@ -57,25 +59,41 @@ class Inputs:
     # --- files -------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def asset_paths(self) -> Mapping[str, str]:
-        """Assets as context path -> absolute path in the image; each exists."""
-        found = {}
-        for path, place in self.question.image.assets.items():
-            if not (self.project.root / path).exists():
-                raise WorkspaceError(
-                    f'image.assets: there is no "{path}"',
-                    where=self.project.config.where.get("image.assets"),
-                    hint="give paths relative to the project's root",
-                )
-            found[self.tree.all_sources.context_path(path)] = place
-        return found
+    def asset_paths(self) -> tuple[tuple[str, str], ...]:
+        """Assets as context path and absolute path in the image; each exists. Of a link, it is what it leads to."""
+        return tuple((self._asset(path), place) for path, place in self.question.image.assets.items())
+
+    def _asset(self, path: str) -> str:
+        def refused(problem: str, hint: str) -> WorkspaceError:
+            return WorkspaceError(
+                f"image.assets: {problem}", where=self.project.config.where.get("image.assets"), hint=hint
+            )
+
+        root, sources = self.project.root, self.tree.all_sources
+        way = links.way(str(root), path)
+        if not (root / path).exists():
+            if way.links and os.path.lexists(root / way.links[-1]):
+                target = os.readlink(root / way.links[-1])
+                raise refused(f'"{path}" is a link to {target}, which is not there', "make it, or correct the link")
+            raise refused(f'there is no "{path}"', "give paths relative to the project's root")
+        if not way.links:
+            return sources.context_path(path)
+        end = sources.context_path(way.end) if way.end else ""
+        if way.end and sources.under((end,)).entries:
+            return end
+        target = os.path.realpath(root / path)
+        inside = os.path.relpath(target, root)
+        hint = f"name what it leads to: image: {{assets: {{{inside}: {self.question.image.assets[path]}}}}}"
+        if links.leads_out(inside):
+            hint = "copy it into the project: builds are sent what lies in the project, or in its git repository"
+        raise refused(f'"{path}" is a link to {target}, which is not sent to builds', hint)
 
     @cached_property
     def assets(self) -> Sources:
         """Files that are copied into the image after compilation."""
         if not self.asset_paths:
             return self._none
-        return self.tree.all_sources.under(tuple(self.asset_paths))
+        return self.tree.all_sources.under([path for path, _ in self.asset_paths])
 
     @cached_property
     def sources(self) -> Sources:
@@ -85,7 +103,11 @@ class Inputs:
             return every
         included = self.project.config.sources.include
         again = every.under([every.context_path(path) for path in included])
-        dropped = set(self.assets.entries) - (set(again.entries) if included else set())
+        # What a link leads to may be a source, too: only what is named is none.
+        named, paths = self.assets, [every.context_path(path) for path in self.question.image.assets]
+        if paths != [path for path, _ in self.asset_paths]:
+            named = every.under(paths)
+        dropped = set(named.entries) - (set(again.entries) if included else set())
         kept = {path: entry for path, entry in every.entries.items() if path not in dropped}
         return Sources(self.project.root, every.home, kept)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from layerdoit import config as configuration
 from layerdoit.core.state import State
 from layerdoit.project.settings_cache import SettingsCache
-from layerdoit.tree import git
+from layerdoit.tree import git, links
 from layerdoit.tree.lister import Lister
 
 if TYPE_CHECKING:
@@ -114,11 +114,11 @@ class Project:
     def lister(self) -> Lister:
         """What is sent to builds, for those who look for files; listed once."""
         config = self.config
-        own = (config.dockerfiles.base, config.dockerfiles.deps, config.dockerfiles.app)
+        own, assets = (config.dockerfiles.base, config.dockerfiles.deps, config.dockerfiles.app), config.image.assets
         return Lister(
             self.root,
             (*config.sources.exclude, *_OURS, *(path for path in own if path is not None)),
-            (*config.sources.include, *config.image.assets),
+            (*config.sources.include, *assets, *links.followed(str(self.root), assets)),
             where=config.where.get("sources.include"),
         )
 

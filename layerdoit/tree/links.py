@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 # As many as the kernel follows.
@@ -35,6 +35,12 @@ def way(root: str, path: str) -> Way:
             return Way(links, "")
         todo += target.split("/")[::-1]
     return Way(links, os.path.relpath(at, root))
+
+
+def followed(root: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """Where those of the paths end that go through a link and stay in the folder `root`."""
+    ways = (way(root, path) for path in paths)
+    return tuple(found.end for found in ways if found.links and found.end and not leads_out(found.end))
 
 
 def leads_out(path: str) -> bool:

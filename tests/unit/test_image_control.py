@@ -44,7 +44,7 @@ def test_words_are_split_as_a_shell_does_and_nothing_is_expanded() -> None:
 def test_libraries_are_placed_where_they_will_lie() -> None:
     assets = {"libs/libfoo.so": "/usr/local/lib/", "web": "/srv/web", "libs/libbar.so.1": "/opt/libbar.so"}
     entries = dict.fromkeys(("libs/libfoo.so", "libs/libbar.so.1", "web/a b.so.2.1", "web/page.html", "other/lib.so"))
-    assert image_control.placed(assets, entries) == {
+    assert image_control.placed(assets.items(), entries) == {
         "libs/libfoo.so": "/usr/local/lib/libfoo.so",
         "web/a b.so.2.1": "/srv/web/a b.so.2.1",
         "libs/libbar.so.1": "/opt/libbar.so",
