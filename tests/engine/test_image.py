@@ -182,6 +182,10 @@ def test_assets_and_configuration_never_run_cargo(checkout: Callable[..., Checko
     assert edited("command and folder")["folder"] == "/srv/else"
     one.write({"dodo.py": "from layerdoit import task_layerdoit\n\n"})
     assert built(one)["app"].step.action == "reuse"
+    # A link is what it leads to.
+    (one.root / "site").symlink_to("web")
+    one.configure(SETTINGS.replace("{web: /srv/web}", "{site: /srv/web}"))
+    assert said(one, built(one)["app"].step.spec.tag)["page"] == "second page"
 
 
 def test_an_edit_makes_one_layer_new(checkout: Callable[..., Checkout]) -> None:
