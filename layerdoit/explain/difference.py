@@ -11,6 +11,7 @@ from layerdoit.core.prose import listed
 from layerdoit.explain.sides import Listing, Side, comparable
 from layerdoit.layers import words
 from layerdoit.layers.key import ORDER, Layer
+from layerdoit.layers.specs import app
 from layerdoit.layers.wording import moved
 from layerdoit.layers.words import KINDS
 
@@ -61,6 +62,8 @@ def _layer(old: Side, new: Side, layer: Layer) -> LayerDifference:
     if was.key == now.key:
         return LayerDifference(layer, was.key, now.key)
     compared = comparable(was, now)
+    if compared is not None and layer == "app":
+        compared = (*app.alike(*compared[:2]), compared[2])
     if compared is None:
         sides = [side.words for side, listing in ((old, was), (new, now)) if listing.inputs is None]
         return LayerDifference(layer, was.key, now.key, (), (_gone(layer, was, now, sides),))

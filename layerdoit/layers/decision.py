@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from layerdoit.layers import reasons
 from layerdoit.layers.plan import UP_TO_DATE, Plan, Step
 from layerdoit.layers.reasons import Reason
+from layerdoit.layers.specs import app
 from layerdoit.layers.specs import deps as deps_layer
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ def _why(spec: Spec, present: Present) -> tuple[Reason, ...]:
         return (Reason("removed"),)
     if previous is None:
         return (Reason("not_built_before"),)
-    return reasons.difference(previous.inputs, spec.label_inputs) or (Reason("inputs_changed"),)
+    old, new = previous.inputs, spec.label_inputs
+    if spec.layer == "app":
+        old, new = app.alike(old, new)
+    return reasons.difference(old, new) or (Reason("inputs_changed"),)
 
 
 def _in_full(reason: Reason, made: Plan, present: Present) -> Iterator[Reason]:

@@ -301,6 +301,7 @@ class Inputs:
             settings=self.settings,
             variables=self.project.options.own_inputs(self.tree.lock),
             files=lambda: (self.listing(self.sources), self.listing(self.assets)),
+            versions=lambda: {name: self.project.workspace.packages[name].version for name in self.closure.local},
         )
         spec = app.spec(facts, cooked.key, runtime.key, self.project.repository)
         more = dict(self._checked) if self.question.kind == "check" else {}

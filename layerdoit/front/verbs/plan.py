@@ -13,6 +13,7 @@ from layerdoit.front.verbs import CHANGES, JSON, Verb, flag
 from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
+    from layerdoit.build.compiling import Compiling
     from layerdoit.flows.session import Session
     from layerdoit.history import Figures
     from layerdoit.layers.plan import Plan, Step
@@ -61,14 +62,21 @@ def run(params: Any, _words: Sequence[str]) -> int:
     plan = session.plan
     foreseen = _foreseen(session, plan)
     removal = _removal(session, plan)
+    compiling = _compiling(session, plan)
     if params["json"]:
         told = plan.as_json()
-        layers = [{**layer, **foreseen[layer["layer"]].as_json()} for layer in told["layers"]]
+        compiles = {"deps": compiling.as_json() if compiling else None}
+        layers = [
+            {**layer, **foreseen[layer["layer"]].as_json(), "compiles": compiles.get(layer["layer"])}
+            for layer in told["layers"]
+        ]
         print(json.dumps({**told, "layers": layers, "removes": removal.as_json() if removal else None}, indent=2))
     else:
         for step in plan.layers():
             print(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
-            for sentence in reasons.sentences(step.reasons):
+            told_of = compiling if compiling and step.spec.layer == "deps" else None
+            why = [reason for reason in step.reasons if told_of is None or told_of.shown(reason)]
+            for sentence in (*reasons.sentences(why), *(told_of.lines() if told_of else ())):
                 print(f"      {sentence}")
         if removal:
             print(removal.line())
@@ -86,6 +94,16 @@ def _foreseen(session: Session, plan: Plan) -> dict[str, Foreseen]:
         )
         for layer, names in IMAGES.items()
     }
+
+
+def _compiling(session: Session, plan: Plan) -> Compiling | None:
+    """What the deps layer compiles; the host's cargo is asked only where it is built."""
+    step = plan.step("deps")
+    if step.action != "build":
+        return None
+    from layerdoit.build import compiling
+
+    return compiling.of(session.inputs, step)
 
 
 def _together(parts: Any) -> Travel | None:

@@ -12,6 +12,17 @@ from layerdoit.layers.key import Spec, digest
 LISTED_BYTES = 40_000
 _BESIDE_PATH = 24
 SHORT = 8
+VERSION = "version "
+"""The version of a local package: in the listing, and not in the key."""
+
+
+def alike(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Two listings, with the versions only where both have some: those of earlier images have none."""
+    both = all(any(name.startswith(VERSION) for name in listing) for listing in (old, new))
+    if both:
+        return old, new
+    kept = ({name: value for name, value in one.items() if not name.startswith(VERSION)} for one in (old, new))
+    return next(kept), next(kept)
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,7 @@ class AppFacts:
     """What the app image is made of.
 
     `sources` and `assets` are content digests; `files` lists both (path -> digest) where it is needed.
+    `versions`: of local packages, for people only: manifests are among the sources.
     `settings` is everything else in the image's configuration, `variables` those of cargo that deps are not keyed by.
     """
 
@@ -29,6 +41,7 @@ class AppFacts:
     settings: Mapping[str, str]
     variables: Mapping[str, str]
     files: Callable[[], tuple[Mapping[str, str], Mapping[str, str]]]
+    versions: Callable[[], Mapping[str, str]] = dict
 
 
 def spec(facts: AppFacts, deps_key: str, runtime_key: str, repository: str) -> Spec:
@@ -44,7 +57,8 @@ def spec(facts: AppFacts, deps_key: str, runtime_key: str, repository: str) -> S
 
     def listed() -> Mapping[str, str]:
         sources, assets = facts.files()
-        return {**common, **_listed("file", sources), **_listed("asset", assets)}
+        versions = {f"{VERSION}{name}": version for name, version in facts.versions().items()}
+        return {**common, **versions, **_listed("file", sources), **_listed("asset", assets)}
 
     return Spec("app", {**common, "sources": facts.sources, "assets": facts.assets}, repository, listed)
 
