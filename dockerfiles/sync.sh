@@ -20,7 +20,12 @@ external_crates() {
     !/"reason":"compiler-artifact"/ || !/"fresh":false/ { next }
     match($0, /"package_id":"[^"]*/) {
       id = substr($0, RSTART + 14, RLENGTH - 14)
-      if (id ~ /^(registry|git|sparse)\+/) sub(/.*[#\/]/, "", id)
+      if (id ~ /^(registry|git|sparse)\+/) {
+        # A crate that is named like the last part of its address is not named again: git+https://git.example/foo?rev=a#1.0.0
+        name = id; sub(/#.*/, "", name); sub(/\?.*/, "", name); sub(/\/+$/, "", name); sub(/.*\//, "", name)
+        sub(/.*#/, "", id)
+        if (id !~ /@/) id = name "@" id
+      }
       else if (split(id, word, " ") > 2 && word[3] ~ /^\((registry|git|sparse)\+/) id = word[1] "@" word[2]
       else next
       if (!(id in told)) print id

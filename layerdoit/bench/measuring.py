@@ -90,7 +90,7 @@ def look_at(root: Path, variables: Mapping[str, str], scratch: Path) -> Subject:
 
 def begin(about: Subject, scratch: Scratch, wanted: Wanted) -> Bench:
     """With the host's secrets, as a build of the project has them."""
-    bench = Bench(about, scratch, wanted, collect(project=manifest.load(about.root).config))
+    bench = Bench(about, scratch, wanted, collect(project=manifest.load(about.root).config, root=about.root))
     builder = about.given.get("builder")
     if builder and str(builder) != builder_name():
         bench.note(f"measured on the engine's own builder, not on {builder}")

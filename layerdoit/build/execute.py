@@ -95,7 +95,7 @@ def _build(work: Work, step: Step) -> Outcome:
         )
     begun = time.monotonic()
     sources = secret_mounts.git_sources(work.inputs.tree, step)
-    secrets = collect(project=project.workspace.config, repositories=sources)
+    secrets = collect(project=project.workspace.config, repositories=sources, root=project.root)
     mount = partial(leftovers.new_mount if step.from_scratch else leftovers.mount, project.state)
     request = Request(work.inputs, work.engine, work.plan, step, secrets.args, mount, project.state.linked())
     with project.state.open_log(layer) as log:

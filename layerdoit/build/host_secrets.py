@@ -80,10 +80,12 @@ def collect(
     environment: Mapping[str, str] = os.environ,
     project: Mapping[str, Any] | None = None,
     repositories: Iterable[str] = (),
+    root: Path | None = None,
 ) -> Secrets:
     """The host's secrets for a build; masked in all text from now on. `project`: its own cargo configuration.
 
-    `repositories`: sources as Cargo.lock names them; git is asked for rewrites and logins for those that it fetches.
+    `root`: its folder. `repositories`: sources as Cargo.lock names them; git is asked for rewrites and logins for those
+    that it fetches.
     """
     home = Path(environment.get("CARGO_HOME") or Path(environment.get("HOME", "/")) / ".cargo")
     host, stored, project = _toml(home, "config"), _toml(home, "credentials"), project or {}
@@ -100,7 +102,7 @@ def collect(
         _merge(config, {"registry": {"global-credential-providers": ["cargo:token"]}})
     for content in (host, stored, project, config, credentials):
         _register(content)
-    bundle = ca_bundle(environment, host, home)
+    bundle = ca_bundle(environment, host, home, _own_bundle(project, root))
     git, keys = _of_git(_fetched(repositories, (host, project)), environment, bundle)
     if keys:
         keys += config.get("net", {}).get("ssh", {}).get("known-hosts", [])
@@ -131,11 +133,23 @@ def collect(
     )
 
 
-def ca_bundle(environment: Mapping[str, str], config: Mapping[str, Any], home: Path) -> Path | None:
-    """The certificates that the host trusts: named by its environment or cargo configuration, else its system's."""
+def _own_bundle(project: Mapping[str, Any], root: Path | None) -> Path | None:
+    """The certificates that the project's own configuration names, from a folder at or above the project."""
+    named = project.get("http", {}).get("cainfo")
+    if root is None or not isinstance(named, str):
+        return None
+    return next((path for folder in (root, *root.parents) if (path := folder / named).is_file()), None)
+
+
+def ca_bundle(
+    environment: Mapping[str, str], config: Mapping[str, Any], home: Path, own: Path | None = None
+) -> Path | None:
+    """The certificates that builds trust, in cargo's order: the environment's, the project's own, those of the host's
+    cargo configuration, else of its system."""
     in_config = config.get("http", {}).get("cainfo")
     named = (
         ("CARGO_HTTP_CAINFO", environment.get("CARGO_HTTP_CAINFO")),
+        ("http.cainfo in .cargo/config.toml", str(own) if own else None),
         # cargo takes a path in a configuration file from the folder above the one with the file.
         (f"http.cainfo in {home}/config.toml", str(home.parent / in_config) if in_config else None),
         ("SSL_CERT_FILE", environment.get("SSL_CERT_FILE")),

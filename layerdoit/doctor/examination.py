@@ -263,7 +263,7 @@ class _Examination:
         project = self._project
         cargo = project.workspace.config if self._readable else {}
         try:
-            handed = collect(project=cargo)
+            handed = collect(project=cargo, root=project.root)
         except LayerdoitError as error:
             yield from access.certificates(None, error.what)
             yield Unchecked("names and credentials", "fix the CA bundle first")

@@ -19,6 +19,8 @@ CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
         (f"{CRATES_IO}#anyhow@1.0.75", "anyhow@1.0.75"),
         ("sparse+https://mirror.example/index/#anyhow@1.0.75", "anyhow@1.0.75"),
         ("git+https://git.example/foo?rev=a#bar@0.2.0", "bar@0.2.0"),
+        ("git+https://git.example/foo?branch=a/b#1.2.0", "foo@1.2.0"),
+        ("git+ssh://git@git.example/foo/#1.2.0", "foo@1.2.0"),
         # cargo before 1.77
         (f"anyhow 1.0.75 ({CRATES_IO})", "anyhow@1.0.75"),
         ("path+file:///build/src/registry+x#app@0.1.0", ""),

@@ -228,3 +228,18 @@ def test_without_a_name_the_system_s_certificates_are_used(tmp_path: Path, monke
 
 def test_an_agent_is_forwarded_only_if_it_is_there(tmp_path: Path) -> None:
     assert not gathered(tmp_path, SSH_AUTH_SOCK=str(tmp_path / "gone")).ssh
+
+
+def test_the_project_s_own_certificates_come_before_the_host_s(tmp_path: Path) -> None:
+    """As cargo has it: its variable, then the project's configuration, then the host's."""
+    root = tmp_path / "repository/service"
+    root.mkdir(parents=True)
+    for path in (tmp_path / "repository/own.pem", tmp_path / "env.pem", tmp_path / "host.pem"):
+        path.write_text("certificates")
+    project = {"http": {"cainfo": "own.pem"}}
+    host = {"HOME": str(tmp_path), "SSL_CERT_FILE": str(tmp_path / "host.pem")}
+    assert host_secrets.collect(host, project, root=root).files == {"ca": tmp_path / "repository/own.pem"}
+    variable = {**host, "CARGO_HTTP_CAINFO": str(tmp_path / "env.pem")}
+    assert host_secrets.collect(variable, project, root=root).files == {"ca": tmp_path / "env.pem"}
+    elsewhere = {"http": {"cainfo": "/in/the/builder/only.pem"}}
+    assert host_secrets.collect(host, elsewhere, root=root).files == {"ca": tmp_path / "host.pem"}
