@@ -2,6 +2,10 @@
 #   sync CTX TREE: CTX is the folder as sent, TREE its listing: lines of `f|x|l <sha256>  <path>`.
 # /build/tree is the listing of what /build/src holds now; while that is not so, it is empty.
 
+# cargo prints a line of its own progress whenever that changes: which of its jobs run is known to nobody else. A log has
+# its limits, so the line does, too.
+export CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=160
+
 # What was sent is what was keyed. BuildKit skips a changed file of equal size and time; this notices.
 verify() {
   cd "$1"

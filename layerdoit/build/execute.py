@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from layerdoit.build import leftovers, secret_mounts
+from layerdoit.build import leftovers, secret_mounts, shown
 from layerdoit.build.host_secrets import collect
 from layerdoit.components import component, script_protocol
 from layerdoit.components.recipe import Request
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from layerdoit.components.recipe import Recipe
+    from layerdoit.engine.display import Display
     from layerdoit.engine.handle import Engine
     from layerdoit.engine.progress import Report
     from layerdoit.project.inputs import Inputs
@@ -51,12 +52,21 @@ def carry_out(work: Work, layers: Sequence[str]) -> list[Outcome]:
 
     Raises ContextDiffers or Cleared where the tree or the engine is no longer as it was planned for.
     """
+    if all(work.plan.step(name).action == "reuse" for name in layers):
+        return [Outcome(work.plan.step(name)) for name in layers]
+    with shown.display(work, layers).shown() as display:
+        return _carried_out(work, layers, display)
+
+
+def _carried_out(work: Work, layers: Sequence[str], display: Display) -> list[Outcome]:
     done: list[Outcome] = []
     for name in layers:
         begun = time.monotonic()
         step = work.plan.step(name)
         try:
-            done.append(_ensure(work, step))
+            with shown.working(display, work, step, cold=from_nothing(step)):
+                done.append(_ensure(work, step))
+            shown.made(step, done[-1].seconds)
         except (ContextDiffers, Cleared):
             raise
         except (LayerdoitError, KeyboardInterrupt, SystemExit) as error:

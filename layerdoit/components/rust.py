@@ -9,7 +9,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.cargo import output
+from layerdoit.cargo import follow
 from layerdoit.cargo.selection import bin_arguments, package_ids
 from layerdoit.components import image_control, script_protocol
 from layerdoit.components.recipe import Recipe, Request
@@ -42,7 +42,7 @@ MAX_LABEL = 100_000
 # File names in a line.
 _SHOWN: Final = 5
 
-LISTENER: Final = Listener(output.progress, script_protocol.aloud)
+LISTENER: Final = Listener(follow.Follower, script_protocol.aloud)
 """See `Component.LISTENER`."""
 
 

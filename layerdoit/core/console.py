@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 
 def say(text: str) -> None:
     """Print a line for the user."""
-    print(text, flush=True)
+    _print(text, sys.stdout)
 
 
 def warn(text: str) -> None:
     """Print a warning to stderr, so that it is neither lost in a program's output nor parsed as output."""
-    print(f"layerdoit: {text}", file=sys.stderr, flush=True)
+    aside(f"layerdoit: {text}")
+
+
+def aside(text: str) -> None:
+    """Print to stderr what stands beside the output proper, such as progress and what a compiler says."""
+    _print(text, sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    # Only where there is a block to print above, its module was imported.
+    module = sys.modules.get("layerdoit.core.painter")
+    painter = module.shown() if module is not None else None
+    if painter is not None:
+        painter.print(text, stream)
+    else:
+        # In one piece: with `doit -n`, several processes print.
+        stream.write(f"{text}\n")
+        stream.flush()
 
 
 def show(text: str) -> None:

@@ -6,12 +6,15 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TextIO
+from typing import Any, Final, Literal, NamedTuple, TextIO
 
 _ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNKNOWN: Final = (80, 24)
 MORE: Final = "…"
+
+When = Literal["auto", "always", "never"]
+_wanted: list[When] = ["auto"]
 
 
 class Size(NamedTuple):
@@ -21,13 +24,20 @@ class Size(NamedTuple):
     rows: int
 
 
+def want_colour(when: When) -> None:
+    """What the user asked for on the command line; it goes before all that the environment says."""
+    _wanted[0] = when
+
+
 def colour(stream: TextIO, environment: Mapping[str, str] | None = None) -> bool:
     """Whether to write colours to a stream.
 
-    By NO_COLOR, then CLICOLOR_FORCE and FORCE_COLOR; otherwise on a terminal that has
+    By what the user asked for, then NO_COLOR, then CLICOLOR_FORCE and FORCE_COLOR; otherwise on a terminal that has
     them.
     """
     env = os.environ if environment is None else environment
+    if _wanted[0] != "auto":
+        return _wanted[0] == "always"
     if env.get("NO_COLOR"):
         return False
     if any(env.get(name, "0") not in ("", "0", "false") for name in ("CLICOLOR_FORCE", "FORCE_COLOR")):
@@ -52,6 +62,15 @@ def size(stream: TextIO) -> Size:
         return Size(*_UNKNOWN)
     # A terminal of some servers says nothing.
     return Size(found.columns or _UNKNOWN[0], found.lines or _UNKNOWN[1])
+
+
+def can_show(text: str, stream: TextIO) -> bool:
+    """Whether the encoding of a stream has all characters of a text."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def plain(text: str) -> str:

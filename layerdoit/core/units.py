@@ -57,10 +57,22 @@ def age_text(seconds: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration: tenths of a second below ten seconds, then whole seconds, minutes from ten minutes on."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 599.5 else f"{seconds / 60:.0f} min"
+    """A duration: tenths of a second below ten seconds, then `41 s`, `2 min 05 s`, `1 h 02 min`."""
+    return f"{seconds:.1f} s" if seconds < 9.95 else clock_text(seconds)
+
+
+def clock_text(seconds: float) -> str:
+    """A duration that goes on: `3 s`, `2 min 05 s`, `1 h 02 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def part_text(done: float, total: float) -> str:
+    """`120 of 320 MB`: bytes of how many."""
+    whole, unit = size_text(total).split(" ")
+    return f"{done / 1000 ** ['B', 'kB', 'MB', 'GB', 'TB'].index(unit):.3g} of {whole} {unit}"
 
 
 def instant(text: str) -> int:

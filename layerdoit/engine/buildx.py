@@ -14,7 +14,7 @@ from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
 from layerdoit.engine import build_log
 from layerdoit.engine.api import builder_name, endpoint
 from layerdoit.engine.buildx_program import buildx
-from layerdoit.engine.progress import Display, Listener, Reader, Report
+from layerdoit.engine.progress import Listener, Reader, Report
 from layerdoit.engine.sdk import unreachable
 
 _EXIT_CODE = re.compile(r"exit code: (\d+)\s*$")
@@ -137,8 +137,7 @@ def run(build: Build, log: TextIO, expected: int | None = None, listener: Listen
 
     `expected`: how many of the things that `listener` counts will be worked on.
     """
-    display = Display(build.layer, expected)
-    reader = Reader(display, lambda line: print(line, file=log), listener)
+    reader = Reader(lambda line: print(line, file=log), listener, expected)
     argv = build.argv()
     print(build_log.header(argv), file=log)
     begun = time.monotonic()
@@ -146,7 +145,6 @@ def run(build: Build, log: TextIO, expected: int | None = None, listener: Listen
         # The reader masks secrets, in text; in an event, they may be encoded.
         code = process.stream(argv, env=build.environment(), on_line=lambda _, line: reader.feed(line), masked=False)
     finally:
-        display.clear()
         log.flush()
     seconds = time.monotonic() - begun
     if code != 0:

@@ -1,33 +1,46 @@
-"""Read buildx's progress events, and show them to the user."""
+"""Read buildx's progress events: what is being done now, and what a build reported in the end."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TextIO, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol
 
+from layerdoit.core import console, doing
+from layerdoit.core.doing import Doing
 from layerdoit.core.process import redact
+from layerdoit.core.terminal import plain
+from layerdoit.engine import step_words
 
 NOTE: Final = "layerdoit: "
 """The start of a line that a script inside a build prints for layerdoit, not for the user."""
 _STEP = re.compile(r"\[[^\]]+\] RUN ")
-# A transfer that takes long is said; a terminal is refreshed this often, in seconds.
-REFRESH = 0.1
-PLAIN_EVERY = 15.0
 
 
-Progress: TypeAlias = tuple[str, str]
-"""Progress in a line: what is counted ('' for a step without a count), and what is being worked on."""
+class Follower(Protocol):
+    """Reads what a tool prints while it works."""
+
+    def read(self, line: str) -> Doing | None:
+        """What is being done, by a line; None for a line that is no progress."""
+
+    def bar(self, text: str) -> Doing | None:
+        """The same of text that the tool paints over; None for other text."""
 
 
-def _nothing(_line: str) -> Progress | None:
-    return None
+class _Nobody:
+    def read(self, _line: str) -> Doing | None:
+        return None
+
+    def bar(self, _text: str) -> Doing | None:
+        return None
+
+
+def _follow_nothing(_expected: int | None) -> Follower:
+    return _Nobody()
 
 
 def _never(_line: str) -> bool:
@@ -37,11 +50,11 @@ def _never(_line: str) -> bool:
 class Listener(NamedTuple):
     """How to read the output of a build.
 
-    `progress`: reads progress from a line, or None; `aloud`: whether the lines after a note, up to the next note, are
-    shown to the user as they come.
+    `follow`: a reader of its progress, by how many things will be worked on; `aloud`: whether the lines after a note,
+    up to the next note, are shown to the user as they come.
     """
 
-    progress: Callable[[str], Progress | None] = _nothing
+    follow: Callable[[int | None], Follower] = _follow_nothing
     aloud: Callable[[str], bool] = _never
 
 
@@ -49,77 +62,34 @@ class Listener(NamedTuple):
 class Report:
     """What a build reported. `errors`: buildx's own lines; `tail`: the last lines of the failing step.
 
-    `notes`: the lines that scripts print for layerdoit, whole, each with the lines that were shown after it; `counted`:
-    things that were worked on; `ran`: steps that were not in BuildKit's cache; `sent`: bytes that went to the builder;
-    `export`: seconds in which the image was written, and loaded.
+    `notes`: the lines that scripts print for layerdoit, whole, each with the lines that were shown after it; `ran`:
+    steps that were not in BuildKit's cache; `sent`: bytes that went to the builder; `export`: seconds in which the
+    image was written, and loaded.
     """
 
     notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     failed_step: str | None = None
     tail: list[str] = field(default_factory=list)
-    counted: int = 0
     ran: int = 0
     sent: int = 0
     export: float = 0.0
 
 
-class Display:
-    """Live progress: one updating line on a terminal, plain lines elsewhere."""
-
-    def __init__(self, layer: str, expected: int | None, stream: TextIO | None = None) -> None:
-        self._layer = layer
-        self._expected = expected
-        self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
-        self._begun = time.monotonic()
-        self._shown = 0.0
-        self._width = 0
-
-    def update(self, step: str, counted: int = 0, kind: str = "", name: str = "") -> None:
-        """Show where the build is: how many things of a kind are done, or the step before the first one."""
-        now = time.monotonic()
-        if now - self._shown < (REFRESH if self._live else PLAIN_EVERY) and (self._live or counted or self._shown):
-            return
-        self._shown = now
-        of = f"/{self._expected}" if self._expected and self._expected >= counted else ""
-        where = f"{kind} {counted}{of} · {name}" if counted else step
-        self._print(f"{self._layer}: {where} · {now - self._begun:.1f} s")
-
-    def line(self, text: str) -> None:
-        """Print a line that stays, such as a compiler's warning."""
-        self.clear()
-        print(text, file=self._stream, flush=True)
-
-    def clear(self) -> None:
-        """Remove the updating line."""
-        if self._live and self._width:
-            self._stream.write("\r\x1b[2K")
-            self._stream.flush()
-            self._width = 0
-
-    def _print(self, text: str) -> None:
-        if not self._live:
-            print(text, file=self._stream, flush=True)
-            return
-        import shutil
-
-        text = text[: max(20, shutil.get_terminal_size().columns - 1)]
-        self._stream.write("\r\x1b[2K" + text)
-        self._stream.flush()
-        self._width = len(text)
-
-
 class Reader:
-    """Reads `--progress=rawjson`: collects a `Report`, feeds a display, and writes every line of output to a log.
+    """Reads `--progress=rawjson`: collects a `Report`, tells what is done, and writes every line of output to a log.
 
-    Secrets are masked here, after events have become text, because a masked event could not be parsed.
+    Secrets are masked here, after events have become text, because a masked event could not be parsed. `expected`: how
+    many things the listener will count, if that is known.
     """
 
-    def __init__(self, display: Display, log: Callable[[str], None], listener: Listener | None = None) -> None:
+    def __init__(
+        self, log: Callable[[str], None], listener: Listener | None = None, expected: int | None = None
+    ) -> None:
         self.report = Report()
-        self._display = display
         self._listener = listener or Listener()
+        self._follower = self._listener.follow(expected)
+        self._packages = step_words.Packages()
         self._log = log
         self._names: dict[str, str] = {}
         self._tails: dict[str, list[str]] = {}
@@ -127,8 +97,9 @@ class Reader:
         self._object: list[str] = []
         self._sent: dict[tuple[str, str], int] = {}
         self._exporting: tuple[str, str] | None = None
-        self._step = "starting"
-        self._counted = ("", "")
+        self._running: dict[str, str] = {}
+        self._transfers: dict[str, dict[str, tuple[int, int]]] = {}
+        self._told: Doing | None = None
         self._aloud = False
 
     def feed(self, line: str) -> None:
@@ -155,7 +126,6 @@ class Reader:
             self._status(status)
         for log in event.get("logs") or ():
             self._output(log["vertex"], base64.b64decode(log["data"]).decode(errors="replace"))
-        self._display.update(self._step, self.report.counted, *self._counted)
 
     def _error(self, line: str) -> None:
         text = redact(line)
@@ -167,8 +137,7 @@ class Reader:
         if digest not in self._names:
             self._names[digest] = name
             self._log(f"# {name}")
-        if vertex.get("started") and not vertex.get("completed"):
-            self._step = _short(name)
+        self._follow_step(digest, name, is_running=bool(vertex.get("started") and not vertex.get("completed")))
         if vertex.get("cached"):
             self._log(f"# cached: {name}")
         elif vertex.get("completed") and vertex.get("started"):
@@ -183,40 +152,73 @@ class Reader:
             self.report.tail = self._tails.get(digest, [])
             self._log(f"# failed: {name}: {redact(vertex['error'])}")
 
+    def _follow_step(self, digest: str, name: str, *, is_running: bool) -> None:
+        """Steps run side by side: the one that began last is told, and when it ends the one before."""
+        words = step_words.words(plain(name))
+        if is_running and words and digest not in self._running:
+            self._running[digest] = words
+            self._tell(Doing(words))
+        elif not is_running and self._running.pop(digest, None) is not None and self._running:
+            self._tell(Doing(list(self._running.values())[-1]))
+
+    def _tell(self, now: Doing) -> None:
+        if now != self._told:
+            self._told = now
+            doing.tell(now)
+
     def _status(self, status: dict[str, Any]) -> None:
-        if status.get("started") and not status.get("completed"):
-            self._step = _short(redact(str(status.get("id", ""))))
+        current, total = int(status.get("current") or 0), int(status.get("total") or 0)
         if status.get("name") == "transferring":
-            self._sent[status["vertex"], status["id"]] = int(status.get("current") or 0)
+            self._sent[status["vertex"], status["id"]] = current
             self.report.sent = sum(self._sent.values())
+        # A part of a step has its own words; what it lacks in words, its step has.
+        part = redact(str(status.get("id", "")))
+        words = step_words.words(part) or self._running.get(status["vertex"], "")
+        if not words or not status.get("started"):
+            return
+        transfer = self._transfers.setdefault(words, {})
+        if current:
+            transfer[part] = (current, total)
+        if not status.get("completed"):
+            self._tell(_transferred(words, transfer.values()))
 
     def _output(self, vertex: str, data: str) -> None:
-        text = self._partial.pop(vertex, "") + data
-        *lines, rest = text.split("\n")
+        text = (self._partial.pop(vertex, "") + data).replace("\r\n", "\n")
+        # What a tool paints over ends with \r, and may stand before a line.
+        *pieces, rest = re.split(r"([\r\n])", text)
         if rest:
             self._partial[vertex] = rest
         tail = self._tails.setdefault(vertex, [])
-        for raw in lines:
-            line = redact(raw.rstrip("\r"))
-            self._log(line)
-            if line.startswith(NOTE):
-                self.report.notes.append(line)
-                self._aloud = self._listener.aloud(line)
-                continue
-            tail.append(line)
-            if progress := self._listener.progress(line):
-                self._advance(*progress)
-            elif self._aloud:
-                self.report.notes.append(line)
-                self._display.line(line)
+        for raw, end in zip(pieces[::2], pieces[1::2], strict=True):
+            line = redact(raw).rstrip()
+            if end == "\r" and (now := self._follower.bar(plain(line))):
+                self._tell(now)
+            elif line or end == "\n":
+                self._line(line, tail)
         del tail[:-400]
 
-    def _advance(self, kind: str, name: str) -> None:
-        if kind:
-            self.report.counted += 1
-            self._counted = (kind, name)
-        else:
-            self._step = name
+    def _line(self, line: str, tail: list[str]) -> None:
+        self._log(line)
+        if line.startswith(NOTE):
+            self.report.notes.append(line)
+            self._aloud = self._listener.aloud(line)
+            return
+        tail.append(line)
+        text = plain(line)
+        if now := self._follower.read(text) or self._packages.read(text):
+            self._tell(now)
+        elif self._aloud:
+            self.report.notes.append(line)
+            console.aside(line)
+
+
+def _transferred(words: str, parts: Collection[tuple[int, int]]) -> Doing:
+    """Bytes of all parts that are sent or received side by side; how many there are is known where each part says."""
+    if not parts:
+        return Doing(words)
+    current, totals = sum(one for one, _ in parts), [total for _, total in parts]
+    total = sum(totals) if all(totals) else None
+    return Doing(words, current, total, "bytes", min(1.0, current / total) if total else None)
 
 
 def _seconds(begun: str, ended: str) -> float:
@@ -225,7 +227,3 @@ def _seconds(begun: str, ended: str) -> float:
         return datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", text))
 
     return (moment(ended) - moment(begun)).total_seconds()
-
-
-def _short(name: str) -> str:
-    return re.sub(r"\s+", " ", name)[:70]

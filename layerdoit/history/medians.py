@@ -77,17 +77,20 @@ def expected(folder: Path, variant: str, layers: Collection[str]) -> Expected:
 
 
 def of_layer(
-    folder: Path, variant: str, layer: str, *, cold: bool, part: Part = "all", besides: str = ""
+    folder: Path, variant: str, layer: str, *, cold: bool, part: Part = "all", besides: str = "", action: str = ""
 ) -> Figures | None:
-    """A layer's builds and pulls that went well: those from nothing, or the others. `besides`: a run's token."""
+    """A layer's builds and pulls that went well: those from nothing, or the others.
+
+    `besides`: a run's token; `action`: only `build`, or only `pull`.
+    """
     column = _COLUMNS[part]
     rows = store.read(
         folder,
         f"""SELECT {column} AS value FROM layers JOIN runs ON id = run
             WHERE layer = ? AND layers.outcome = 'ok' AND action != 'reuse' AND cold = ? AND {column} IS NOT NULL
-                AND (variant = ? OR ?) AND token != ?
+                AND (variant = ? OR ?) AND token != ? AND ? IN ('', action)
             ORDER BY run DESC LIMIT ?""",  # noqa: S608 - a constant
-        (layer, cold, variant, layer in _SHARED, besides, RECENT),
+        (layer, cold, variant, layer in _SHARED, besides, action, RECENT),
     )
     return figures([row["value"] for row in rows])
 

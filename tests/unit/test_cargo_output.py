@@ -1,43 +1,8 @@
-"""What cargo's lines tell while it works."""
+"""What cargo's output tells afterwards."""
 
 from __future__ import annotations
 
-import pytest
-
 from layerdoit.cargo import output
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("   Compiling serde v1.0.1", ("crate", "serde")),
-        ("    Checking app v0.1.0 (/build/src/app)", ("crate", "app")),
-        (" Downloading 3 crates", ("", "Downloading 3 crates")),
-        ("  Downloaded serde v1.0.1", ("", "Downloaded serde v1.0.1")),
-        ("    Updating crates.io index", ("", "Updating crates.io index")),
-        ("    Finished `dev` profile in 0.1s", ("", "Finished `dev` profile in 0.1s")),
-        ("       Fresh serde v1.0.1", ("", "Fresh serde v1.0.1")),
-        ("    Blocking waiting for file lock", ("", "Blocking waiting for file lock")),
-    ],
-)
-def test_cargo_says_how_far_it_is(line: str, told: tuple[str, str]) -> None:
-    assert output.progress(line) == told
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "",
-        "warning: unused",
-        "     Running unittests",
-        "   Doc-tests lib",
-        "Finished the dishes",
-        "    Freshly",
-        "test a ... ok",
-    ],
-)
-def test_other_lines_are_no_progress(line: str) -> None:
-    assert output.progress(line) is None
 
 
 def test_crates_are_counted_in_plain_progress_and_in_cargos_own_output() -> None:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from layerdoit.cargo import output as cargo
+from layerdoit.cargo import follow
 from layerdoit.components import script_protocol
 from layerdoit.core import process
-from layerdoit.engine.progress import Display, Listener, Reader
+from layerdoit.core.doing import Doing, heard_by
+from layerdoit.engine.progress import Listener, Reader
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def reader(stream: io.StringIO | None = None) -> tuple[Reader, list[str]]:
+def reader() -> tuple[Reader, list[str]]:
     log: list[str] = []
-    listener = Listener(cargo.progress, script_protocol.aloud)
-    return Reader(Display("deps", 10, stream or io.StringIO()), log.append, listener), log
+    listener = Listener(follow.Follower, script_protocol.aloud)
+    return Reader(log.append, listener, 10), log
+
+
+@pytest.fixture
+def told() -> Iterator[list[Doing]]:
+    """What is told while a test runs."""
+    found: list[Doing] = []
+    with heard_by(found.append):
+        yield found
 
 
 def output(text: str, vertex: str = "v") -> dict[str, Any]:
@@ -45,24 +49,21 @@ def test_notes_of_the_scripts_are_kept_as_they_are() -> None:
     assert read.report.notes == notes
 
 
-def test_without_a_listener_lines_are_only_kept() -> None:
+def test_without_a_listener_lines_are_only_kept(capsys: pytest.CaptureFixture[str], told: list[Doing]) -> None:
     log: list[str] = []
-    stream = io.StringIO()
-    read = Reader(Display("deps", None, stream), log.append)
+    read = Reader(log.append)
     read.feed(json.dumps(output("layerdoit: tests\ntest one ... ok\n   Compiling lib v0.1.0\n")))
     assert log == ["layerdoit: tests", "test one ... ok", "   Compiling lib v0.1.0"]
-    assert (read.report.notes, read.report.counted) == (["layerdoit: tests"], 0)
-    assert "test one" not in stream.getvalue()
+    assert (read.report.notes, told, capsys.readouterr()) == (["layerdoit: tests"], [], ("", ""))
 
 
-def test_what_tests_and_clippy_say_is_shown_as_it_comes() -> None:
-    stream = io.StringIO()
-    read, _ = reader(stream)
+def test_what_tests_and_clippy_say_is_shown_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    read, _ = reader()
     read.feed(json.dumps(output("before\nlayerdoit: tests\ntest one ... ok\n   Compiling lib v0.1.0\n")))
-    assert "test one ... ok\n" in stream.getvalue()
+    first = capsys.readouterr().err
+    assert first == "test one ... ok\n"
     read.feed(json.dumps(output("test two ... ok\nlayerdoit: compiled=1 units=1 external=0\nafter\n")))
-    assert "test two ... ok\n" in stream.getvalue()
-    assert not any(word in stream.getvalue() for word in ("before", "after", "Compiling", "layerdoit:"))
+    assert capsys.readouterr().err == "test two ... ok\n"
     assert read.report.notes == [
         "layerdoit: tests",
         "test one ... ok",
@@ -71,13 +72,15 @@ def test_what_tests_and_clippy_say_is_shown_as_it_comes() -> None:
     ]
 
 
-def test_a_secret_is_masked_in_everything_that_is_kept_or_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_masked_in_everything_that_is_kept_or_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], told: list[Doing]
+) -> None:
     monkeypatch.setattr(process, "_secrets", [])
     process.register_secret('s3"cret')
-    stream = io.StringIO()
-    read, log = reader(stream)
-    read.feed(json.dumps({"statuses": [{"id": 'pull s3"cret', "vertex": "w", "started": "t"}]}))
+    read, log = reader()
     read.feed(json.dumps({"vertexes": [{"digest": "v", "name": 'RUN s3"cret', "started": "t"}]}))
+    read.feed(json.dumps({"vertexes": [{"digest": "w", "name": '[a 1/1] RUN echo s3"cret', "started": "t"}]}))
+    read.feed(json.dumps(output('    Building [=> ] 1/3: s3"cret\r')))
     # Over two events, and after a note that is shown.
     read.feed(json.dumps(output('layerdoit: tests\ntest s3"c')))
     read.feed(json.dumps(output('ret ... ok\nlayerdoit: not-fresh s3"cret\n')))
@@ -85,8 +88,9 @@ def test_a_secret_is_masked_in_everything_that_is_kept_or_shown(monkeypatch: pyt
     read.feed('ERROR: s3"cret')
     read.feed('{"broken": s3"cret')
     kept = [*log, *read.report.notes, *read.report.tail, *read.report.errors, str(read.report.failed_step)]
-    assert "pull ***" in stream.getvalue()
-    assert "s3" not in "\n".join([*kept, stream.getvalue()])
+    assert [now.words for now in told if now.words.startswith("running")] == ["running echo ***"]
+    assert [now.jobs for now in told if now.jobs] == [("***",)]
+    assert "s3" not in "\n".join([*kept, *map(str, told), *capsys.readouterr()])
     assert read.report.notes == ["layerdoit: tests", "test *** ... ok", "layerdoit: not-fresh ***"]
     assert (read.report.failed_step, read.report.errors) == ("RUN ***", ["ERROR: ***", '{"broken": ***'])
 
@@ -100,12 +104,44 @@ def test_a_secret_that_looks_like_a_part_of_an_event_breaks_none(monkeypatch: py
     assert log == ["   Compiling serde v1.0"]
 
 
-def test_lines_are_put_together_from_pieces() -> None:
+def test_lines_are_put_together_from_pieces(told: list[Doing]) -> None:
     read, log = reader()
     read.feed(json.dumps(output("   Compil")))
     read.feed(json.dumps(output("ing serde v1.0\n")))
     assert log == ["   Compiling serde v1.0"]
-    assert read.report.counted == 1
+    assert told == [Doing("compiling", 0, 10, "crates", 0.0, ("serde",))]
+
+
+def test_what_cargo_paints_over_is_told_and_not_kept(told: list[Doing]) -> None:
+    read, log = reader()
+    read.feed(json.dumps(output("   Compiling syn v2.0\n    Building [=>   ] 2/9: syn, quote(bu")))
+    read.feed(json.dumps(output("ild.rs)     \rerror: it ends   \r\n\nhalf of it\rrest\n")))
+    assert log == ["   Compiling syn v2.0", "error: it ends", "", "half of it", "rest"]
+    assert told[-1].jobs == ("syn", "quote(build.rs)")
+
+
+def test_the_step_that_began_last_is_told_in_our_words(told: list[Doing]) -> None:
+    read, _ = reader()
+    for name in ("[internal] load build context", "[build 2/2] RUN --network=none --mount=x sh /control/build.sh"):
+        read.feed(json.dumps({"vertexes": [{"digest": name, "name": name, "started": "t"}]}))
+    read.feed(json.dumps(done("[build 2/2] RUN --network=none --mount=x sh /control/build.sh", "01.0", "02.0")))
+    assert [now.words for now in told] == ["sending the sources", "bringing in the sources", "sending the sources"]
+
+
+def test_bytes_of_all_parts_are_added_up(told: list[Doing]) -> None:
+    read, _ = reader()
+
+    def part(name: str, current: int, total: int = 0) -> None:
+        status = {"id": name, "vertex": "v", "started": "t", "current": current, "total": total}
+        read.feed(json.dumps({"statuses": [status]}))
+
+    part("sha256:a", 50, 100)
+    part("sha256:b", 10, 300)
+    assert told[-1] == Doing("pulling an image", 60, 400, "bytes", 0.15)
+    part("exporting layers", 0)
+    part("exporting layers", 0)
+    assert told[-1] == Doing("writing the image")
+    assert len(told) == 3
 
 
 def test_a_failed_step_keeps_its_last_lines() -> None:
@@ -135,22 +171,3 @@ def test_what_was_sent_run_and_exported_is_counted() -> None:
     read.feed(json.dumps(done("exporting to docker image format", "09.5", "11.0")))
     read.feed(json.dumps(done("importing to docker", "10.0", "12.25")))
     assert (read.report.sent, read.report.ran, read.report.export) == (305, 1, 2.75)
-
-
-def test_a_terminal_shows_one_line_that_moves_and_goes() -> None:
-    stream = Terminal()
-    read, _ = reader(stream)
-    read.feed(json.dumps(output("   Compiling serde v1.0\n")))
-    assert "deps: crate 1/10 · serde" in stream.getvalue()
-    display = Display("app", None, stream)
-    display.update("loading")
-    display.clear()
-    assert stream.getvalue().endswith("\r\x1b[2K")
-
-
-def test_elsewhere_lines_are_plain() -> None:
-    stream = io.StringIO()
-    read, _ = reader(stream)
-    read.feed(json.dumps(output("   Compiling serde v1.0\n")))
-    assert stream.getvalue().startswith("deps: ")
-    assert "\x1b" not in stream.getvalue()

@@ -67,10 +67,32 @@ def test_ages(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (150, "150 s"), (750, "12 min")]
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3599.4, "59 min 59 s"),
+        (3725, "1 h 02 min"),
+    ],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert units.duration_text(seconds) == text
+
+
+def test_what_goes_on_is_told_in_whole_seconds() -> None:
+    assert [units.clock_text(seconds) for seconds in (-1, 0.2, 3.4, 125)] == ["0 s", "0 s", "3 s", "2 min 05 s"]
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "text"),
+    [(120e6, 320e6, "120 of 320 MB"), (9e5, 320e6, "0.9 of 320 MB"), (0, 999, "0 of 999 B"), (5e8, 2e9, "0.5 of 2 GB")],
+)
+def test_a_part_has_the_unit_of_the_whole(done: float, total: float, text: str) -> None:
+    assert units.part_text(done, total) == text
 
 
 def human(seconds: int) -> str:

@@ -1,0 +1,46 @@
+"""What is being done right now, told by whoever does it to whoever shows it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+
+class Doing(NamedTuple):
+    """One moment of a work.
+
+    `words`: in our words (`installing Debian packages`); `done` of `total` things of a `unit` (`crates`; `bytes` are
+    shown as such); `share`: how much of it is done, 0 to 1; `jobs`: what runs at this moment.
+    """
+
+    words: str
+    done: int | None = None
+    total: int | None = None
+    unit: str = ""
+    share: float | None = None
+    jobs: tuple[str, ...] = ()
+
+
+Tell = Callable[[Doing], None]
+# A thread for itself: with `doit -n -P thread`, several projects are built at once.
+_here = threading.local()
+
+
+def tell(doing: Doing) -> None:
+    """Say what is being done; where nobody listens, nothing happens."""
+    listener: Tell | None = getattr(_here, "listener", None)
+    if listener is not None:
+        listener(doing)
+
+
+@contextlib.contextmanager
+def heard_by(listener: Tell) -> Iterator[None]:
+    """Have a listener told of what this thread does."""
+    before: Tell | None = getattr(_here, "listener", None)
+    _here.listener = listener
+    try:
+        yield
+    finally:
+        _here.listener = before

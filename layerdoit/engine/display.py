@@ -1,0 +1,151 @@
+"""Show what is going on: a block that moves on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from layerdoit.core import console, painter, terminal
+from layerdoit.core.doing import Doing, heard_by
+from layerdoit.engine import board_view, groups
+from layerdoit.engine.board import Board, Row, Usual
+
+HEARTBEAT: Final = 30.0
+"""Seconds after which a plain line tells that work goes on: what is silent for minutes, CI ends."""
+_FIRST: Final = 10.0
+"""What ends before needs no plain line: its outcome is one. Another step is told after the same time."""
+_ASKED_AFTER: Final = 1.0
+"""What ends before needs no estimate."""
+
+Ask = Callable[[], Usual | None]
+
+
+class Display:
+    """What is shown while a board is worked on. `label`: whose board it is, where several are worked on at once."""
+
+    def __init__(self, board: Board, label: str = "") -> None:
+        self._label = label
+        self._board = board
+        self._lock = threading.Lock()
+        self._ask: Ask | None = None
+        self._painter: painter.Painter | None = None
+        self._plain: _Plain | None = None
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[Display]:
+        """Show it as this terminal, or what takes its place, can."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(heard_by(self.tell))
+            if terminal.moves(sys.stderr) and terminal.alone():
+                look = board_view.Look(terminal.colour(sys.stderr), terminal.can_show("█░·…", sys.stderr))
+                self._painter = stack.enter_context(painter.block(lambda size: self._frame(size, look)))
+            else:
+                self._plain = stack.enter_context(_Plain(self.working, self._label).running())
+            yield self
+
+    @contextlib.contextmanager
+    def work(self, name: str, words: str, usual: Ask | None = None) -> Iterator[None]:
+        """A layer is worked on. `usual`: asks how long that takes; not asked where it is over soon."""
+        with groups.group(f"{self._label}{name}", f"{self._label}{name}: {words}"):
+            with self._lock:
+                self._ask = usual
+                self._board = self._board.with_row(Row(name).begun(words, time.monotonic()))
+            self._refresh()
+            yield
+            with self._lock:
+                self._board = self._board.with_row(self._board.row(name).ended(time.monotonic()))
+            self._refresh()
+
+    def tell(self, doing: Doing) -> None:
+        """What is being done now."""
+        with self._lock:
+            row = self._board.working
+            if row is None:
+                return
+            self._board = self._board.with_row(row.told(doing, time.monotonic()))
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self._painter is not None:
+            self._painter.refresh()
+        if self._plain is not None:
+            self._plain.refresh()
+
+    def working(self) -> Row | None:
+        """What is worked on now, with what is usual for it."""
+        with self._lock:
+            row, ask = self._board.working, self._ask
+            due = row is not None and ask is not None and time.monotonic() - row.since >= _ASKED_AFTER
+            if due:
+                self._ask = None
+        if row is None or ask is None or not due:
+            return row
+        usual = ask()
+        with self._lock:
+            row = self._board.working
+            if row is not None:
+                row = row._replace(usual=usual)
+                self._board = self._board.with_row(row)
+        return row
+
+    def _frame(self, size: terminal.Size, look: board_view.Look) -> list[str]:
+        self.working()
+        return board_view.block(self._board, size, time.monotonic(), look)
+
+
+class Told(NamedTuple):
+    """The last plain line: when, of which layer's work, and in which step."""
+
+    at: float = 0.0
+    name: str = ""
+    since: float = 0.0
+    what: str = ""
+
+    def due(self, row: Row) -> float:
+        """When the next line is due."""
+        if (row.name, row.since) != (self.name, self.since):
+            return row.since + _FIRST
+        if row.what != self.what:
+            return max(row.doing_since, self.at) + _FIRST
+        return self.at + HEARTBEAT
+
+
+class _Plain:
+    """Prints a line when a work has gone on for a while, when it comes to another step, and every 30 s."""
+
+    def __init__(self, working: Callable[[], Row | None], label: str) -> None:
+        self._working = working
+        self._label = label
+        self._changed = threading.Condition()
+        self._ended = False
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[_Plain]:
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify()
+            thread.join()
+
+    def refresh(self) -> None:
+        with self._changed:
+            self._changed.notify()
+
+    def _run(self) -> None:
+        told = Told()
+        with self._changed:
+            while not self._ended:
+                row = self._working()
+                now = time.monotonic()
+                if row is not None and told.due(row) <= now:
+                    told = Told(now, row.name, row.since, row.what)
+                    console.aside(f"{time.strftime('%H:%M:%S')} {self._label}{board_view.plain(row, now)}")
+                self._changed.wait(None if row is None else max(0.0, told.due(row) - now))
