@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from layerdoit.config import reading
-from layerdoit.config.kinds import Kind, Node, boolean, repository_name, text
+from layerdoit.config.kinds import Kind, Node, boolean, choice, repository_name, text
 from layerdoit.config.schema import (
     Base,
     Config,
@@ -76,6 +76,7 @@ def _standing_in(name: str, path: str, doc: str) -> Variable:
 VARIABLES = (
     Variable("CONFIG", None, text("a path"), "A second file like layerdoit.yaml, whose settings override it."),
     Variable("YES", None, boolean(), "Answer yes to every question."),
+    Variable("COLOR", None, choice("auto", "always", "never"), "Colours; otherwise as NO_COLOR and FORCE_COLOR say."),
     _standing_in("PROFILE", "profile", "Cargo profile."),
     _standing_in("TARGET", "target", "Target triple."),
     _standing_in("FEATURES", "features", "Features to enable, separated by commas."),

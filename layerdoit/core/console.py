@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import TextIO
+
+_speaker = threading.local()
 
 
 def say(text: str) -> None:
     """Print a line for the user."""
-    _print(text, sys.stdout)
+    _print(_marked(text), sys.stdout)
 
 
 def warn(text: str) -> None:
@@ -18,8 +21,23 @@ def warn(text: str) -> None:
 
 
 def aside(text: str) -> None:
-    """Print to stderr what stands beside the output proper, such as progress and what a compiler says."""
-    _print(text, sys.stderr)
+    """Print to stderr what stands beside the output proper: progress, and what a compiler says."""
+    _print(_marked(text), sys.stderr)
+
+
+def speak_for(whose: str) -> None:
+    """From here on, this thread's lines are those of a project of that prefix. '': of the only one."""
+    _speaker.whose = whose
+
+
+def _marked(text: str) -> str:
+    """With `doit -n`, several projects speak at once: each line says whose it is. JSON stays JSON."""
+    whose = getattr(_speaker, "whose", "")
+    if not whose or text.startswith("{"):
+        return text
+    from layerdoit.core import terminal
+
+    return text if terminal.alone() else "\n".join(f"{whose}: {line}" for line in text.split("\n"))
 
 
 def _print(text: str, stream: TextIO) -> None:
@@ -36,7 +54,7 @@ def _print(text: str, stream: TextIO) -> None:
 
 def show(text: str) -> None:
     """Print what another program said, such as a compiler, to stderr as it is, with an empty line after it."""
-    print(f"{text}\n", file=sys.stderr, flush=True)
+    aside(f"{text}\n")
 
 
 def replace_unprintable() -> None:

@@ -28,7 +28,9 @@ class Display:
     """What is shown while a board is worked on. `label`: whose board it is, where several are worked on at once."""
 
     def __init__(self, board: Board, label: str = "") -> None:
-        self._label = label
+        # Where several speak at once, the console says whose each line is, and their groups would be mixed up.
+        self._alone = terminal.alone()
+        self._label = label if self._alone else ""
         self._board = board
         self._lock = threading.Lock()
         self._ask: Ask | None = None
@@ -40,7 +42,7 @@ class Display:
         """Show it as this terminal, or what takes its place, can."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(heard_by(self.tell))
-            if terminal.moves(sys.stderr) and terminal.alone():
+            if terminal.moves(sys.stderr) and self._alone:
                 look = board_view.Look(terminal.colour(sys.stderr), terminal.can_show("█░·…", sys.stderr))
                 self._painter = stack.enter_context(painter.block(lambda size: self._frame(size, look)))
             else:
@@ -50,7 +52,8 @@ class Display:
     @contextlib.contextmanager
     def work(self, name: str, words: str, usual: Ask | None = None) -> Iterator[None]:
         """A layer is worked on. `usual`: asks how long that takes; not asked where it is over soon."""
-        with groups.group(f"{self._label}{name}", f"{self._label}{name}: {words}"):
+        folded = groups.group(f"{self._label}{name}", f"{self._label}{name}: {words}") if self._alone else None
+        with folded or contextlib.nullcontext():
             with self._lock:
                 self._ask = usual
                 self._board = self._board.with_row(Row(name).begun(words, time.monotonic()))

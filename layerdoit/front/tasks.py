@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit.core import terminal
-from layerdoit.core.console import replace_unprintable, unread, warn
+from layerdoit.core.console import replace_unprintable, speak_for, unread, warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.flows.session import Session
 from layerdoit.front.loading import Ended, Loading, end_unread, exit_when_signalled, loading
@@ -150,6 +150,7 @@ class Guarded:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from doit.exceptions import TaskFailed
 
+        speak_for(self._prefix)
         try:
             done = self._action(*args, **kwargs)
         except Interrupted as error:

@@ -12,4 +12,10 @@ def variables() -> dict[str, str]:
     ours = {variable.name for variable in configuration.VARIABLES}
     if not ours.issuperset(given):
         configuration.check_variables(given, sorted(dodo_variables() - ours))
-    return {name: value for name, value in given.items() if name in ours}
+    found = {name: value for name, value in given.items() if name in ours}
+    if written := found.pop("COLOR", ""):
+        from layerdoit.core import terminal
+
+        # It is about this call, not about the project.
+        terminal.want_colour(configuration.variable_value("COLOR", written))
+    return found

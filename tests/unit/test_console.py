@@ -1,31 +1,31 @@
-"""Output in an encoding that lacks a character."""
+"""Lines for the user: whose they are where several projects speak at once."""
 
 from __future__ import annotations
 
-import io
-import sys
+import threading
 
 import pytest
 
 from layerdoit.core import console
 
 
-@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
-@pytest.mark.parametrize(
-    ("encoding", "shown"),
-    [("ascii", b"a ? b ? ?"), ("latin-1", b"a \xb7 b ? ?"), ("utf-8", "a \u00b7 b \u2026 ?".encode())],
-)
-def test_what_cannot_be_printed_is_replaced(
-    monkeypatch: pytest.MonkeyPatch, errors: str, encoding: str, shown: bytes
-) -> None:
-    written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding, errors=errors))
-    console.replace_unprintable()
-    console.say("a \u00b7 b \u2026 \udce9")
-    assert written.getvalue() == shown + b"\n"
+def test_side_by_side_each_line_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    def speak() -> None:
+        console.speak_for("shop")
+        console.say("one\ntwo")
+        console.warn("three")
+        console.say('{"json": 1}')
+
+    # As with `doit -n 2 -P thread`; with processes it is the same.
+    thread = threading.Thread(target=speak)
+    thread.start()
+    thread.join()
+    console.say("four")
+    assert capsys.readouterr() == ('shop: one\nshop: two\n{"json": 1}\nfour\n', "shop: layerdoit: three\n")
 
 
-def test_a_stream_of_somebody_else_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
-    console.replace_unprintable()
-    console.say("\u2026")
+def test_alone_nobody_asks_whose_a_line_is(capsys: pytest.CaptureFixture[str]) -> None:
+    console.speak_for("shop")
+    console.say("one")
+    console.speak_for("")
+    assert capsys.readouterr().out == "one\n"

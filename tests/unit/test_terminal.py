@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerdoit.core import terminal
+from layerdoit.core.errors import ConfigError
+from layerdoit.front import variables
 
 
 class Terminal(io.StringIO):
@@ -94,3 +96,14 @@ def test_what_was_cut_fits(text: str, columns: int) -> None:
 def test_plain_text_moves_no_cursor(text: str) -> None:
     found = terminal.plain(f"{text}\x1b[2J\r\x1b]0;title\x07")
     assert not any(ord(one) < 32 or 127 <= ord(one) < 160 for one in found)
+
+
+def test_a_variable_says_what_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = {"COLOR": "never", "PROFILE": "release"}
+    monkeypatch.setattr(variables, "typed_variables", lambda: typed)
+    # It says nothing of the project.
+    assert variables.variables() == {"PROFILE": "release"}
+    assert not terminal.colour(Terminal(), {"FORCE_COLOR": "1"})
+    typed["COLOR"] = "sometimes"
+    with pytest.raises(ConfigError, match="auto, always, never"):
+        variables.variables()
