@@ -54,7 +54,7 @@ def carry_out(work: Work, layers: Sequence[str]) -> list[Outcome]:
     """
     if all(work.plan.step(name).action == "reuse" for name in layers):
         return [Outcome(work.plan.step(name)) for name in layers]
-    with shown.display(work, layers).shown() as display:
+    with shown.display(work.run, work.plan, layers).shown() as display:
         return _carried_out(work, layers, display)
 
 
@@ -64,7 +64,7 @@ def _carried_out(work: Work, layers: Sequence[str], display: Display) -> list[Ou
         begun = time.monotonic()
         step = work.plan.step(name)
         try:
-            with shown.working(display, work, step, cold=from_nothing(step)):
+            with shown.working(display, work.run, work.inputs, step, cold=from_nothing(step)):
                 done.append(_ensure(work, step))
             shown.made(step, done[-1].seconds)
         except (ContextDiffers, Cleared):

@@ -11,10 +11,11 @@ from layerdoit.history import of_layer
 from layerdoit.layers.key import IMAGES, ORDER
 
 if TYPE_CHECKING:
-    from layerdoit.build.execute import Work
     from layerdoit.engine.board import Board, State, Usual
     from layerdoit.engine.display import Display
     from layerdoit.layers.plan import Plan, Step
+    from layerdoit.project.inputs import Inputs
+    from layerdoit.project.run import Run
 
 ENOUGH: Final = 3
 """Of fewer runs, no estimate is made."""
@@ -49,20 +50,19 @@ def wanted(asked: str, prefix: str, layers: Sequence[str]) -> list[str]:
     return [*layers, "app"]
 
 
-def display(work: Work, layers: Sequence[str]) -> Display:
+def display(run: Run, plan: Plan, layers: Sequence[str]) -> Display:
     """What shows the carrying out of some layers."""
     from layerdoit.engine.display import Display
 
-    run = work.run
-    rows = board(work.plan, wanted(run.asked, run.prefix, layers))
+    rows = board(plan, wanted(run.asked, run.prefix, layers))
     return Display(rows, f"{run.prefix}:" if run.prefix else "")
 
 
-def working(shown: Display, work: Work, step: Step, *, cold: bool) -> AbstractContextManager[None]:
+def working(shown: Display, run: Run, inputs: Inputs, step: Step, *, cold: bool) -> AbstractContextManager[None]:
     """One layer is pulled or built."""
     if step.action == "reuse":
         return nullcontext()
-    return shown.work(step.spec.layer, _WORDS[step.action], partial(usual, work, step, cold=cold))
+    return shown.work(step.spec.layer, _WORDS[step.action], partial(usual, run, inputs, step, cold=cold))
 
 
 def made(step: Step, seconds: float) -> None:
@@ -71,10 +71,10 @@ def made(step: Step, seconds: float) -> None:
         _made[step.spec.tag] = seconds
 
 
-def usual(work: Work, step: Step, *, cold: bool) -> Usual | None:
+def usual(run: Run, inputs: Inputs, step: Step, *, cold: bool) -> Usual | None:
     """How long this layer takes, by enough runs of the same kind."""
     from layerdoit.engine.board import Usual
 
-    folder, variant = work.inputs.project.state.folder, work.inputs.variant
-    found = of_layer(folder, variant, step.spec.layer, cold=cold, action=step.action, besides=work.run.token)
+    folder, variant = inputs.project.state.folder, inputs.variant
+    found = of_layer(folder, variant, step.spec.layer, cold=cold, action=step.action, besides=run.token)
     return Usual(found.median, found.n) if found is not None and found.n >= ENOUGH else None

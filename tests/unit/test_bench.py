@@ -406,5 +406,5 @@ def test_how_long_it_takes_is_known_only_from_what_was_measured(tmp_path: Path) 
     benchmarks.record(tmp_path, "dev/host", Recorded(1.0, {**cold, **rest}))
     assert choice.expected(tmp_path, "dev/host", asked) == 224.5
     assert "16 builds" in choice.announced(asked, "demo", "dev/host", 224.5)
-    assert choice.announced(asked, "demo", "dev/host", 224.5).endswith("expected time: about 224 s")
+    assert choice.announced(asked, "demo", "dev/host", 224.5).endswith("expected time: about 3 min 44 s")
     assert "unknown" in choice.announced(asked, "demo", "dev/host", None)

@@ -73,6 +73,6 @@ def test_costs_are_told_with_their_number(tmp_path: Path) -> None:
     assert (
         "What it cost once (n=1; shop, profile dev; a machine; engine 26.1; 2026-11-21, load 0.1 at the start)" in text
     )
-    assert rows(text)["`cache_clear:hard`"] == ["1.2 s", "1.5 GB", "71 s", "deps, app"]
+    assert rows(text)["`cache_clear:hard`"] == ["1.2 s", "1.5 GB", "1 min 11 s", "deps, app"]
     assert rows(text)["nothing was cleared, nothing changed"][-1] == "nothing"
     assert "took 0.41 to 0.50 s (n=2) on an engine with 1100 images, 20 of them" in text

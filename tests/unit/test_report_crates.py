@@ -202,8 +202,8 @@ def test_every_view_says_what_was_saved_and_what_not_counted() -> None:
     (section,) = [one for one in sections(report) if one.name == "saved"]
     assert section.rows == [
         ("files", "2", "0.50 s (n=3)", "1.8 s (n=2)", "-2.5 s"),
-        ("leaf", "3", "30 s (n=5)", "2.0 s (n=3)", "84 s"),
-        ("together", "5", "", "", "82 s"),
+        ("leaf", "3", "30 s (n=5)", "2.0 s (n=3)", "1 min 24 s"),
+        ("together", "5", "", "", "1 min 22 s"),
     ]
     assert "measured 1985-11-05" in section.note
     assert section.note.endswith("not counted, because no counterpart was measured: library 1")

@@ -13,6 +13,7 @@ from layerdoit.build import shown
 from layerdoit.engine.board import Usual
 from layerdoit.layers.key import Spec
 from layerdoit.layers.plan import Plan, Step
+from layerdoit.project.run import Run
 
 
 def step(layer: Any, action: Any) -> Step:
@@ -70,16 +71,15 @@ def saved(folder: Path, *layers: tuple[str, bool, float]) -> None:
         history.save(folder, run, [history.LayerRecord("deps", "key", action, cold, seconds)])
 
 
-def work(folder: Path) -> Any:
+def usual(folder: Path, *, cold: bool) -> Usual | None:
     state = SimpleNamespace(folder=folder)
     inputs = SimpleNamespace(project=SimpleNamespace(state=state), variant="dev")
-    return cast("Any", SimpleNamespace(inputs=inputs, run=SimpleNamespace(token="now")))
+    return shown.usual(Run(), cast("Any", inputs), step("deps", "build"), cold=cold)
 
 
 def test_an_estimate_needs_enough_runs_of_the_same_kind(tmp_path: Path) -> None:
     saved(tmp_path, ("build", True, 40.0), ("build", True, 50.0), ("pull", True, 3.0), ("build", False, 5.0))
-    build = step("deps", "build")
-    assert shown.usual(work(tmp_path), build, cold=True) is None
+    assert usual(tmp_path, cold=True) is None
     saved(tmp_path, ("build", True, 60.0))
-    assert shown.usual(work(tmp_path), build, cold=True) == Usual(50.0, 3)
-    assert shown.usual(work(tmp_path), build, cold=False) is None
+    assert usual(tmp_path, cold=True) == Usual(50.0, 3)
+    assert usual(tmp_path, cold=False) is None
