@@ -59,7 +59,7 @@ def test_everything_at_once_is_eight_lines_at_most() -> None:
     assert summary.lines(made, found) == [
         "cycle   2 min 55 s: base built, deps built, app built",
         "  plan    0.2 s",
-        "  base    59 s, median 64 s of 5",
+        "  base    59 s, median 1 min 04 s of 5",
         "  deps    1 min 30 s, median 1 min 40 s of 7: 90 crates compiled",
         "  app     9.0 s, median 10 s of 8: 5 crates compiled",
         "  export  16 s: base 1 GB, deps 2 GB, app 100 MB",
