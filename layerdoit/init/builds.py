@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from layerdoit.config import repository_name
@@ -78,8 +78,29 @@ def chosen(workspace: Workspace, hints: Sequence[Hint]) -> tuple[list[Item], lis
     if not packages and not bins and not any(members[key].bins for key in workspace.default_members):
         why = "no default member has a binary"
         packages = [Item("packages", key, why) for key, package in members.items() if package.bins and key != "xtask"]
+    if not packages and not bins:
+        packages = list(_of_one_name_each({key: members[key].bins for key in workspace.default_members}))
     unique = list({item.value: item for item in reversed(packages)}.values())[::-1]
     return unique, list({item.value: item for item in reversed(bins)}.values())[::-1]
+
+
+def _of_one_name_each(members: Mapping[str, Iterable[str]]) -> Iterator[Item]:
+    """Where two have a binary of one name, all but the second: an image holds one, and somebody has to choose.
+
+    `members`: their binaries.
+    """
+    owners: dict[str, str] = {}
+    rivals: dict[str, str] = {}
+    for key, names in members.items():
+        taken = next((name for name in names if name in owners), None)
+        if taken is None:
+            owners |= dict.fromkeys(names, key)
+        else:
+            why = f"or {key} in its place: both have a binary `{taken}`, and an image holds one of that name"
+            rivals[owners[taken]] = why
+    if rivals:
+        for key in dict.fromkeys(owners.values()):
+            yield Item("packages", key, rivals.get(key, "its binaries have names of their own"))
 
 
 def project_name(root: Path, workspace: Workspace, selection: Selection | None) -> str | None:

@@ -343,6 +343,25 @@ def test_members_where_no_default_member_has_a_binary(tmp_path: Path) -> None:
     assert found.problem is None
 
 
+def test_of_two_binaries_of_one_name_one_is_chosen_and_the_other_named(tmp_path: Path) -> None:
+    """An image holds one: the file says which, and what to write for the other."""
+    members = {name: f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n' for name in "abc"}
+    bins = {name: "worker" if name == "c" else "server" for name in members}
+    files = {
+        f"{name}/Cargo.toml": f'{text}[[bin]]\nname = "{bins[name]}"\npath = "src/main.rs"\n'
+        for name, text in members.items()
+    }
+    locked = "".join(f'\n[[package]]\nname = "{name}"\nversion = "0.1.0"\n' for name in members)
+    sources = {f"{name}/src/main.rs": "fn main() {}\n" for name in members}
+    workspace = '[workspace]\nmembers = ["a", "b", "c"]\nresolver = "2"\n'
+    texts = {"Cargo.toml": workspace, "Cargo.lock": f"version = 4\n{locked}", **files, **sources}
+    root = write_files(tmp_path / "w", texts)
+    found = look(root)
+    assert found.problem is None
+    assert proposed(found)["packages"] == ["a", "c"]
+    assert "or b in its place: both have a binary `server`" in shown(found)
+
+
 def test_a_name_that_another_package_would_change_is_written_down(tmp_path: Path) -> None:
     """Images, caches and the container of the old name would be left behind, and the container would go on serving."""
 
