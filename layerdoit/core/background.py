@@ -47,3 +47,14 @@ class Background(Generic[T]):
         if not self._answer:
             raise Late("it did not answer in time")
         return self._answer[0]
+
+
+def begun(holder: object, name: str, ask: Callable[[], T]) -> Background[T]:
+    """What was asked first under a name, and is kept in `holder`: the first call begins to ask.
+
+    No cached property: its lock would be held for ever in a process that is forked meanwhile.
+    """
+    found: Background[T] | None = holder.__dict__.get(name)
+    if found is None:
+        found = holder.__dict__[name] = Background(ask)
+    return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.core.background import Background
+from layerdoit.core.background import Background, begun
 from layerdoit.core.console import warn
 from layerdoit.core.errors import EngineError, ProcessError
 from layerdoit.core.platform import architecture, docker_name
@@ -89,11 +89,7 @@ class Engine:
 
     def ask_platform(self) -> Background[str]:
         """Ask for the platform in the background, because the engine takes 7 ms to answer."""
-        # Not a cached property: its lock would be held for ever in a process that is forked meanwhile.
-        found: Background[str] | None = self.__dict__.get("_platform")
-        if found is None:
-            found = self.__dict__["_platform"] = Background(self._find_platform)
-        return found
+        return begun(self, "_platform", self._find_platform)
 
     def _find_platform(self) -> str:
         if self.builder != api.builder_name():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from layerdoit.core.background import Background
+from layerdoit.core.background import Background, begun
 from layerdoit.core.errors import LayerdoitError
 
 if TYPE_CHECKING:
@@ -56,10 +56,7 @@ class Run:
 
     def head(self, root: Path) -> Background[Commit]:
         """The commit that is checked out. The first call begins to ask git, in the background."""
-        found: Background[Commit] | None = self.__dict__.get("_head")
-        if found is None:
-            found = self.__dict__["_head"] = Background(partial(_checked_out, root))
-        return found
+        return begun(self, "_head", partial(_checked_out, root))
 
 
 def _checked_out(root: Path) -> Commit:
