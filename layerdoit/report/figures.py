@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from layerdoit import deploy
 from layerdoit.history import Figures, LayerRecord
+from layerdoit.history.benchmarks import DOCKERFILES
 from layerdoit.history.export import record_of
 from layerdoit.history.medians import figures
 from layerdoit.layers import reasons
@@ -18,6 +19,7 @@ from layerdoit.report.change_kinds import MEANING, Kind, kind_of
 from layerdoit.report.comparison import Compared, compared
 from layerdoit.report.kind_figures import KindFigures, Trend
 from layerdoit.report.plausible import duration, moment
+from layerdoit.report.saved import Saved
 
 if TYPE_CHECKING:
     from layerdoit.history.benchmarks import Recorded
@@ -126,9 +128,11 @@ class Report:
     sizes: Sequence[SizeFigures]
     slowest: Sequence[Slow]
     crates: crates.Slowest
-    saved: saved.Saved | None
+    saved: Saved | None
     compared: Mapping[Kind, Compared]
     """What the benchmark says of these kinds beside the best Dockerfile."""
+    saved_by: Mapping[str, Saved]
+    """By Dockerfile that was measured; `saved` is the one of the plain build."""
 
 
 def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]], recorded: Recorded | None = None) -> Report:
@@ -152,6 +156,7 @@ def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]], recorded
         crates.slowest([run.crates for run in runs]),
         saved.saved(kinds, recorded),
         {kind: one for kind, name in saved.SCENARIOS.items() if (one := compared(recorded, name)) is not None},
+        {peer: by for peer in DOCKERFILES if (by := saved.saved(kinds, recorded, peer)) is not None},
     )
 
 
@@ -294,6 +299,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "slowest": [_slow(build) for build in report.slowest],
         "slowest_crates": crates.as_json(report.crates),
         "saved": saved.as_json(report.saved),
+        "saved_by": {peer: saved.as_json(one) for peer, one in report.saved_by.items()},
         "compared": {kind: one.as_json() for kind, one in report.compared.items()},
     }
 

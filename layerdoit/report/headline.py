@@ -14,7 +14,7 @@ from layerdoit.core.units import count_text
 from layerdoit.report import comparison
 from layerdoit.report.change_kinds import PLAIN_WORDS, Kind
 from layerdoit.report.formats import LONG, date_text, seconds_text, share_text
-from layerdoit.report.saved import COMMAND
+from layerdoit.report.saved import COMMAND, PLAIN
 
 if TYPE_CHECKING:
     from layerdoit.report.comparison import Compared
@@ -63,8 +63,8 @@ def headline(report: Report) -> Headline:
         parts += [(", ", False), (said, True), (f" {word} {comparison.PEERS[found.peer]}", False)]
         facts.append(_beside(found, said))
     if report.saved is not None and counts(report.saved):
-        facts.append(_saved(report.saved, since(report)))
-        compared = f" {facts[-1].words}, compared with {comparison.PEERS['plain']}"
+        facts.append(_saved(report, report.saved))
+        compared = f" {facts[-1].words}, compared with {comparison.PEERS[PLAIN]}"
         parts += [("; ", False), (facts[-1].figure, True), (compared, False)]
     return Headline((*parts, (".", False)), (*facts, *_reused(report)), _missing(report, edit.kind))
 
@@ -119,11 +119,19 @@ def _beside(found: Compared, said: str) -> Fact:
     return Fact(said, f"beside {comparison.PEERS[found.peer]}", f"{how} It was the fastest Dockerfile measured.")
 
 
-def _saved(found: Saved, since: str) -> Fact:
-    verb = "saved" if found.seconds >= 0 else "lost"
+def _saved(report: Report, found: Saved) -> Fact:
     how = f"{found.runs} runs: for each kind, runs × (median of the plain build minus median here)."
     at = f" The plain build was measured on {date_text(found.at)}."
-    return Fact(seconds_text(abs(found.seconds)), f"{verb}{since}", how + at)
+    others = [
+        f" Compared with {comparison.PEERS[peer]}: {seconds_text(abs(one.seconds))} {_verb(one)}, in {one.runs} runs."
+        for peer, one in report.saved_by.items()
+        if peer != PLAIN and one.kinds and counts(one)
+    ]
+    return Fact(seconds_text(abs(found.seconds)), f"{_verb(found)}{since(report)}", "".join((how, at, *others)))
+
+
+def _verb(found: Saved) -> str:
+    return "saved" if found.seconds >= 0 else "lost"
 
 
 def _reused(report: Report) -> Iterator[Fact]:

@@ -1,4 +1,4 @@
-"""What was saved compared with a plain build that `doit layers bench` measured: only what has a counterpart. Pure."""
+"""What was saved compared with other builds that `doit layers bench` measured: only what has a counterpart. Pure."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class Saved:
         return sum(one.runs for one in self.kinds)
 
 
-def saved(kinds: Sequence[KindFigures], recorded: Recorded | None) -> Saved | None:
-    """None where no plain build is recorded."""
-    if recorded is None or not any(peer == PLAIN for _, peer in recorded.seconds):
+def saved(kinds: Sequence[KindFigures], recorded: Recorded | None, peer: str = PLAIN) -> Saved | None:
+    """Compared with a Dockerfile; None where no build of it is recorded."""
+    if recorded is None or not any(measured == peer for _, measured in recorded.seconds):
         return None
     found: list[SavedKind] = []
     left_out: dict[Kind, int] = {}
     for one in kinds:
-        plain = recorded.seconds.get((SCENARIOS.get(one.kind, ""), PLAIN))
+        plain = recorded.seconds.get((SCENARIOS.get(one.kind, ""), peer))
         if plain is None or not is_duration(plain[0]):
             left_out[one.kind] = one.ready.n
         else:

@@ -9,6 +9,7 @@ import pytest
 
 from layerdoit.history.benchmarks import Recorded
 from layerdoit.report import comparison, figures, findings, html, periods
+from layerdoit.report.formats import seconds_text
 from layerdoit.report.headline import headline
 from tests.support import sample_history
 from tests.support.sample_history import BENCHMARK, VARIANT
@@ -34,6 +35,10 @@ def test_the_sentence_says_how_long_beside_what_and_what_was_saved() -> None:
     assert f"Median of {leaf.ready.n} runs" in edit.how
     assert "1.9 s (n=5) against 4.4 s (n=5)" in beside.how
     assert f"{found.saved.runs} runs" in saved.how
+    mount = leaf.ready.n * (4.4 - leaf.ready.median)
+    assert saved.how.endswith(
+        f"Compared with a Dockerfile with a target mount: {seconds_text(mount)} saved, in {leaf.ready.n} runs."
+    )
     assert "of 420 recorded runs" in reused.how
     assert not said.missing
 
