@@ -4,13 +4,13 @@ doit                        lint: nothing that needs an engine
 doit test [words]           all that must hold: ./test [words]
 doit docs                   write the generated pages
 doit bench noop [words]     one of benchmarks/, with its own options
-doit wheel                  sdist and wheel in dist/, checked
+doit wheel                  sdist and wheel in dist/
+doit release                the same, checked, and the command that would publish them
 doit bookshelf:image        the example's image; `doit list --all` shows all its tasks
 """
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,7 +20,6 @@ from typing import Any, Final
 import layerdoit
 
 ROOT: Final = Path(__file__).resolve().parent
-DIST: Final = ROOT / "dist"
 
 DOIT_CONFIG = {"default_tasks": ["lint"], "verbosity": 2}
 
@@ -71,11 +70,9 @@ def task_bench() -> dict[str, Any]:
 
 def task_wheel() -> dict[str, Any]:
     """Build sdist and wheel into dist/ and check what an index would show of them."""
+    return {"actions": [(module, ["tools.release", "--build"])]}
 
-    def empty() -> None:
-        shutil.rmtree(DIST, ignore_errors=True)
 
-    def check() -> bool:
-        return module("twine", "check", "--strict", *sorted(DIST.iterdir()))
-
-    return {"actions": [empty, (module, ["build", "--outdir", DIST]), check]}
+def task_release() -> dict[str, Any]:
+    """As wheel; check that both are whole and work where they are installed, and say what publishes them."""
+    return {"actions": [(module, ["tools.release"])]}

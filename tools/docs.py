@@ -13,6 +13,7 @@ from typing import Any
 
 from layerdoit import config
 from layerdoit.config import json_schema, reading, shipped
+from layerdoit.front import exit_codes
 from layerdoit.front.task_table import TASKS
 from layerdoit.front.verbs import COMMON, VERBS, Verb, load
 from tools import readme_chart
@@ -115,19 +116,25 @@ def tasks_page(tasks: Iterable[Any], verbs: Mapping[str, Verb] = MappingProxyTyp
         GENERATED,
         "# Tasks\n",
         (
-            "`from layerdoit import task_layerdoit` in a `dodo.py` adds these tasks. `doit list` shows them,\n"
-            "`doit help <task>` shows a task's options. Every task also takes the\n"
-            "[command line variables](configuration.md#command-line-variables). The tasks print what they do whatever\n"
-            "doit's `-v` says; with `--json` the output is one JSON object and nothing else.\n"
+            "`from layerdoit import task_layerdoit` in a `dodo.py` adds these tasks. `doit list` and `doit -h` show\n"
+            "them. `doit help <task>` and `doit <task> --help` show what is said here, and how long the task took in\n"
+            "this checkout so far. Every task also takes the\n"
+            "[command line variables](configuration.md#command-line-variables). With `--json` the output is one JSON\n"
+            "object and nothing else. `doit -v` or `doit <task> -v` says all that there is to say.\n"
         ),
         _table(("task", "what it does"), [(_link(task.name), _first_line(task)) for task in tasks]),
     ]
     for task in tasks:
-        parts += [f"## `{task.name}`\n", str(task.doc).strip() + "\n"]
+        parts += [f"## `{task.name}`\n", str(task.doc).strip() + "\n", f"{task.when}\n", f"    doit {task.example}\n"]
         params = tuple(getattr(task, "params", None) or ())
         if params:
             parts.append(_options_table(params))
-    return "\n".join([*parts, *(_verbs_parts(verbs) if verbs else ())])
+    return "\n".join([*parts, *(_verbs_parts(verbs) if verbs else ()), *_exit_codes()])
+
+
+def _exit_codes() -> Iterable[str]:
+    yield "# Exit codes\n"
+    yield _table(("code", "of", "meaning"), [(f"`{one.code}`", one.of, one.meaning) for one in exit_codes.TABLE])
 
 
 def _verbs_parts(verbs: Mapping[str, Verb]) -> Iterable[str]:
@@ -135,9 +142,9 @@ def _verbs_parts(verbs: Mapping[str, Verb]) -> Iterable[str]:
     yield "# The command `doit layers`\n"
     yield (
         "It needs no `dodo.py`. `doit layers` lists the verbs, `doit layers VERB --help` shows a verb's options.\n"
-        "Results go to standard output; progress, remarks and errors go to standard error. Wrong usage exits with 2.\n"
-        "If the reader of the output is gone (`doit layers history | head -1`), a verb or a task ends without a\n"
-        "message and exits with 141, as other programs do.\n"
+        "Results go to standard output; progress, remarks and errors go to standard error. [Exit codes](#exit-codes)\n"
+        "are those of the tasks. If the reader of the output is gone (`doit layers history | head -1`), a verb or a\n"
+        "task ends without a message, as other programs do.\n"
     )
     yield _table(("verb", "what it does"), [(_link(f"layers {name}"), verb.purpose) for name, verb in verbs.items()])
     yield "Every verb takes these options, and variables such as `PROFILE=release`:\n"
@@ -145,6 +152,7 @@ def _verbs_parts(verbs: Mapping[str, Verb]) -> Iterable[str]:
     for name, verb in verbs.items():
         yield f"## `layers {name}`\n"
         yield f"{verb.purpose[0].upper()}{verb.purpose[1:]}.\n"
+        yield f"{verb.when}\n"
         words = f" {verb.words}" if verb.words else ""
         yield f"    doit layers {name}{words} [options]\n    {verb.example}\n"
         yield _options_table(verb.options)

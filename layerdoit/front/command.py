@@ -8,6 +8,7 @@ import io
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from doit.cmd_base import Command
@@ -15,16 +16,15 @@ from doit.cmdparse import CmdOption
 
 from layerdoit.core import console, terminal
 from layerdoit.core.errors import ConfigError, LayerdoitError, as_error
-from layerdoit.front import loading
-from layerdoit.front.verbs import CHANGES, COMMON, VERBS, Option, Verb, load
-
-_HELP = ("-h", "--help")
+from layerdoit.front import help_text, loading, option_parsing
+from layerdoit.front.verbs import CHANGES, COMMON, VERBS, Verb, load
 
 
 class Layers(Command):  # type: ignore[misc]  # doit carries no types
     """The command, as doit knows it."""
 
     name = "layers"
+    _prefix = ""
     doc_purpose = "plan and explain the image layers of a Rust project"
 
     def help(self) -> str:
@@ -47,6 +47,10 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
             if isinstance(cause, BrokenPipeError) and console.unread():
                 loading.end_unread()
             error = as_error(cause)
+            if self._prefix:
+                from layerdoit.front.tasks import as_typed
+
+                error.reworded(hint=error.hint and as_typed(error.hint, self._prefix))
             console.warn(f"error: {error.shown(coloured=terminal.colour(sys.stderr))}")
             # With --exit-code, 2 means changes: an error of usage must not look like them.
             return 1 if error.exit_code == CHANGES and "--exit-code" in in_args else error.exit_code
@@ -54,19 +58,37 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
             return 128 + signal.SIGINT
         return code
 
+    def _root(self, given: str) -> str:
+        from layerdoit.front import projects
+
+        dodo = self.opt_vals.get("dodoFile") or self.config_vals.get("dodoFile") or projects.DODO
+        found = projects.find(given, Path.cwd(), dodo)
+        self._prefix = found.prefix
+        return str(found.folder)
+
     def _run(self, typed: list[str]) -> int:
+        typed = list(_without_prefix(typed))
         name = _verb_in(typed)
         if name is None:
             print("\n".join(_overview(self.doc_purpose)))
             return 0
         verb = load(name)
-        if not set(_HELP).isdisjoint(typed):
-            print("\n".join(verb_help(name, verb)))
+        if not {*help_text.ASKS, "help"}.isdisjoint(typed):
+            print("\n".join(help_text.of_verb(name, verb, COMMON)))
             return 0
         typed.remove(name)
         params, words = _parsed(name, verb, typed, self.config_vals)
+        if verb.of_project:
+            params = {**params, "root": self._root(params["root"])}
         with _silenced(params["quiet"]):
             return verb.run(params, words)
+
+
+def _without_prefix(typed: Sequence[str]) -> Iterator[str]:
+    """`api:plan` is `plan --root api`, as the tasks are typed."""
+    for word in typed:
+        prefix, colon, verb = word.rpartition(":")
+        yield from (verb, "--root", prefix) if colon and verb in VERBS and not word.startswith("-") else (word,)
 
 
 def _verb_in(typed: Sequence[str]) -> str | None:
@@ -75,11 +97,11 @@ def _verb_in(typed: Sequence[str]) -> str | None:
         if word in VERBS:
             return word
     words = [word for word in typed if not word.startswith("-")]
-    if words:
-        from layerdoit.core.prose import suggestion
+    if words and words[0] != "help":
+        from layerdoit.front import guesses
 
-        raise ConfigError(f'doit layers: there is no verb "{words[0]}"', hint=suggestion(words[0], [*VERBS], "verbs"))
-    if set(typed).difference(_HELP):
+        raise guesses.unknown_verb(words[0])
+    if set(typed).difference(help_text.ASKS, ["help"]):
         raise ConfigError(
             "doit layers: a verb is missing", hint=f"choose one of {', '.join(VERBS)}; see doit layers --help"
         )
@@ -89,15 +111,24 @@ def _verb_in(typed: Sequence[str]) -> str | None:
 def _parsed(
     name: str, verb: Verb, typed: list[str], defaults: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], Sequence[str]]:
-    usage = f"usage: {_usage(name, verb)}"
+    usage = help_text.usage_of_verb(name, verb, COMMON)
+    declared = (*verb.options, *COMMON)
     try:
-        params, words = loading.parse((*verb.options, *COMMON), typed, defaults)
-    except loading.WrongOption as error:
-        what = f" takes no {error.unknown}" if error.unknown else f": {error}"
-        raise ConfigError(f"doit layers {name}{what}", hint=usage) from None
+        params, words = option_parsing.parse(declared, typed, defaults)
+    except option_parsing.WrongOption as error:
+        raise _wrong_option(name, error, [option["long"] for option in declared], usage) from None
     if words and not verb.words:
         raise ConfigError(f'doit layers {name} takes no "{words[0]}"', hint=usage)
     return params, words
+
+
+def _wrong_option(name: str, error: option_parsing.WrongOption, own: Sequence[str], usage: str) -> ConfigError:
+    if not error.unknown:
+        return ConfigError(f"doit layers {name}: {error}", hint=usage)
+    from layerdoit.front import guesses
+
+    guess = guesses.unknown_option(error.unknown, own)
+    return ConfigError(f"doit layers {name} takes no {error.unknown}", hint=f"{guess} {usage}".strip())
 
 
 @contextlib.contextmanager
@@ -119,33 +150,3 @@ def _overview(purpose: str) -> Iterator[str]:
         yield f"  {name:<9} {load(name).purpose}"
     yield ""
     yield "Options and an example: doit layers VERB --help. Variables such as PROFILE=release work as for the tasks."
-
-
-def verb_help(name: str, verb: Verb) -> Iterator[str]:
-    """What `doit layers VERB --help` prints."""
-    yield f"usage: {_usage(name, verb)} [NAME=value ...]"
-    yield verb.purpose
-    yield ""
-    yield "options:"
-    shown = [(_typed(option), _meaning(option)) for option in (*verb.options, *COMMON)]
-    width = max(len(option) for option, _ in shown)
-    yield from (f"  {option:<{width}}  {meaning}" for option, meaning in (*shown, ("-h, --help", "show this help")))
-    yield ""
-    if verb.ends:
-        yield f"exit code: {verb.ends}"
-    yield f"example: {verb.example}"
-
-
-def _usage(name: str, verb: Verb) -> str:
-    options = (f"[{_typed(option).split(', ')[-1]}]" for option in (*verb.options, *COMMON))
-    return " ".join(filter(None, ("doit layers", name, verb.words, *options)))
-
-
-def _typed(option: Option) -> str:
-    """An option as users type it: `-q, --quiet`, `--from SIDE`."""
-    short = f"-{option['short']}, " if option["short"] else ""
-    return f"{short}--{option['long']}{' ' + option['metavar'] if 'metavar' in option else ''}"
-
-
-def _meaning(option: Option) -> str:
-    return f"{option['help']} (default: {option['default']})" if option["default"] else str(option["help"])

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import os
 import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -48,6 +49,10 @@ class AllButOnRequest(list[str]):
         return len(self._names())
 
 
+_NAMING: Final = ("help", "info", "list", "forget", "clean", "ignore")
+"""doit's commands whose words are names of tasks; `run` has a class of its own (doit_commands.py)."""
+
+
 class Loading(NamedTuple):
     """The doit command that loads the dodo, its options, and the words after it (or the dodo's `default_tasks`)."""
 
@@ -65,6 +70,19 @@ class Loading(NamedTuple):
         """Correct the command's default selection."""
         if self.words is None:
             self.command.sel_tasks = AllButOnRequest(self.command)
+
+    def answer_words(self, answer: Callable[[Any, list[str]], bool]) -> None:
+        """For commands whose words are names of tasks: `answer` is asked first, True if nothing is left to do."""
+        if self.command.name not in _NAMING:
+            return
+        act = self.command._execute  # noqa: SLF001 - doit calls it once the tasks are there, by the names in its signature
+
+        @functools.wraps(act)
+        def asking(**params: Any) -> Any:
+            words = [] if self.command.sel_default_tasks else list(self.command.sel_tasks)
+            return answer(self.command, words) or act(**params)
+
+        self.command._execute = asking  # noqa: SLF001
 
     def leave_output_to_task(self) -> None:
         """For a task that prints JSON: doit's own lines would make it unreadable for programs. Errors still show."""
@@ -237,37 +255,3 @@ class Piped:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-# --- options of a command --------------------------------------------------------------------------------------------
-
-
-class WrongOption(ValueError):
-    """What is wrong with an option, in a few words; `unknown` is the option as typed, if there is no such option."""
-
-    def __init__(self, text: str, unknown: str = "") -> None:
-        super().__init__(text)
-        self.unknown = unknown
-
-
-def parse(options: Any, words: list[str], defaults: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
-    """Values of options, and the words between them. `defaults` are those of doit's configuration files."""
-    from doit.cmdparse import CmdOption, CmdParse, CmdParseError
-
-    parser = CmdParse([CmdOption(option) for option in options])
-    try:
-        parser.overwrite_defaults(defaults)
-        params, rest = parser.parse(words)
-        found: list[str] = []
-        # doit stops at the first word that is no option.
-        while rest:
-            found.append(rest[0])
-            params, rest = parser.parse_only(rest[1:], params)
-    except CmdParseError as error:
-        # doit's own message shows the inside of its parser; what it is made from says the same in a few words.
-        cause = error.__context__ or error
-        name = getattr(cause, "opt", "")
-        known = {option["long"] for option in options} | {option["short"] for option in options}
-        unknown = name and not any(one.startswith(name) for one in known)
-        raise WrongOption(str(cause), f"{'-' if len(name) == 1 else '--'}{name}" if unknown else "") from None
-    return params, found

@@ -24,6 +24,7 @@ _CLEAR: Params = (
         "name": "older_than",
         "long": "older-than",
         "type": str,
+        "metavar": "AGE",
         "default": "",
         "help": "only what was not used for this long: 90m, 12h, 7d, 2w",
     },
@@ -31,6 +32,7 @@ _CLEAR: Params = (
         "name": "keep_last",
         "long": "keep-last",
         "type": str,
+        "metavar": "N",
         "default": "",
         "help": "keep this many of the newest images of each layer and last used mounts of each checkout",
     },
@@ -63,6 +65,7 @@ _WARM: Params = (
         "name": "profiles",
         "long": "profiles",
         "type": str,
+        "metavar": "NAMES",
         "default": "",
         "help": "such as dev,release; default: the configured one",
     },
@@ -76,62 +79,167 @@ _LOGS: Params = (
         "default": False,
         "help": "follow the output until Ctrl-C",
     },
-    {"name": "tail", "long": "tail", "type": int, "default": 100, "help": "number of lines"},
+    {"name": "tail", "long": "tail", "type": int, "metavar": "N", "default": 100, "help": "number of lines"},
 )
 
 
 class TaskDoc(NamedTuple):
-    """One task as users see it. `on_request`: never runs unless it is named; `words`: name of its further words."""
+    """One task as users see it.
+
+    `when`: in which situation to use it; `example`: its name and more, as typed after `doit`. `on_request`: never runs
+    unless it is named; `words`: name of its further words.
+    """
 
     name: str
     doc: str
+    when: str
+    example: str
     params: Params = ()
     on_request: bool = True
     after: tuple[str, ...] = ()
     words: str = ""
 
+    @property
+    def line(self) -> str:
+        """What it does, in one line."""
+        return self.doc.partition("\n")[0]
+
 
 TASKS: tuple[TaskDoc, ...] = (
-    TaskDoc("base", "Base layer: operating system, C and Rust toolchain, native packages.", on_request=False),
-    TaskDoc("deps", "Deps layer: third-party crates, compiled.", on_request=False, after=("base",)),
-    TaskDoc("app", "App layer: the workspace's own crates, binaries and assets.", on_request=False, after=("deps",)),
-    TaskDoc("image", "The image, tagged; the default task.", on_request=False, after=("base", "deps", "app")),
+    TaskDoc(
+        "base",
+        "Base layer: operating system, C and Rust toolchain, native packages.",
+        "To see that the native packages in layerdoit.yaml can be had, before anything is compiled.",
+        "base",
+        on_request=False,
+    ),
+    TaskDoc(
+        "deps",
+        "Deps layer: third-party crates, compiled.",
+        "To compile the dependencies alone, as after `cargo update`.",
+        "deps PROFILE=release",
+        on_request=False,
+        after=("base",),
+    ),
+    TaskDoc(
+        "app",
+        "App layer: the workspace's own crates, binaries and assets.",
+        "To see that the workspace compiles; no tag moves.",
+        "app",
+        on_request=False,
+        after=("deps",),
+    ),
+    TaskDoc(
+        "image",
+        "The image, tagged; the default task.",
+        "To have an image to push, to scan or to run by other means. `doit` alone does the same.",
+        "image PROFILE=release",
+        on_request=False,
+        after=("base", "deps", "app"),
+    ),
     TaskDoc(
         "check",
         "Run tests and clippy for the whole workspace, in their own layers.\n\n"
         "Dev-dependencies are compiled separately from the image's. Tests run without network. A tree that passed\n"
         "is not tested again.",
+        "Before a commit or a merge, and in CI.",
+        "check",
     ),
     TaskDoc(
         "cycle_fast",
         "Build, start beside the old container, wait until healthy, swap, remove the old.",
+        "After every edit: this is the task of every day.",
+        "cycle_fast",
         after=("image",),
     ),
     TaskDoc(
         "cycle_clean",
         "Build the app from scratch, replace the container, then clear as `cache_clear:medium` does.\n\n"
         "Shows the plan first. Nothing is cleared before the new container is healthy.",
+        "When the app image is to owe nothing to earlier builds, such as before a release.",
+        "cycle_clean --dry-run",
         _DRY,
     ),
     TaskDoc(
         "cycle_nuclear",
         "Build all layers from scratch, replace the container, then clear as `cache_clear:nuke` does.\n\n"
         "Shows the plan and asks first. Nothing is cleared before the new container is healthy.",
+        "To get newer packages of the operating system, or to find out whether all can still be built from nothing.",
+        "cycle_nuclear --yes",
         _ASKING,
     ),
-    TaskDoc("deploy", "Deploy the existing image, replacing the old container; builds nothing."),
-    TaskDoc("destroy", "Stop and remove the container, if there is one."),
-    TaskDoc("status", "Show what runs, and the state of the layers.", (JSON,)),
-    TaskDoc("logs", "Show the container's output.", _LOGS),
-    TaskDoc("connect", "Open a shell in the container."),
-    TaskDoc("cache_status", "Show what this project's caches hold.", (JSON,)),
-    TaskDoc("cache_clear:soft", "Clear the workspace's compiled artefacts.", _CLEAR),
-    TaskDoc("cache_clear:medium", "Clear what soft clears, and the app images that are not deployed.", _CLEAR),
-    TaskDoc("cache_clear:hard", "Clear what medium clears, and the compiled dependencies.", _CLEAR),
-    TaskDoc("cache_clear:nuke", "Clear what hard clears, and the base images.", _CLEAR),
+    TaskDoc(
+        "deploy",
+        "Deploy the existing image, replacing the old container; builds nothing.",
+        "To go on with what was built before: after `destroy`, or with another port or environment.",
+        "deploy PUBLISH=8080",
+    ),
+    TaskDoc(
+        "destroy",
+        "Stop and remove the container, if there is one.",
+        "When you are done. Images stay: the next `deploy` takes a second or two.",
+        "destroy",
+    ),
+    TaskDoc(
+        "status",
+        "Show what runs, and the state of the layers.",
+        "To learn the address of the service, and whether it runs what the tree says.",
+        "status --json",
+        (JSON,),
+    ),
+    TaskDoc(
+        "logs",
+        "Show the container's output.",
+        "To see what the service says, also after it has ended.",
+        "logs --follow --tail 20",
+        _LOGS,
+    ),
+    TaskDoc(
+        "connect",
+        "Open a shell in the container.",
+        "To look at the files and the environment that the service sees.",
+        "connect",
+    ),
+    TaskDoc(
+        "cache_status",
+        "Show what this project's caches hold.",
+        "Before clearing, or when the disk fills up.",
+        "cache_status",
+        (JSON,),
+    ),
+    TaskDoc(
+        "cache_clear:soft",
+        "Clear the workspace's compiled artefacts.",
+        "When cargo's own cache of the workspace is suspected. Costs one compile of the workspace.",
+        "cache_clear:soft",
+        _CLEAR,
+    ),
+    TaskDoc(
+        "cache_clear:medium",
+        "Clear what soft clears, and the app images that are not deployed.",
+        "To get space back from old builds. Costs one compile of the workspace.",
+        "cache_clear:medium --older-than 7d",
+        _CLEAR,
+    ),
+    TaskDoc(
+        "cache_clear:hard",
+        "Clear what medium clears, and the compiled dependencies.",
+        "To get most of the space back. Costs one compile of all crates.",
+        "cache_clear:hard --dry-run",
+        _CLEAR,
+    ),
+    TaskDoc(
+        "cache_clear:nuke",
+        "Clear what hard clears, and the base images.",
+        "When you are done with the project on this machine. Costs everything from the base image on.",
+        "cache_clear:nuke --yes",
+        _CLEAR,
+    ),
     TaskDoc(
         "cache_gc",
         "Remove what `retention` in layerdoit.yaml does not keep.\n\nWithout that section nothing is removed.",
+        "In a nightly job, or after branches and worktrees were deleted (`--stale`).",
+        "cache_gc --stale --dry-run",
         _GC,
     ),
     TaskDoc(
@@ -139,17 +247,23 @@ TASKS: tuple[TaskDoc, ...] = (
         "Protect images, and those they were built from, from every cache_clear level and from retention.\n\n"
         "`doit cache_pin` pins the app image of the current tree, `doit cache_pin app-0123456789ab latest` the\n"
         "images of these tags. Options come before tags.",
+        "For an image to which you may have to go back.",
+        "cache_pin --list",
         _PIN,
         words="images",
     ),
     TaskDoc(
         "cache_warm",
         "Pull or build the base and deps layers, but not the app: for a new machine or a nightly job.",
+        "So that the first build of the day compiles only the workspace.",
+        "cache_warm --profiles dev,release",
         _WARM,
     ),
     TaskDoc(
         "cache_refresh",
         "Compile the third-party crates from scratch, as the first image of a new chain; the old one stays until then.",
+        "When many small updates have made the image of the dependencies large.",
+        "cache_refresh --dry-run",
         _DRY,
     ),
 )

@@ -16,6 +16,7 @@ from layerdoit.core.console import replace_unprintable, speak_for, unread, warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.flows.session import Session
 from layerdoit.front.loading import Ended, Loading, end_unread, exit_when_signalled, loading
+from layerdoit.front.project_registry import REGISTERED, Embedded
 from layerdoit.front.task_table import TASKS, TaskDoc
 from layerdoit.front.uptodate import Current, Ready
 from layerdoit.front.variables import variables
@@ -34,6 +35,7 @@ def tasks(root: str | os.PathLike[str] = ".", *, prefix: str = "") -> Callable[[
     caller = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - `inspect` would read every source on the stack
     base = Path(caller).parent if os.path.exists(caller) else Path.cwd()
     folder = base / root
+    REGISTERED.append(Embedded(folder, prefix))
 
     def task_layerdoit() -> Iterator[dict[str, Any]]:
         """Rust project as a container image in three keyed layers."""
@@ -51,8 +53,6 @@ def task_layerdoit() -> Iterator[dict[str, Any]]:
 
 
 def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
-    from doit.exceptions import InvalidTask
-
     replace_unprintable()
     try:
         run = loading()
@@ -66,7 +66,9 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
         verbose = run is not None and run.verbose
         session = Session(Run(asked, prefix, verbose), Project.open(root, variables()))
     except (LayerdoitError, OSError) as error:
-        raise InvalidTask(str(as_error(error))) from None
+        failure = as_error(error)
+        warn(f"error: {failure}")
+        raise Ended(failure.exit_code) from None
     files = _file_deps(session.tree)
     for task in TASKS:
         described = _task(session, task, prefix, files.get(task.name, ()))
@@ -89,6 +91,7 @@ def _adapt(run: Loading | None, prefix: str) -> None:
     if run is None:
         return
     run.leave_out_on_request()
+    run.answer_words(_answered)
     run.end_quietly_without_reader()
     if run.command.name == "run":
         exit_when_signalled()
@@ -98,10 +101,18 @@ def _adapt(run: Loading | None, prefix: str) -> None:
     group = _named(prefix, "cache_clear")
     if group in words:
         levels = [name for task in TASKS if (name := _named(prefix, task.name)).startswith(f"{group}:")]
-        raise ConfigError(f"{group} needs a level", hint=f"choose one of {', '.join(levels)}")
+        meant = [name for name in levels if name.rpartition(":")[2] in words]
+        hint = f"did you mean `doit {meant[0]}`?" if meant else f"choose one of {', '.join(levels)}"
+        raise ConfigError(f"{group} needs a level", hint=hint)
     printing_json = {_named(prefix, task.name) for task in TASKS if any(one["name"] == "json" for one in task.params)}
     if "--json" in words and words[0] in printing_json:
         run.leave_output_to_task()
+
+
+def _answered(command: Any, words: list[str]) -> bool:
+    from layerdoit.front import wrong_usage
+
+    return wrong_usage.named(command, words)
 
 
 def _named(prefix: str, name: str) -> str:
@@ -129,7 +140,7 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
         "task_dep": [_named(prefix, other) for other in task.after],
         "verbosity": 2,
         "io": {"capture": False},
-        "meta": {"on_request": task.on_request, "ready": Ready(session, task.name)},
+        "meta": {"on_request": task.on_request, "ready": Ready(session, task.name), "layerdoit": task.name},
     }
     if task.words:
         described["pos_arg"] = task.words
@@ -148,7 +159,7 @@ class Guarded:
         functools.update_wrapper(self, action)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from doit.exceptions import TaskFailed
+        from doit.exceptions import TaskError, TaskFailed
 
         speak_for(self._prefix)
         try:
@@ -164,7 +175,9 @@ class Guarded:
             failure = as_error(error)
             failure.reworded(hint=failure.hint and as_typed(failure.hint, self._prefix))
             warn(f"error: {failure.shown(coloured=terminal.colour(sys.stderr))}")
-            return TaskFailed(failure.what, report=False)
+            # doit exits with 1 for a failure and with 2 for an error.
+            kind = TaskFailed if failure.exit_code == 1 else TaskError
+            return kind(failure.what, report=False)
         # False: failed, and has said why.
         return TaskFailed(f"{self._action.__name__} failed", report=False) if done is False else done
 

@@ -5,7 +5,17 @@ Written only by runs that did something; deleting it costs only knowledge. Nothi
 
 from __future__ import annotations
 
-from layerdoit.history.medians import Expected, Figures, Part, expected, last_size, of_layer, of_phase, together
+from layerdoit.history.medians import (
+    Expected,
+    Figures,
+    Part,
+    expected,
+    last_size,
+    of_layer,
+    of_phase,
+    of_task,
+    together,
+)
 from layerdoit.history.records import Ended, LayerRecord, RunRecord, save
 
 __all__ = [
@@ -19,6 +29,7 @@ __all__ = [
     "last_size",
     "of_layer",
     "of_phase",
+    "of_task",
     "save",
     "together",
 ]

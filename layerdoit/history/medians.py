@@ -116,3 +116,15 @@ def of_phase(folder: Path, variant: str, phase: str, *, besides: str = "") -> Fi
         (phase, variant, besides, RECENT),
     )
     return figures([row["value"] for row in rows])
+
+
+def of_task(folder: Path, variant: str, tasks: Sequence[str]) -> Figures | None:
+    """Calls of one task that went well and had something to do; `tasks`: its names, as calls are recorded."""
+    rows = store.read(
+        folder,
+        f"""SELECT seconds AS value FROM runs
+            WHERE task IN ({", ".join("?" * len(tasks))}) AND variant = ? AND outcome = 'ok'
+            ORDER BY id DESC LIMIT ?""",  # noqa: S608 - question marks
+        (*tasks, variant, RECENT),
+    )
+    return figures([row["value"] for row in rows])

@@ -176,9 +176,9 @@ def test_a_group_of_clearing_levels_does_not_run_as_a_whole(crate: Crate) -> Non
     before = crate.images()
     for words in (["cache_clear"], ["run", "cache_clear"], ["image", "cache_clear"]):
         refused = crate.doit(*words)
-        assert refused.code == 3
+        assert refused.code == 2
         assert refused.err == (
-            "ERROR: cache_clear needs a level\n"
+            "layerdoit: error: cache_clear needs a level\n"
             "next: choose one of cache_clear:soft, cache_clear:medium, cache_clear:hard, cache_clear:nuke\n"
         )
     assert crate.images() == before
@@ -227,7 +227,7 @@ def test_two_projects_in_one_dodo(two: Crate) -> None:
     assert set(two.containers()) == {two.name, f"{two.name}-web"}
     two.doit("web:destroy").ok()
     assert set(two.containers()) == {two.name}
-    assert two.doit("web:cache_clear").code == 3
+    assert two.doit("web:cache_clear").code == 2
     assert two.doit("-v", "2", "web:cache_clear:soft", "--dry-run").ok().ran() == ["web:cache_clear:soft"]
 
 
@@ -265,8 +265,8 @@ def recorded(crate: Crate) -> list[dict[str, Any]]:
 def test_a_folder_that_is_not_there_is_named(plain: Crate) -> None:
     plain.write("dodo.py", 'import layerdoit\ntask_api = layerdoit.tasks("services/apu", prefix="api")\n')
     refused = plain.doit("list")
-    assert refused.code == 3
-    assert f'ERROR: layerdoit.tasks: there is no folder "{plain.folder}/services/apu"\nnext: ' in refused.err
+    assert refused.code == 2
+    assert f'layerdoit: error: layerdoit.tasks: there is no folder "{plain.folder}/services/apu"\nnext: ' in refused.err
     assert not (plain.folder / "services").exists()
 
 
@@ -286,10 +286,10 @@ def test_help_of_tasks_and_command(plain: Crate) -> None:
 def test_an_unknown_variable_is_refused_with_the_nearest(plain: Crate) -> None:
     for words in (["PROFIL=release"], ["list", "PROFIL=release"], ["status", "PROFIL=release"]):
         refused = plain.doit(*words)
-        assert refused.code == 3
+        assert refused.code == 2
         assert refused.out == ""
         assert refused.err.startswith(
-            'ERROR: unknown variable "PROFIL"\nnext: did you mean "PROFILE"? valid variables: CONFIG, '
+            'layerdoit: error: unknown variable "PROFIL"\nnext: did you mean "PROFILE"? valid variables: CONFIG, '
         )
     assert plain.doit("layers", "plan", "PROFIL=release").code == 2
 
@@ -304,7 +304,7 @@ def test_a_variable_of_the_dodo_itself_is_accepted(plain: Crate) -> None:
     plain.write("helper.py", "from doit import get_var\ndef greeting():\n    return get_var( 'HOW', 'morning')\n")
     assert "moon evening" in plain.doit("say", "WHOM=moon", "HOW=evening").ok().out
     refused = plain.doit("say", "WHOMM=moon")
-    assert refused.code == 3
+    assert refused.code == 2
     assert 'did you mean "WHOM"?' in refused.err
     assert "HOW" in refused.err
 
@@ -349,11 +349,11 @@ def test_variables_reach_the_plan(crate: Crate) -> None:
 
 def test_config_names_a_file_that_is_not_there(plain: Crate) -> None:
     refused = plain.doit("cycle_fast", "CONFIG=missing.yaml")
-    assert refused.code == 3
+    assert refused.code == 2
     assert (
-        'ERROR: CONFIG: there is no file "missing.yaml"\nnext: name a file with the same keys as layerdoit.yaml'
-        in refused.err
-    )
+        'layerdoit: error: CONFIG: there is no file "missing.yaml"\n'
+        "next: name a file with the same keys as layerdoit.yaml"
+    ) in refused.err
 
 
 # --- options of tasks ------------------------------------------------------------------------------------------------

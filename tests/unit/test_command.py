@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from doit.doit_cmd import DoitMain
 
+from layerdoit import config
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.front import verbs
 from layerdoit.front.command import Layers
@@ -24,6 +26,9 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+VARIABLES = {variable.name for variable in config.VARIABLES}
 
 
 def typed(*words: str, settings: Mapping[str, Any] | None = None) -> int:
@@ -68,9 +73,11 @@ def test_a_verb_shows_its_own_options_and_an_example(name: str, words: list[str]
     verb = load(name)
     assert lines[0].startswith(f"usage: doit layers {name} ")
     assert lines[1] == verb.purpose
-    given = [line.split("--")[1].split()[0] for line in lines if line.startswith("  ")]
+    assert f"when: {verb.when}" in lines
+    given = [line.split("--")[1].split()[0] for line in lines if line.startswith("  -")]
     assert given == [*(option["long"] for option in verb.options), "root", "quiet", "help"]
     assert lines[-1].startswith(f"example: doit layers {name} ")
+    assert {line.split("=")[0].strip() for line in lines if re.match("  [A-Z_]+=", line)} == VARIABLES
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -82,15 +89,22 @@ def test_the_example_is_valid(name: str, replaced: Callable[[Verb], None]) -> No
         seen.append(words)
         return 0
 
-    replaced(Verb(verb.purpose, run, verb.options, verb.words, verb.example))
+    replaced(Verb(verb.purpose, run, verb.options, verb.words, verb.example, of_project=False))
     # Variables are doit's to take away.
     words = [word for word in verb.example.split()[2:] if "=" not in word]
     assert typed(*words) == 0
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("words", [["help"], ["help", "plan"], ["plan", "help"]])
+def test_help_is_a_word_too(words: list[str], capsys: Capture) -> None:
+    assert typed(*words) == 0
+    assert capsys.readouterr().out.startswith(f"usage: doit layers {'plan' if 'plan' in words else 'VERB'} ")
+
+
 def test_every_verb_has_json() -> None:
-    assert all("json" in {option["name"] for option in load(name).options} for name in VERBS)
+    silent = [name for name in VERBS if "json" not in {option["name"] for option in load(name).options}]
+    assert silent == ["completion"], "which prints a program"
 
 
 def test_shells_complete_the_options(capsys: Capture) -> None:
@@ -108,8 +122,19 @@ PLAN = "usage: doit layers plan [--json] [--exit-code] [--root FOLDER] [--quiet]
 @pytest.mark.parametrize(
     ("words", "what", "step"),
     [
-        (["exlain"], 'there is no verb "exlain"', f'did you mean "explain"? verbs: {", ".join(VERBS)}'),
-        (["exlain", "--help"], 'there is no verb "exlain"', f'did you mean "explain"? verbs: {", ".join(VERBS)}'),
+        (["exlain"], 'there is no verb "exlain"', f"did you mean `doit layers explain`? verbs: {', '.join(VERBS)}"),
+        (
+            ["exlain", "--help"],
+            'there is no verb "exlain"',
+            f"did you mean `doit layers explain`? verbs: {', '.join(VERBS)}",
+        ),
+        (["status"], 'there is no verb "status"', "did you mean `doit status`?"),
+        (
+            ["cycle_fsat"],
+            'there is no verb "cycle_fsat"',
+            f"did you mean `doit cycle_fast`? verbs: {', '.join(VERBS)}",
+        ),
+        (["cache"], 'there is no verb "cache"', "did you mean `doit cache_status`?"),
         (["xyz"], 'there is no verb "xyz"', f"verbs: {', '.join(VERBS)}"),
         (["--json"], "a verb is missing", f"choose one of {', '.join(VERBS)}; see doit layers --help"),
     ],
@@ -122,16 +147,21 @@ def test_a_verb_that_is_none(words: list[str], what: str, step: str, capsys: Cap
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["plan", "--jsno"], " takes no --jsno"),
-        (["--jsno", "plan"], " takes no --jsno"),
-        (["plan", "--measure"], " takes no --measure"),
-        (["plan", "extra"], ' takes no "extra"'),
-        (["plan", "--root"], ": option --root requires argument"),
+        (["plan", "--jsno"], " takes no --jsno\nnext: did you mean --json? "),
+        (["--jsno", "plan"], " takes no --jsno\nnext: did you mean --json? "),
+        (
+            ["plan", "--profile", "release"],
+            " takes no --profile\nnext: a variable is given without dashes: PROFILE=<value> ",
+        ),
+        (["plan", "--release"], " takes no --release\nnext: did you mean PROFILE=release? "),
+        (["plan", "--measure"], " takes no --measure\nnext: "),
+        (["plan", "extra"], ' takes no "extra"\nnext: '),
+        (["plan", "--root"], ": option --root requires argument\nnext: "),
     ],
 )
 def test_wrong_words_are_told_the_usage_of_the_verb(words: list[str], what: str, capsys: Capture) -> None:
     assert typed(*words) == 2
-    assert capsys.readouterr() == ("", f"layerdoit: error: doit layers plan{what}\nnext: {PLAN}\n")
+    assert capsys.readouterr() == ("", f"layerdoit: error: doit layers plan{what}{PLAN}\n")
 
 
 def test_a_usage_error_is_not_taken_for_changes(capsys: Capture) -> None:
@@ -149,7 +179,13 @@ def shows(given: list[Any], code: int = 0) -> Verb:
         given.append((params["root"], params["last"], params["exit_code"], list(words)))
         return code
 
-    return Verb("show what is given", run, (text("last", "N", "so many"), flag("exit_code", "2 or 0")), "[LAYER]")
+    return Verb(
+        "show what is given",
+        run,
+        (text("last", "N", "so many"), flag("exit_code", "2 or 0")),
+        "[LAYER]",
+        of_project=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,7 +207,7 @@ def test_doits_configuration_gives_defaults(replaced: Callable[[Verb], None]) ->
     replaced(shows(given))
     typed("plan", settings={"root": "services/api", "last": "9"})
     typed("plan", "--last", "3", settings={"last": "9"})
-    assert given == [("services/api", "9", False, []), (".", "3", False, [])]
+    assert given == [("services/api", "9", False, []), ("", "3", False, [])]
 
 
 @pytest.mark.parametrize(("option", "progress"), [((), "progress\n"), (("-q",), ""), (("--quiet",), "")])

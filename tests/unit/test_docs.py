@@ -25,6 +25,8 @@ class Task:
     name: str
     doc: str
     params: tuple[Any, ...] = ()
+    when: str = "Some day."
+    example: str = "image"
 
 
 @dataclass
@@ -76,7 +78,7 @@ def test_tasks_page() -> None:
     )
     assert "| [`image`](#image) | Build the image. |\n" in page
     assert "| [`cache_clear:medium`](#cache_clearmedium) | Clear \\| keep. |\n" in page
-    assert "## `image`\n\nBuild the image.\n\nAll three layers.\n" in page
+    assert "## `image`\n\nBuild the image.\n\nAll three layers.\n\nSome day.\n\n    doit image\n" in page
     assert "| `-y`, `--yes` | `false` | Do not ask. |\n" in page
     assert "| `--dry_run` | `false` | Only say. |\n" in page
     assert "| `PROFILE=name` |  |  |\n" in page

@@ -23,6 +23,7 @@ VERBS: Final[Mapping[str, str]] = {
     "history": "layerdoit.front.verbs.history",
     "bench": "layerdoit.front.verbs.bench",
     "init": "layerdoit.front.verbs.init",
+    "completion": "layerdoit.front.verbs.completion",
     "version": "layerdoit.front.verbs.version",
 }
 """Name -> module, imported when the verb is used."""
@@ -44,7 +45,7 @@ def _named(name: str, short: str) -> Option:
 
 JSON: Final = flag("json", "print one JSON object")
 COMMON: Final = (
-    text("root", "FOLDER", "folder of the Rust project", "."),
+    text("root", "FOLDER", "folder of the Rust project, or its prefix in dodo.py; without it: the one of this folder"),
     flag("quiet", "no progress and no remarks: only the result, and errors", "q"),
 )
 """Options of every verb."""
@@ -55,7 +56,8 @@ class Verb:
     """What a verb does, and what it takes.
 
     `run` takes the values of the options and the words; it returns the exit code and may raise LayerdoitError.
-    `words`: what may follow the name, such as `[LAYER]`. `ends`: what its exit codes mean beyond 0 and 1.
+    `when`: in which situation to use it; `words`: what may follow the name, such as `[LAYER]`; `ends`: what its exit
+    codes mean beyond 0 and 1; `of_project`: it works on a project that is there.
     """
 
     purpose: str
@@ -64,6 +66,8 @@ class Verb:
     words: str = ""
     example: str = ""
     ends: str = ""
+    when: str = ""
+    of_project: bool = True
 
 
 def load(name: str) -> Verb:

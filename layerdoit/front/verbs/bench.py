@@ -107,5 +107,6 @@ VERB: Final = Verb(
         text("html", "FILE", "write one page with charts to this file"),
         text("summary", "FILE", "append Markdown to this file, such as the job summary of a CI service"),
     ),
+    when="To decide with figures of your own project whether layers are worth it.",
     example="doit layers bench --against plain,chef --scenarios leaf",
 )

@@ -31,6 +31,7 @@ VERB: Final = Verb(
         flag("exit_code", "exit with 2 when there are warnings"),
         flag("measure", "measure what faster settings would save on this project; takes minutes"),
     ),
+    when="First, on a new machine or in a new project; then whenever something is slower or redder than it should be.",
     example="doit layers doctor --json",
     ends="1 when it finds an error; with --exit-code, 2 when it finds warnings",
 )

@@ -36,5 +36,6 @@ VERB: Final = Verb(
         JSON,
     ),
     words="[LAYER] [SIDE..SIDE]",
+    when="When something was compiled, or is going to be, and you want to know which edit it is owed to.",
     example="doit layers explain deps v1.4..tree",
 )

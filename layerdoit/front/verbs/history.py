@@ -76,5 +76,6 @@ VERB: Final = Verb(
     "list the recorded runs, newest last",
     run,
     (JSON, flag("csv", "print one line for each layer of each run"), LAST),
+    when="To find one run: when it was, what it did to each layer, how long that took.",
     example="doit layers history --last 20",
 )

@@ -34,7 +34,7 @@ class _Looked(NamedTuple):
 
 def run(params: Mapping[str, Any], _words: Sequence[str]) -> int:
     """Returns 0 when the files are there, or were only to be shown, and 1 when the user said no."""
-    looked = _look(Path(params["root"]).resolve())
+    looked = _look(Path(params["root"] or ".").resolve())
     if params["json"]:
         _for_programs(looked, writes=params["yes"] and not params["dry_run"])
         return 0
@@ -244,6 +244,8 @@ VERB: Final = Verb(
         flag("dry_run", "only show what would be written"),
         {**JSON, "help": "print what was found as one JSON object; without --yes nothing is written"},
     ),
+    when="Once in each project. Run again, it shows what has been added since.",
     example="doit layers init --dry-run",
     ends="1 if you decline",
+    of_project=False,
 )

@@ -190,6 +190,7 @@ VERB: Final = Verb(
     "show what would be done to each layer, and why; builds nothing",
     run,
     (JSON, flag("exit_code", "exit with 2 when a layer would be pulled or built")),
+    when="Before a build that you would not like to be surprised by, and in CI to see whether there is anything to do.",
     example="doit layers plan PROFILE=release",
     ends="with --exit-code, 2 when a layer would be pulled or built, 0 when nothing would be done",
 )

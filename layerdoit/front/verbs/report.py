@@ -76,6 +76,7 @@ VERB: Final = Verb(
         text("summary", "FILE", "append Markdown to this file, such as the job summary of a CI service"),
         LAST,
     ),
+    when="To see what layers save, where time goes, and whether the targets of layerdoit.yaml are met.",
     example="doit layers report --last 50 --html report.html",
     ends="with --check, 1 when a target is missed or has no data",
 )

@@ -36,5 +36,7 @@ VERB: Final = Verb(
     "show the versions of layerdoit, doit, engine and buildx",
     run,
     (JSON,),
+    when="For a report of a problem, and to see that the engine answers.",
     example="doit layers version --json",
+    of_project=False,
 )

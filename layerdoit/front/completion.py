@@ -1,0 +1,384 @@
+"""Scripts that complete `doit` in bash, zsh and fish: tasks, levels, verbs, options, variables and their values.
+
+All that is the same everywhere stands in the script, so that a key stroke starts no Python. Only the names of the
+tasks of a dodo.py are asked of doit, once for each state of the file.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from string import Template
+from typing import Final, NamedTuple
+
+from layerdoit.config import VARIABLES
+from layerdoit.front.help_text import ASKS
+from layerdoit.front.task_table import TASKS
+from layerdoit.front.verbs import COMMON, VERBS, Option, load
+from layerdoit.layers.key import LAYERS
+
+VALUES: Final[Mapping[str, tuple[str, ...]]] = {
+    "PROFILE": ("dev", "release"),
+    "YES": ("yes", "no"),
+    "ON_MISSING": ("pull,build", "pull", "build", "fail"),
+}
+"""Of variables that have few. CONFIG and `--root`, `--html`, `--summary` take paths."""
+WORDS: Final[Mapping[str, tuple[str, ...]]] = {"explain": LAYERS, "completion": ("bash", "zsh", "fish")}
+"""What may follow a verb."""
+
+
+class Word(NamedTuple):
+    """What can be typed, and what it is."""
+
+    text: str
+    about: str
+
+
+def commands() -> list[Word]:
+    """Those of doit, and ours."""
+    from doit.doit_cmd import DoitMain
+
+    own = [Word(one.get_name(), one.doc_purpose) for one in DoitMain.DOIT_CMDS]
+    return [*own, Word("layers", "plan, explain, check and measure the layers of a Rust project")]
+
+
+def tasks() -> list[Word]:
+    """Those of a dodo.py without prefixes."""
+    return [Word(task.name, task.line) for task in TASKS]
+
+
+def verbs() -> list[Word]:
+    """Those of `doit layers`."""
+    return [Word(name, load(name).purpose) for name in VERBS]
+
+
+def variables() -> list[Word]:
+    """Names with their equals sign."""
+    return [Word(f"{variable.name}=", variable.doc) for variable in VARIABLES]
+
+
+def of_tasks() -> list[tuple[str, list[Word]]]:
+    """Task -> options."""
+    return [(task.name, _options(task.params)) for task in TASKS]
+
+
+def of_verbs() -> list[tuple[str, list[Word]]]:
+    """Verb -> options."""
+    return [(name, _options((*load(name).options, *COMMON))) for name in VERBS]
+
+
+def _options(options: Iterable[Option]) -> list[Word]:
+    found = [Word(f"--{option['long']}", str(option["help"])) for option in options]
+    return [*found, Word(ASKS[-1], "show this help")]
+
+
+def script(shell: str) -> str:
+    """What `doit layers completion SHELL` prints."""
+    return SHELLS[shell]()
+
+
+# --- bash ------------------------------------------------------------------------------------------------------------
+
+_BASH: Final = Template("""\
+# Completion of doit in bash, with the tasks and verbs of layerdoit. Made by `doit layers completion bash`.
+# To have it in every shell: doit layers completion bash > ~/.local/share/bash-completion/completions/doit
+__layerdoit_tasks() {
+  [ -f dodo.py ] || return
+  local state="$$PWD $$(stat -c %Y.%s dodo.py 2>/dev/null || stat -f %m.%z dodo.py)"
+  if [ "$$state" != "$$__layerdoit_state" ]; then
+    __layerdoit_names=$$("$$1" list --quiet 2>/dev/null | tr -d " ")
+    [ -n "$$__layerdoit_names" ] || __layerdoit_names=$tasks
+    __layerdoit_state=$$state
+  fi
+}
+__layerdoit_task_options() {
+  case $$1 in
+$task_options
+  esac
+}
+__layerdoit_verb_options() {
+  case $$1 in
+$verb_options
+  esac
+}
+__layerdoit() {
+  local line=$${COMP_LINE:0:COMP_POINT} words word cur before first= verb= task= found= i
+  # Bash's own words end at colons and equals signs; tasks and variables have them.
+  read -r -a words <<< "$$line"
+  case $$line in *[[:space:]]) words+=("") ;; esac
+  cur=$${words[$${#words[@]}-1]}
+  before=$${words[$${#words[@]}-2]}
+  __layerdoit_tasks "$${words[0]}"
+  for ((i = 1; i < $${#words[@]} - 1; i++)); do
+    word=$${words[i]}
+    case $$word in -* | *=*) continue ;; esac
+    if [ -z "$$first" ]; then first=$$word; fi
+    case " "$verbs" " in *" $${word##*:} "*) [ -n "$$verb" ] || verb=$${word##*:} ;; esac
+    case $$'\\n'"$$__layerdoit_names"$$'\\n' in *$$'\\n'"$$word"$$'\\n'*) task=$$word ;; esac
+  done
+  case $$cur in
+    CONFIG=*) COMPREPLY=($$(compgen -f -- "$${cur#CONFIG=}")); return ;;
+$values
+  esac
+  case $$before in
+    --root) COMPREPLY=($$(compgen -d -- "$$cur")); return ;;
+    --html | --summary) COMPREPLY=($$(compgen -f -- "$$cur")); return ;;
+  esac
+  if [ "$$first" = layers ]; then
+    if [ -z "$$verb" ]; then found=$verbs
+    else
+      case $$cur in
+        -*) found=$$(__layerdoit_verb_options "$$verb") ;;
+        *)
+          found=$variables
+          case $$verb in
+$words
+          esac
+          ;;
+      esac
+    fi
+  else
+    case $$cur in
+      -*) found=$$(__layerdoit_task_options "$$task") ;;
+      *)
+        found="$$__layerdoit_names "$variables
+        if [ -z "$$first" ] || [ "$$first" = help ]; then found="$$found "$commands; fi
+        ;;
+    esac
+  fi
+  COMPREPLY=($$(compgen -W "$$found" -- "$$cur"))
+  if [ $${#COMPREPLY[@]} -eq 1 ]; then
+    case $${COMPREPLY[0]} in *=) compopt -o nospace 2>/dev/null ;; esac
+  fi
+  # What stands before a colon is a word of its own to bash.
+  case $$cur in
+    *:*) case $$COMP_WORDBREAKS in *:*) COMPREPLY=("$${COMPREPLY[@]#"$${cur%"$${cur##*:}"}"}") ;; esac ;;
+  esac
+}
+complete -F __layerdoit doit
+""")
+
+
+def bash() -> str:
+    """For bash 3.2 and later, without the package bash-completion."""
+    return _BASH.substitute(
+        tasks=shlex.quote("\n".join(_texts(tasks()))),
+        task_options=_cases(of_tasks(), "    {0} | *:{0}) echo {1} ;;"),
+        verb_options=_cases(of_verbs(), "    {0}) echo {1} ;;"),
+        verbs=shlex.quote(_together(verbs())),
+        variables=shlex.quote(_together(variables())),
+        commands=shlex.quote(_together(commands())),
+        values="\n".join(
+            f'    {name}=*) COMPREPLY=($(compgen -W {shlex.quote(" ".join(values))} -- "${{cur#{name}=}}")); return ;;'
+            for name, values in VALUES.items()
+        ),
+        words="\n".join(
+            f'            {verb}) found="$found "{shlex.quote(" ".join(words))} ;;' for verb, words in WORDS.items()
+        ),
+    )
+
+
+# --- zsh -------------------------------------------------------------------------------------------------------------
+
+_ZSH: Final = Template("""\
+#compdef doit
+# Completion of doit in zsh, with the tasks and verbs of layerdoit. Made by `doit layers completion zsh`.
+# To have it in every shell: doit layers completion zsh > _doit, in a folder of $$fpath
+__layerdoit_tasks() {
+  [[ -f dodo.py ]] || return
+  local state="$$PWD $$(stat -c %Y.%s dodo.py 2>/dev/null || stat -f %m.%z dodo.py)"
+  if [[ $$state != $$__layerdoit_state ]]; then
+    typeset -ga __layerdoit_names
+    __layerdoit_names=("$${(@f)$$($${1} list --quiet 2>/dev/null | tr -d " ")}")
+    [[ -n $$__layerdoit_names ]] || __layerdoit_names=($tasks)
+    typeset -g __layerdoit_state=$$state
+  fi
+}
+_doit() {
+  local -A about
+  local -a found shown __layerdoit_own
+  local word first= verb= task= cur=$$words[CURRENT] before=$$words[CURRENT-1] i
+  about=($about)
+  __layerdoit_own=()
+  if [[ -f dodo.py ]]; then __layerdoit_tasks $$words[1]; __layerdoit_own=($$__layerdoit_names); fi
+  for ((i = 2; i < CURRENT; i++)); do
+    word=$$words[i]
+    case $$word in -* | *=*) continue ;; esac
+    [[ -n $$first ]] || first=$$word
+    case " "$verbs" " in *" $${word##*:} "*) [[ -n $$verb ]] || verb=$${word##*:} ;; esac
+    (( $${__layerdoit_own[(Ie)$$word]} )) && task=$$word
+  done
+  case $$cur in
+    CONFIG=*) compset -P '*='; _files; return ;;
+$values
+  esac
+  case $$before in
+    --root) _files -/; return ;;
+    --html | --summary) _files; return ;;
+  esac
+  if [[ $$first == layers ]]; then
+    if [[ -z $$verb ]]; then found=($verbs_list)
+    elif [[ $$cur == -* ]]; then
+      case $$verb in
+$verb_options
+      esac
+    else
+      found=($variables)
+      case $$verb in
+$words
+      esac
+    fi
+  elif [[ $$cur == -* ]]; then
+    case $$task in
+$task_options
+    esac
+  else
+    found=($$__layerdoit_own $variables)
+    if [[ -z $$first || $$first == help ]]; then found+=($commands); fi
+  fi
+  local -a open
+  open=($${(M)found:#*=})
+  found=($${found:#*=})
+  for word in $$found; do shown+=("$${word//:/\\\\:}:$${about[$${word#*:}]:-$${about[$$word]}}"); done
+  (( $$#shown )) && _describe -V doit shown
+  (( $$#open )) && compadd -S '' -- $$open
+  return 0
+}
+if [[ $$funcstack[1] == _doit ]]; then _doit "$$@"; else compdef _doit doit; fi
+""")
+
+
+def zsh() -> str:
+    """A file for `$fpath`, which can be sourced, too."""
+    return _ZSH.substitute(
+        tasks=" ".join(map(shlex.quote, _texts(tasks()))),
+        about=" ".join(f"{shlex.quote(one.text)} {shlex.quote(one.about)}" for one in _each_once()),
+        verbs=shlex.quote(_together(verbs())),
+        verbs_list=_together(verbs()),
+        variables=_together(variables()),
+        commands=_together(commands()),
+        values="\n".join(
+            f"    {name}=*) compset -P '*='; compadd -- {' '.join(values)}; return ;;"
+            for name, values in VALUES.items()
+        ),
+        verb_options=_cases(of_verbs(), "        {0}) found=({2}) ;;"),
+        task_options=_cases(of_tasks(), "      {0} | *:{0}) found=({2}) ;;"),
+        words="\n".join(f"        {verb}) found+=({' '.join(words)}) ;;" for verb, words in WORDS.items()),
+    )
+
+
+# --- fish ------------------------------------------------------------------------------------------------------------
+
+_FISH: Final = Template("""\
+# Completion of doit in fish, with the tasks and verbs of layerdoit. Made by `doit layers completion fish`.
+# To have it in every shell: doit layers completion fish > ~/.config/fish/completions/doit.fish
+function __layerdoit_tasks
+    test -f dodo.py; or return
+    set -l state "$$PWD "(stat -c %Y.%s dodo.py 2>/dev/null; or stat -f %m.%z dodo.py)
+    if test "$$state" != "$$__layerdoit_state"
+        set -l typed (commandline -opc)
+        set -g __layerdoit_names (eval (string escape -- $$typed[1]) list --quiet 2>/dev/null | string trim)
+        test -n "$$__layerdoit_names"; or set -g __layerdoit_names $tasks
+        set -g __layerdoit_state $$state
+    end
+    string collect -- $$__layerdoit_names | string split \\n
+end
+function __layerdoit_words
+    set -l typed (commandline -opc)
+    string match -v -r -- '^-|=' $$typed[2..-1]
+end
+function __layerdoit_first
+    set -l words (__layerdoit_words)
+    test (count $$words) -eq 0
+end
+function __layerdoit_layers
+    set -l words (__layerdoit_words)
+    test "$$words[1]" = layers
+end
+function __layerdoit_verb
+    __layerdoit_layers; or return 1
+    for word in (__layerdoit_words)
+        set -l bare (string replace -r '.*:' '' -- $$word)
+        if contains -- $$bare $verbs
+            echo $$bare
+            return 0
+        end
+    end
+    return 1
+end
+function __layerdoit_task
+    __layerdoit_layers; and return 1
+    set -l known (__layerdoit_tasks)
+    set -l found
+    for word in (__layerdoit_words)
+        contains -- $$word $$known; and set found $$word
+    end
+    test -n "$$found"; and string replace -r '^.*?((cache_clear:)?[^:]*)$$' '$$1' -- $$found
+end
+function __layerdoit_is
+    contains -- "$$($$argv[1])" $$argv[2..-1]
+end
+complete -c doit -f
+complete -c doit -n 'not __layerdoit_layers' -a '(__layerdoit_tasks)'
+complete -c doit -n '__layerdoit_layers; and not __layerdoit_verb >/dev/null' -a '(__layerdoit_listed verbs)'
+function __layerdoit_listed
+    switch $$argv[1]
+        case verbs
+$verb_lines
+    end
+end
+$lines
+""")
+
+
+def fish() -> str:
+    """For fish 3.4 and later."""
+    return _FISH.substitute(
+        tasks=" ".join(_texts(tasks())),
+        verbs=" ".join(VERBS),
+        verb_lines="\n".join(f"            printf '%s\\t%s\\n' {one.text} {shlex.quote(one.about)}" for one in verbs()),
+        lines="\n".join(_fish_lines()),
+    )
+
+
+def _fish_lines() -> Iterator[str]:
+    for word in commands():
+        yield f"complete -c doit -n __layerdoit_first -a {word.text} -d {shlex.quote(word.about)}"
+    taken = "'not __layerdoit_layers; or __layerdoit_verb >/dev/null'"
+    for variable in VARIABLES:
+        values = VALUES.get(variable.name, ())
+        offered = " ".join([f"{variable.name}=", *(f"{variable.name}={value}" for value in values)])
+        yield f"complete -c doit -n {taken} -a {shlex.quote(offered)} -d {shlex.quote(variable.doc)}"
+    for verb, words in WORDS.items():
+        yield f"complete -c doit -n '__layerdoit_is __layerdoit_verb {verb}' -a {shlex.quote(' '.join(words))}"
+    for asked, table in (("__layerdoit_task", of_tasks()), ("__layerdoit_verb", of_verbs())):
+        takers: dict[Word, list[str]] = {}
+        for name, options in table:
+            for option in options:
+                takers.setdefault(option, []).append(name)
+        for option, names in takers.items():
+            where = shlex.quote(f"{asked} >/dev/null; and __layerdoit_is {asked} {' '.join(names)}")
+            yield f"complete -c doit -n {where} -l {option.text.removeprefix('--')} -d {shlex.quote(option.about)}"
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _texts(words: Sequence[Word]) -> list[str]:
+    return [word.text for word in words]
+
+
+def _together(words: Sequence[Word]) -> str:
+    return " ".join(_texts(words))
+
+
+def _cases(table: Sequence[tuple[str, list[Word]]], line: str) -> str:
+    return "\n".join(line.format(name, shlex.quote(_together(options)), _together(options)) for name, options in table)
+
+
+def _each_once() -> list[Word]:
+    options = [option for _, found in (*of_tasks(), *of_verbs()) for option in found]
+    return list({word.text: word for word in (*options, *verbs(), *commands(), *tasks())}.values())
+
+
+SHELLS: Final[Mapping[str, Callable[[], str]]] = {"bash": bash, "zsh": zsh, "fish": fish}

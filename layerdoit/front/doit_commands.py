@@ -1,0 +1,32 @@
+"""doit's command `run`, whose errors of usage are in our words where the tasks are ours.
+
+doit loads it as a plugin in place of its own, in every folder: what is no business of ours stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from doit.cmd_run import Run as DoitsRun
+from doit.cmdparse import CmdParseError
+from doit.exceptions import InvalidCommand, InvalidDodoFile
+
+
+class Run(DoitsRun):  # type: ignore[misc]  # doit carries no types
+    """`doit`, `doit run`."""
+
+    def parse_execute(self, in_args: Sequence[str]) -> int:
+        """Run tasks; the return value is the exit code."""
+        typed = list(in_args)
+        try:
+            return int(super().parse_execute(typed))
+        except (CmdParseError, InvalidCommand, InvalidDodoFile) as error:
+            from layerdoit.front import wrong_usage
+
+            fixed = wrong_usage.completed(self, typed)
+            if fixed is not None:
+                return self.parse_execute(fixed)
+            code = wrong_usage.answered(self, typed, error)
+            if code is None:
+                raise
+            return code

@@ -1,0 +1,105 @@
+"""Which project `doit layers` is about: a folder, a prefix, the one around or below this folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from layerdoit.core.errors import ConfigError
+from layerdoit.front import projects
+from layerdoit.front.command import Layers
+from layerdoit.front.project_registry import Embedded
+
+DODO = """
+import helper_of_this_dodo
+import layerdoit
+task_api = layerdoit.tasks("services/api", prefix="api")
+task_web = layerdoit.tasks("services/web", prefix="web")
+"""
+
+
+@pytest.fixture
+def mono(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "helper_of_this_dodo.py").write_text("")
+    for name in ("services/api", "services/web", "lone"):
+        (tmp_path / name / "src").mkdir(parents=True)
+        (tmp_path / name / "Cargo.toml").write_text(f'[package]\nname = "{Path(name).name}"\nversion = "0.1.0"\n')
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "dodo.py").write_text(DODO)
+    return tmp_path
+
+
+def refused(root: str, here: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        projects.find(root, here)
+    return str(caught.value)
+
+
+def test_the_project_around_a_folder_or_its_only_one_below(mono: Path) -> None:
+    api = Embedded(mono / "services/api", "api")
+    for folder in ("services/api", "services/api/src"):
+        assert projects.find("", mono / folder) == api
+    (mono / "dodo.py").write_text(DODO.replace("task_web", "# "))
+    for folder in (".", "services"):
+        assert projects.find("", mono / folder) == api
+    assert Path.cwd() == mono, "a dodo.py is run in its folder, and left"
+
+
+def test_of_several_one_is_asked_for(mono: Path) -> None:
+    for folder in (mono, mono / "services"):
+        said = refused("", folder)
+        assert said == f"{folder}: this folder has 2 projects: api, web\nnext: say which: --root api"
+    assert refused("", mono / "docs").startswith(
+        f"{mono}/docs: there is no project in this folder; dodo.py has api, web"
+    )
+
+
+def test_root_names_a_folder_or_a_prefix(mono: Path) -> None:
+    assert projects.find("services/web", mono) == Embedded(mono / "services/web", "")
+    assert projects.find("web", mono) == Embedded(mono / "services/web", "web")
+    assert projects.find("web", mono / "docs") == Embedded(mono / "services/web", "web")
+    assert projects.find(str(mono / "lone"), mono / "docs") == Embedded(mono / "lone", "")
+    said = refused("wep", mono)
+    assert said.startswith(
+        '--root: there is no folder "wep", and no project with this prefix\nnext: did you mean "web"?'
+    )
+    (mono / "dodo.py").unlink()
+    assert "next: give the folder of a Rust project" in refused("web", mono)
+
+
+def test_a_project_that_no_dodo_embeds_is_found_by_its_manifest(mono: Path) -> None:
+    assert projects.find("", mono / "lone/src") == Embedded(mono / "lone", "")
+    member = mono / "lone/crates/one"
+    member.mkdir(parents=True)
+    (member / "Cargo.toml").write_text('[package]\nname = "one"\nversion = "0.1.0"\n')
+    (mono / "lone/Cargo.toml").write_text('[workspace]\nmembers = ["crates/*"]\n')
+    assert projects.find("", member) == Embedded(mono / "lone", "")
+
+
+def test_the_project_beside_the_dodo(mono: Path) -> None:
+    (mono / "Cargo.toml").write_text('[package]\nname = "own"\nversion = "0.1.0"\n')
+    (mono / "dodo.py").write_text("from layerdoit import task_layerdoit\n")
+    assert projects.find("", mono) == Embedded(mono, "")
+    assert projects.find("", mono / "docs") == Embedded(mono, "")
+
+
+def test_another_name_of_the_dodo(mono: Path) -> None:
+    os.rename(mono / "dodo.py", mono / "tasks.py")
+    assert projects.find("api", mono, "tasks.py").prefix == "api"
+
+
+def test_a_dodo_that_does_not_run(mono: Path) -> None:
+    (mono / "dodo.py").write_text("import layerdoit\n1 / 0\n")
+    said = refused("api", mono)
+    assert said.startswith(f"{mono}/dodo.py: it cannot be run: ZeroDivisionError: division by zero\nnext: ")
+
+
+def test_a_verb_is_about_it(mono: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["api:plan"], ["plan", "--root", "api"]):
+        assert Layers(config={}).parse_execute(words) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"layerdoit: error: {mono}/services/api: there is no Cargo.lock"), said
