@@ -237,12 +237,17 @@ def check_tags(work: Work) -> None:
             raise ownership.refused(project.name, f"the image {tag}", project.owner, theirs, where)
 
 
-def give_tags(work: Work) -> bool:
-    """Move the friendly tags to the image that the key names; whether any had to be. `Cleared` when it is not there."""
+def give_tags(work: Work, *, serves: bool = False) -> bool:
+    """Move the friendly tags to the image that the key names; whether any had to be. `Cleared` when it is not there.
+
+    `serves`: whether that image serves now. Before, a run that ends in a deployment takes no tag from another image.
+    """
     images, project = work.engine.images, work.inputs.project
     step = work.plan.step("app")
     repository = step.spec.repository
     lacking = images.untagged(step.spec.tag, repository, work.inputs.question.tags)
+    if work.run.deploys and not serves:
+        lacking = [name for name in lacking if images.inspect(f"{repository}:{name}") is None]
     images.tag(step.spec.tag, repository, lacking)
     if lacking and images.inspect(step.spec.tag) is None:
         raise Cleared("the app image was removed before it was tagged")

@@ -16,7 +16,7 @@ from layerdoit.components.script_protocol import Missing, TooNew, every
 if TYPE_CHECKING:
     from layerdoit.config import Config
 
-_ONE_SUITE: Final = "use one suite for builder and runtime image (base.suite, base.image, base.runtime_image)"
+ONE_SUITE: Final = "use one suite for builder and runtime image (base.suite, base.image, base.runtime_image)"
 _OTHERWISE: Final = "if it gets there in another way: image: {check_libraries: false}"
 _PLACE: Final = "/usr/lib"
 """A folder in which every loader looks."""
@@ -28,7 +28,7 @@ def told(notes: Sequence[str], config: Config) -> tuple[str, str]:
     newer = every(TooNew, notes)
     lines = [f"{note.binary} needs {note.library}, which the image lacks ({_origin(note)})" for note in missing]
     lines += [f"{note.words} (the builder's libraries are newer than the runtime's)" for note in newer]
-    steps = [*_steps(missing, config), *([_ONE_SUITE] if newer else [])]
+    steps = [*_steps(missing, config), *([ONE_SUITE] if newer else [])]
     return "\n".join(["the binaries would not start on the runtime image:", *lines]), "; ".join(steps)
 
 

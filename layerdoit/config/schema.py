@@ -140,7 +140,9 @@ class Image(Settings):
         optional(REPOSITORY), None, "Repository of the finished image; default: the project's name."
     )
     tags: tuple[str, ...] = setting(
-        many(TAG, "image tags"), ("latest",), "Tags of the finished image, in addition to the one with its key."
+        many(TAG, "image tags"),
+        ("latest",),
+        "Tags of the finished image, in addition to the one with its key. In a cycle they move to what serves then.",
     )
     entrypoint: str | None = setting(
         optional(STARTED),
@@ -282,6 +284,11 @@ class Deploy(Settings):
     bind: str = setting(ADDRESS, "127.0.0.1", "Address on this machine that the port is bound to.")
     health: Health = section(Health, "When a new container counts as healthy and may take over.")
     env: Mapping[str, str] = setting(ENV, NO_ENV, "Environment variables of the container.")
+    env_file: str | None = setting(
+        optional(NAME),
+        None,
+        "File with more of them, a line `NAME=value` each, such as a `.env` that git ignores; `env` overrides it.",
+    )
     volumes: tuple[str, ...] = setting(
         VOLUMES,
         NO_TEXT,

@@ -15,14 +15,12 @@ PROVIDERS: Final[Mapping[str, str]] = {
 }
 """Each provider, and its module (a `ProviderModule`), which is imported when it is needed."""
 
-DEFAULT: Final = "docker"
-
 
 def provider_of(project: Project) -> Provider:
-    """Where a project, or this worktree of it, is deployed."""
+    """Where a project, or this worktree of it, is deployed: no setting chooses a provider yet."""
     from layerdoit.deploy.settings import settings_of
 
-    return module(DEFAULT).provider(settings_of(project))
+    return module("docker").provider(settings_of(project))
 
 
 def phases() -> tuple[str, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layerdoit.config import Deploy, repository_name
+from layerdoit.config import FILE, Config, Deploy, Image, repository_name
 from layerdoit.engine.ownership import ANYONE, Owner
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class DeploySettings:
     """`name`: the deployment's; `root`: the project's folder, from which relative volumes count.
 
     `owner`: who the project is besides its name; `where`: file and line of each setting, by its path.
-    `user`, `workdir`: those of the image.
+    `source`: which file says so; `whole`: all settings of the project; `files`: its files, relative to its folder.
     """
 
     config: Deploy
@@ -31,8 +32,24 @@ class DeploySettings:
     root: Path
     owner: Owner = ANYONE
     where: Mapping[str, str] = field(default_factory=dict, compare=False)
-    user: str = "root"
-    workdir: str = "/"
+    source: str = ""
+    whole: Config = field(default_factory=Config, compare=False)
+    files: Callable[[], Sequence[str]] = field(default=tuple, compare=False)
+
+    @property
+    def image(self) -> Image:
+        """How the image is made."""
+        return self.whole.image
+
+    @cached_property
+    def env(self) -> Mapping[str, str]:
+        """The variables of the container. ConfigError where a file of them cannot be read."""
+        name = self.config.env_file
+        if name is None:
+            return self.config.env
+        from layerdoit.deploy import env_file
+
+        return {**env_file.read(self.root, name, self.where.get("deploy.env_file")), **self.config.env}
 
     @property
     def volumes(self) -> tuple[str, ...]:
@@ -43,7 +60,8 @@ class DeploySettings:
         """Names what a service is started with; how its health is judged makes no difference."""
         settings = {one.name: getattr(self.config, one.name) for one in fields(self.config)}
         del settings["health"]
-        facts = {**settings, "name": self.name, "env": dict(self.config.env)}
+        del settings["env_file"]
+        facts = {**settings, "name": self.name, "env": dict(self.env)}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -51,9 +69,23 @@ def settings_of(project: Project) -> DeploySettings:
     """The deployment of a project, or of this worktree of it."""
     config = project.config.deploy
     name = deployment_name(project, project.worktree)
-    image = project.config.image
-    where = project.config.where
-    return DeploySettings(config, name, project.name, project.root, project.owner, where, image.user, image.workdir)
+    whole = project.config
+    return DeploySettings(
+        config,
+        name,
+        project.name,
+        project.root,
+        project.owner,
+        whole.where,
+        # Several deployments of one folder have a file each (CONFIG=…).
+        project.variables.get("CONFIG") or FILE,
+        whole,
+        partial(_files, project),
+    )
+
+
+def _files(project: Project) -> Sequence[str]:
+    return project.lister.files
 
 
 def deployment_name(project: Project, worktree: str | None) -> str:

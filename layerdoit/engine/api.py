@@ -1,7 +1,6 @@
 """The engine's API over its socket, with the standard library only, because a no-op uses it.
 
 Anything else than a local socket (another host, a context) goes through the Docker SDK: 60-80 ms to import.
-API: https://docs.docker.com/reference/api/engine/ (v1.41, engine 20.10 and later).
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from layerdoit.core.errors import EngineError
+from layerdoit.engine import api_version
 
 if TYPE_CHECKING:
     import docker
 
-API = "/v1.41"
 TIMEOUT = 30.0
 # Seconds: a push of a large layer says nothing for long.
 TRANSFER_TIMEOUT = 600
@@ -121,6 +120,7 @@ class SocketApi(threading.local):
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._host = f"unix://{path}"
 
     def __reduce__(self) -> tuple[type[SocketApi], tuple[str]]:
         return SocketApi, (self._path,)
@@ -134,12 +134,16 @@ class SocketApi(threading.local):
         _answer(path, *self._request("POST", path + _encoded(query)))
 
     def _request(self, method: str, url: str) -> tuple[int, bytes]:
+        answer = self._asked(method, url)
+        return answer if api_version.agreed(self._host, *answer) else self._asked(method, url)
+
+    def _asked(self, method: str, url: str) -> tuple[int, bytes]:
         if self._process != os.getpid():
             self._process, self._connection = os.getpid(), None
         for attempt in (1, 2):
             connection = self._connection or _UnixConnection(self._path)
             try:
-                connection.request(method, API + url)
+                connection.request(method, f"/v{api_version.spoken(self._host)}{url}")
                 response = connection.getresponse()
                 body = response.read()
             except (http.client.HTTPException, ConnectionResetError, BrokenPipeError) as error:
@@ -151,7 +155,7 @@ class SocketApi(threading.local):
             except OSError as error:
                 from layerdoit.engine import sdk
 
-                raise sdk.unreachable(f"unix://{self._path}", error) from error
+                raise sdk.unreachable(self._host, error) from error
             self._connection = connection
             return response.status, body
         raise AssertionError("unreachable")
@@ -164,7 +168,7 @@ class SdkApi:
         self._host = host
         from layerdoit.engine import sdk
 
-        self._client = sdk.low_level(host, TIMEOUT)
+        self._client = sdk.unasked(host, TIMEOUT)
 
     def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
         """See `Api.get`."""
@@ -175,10 +179,15 @@ class SdkApi:
         _answer(path, *self._request("POST", path + _encoded(query)))
 
     def _request(self, method: str, url: str) -> tuple[int, bytes]:
+        answer = self._asked(method, url)
+        return answer if api_version.agreed(self._host, *answer) else self._asked(method, url)
+
+    def _asked(self, method: str, url: str) -> tuple[int, bytes]:
         from layerdoit.engine import sdk
 
+        address = f"{self._client.base_url}/v{api_version.spoken(self._host)}{url}"
         with sdk.asking(self._host):
-            response = self._client.request(method, self._client.base_url + API + url, timeout=TIMEOUT)
+            response = self._client.request(method, address, timeout=TIMEOUT)
         return response.status_code, response.content
 
 

@@ -6,84 +6,25 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from layerdoit.core.errors import DeployError
-from layerdoit.engine import sdk
+from layerdoit.engine import api_version, sdk
 from layerdoit.engine.api import endpoint
+from layerdoit.engine.container import Container, PortTaken, Refused, Spec, described, name_taken, strays
 from layerdoit.engine.images import PREFIX, label
 from layerdoit.engine.ownership import ANYONE, FOLDER, LABEL, Owner, refused
 
 SDK_TIMEOUT: Final = 60
 EXEC_POLL: Final = 0.01
-PARTS: Final = ("", "-next", "-old", "-try")
-"""What follows the name of a deployment in the names of its containers; a rename says how far it has come."""
 _BUILT_IN_NETWORKS: Final = ("bridge", "default", "host", "none")
-
-
-@dataclass(frozen=True)
-class Container:
-    """One container as the engine describes it. `networks`: name -> address; `ports`: container -> host side."""
-
-    id: str
-    name: str
-    labels: Mapping[str, str]
-    state: str
-    exit_code: int
-    networks: Mapping[str, str]
-    ports: Mapping[int, tuple[str, int]]
-    started_at: str = ""
-    pid: int = 0
-
-    @property
-    def running(self) -> bool:
-        return self.state == "running"
-
-    def label(self, name: str) -> str:
-        """The value of `io.layerdoit.<name>`, or ''."""
-        return label(self.labels, name)
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What to create. `publish`: host port, 0 for any free one, None for none."""
-
-    name: str
-    image: str
-    network: str
-    labels: Mapping[str, str]
-    aliases: tuple[str, ...] = ()
-    port: int | None = None
-    publish: int | None = None
-    bind: str = "127.0.0.1"
-    env: Mapping[str, str] = field(default_factory=dict)
-    volumes: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    stop_grace: float = 3
 
 
 # runc's own first process died before it ran anything of the image: seen once in thousands of starts.
 _RUNC_DIED: Final = "waiting for init preliminary setup"
-
-
-class PortTaken(DeployError):
-    """The engine cannot bind a published port."""
-
-
-class Refused(DeployError):
-    """The engine refuses to create or start a container as it is asked to. `text`: its own words."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(f"the engine could not start the container: {text}")
-        self.text = text
-
-
-class NameTaken(DeployError):
-    """A container of another deployment, or not ours, has the name."""
 
 
 class Containers:
@@ -111,16 +52,38 @@ class Containers:
         for other in self.namesakes():
             raise refused(self.project, f"the container {other.name}", self.owner, other.labels, where)
 
-    def serving(self, name: str) -> Container | None:
-        """The container that serves under a name, or did; or that does under the name that somebody gave it by hand."""
+    def serving(self, name: str, settings: str = "") -> Container | None:
+        """The container that serves under a name, or did.
+
+        Where none does, one that somebody renamed by hand, or that `settings` made under another name.
+        """
         there = self.mine()
-        return there.get(name) or next(iter(strays(there.values(), name)), None)
+        found = there.get(name) or next(iter(strays(there.values(), name)), None)
+        return found or next(iter(self.former(settings)), None)
+
+    def former(self, settings: str) -> list[Container]:
+        """What the same settings of the same folder deployed while they said another name, the last started first.
+
+        `settings`: as the label of that name has them.
+        """
+        if not settings:
+            return []
+        listed = self._listed(f"{PREFIX}deployment", f"{PREFIX}settings={settings}")
+        ours = (item for item in listed if self.owner.made_here(item["Labels"]) and self.owner.owns(item["Labels"]))
+        others = (item for item in ours if _of(item) != (self.project, self.deployment))
+        there = [one for one in self._inspected(others) if one.label("role") == "serving"]
+        return sorted(there, key=lambda one: one.started_at, reverse=True)
 
     def _labelled(self) -> list[Container]:
         labels = [f"{PREFIX}project={self.project}", f"{PREFIX}deployment={self.deployment}"]
+        return self._inspected(self._listed(*labels))
+
+    def _listed(self, *labels: str) -> list[Mapping[str, Any]]:
         with sdk.asking(self.host):
-            found = self._api.containers(all=True, filters={"label": labels})
-        described = [self.inspect(item["Id"]) for item in found]
+            return list(self._api.containers(all=True, filters={"label": list(labels)}))
+
+    def _inspected(self, listed: Iterable[Mapping[str, Any]]) -> list[Container]:
+        described = [self.inspect(item["Id"]) for item in listed]
         return [container for container in described if container is not None]
 
     def inspect(self, identity: str) -> Container | None:
@@ -129,7 +92,7 @@ class Containers:
 
         with sdk.asking(self.host):
             try:
-                return _container(self._api.inspect_container(identity))
+                return described(self._api.inspect_container(identity))
             except NotFound:
                 return None
 
@@ -204,6 +167,13 @@ class Containers:
             with contextlib.suppress(OSError):
                 found.append(Path(table.replace("/proc/", f"/proc/{container.pid}/")).read_text(encoding="ascii"))
         return "".join(found)
+
+    def lacks(self, container: Container, path: str) -> bool | None:
+        """Whether a container, running or not, has no such file or folder; None where that cannot be told."""
+        address = f"{self._api.base_url}/v{api_version.spoken(self.host)}/containers/{container.id}/archive"
+        with sdk.asking(self.host):
+            status = self._api.head(address, params={"path": path}, timeout=SDK_TIMEOUT).status_code
+        return {200: False, 404: True}.get(status)
 
     def exec_code(self, container: Container, command: Sequence[str], timeout: float) -> int | None:
         """Run a command in the container; return its exit code, or None if it did not run or did not end in time."""
@@ -371,36 +341,6 @@ class Containers:
         raise Refused(text) from error
 
 
-def strays(there: Iterable[Container], name: str) -> list[Container]:
-    """Running containers of a deployment that serve under a name of their own, the last started first."""
-    ours = {name + part for part in PARTS}
-    found = [one for one in there if one.running and one.name not in ours and one.label("role") == "serving"]
-    return sorted(found, key=lambda one: one.started_at, reverse=True)
-
-
-def name_taken(name: str) -> NameTaken:
-    """The error for a name that another container has."""
-    return NameTaken(
-        f"the container name {name} is taken by a container that does not belong to this deployment",
-        hint=f"set deploy.name to another name, or remove that container (docker rm -f {name})",
-    )
-
-
-def _container(raw: Mapping[str, Any]) -> Container:
-    settings = raw["NetworkSettings"]
-    ports = {
-        int(port.partition("/")[0]): (bound[0]["HostIp"], int(bound[0]["HostPort"]))
-        for port, bound in (settings.get("Ports") or {}).items()
-        if bound
-    }
-    return Container(
-        id=raw["Id"],
-        name=raw["Name"].lstrip("/"),
-        labels=raw["Config"].get("Labels") or {},
-        state=raw["State"]["Status"],
-        exit_code=int(raw["State"]["ExitCode"]),
-        networks={name: attached.get("IPAddress", "") for name, attached in (settings.get("Networks") or {}).items()},
-        ports=ports,
-        started_at=raw["State"].get("StartedAt", ""),
-        pid=int(raw["State"].get("Pid") or 0),
-    )
+def _of(listed: Mapping[str, Any]) -> tuple[str, str]:
+    """Project and deployment of a container in the engine's list."""
+    return label(listed["Labels"], "project"), label(listed["Labels"], "deployment")

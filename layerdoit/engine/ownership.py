@@ -23,6 +23,7 @@ FOLDER: Final = "folder"
 
 _OF_GIT: Final = ("root:", "remote:")
 _PLACE: Final = "path:"
+_FOLDER: Final = "folder:"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ class Owner:
         # A path is the same project's until another repository stands there.
         shared = {mark for mark in theirs & ours if not (both_in_git and mark.startswith(_PLACE))}
         return bool(shared) or any(self._moved(mark) for mark in theirs)
+
+    def made_here(self, labels: Mapping[str, str]) -> bool:
+        """Whether this very folder of this machine made something with these labels."""
+        theirs = set(label(labels, LABEL).split())
+        return any(mark in theirs for mark in self.marks if mark.startswith(_PLACE))
+
+    def made_elsewhere(self, labels: Mapping[str, str]) -> bool:
+        """Whether another folder of this project did, such as another clone; not the same folder by another path."""
+        theirs = set(label(labels, LABEL).split())
+        placed = any(mark.startswith(_PLACE) for mark in theirs)
+        return placed and not any(mark in theirs for mark in self.marks if mark.startswith((_PLACE, _FOLDER)))
 
     def _moved(self, mark: str) -> bool:
         """Whether it is of this repository, and its folder there is no more: the folder was renamed."""

@@ -8,17 +8,33 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.errors import EngineError
+from layerdoit.engine import api_version
 
 if TYPE_CHECKING:
     import docker
 
 
-def low_level(host: str, timeout: float) -> docker.APIClient:
-    """A client that returns the engine's own answers. It asks nothing until it is used."""
+def unasked(host: str, timeout: float) -> docker.APIClient:
+    """A client that returns the engine's own answers, and has asked nothing yet."""
     import docker
 
     with asking(host):
-        return docker.APIClient(**_options(host), version="1.41", timeout=int(timeout))
+        return docker.APIClient(**_options(host), version=api_version.spoken(host), timeout=int(timeout))
+
+
+def low_level(host: str, timeout: float) -> docker.APIClient:
+    """A client that returns the engine's own answers, in a version of the API that the engine has."""
+    _agree(host, timeout)
+    return unasked(host, timeout)
+
+
+def _agree(host: str, timeout: float) -> None:
+    """Ask an engine that was not asked anything yet whether it has the version of its API that we speak."""
+    if api_version.known(host) is None:
+        asked = unasked(host, timeout)
+        with asking(host), contextlib.closing(asked):
+            answer = asked.get(f"{asked.base_url}/v{api_version.spoken(host)}/_ping", timeout=int(timeout))
+        api_version.agreed(host, answer.status_code, answer.content)
 
 
 @contextlib.contextmanager
@@ -26,8 +42,9 @@ def client(host: str, timeout: float) -> Iterator[docker.DockerClient]:
     """A client with images and containers as objects; the engine must answer."""
     import docker
 
+    _agree(host, timeout)
     with asking(host):
-        found = docker.DockerClient(**_options(host), timeout=int(timeout))
+        found = docker.DockerClient(**_options(host), version=api_version.spoken(host), timeout=int(timeout))
         found.ping()
     with contextlib.closing(found):
         yield found

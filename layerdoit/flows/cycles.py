@@ -45,9 +45,13 @@ def fast(session: Session, provider: Provider) -> None:
         # Where it cannot be deployed, an image that lacks is not the first thing to know.
         app = session.plan.step("app").spec
         provider.check(Release(app.tag, app.key))
-        return release(session)
+        wanted = release(session)
+        if _tags_lack(session):
+            execute.check_tags(session.work)
+        return wanted
 
     deployed = _deployed(session, provider, there)
+    _tags_follow(session, provider)
     # What the container that is gone was made from.
     sweep(session)
     if deployed or session.run.reported:
@@ -97,6 +101,21 @@ def _deployed(session: Session, provider: Provider, build: Callable[[], Release]
     for remark in result.remarks:
         say(remark)
     return bool(result.phases)
+
+
+def _tags_lack(session: Session) -> bool:
+    app = session.plan.step("app").spec
+    return bool(session.engine.images.untagged(app.tag, app.repository, session.project.tags))
+
+
+def _tags_follow(session: Session, provider: Provider) -> None:
+    """Have the friendly tags on the image that serves; not where another run has deployed meanwhile."""
+    if not _tags_lack(session):
+        return
+    with session.project.state.locked():
+        serving = _serving(provider)
+        if serving is not None and serving.key == session.plan.step("app").spec.key:
+            execute.give_tags(session.work, serves=True)
 
 
 def _serving(provider: Provider) -> Service | None:
@@ -150,6 +169,7 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
     session.build_from_scratch(dict.fromkeys(layers, command))
     try:
         _deployed(session, provider, lambda: _built(session, LAYERS), anew=True)
+        _tags_follow(session, provider)
     except BaseException:
         # What a failed attempt has left.
         sweep(session)

@@ -50,10 +50,12 @@ def image(session: Session) -> None:
     if "app" not in session.run.reported:
         ensure(session, "app")
     project = session.project
-    names = [f"{project.repository}:{tag}" for tag in project.tags]
-    # A program that serves nothing is started by hand.
-    start = f" (docker run --rm {names[0]})" if names and project.config.deploy.port is None else ""
-    say(f"image   {', '.join(names)}{start}")
+    # In a cycle, the tags follow what serves.
+    if not session.run.deploys:
+        names = [f"{project.repository}:{tag}" for tag in project.tags]
+        # A program that serves nothing is started by hand.
+        start = f" (docker run --rm {names[0]})" if names and project.config.deploy.port is None else ""
+        say(f"image   {', '.join(names)}{start}")
 
 
 # --- the deployment --------------------------------------------------------------------------------------------------
@@ -117,7 +119,10 @@ def status(session: Session, json: bool) -> None:
         at = service.url or "(no port published)"
         say(f"{service.name}  {found.health}  {at}  since {when_text(instant(service.since) or None)}")
         other = f"runs another image than that of the current tree; {fast} replaces it"
-        say("runs the image of the current tree" if current else other)
+        same = f"{'runs' if service.running else 'ran'} the image of the current tree"
+        say(same if current else other)
+        if found.remark:
+            say(found.remark)
     for step in plan.layers():
         say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {step.why}")
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.core.background import Background, begun
 from layerdoit.core.errors import LayerdoitError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+CYCLES: Final = ("cycle_fast", "cycle_clean", "cycle_nuclear")
 
 Commit = tuple[str | None, bool | None]
 """The commit that is checked out, and whether the tree differs from it; both None outside a repository."""
@@ -45,6 +47,12 @@ class Run:
     def again(self) -> Run:
         """A run of its own, for the same call."""
         return Run(self.asked, self.prefix, self.verbose)
+
+    @property
+    def deploys(self) -> bool:
+        """Whether it ends in a deployment, so that tags follow what serves; not where the image is asked for, too."""
+        asked = self.asked.split()
+        return self.task("image") not in asked and any(self.task(name) in asked for name in CYCLES)
 
     def spend(self, phase: str, seconds: float) -> None:
         """Add to a phase."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from tests.support.scratch import Crate
+from tests.support.scratch import Crate, docker
 
 ADDRESS = re.compile(r": healthy at http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
 
@@ -108,9 +108,20 @@ def test_what_fails_leaves_the_old_one_serving(crate: Crate) -> None:
 
     crate.edit("layerdoit.yaml", "timeout: 20", "timeout: 1")
     crate.write("src/main.rs", good.replace("200 OK", "500 Sick").replace("first text", "sick text"))
+    latest = crate.images()[f"{crate.name}:latest"]
     failed = crate.doit("cycle_fast")
     assert failed.code == 1
     assert "was not healthy within 1 s (GET / answered 500)" in failed.err
+    assert crate.images()[f"{crate.name}:latest"] == latest, "latest follows what serves"
+    # Who asks for the image has the tag on it; what is deployed again takes it back.
+    assert f"image   {crate.name}:latest" in crate.doit("image").ok().out
+    assert crate.images()[f"{crate.name}:latest"] != latest
+    crate.write("src/main.rs", good)
+    crate.doit("deploy").ok()
+    assert crate.images()[f"{crate.name}:latest"] == latest
+    crate.write("src/main.rs", good.replace("200 OK", "500 Sick").replace("first text", "sick text"))
+    failed = crate.doit("cycle_fast")
+    assert failed.code == 1
     assert "hello starts with sick text" in failed.err
     assert still in failed.err
     assert (crate.containers(), crate.serves()) == (before, "first text")
@@ -126,6 +137,8 @@ def test_what_fails_leaves_the_old_one_serving(crate: Crate) -> None:
     crate.write("src/main.rs", good.replace("first text", "third text"))
     crate.doit("cycle_fast").ok()
     assert crate.serves() == "third text"
+    serving = docker("inspect", "--format", "{{.Image}}", crate.name).strip()
+    assert crate.images()[f"{crate.name}:latest"] == serving
 
 
 def test_status_of_a_container_that_ended(crate: Crate) -> None:

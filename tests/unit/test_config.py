@@ -170,7 +170,7 @@ registry: {repository: registry.example.com/team/layers, push: [deps, app]}
 builder: farm
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}
 deploy: {name: shop, port: 8080, publish: 0, bind: "::1", health: {path: /health, command: "true", timeout: 5},
-         env: {DB_PASSWORD: x}, volumes: ["data:/data:ro"], args: [serve], network: shop,
+         env: {DB_PASSWORD: x}, env_file: .env, volumes: ["data:/data:ro"], args: [serve], network: shop,
          isolated_start: false, stop_grace: 0.5}
 retention: {after_build: true, keep_tags: ["v*"], protect: [current],
             base: {keep_last: 2, max_bytes: 5GB, min_age: 4w}, deps: {keep_last: 3, max_bytes: 20GB, min_age: 7d},

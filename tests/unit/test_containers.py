@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from layerdoit.core.errors import DeployError
-from layerdoit.engine.containers import Container, Containers, Spec
+from layerdoit.engine.container import Container, Spec
+from layerdoit.engine.containers import Containers
 from tests.support.server import Handler, serving
 
 RUNC = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "

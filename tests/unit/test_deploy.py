@@ -22,7 +22,7 @@ from layerdoit.deploy.docker import health, ways
 from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.provider import Deployed, Held, Provider, ProviderModule, Release, Service, Status
 from layerdoit.deploy.settings import DeploySettings, settings_of
-from layerdoit.engine.containers import Container
+from layerdoit.engine.container import Container
 from layerdoit.engine.removal import Holder
 from layerdoit.flows import cycles
 from layerdoit.flows.session import Session
@@ -59,10 +59,6 @@ def test_every_provider_keeps_the_interface(name: str) -> None:
     assert set(module.PHASES) <= set(deploy.phases())
 
 
-def test_the_default_is_a_provider() -> None:
-    assert deploy.DEFAULT in deploy.PROVIDERS
-
-
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
@@ -85,6 +81,26 @@ def test_volumes_relative_to_the_project(tmp_path: Path) -> None:
     given = ("./data:/data:ro", "named:/data", "/srv:/data")
     made = replace(changed(volumes=given), root=tmp_path)
     assert made.volumes == (f"{tmp_path}/data:/data:ro", "named:/data", "/srv:/data")
+
+
+def test_variables_of_a_file(tmp_path: Path) -> None:
+    lines = ["# all", "", "A=1", "export B = two words # not this", "C='a#b'", 'D="x\\ny"  # told', "E=", "F=a=b#c"]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    made = replace(changed(env={"A": "own"}, env_file=".env"), root=tmp_path)
+    assert made.env == {"A": "own", "B": "two words", "C": "a#b", "D": "x\ny", "E": "", "F": "a=b#c"}
+    # What it says counts, not how it is called.
+    assert made.digest() == changed(env=made.env).digest()
+
+
+def test_a_file_of_variables_that_cannot_be_read(tmp_path: Path) -> None:
+    made = replace(changed(env_file=".env"), root=tmp_path, where={"deploy.env_file": "layerdoit.yaml:4"})
+    with pytest.raises(ConfigError, match=r'"\.env" cannot be read: No such file') as caught:
+        DockerProvider(made).check(RELEASE)
+    assert caught.value.where == "layerdoit.yaml:4"
+    (tmp_path / ".env").write_text("A=1\nB\n")
+    with pytest.raises(ConfigError, match="no line NAME=value") as caught:
+        DockerProvider(made).check(RELEASE)
+    assert caught.value.where == ".env:2"
 
 
 @pytest.mark.parametrize(

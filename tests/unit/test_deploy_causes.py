@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 from layerdoit import config as configuration
-from layerdoit.config import Deploy
+from layerdoit.config import Config, Deploy, Image
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.units import address_text
 from layerdoit.deploy.docker import denied, refusals
-from layerdoit.deploy.docker.listening import why_unreachable
+from layerdoit.deploy.docker.case import Case
+from layerdoit.deploy.docker.sockets import why_unreachable
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.engine.containers import Refused
+from layerdoit.engine.container import Refused
 
 WHERE = {
     name: f"layerdoit.yaml:{line}" for line, name in enumerate(("deploy.volumes", "deploy.network", "deploy.bind"))
 }
-SETTINGS = DeploySettings(Deploy(), "api", "shop", Path("/shop"), where=WHERE, user="app", workdir="/srv")
+SETTINGS = DeploySettings(Deploy(), "api", "shop", Path("/shop"), where=WHERE)
 
 # --- volumes ---------------------------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ def table(*sockets: str, state: str = "0A") -> str:
 )
 def test_where_a_service_listens(tables: str, says: str | None) -> None:
     found = why_unreachable(tables, 8080)
-    assert (found is None) if says is None else (found is not None and says in found[0])
+    assert (found is None) if says is None else (found is not None and says in found.cause.what)
 
 
 # --- where it may write ----------------------------------------------------------------------------------------------
@@ -139,16 +140,18 @@ def test_where_a_service_listens(tables: str, says: str | None) -> None:
 )
 def test_a_service_that_may_not_write(line: str, says: tuple[str, ...]) -> None:
     config = Deploy(volumes=("certs:/certs", "/host/data:/data"))
-    told = denied.advice(["starting", line, "giving up"], replace(SETTINGS, config=config))
-    assert told is not None
+    found = denied.cause(Case(replace(SETTINGS, config=config), ["starting", line, "giving up"], ended=True))
+    assert found is not None
+    told = found.hint
     assert "runs as app (image.user)" in told
     assert "image.user: root" in told
     assert [words for words in says if words not in told] == []
 
 
 def test_nothing_is_said_of_permissions_where_they_are_not_the_matter() -> None:
-    assert denied.advice(["listening", "connection refused"], SETTINGS) is None
-    assert denied.advice(["Permission denied"], replace(SETTINGS, user="0:0")) is None
+    assert denied.cause(Case(SETTINGS, ["listening", "connection refused"], ended=True)) is None
+    root = replace(SETTINGS, whole=Config(image=Image(user="0:0")))
+    assert denied.cause(Case(root, ["Permission denied"], ended=True)) is None
 
 
 def test_an_address() -> None:

@@ -8,15 +8,18 @@ import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import requests
 from docker.errors import APIError, DockerException
 
 from layerdoit.core.errors import EngineError
-from layerdoit.engine import sdk
-from layerdoit.engine.api import SdkApi, SocketApi, builder_passed_over, connect
+from layerdoit.engine import api_version, sdk
+from layerdoit.engine.api import SdkApi, SocketApi, builder_passed_over, connect, endpoint
 from layerdoit.engine.handle import Engine
+from layerdoit.engine.images import Images
+from tests.support.checkout import hang_up
 from tests.support.server import Handler, UnixServer, serving
 
 
@@ -86,6 +89,59 @@ def test_no_engine_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(EngineError, match="no Docker engine answers at") as raised:
         connect().get("/version")
     assert "systemctl start docker" in str(raised.value.hint)
+
+
+# --- the version of the API ------------------------------------------------------------------------------------------
+
+
+class _Choosy(_Handler):
+    """As an engine whose lowest or highest version is another than ours; `asked` has the paths, in their order."""
+
+    has = ""
+    why = ""
+    asked: ClassVar[list[str]] = []
+
+    def get(self) -> None:
+        self.asked.append(self.path)
+        if self.path.startswith(f"/v{self.has}/"):
+            self.answer(200, b"OK" if self.path.endswith("/_ping") else b'"yes"')
+        else:
+            version = self.path.split("/")[1].removeprefix("v")
+            said = f"client version {version} is {self.why} API version is {self.has}, please upgrade your client"
+            self.answer(400, json.dumps({"message": said}).encode())
+
+
+@pytest.fixture(params=[("1.44", "too old. Minimum supported"), ("1.40", "too new. Maximum supported")])
+def choosy(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Choosy]]:
+    handler: type[_Choosy] = type("_One", (_Choosy,), {"has": request.param[0], "why": request.param[1], "asked": []})
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/choosy")
+    monkeypatch.setattr(api_version, "_agreed", {})
+    with serving(tmp_path / "choosy", handler):
+        yield handler
+
+
+def test_an_engine_without_our_version_is_asked_again_in_one_that_it_has(choosy: type[_Choosy]) -> None:
+    api = connect()
+    assert (api.get("/a"), api.get("/b")) == ("yes", "yes")
+    assert choosy.asked == ["/v1.41/a", f"/v{choosy.has}/a", f"/v{choosy.has}/b"], "once for all"
+    hang_up(Images(api))
+
+
+def test_the_sdk_speaks_the_version_that_the_engine_has(choosy: type[_Choosy]) -> None:
+    client = sdk.low_level(endpoint(), 5)
+    assert client.ping()
+    with sdk.client(endpoint(), 5) as other:
+        assert other.ping()
+    assert choosy.asked == ["/v1.41/_ping", *[f"/v{choosy.has}/_ping"] * 3]
+    client.close()
+
+
+def test_an_engine_with_our_version_is_asked_for_nothing_else(
+    server: UnixServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_version, "_agreed", {})
+    assert _api(server).get("/1") == "/1"
+    assert api_version.known(f"unix://{server.server_address}") == "1.41"
 
 
 # --- the Docker SDK ---------------------------------------------------------------------------------------------------

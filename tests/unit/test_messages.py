@@ -24,7 +24,7 @@ from layerdoit.config import Base, Config, Dockerfiles
 from layerdoit.core import process
 from layerdoit.core.errors import Interrupted, LayerdoitError, as_error
 from layerdoit.core.state import State
-from layerdoit.engine import broker, builder_platform, containers, sdk
+from layerdoit.engine import broker, builder_platform, container, sdk
 from layerdoit.engine.buildx import StepFailed, failure
 from layerdoit.engine.progress import Report
 from layerdoit.explain import naming
@@ -297,7 +297,7 @@ def of_an_engine(folder: Path) -> Iterator[Case]:
     yield "no engine", lambda: sdk.unreachable(host, ConnectionError())
     yield "no permission", lambda: sdk.unreachable(host, PermissionError())
     yield "a builder without platforms", lambda: builder_platform.described("farm", "Name: farm\n")
-    yield "a container name that is taken", lambda: containers.name_taken("shop")
+    yield "a container name that is taken", lambda: container.name_taken("shop")
     parsed = test_cache_builders.parsed
     yield "a builder that keeps mounts", lambda: parsed("", "docker").words
     yield "a builder that removes mounts", lambda: parsed(test_cache_builders.OLD).words

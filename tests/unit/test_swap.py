@@ -78,6 +78,9 @@ class Fake:
         self.serving = self.old or self.serving
         self.there = [self.serving] if self.serving else []
 
+    def remarks(self) -> tuple[str, ...]:
+        return ("mind the gap",) if self.old else ()
+
     def remove_old(self) -> None:
         self._step("remove old")
         self.there = [service for service in self.there if service != self.old]

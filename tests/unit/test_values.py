@@ -314,3 +314,21 @@ def test_a_builder_that_is_not_there_is_one_message(monkeypatch: pytest.MonkeyPa
     with pytest.raises(EngineError, match='builder nonsense cannot be used: no builder "nonsense" found') as told:
         _ = Engine("nonsense").platform
     assert "docker buildx ls" in str(told.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("asked", "prefix", "deploys"),
+    [
+        ("", "", False),
+        ("image", "", False),
+        ("deploy", "", False),
+        ("cycle_fast", "", True),
+        ("PROFILE=release cycle_clean", "", True),
+        ("image cycle_fast", "", False),
+        ("api:cycle_fast", "api", True),
+        ("api:cycle_fast", "web", False),
+        ("api:cycle_fast web:image", "api", True),
+    ],
+)
+def test_a_run_that_ends_in_a_deployment(asked: str, prefix: str, deploys: bool) -> None:
+    assert Run(asked, prefix).deploys is deploys

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.deploy.docker.case import Case, Cause
 from layerdoit.dockerfile.folders import is_root
 
 if TYPE_CHECKING:
@@ -19,23 +19,28 @@ _DENIED: Final = re.compile(
 _PATH: Final = re.compile(r"(?<![\w.:/])/(?!/)[\w.@%+/-]*[\w/]")
 
 
-def advice(lines: Sequence[str], settings: DeploySettings) -> str | None:
+def cause(case: Case) -> Cause | None:
     """What to do about the last line of a log that says so; None where none does, or the service runs as root."""
-    user = settings.user
-    line = next((line for line in reversed(lines) if _DENIED.search(line)), None)
-    if line is None or is_root(user):
+    line = next((line for line in reversed(case.lines) if _DENIED.search(line)), None)
+    if line is None or is_root(case.settings.image.user):
         return None
+    return Cause("", _advice(line, case.settings), "image.user")
+
+
+def _advice(line: str, settings: DeploySettings) -> str:
+    user = settings.image.user
     path = next((found[0] for found in _PATH.finditer(line)), "")
     runs = f"the service runs as {user} (image.user), which may not write "
     volumes = [volume.split(":")[:2] for volume in settings.volumes]
     for source, target in volumes:
         if path and _within(path, target):
             return runs + f"to {target}: {_of_volume(source)}, or set image.user: root"
-    if path and not _within(path, settings.workdir):
+    if path and not _within(path, settings.image.workdir):
         return (
-            runs + f"{path}: have it write to {settings.workdir} (image.workdir) or a volume, or set image.user: root"
+            runs
+            + f"{path}: have it write to {settings.image.workdir} (image.workdir) or a volume, or set image.user: root"
         )
-    own = [settings.workdir, *(target for source, target in volumes if not source.startswith("/"))]
+    own = [settings.image.workdir, *(target for source, target in volumes if not source.startswith("/"))]
     bound = [source for source, _ in volumes if source.startswith("/")]
     more = f"; {', '.join(bound)} of this machine keeps its owner (chown)" if bound else ""
     return runs + f"{path or 'there'}: it may write to {', '.join(own)}{more}; or set image.user: root"

@@ -13,7 +13,8 @@ from layerdoit.deploy.docker.replacement import Replacement
 from layerdoit.deploy.provider import Deployed, Held, Release, Status
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import removal
-from layerdoit.engine.containers import Container, Containers, Refused
+from layerdoit.engine.container import Container, Refused
+from layerdoit.engine.containers import Containers
 from layerdoit.engine.ownership import words_of
 
 
@@ -33,6 +34,7 @@ class DockerProvider:
                 hint="remove deploy.network and publish the port with deploy.port",
             )
 
+        _ = self.settings.env  # A file of them that cannot be read is told before anything is built.
         self._containers.refuse_namesakes(self.settings.where.get("project"))
 
     def deploy(
@@ -42,10 +44,10 @@ class DockerProvider:
         done = swap.run(self.replacement(), release, anew=anew, on_phase=on_phase)
         if isinstance(done.error, Refused):
             refusals.explained(done.error, self.settings)
+        remarks = list(done.remarks)
         if done.error is None and done.phases and self.settings.config.port is None:
-            remark = "no port is published; if the service listens on one, set deploy.port in layerdoit.yaml"
-            return replace(done, remarks=(remark,))
-        return done
+            remarks.append("no port is published; if the service listens on one, set deploy.port in layerdoit.yaml")
+        return replace(done, remarks=tuple(remarks))
 
     def replacement(self) -> Replacement:
         """The steps that `deploy` takes, for one replacement."""
@@ -53,16 +55,24 @@ class DockerProvider:
 
     def status(self) -> Status:
         """See `Provider`."""
-        found = self._containers.serving(self.settings.name)
+        found = self._containers.serving(self.settings.name, self.settings.source)
         if found is None:
             others = (
                 f"{one.name} is of another project: {words_of(one.labels)}" for one in self._containers.namesakes()
             )
             return Status(None, "not deployed", next(others, ""))
         service = described.service(found, self.settings, self._containers)
+        remark = self._remark(found)
         if not found.running:
-            return Status(service, f"{found.state}, exit code {found.exit_code}")
-        return Status(service, self._health.problem(found) or "healthy")
+            return Status(service, _stopped(found), remark)
+        problem = self._health.problem(found)
+        elsewhere = self._health.elsewhere(found) if problem else None
+        return Status(service, f"{problem}: {elsewhere.cause.what}" if elsewhere else problem or "healthy", remark)
+
+    def _remark(self, found: Container) -> str:
+        if found.label("deployment") != self.settings.name:
+            return f"{found.name} is of an earlier deploy.name: doit cycle_fast replaces it by {self.settings.name}"
+        return described.other_folder(found, self.settings.owner)
 
     def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
         """See `Provider`."""
@@ -74,17 +84,18 @@ class DockerProvider:
 
         found = self._deployed()
         if not found.running:
-            raise DeployError(f"{found.name} is not running ({found.state})", hint="doit cycle_fast")
+            hint = f"docker unpause {found.name}" if found.state == "paused" else "doit cycle_fast"
+            raise DeployError(f"{found.name} is not running ({found.state})", hint=hint)
         terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
         shell = "command -v bash >/dev/null && exec bash; exec sh"
         return process.interactive(["docker", "exec", *terminal, found.id, "sh", "-c", shell])
 
     def destroy(self) -> bool:
         """See `Provider`."""
-        there = self._containers.mine()
+        there = [*self._containers.mine().values(), *self._containers.former(self.settings.source)]
         if not there:
             self._containers.refuse_namesakes(self.settings.where.get("project"))
-        for container in there.values():
+        for container in there:
             self._containers.stop(container, self.settings.config.stop_grace)
             self._containers.remove(container)
         self._containers.remove_networks()
@@ -96,8 +107,14 @@ class DockerProvider:
         return tuple(Held(one.name, one.image, one.key) for one in found)
 
     def _deployed(self) -> Container:
-        found = self._containers.serving(self.settings.name)
+        found = self._containers.serving(self.settings.name, self.settings.source)
         if found is None:
             self._containers.refuse_namesakes(self.settings.where.get("project"))
             raise DeployError(f"{self.settings.name} is not deployed", hint="doit cycle_fast")
         return found
+
+
+def _stopped(found: Container) -> str:
+    if found.state == "paused":
+        return f"paused: docker unpause {found.name} lets it go on"
+    return f"{found.state}, exit code {found.exit_code}"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from layerdoit.core.units import address_text
 from layerdoit.deploy.provider import Service
+from layerdoit.engine.ownership import FOLDER
 
 if TYPE_CHECKING:
     from layerdoit.deploy.settings import DeploySettings
-    from layerdoit.engine.containers import Container, Containers
+    from layerdoit.engine.container import Container
+    from layerdoit.engine.containers import Containers
+    from layerdoit.engine.ownership import Owner
 
 
 def service(container: Container, settings: DeploySettings, containers: Containers) -> Service:
@@ -23,3 +27,12 @@ def service(container: Container, settings: DeploySettings, containers: Containe
     return Service(
         container.id, container.name, container.label("key"), container.running, address, container.started_at, url
     )
+
+
+def other_folder(container: Container, owner: Owner) -> str:
+    """Which other clone of the project deployed a container; '' where this folder did, or nobody can tell."""
+    folder = container.label(FOLDER)
+    # One that is gone has moved here, or was cloned anew.
+    if not folder or not os.path.isdir(folder) or not owner.made_elsewhere(container.labels):
+        return ""
+    return f"{container.name} was deployed from {folder}, another clone of this project"

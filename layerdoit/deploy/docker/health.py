@@ -5,32 +5,41 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator
+from functools import cached_property, partial
 from typing import Final
 
 from layerdoit.core.errors import DeployError
-from layerdoit.deploy.docker import denied, listening
+from layerdoit.deploy.docker import container_log, not_up, sockets
+from layerdoit.deploy.docker.case import Case, Cause
+from layerdoit.deploy.docker.sockets import Elsewhere
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.engine.containers import Container, Containers
+from layerdoit.engine.container import Container
+from layerdoit.engine.containers import Containers
 
 PROBE_TIMEOUT: Final = 2.0
 """Seconds one probe may take."""
-POLL: Final = 0.05  # seconds between two probes
+FIRST_PAUSE: Final = 0.02
+"""Seconds between the first two probes; then twice as many each time, up to:"""
+PAUSE: Final = 0.1
+GROWS_AFTER: Final = 2.0
+"""Seconds after which the pauses grow, up to:"""
+LONGEST_PAUSE: Final = 2.0
+GROWTH: Final = 1.3
 SETTLE: Final = 1.0
 """Seconds that a container without any known probe must run to count as healthy."""
-LOG_LINES: Final = 20
-WRONG_USAGE: Final = 2
-"""The exit code by which programs say that they were called with wrong arguments, or without any."""
+LOG_LINES: Final = 500
+"""Lines of a log that are looked at; of these, a message shows few."""
 COMMAND_TIMEOUT: Final = 5.0  # seconds a health command may take when somebody asks for the status
 
 
 class Unhealthy(DeployError):
-    """A candidate that did not become healthy. `ended`: it stopped by itself."""
+    """A candidate that did not become healthy. `ended`: it stopped by itself; `certain`: no network would help."""
 
-    def __init__(self, what: str, *, ended: bool, hint: str | None = None) -> None:
+    def __init__(self, what: str, *, ended: bool, hint: str | None = None, certain: bool = False) -> None:
         super().__init__(what, hint=hint)
         self.ended = ended
+        self.certain = certain
 
 
 class Health:
@@ -50,12 +59,8 @@ class Health:
     def wait(self, identity: str, *, published: bool = False) -> Container:
         """The container once it is healthy, with `published` also where users find it; Unhealthy when it never is."""
         started = time.monotonic()
-        while True:
-            now = self._containers.inspect(identity)
-            if now is None:
-                raise Unhealthy(
-                    f"another process removed the new container of {self._name} while it started", ended=True
-                )
+        for pause in pauses():
+            now = self._there(identity)
             if now.state in ("exited", "dead"):
                 raise self._unhealthy(now, f"ended with exit code {now.exit_code} before it was healthy", ended=True)
             elapsed = time.monotonic() - started
@@ -67,8 +72,23 @@ class Health:
                 return now
             if left <= 0:
                 waited = f"was not healthy within {self._config.health.timeout:g} s ({reason})"
-                raise self._unhealthy(now, waited, ended=False)
-            time.sleep(POLL)
+                raise self._unhealthy(now, waited, ended=False, reason=reason)
+            self._pause(identity, min(pause, left))
+        raise AssertionError("unreachable")
+
+    def _there(self, identity: str) -> Container:
+        now = self._containers.inspect(identity)
+        if now is None:
+            raise Unhealthy(f"another process removed the new container of {self._name} while it started", ended=True)
+        return now
+
+    def _pause(self, identity: str, seconds: float) -> None:
+        """Wait, but no longer than the container lives."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, PAUSE))
+            if seconds > PAUSE and not self._there(identity).running:
+                return
 
     def problem(
         self, container: Container, command_timeout: float = COMMAND_TIMEOUT, running_for: float = SETTLE
@@ -104,22 +124,40 @@ class Health:
         bound = container.ports.get(port)
         return (self._containers.published_host(self._config.bind), bound[1]) if bound else ("", port)
 
-    def _unhealthy(self, container: Container, what: str, *, ended: bool) -> Unhealthy:
-        lines = self._containers.log_tail(container, LOG_LINES)
+    def elsewhere(self, container: Container) -> Elsewhere | None:
+        """Where the service listens instead of where it is asked for."""
+        port = self._config.port if self._config.health.command is None else None
+        return sockets.why_unreachable(self._containers.sockets(container), port) if port else None
+
+    def _unhealthy(self, container: Container, what: str, *, ended: bool, reason: str = "") -> Unhealthy:
+        lines = container_log.plain(self._containers.log_tail(container, LOG_LINES))
+        case = Case(
+            self._settings,
+            lines,
+            ended,
+            container.exit_code,
+            reason,
+            container.out_of_memory,
+            partial(self._containers.lacks, container),
+            container.env,
+        )
         hint = "fix the problem that its log shows, then run doit cycle_fast"
-        where = None
-        if ended and container.exit_code == WRONG_USAGE:
-            hint += "; its arguments are deploy.args, or else image.cmd"
         if not ended:
             hint = "make the service answer, or set deploy.health (path, command, timeout)"
-            port = self._config.port if self._config.health.command is None else None
-            found = listening.why_unreachable(self._containers.sockets(container), port) if port else None
-            if found:
-                what, hint, where = f"{what}: {found[0]}", found[1], self._settings.where.get("deploy.port")
-        if told := denied.advice(lines, self._settings):
-            hint, where = told, self._settings.where.get("image.user")
-        error = Unhealthy(f"the new container of {self._name} {what}\n{_quoted(lines)}", ended=ended, hint=hint)
-        return error.reworded(where=where)
+        cause = not_up.found(case, partial(self.elsewhere, container)) or Cause("", hint, certain=False)
+        what = f"{what}: {cause.what}" if cause.what else what
+        message = f"the new container of {self._name} {what}\n{container_log.quoted(lines)}"
+        error = Unhealthy(message, ended=ended, hint=cause.hint, certain=cause.certain)
+        return error.reworded(where=self._settings.where.get(cause.setting))
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between one probe and the next: few at first, for most services are up at once."""
+    spent, pause = 0.0, FIRST_PAUSE
+    while True:
+        yield pause
+        spent += pause
+        pause = min(2 * pause, PAUSE) if spent < GROWS_AFTER else min(pause * GROWTH, LONGEST_PAUSE)
 
 
 def probe_http(host: str, port: int, path: str, timeout: float = PROBE_TIMEOUT) -> str | None:
@@ -148,11 +186,3 @@ def _why(error: Exception) -> str:
     """Without the number that Python puts before the system's words."""
     words = error.strerror if isinstance(error, OSError) else None
     return words or str(error) or type(error).__name__
-
-
-def _quoted(lines: Sequence[str]) -> str:
-    """The last log lines below a message."""
-    if not lines:
-        return "it logged nothing"
-    count = "line" if len(lines) == 1 else f"{len(lines)} lines"
-    return "\n".join([f"the last {count} of its log:", *(f"  {line}" for line in lines)])

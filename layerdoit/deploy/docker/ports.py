@@ -7,10 +7,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.errors import DeployError
+from layerdoit.deploy.docker import port_holders
+from layerdoit.engine.ownership import FOLDER
 
 if TYPE_CHECKING:
     from layerdoit.deploy.settings import DeploySettings
-    from layerdoit.engine.containers import Container, Containers
+    from layerdoit.engine.container import Container
+    from layerdoit.engine.containers import Containers
 
 PORTS_TRIED: Final = 200
 
@@ -20,6 +23,7 @@ class Ports:
 
     def __init__(self, settings: DeploySettings, containers: Containers) -> None:
         self._config = settings.config
+        self._where = settings.where
         self._containers = containers
 
     @property
@@ -46,11 +50,33 @@ class Ports:
 
     def taken(self, port: int) -> DeployError:
         """The message for a port that somebody else has; it says who."""
-        holder = self._containers.published().get(port)
-        by = f"the container {holder}" if holder else "another process on this machine"
-        stop = f"stop it (docker stop {holder})" if holder else f"find out what uses it (ss -ltnp 'sport = :{port}')"
-        hint = f"set deploy.publish (PUBLISH=...) to another port, or {stop}"
-        return DeployError(f"port {port} is taken by {by}", hint=hint)
+        by, stop = self._holder(port)
+        hint = f"set deploy.publish (PUBLISH=...) to another port (0: any free one), or {stop}"
+        error = DeployError(f"port {port} is taken by {by}", hint=hint)
+        return error.reworded(where=self._where.get("deploy.publish"))
+
+    def lost(self, old: Container, now: int | None) -> str:
+        """What to say where the port that was found for the old one has another holder meanwhile; '' where not."""
+        was = self._lease(old)
+        return f"port {was}, which it had, is taken by {self._holder(was)[0]} now" if was and now != was else ""
+
+    def _holder(self, port: int) -> tuple[str, str]:
+        """Who has a port, and what to do about it."""
+        if holder := self._containers.published().get(port):
+            return f"the container {holder}{self._whose(holder)}", f"stop it (docker stop {holder})"
+        if seen := port_holders.process(port):
+            return seen, "stop it"
+        return "another process on this machine", f"find out which (sudo ss -ltnp 'sport = :{port}')"
+
+    def _whose(self, name: str) -> str:
+        """Which project a container is of, as far as its labels say."""
+        found = self._containers.inspect(name)
+        if found is None:
+            return ""
+        if project := found.label("project"):
+            return f" of the project {project} ({found.label(FOLDER)})" if found.label(FOLDER) else f" of {project}"
+        compose = found.labels.get("com.docker.compose.project")
+        return f" of the compose project {compose}" if compose else ""
 
     def _lease(self, old: Container | None) -> int:
         """The port that was found for the old one; 0 where one was named then, or another is asked for now."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from layerdoit.deploy.settings import DeploySettings
-    from layerdoit.engine.containers import Refused
+    from layerdoit.engine.container import Refused
 
 
 class _Cause(NamedTuple):

@@ -20,7 +20,8 @@ from layerdoit.deploy.docker.ports import Ports
 from layerdoit.deploy.docker.ways import Way
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.engine.containers import Container, Containers, PortTaken, Spec, name_taken, strays
+from layerdoit.engine.container import Container, PortTaken, Spec, name_taken, strays
+from layerdoit.engine.containers import Containers
 
 
 class Replacement:
@@ -34,6 +35,7 @@ class Replacement:
         self._ports = Ports(settings, containers)
         self._way: Way = "plain"
         self._old: Container | None = None
+        self._former: list[Container] = []
         self._spec = Spec(name="", image="", network="", labels={})
 
     def lock(self) -> AbstractContextManager[None]:
@@ -56,10 +58,23 @@ class Replacement:
             if left:
                 self._containers.remove(left)
                 done.append(f"removed {left.name}, left by an interrupted deployment")
+        done += self._of_former_name(serving)
         if serving and not self._attached(serving):
             self._attach(serving)
             done.append(f"connected {self._name()} to its network again")
         return tuple(done)
+
+    def _of_former_name(self, serving: Container | None) -> list[str]:
+        """What was deployed under another name serves until it is replaced, and no longer."""
+        done: list[str] = []
+        for one in self._containers.former(self._settings.source):
+            if serving:
+                self._containers.remove(one)
+                done.append(f"removed {one.name}, which {serving.name} has replaced")
+            elif one.running and not self._attached(one):
+                self._attach(one)
+                done.append(f"connected {one.name} to its network again")
+        return done
 
     def _named_again(self, serving: Container | None, renamed: list[Container]) -> list[str]:
         """What somebody renamed serves under its own name again; beside one that has it, it is only spoken of."""
@@ -74,7 +89,7 @@ class Replacement:
 
     def current(self) -> Service | None:
         """See `Steps`."""
-        container = self._containers.serving(self._name())
+        container = self._containers.serving(self._name(), self._settings.source)
         return self._service(container) if container else None
 
     def serves(self, release: Release) -> bool:
@@ -94,6 +109,9 @@ class Replacement:
         self._old = self._containers.inspect_mine(self._name())
         if self._old is None and self._containers.inspect(self._name()) is not None:
             raise name_taken(self._name())
+        self._former = self._containers.former(self._settings.source)
+        if self._old is None and self._former:
+            self._old = self._former[0]
         publish = self._ports.choose(self._old)
         self._way = self._choose_way(publish)
         self._spec = self._make_spec(release, publish)
@@ -108,7 +126,7 @@ class Replacement:
         except Unhealthy as failure:
             # On an internal network, what a service needs at its start may be out of reach.
             proven = self._old is not None and self._old.label("way") == "moved"
-            if self._way != "moved" or (proven and not failure.ended):
+            if self._way != "moved" or failure.certain or (proven and not failure.ended):
                 raise
         warn(f"{self._name()} did not become healthy on an isolated network; trying again on its own network")
         self._remove_named("-next")
@@ -129,7 +147,7 @@ class Replacement:
             self._containers.detach(coming, self._check_network())
         if self._way != "plain":
             self._health.wait(identity, published=True)
-        if self._old is not None:
+        if self._old is not None and self._old not in self._former:
             self._containers.rename(self._old, self._name("-old"))
         self._containers.rename(self._inspect(identity), self._name())
         return self._service(self._inspect(identity))
@@ -138,10 +156,25 @@ class Replacement:
         """See `Steps`."""
         self.recover()
 
+    def remarks(self) -> tuple[str, ...]:
+        """See `Steps`."""
+        if self._old is None:
+            return ()
+        told = [self._ports.lost(self._old, self._spec.publish)]
+        if self._old in self._former:
+            told.append(f"{self._old.name}, of an earlier deploy.name, was replaced by {self._name()}")
+        elif other := described.other_folder(self._old, self._settings.owner):
+            apart = f'"deploy: {{name: {self._name()}-2}}" in layerdoit.yaml of one of the two keeps both'
+            told.append(f"{other}, and is replaced; {apart}")
+        return tuple(filter(None, told))
+
     def remove_old(self) -> None:
         """See `Steps`."""
         self._remove_named("-try")
         self._remove_named("-old", grace=self._config.stop_grace)
+        for one in self._former:
+            self._containers.stop(one, self._config.stop_grace)
+            self._containers.remove(one)
 
     # --- starting ----------------------------------------------------------------------------------------------------
 
@@ -169,6 +202,7 @@ class Replacement:
             "key": release.key,
             "config": self._settings.digest(),
             "role": "serving",
+            "settings": self._settings.source,
             "network": self._network(),
             "publish": str(publish or ""),
             "leased-from": self._ports.leased_from,
@@ -182,7 +216,7 @@ class Replacement:
             port=config.port,
             publish=publish,
             bind=config.bind,
-            env=config.env,
+            env=self._settings.env,
             volumes=self._settings.volumes,
             args=config.args,
             stop_grace=config.stop_grace,
@@ -218,7 +252,8 @@ class Replacement:
 
     def _attach(self, container: Container) -> None:
         publish = int(container.label("publish") or 0) or None
-        self._containers.attach(container, container.label("network"), (self._settings.name,), publish)
+        alias = container.label("deployment") or self._settings.name
+        self._containers.attach(container, container.label("network"), (alias,), publish)
 
     def _detach_old(self) -> None:
         if self._old is not None and self._attached(self._old):

@@ -54,6 +54,10 @@ class Steps(Protocol):
         """After a failure of any of the three above: let the old one serve, leave nothing of the candidate."""
         ...
 
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know of what served before the swap."""
+        ...
+
     def remove_old(self) -> None:
         """Remove what served before the swap."""
         ...
@@ -129,7 +133,7 @@ def _deploy(steps: Steps, release: Release, watch: _Watch, anew: bool) -> Deploy
         watch.leave()
         return Deployed(service, tuple(watch.done), True, recovered, failed_in=REMOVE_OLD, error=error)
     watch.leave()
-    return Deployed(service, tuple(watch.done), old is not None, recovered)
+    return Deployed(service, tuple(watch.done), old is not None, recovered, steps.remarks())
 
 
 def _roll_back(steps: Steps, cause: BaseException) -> None:

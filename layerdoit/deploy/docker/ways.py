@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from layerdoit.deploy.settings import DeploySettings
-    from layerdoit.engine.containers import Container
+    from layerdoit.engine.container import Container
 
 Way = Literal["plain", "moved", "again"]
 

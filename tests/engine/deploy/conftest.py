@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from layerdoit.config import Deploy, Health
+from layerdoit.config import Config, Deploy, Health, Image
 from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.ownership import ANYONE
@@ -32,9 +32,14 @@ fn main() {
         }
     }
     if let Some(code) = arg("EXIT") { println!("giving up"); exit(code.parse().unwrap()); }
+    if let Some(path) = arg("READS") {
+        if let Err(error) = std::fs::read(&path) { println!("cannot read {path}: {error}"); exit(1); }
+    }
+    if let Some(name) = arg("ASKS") { arg(&name).unwrap_or_else(|| panic!("{name} must be set")); }
     if let Some(ms) = arg("DELAY") { thread::sleep(Duration::from_millis(ms.parse().unwrap())); }
     if let Some("check") = env::args().nth(1).as_deref() { exit(if arg("SICK").is_some() { 1 } else { 0 }); }
     let sick = arg("SICK").is_some();
+    let only = arg("ONLY").map(|path| format!("GET {path} "));
     // Sick only for those who ask under this name.
     let sick_at = arg("SICK_AT").map(|host| format!("Host: {host}:"));
     let listener = TcpListener::bind(arg("LISTEN").unwrap_or("0.0.0.0:8080".into())).unwrap();
@@ -46,7 +51,9 @@ fn main() {
         let asked = String::from_utf8_lossy(&buffer[..read]);
         let sick = sick || sick_at.as_ref().is_some_and(|host| asked.contains(host));
         let body = arg("VERSION").unwrap_or_default();
-        let status = if sick { "503 Sick" } else { "200 OK" };
+        let lost = only.as_ref().is_some_and(|path| !asked.starts_with(path));
+        if arg("LOGS").is_some() { println!("{} answered", asked.lines().next().unwrap_or_default()); }
+        let status = if sick { "503 Sick" } else if lost { "404 Lost" } else { "200 OK" };
         let length = body.len();
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
         let _ = write!(stream, "{head}\r\n\r\n{body}");
@@ -94,7 +101,9 @@ def make(project: str, image: str) -> Make:
         health = Health(**{"path": "/", "timeout": 10, **changes.pop("health", {})})
         name, root = changes.pop("name", project), changes.pop("root", Path.cwd())
         owner, where = changes.pop("owner", ANYONE), changes.pop("where", {})
+        source = changes.pop("source", "layerdoit.yaml")
+        whole, files = changes.pop("whole", Config(image=Image(user="root", workdir="/"))), changes.pop("files", tuple)
         config = Deploy(**{"port": PORT, "health": health, "env": env, **changes})
-        return DockerProvider(DeploySettings(config, name, project, root, owner, where))
+        return DockerProvider(DeploySettings(config, name, project, root, owner, where, source, whole, files))
 
     return build

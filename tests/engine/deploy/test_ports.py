@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from layerdoit.core.errors import ConfigError, DeployError, EngineError
 from layerdoit.deploy.provider import Release
-from layerdoit.engine.containers import Container, Containers, Spec
+from layerdoit.engine.container import Container, Spec
+from layerdoit.engine.containers import Containers
+from layerdoit.engine.ownership import Owner
 from tests.engine.deploy.cycling import Make, ask, go, names
 from tests.support.ports import PORT
 
@@ -45,6 +48,23 @@ def test_a_port_that_was_named_once_is_not_kept(make: Make, image: str) -> None:
     assert kept.service.address == address
 
 
+def test_a_port_that_is_lost_while_the_service_is_stopped_is_told(
+    docker_engine: Any, make: Make, image: str, project: str
+) -> None:
+    first = go(make("1"), image)
+    assert first.service is not None
+    port = int((first.service.address or "").rpartition(":")[2])
+    docker_engine.containers.get(project).stop(timeout=0)
+    with socket.create_server(("127.0.0.1", port)):
+        second = go(make("2"), image, "k2")
+        assert second.service is not None
+        assert second.service.address != first.service.address
+        (remark,) = second.remarks
+    assert remark.startswith(f"port {port}, which it had, is taken by ")
+    assert f"(process {os.getpid()})" in remark
+    assert go(make("3"), image, "k3").remarks == ()
+
+
 def test_two_deployments_lease_two_ports(make: Make, image: str, project: str) -> None:
     first = go(make("1"), image)
     other = go(make("2", name=f"{project}-other"), image)
@@ -59,18 +79,22 @@ def test_port_taken_by_a_process_names_the_port_and_what_to_set(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as blocker:
         port = blocker.getsockname()[1]
-        failed = go(make("1", publish=port), image)
-    assert f"port {port} is taken by another process" in str(failed.error)
+        failed = go(make("1", publish=port, where={"deploy.publish": "layerdoit.yaml:3"}), image)
+    assert f"port {port} is taken by python" in str(failed.error)
+    assert f"(process {os.getpid()})" in str(failed.error)
+    assert failed.error is not None
+    assert failed.error.where == "layerdoit.yaml:3"
     assert "deploy.publish" in str(failed.error)
     assert names(docker_engine, project) == []
 
 
 def test_port_taken_by_a_container_names_it(docker_engine: Any, make: Make, image: str, project: str) -> None:
-    first = go(make("1"), image)
+    first = go(make("1", owner=Owner(("folder:1",), "/a/shop")), image)
     assert first.service is not None
     port = int((first.service.address or "").rpartition(":")[2])
     failed = go(make("2", name=f"{project}-other", publish=port), image)
-    assert f"port {port} is taken by the container {project}" in str(failed.error)
+    whose = f"of the project {project} (/a/shop)"
+    assert f"port {port} is taken by the container {project} {whose}" in str(failed.error)
     assert names(docker_engine, project) == [project]
 
 

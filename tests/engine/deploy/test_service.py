@@ -26,6 +26,11 @@ def test_status_logs_and_destroy(docker_engine: Any, make: Make, image: str, pro
     assert deployment.holds() == (Held(project, docker_engine.images.get(image).id, "k1"),)
     assert list(deployment.logs()) == ["starting 1", "listening"]
     assert list(deployment.logs(tail=1)) == ["listening"]
+    docker_engine.containers.get(project).pause()
+    assert deployment.status().health == f"paused: docker unpause {project} lets it go on"
+    with pytest.raises(DeployError, match=r"is not running \(paused\)"):
+        deployment.shell()
+    docker_engine.containers.get(project).unpause()
     docker_engine.containers.get(project).kill()
     assert "exit code 137" in deployment.status().health
     assert [one.by for one in deployment.holds()] == [project], "a stopped container needs its image too"
@@ -119,8 +124,8 @@ def test_the_container_of_a_namesake_is_respected(docker_engine: Any, make: Make
 @pytest.mark.parametrize(
     ("listen", "says", "hint"),
     [
-        (f"127.0.0.1:{PORT}", "it listens on 127.0.0.1 only", f"listen on 0.0.0.0:{PORT}"),
-        (f"0.0.0.0:{PORT + 1}", f"it listens on port {PORT + 1}, not on {PORT}", f"set deploy.port: {PORT + 1}"),
+        (f"127.0.0.1:{PORT}", "it listens on 127.0.0.1 only", f'deploy: {{env: {{LISTEN: "0.0.0.0:{PORT}"}}}}'),
+        (f"0.0.0.0:{PORT + 1}", f"it listens on port {PORT + 1}, not on {PORT}", f"write deploy: {{port: {PORT + 1}}}"),
     ],
     # Each worker has ports of its own, and all must have the same names.
     ids=["only inside the container", "on another port"],

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from layerdoit.deploy.docker import health
-from layerdoit.engine.containers import Container, Containers, Spec
+from layerdoit.engine.container import Container, Spec
+from layerdoit.engine.containers import Containers
 from tests.engine.deploy.cycling import Make, ask, go, names, way
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from layerdoit.deploy.docker.case import Cause
+
 _LISTENS: Final = "0A"
 _ENGINE_DNS: Final = "127.0.0.11"
 
@@ -36,7 +38,14 @@ def sockets(tables: str) -> Iterator[Socket]:
             yield Socket(str(mapped or found), int(port, 16), (mapped or found).is_loopback)
 
 
-def why_unreachable(tables: str, port: int) -> tuple[str, str] | None:
+class Elsewhere(NamedTuple):
+    """A service that listens where nobody asks. `port`: that it has on the container's own address only; 0: another."""
+
+    cause: Cause
+    port: int = 0
+
+
+def why_unreachable(tables: str, port: int) -> Elsewhere | None:
     """What is wrong with where a service listens, and what to do; None where it can be reached, or nobody can tell."""
     if not tables.strip():
         return None
@@ -46,16 +55,15 @@ def why_unreachable(tables: str, port: int) -> tuple[str, str] | None:
         return None
     if at_port:
         only = ", ".join(f"{one.host}" for one in at_port)
-        return (
-            f"it listens on {only} only, port {port}, where nothing outside the container reaches it",
-            f"have the service listen on 0.0.0.0:{port} (its own setting or variable, which deploy.env can give)",
-        )
+        what = f"it listens on {only} only, port {port}, where nothing outside the container reaches it"
+        hint = f"have the service listen on 0.0.0.0:{port} (its own setting or variable, which deploy.env can give)"
+        return Elsewhere(Cause(what, hint, "deploy.port"), port)
     if not found:
-        return "nothing in it listens on a TCP port", "make the service listen, or set deploy.health (command, timeout)"
+        hint = "make the service listen, or set deploy.health (command, timeout)"
+        return Elsewhere(Cause("nothing in it listens on a TCP port", hint, "deploy.port", certain=False))
     ports = sorted({one.port for one in found})
     inside = " (on 127.0.0.1 only: have it listen on 0.0.0.0, too)" if all(one.loopback for one in found) else ""
     numbers = " and ".join(str(number) for number in ports)
-    return (
-        f"it listens on port {numbers}, not on {port} (deploy.port){inside}",
-        f"set deploy.port: {ports[0]}, or have the service listen on 0.0.0.0:{port}",
-    )
+    what = f"it listens on port {numbers}, not on {port} (deploy.port){inside}"
+    hint = f"write deploy: {{port: {ports[0]}}} in layerdoit.yaml, or have the service listen on 0.0.0.0:{port}"
+    return Elsewhere(Cause(what, hint, "deploy.port"))

@@ -1,0 +1,112 @@
+"""A container as the engine describes it, what is to be created, and what can go wrong with either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from layerdoit.core.errors import DeployError
+from layerdoit.engine.images import label
+
+PARTS: Final = ("", "-next", "-old", "-try")
+"""What follows the name of a deployment in the names of its containers; a rename says how far it has come."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container as the engine describes it. `networks`: name -> address; `ports`: container -> host side.
+
+    `env`: what it was started with; `out_of_memory`: whether that is what it was killed for.
+    """
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    state: str
+    exit_code: int
+    networks: Mapping[str, str]
+    ports: Mapping[int, tuple[str, int]]
+    started_at: str = ""
+    pid: int = 0
+    env: Mapping[str, str] = field(default_factory=dict, compare=False)
+    out_of_memory: bool = False
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    def label(self, name: str) -> str:
+        """The value of `io.layerdoit.<name>`, or ''."""
+        return label(self.labels, name)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to create. `publish`: host port, 0 for any free one, None for none."""
+
+    name: str
+    image: str
+    network: str
+    labels: Mapping[str, str]
+    aliases: tuple[str, ...] = ()
+    port: int | None = None
+    publish: int | None = None
+    bind: str = "127.0.0.1"
+    env: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    stop_grace: float = 3
+
+
+class PortTaken(DeployError):
+    """The engine cannot bind a published port."""
+
+
+class Refused(DeployError):
+    """The engine refuses to create or start a container as it is asked to. `text`: its own words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"the engine could not start the container: {text}")
+        self.text = text
+
+
+class NameTaken(DeployError):
+    """A container of another deployment, or not ours, has the name."""
+
+
+def strays(there: Iterable[Container], name: str) -> list[Container]:
+    """Running containers of a deployment that serve under a name of their own, the last started first."""
+    ours = {name + part for part in PARTS}
+    found = [one for one in there if one.running and one.name not in ours and one.label("role") == "serving"]
+    return sorted(found, key=lambda one: one.started_at, reverse=True)
+
+
+def name_taken(name: str) -> NameTaken:
+    """The error for a name that another container has."""
+    return NameTaken(
+        f"the container name {name} is taken by a container that does not belong to this deployment",
+        hint=f"set deploy.name to another name, or remove that container (docker rm -f {name})",
+    )
+
+
+def described(raw: Mapping[str, Any]) -> Container:
+    settings = raw["NetworkSettings"]
+    ports = {
+        int(port.partition("/")[0]): (bound[0]["HostIp"], int(bound[0]["HostPort"]))
+        for port, bound in (settings.get("Ports") or {}).items()
+        if bound
+    }
+    return Container(
+        id=raw["Id"],
+        name=raw["Name"].lstrip("/"),
+        labels=raw["Config"].get("Labels") or {},
+        state=raw["State"]["Status"],
+        exit_code=int(raw["State"]["ExitCode"]),
+        networks={name: attached.get("IPAddress", "") for name, attached in (settings.get("Networks") or {}).items()},
+        ports=ports,
+        started_at=raw["State"].get("StartedAt", ""),
+        pid=int(raw["State"].get("Pid") or 0),
+        env=dict(one.split("=", 1) for one in raw["Config"].get("Env") or () if "=" in one),
+        out_of_memory=bool(raw["State"].get("OOMKilled")),
+    )
