@@ -53,6 +53,11 @@ _FIELD: Final = re.compile(r"\s*(?:pub\s*(?:\([^)]*\)\s*)?)?(?P<name>\w+)\s*:\s*
 _DEFAULT_FUNCTION: Final = re.compile(
     r"\bfn\s+(?P<name>\w*port\w*)\s*\(\s*\)\s*->\s*(?:Option<)?u16>?\s*\{\s*(?:Some\()?(?P<port>\d[\d_]*)"
 )
+_DEFAULT_OF_FIELD: Final = re.compile(
+    r"\b(?:(?:http_|listen_|server_)?port\s*:\s*(?:Some\()?(?P<number>\d{2,5})"
+    r"|(?:host|ip|listen|bind|(?:(?:bind|listen|server)_)?addr(?:ess)?)\s*:\s*(?:\w+(?:::\w+)*\()?\"(?P<text>[^\"\n]*)\")"
+)
+_DEFAULTS: Final = re.compile(r"unwrap_or|map_or|\bor_else|default")
 _NO_SERVER: Final = frozenset(
     (5432, 6379, 3306, 9092, 27017, 5672, 11211, 4317, 4318, 25, 587, 465, 2181, 4222, 9200, 1025)
 )
@@ -64,7 +69,8 @@ class Listens(NamedTuple):
     """`port`, `host`: None where not known. `needs`: a variable that gives the port and has no default.
 
     `variable`: (name, form), the environment variable that decides the address (form `address`) or its host (`host`);
-    `flag`: the same of an option of the command line.
+    `flag`: the same of an option of the command line; `port_variable`: what decides the port alone; `fixed`: nothing
+    but the sources decides.
     """
 
     rank: int
@@ -74,6 +80,8 @@ class Listens(NamedTuple):
     variable: tuple[str, str] | None = None
     flag: tuple[str, str] | None = None
     needs: str | None = None
+    port_variable: str | None = None
+    fixed: bool = False
 
     @property
     def loopback(self) -> bool:
@@ -185,15 +193,23 @@ def _addresses(source: Source, names: _Names) -> Iterator[Listens]:
             kind = "address" if not _PORT_VARIABLE.match(given["name"]) else ""
             if OF_OTHERS.search(given["name"]):
                 continue
-            yield Listens(BIND, port, match["host"], where, variable=(given["name"], kind) if kind else None)
+            yield Listens(
+                BIND,
+                port,
+                match["host"],
+                where,
+                variable=(given["name"], kind) if kind else None,
+                port_variable=None if kind else given["name"],
+            )
             continue
         if port is None:
             name = match["port"].strip("{}") or _argument(source.code.text[literal.end : end + 1])
             port, variable, _ = names.port(name, source) if name else (None, None, None)
             needs = variable if port is None else None
-            yield Listens(BIND, port, match["host"], where, needs=needs)
+            yield Listens(BIND, port, match["host"], where, needs=needs, port_variable=variable)
         else:
-            yield Listens(BIND, port, match["host"], where)
+            fixed = not any(_DEFAULTS.search(around.name) for around in literal.around)
+            yield Listens(BIND, port, match["host"], where, fixed=fixed)
 
 
 def _argument(after: str) -> str | None:
@@ -233,7 +249,9 @@ def _pairs(source: Source, names: _Names) -> Iterator[Listens]:
             host = HERE if loopback else EVERYWHERE
         port, variable, _ = names.port(match["port"], source)
         needs = variable if port is None else None
-        yield Listens(BIND, port, host, source.where(match.start()), needs=needs)
+        fixed = match["port"].isdigit() and not _DEFAULTS.search(said)
+        where = source.where(match.start())
+        yield Listens(BIND, port, host, where, needs=needs, port_variable=variable, fixed=fixed)
 
 
 def _variables(source: Source, names: _Names) -> Iterator[Listens]:
@@ -251,7 +269,8 @@ def _variables(source: Source, names: _Names) -> Iterator[Listens]:
         if _PORT_VARIABLE.match(name):
             port = _default_port(default, names, source)
             fails = re.match(r"\s*(?:\.\s*(?:expect|unwrap|context|with_context)\s*\(|\?)", after)
-            yield Listens(DEFAULT, port, None, where, needs=name if fails and not default else None)
+            needs = name if fails and not default else None
+            yield Listens(DEFAULT, port, None, where, needs=needs, port_variable=name)
         elif _ADDRESS_VARIABLE.match(name) and default is not None:
             text = default["text"] or (names.constant(default["constant"]) if default["constant"] else None)
             yield from _address_default(text, where, variable=name)
@@ -317,13 +336,20 @@ def _field(source: Source, names: _Names, at: int, said: str, field: re.Match[st
     if long := re.search(r"\blong\s*=\s*\"([\w-]+)\"", said):
         flag = f"--{long[1]}"
     if re.fullmatch(r"(?:\w+_)?port", name):
-        yield Listens(DEFAULT, _number(text or ""), None, where)
+        yield Listens(DEFAULT, _number(text or ""), None, where, port_variable=variable)
     elif re.search(r"addr|bind|listen|host|^ip$|interface|socket", name):
         yield from _address_default(text, where, variable=variable, flag=flag)
 
 
 def _functions(source: Source) -> Iterator[Listens]:
-    """`fn default_port() -> u16 { 8080 }`, as serde wants it."""
+    """`fn default_port() -> u16 { 8080 }`, as serde wants it; `impl Default` of settings."""
     for match in _DEFAULT_FUNCTION.finditer(source.code.text):
         if not OF_OTHERS.search(match["name"]):
             yield Listens(FUNCTION, _number(match["port"]), None, source.where(match.start()))
+    for match in _DEFAULT_OF_FIELD.finditer(source.code.text):
+        if source.code.function(match.start()) == "default":
+            where = source.where(match.start())
+            if match["number"] is not None:
+                yield Listens(FUNCTION, _number(match["number"]), None, where)
+            else:
+                yield from (one._replace(rank=FUNCTION) for one in _address_default(match["text"], where))

@@ -24,6 +24,9 @@ _ADDRESS: Final = re.compile(
     r"(?:http_?|listen_?|server_?|bind_?|service_?)?(?:addr(?:ess)?|bind(?:_?addr(?:ess)?|ing)?|listen(?:_?addr(?:ess)?|_?on)?|host|ip)"
 )
 _VALUE: Final = re.compile(r"(?P<host>0\.0\.0\.0|127\.0\.0\.1|localhost|\[?::1?\]?)(?::(?P<port>\d{2,5}))?")
+_SET_DEFAULT: Final = re.compile(
+    r"\.\s*set_default\(\s*\"(?P<key>[\w.]+)\"\s*,\s*(?:\"(?P<text>[^\"\n]*)\"|(?P<number>\d{2,5})\b)"
+)
 # What stands first holds where nobody says another environment.
 _FIRST: Final = ("default", "base", "common", "config", "settings", "local", "development", "dev")
 _OTHERS: Final = re.compile(r"(?i)(?:^|[-_.])(?:test|testing|ci|prod|production|staging|example|sample)(?:[-_.]|$)")
@@ -46,7 +49,18 @@ def in_files(root: Path, files: Iterable[str], sources: Sequence[Source]) -> tup
     """What the files say, those first that hold by default."""
     override = _override(sources)
     ranked = sorted((_rank(path), path) for path in files if not _OTHERS.search(posixpath.basename(path)))
-    return tuple(one for _, path in ranked for one in _in_file(root, path, override))
+    said = (one for _, path in ranked for one in _in_file(root, path, override))
+    return (*said, *_in_code(sources, override))
+
+
+def _in_code(sources: Sequence[Source], override: Override | None) -> Iterator[Listens]:
+    """Defaults of the config crate: `.set_default("server.port", 8080)`."""
+    for source in sources:
+        for match in _SET_DEFAULT.finditer(source.code.text):
+            keys = tuple(match["key"].split("."))
+            if not any(OF_OTHERS.search(key) for key in keys):
+                value = match["text"] if match["number"] is None else match["number"]
+                yield from _of_key(keys, value, source.where(match.start()), override)
 
 
 def deployed(root: Path) -> Iterator[Listens]:
@@ -84,14 +98,18 @@ def _in_file(root: Path, path: str, override: Override | None) -> Iterator[Liste
     for keys, value in _values(_parsed(path, text), ()):
         if any(OF_OTHERS.search(key) for key in keys) or len(keys) > 3:
             continue
-        key, where = keys[-1].lower(), f"{path}:{_line(text, keys[-1], value)}"
-        variable = override.variable(keys) if override else None
-        if _PORT.fullmatch(key) and str(value).isdigit() and 0 < int(value) < 65536:
-            yield Listens(FILE, int(value), None, where)
-        elif _ADDRESS.fullmatch(key) and (match := _VALUE.fullmatch(str(value))):
-            port = int(match["port"]) if match["port"] else None
-            decides = (variable, "address" if port else "host") if variable else None
-            yield Listens(FILE, port, match["host"], where, variable=decides)
+        yield from _of_key(keys, value, f"{path}:{_line(text, keys[-1], value)}", override)
+
+
+def _of_key(keys: Sequence[str], value: Any, where: str, override: Override | None) -> Iterator[Listens]:
+    """What a key says, if it is called like a port or an address."""
+    key, variable = keys[-1].lower(), override.variable(keys) if override else None
+    if _PORT.fullmatch(key) and str(value).isdigit() and 0 < int(value) < 65536:
+        yield Listens(FILE, int(value), None, where, port_variable=variable)
+    elif _ADDRESS.fullmatch(key) and (match := _VALUE.fullmatch(str(value))):
+        port = int(match["port"]) if match["port"] else None
+        decides = (variable, "address" if port else "host") if variable else None
+        yield Listens(FILE, port, match["host"], where, variable=decides)
 
 
 def _parsed(path: str, text: str) -> Any:
@@ -143,4 +161,4 @@ def rocket(root: Path, folders: Iterable[str], *, release: bool, uses: str) -> I
                     port, where = value, f"{path}:{_line(text, key, value)}"
                 elif key == "address" and isinstance(value, str):
                     host, where = value, f"{path}:{_line(text, key, value)}"
-    yield Listens(FRAMEWORK, port, host, where, ("ROCKET_ADDRESS", "host"))
+    yield Listens(FRAMEWORK, port, host, where, ("ROCKET_ADDRESS", "host"), port_variable="ROCKET_PORT")

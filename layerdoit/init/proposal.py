@@ -54,9 +54,9 @@ def propose(found: Found) -> Proposal:
         *_build_environment(found),
         *_packages(found),
         *_sources(found),
+        *run_items.items(found),
         *image_settings.items(found, _proposed_name(found)),
         *folders_of_user.items(found, _project(found)),
-        *run_items.items(found),
     ]
     valid = [checked(item) for item in every]
     # A login is not even shown: a comment is committed as well.

@@ -95,18 +95,35 @@ def _set(found: Found) -> dict[str, str]:
     return dict(hint.value.partition("=")[::2] for hint in found.hints if hint.kind in ("env", "deploy-env"))
 
 
+def _listens(found: Found) -> list[Listens]:
+    """Where the program listens with the variables that an existing Dockerfile sets."""
+    given = _set(found)
+    out = []
+    for one in found.runs.listens:
+        by_address = given.get(one.variable[0], "") if one.variable and one.variable[1] == "address" else ""
+        port = given.get(one.port_variable or "", "") or by_address.rpartition(":")[2]
+        out.append(one._replace(port=int(port), fixed=False) if port.isdigit() and int(port) else one)
+    return out
+
+
 def _port(found: Found) -> Iterator[Item]:
-    told, listens = _ports(found), found.runs.listens
+    """What existing files say is not said again, unless the program binds another port, whatever they say."""
+    told, listens = _ports(found), _listens(found)
     if not told and not listens and found.runs.needs is not None:
         variable, port, where = found.runs.needs
         if variable not in _set(found):
             yield Item("image.env", (variable, str(port)), f"{where} needs it")
-        yield Item("deploy.port", port, where)
+        yield Item("deploy.port", int(_set(found).get(variable, port)), where)
+        return
+    both = [one for one in listens if one.port in told] if told else listens
+    if len(told) == 1 and len(listens) == 1 and listens[0].fixed and not both:
+        yield Item("deploy.port", listens[0].port, f"{listens[0].where}, whatever {_where_told(found)} says")
     elif len(told) != 1:
-        both = [one for one in listens if not told or one.port in told]
-        for one in both:
-            if one.port is not None:
-                yield Item("deploy.port", one.port, one.where, active=len(both) == 1)
+        yield from (Item("deploy.port", one.port, one.where, active=len(both) == 1) for one in both if one.port)
+
+
+def _where_told(found: Found) -> str:
+    return next((hint.where for hint in found.hints if hint.kind == "port"), "another file")
 
 
 def _reachable(found: Found) -> Iterator[Item]:
@@ -127,8 +144,9 @@ def _everywhere(one: Listens, form: str) -> str:
 
 def _closed(found: Found) -> Iterator[Listens]:
     """Where the program listens so that only its own container reaches it, unless a Dockerfile sets it right."""
-    listens = found.runs.listens
-    told = _ports(found)
+    listens, told = _listens(found), _ports(found)
+    if any(hint.kind == "cmd" for hint in found.hints):
+        return  # its arguments may say another address
     for one in listens:
         given = one.variable is not None and one.variable[0] in _set(found)
         if one.loopback and not given and (len(listens) == 1 or one.port in told):
@@ -160,7 +178,8 @@ def remarks(found: Found) -> Iterator[str]:
     if runs.dotenv is not None and runs.dotenv_names:
         names = [name for name in runs.dotenv_names if name not in _set(found)]
         if names:
-            yield f"{runs.dotenv} loads a .env, which no image gets: give {listed(names, 6)} under deploy: env:"
+            given = f"give what it needs of {listed(names, 6)} under deploy: env:"
+            yield f"{runs.dotenv} loads a .env, which no image gets: {given}"
     built = [one for one in runs.opened if one.base == "build"]
     if built:
         yield (

@@ -45,6 +45,15 @@ PORTS: dict[str, tuple[str, Values]] = {
                   {"deploy.port": 8080}),
     "an option, an address": ('} #[derive(Parser)] struct A { #[clap(long, default_value = "0.0.0.0:8080")] bind: String',
                               {"deploy.port": 8080}),
+    "settings by default": (
+        '} impl Default for S { fn default() -> Self { S { host: "0.0.0.0".to_string(), port: 8000, db_port: 5432 } }',
+        {"deploy.port": 8000},
+    ),
+    "the config crate by default": (
+        ('c.set_default("server.host", "127.0.0.1")?.set_default("server.port", 8000)?.set_default("db.port", 5432)?'
+        '.add_source(Environment::with_prefix("A").separator("__"));'),
+        {"deploy.port": 8000, "image.env": {"A__SERVER__HOST": "0.0.0.0"}},
+    ),
     "serde": ("} fn default_port() -> u16 { 7000", {"deploy.port": 7000}),
     "127.0.0.1 by default": (
         'let a = env::var("BIND_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_string()); TcpListener::bind(a)',
@@ -151,6 +160,36 @@ def test_of_several_ports_a_person_chooses(tmp_path: Path) -> None:
     )
     assert values(found) == {}
     assert [item.value for item in items(found, active=False)] == [8080]
+
+
+OTHER = "FROM rust AS b\nRUN cargo build\nFROM debian\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "expected"),
+    [
+        ("EXPOSE 8080\n", 'bind("0.0.0.0:3001")', 3001),
+        ("EXPOSE 8080\n", 'let p = env::var("PORT").unwrap_or("3001".into()); bind(format!("0.0.0.0:{p}"))', 8080),
+        (
+            "ENV PORT=80\n",
+            'let p: u16 = env::var("PORT").ok().map_or(8000, |p| p.parse().unwrap()); bind(("0.0.0.0", p))',
+            80,
+        ),
+        ("ENV ADDR=0.0.0.0:81\n", 'bind(env::var("ADDR").unwrap_or("127.0.0.1:8000".into()))', 81),
+        ("ENV PORT=82\n", 'let p = env::var("PORT").expect("PORT"); bind(format!("0.0.0.0:{p}"))', 82),
+    ],
+    ids=["fixed", "not fixed", "a variable", "an address", "needed"],
+)
+def test_what_a_dockerfile_says_holds_for_what_it_decides(tmp_path: Path, lines: str, code: str, expected: int) -> None:
+    found = project(tmp_path, inside(code), {"Dockerfile": OTHER + lines})
+    assert values(found, "deploy") == {"deploy.port": expected}
+    assert not [remark for remark in proposal.propose(found).remarks if "listens on" in remark]
+
+
+def test_arguments_of_a_dockerfile_may_say_another_address(tmp_path: Path) -> None:
+    files = {"Dockerfile": OTHER + 'ENTRYPOINT ["shop"]\nCMD ["-c", "/etc/shop.toml"]\n'}
+    found = project(tmp_path, inside('bind("127.0.0.1:8080")'), files)
+    assert not [remark for remark in proposal.propose(found).remarks if "listens on" in remark]
 
 
 def test_of_several_ports_of_a_dockerfile_the_sources_choose(tmp_path: Path) -> None:

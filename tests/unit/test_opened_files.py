@@ -195,7 +195,10 @@ def test_secrets_stay_out(tmp_path: Path) -> None:
     found = project(tmp_path, main, files)
     assert assets(found) == {name: f"/srv/{name}" for name in ("certs/cert.pem", "config/default.toml")}
     remarks = "\n".join(proposal.propose(found).remarks)
-    assert "src/main.rs:1 loads a .env, which no image gets: give DATABASE_URL, LOG under deploy: env:" in remarks
+    assert (
+        "src/main.rs:1 loads a .env, which no image gets: give what it needs of DATABASE_URL, LOG under deploy: env:"
+        in remarks
+    )
     assert "certs/site.pem, which stays out of the image, as it holds a private key" in remarks
     assert "config/secrets.toml, which stays out" in remarks
     assert "postgres" not in remarks + write.settings_text(proposal.propose(found))
