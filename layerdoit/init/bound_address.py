@@ -31,7 +31,7 @@ _PAIR: Final = re.compile(
 )
 _BINDS: Final = re.compile(r"(?i)bind|listen|serve|socketaddr|\brun\b|addr|parse|host|http|:443|launch")
 _CALLS: Final = re.compile(
-    r"(?i)connect|client|redis|postgres|mysql|amqp|kafka|\bget\(|\bpost\(|send_to|channel|proxy|upstream"
+    r"(?i)connect|client|redis|postgres|mysql|amqp|kafka|(?:^|::)(?:get|post)$|send_to|channel|proxy|upstream"
 )
 _FOR_TESTS: Final = re.compile(r"(?:^|[/_])(?:tests?|testing|mocks?|test_utils?)(?:[/_]|\.rs$)")
 _PORT_VARIABLE: Final = re.compile(r"(?:^|.*_)PORT$")
@@ -58,6 +58,8 @@ _DEFAULT_OF_FIELD: Final = re.compile(
     r"|(?:host|ip|listen|bind|(?:(?:bind|listen|server)_)?addr(?:ess)?)\s*:\s*(?:\w+(?:::\w+)*\()?\"(?P<text>[^\"\n]*)\")"
 )
 _DEFAULTS: Final = re.compile(r"unwrap_or|map_or|\bor_else|default")
+# Of a long chain, what stands just before an address says what it is for.
+_NEAR: Final = 60
 _NO_SERVER: Final = frozenset(
     (5432, 6379, 3306, 9092, 27017, 5672, 11211, 4317, 4318, 25, 587, 465, 2181, 4222, 9200, 1025)
 )
@@ -220,7 +222,7 @@ def _argument(after: str) -> str | None:
 def _is_server(source: Source, literal: Literal, match: re.Match[str]) -> bool:
     heads = [around.name for around in literal.around if around.name != "{"]
     start, _ = source.code.statement(literal.at)
-    said = source.code.shape[start : literal.at]
+    said = source.code.shape[start : literal.at][-_NEAR:]
     if any(_CALLS.search(name) for name in heads[:2]) or _CALLS.search(said):
         return False
     if match["host"].startswith(_LOOPBACK):
@@ -241,7 +243,7 @@ def _pairs(source: Source, names: _Names) -> Iterator[Listens]:
         if match["text"] and not _HOST.fullmatch(host):
             continue
         start, _ = source.code.statement(match.start())
-        said = source.code.shape[start : match.start()]
+        said = source.code.shape[start : match.start()][-_NEAR:]
         loopback = host.startswith(_LOOPBACK) or host == "::1" or "LOCALHOST" in host
         if _CALLS.search(said) or (loopback and (_number(match["port"]) in _NO_SERVER or not _BINDS.search(said))):
             continue

@@ -15,6 +15,10 @@ PORTS: dict[str, tuple[str, Values]] = {
     "axum": ("let addr = SocketAddr::from(([0, 0, 0, 0], 3000)); axum::serve(a, b)", {"deploy.port": 3000}),
     "axum of before": ('axum::Server::bind(&"[::]:3000".parse().unwrap()).serve(a)', {"deploy.port": 3000}),
     "actix": ('HttpServer::new(|| App::new()).bind(("0.0.0.0", 8080))?.run()', {"deploy.port": 8080}),
+    "actix, in one expression": (
+        'HttpServer::new(|| App::new().route("/", web::get().to(redis_client))).bind(("0.0.0.0", 8080))?.run()',
+        {"deploy.port": 8080},
+    ),
     "warp": ("warp::serve(routes).run(([0, 0, 0, 0], 3030)).await", {"deploy.port": 3030}),
     "warp, for both families": ("warp::serve(r).run(([0, 0, 0, 0, 0, 0, 0, 0], 8080))", {"deploy.port": 8080}),
     "warp, in short": ("warp::serve(r).run(([0; 8], 8080))", {"deploy.port": 8080}),
