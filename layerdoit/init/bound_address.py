@@ -30,6 +30,7 @@ _PAIR: Final = re.compile(
     r")\s*,\s*(?P<port>\d{2,5}|[\w.]+)"
 )
 _BINDS: Final = re.compile(r"(?i)bind|listen|serve|socketaddr|\brun\b|addr|parse|host|http|:443|launch")
+_BOUND: Final = re.compile(r"(?:try_)?bind\w*|listen\w*|serve\w*|run")
 _CALLS: Final = re.compile(
     r"(?i)connect|client|redis|postgres|mysql|amqp|kafka|(?:^|::)(?:get|post)$|send_to|channel|proxy|upstream"
 )
@@ -223,7 +224,7 @@ def _is_server(source: Source, literal: Literal, match: re.Match[str]) -> bool:
     heads = [around.name for around in literal.around if around.name != "{"]
     start, _ = source.code.statement(literal.at)
     said = source.code.shape[start : literal.at][-_NEAR:]
-    if any(_CALLS.search(name) for name in heads[:2]) or _CALLS.search(said):
+    if any(_CALLS.search(name) for name in heads[:2]) or _is_of_a_client(source, literal.at):
         return False
     if match["host"].startswith(_LOOPBACK):
         port = _number(match["port"])
@@ -232,6 +233,16 @@ def _is_server(source: Source, literal: Literal, match: re.Match[str]) -> bool:
             or _BINDS.search(said + source.code.text[literal.end : literal.end + 10]) is not None
         )
     return True
+
+
+def _is_of_a_client(source: Source, at: int) -> bool:
+    """Whether an address is one that something else listens on: by the call that it is given to, or what is before."""
+    start, _ = source.code.statement(at)
+    said = source.code.shape[start:at].rstrip()
+    name = source.code.head(start + len(said) - 1) if said.endswith("(") else ""
+    if _BOUND.fullmatch(name.rpartition("::")[2].lstrip(".")):
+        return False
+    return _CALLS.search(said[-_NEAR:]) is not None
 
 
 def _pairs(source: Source, names: _Names) -> Iterator[Listens]:
@@ -245,7 +256,9 @@ def _pairs(source: Source, names: _Names) -> Iterator[Listens]:
         start, _ = source.code.statement(match.start())
         said = source.code.shape[start : match.start()][-_NEAR:]
         loopback = host.startswith(_LOOPBACK) or host == "::1" or "LOCALHOST" in host
-        if _CALLS.search(said) or (loopback and (_number(match["port"]) in _NO_SERVER or not _BINDS.search(said))):
+        if _is_of_a_client(source, match.start()) or (
+            loopback and (_number(match["port"]) in _NO_SERVER or not _BINDS.search(said))
+        ):
             continue
         if not match["text"]:
             host = HERE if loopback else EVERYWHERE
