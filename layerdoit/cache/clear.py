@@ -157,10 +157,20 @@ def expectation(inputs: Inputs, usage: Usage, wanted: Going) -> str:
     if not layers and not any(mount.id.startswith(usage.mount) for mount in wanted.mounts if usage.mount):
         return "the next build of this tree does not get slower"
     what = f"the next build ({', '.join(layers)})" if layers else "the build after the next edit"
-    found = history.expected(inputs.project.state.folder, inputs.variant, layers or ("app",))
-    if found.seconds is None:
+    folder, wanted_layers = inputs.project.state.folder, layers or ("app",)
+    each = {layer: history.expected(folder, inputs.variant, [layer]) for layer in wanted_layers}
+    known = [found for found in each.values() if found.seconds is not None]
+    if not known:
         return f"expected time of {what}: unknown (this project's history has no such build)"
-    return f"expected time of {what}: {duration_text(found.seconds)} (n={found.n})"
+    seconds, n = sum(found.seconds or 0.0 for found in known), min(found.n for found in known)
+    unknown = [layer for layer, found in each.items() if found.seconds is None]
+    if not unknown:
+        return f"expected time of {what}: {duration_text(seconds)} (n={n})"
+    # One that BuildKit had in its own cache was never built from nothing here.
+    return (
+        f"expected time of {what}: at least {duration_text(seconds)} (n={n}); "
+        f"of {' and '.join(unknown)} this project's history has no such build"
+    )
 
 
 def _kept(usage: Usage, chosen: Level, less: Narrow) -> list[str]:

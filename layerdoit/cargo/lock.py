@@ -93,6 +93,9 @@ def load(root: Path) -> Lock:
     """Read `root`/Cargo.lock."""
     path = root / "Cargo.lock"
     if not path.is_file():
+        if (root / "Cargo.toml").is_file():
+            # Without a manifest that can be read, cargo makes none.
+            toml.read(root / "Cargo.toml")
         hint = "run `cargo generate-lockfile` and commit Cargo.lock"
         raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
     return parse(toml.read_text(path), str(path))

@@ -44,6 +44,8 @@ RULES = tuple(rules(globals()))
 _DATA = re.compile(
     r"(?i)(^|[/._-])(dist|pkg|static|www|html|public|assets?|config|site|wasm|templates?|migrations|docs?|book)([/._-]|$)"
 )
+# Where distributions keep what no program of the project is.
+_NO_PROGRAM = re.compile(r"/(?:usr/)?(?:share|etc|var|include)/|/etc/")
 _FROM = re.compile(r"(?im)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)")
 # What a variable names may be musl.
 _UNKNOWN_TARGET = re.compile(r"--target[=\s]+\S*\$")
@@ -82,7 +84,7 @@ def _libc(file: Dockerfile, last: Stage, happening: Sequence[Step]) -> Iterator[
     for step in happening:
         for origin, path in step.taken:
             stage = stage_named(file, origin)
-            if stage is None or _DATA.search(path):
+            if stage is None or _DATA.search(path) or _NO_PROGRAM.match(path):
                 continue
             built = steps(file, stage)
             whole = " ".join(

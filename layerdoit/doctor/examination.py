@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from layerdoit.core import toml
 from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.doctor import (
@@ -112,7 +113,8 @@ class _Examination:
             "builder", lambda: _builder_items(asked_builder.result(), config.registry.repository, pushed)
         )
         yield from _guarded(
-            "other projects of this name", lambda: neighbours.neighbours(self._project.name, *asked_others.result())
+            "other projects of this name",
+            lambda: neighbours.neighbours(self._project.name, *asked_others.result()) if self._readable else (),
         )
         yield from no_op
         yield from _of_tree("certificates, names and credentials", asked_access.result)
@@ -130,7 +132,7 @@ class _Examination:
     def _first(self) -> Iterator[Item]:
         """Can the workspace be read at all?"""
         self._locked = (self._root / "Cargo.lock").is_file()
-        if not self._locked and (self._root / "Cargo.toml").is_file():
+        if not self._locked and (self._root / "Cargo.toml").is_file() and self._parses():
             yield lockfile.MISSING.found("there is no Cargo.lock", "Cargo.toml")
             yield Unchecked("workspace", "there is no Cargo.lock")
             return
@@ -140,6 +142,14 @@ class _Examination:
         except LayerdoitError as error:
             yield workspace.UNREADABLE.found(error.what, _relative(error.where, self._root), fix=error.hint)
             yield Unchecked("workspace", "it cannot be read")
+
+    def _parses(self) -> bool:
+        """Whether the root's manifest is TOML; where it is not, reading the workspace says so."""
+        try:
+            toml.read(self._root / "Cargo.toml")
+        except LayerdoitError:
+            return False
+        return True
 
     def _workspace(
         self, asked_engine: Background[Engine | Failed], asked_cargo: Background[str | None]
@@ -228,7 +238,7 @@ class _Examination:
     def _read_by_code(self) -> Iterator[Item]:
         if self._readable:
             project = self._project
-            facts = source_facts.collect(project.lister, self._tree.all_sources, project.config)
+            facts = source_facts.collect(project.lister, self._tree.all_sources, project.config, self._tree.lock)
             yield from source_checks.sources(facts)
 
     def _tree_items(self, asked: Background[tree_facts.Tree]) -> Iterator[Item]:

@@ -40,19 +40,30 @@ CONFIG_ABOVE = Rule(
     "cargo reads it here; a build does not, as no other clone would",
     "put what the project needs into a .cargo/config.toml of the repository",
 )
+SQLX = Rule(
+    "sqlx-offline",
+    "warning",
+    "A macro of sqlx asks a database when it is compiled.",
+    "the workspace's own crates compile without a network, so there is no database to ask",
+    'run `cargo sqlx prepare`, commit .sqlx, and add to layerdoit.yaml: env: {SQLX_OFFLINE: "true"}',
+)
 RULES = tuple(rules(globals()))
 # Findings of a kind that are shown one by one.
 _SHOWN = 5
 
 
 class SourceFacts(NamedTuple):
-    """`hidden`: with the `file:line` that names it; `pointers`, `links` and `configs` by their paths."""
+    """`hidden`: with the `file:line` that names it; `pointers`, `links` and `configs` by their paths.
+
+    `query`: the `file:line` of a query that a database is asked to check.
+    """
 
     hidden: tuple[tuple[str, Hidden], ...] = ()
     pointers: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     configs: tuple[Path, ...] = ()
     included: tuple[str, ...] = ()
+    query: str | None = None
 
 
 def sources(facts: SourceFacts) -> Iterator[Finding]:
@@ -62,6 +73,8 @@ def sources(facts: SourceFacts) -> Iterator[Finding]:
         yield HIDDEN.found(f"{one.path} is not sent to builds: {one.why}", where, fix=fix)
     if facts.pointers:
         yield POINTER.found(f"{listed(facts.pointers, _SHOWN)}: only the pointers of git LFS are here")
+    if facts.query:
+        yield SQLX.found("this query is checked against a database, which no build has", facts.query)
     for link, target in facts.links[:_SHOWN]:
         yield LINK.found(f"this symbolic link leads to {target}, which no build gets", link)
     for path in facts.configs:

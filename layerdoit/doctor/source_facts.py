@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,24 +14,41 @@ from layerdoit.tree import hidden, lfs, links, listing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from layerdoit.cargo.lock import Lock
     from layerdoit.config import Config
+    from layerdoit.tree.hidden import Hidden
     from layerdoit.tree.lister import Lister
     from layerdoit.tree.sources import Sources
 
 
-def collect(lister: Lister, sources: Sources, config: Config) -> SourceFacts:
+def collect(lister: Lister, sources: Sources, config: Config, lock: Lock | None = None) -> SourceFacts:
     """Look at the sources of a project."""
     names = {sources.own_path(path): entry.kind for path, entry in sources.entries.items()}
     read = embedded.named(lister.root, names)
+    # What `sources.include` names again is sent although it is an asset, too.
+    again = tuple(posixpath.normpath(path) for path in config.sources.include)
     assets = tuple(config.image.assets)
-    found = ((item.where, hit) for item in read if (hit := hidden.why(lister, item.path, assets)) is not None)
+
+    def why(path: str) -> Hidden | None:
+        own = posixpath.normpath(path)
+        sent = any(f"{own}/".startswith(f"{name}/") for name in again)
+        return hidden.why(lister, path, () if sent else assets)
+
+    found = ((item.where, hit) for item in read if (hit := why(item.path)) is not None)
     return SourceFacts(
         hidden=once(found),
         pointers=tuple(lfs.pointers(lister.root, (name for name, kind in names.items() if kind != "l"))),
         links=tuple(_leading_out(lister, (name for name, kind in names.items() if kind == "l"))),
         configs=tuple(_configs(lister)),
         included=config.sources.include,
+        query=_query(lister.root, lock) if lock else None,
     )
+
+
+def _query(root: Path, lock: Lock) -> str | None:
+    from layerdoit.init.found import first_query, prepared_queries
+
+    return None if prepared_queries(root, lock) else first_query(root, lock)
 
 
 def _leading_out(lister: Lister, names: Iterator[str]) -> Iterator[tuple[str, str]]:

@@ -163,7 +163,7 @@ def look(root: Path) -> Found:
         problem = str(error)
     compiler, broken = _toolchain(root)
     runs = run_time.look(lister, workspace, chosen, options, hints, settings) if chosen else RunTime()
-    sqlx = _prepared(root, locked)
+    sqlx = prepared_queries(root, locked)
     return Found(
         root=root,
         workspace=workspace,
@@ -179,7 +179,7 @@ def look(root: Path) -> Found:
         suites=suites,
         linkers=_linkers(workspace, suites),
         sqlx=sqlx,
-        asks_database=None if sqlx else _query(root, locked),
+        asks_database=None if sqlx else first_query(root, locked),
         submodules=git.empty_submodules(root),
         compiled=compiled_in.readers(workspace, lister.files, [*_assets(hints), *(one.path for one in runs.opened)]),
         hidden=tuple(_hidden(lister)),
@@ -246,13 +246,14 @@ def _linkers(workspace: Workspace, suites: Suites) -> tuple[tuple[str, str], ...
     return tuple(dict.fromkeys(found))
 
 
-def _prepared(root: Path, lock: Lock) -> str | None:
+def prepared_queries(root: Path, lock: Lock) -> str | None:
+    """Where sqlx's prepared queries are; None where there are none, or sqlx is not used."""
     if "sqlx-macros" not in lock.by_name:
         return None
     return next((name for name in (".sqlx", "sqlx-data.json") if (root / name).exists()), None)
 
 
-def _query(root: Path, lock: Lock) -> str | None:
+def first_query(root: Path, lock: Lock) -> str | None:
     """The first use of a macro that asks the database."""
     if "sqlx-macros" not in lock.by_name:
         return None

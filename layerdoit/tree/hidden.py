@@ -31,7 +31,7 @@ class Hidden(NamedTuple):
         """The next step. `included`: what is included already."""
         if not self.include:
             return self.cure
-        return f"add to layerdoit.yaml: sources: {{include: [{', '.join((*included, self.include))}]}}"
+        return f"add to layerdoit.yaml: sources: {{include: [{', '.join(dict.fromkeys((*included, self.include)))}]}}"
 
 
 def left_out(lister: Lister, path: str) -> WorkspaceError:

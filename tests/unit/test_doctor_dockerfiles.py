@@ -155,6 +155,7 @@ SIMILAR = [
     ("df-stub-stale", f"{BUILD}RUN mkdir src && echo 'fn main() {{}}' > src/main.rs && cargo fetch --locked\nCOPY src ./src\nRUN cargo build --locked\n"),
     ("df-cook-hidden", f"{BUILD}COPY --from=deps /src/target ./target\nCOPY src src\nRUN cargo build --locked\n"),
     ("df-libc", GOOD.replace("debian:bookworm-slim", "scratch").replace("build --release", "build --target $TRIPLE")),
+    ("df-libc", f'{BUILD}COPY . .\nRUN cargo build --locked\nFROM alpine:3.20\nCOPY --from=build /usr/share/zoneinfo /usr/share/zoneinfo\nUSER app\nCMD ["x"]\n'),
     ("df-unlocked", GOOD.replace("build --release --locked", "build --release --frozen")),
     ("df-unlocked", GOOD.replace("build --release --locked", "build $FLAGS")),
     ("df-unlocked", GOOD.replace("RUN cargo build", "RUN cargo --version && cargo build")),

@@ -18,10 +18,14 @@ from layerdoit.cargo.semver import satisfies
 from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Config
 from layerdoit.config.schema import Base, Image
-from layerdoit.doctor import git_history, libc, lockfile, native_packages, profile_checks
+from layerdoit.core.errors import WorkspaceError
+from layerdoit.doctor import git_history, libc, lockfile, native_packages, profile_checks, source_checks, source_facts
 from layerdoit.doctor import project_checks as rules
 from layerdoit.doctor.finding import Fact, Finding, Item
+from layerdoit.tree.hidden import Hidden
+from tests.support import locked_workspace
 from tests.support.lockfile import entry as locked_package
+from tests.support.lockfile import external
 
 REGISTRY = 'source = "registry+https://github.com/rust-lang/crates.io-index"\nchecksum = "00"\n'
 SERDE = f'[[package]]\nname = "serde"\nversion = "1.0.100"\n{REGISTRY}\n'
@@ -422,3 +426,47 @@ def test_where_git_is_asked_is_one_finding() -> None:
         "a/build.rs:3",
     )
     assert list(git_history.history([])) == []
+
+
+def test_what_is_an_asset_and_included_too_is_sent(tmp_path: Path) -> None:
+    """An asset alone is not; and nothing is named twice in the line to write."""
+    tree = locked_workspace.make(tmp_path / "w")
+    tree.write("api/src/main.rs", 'const PAGE: &str = include_str!("../../web/page.html");\nfn main() {}\n')
+
+    def hidden() -> list[str]:
+        inputs = tree.inputs()
+        project = inputs.project
+        facts = source_facts.collect(project.lister, inputs.tree.all_sources, project.config)
+        found = source_checks.sources(facts)
+        return [item.fix for item in found if item.id == "source-hidden"]
+
+    assert hidden() == ["add to layerdoit.yaml: sources: {include: [web]}"]
+    with (tree.root / "layerdoit.yaml").open("a") as file:
+        file.write("sources: {include: [web]}\n")
+    assert hidden() == []
+    assert Hidden("a", "why", "web").hint(["web"]).endswith("{include: [web]}")
+
+
+def test_queries_that_no_build_can_check_are_found(tmp_path: Path) -> None:
+    tree = locked_workspace.make(tmp_path / "w")
+    tree.write("api/src/main.rs", 'fn main() {\n    sqlx::query!("SELECT 1");\n}\n')
+
+    def queries() -> list[str | None]:
+        inputs = tree.inputs()
+        project, lock = inputs.project, inputs.tree.lock
+        facts = source_facts.collect(project.lister, inputs.tree.all_sources, project.config, lock)
+        return [item.where for item in source_checks.sources(facts) if item.id == "sqlx-offline"]
+
+    assert queries() == []
+    macros = external("sqlx-macros", "0.8.0", "0" * 64, ())
+    tree.write("Cargo.lock", (tree.root / "Cargo.lock").read_text() + "\n" + macros)
+    assert queries() == ["api/src/main.rs:2"]
+    tree.write(".sqlx/query-1.json", "{}")
+    assert queries() == []
+
+
+def test_a_manifest_that_cannot_be_read_comes_before_a_lock_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "x"\n{% if y %}\n')
+    with pytest.raises(WorkspaceError) as caught:
+        lock.load(tmp_path)
+    assert str(caught.value.where).endswith("Cargo.toml:3")
