@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from layerdoit.engine.handle import Engine
-    from layerdoit.layers.decision import Present
+    from layerdoit.layers.decision import Present, Previous
     from layerdoit.layers.key import Spec
     from layerdoit.layers.reasons import Reason
     from layerdoit.project.inputs import Inputs
@@ -108,6 +108,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
         image_labels.beneath(ours, previous.values()),
         same,
         rereads,
+        _idle(inputs, missing, previous),
     )
 
 
@@ -121,6 +122,15 @@ def _same(engine: Engine, inputs: Inputs, missing: Sequence[Spec]) -> tuple[str,
     found = traces.same(inputs, app)
     there = engine.images.labels([app.known_as(one.key).tag for one in found]) if found else {}
     return next(((one.key, one.unread) for one in found if app.known_as(one.key).tag in there), None)
+
+
+def _idle(inputs: Inputs, missing: Sequence[Spec], previous: Mapping[str, Previous]) -> frozenset[str]:
+    before = previous.get("app")
+    if before is None or inputs.question.kind != "build" or all(spec.layer != "app" for spec in missing):
+        return frozenset()
+    from layerdoit.project import traces
+
+    return traces.idle(inputs, before.key)
 
 
 def _rereads(inputs: Inputs, missing: Sequence[Spec]) -> tuple[Reason, ...]:

@@ -32,6 +32,7 @@ class Present:
     `beneath`: the inputs of the layers that the earlier images stand on, by layer and key.
     `same`: the key of another app image that is here and that this tree gives too, and the files that differ, which
     nothing reads. `rereads`: why crates compile again whose own source code is the same.
+    `idle`: sources that differ from those of the earlier app image, and that nothing reads.
     """
 
     local: frozenset[str]
@@ -43,6 +44,7 @@ class Present:
     beneath: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     same: tuple[str, tuple[str, ...]] | None = None
     rereads: tuple[Reason, ...] = ()
+    idle: frozenset[str] = frozenset()
 
 
 def plan(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
@@ -84,7 +86,10 @@ def _why(spec: Spec, present: Present) -> tuple[Reason, ...]:
     old, new = previous.inputs, spec.label_inputs
     if spec.layer == "app":
         old, new = app.alike(old, new)
-    return reasons.difference(old, new) or (Reason("inputs_changed"),)
+    found = reasons.difference(old, new)
+    if spec.layer == "app" and present.idle:
+        found = reasons.without(found, {f"file {path}" for path in present.idle}) or found
+    return found or (Reason("inputs_changed"),)
 
 
 def _in_full(reason: Reason, made: Plan, present: Present) -> Iterator[Reason]:

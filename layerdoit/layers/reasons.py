@@ -8,8 +8,8 @@ as_json(reasons) -> list[dict], from_json(data) -> tuple[Reason, ...]
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -140,6 +140,16 @@ def _of_kind(kind: str, found: Sequence[Change]) -> list[Reason]:
 
 def _names(found: Iterable[Change]) -> tuple[str, ...]:
     return tuple(name for change in found for name in change.names)
+
+
+def without(found: Iterable[Reason], names: Collection[str]) -> tuple[Reason, ...]:
+    """The reasons but for files of these names, which made no difference."""
+    kept: list[Reason] = []
+    for reason in found:
+        left = tuple(name for name in reason.names if name not in names) if reason.input == "file" else reason.names
+        if left:
+            kept.append(reason if left == reason.names else replace(reason, names=left))
+    return tuple(kept)
 
 
 # --- in words --------------------------------------------------------------------------------------------------------

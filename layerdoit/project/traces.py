@@ -73,6 +73,27 @@ def same(inputs: Inputs, spec: Spec) -> list[Same]:
     return found
 
 
+def idle(inputs: Inputs, image: str) -> frozenset[str]:
+    """Sources that differ from those of an app image, by its key, and that nothing read for it: no reason to build."""
+    trace = next((one for one in _load(inputs) if one.key == image), None)
+    here = inputs.readable
+    # Where links are, or somebody's reads are not known, a path tells too little.
+    if trace is None or trace.files.links or here.links or any(read.kind == reads.OPAQUE for read in trace.reads):
+        return frozenset()
+    read = {
+        posixpath.normpath(one.path) if "." in one.path[:1] or "/." in one.path else one.path for one in trace.reads
+    }
+    listed = {one.path for one in trace.reads if one.kind == reads.OPENED}
+
+    def is_idle(path: str) -> bool:
+        if path in read or path.rpartition("/")[2] == "Cargo.toml":
+            return False
+        there = path in trace.files.entries and path in here.entries
+        return there or not listed.intersection(("", ".", *reads.ancestry(path)))
+
+    return frozenset(inputs.sources.own_path(path) for path in reads.differing(trace.files, here) if is_idle(path))
+
+
 def rereadings(inputs: Inputs) -> list[Rereading]:
     """Crates that will compile again since the last build for what they read beside their own source code."""
     if inputs.question.kind != "build" or not (known := _load(inputs)):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from layerdoit.layers import reasons
 from layerdoit.layers.key import Spec
 from layerdoit.project import question, traces
 from layerdoit.project.inputs import Inputs
@@ -175,3 +176,33 @@ def change(root: Path, changes: dict[str, str | None]) -> None:
     for path, text in changes.items():
         if text is None:
             (root / path).unlink()
+
+
+def test_what_nothing_reads_is_no_reason(tree: Tiny) -> None:
+    """Beside what is: another file, an asset, a new file in a folder that is listed."""
+    spec = built(tree.root)
+    write(
+        tree.root,
+        {
+            "README.md": "other",
+            "docs/new.md": "",
+            "api/src/main.rs": "fn main() { }",
+            "migrations/2.sql": "",
+            "banner.txt": "",
+        },
+    )
+    now = inputs(tree.root)
+    assert traces.idle(now, spec.key) == {"README.md", "docs/new.md"}
+    assert traces.idle(now, "another") == frozenset()
+    found = reasons.difference(spec.label_inputs, app(now).label_inputs)
+    told = reasons.without(found, {"file README.md", "file docs/new.md"})
+    (files,) = (reason.names for reason in told if reason.input == "file")
+    assert files == ("file api/src/main.rs", "file banner.txt", "file migrations/2.sql")
+    assert reasons.without(found, set(files)) != ()
+
+
+def test_where_links_are_or_reads_are_unknown_every_change_is_a_reason(tree: Tiny) -> None:
+    spec = built(tree.root)
+    (tree.root / "link").symlink_to("docs")
+    write(tree.root, {"README.md": "other"})
+    assert traces.idle(inputs(tree.root), spec.key) == frozenset()
