@@ -20,15 +20,18 @@ _DAYS: Final = 4 * 86_400
 _MINUTES: Final = 600
 
 
+_TEN_MINUTES: Final = 599.5
 _HOURS: Final = 7170.0
 """Seconds from which on hours are easier to read than minutes."""
 
 
 def seconds_text(seconds: float) -> str:
-    """Hundredths below one second, hours from two hours on."""
+    """Hundredths below one second; whole minutes from ten on, and hours from two on: nothing is known to the second."""
     if seconds >= _HOURS:
         hours = seconds / 3600
         return f"{hours:.1f} h" if hours < 9.95 else f"{hours:,.0f} h"
+    if seconds >= _TEN_MINUTES:
+        return f"{seconds / 60:.0f} min"
     return f"{seconds:.2f} s" if seconds < 0.995 else duration_text(seconds)
 
 

@@ -20,7 +20,7 @@ from layerdoit.layers.reasons import as_json as as_data
 from layerdoit.report import figures, markdown, text_form
 from layerdoit.report.change_kinds import Kind, kind_of
 from layerdoit.report.figures import Report, make
-from layerdoit.report.formats import heading, one_line, when_text
+from layerdoit.report.formats import heading, one_line, seconds_text, when_text
 from layerdoit.report.kind_figures import Trend
 from layerdoit.report.sections import sections
 
@@ -293,6 +293,14 @@ def test_sizes_and_slowest(past: Past) -> None:
     (size,) = report.sizes
     assert (size.image, size.newest, size.all.low, size.all.high, size.all.n) == ("app", 200, 100, 300, 3)
     assert [build.seconds for build in report.slowest] == [5.0, 4.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.25, "0.25 s"), (1.94, "1.9 s"), (152, "2 min 32 s"), (2818, "47 min"), (7560, "2.1 h"), (9e6, "2,500 h")],
+)
+def test_times_have_the_digits_that_mean_something(seconds: float, text: str) -> None:
+    assert seconds_text(seconds) == text
 
 
 # --- views -----------------------------------------------------------------------------------------------------------
