@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 
@@ -21,6 +21,15 @@ class Doing(NamedTuple):
     unit: str = ""
     share: float | None = None
     jobs: tuple[str, ...] = ()
+
+
+def transferred(words: str, parts: Collection[tuple[int, int]]) -> Doing:
+    """Bytes, done and in all, of parts that are sent or received side by side. A total of 0 is not known."""
+    if not parts:
+        return Doing(words)
+    done, totals = sum(one for one, _ in parts), [total for _, total in parts]
+    total = sum(totals) if all(totals) else None
+    return Doing(words, done, total, "bytes", min(1.0, done / total) if total else None)
 
 
 Tell = Callable[[Doing], None]

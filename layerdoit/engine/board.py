@@ -67,7 +67,8 @@ class Row(NamedTuple):
         if self.usual is None or self.state != "works":
             return None
         spent = now - self.since
-        share = self.doing.share
+        # The share of a transfer says nothing of what comes after it.
+        share = self.doing.share if self.doing.unit in ("crates", "packages") else None
         by_history = self.usual.seconds - spent
         if share is None or share < _SURE_SHARE:
             return by_history if by_history > 0 else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from layerdoit.cargo.suite import UBUNTU
 from layerdoit.cargo.toolchain import Toolchain, installed
 from layerdoit.core import process
-from layerdoit.core.console import warn
+from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import ConfigError, EngineError
 from layerdoit.core.files import machine_lock
 from layerdoit.core.platform import architecture, docker_name
@@ -232,7 +232,7 @@ def bootstrap_os(suite: str) -> str:
 def _mmdebstrap(suite: str, archive: Path) -> None:
     mirrors = apt_mirrors(suite, _apt_sources(APT))
     argv = ["mmdebstrap", "--variant=minbase", f"--include={OS_PACKAGES}", suite, str(archive), *mirrors]
-    warn(f"making a minimal {suite} system with mmdebstrap")
+    tell(Doing(f"making a minimal {suite} system with mmdebstrap"))
     try:
         process.capture(argv)
     except process.ProgramMissing as error:

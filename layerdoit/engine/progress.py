@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from layerdoit.core import console, doing
-from layerdoit.core.doing import Doing
+from layerdoit.core.doing import Doing, transferred
 from layerdoit.core.process import redact
 from layerdoit.core.terminal import plain
 from layerdoit.engine import step_words
@@ -180,7 +180,7 @@ class Reader:
         if current:
             transfer[part] = (current, total)
         if not status.get("completed"):
-            self._tell(_transferred(words, transfer.values()))
+            self._tell(transferred(words, transfer.values()))
 
     def _output(self, vertex: str, data: str) -> None:
         text = (self._partial.pop(vertex, "") + data).replace("\r\n", "\n")
@@ -210,15 +210,6 @@ class Reader:
         elif self._aloud:
             self.report.notes.append(line)
             console.aside(line)
-
-
-def _transferred(words: str, parts: Collection[tuple[int, int]]) -> Doing:
-    """Bytes of all parts that are sent or received side by side; how many there are is known where each part says."""
-    if not parts:
-        return Doing(words)
-    current, totals = sum(one for one, _ in parts), [total for _, total in parts]
-    total = sum(totals) if all(totals) else None
-    return Doing(words, current, total, "bytes", min(1.0, current / total) if total else None)
 
 
 def _seconds(begun: str, ended: str) -> float:

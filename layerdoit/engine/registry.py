@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.console import warn
+from layerdoit.core.doing import Doing, tell, transferred
 from layerdoit.core.errors import EngineError
 from layerdoit.engine.api import client
 from layerdoit.engine.images import PREFIX
@@ -72,7 +73,7 @@ def push(spec: Spec, repository: str) -> None:
         try:
             with _refusals():
                 engine.images.get(spec.tag).tag(*remote.rsplit(":", 1))
-                _followed(engine.images.push(remote, stream=True, decode=True))
+                _followed(engine.images.push(remote, stream=True, decode=True), "pushing")
         except _Refused as error:
             name = "base" if spec.layer == "runtime" else spec.layer
             hint = (
@@ -95,8 +96,7 @@ def pull_parent(reference: str, silent: dict[str, Refusal]) -> Refusal | None:
         host = host_of(reference)
         if host in silent:
             return silent[host]
-        warn(f"pulling {reference}")
-        refused = _pulled(engine, reference)
+        refused = _pulled(engine, reference, f"pulling {reference}")
     if refused is not None and refused.unreachable:
         silent[host] = refused
     return refused
@@ -125,20 +125,35 @@ def _refusals() -> Iterator[None]:
         raise _Refused(refusal(error)) from error
 
 
-def _followed(events: Iterable[Any]) -> None:
+def _followed(events: Iterable[Any], words: str) -> None:
     """Read a transfer's progress to its end, because that is where a failure is reported."""
-    failures = [str(event["error"]) for event in events if isinstance(event, dict) and event.get("error")]
+    failures, layers = [], dict[str, tuple[int, int]]()
+    tell(Doing(words))
+    for event in events:
+        if not isinstance(event, dict):
+            continue
+        if event.get("error"):
+            failures.append(str(event["error"]))
+        size = (event.get("progressDetail") or {}).get("total")
+        if size and event.get("status") in ("Downloading", "Pushing"):
+            layers[event["id"]] = (int(event["progressDetail"].get("current") or 0), int(size))
+        elif event.get("id") in layers:
+            # It is there; what comes next, such as unpacking, counts from 0 again.
+            layers[event["id"]] = (layers[event["id"]][1],) * 2
+        else:
+            continue
+        tell(transferred(words, layers.values()))
     if failures:
         raise _Refused(refusal(failures[0]))
 
 
-def _pulled(engine: docker.DockerClient, reference: str) -> Refusal | None:
+def _pulled(engine: docker.DockerClient, reference: str, words: str = "pulling") -> Refusal | None:
     from docker.utils import parse_repository_tag
 
     repository, name = parse_repository_tag(reference)
     try:
         with _refusals():
-            _followed(engine.api.pull(repository, tag=name or "latest", stream=True, decode=True))
+            _followed(engine.api.pull(repository, tag=name or "latest", stream=True, decode=True), words)
             engine.images.get(reference)
     except _Refused as error:
         return error.refusal

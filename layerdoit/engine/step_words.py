@@ -63,11 +63,7 @@ class Packages:
 
     _COUNT: Final = re.compile(r"\d+ upgraded, (\d+) newly installed")
     _AT: Final = re.compile(r"(Get|Unpacking|Setting up)[: ](\S+)(?: \S+ \S+ \S+ (\S+))?")
-    _WORDS: Final = {
-        "Get": "downloading Debian packages",
-        "Unpacking": "unpacking Debian packages",
-        "Setting up": "setting up Debian packages",
-    }
+    _WORDS: Final = {"Get": "downloading", "Unpacking": "unpacking", "Setting up": "setting up"}
 
     def __init__(self) -> None:
         self._total = 0
@@ -83,8 +79,9 @@ class Packages:
         # Before the count, it gets the lists of packages.
         if step is None or not self._total:
             return None
-        self._done[step[1]] += 1
-        done = min(self._done[step[1]], self._total)
-        name = step[3] if step[1] == "Get" else step[2]
-        jobs = (name.partition(":")[0],) if name else ()
-        return Doing(self._WORDS[step[1]], done, self._total, "packages", done / self._total, jobs)
+        verb = step[1]
+        self._done[verb] = done = min(self._done[verb] + 1, self._total)
+        name = (step[3] if verb == "Get" else step[2]) or ""
+        job = f"{self._WORDS[verb]} {name.partition(':')[0]} ({done} of {self._total})"
+        share = sum(self._done.values()) / (len(self._WORDS) * self._total)
+        return Doing("installing Debian packages", unit="packages", share=share, jobs=(job,))

@@ -18,6 +18,7 @@ from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.core.signals import as_errors
 from layerdoit.core.units import duration_text, size_text
 from layerdoit.deploy.provider import Deployed, Provider, Release, Service
+from layerdoit.flows import deploy_row
 from layerdoit.flows.ensure import ensure, sweep
 from layerdoit.flows.reporting import line, outcomes
 from layerdoit.layers.key import IMAGES, LAYERS, ORDER
@@ -79,7 +80,8 @@ def _deployed(session: Session, provider: Provider, build: Callable[[], Release]
         except LayerdoitError:
             _tell_what_serves(_serving(provider))
             raise
-        result = provider.deploy(wanted, anew=anew)
+        with deploy_row.shown(session.run.prefix) as on_phase:
+            result = provider.deploy(wanted, anew=anew, on_phase=on_phase)
     for note in result.recovered:
         say(f"recovered: {note}")
     if result.phases:

@@ -71,9 +71,14 @@ def test_what_is_worked_on_is_one_row() -> None:
 def test_what_is_left_is_history_at_first_and_its_own_pace_in_the_end(
     usual: float | None, spent: float, share: float | None, left: float | None
 ) -> None:
-    row = Row("deps").begun("preparing", 100.0).told(Doing("compiling", share=share), 100.0)
+    row = Row("deps").begun("preparing", 100.0).told(Doing("compiling", unit="crates", share=share), 100.0)
     row = row._replace(usual=None if usual is None else Usual(usual, 6))
     assert row.left(100.0 + spent) == (None if left is None else pytest.approx(left))
+
+
+def test_how_far_a_transfer_is_says_nothing_of_the_rest() -> None:
+    row = Row("deps").begun("preparing", 100.0).told(Doing("sending", 9, 10, "bytes", 0.9), 100.0)
+    assert row._replace(usual=Usual(60.0, 6)).left(110.0) == 50.0
 
 
 # --- the block -------------------------------------------------------------------------------------------------------

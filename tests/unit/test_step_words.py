@@ -59,12 +59,16 @@ def test_apt_tells_which_package_of_how_many() -> None:
         "Setting up libpq-dev (17.5) ...",
         "Processing triggers for libc-bin (2.41) ...",
     ]
-    assert [packages.read(line) for line in lines] == [
+    told = [packages.read(line) for line in lines]
+    assert [now and now.jobs for now in told] == [
         None,
         None,
-        Doing("downloading Debian packages", 1, 2, "packages", 0.5, ("libpq5",)),
-        Doing("unpacking Debian packages", 1, 2, "packages", 0.5, ("libpq5",)),
-        Doing("setting up Debian packages", 1, 2, "packages", 0.5, ("libpq5",)),
-        Doing("setting up Debian packages", 2, 2, "packages", 1.0, ("libpq-dev",)),
+        ("downloading libpq5 (1 of 2)",),
+        ("unpacking libpq5 (1 of 2)",),
+        ("setting up libpq5 (1 of 2)",),
+        ("setting up libpq-dev (2 of 2)",),
         None,
     ]
+    assert told[-2] == Doing(
+        "installing Debian packages", None, None, "packages", 4 / 6, told[-2].jobs if told[-2] else ()
+    )

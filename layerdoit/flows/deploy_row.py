@@ -1,0 +1,36 @@
+"""The row of a deployment while it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from layerdoit.core.doing import Doing, tell
+
+WORDS: Final = {
+    "start": "starting the new container",
+    "healthy": "waiting until it is healthy",
+    "swap": "putting it in the place of the old one",
+    "remove old": "removing the old one",
+}
+
+
+@contextlib.contextmanager
+def shown(prefix: str) -> Iterator[Callable[[str], None]]:
+    """Gives what hears each phase. Nothing is shown, nor imported, before there is one."""
+    with contextlib.ExitStack() as stack:
+        begun: list[str] = []
+
+        def phase(name: str) -> None:
+            if not begun:
+                from layerdoit.engine.board import Board, Row
+                from layerdoit.engine.display import Display
+
+                display = Display(Board((Row("deploy"),)), f"{prefix}:" if prefix else "")
+                stack.enter_context(display.shown())
+                stack.enter_context(display.work("deploy", "replacing the container"))
+            begun.append(name)
+            tell(Doing(WORDS.get(name, name)))
+
+        yield phase
