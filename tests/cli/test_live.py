@@ -16,7 +16,7 @@ from tests.support.screen import Screen
 SLOW = """\
 fn main() {
     println!("cargo::rerun-if-env-changed=NEVER");
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    std::thread::sleep(std::time::Duration::from_secs(SECONDS));
 }
 """
 
@@ -27,8 +27,8 @@ def on_terminal(crate: Crate, *words: str) -> Iterator[Screen]:
         yield found
 
 
-def slow(crate: Crate) -> None:
-    crate.write("build.rs", SLOW)
+def slow(crate: Crate, seconds: int) -> None:
+    crate.write("build.rs", SLOW.replace("SECONDS", str(seconds)))
 
 
 def row(found: Screen, name: str) -> str:
@@ -36,7 +36,7 @@ def row(found: Screen, name: str) -> str:
 
 
 def test_a_build_is_a_row_that_ticks_and_goes(crate: Crate) -> None:
-    slow(crate)
+    slow(crate, 4)
     with on_terminal(crate) as found:
         found.until(lambda: row(found, "app"))
         assert row(found, "base") == "base    reused"
@@ -54,7 +54,7 @@ def test_a_build_is_a_row_that_ticks_and_goes(crate: Crate) -> None:
 
 
 def test_the_screen_is_clean_after_ctrl_c_and_another_size_is_followed(crate: Crate) -> None:
-    slow(crate)
+    slow(crate, 60)
     with on_terminal(crate) as found:
         found.until(lambda: "hello(build)" in found.text)
         found.resize(40, 10)
