@@ -16,6 +16,7 @@ from layerdoit.cache import levels
 from layerdoit.cache.model import ImageUse, Usage
 from layerdoit.cache.usage import with_held
 from layerdoit.config import Deploy, Health
+from layerdoit.core.doing import Doing, heard_by
 from layerdoit.core.errors import BuildError, ConfigError, DeployError
 from layerdoit.deploy import docker
 from layerdoit.deploy.docker import health, ways
@@ -133,6 +134,17 @@ def test_a_program_that_was_called_wrongly_is_told_where_its_arguments_stand(cod
     with pytest.raises(DeployError) as caught:
         health.Health(SETTINGS, engine).wait("c")
     assert ("deploy.args" in (caught.value.hint or "")) is about_arguments
+
+
+def test_while_it_is_waited_for_the_last_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = ["GET /health answered 503", "GET /health answered 503", None]
+    checked = health.Health(changed(health=Health(path="/health")), Mock(**{"inspect.return_value": container()}))
+    monkeypatch.setattr(checked, "problem", lambda *_: answers.pop(0))
+    monkeypatch.setattr(checked, "_pause", lambda *_: None)
+    heard: list[Doing] = []
+    with heard_by(heard.append):
+        checked.wait("c")
+    assert heard == [Doing("waiting until it is healthy: GET /health answered 503")] * 2
 
 
 # --- ways to start ---------------------------------------------------------------------------------------------------

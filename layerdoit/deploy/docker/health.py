@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 from typing import Final
 
+from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.docker import container_log, not_up, sockets
 from layerdoit.deploy.docker.case import Case, Cause
@@ -73,6 +74,7 @@ class Health:
             if left <= 0:
                 waited = f"was not healthy within {self._config.health.timeout:g} s ({reason})"
                 raise self._unhealthy(now, waited, ended=False, reason=reason)
+            tell(Doing(f"waiting until it is healthy: {reason}"))
             self._pause(identity, min(pause, left))
         raise AssertionError("unreachable")
 
