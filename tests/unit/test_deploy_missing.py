@@ -71,10 +71,11 @@ def found(project: Path) -> Found:
         out_of_memory: bool = False,
         network: str | None = None,
         env_file: str | None = None,
+        args: tuple[str, ...] = (),
     ) -> Cause | None:
         whole = Config(image=Image(assets=assets))
         settings = DeploySettings(
-            Deploy(network=network, env_file=env_file),
+            Deploy(network=network, env_file=env_file, args=args),
             "api",
             "shop",
             project,
@@ -159,6 +160,21 @@ def test_a_file_that_nobody_has_is_told_by_its_place(found: Found) -> None:
     assert cause is not None
     assert "/etc/bloom.cfg" in cause.what
     assert "deploy: {volumes: [./FILE:/etc/bloom.cfg]}" in cause.hint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("-c", "/etc/bloom.cfg"), "deploy: {volumes: [./FILE:/etc/bloom.cfg]}"),
+        (("--config=config/default.toml",), f"image: {{assets: {{{CONFIG}}}}}"),
+        (("--config", "/etc/Settings.toml"), "image: {assets: {Settings.toml: /etc/Settings.toml}}"),
+        (("serve", "--http", "0.0.0.0:80"), None),
+    ],
+)
+def test_a_file_that_the_arguments_name(found: Found, arguments: tuple[str, ...], hint: str | None) -> None:
+    cause = found("panicked: cannot read the configuration", args=arguments)
+    assert (hint is None) == (cause is None)
+    assert cause is None or (hint or "") in cause.hint
 
 
 # --- variables -------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ _GLOB: Final = re.compile(r"(?:^|/)[^/]*[*?\[{].*$")
 _PLACE: Final = re.compile(r"[\w@./-]+\.rs:\d+(?::\d+)?")
 # What follows a path, or comes before it, in a line that says outright that it is not there.
 _OUTRIGHT: Final = re.compile(r"no such file|os error 2\b|ENOENT", re.IGNORECASE)
+_FILE: Final = re.compile(r"(?:\.?/)?(?:[\w@.-]+/)*[\w@-][\w@.-]*\.(?!sock)[A-Za-z]\w{0,6}")
 _NEAR: Final = 4
 _SOURCES: Final = (".rs", ".lock")
 _SECRET: Final = re.compile(r"(?:^|/)\.env(?:\.[\w-]+)?$")
@@ -69,6 +70,23 @@ def opened(case: Case) -> Cause | None:
     names = ", ".join(f"{absent.path} ({where})" for absent, where in list(found.items())[:3])
     what = f"the sources open {names}: in the project, but not in the image"
     return Cause(what, _line(_assets(case, found)), certain=False)
+
+
+def argument(case: Case) -> Cause | None:
+    """A file that its arguments name."""
+    for word in case.settings.config.args or case.settings.image.cmd:
+        name = word.rpartition("=")[2]
+        inside = posixpath.join(case.settings.image.workdir, name)
+        if not _FILE.fullmatch(name) or case.lacks(inside) is not True:
+            continue
+        if found := list(_absent(case, [name])):
+            return _told(case, found, "")
+        hint = (
+            f"mount one (deploy: {{volumes: [./FILE:{inside}]}}), copy one of the project there "
+            f"(image: {{assets: {{PATH: {inside}}}}}), or change the arguments (deploy.args, image.cmd)"
+        )
+        return Cause(f"its arguments name {inside}, which the image does not have", hint, "deploy.args")
+    return None
 
 
 # --- what is named ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from layerdoit.core.errors import ConfigError, DeployError
-from layerdoit.deploy.docker import described, refusals, swap
+from layerdoit.deploy.docker import described, refusals, sockets, swap
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.docker.replacement import Replacement
 from layerdoit.deploy.provider import Deployed, Held, Release, Status
@@ -45,9 +45,20 @@ class DockerProvider:
         if isinstance(done.error, Refused):
             refusals.explained(done.error, self.settings)
         remarks = list(done.remarks)
-        if done.error is None and done.phases and self.settings.config.port is None:
-            remarks.append("no port is published; if the service listens on one, set deploy.port in layerdoit.yaml")
+        if done.service is not None and done.error is None and done.phases and self.settings.config.port is None:
+            remarks.append(self._unpublished(done.service.id))
         return replace(done, remarks=tuple(remarks))
+
+    def _unpublished(self, identity: str) -> str:
+        """What to write where no port is published: the one that the service listens on, if it does already."""
+        found = self._containers.inspect(identity)
+        listens = (
+            {one.port for one in sockets.sockets(self._containers.sockets(found)) if not one.loopback} if found else ()
+        )
+        if listens:
+            numbers = " and ".join(map(str, sorted(listens)))
+            return f"it listens on port {numbers}, which is not published: add deploy: {{port: {min(listens)}}}"
+        return "no port is published; if the service listens on one, set deploy.port in layerdoit.yaml"
 
     def replacement(self) -> Replacement:
         """The steps that `deploy` takes, for one replacement."""

@@ -67,8 +67,8 @@ def usage(case: Case) -> Cause | None:
         )
     if case.ended and case.exit_code == 0:
         hint = (
-            "if it is no service: doit image makes the image, and docker run runs it; if it is one, give it the "
-            "arguments that have it serve (deploy.args, or image.cmd)"
+            "a program that ends is not deployed: doit image makes the image, and docker run --rm runs it; a service "
+            "that wants arguments gets them by deploy: {args: […]}"
         )
         return Cause("it has done its work and ended", hint, "deploy.args", certain=False)
     if case.ended and case.exit_code == WRONG_USAGE:

@@ -35,7 +35,7 @@ def found(case: Case, where: Callable[[], Elsewhere | None]) -> Cause | None:
             return _answer(case)
         better = loopback.hint(case, elsewhere.port) if elsewhere.port else None
         return elsewhere.cause._replace(hint=better) if better else elsewhere.cause
-    return ended.usage(case) or _configuration(case)
+    return absent_files.argument(case) or ended.usage(case) or _configuration(case)
 
 
 def _configuration(case: Case) -> Cause | None:

@@ -18,6 +18,7 @@ from layerdoit.deploy.docker import health
 from layerdoit.engine.container import Container, Spec
 from layerdoit.engine.containers import Containers
 from tests.engine.deploy.cycling import Make, ask, go, names, way
+from tests.support.ports import PORT
 
 
 class Poller:
@@ -123,7 +124,8 @@ def test_an_image_without_a_port_is_replaced_too(docker_engine: Any, make: Make,
     for number in ("1", "2"):
         result = go(make(number, port=None, health={"path": None}), image, number)
         assert result.error is None
-        assert ["deploy.port" in remark for remark in result.remarks] == [True]
+        (remark,) = result.remarks
+        assert remark == f"it listens on port {PORT}, which is not published: add deploy: {{port: {PORT}}}"
     assert go(make(number, port=None, health={"path": None}), image, number).remarks == (), "nothing was done"
     assert names(docker_engine, project) == [project]
     assert sum(spent for name, spent in result.phases if name == "healthy") >= health.SETTLE
