@@ -16,6 +16,8 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 HEIGHT = 900
+PATIENCE = 20
+"""Seconds that it may take to end."""
 
 
 def program() -> str | None:
@@ -107,7 +109,11 @@ def opened(path: str) -> Iterator[Browser]:
         try:
             yield Browser(to, answers)
         finally:
+            # The end of the pipe ends the browser with all of its processes, which write into the folder until then.
             os.close(to)
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             os.close(answers)
-            process.kill()
-            process.wait()
