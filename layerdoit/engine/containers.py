@@ -132,6 +132,13 @@ class Containers:
             if port.get("PublicPort")
         }
 
+    def publisher(self, port: int) -> tuple[str, str] | None:
+        """The running container that has a port of this machine, and a network of its own that others can join."""
+        name = self.published().get(port)
+        found = self.inspect(name) if name else None
+        networks = [one for one in found.networks if one not in _BUILT_IN_NETWORKS] if found else []
+        return (str(name), networks[0]) if networks else None
+
     def log_tail(self, container: Container, lines: int) -> list[str]:
         """The last lines of both streams."""
         with sdk.asking(self.host):

@@ -72,6 +72,7 @@ def found(project: Path) -> Found:
         network: str | None = None,
         env_file: str | None = None,
         args: tuple[str, ...] = (),
+        publisher: Callable[[int], tuple[str, str] | None] = lambda _: None,
     ) -> Cause | None:
         whole = Config(image=Image(assets=assets))
         settings = DeploySettings(
@@ -84,7 +85,15 @@ def found(project: Path) -> Found:
         )
         lines = container_log.plain(log.splitlines())
         case = Case(
-            settings, lines, not reason, exit_code, reason, out_of_memory, lambda path: path not in there, environment
+            settings,
+            lines,
+            not reason,
+            exit_code,
+            reason,
+            out_of_memory,
+            lambda path: path not in there,
+            environment,
+            publisher,
         )
         return not_up.found(case, lambda: listening)
 
@@ -277,6 +286,13 @@ def test_this_machine_is_not_reached_as_localhost(found: Found) -> None:
     assert named is not None
     assert "127.0.0.1:6379" in named.what
     assert found("Connection refused (os error 111)") is None
+
+
+def test_the_container_that_has_the_port_is_named(found: Found) -> None:
+    log = "cannot connect to localhost:5432: Connection refused"
+    cause = found(log, publisher=lambda port: ("shop-db-1", "shop_default") if port == 5432 else None)
+    assert cause is not None
+    assert "deploy: {network: shop_default}, and name shop-db-1 instead of localhost" in cause.hint
 
 
 def test_a_name_that_only_a_network_knows(found: Found) -> None:

@@ -27,7 +27,8 @@ class Case:
     """`lines`: the end of its log, as text; `ended`: whether it stopped by itself, with `exit_code`.
 
     `reason`: what its health check said last. `lacks`: whether a path is not there in the container, None where that
-    cannot be told. `environment`: what it was started with.
+    cannot be told. `environment`: what it was started with. `publisher`: the container that has a port of this machine,
+    with a network that it is in.
     """
 
     settings: DeploySettings
@@ -38,6 +39,7 @@ class Case:
     out_of_memory: bool = False
     lacks: Callable[[str], bool | None] = lambda _: None
     environment: Mapping[str, str] = field(default_factory=dict)
+    publisher: Callable[[int], tuple[str, str] | None] = lambda _: None
 
     @cached_property
     def files(self) -> Sequence[str]:

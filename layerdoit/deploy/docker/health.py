@@ -142,6 +142,7 @@ class Health:
             container.out_of_memory,
             partial(self._containers.lacks, container),
             container.env,
+            self._containers.publisher,
         )
         hint = "fix the problem that its log shows, then run doit cycle_fast"
         if not ended:

@@ -27,11 +27,17 @@ def cause(case: Case) -> Cause | None:
         for name, text in (*_given(case.environment), *(("", line) for line in lines)):
             if found := _HERE.search(text):
                 what = f"{name} names {found[0]}" if name else f"it was refused at {found[0]}"
+                what += ", which is the container itself there"
+                if there := case.publisher(int(found[1] or 0)):
+                    has = f"name {there[0]} instead of {found[0].partition(':')[0]}: that container has the port"
+                    return Cause(
+                        what, f"add to layerdoit.yaml: deploy: {{network: {there[1]}}}, and {has}", certain=False
+                    )
                 hint = (
                     f"have it name another host: the name of the other container, with {_NETWORK} for the network that "
                     "both are in (docker network ls); or an address of this machine that containers reach"
                 )
-                return Cause(f"{what}, which is the container itself there", hint, "deploy.network", certain=False)
+                return Cause(what, hint, "deploy.network", certain=False)
     if any(_UNKNOWN.search(line) for line in case.lines) and case.settings.config.network is None:
         hint = (
             f"add to layerdoit.yaml the network of the other container: {_NETWORK} (docker network ls); "

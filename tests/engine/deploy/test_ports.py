@@ -173,3 +173,14 @@ def test_a_missing_image_is_one_message(make: Make) -> None:
     failed = go(make("1"), "layerdoit-test-none:none")
     assert isinstance(failed.error, DeployError)
     assert "layerdoit-test-none:none does not exist" in str(failed.error)
+
+
+def test_who_has_a_port_and_where_it_is_met(docker_engine: Any, make: Make, image: str, project: str) -> None:
+    """For a service that looks for another one at `localhost`."""
+    first = go(make("1"), image)
+    assert first.service is not None
+    port = int((first.service.address or "").rpartition(":")[2])
+    containers = Containers(project, f"{project}-other")
+    assert containers.publisher(port) == (project, f"layerdoit-{project}")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        assert containers.publisher(other.getsockname()[1]) is None
