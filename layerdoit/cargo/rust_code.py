@@ -133,6 +133,25 @@ class Code:
         ends = [end for char in ";{}" if (end := self.shape.find(char, at)) >= 0]
         return start, min(ends, default=len(self.shape))
 
+    def expression(self, literal: Literal) -> tuple[int, int]:
+        """Where the expression around a string begins and ends: a statement, an argument of a block, an arm."""
+        outer = None
+        for around in literal.around:
+            if around.name == "{":
+                break
+            outer = around
+        at = literal.at if outer is None else outer.at
+        end = literal.end if outer is None else self.pairs.get(outer.at, literal.end) + 1
+        while at > 0:
+            char = self.shape[at - 1]
+            if char in ")]" and at - 1 in self.pairs:
+                at = self.pairs[at - 1]
+            elif char in ";{}([," or self.shape[at - 2 : at] == "=>":
+                break
+            else:
+                at -= 1
+        return at, end
+
     def chain(self, at: int) -> Iterator[tuple[str, int]]:
         """The calls of a chain before the call whose bracket opens at `at`, the nearest first: name, bracket."""
         while True:

@@ -93,10 +93,22 @@ def _route(source: Source, literal: Literal) -> Iterator[_At]:
             yield _At(before + own, source, literal.at)
     elif first.last in ("path", "path!") and first.name.startswith(("warp", "path")):
         yield from _of_warp(source, literal, first)
-    elif re.match(r"\s*\)?\s*=>", code.text[literal.end :]) and literal.value.startswith("/"):
-        before = code.text[max(0, literal.at - 40) : literal.at]
-        if re.search(r"GET\"?\s*\)?\s*,\s*$", before):
-            yield _At(own, source, literal.at)
+    elif literal.value.startswith("/") and _matched_by_hand(source, literal):
+        yield _At(own, source, literal.at)
+
+
+def _matched_by_hand(source: Source, literal: Literal) -> bool:
+    """`match path { "/health" => …`, `match (method, path) { (&Method::GET, "/health") => …`."""
+    if not re.match(r"\s*\)?\s*=>", source.code.text[literal.end : literal.end + 40]):
+        return False
+    before = source.code.text[max(0, literal.at - 40) : literal.at]
+    if literal.around[0].name != "{":
+        return re.search(r"GET\"?\s*\)?\s*,\s*$", before) is not None
+    at = literal.around[0].at
+    return (
+        re.search(r"\bmatch\b[^;{}]*\b(?:path|uri|url|target)\b[^;{}]*$", source.code.shape[max(0, at - 120) : at])
+        is not None
+    )
 
 
 def _root_route(source: Source, literal: Literal) -> Iterator[_At]:

@@ -197,7 +197,7 @@ def _bound(code: Code) -> Mapping[str, str]:
 
 
 def _base(code: Code, literal: Literal, bound: Mapping[str, str]) -> str:
-    start, end = code.statement(literal.at)
+    start, end = code.expression(literal)
     said = code.text[start:end]
     if _MANIFEST.search(said) or any(around.name == "relative!" for around in literal.around):
         return "build"

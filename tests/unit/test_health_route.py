@@ -71,6 +71,8 @@ ROUTES: dict[str, tuple[str, str | None]] = {
     ),
     "tide": ('fn main() { app.at("/health").get(h); }', "/health"),
     "by hand": ('fn main() { match (req.method(), req.uri().path()) { (&Method::GET, "/health") => ok(), _ => no() } }', "/health"),
+    "by hand, a path": ('fn main() { match path { "/" => index(), "/health" => ok(), _ => no() } }', "/health"),
+    "by hand, something else": ('fn main() { match word { "/health" => ok(), _ => no() } }', None),
     "the likeliest": ('fn main() { Router::new().route("/ping", get(p)).route("/status", get(s)).route("/readyz", get(h)) }', "/readyz"),
     "a client's": ('fn main() { reqwest::get("/health"); println!("/health"); }', None),
     "in a test": ('fn main() {}\n#[cfg(test)]\nmod tests { fn a() { Router::new().route("/health", get(h)); } }', None),

@@ -127,6 +127,14 @@ def test_a_path_of_the_build_is_copied_to_where_the_program_looks(tmp_path: Path
     assert any("where it was compiled (/build/src/" in remark for remark in proposal.propose(found).remarks)
 
 
+def test_only_what_is_joined_to_the_package_s_folder_lies_there(tmp_path: Path) -> None:
+    main = inside(
+        'match path { "/config" => std::fs::read_to_string("config/default.toml"), '
+        '_ => std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/a.html")) }'
+    )
+    assert assets(project(tmp_path, main, TREE)) == {"config": "/srv/config", "templates": "/build/src/templates"}
+
+
 def test_the_package_s_folder_by_a_variable(tmp_path: Path) -> None:
     main = inside('let root = env::var("CARGO_MANIFEST_DIR").unwrap(); File::open(format!("{root}/data/words.txt"));')
     found = project(tmp_path, main, TREE)
