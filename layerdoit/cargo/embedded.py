@@ -59,7 +59,7 @@ def _paths(root: Path, file: str, code: str) -> Iterator[tuple[str, int]]:
     if posixpath.basename(file) == "build.rs" and package == folder:
         for match in _LITERAL.finditer(code):
             path = match["path"].partition("rerun-if-changed=")[2] or match["path"]
-            if "/" in path or "." in path:
+            if ("/" in path or "." in path) and not path.startswith("/") and ".git" not in path.split("/"):
                 yield posixpath.join(package, path), match.start()
 
 

@@ -104,6 +104,7 @@ def found(sources: Sequence[Source]) -> tuple[Listens, ...]:
         every += _variables(source, names)
         every += _fields(source, names)
         every += _functions(source)
+        every += _arguments(source)
     return tuple(every)
 
 
@@ -368,3 +369,22 @@ def _functions(source: Source) -> Iterator[Listens]:
                 yield Listens(FUNCTION, _number(match["number"]), None, where)
             else:
                 yield from (one._replace(rank=FUNCTION) for one in _address_default(match["text"], where))
+
+
+def _arguments(source: Source) -> Iterator[Listens]:
+    """`Arg::new("port").long("port").env("PORT").default_value("8000")`."""
+    code = source.code
+    for literal in code.literals:
+        if not literal.around or literal.around[0].name != ".default_value":
+            continue
+        said = {name.rpartition("::")[2].lstrip("."): code.inside(at) for name, at in code.chain(literal.around[0].at)}
+        texts = {name: text[1] for name, inside in said.items() if (text := re.fullmatch(r'\s*"([\w-]+)"\s*', inside))}
+        name = texts.get("new") or texts.get("with_name") or ""
+        where, variable = source.where(literal.at), texts.get("env")
+        if OF_OTHERS.search(name):
+            continue
+        if re.fullmatch(r"(?:[\w-]+[-_])?port", name):
+            yield Listens(DEFAULT, _number(literal.value), None, where, port_variable=variable)
+        elif re.search(r"addr|bind|listen|host|^ip$|interface", name):
+            flag = f"--{texts['long']}" if "long" in texts else None
+            yield from _address_default(literal.value, where, variable=variable, flag=flag)

@@ -121,7 +121,7 @@ def _opened(
         if (there := _there(root, path)) is not None:
             name = posixpath.normpath(posixpath.join(name, posixpath.relpath(there, path)))
             sure = sure or (_custom(name) and "/" in literal.value.strip("./"))
-            if not sure and not _custom(name):
+            if not sure and (what == "a string" or not (_custom(name) or (what == "join" and _is_settings(name)))):
                 continue
             return Opened(there, name, base, what, source.where(literal.at), source.package, source.program, sure)
     return None
@@ -226,6 +226,10 @@ def _there(root: Path, path: str) -> str | None:
     if os.path.exists(root / path):
         return path
     return next((f"{path}.{end}" for end in _FORMATS if os.path.isfile(root / f"{path}.{end}")), None)
+
+
+def _is_settings(name: str) -> bool:
+    return name.endswith(tuple(f".{end}" for end in _FORMATS))
 
 
 def _custom(name: str) -> bool:

@@ -67,10 +67,10 @@ def _assets(found: Found) -> Iterator[Item]:
             yield Item("image.assets", (one.path, target), f"{why}; {taken} is copied there", active=False)
             continue
         yield Item("image.assets", (one.path, target), why, active=one.sure)
-        if one.path in ignored and ignored[one.path].include:
-            yield Item("sources.include", ignored[one.path].include, ignored[one.path].why, active=one.sure)
-        elif one.path in found.compiled:
-            yield Item("sources.include", one.path, f"{found.compiled[one.path]} compiles it in", active=one.sure)
+        if one.sure and one.path in ignored and ignored[one.path].include:
+            yield Item("sources.include", ignored[one.path].include, ignored[one.path].why)
+        elif one.sure and one.path in found.compiled:
+            yield Item("sources.include", one.path, f"{found.compiled[one.path]} compiles it in")
 
 
 def _target(found: Found, one: Opened) -> str:
@@ -145,7 +145,7 @@ def _everywhere(one: Listens, form: str) -> str:
 def _closed(found: Found) -> Iterator[Listens]:
     """Where the program listens so that only its own container reaches it, unless a Dockerfile sets it right."""
     listens, told = _listens(found), _ports(found)
-    if any(hint.kind == "cmd" for hint in found.hints):
+    if any(hint.kind in ("cmd", "args") for hint in found.hints):
         return  # its arguments may say another address
     for one in listens:
         given = one.variable is not None and one.variable[0] in _set(found)
@@ -174,7 +174,9 @@ def remarks(found: Found) -> Iterator[str]:
     for path, where, why in runs.secrets:
         yield f"{where} opens {path}, which stays out of the image, as {why}: mount it by deploy: volumes:"
     for path, what, where in runs.missing:
-        yield f"{where} names {path} ({what}), which is not here: make it, then add it to image: assets:"
+        if not any(hint.kind in ("asset", "note") and path in hint.value for hint in found.hints):
+            line = f"image: {{assets: {{{path}: {posixpath.join(_workdir(found), path)}}}}}"
+            yield f"{where} names {path} ({what}), which is not here; once it is made, add to layerdoit.yaml: {line}"
     if runs.dotenv is not None and runs.dotenv_names:
         names = [name for name in runs.dotenv_names if name not in _set(found)]
         if names:

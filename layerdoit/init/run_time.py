@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 _DOTENV: Final = re.compile(r"\bdotenv(?:y|_flow)?(?:_override)?\s*(?:::\s*\w+\s*)?\(|\bdotenvy?::(?:load|var)!?\b")
 _ROCKET: Final = re.compile(
     r"#\[\s*(?:rocket::)?launch\s*\]|\brocket::(?:build|ignite|custom)\s*\(|\bRocket::(?:build|custom)\s*\("
+)
+_SERVES: Final = re.compile(
+    r"\b(?:TcpListener|TcpAcceptor|QuinnListener)::(?:bind|new)\s*\(|\b(?:axum|warp|hyper|rouille)::(?:serve|start_server)\s*\("
+    r"|\b(?:Http)?Server::(?:new|bind|builder|http)\s*\(|\baxum_server::\w+\s*\(|\.\s*listen\s*\(|\.serve\s*\("
+    r"|" + _ROCKET.pattern
 )
 _ROCKET_TEMPLATES: Final = re.compile(r"\bTemplate::(?:fairing|custom|try_custom|render)\b")
 _SECRET: Final = re.compile(
@@ -174,11 +180,27 @@ def _program(
         return owners[named], named, None
     choice = entrypoint.choose(told.workspace, told.selection, project, folder)
     if choice.guessed:
-        serving = [(name, bound_address.chosen(told.of(key, name))) for key, name in told.selection.bins]
-        alone = [(name, listens[0].where) for name, listens in serving if listens]
-        if len(alone) == 1:
-            return owners[alone[0][0]], alone[0][0], alone[0]
+        alone = _serving(told)
+        if alone is not None:
+            return owners[alone[0]], alone[0], alone
     return owners[choice.name], choice.name, None
+
+
+def _serving(told: _Address) -> tuple[str, str] | None:
+    """The only binary that serves, with the `file:line`: by sources that it alone has, by all, or by what is bound."""
+    every = {(key, name): told.sources(key, name) for key, name in told.selection.bins}
+    uses = Counter(source.path for sources in every.values() for source in sources)
+    by_itself = {
+        name: next(_places((one for one in sources if uses[one.path] == 1), _SERVES), None)
+        for (_, name), sources in every.items()
+    }
+    by_any = {name: next(_places(sources, _SERVES), None) for (_, name), sources in every.items()}
+    bound = {name: next((one.where for one in bound_address.chosen(told.of(key, name))), None) for key, name in every}
+    for found in (by_itself, by_any, bound):
+        serving = [(name, where) for name, where in found.items() if where is not None]
+        if len(serving) == 1:
+            return serving[0]
+    return None
 
 
 def _everything(

@@ -49,6 +49,14 @@ PORTS: dict[str, tuple[str, Values]] = {
                   {"deploy.port": 8080}),
     "an option, an address": ('} #[derive(Parser)] struct A { #[clap(long, default_value = "0.0.0.0:8080")] bind: String',
                               {"deploy.port": 8080}),
+    "clap's builder": (
+        'x.arg(Arg::new("port").long("port").value_name("P").default_value("8000").help("x"))',
+        {"deploy.port": 8000},
+    ),
+    "clap's builder, an address": (
+        'x.arg(Arg::with_name("bind").long("bind").env("BIND").default_value("127.0.0.1:8000"))',
+        {"deploy.port": 8000, "image.env": {"BIND": "0.0.0.0:8000"}},
+    ),
     "settings by default": (
         '} impl Default for S { fn default() -> Self { S { host: "0.0.0.0".to_string(), port: 8000, db_port: 5432 } }',
         {"deploy.port": 8000},
@@ -222,3 +230,21 @@ def test_the_port_is_that_of_the_program_that_runs(tmp_path: Path) -> None:
         "worker/src/main.rs": inside('bind("0.0.0.0:9000"); r.route("/ping", get(h))'),
     })  # fmt: skip
     assert values(found, "image", "deploy") == {"deploy.port": 9000, "deploy.health.path": "/ping"}
+
+
+SHARED = """\
+pub fn settings() { config::Config::builder().add_source(config::File::with_name("config/default")) }
+"""
+
+
+def test_of_two_that_read_the_same_configuration_the_one_that_serves_runs(tmp_path: Path) -> None:
+    main = "core::settings(); TcpListener::bind(&settings.listen); axum::serve(a, b)"
+    found = workspace(tmp_path / "shop", {
+        "web/src/main.rs": inside(f'{main}; Router::new().route("/healthz", get(|| async {{ "ok" }}))'),
+        "worker/src/main.rs": inside("core::settings();"), "core/src/lib.rs": SHARED,
+        "config/default.toml": 'listen = "0.0.0.0:8080"\n',
+    })  # fmt: skip
+    assert values(found, "image", "deploy") == {
+        "image.entrypoint": "web", "image.assets": {"config": "/srv/config"}, "deploy.port": 8080,
+        "deploy.health.path": "/healthz",
+    }  # fmt: skip

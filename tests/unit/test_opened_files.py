@@ -102,10 +102,11 @@ def test_sources_that_no_program_is_made_of_are_not_asked(tmp_path: Path) -> Non
 
 
 def test_a_string_that_names_a_usual_folder_is_shown_as_a_comment(tmp_path: Path) -> None:
-    found = project(tmp_path, inside('serve("public");'), TREE)
+    found = project(tmp_path, inside('serve(dir.join("public")); folder.join("settings.yaml"); say("static");'), TREE)
     assert assets(found) == {}
     assert [item.value for item in items(found, active=False) if item.path == "image.assets"] == [
-        ("public", "/srv/public")
+        ("public", "/srv/public"),
+        ("settings.yaml", "/srv/settings.yaml"),
     ]
 
 
