@@ -63,7 +63,8 @@ def select(
             what = f"package `{key}` has no binary"
             raise WorkspaceError(what, where=_where(ws, members[key]), hint=_with_binaries(members))
     if not pairs:
-        what = "no default member of this workspace has a binary"
+        alone = len(members) == 1 and not any(package.bins for package in members.values())
+        what = "this package has no binary" if alone else "no default member of this workspace has a binary"
         raise WorkspaceError(what, where=str(ws.root / "Cargo.toml"), hint=_with_binaries(members))
     return _made(ws, {key for key, _ in pairs} | along, pairs)
 

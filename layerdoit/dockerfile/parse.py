@@ -261,6 +261,8 @@ def commands(instruction: Instruction, known: Mapping[str, str] | None = None) -
 
 def _simple(text: str, where: str, known: Mapping[str, str]) -> list[Command]:
     found = []
+    # What a command in a command says is a word like any other.
+    text = re.sub(r"\$\([^()\n]*\)|`[^`\n]*`", "$_", text)
     for line in re.sub(r"\\\n", " ", text).split("\n"):
         for words in _between_operators(_tokens(expand(line, known))):
             first = next(
@@ -296,7 +298,7 @@ def _between_operators(tokens: Sequence[str]) -> Iterator[list[str]]:
 
 def apt_packages(command: Command) -> list[str]:
     """The Debian packages that a command such as `apt-get install` installs, without versions and files."""
-    words = _arguments(command, ("apt-get", "apt", "aptitude"), "install", _APT_WITH_VALUE)
+    words = _arguments(command, ("apt-get", "apt", "aptitude", "xx-apt-get", "xx-apt"), "install", _APT_WITH_VALUE)
     names = (_PACKAGE.fullmatch(word) for word in words if not word.endswith((".deb", "-")))
     return [name["name"] + (name["arch"] or "") for name in names if name]
 

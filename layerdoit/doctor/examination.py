@@ -36,6 +36,7 @@ from layerdoit.doctor import project_checks as workspace
 from layerdoit.doctor.diagnosis import Report, report
 from layerdoit.doctor.engine_facts import Builder, Engine, Failed
 from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked
+from layerdoit.flows import obstacles
 from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
@@ -195,6 +196,9 @@ class _Examination:
         yield Fact("toolchain", f"{named.identity}, named by {named.source}")
         reached = self._session.inputs.closure
         yield from workspace.msrv(project.workspace, reached.local, named)
+        stops = obstacles.of_session(self._session)
+        if stops is not None:
+            yield workspace.UNOBTAINABLE.found(stops.what, stops.where, fix=stops.hint)
         if config.toolchain:
             try:
                 own = toolchain.detect(self._root, None, project.state.folder)

@@ -48,6 +48,13 @@ MSRV = Rule(
     "cargo refuses to compile it",
     "name a newer toolchain (rust-toolchain.toml, or toolchain: in layerdoit.yaml)",
 )
+UNOBTAINABLE = Rule(
+    "toolchain-unobtainable",
+    "error",
+    "The toolchain, or the standard library of a target, cannot be had here.",
+    "the base layer would not build: neither this machine nor a registry that answers has it",
+    "install it (rustup toolchain install, rustup target add), or name an installed one: TOOLCHAIN=…",
+)
 OVERRIDE = Rule(
     "toolchain-override",
     "warning",

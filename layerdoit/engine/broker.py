@@ -6,7 +6,8 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,21 +15,24 @@ from typing import TYPE_CHECKING
 from layerdoit.cargo.suite import UBUNTU
 from layerdoit.cargo.toolchain import Toolchain, installed
 from layerdoit.core import process
+from layerdoit.core.background import Background, Late
 from layerdoit.core.doing import Doing, tell
-from layerdoit.core.errors import ConfigError, EngineError
+from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.core.files import machine_lock
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine.images import PREFIX
+from layerdoit.engine.registry_answers import Refusal
 
 if TYPE_CHECKING:
     from layerdoit.config import Base
     from layerdoit.engine.handle import Engine
-    from layerdoit.engine.registry_answers import Refusal
 
 OS_REPOSITORY = "layerdoit-os"
 # Part of an OS image's key: what mmdebstrap is asked for.
 OS_PACKAGES = "ca-certificates"
 APT = Path("/etc/apt")
+# Seconds that a registry has to answer where nothing is pulled.
+PATIENCE = 4.0
 # The official Rust images are of releases only.
 _RELEASE = re.compile(r"\d+\.\d+(\.\d+)?$")
 
@@ -65,20 +69,59 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
     official = f"rust:{version}-slim-{base.suite}"
     refusal = None
     if base.builder != "bootstrap":
-        refusal = _official(engine, official, version)
+        refusal = _official(engine.pull_parent, official, version)
         if refusal is None:
             return _from_image(official, version)
         if base.builder == "image":
-            raise EngineError(
-                f"the image {official} is not available: {refusal}",
-                hint=_with_advice(refusal, official, "name another image (base.image), or set base.builder: bootstrap"),
-            )
+            raise _no_image(official, refusal)
     _same_platform(engine.platform, f"and the image {official} {_lacking(refusal)}")
     sysroot = _sysroot(toolchain, targets, root, official, refusal)
     _, image, words = _system(base, engine)
     # One reason is enough: that of the system's image would be the same.
     words = f"{words.partition(' (')[0]}, with this machine's Rust {version}{_because(official, refusal)}"
     return Origin("bootstrap", image, None, sysroot, version, words)
+
+
+def obstacle(
+    base: Base, toolchain: Toolchain, targets: Sequence[str], root: Path, engine: Engine
+) -> LayerdoitError | None:
+    """What `origin` will refuse a builder for, as far as it can be told without pulling anything.
+
+    A registry is asked only where this machine's own toolchain would not do, and not for long.
+    """
+    version = toolchain.release or toolchain.channel
+    official = f"rust:{version}-slim-{base.suite}"
+
+    def refused(reference: str) -> Refusal | None:
+        try:
+            return Background(lambda: engine.offers(reference), time.monotonic() + PATIENCE).result()
+        except (Late, EngineError) as error:
+            return Refusal("other", error.what)
+
+    try:
+        _of_debian(base, "base")
+        if base.image:
+            refusal = refused(base.image)
+            return None if refusal is None else _named_in_vain(base.image, "base.image", refusal)
+        if base.builder != "image" and _compiles_here(toolchain, targets, root, official):
+            return None
+        if base.builder == "bootstrap":
+            _sysroot(toolchain, targets, root, official, None)
+        elif (answer := _official(refused, official, version)) is not None:
+            if base.builder == "image":
+                return _no_image(official, answer)
+            _sysroot(toolchain, targets, root, official, answer)
+    except (EngineError, ConfigError) as error:
+        return error
+    return None
+
+
+def _compiles_here(toolchain: Toolchain, targets: Sequence[str], root: Path, official: str) -> bool:
+    try:
+        _sysroot(toolchain, targets, root, official, None)
+    except EngineError:
+        return False
+    return True
 
 
 def _of_debian(base: Base, layer: str) -> None:
@@ -105,16 +148,27 @@ def _explicit(engine: Engine, reference: str, setting: str) -> None:
     """Refuse to replace an image that the configuration names, because its name is part of the key."""
     refusal = engine.pull_parent(reference)
     if refusal is not None:
-        raise EngineError(
-            f"{setting} names {reference}, which is not available: {refusal}",
-            hint=f"{refusal.advice(reference, 'pull')}; correct the reference, or remove {setting}",
-        )
+        raise _named_in_vain(reference, setting, refusal)
 
 
-def _official(engine: Engine, reference: str, version: str) -> Refusal | str | None:
+def _named_in_vain(reference: str, setting: str, refusal: Refusal) -> EngineError:
+    return EngineError(
+        f"{setting} names {reference}, which is not available: {refusal}",
+        hint=f"{refusal.advice(reference, 'pull')}; correct the reference, or remove {setting}",
+    )
+
+
+def _official(ask: Callable[[str], Refusal | None], reference: str, version: str) -> Refusal | str | None:
     if not _RELEASE.match(version):
         return "there are official images only for Rust releases"
-    return engine.pull_parent(reference)
+    return ask(reference)
+
+
+def _no_image(official: str, refusal: Refusal | str) -> EngineError:
+    return EngineError(
+        f"the image {official} is not available: {refusal}",
+        hint=_with_advice(refusal, official, "name another image (base.image), or set base.builder: bootstrap"),
+    )
 
 
 def _with_advice(refusal: Refusal | str, reference: str, otherwise: str) -> str:

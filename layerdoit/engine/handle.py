@@ -138,6 +138,12 @@ class Engine:
 
         return registry.pull_parent(reference, self._silent)
 
+    def offers(self, reference: str) -> Refusal | None:
+        """Whether that image could be pulled, if needed. Returns None, or why it is not available."""
+        from layerdoit.engine import registry
+
+        return registry.offered(reference)
+
     @cached_property
     def _silent(self) -> dict[str, Refusal]:
         """Registry host -> why it did not answer; each is waited for only once."""

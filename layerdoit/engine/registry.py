@@ -102,6 +102,22 @@ def pull_parent(reference: str, silent: dict[str, Refusal]) -> Refusal | None:
     return refused
 
 
+def offered(reference: str) -> Refusal | None:
+    """Whether an image is here or in its registry: None, or why it is not available. Pulls nothing."""
+    from docker.errors import APIError
+
+    with client() as engine:
+        with contextlib.suppress(APIError):
+            engine.images.get(reference)
+            return None
+        try:
+            with _refusals():
+                engine.images.get_registry_data(reference)
+        except _Refused as error:
+            return error.refusal
+    return None
+
+
 # --- inside ----------------------------------------------------------------------------------------------------------
 
 

@@ -67,21 +67,64 @@ def _contradictory(hints: Sequence[Hint]) -> bool:
 
 
 def chosen(workspace: Workspace, hints: Sequence[Hint]) -> tuple[list[Item], list[Item]]:
-    """Packages and binaries that existing files build; else all with binaries, where no default member has one."""
-    members = {key: package for key, package in workspace.packages.items() if package.member}
-    packages = [Item("packages", h.value, h.origin) for h in hints if h.kind == "package" and h.value in members]
-    packages = [item for item in packages if members[item.value].bins]
-    names = {name for key in (item.value for item in packages) for name in members[key].bins} or {
-        name for package in members.values() for name in package.bins
+    """Packages and binaries that existing files build; else all with binaries, where no default member has one.
+
+    What browsers run is none of them. What would be built anyway is not named.
+    """
+    fronts = {hint.value: hint for hint in hints if hint.kind == "front-end"}
+    programs = {
+        key: [name for name in package.bins if key not in fronts and f"{key}/{name}" not in fronts]
+        for key, package in workspace.packages.items()
+        if package.member
+    }
+    default = [key for key in workspace.default_members if key != "xtask"]
+    packages = [Item("packages", h.value, h.origin) for h in hints if h.kind == "package" and programs.get(h.value)]
+    names = {name for key in (item.value for item in packages) for name in programs[key]} or {
+        name for bins in programs.values() for name in bins
     }
     bins = [Item("bins", h.value, h.origin) for h in hints if h.kind == "bin" and h.value in names]
-    if not packages and not bins and not any(members[key].bins for key in workspace.default_members):
-        why = "no default member has a binary"
-        packages = [Item("packages", key, why) for key, package in members.items() if package.bins and key != "xtask"]
+    # What is copied into the image is what it is for.
+    bins = bins or [Item("bins", h.value, h.origin) for h in hints if h.kind == "copied" and h.value in names]
     if not packages and not bins:
-        packages = list(_of_one_name_each({key: members[key].bins for key in workspace.default_members}))
-    unique = list({item.value: item for item in reversed(packages)}.values())[::-1]
-    return unique, list({item.value: item for item in reversed(bins)}.values())[::-1]
+        packages, bins = _by_default(workspace, default, programs, fronts)
+    found = _unique(packages), _unique(bins)
+    return _needed(workspace, default, *found)
+
+
+def _by_default(
+    workspace: Workspace, default: Sequence[str], programs: Mapping[str, Sequence[str]], fronts: Mapping[str, Hint]
+) -> tuple[list[Item], list[Item]]:
+    """What to name where existing files name nothing."""
+    rest = [key for key in default if programs.get(key)]
+    if not any(workspace.packages[key].bins for key in default):
+        why = "no default member has a binary" if len(programs) > 1 else "the package has a binary"
+        return [Item("packages", key, why) for key, bins in programs.items() if bins and key != "xtask"], []
+    whole = [hint for value, hint in fronts.items() if value in default and workspace.packages[value].bins]
+    if whole:
+        why = f"{whole[0].value} is a front end ({whole[0].where})"
+        named = rest or [key for key, bins in programs.items() if bins and key != "xtask"]
+        return [Item("packages", key, why) for key in named], []
+    parts = [hint for value, hint in fronts.items() if value.partition("/")[0] in default and "/" in value]
+    if parts and rest:
+        why = f"{parts[0].value.partition('/')[2]} is a front end ({parts[0].where})"
+        return [], [Item("bins", name, why) for key in rest for name in programs[key]]
+    return list(_of_one_name_each({key: programs.get(key, ()) for key in default})), []
+
+
+def _needed(
+    workspace: Workspace, default: Sequence[str], packages: list[Item], bins: list[Item]
+) -> tuple[list[Item], list[Item]]:
+    """Without those that say what is built anyway."""
+    with_bins = {key for key in default if workspace.packages[key].bins}
+    if {item.value for item in packages} == with_bins and with_bins == set(default):
+        packages = []
+    keys = {item.value for item in packages} or with_bins
+    every = {name for key in keys for name in workspace.packages[key].bins}
+    return packages, [] if {item.value for item in bins} == every else bins
+
+
+def _unique(items: Sequence[Item]) -> list[Item]:
+    return list({item.value: item for item in reversed(items)}.values())[::-1]
 
 
 def _of_one_name_each(members: Mapping[str, Iterable[str]]) -> Iterator[Item]:

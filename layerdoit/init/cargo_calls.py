@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from layerdoit.dockerfile.parse import Command, Stage, assignments, commands
-from layerdoit.init.hints import Hint
+from layerdoit.init.hints import Files, Hint
 
 CARGO: Final = re.compile(r"(^|/)(xx-)?cargo(-chef)?$")
 _BUILDS: Final = frozenset(("build", "b", "rustc", "install", "zigbuild", "auditable"))
@@ -18,11 +18,14 @@ _VALUED: Final = {
 }  # fmt: skip
 
 
-def of_stage(stage: Stage, known: Mapping[str, str]) -> Iterator[Hint]:
+def of_stage(stage: Stage, known: Mapping[str, str], files: Files) -> Iterator[Hint]:
     """Build arguments of a stage that runs cargo, and what it has cargo build."""
+    itself = " ".join(one.value for one in stage.instructions if one.keyword != "ARG")
     for instruction in stage.instructions:
         if instruction.keyword == "ARG":
             for name in assignments(instruction):
+                if re.search(rf"\$\{{?{name}\b", itself) and not files.names(name):
+                    continue  # only the Dockerfile itself asks for it
                 yield Hint("arg", name, instruction.where_is(name))
         if instruction.keyword == "RUN":
             for command in commands(instruction, known):

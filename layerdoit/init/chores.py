@@ -16,7 +16,7 @@ from layerdoit.config import credentials
 from layerdoit.core.prose import listed
 from layerdoit.dockerfile.parse import Command, Instruction, Stage, commands
 from layerdoit.init.cargo_calls import CARGO
-from layerdoit.init.hints import Files, Hint, note
+from layerdoit.init.hints import Files, Hint
 
 # Words of the shell, looking around, tidying up, and what the packages of an image already are.
 _IDLE: Final = frozenset((
@@ -28,6 +28,7 @@ _IDLE: Final = frozenset((
     "apt-get", "apt", "aptitude", "apt-mark", "apt-cache", "apt-key", "apk", "update-ca-certificates", "locale-gen",
     "update-locale", "ldconfig", "dpkg-reconfigure", "debconf-set-selections", "useradd", "adduser", "addgroup",
     "groupadd", "groupmod", "usermod", "passwd", "gpg", "gpgconf", "xx-apt", "xx-apk", "xx-info", "xx-verify",
+    "xx-apt-get",
     "sccache",
 ))  # fmt: skip
 # Of no importance where things are compiled, as it prepares the call of cargo.
@@ -46,7 +47,18 @@ _UNPACKS: Final = frozenset(("tar", "unzip", "gunzip", "xz", "bunzip2", "unxz", 
 _SHELLS: Final = frozenset(("sh", "bash", "dash", "ash", "zsh"))
 _TIDY: Final = frozenset(("install", "ci", "i", "add", "fetch", "config", "clean", "cache"))
 _OF_APT: Final = re.compile(r"/etc/(apt|apk|dpkg|passwd|group|nsswitch)|/dev/null|&\d")
-_SYSTEM: Final = re.compile(r"/(usr|etc|lib|lib64|bin|sbin|run|tmp|proc|sys|dev|root|home)(/|$)|/(var|opt)/?$|/$")
+_SYSTEM: Final = re.compile(r"/(usr|etc|lib|lib64|bin|sbin|run|tmp|proc|sys|dev|root)(/|$)|/(var|opt|home)/?$|/$")
+
+
+IN_IMAGE: Final = (
+    "what our image lacks of it: files belong into image.assets, packages into base.runtime_packages; whatever else, a "
+    "Dockerfile.app of your own does (dockerfiles.app)"
+)
+IN_BUILDER: Final = (
+    "what the sources need of it must be in the project (sources.include, where git ignores it), or a Debian package "
+    "(base.packages)"
+)
+"""What to do about several notes of a kind; told once."""
 
 
 class Maker(NamedTuple):
@@ -61,7 +73,8 @@ def shown(words: Sequence[str]) -> str:
     """A command as a person would name it: short, without options that follow, and never with a credential."""
     program = posixpath.basename(words[0]) if words[0].startswith("/") else words[0]
     kept = [program]
-    for word in words[1:]:
+    addresses = [word for word in words[1:] if "://" in word] if program in _FETCHES else []
+    for word in addresses or words[1:]:
         if len(kept) > 3 or set(word) <= set("<>|&"):
             break
         if word.startswith("-") and program in _FETCHES | _UNPACKS:
@@ -89,7 +102,7 @@ def in_image(
             for path in made:
                 if path.startswith("/") and path != "/":
                     places.append(path)
-                    yield Hint("folder", path, instruction.where_is(path), sure=not _SYSTEM.match(path))
+                    yield from folder_of(path, instruction.where_is(path))
         elif program in ("chown", "chmod", "chgrp"):
             named = [posixpath.join(workdir, word) for word in arguments[1:]]
             if not lacking and not all(_is_ours(path, places, files) for path in named):
@@ -97,11 +110,14 @@ def in_image(
         elif _writes(words) or not _is_idle(command, program):
             lacking.append(shown(words))
     if lacking:
-        yield note(
-            instruction.where,
-            f"{_quoted(lacking)} is not done in our image: files belong into image.assets, packages into "
-            "base.runtime_packages; whatever else, a Dockerfile.app of your own does (dockerfiles.app)",
-        )
+        text = f"{_quoted(lacking)} {_is(lacking)} not done in our image"
+        yield Hint("note", text, instruction.where, IN_IMAGE)
+
+
+def folder_of(path: str, where: str) -> Iterator[Hint]:
+    """A folder that an image makes for its program, where that is no folder of the system."""
+    if not path.startswith("/tmp/"):  # noqa: S108 - of an image, where everybody may write
+        yield Hint("folder", path, where, sure=not _SYSTEM.match(path))
 
 
 def in_builder(instruction: Instruction, known: Mapping[str, str], stage: Stage) -> Iterator[Hint]:
@@ -122,12 +138,8 @@ def in_builder(instruction: Instruction, known: Mapping[str, str], stage: Stage)
         if not (program in _IDLE_IN_BUILDER or _is_idle(command, program) or ("://" in words and _TOOLS.search(words))):
             lacking.append(words)
     if lacking:
-        yield note(
-            instruction.where,
-            f"the stage {stage.name or stage.index} also runs {_quoted(lacking)}, and our layers do not: what the "
-            "sources need of it must be in the project (sources.include, where git ignores it), or a Debian package "
-            "(base.packages)",
-        )
+        text = f"the stage {stage.name or stage.index} also runs {_quoted(lacking)}, and our layers do not"
+        yield Hint("note", text, instruction.where, IN_BUILDER)
 
 
 def maker(stage: Stage, known: Mapping[str, str], made: str) -> Maker | None:
@@ -142,7 +154,7 @@ def maker(stage: Stage, known: Mapping[str, str], made: str) -> Maker | None:
             program = posixpath.basename(command.words[0])
             if program == "cd" and len(command.words) > 1:
                 inside = posixpath.normpath(posixpath.join(inside, command.words[1]))
-            elif not (program in _IDLE_IN_BUILDER - {"cp"} or _is_idle(command, program)):
+            elif program not in _UNPACKS and not (program in _IDLE_IN_BUILDER - {"cp"} or _is_idle(command, program)):
                 found.append(Maker(shown(command.words), instruction.where_is(program), inside))
     tidy = [one for one in found if _TIDY.isdisjoint(one.words.split()[1:2])]
     above = [one for one in tidy if one.folder != "/" and made.startswith(f"{one.folder}/")]
@@ -151,13 +163,23 @@ def maker(stage: Stage, known: Mapping[str, str], made: str) -> Maker | None:
     return best[-1] if best else None
 
 
+def makes_folder(stage: Stage, name: str) -> bool:
+    """Whether a RUN of a stage makes an empty folder of this name."""
+    return any(
+        command.words[0] == "mkdir" and any(posixpath.basename(word.rstrip("/")) == name for word in command.words[1:])
+        for instruction in stage.instructions
+        if instruction.keyword == "RUN"
+        for command in commands(instruction)
+    )
+
+
 def _is_idle(command: Command, program: str) -> bool:
     words = command.words
     if CARGO.search(words[0]) or program in ("cargo", "cargo-chef"):
         return not {"leptos", "xtask", "make", "web"} & set(words[1:3])
     return (
         (program in _IDLE and not (program == "dpkg" and "-i" in words))
-        or program.startswith("#")
+        or program.startswith(("#", "-"))
         or "$" in program
         or (program in ("npm", "yarn", "pip", "pip3") and "cache" in words)
         or (program == "sed" and any(_OF_APT.search(word) for word in words))
@@ -178,7 +200,13 @@ def _writes(words: Sequence[str]) -> bool:
 def _is_ours(path: str, places: Sequence[str], files: Files) -> bool:
     if posixpath.basename(path) in files.programs:
         return True
-    return any(f"{path.rstrip('/')}/".startswith(f"{place.rstrip('/')}/") for place in places) or "$" in path
+    here = f"{path.rstrip('/')}/"
+    there = [f"{place.rstrip('/')}/" for place in places]
+    return "$" in path or any(here.startswith(place) or place.startswith(here) for place in there)
+
+
+def _is(lacking: Sequence[str]) -> str:
+    return "is" if len(dict.fromkeys(lacking)) == 1 else "are"
 
 
 def _quoted(lacking: Sequence[str]) -> str:

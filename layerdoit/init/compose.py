@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.config.kinds import Node
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.prose import listed
 from layerdoit.init import compose_service
 from layerdoit.init.hints import Files, Hint, note
 from layerdoit.init.rust_files import text_of
@@ -20,12 +21,13 @@ from layerdoit.init.rust_files import text_of
 if TYPE_CHECKING:
     from layerdoit.init.compose_service import Service
 
-_NAME: Final = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml")
+_NAME: Final = re.compile(r"([\w.]+-)*(docker-)?compose[\w.-]*\.ya?ml")
 # As docker compose prefers them.
 _DEFAULT: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _FOLDERS: Final = (".", "docker", "deploy", ".docker", "compose")
 _OWN_TAGS: Final = re.compile(rb"(?<=[:\s])!(reset|override)\b")
 _DEEPEST: Final = 40
+_DEVELOPMENT: Final = re.compile(r"(?i)(^|[^a-z0-9])(dev|devel|development|debug|tests?|e2e|ci|watch)([^a-z0-9]|$)")
 _NOTHING: Final[Mapping[str, Node]] = {}
 
 
@@ -44,7 +46,10 @@ def read(root: Path, files: Files) -> Told:
     found = _found(root)
     chosen = _chosen(found)
     if not chosen:
-        return Told()
+        unread = (
+            f"{listed(found, 3)} {'was' if len(found) == 1 else 'were'} not read: none is what docker compose up takes"
+        )
+        return Told(notes=(unread,)) if found else Told()
     reader = _Reader(root)
     services: dict[str, Service] = {}
     top: dict[str, Node] = {}
@@ -82,10 +87,10 @@ def _told_of(own: Sequence[Service], services: Mapping[str, Service], project: s
                 yield note(one.where, f"{one.name} runs the same image{how}: a deployment of ours is one container")
     if others:
         where = others[0].where.rpartition(":")[0]
-        listed = ", ".join(_described(one) for one in others)
+        described = ", ".join(_described(one) for one in others)
         start = " ".join(one.name for one in others)
         verb = "is not started" if len(others) == 1 else "are not started"
-        yield note(where, f"{listed} {verb} by layerdoit: docker compose up -d {start}")
+        yield note(where, f"{described} {verb} by layerdoit: docker compose up -d {start}")
 
 
 def _described(service: Service) -> str:
@@ -123,7 +128,9 @@ def _chosen(found: Sequence[str]) -> list[str]:
     here = [name for name in found if posixpath.dirname(name) == folder]
     default = next((posixpath.join(folder, name) for name in _DEFAULT if posixpath.join(folder, name) in here), None)
     if default is None:
-        return here[:1]
+        # Of others, nobody knows whether they are for what is deployed; of one, its name tells.
+        shipped = [name for name in here if not folder and not _DEVELOPMENT.search(name)]
+        return shipped[:1]
     stem = posixpath.splitext(default)[0]
     return [default, *(name for name in here if posixpath.splitext(name)[0] == f"{stem}.override")]
 
@@ -238,5 +245,11 @@ def _image_name(service: Service) -> str | None:
 
 
 def _primary(own: Sequence[Service], programs: Collection[str]) -> Service:
-    """The service whose container is the project's: one with ports, or one that is called like a binary."""
-    return min(own, key=lambda one: ("ports" not in one.values, one.name not in programs))
+    """The service that is deployed: not one for development; one with ports, or called like a binary."""
+
+    def rank(one: Service) -> tuple[bool, ...]:
+        dockerfile = _build(one)[1] or ""
+        development = _DEVELOPMENT.search(f"{one.name} {dockerfile}") is not None
+        return development, "ports" not in one.values, one.name not in programs
+
+    return min(own, key=rank)

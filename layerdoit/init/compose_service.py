@@ -28,6 +28,8 @@ _READ: Final = frozenset((
     "restart", "profiles", "extends", "pull_policy", "platform", "logging", "labels", "develop", "attach", "scale",
     "stdin_open", "tty", "annotations", "hostname",
 ))  # fmt: skip
+# What keeps compiling in a container fast: ours holds what was compiled.
+_CACHES: Final = re.compile(r"/(node_modules|target|\.?cargo/(registry|git))/?$|/\.?cargo/?$")
 _SOURCES: Final = re.compile(r"\.?/?(|src|crates|target|Cargo\.(toml|lock)|\.git|\.cargo)/?$")
 
 
@@ -196,6 +198,8 @@ def _volumes(service: Service, node: Node, files: Files) -> Iterator[Hint]:
             source = None if unknown else source
         if source is None or not target or not target.startswith("/"):
             yield note(where, f"what is mounted at {target or '?'} depends on a variable: see deploy.volumes")
+        elif _CACHES.search(target):
+            continue
         elif not source:
             yield Hint("volume", target, where)
         else:

@@ -14,6 +14,7 @@ from layerdoit.dockerfile.parse import Dockerfile, Instruction, Stage, split
 from layerdoit.dockerfile.steps import stage_named
 from layerdoit.init import chores
 from layerdoit.init.hints import Files, Hint, note
+from layerdoit.init.places import OURS, reachable
 from layerdoit.init.stages import compiles, known_in
 
 FLAGS: Final = frozenset(("from", "chown", "chmod", "link", "keep-git-dir", "checksum", "unpack"))
@@ -40,9 +41,15 @@ class _Copy(NamedTuple):
     into: bool
     """The target is a folder that takes the source by its name."""
     instruction: Instruction
+    loose: bool
+    """Below / only because nothing says where: the program looks in its working directory, which is another in ours."""
+
+    def ours(self, place: str) -> str:
+        """Where a place in that image is in ours."""
+        return posixpath.normpath(f"{OURS}/{place}") if self.loose else reachable(place)
 
     def place(self, name: str) -> str:
-        return posixpath.join(self.target, posixpath.basename(name)) if self.into else self.target
+        return posixpath.join(self.target, _basename(name)) if self.into else self.target
 
     @property
     def where(self) -> str:
@@ -66,10 +73,16 @@ def taken(instruction: Instruction, value: str, workdir: str, parsed: Dockerfile
     if len(words) < 2:
         return
     *sources, target = words
-    into = target.endswith("/") or target in (".", "./") or len(sources) > 1
+    into = (
+        posixpath.normpath(target) == workdir.rstrip("/")
+        or target.endswith("/")
+        or target in (".", "./")
+        or len(sources) > 1
+    )
     absolute = posixpath.normpath(posixpath.join(workdir, target))
+    loose = workdir == "/" and not target.startswith("/")
     for source in sources:
-        yield from _one(_Copy(source, absolute, into, instruction), parsed, files)
+        yield from _one(_Copy(source, absolute, into, instruction, loose), parsed, files)
 
 
 def _one(copy: _Copy, parsed: Dockerfile, files: Files) -> Iterator[Hint]:
@@ -110,10 +123,12 @@ def _of_context(copy: _Copy, path: str, files: Files) -> Iterator[Hint]:
         )
     elif binary := _BINARY.search(inside):
         yield _program(copy, binary["name"] or binary["other"])
-    elif _COMPILED.search(inside):
+    elif _is_compiled(inside, files):
         return
     elif not files.exists(inside):
-        yield Hint("asset", f"{inside}:{copy.place(inside)}", copy.where, "not in the project now", sure=False)
+        yield Hint(
+            "asset", f"{inside}:{copy.ours(copy.place(inside))}", copy.where, "not in the project now", sure=False
+        )
         yield note(
             copy.where,
             f"the image lacks {copy.place(inside)}: there is no {inside} in the project; once it is made, "
@@ -132,7 +147,7 @@ def _of_context(copy: _Copy, path: str, files: Files) -> Iterator[Hint]:
 def _asset(copy: _Copy, inside: str, files: Files) -> Iterator[Hint]:
     # Of a folder the contents are copied, a file into a folder that is named with a / at its end.
     folder = files.is_folder(inside)
-    yield Hint("asset", f"{inside}:{copy.target if folder else copy.place(inside)}", copy.where)
+    yield Hint("asset", f"{inside}:{copy.ours(copy.target if folder else copy.place(inside))}", copy.where)
 
 
 def _program(copy: _Copy, name: str) -> Hint:
@@ -164,8 +179,8 @@ def _of_stage(copy: _Copy, stage: Stage, parsed: Dockerfile, files: Files) -> It
     if base in files.programs or (cargo and binary and not files.programs):
         yield _program(copy, base)
         return
-    if cargo and re.search(r"[*?]", copy.source) and "target/" in copy.source:
-        return
+    if cargo and (re.search(r"(^|/)(target|bin)/.*[*?]", copy.source) or base == "bin"):
+        return  # the binaries, by whatever name
     inside = _in_project(copy.source, stage, parsed, files)
     if inside == ".":
         yield note(
@@ -173,7 +188,7 @@ def _of_stage(copy: _Copy, stage: Stage, parsed: Dockerfile, files: Files) -> It
             f"all of {copy.source} is copied to {copy.target}; ours has the binaries in /usr/local/bin, and "
             "what image.assets names",
         )
-    elif inside is not None and _is_there(inside, files) and not _COMPILED.search(inside):
+    elif inside is not None and _is_there(inside, files) and not _is_compiled(inside, files):
         by = "" if cargo else _by(copy, stage, parsed, files)
         for hint in _of_context(copy, inside, files):
             yield hint._replace(why=by) if hint.kind == "asset" else hint
@@ -181,6 +196,14 @@ def _of_stage(copy: _Copy, stage: Stage, parsed: Dockerfile, files: Files) -> It
         return
     else:
         yield from _made(copy, stage, parsed, inside, files)
+
+
+def _is_compiled(inside: str, files: Files) -> bool:
+    """Whether only the compiler reads it; among the sources there may be other files."""
+    if _COMPILED.search(inside) is None:
+        return False
+    other = files.exists(inside) and not files.is_folder(inside) and re.search(r"\.(?!rs$|toml$|lock$)\w+$", inside)
+    return not other or "target/" in inside
 
 
 def _is_there(inside: str, files: Files) -> bool:
@@ -191,7 +214,12 @@ def _made(copy: _Copy, stage: Stage, parsed: Dockerfile, inside: str | None, fil
     """What a stage makes, and no layer of ours does."""
     cargo = compiles(parsed, stage)
     by = _by(copy, stage, parsed, files)
-    place = copy.place(copy.source)
+    # Of a folder the contents are copied; what has no suffix is taken for one.
+    folder = "." not in _basename(copy.source) and not copy.target.endswith("bin")
+    place = copy.ours(copy.target if folder else copy.place(copy.source))
+    if folder and chores.makes_folder(stage, _basename(copy.source)):
+        yield from chores.folder_of(place, copy.where)
+        return
     if _LIBRARY.search(copy.source):
         yield note(
             copy.where,
@@ -202,7 +230,7 @@ def _made(copy: _Copy, stage: Stage, parsed: Dockerfile, inside: str | None, fil
     if inside is not None and not re.search(r"[*?\[$]", inside):
         yield Hint(
             "asset",
-            f"{inside}:{place if not copy.into else posixpath.join(copy.target, posixpath.basename(inside))}",
+            f"{inside}:{place}",
             copy.where,
             by,
             sure=False,
@@ -226,7 +254,8 @@ def _by(copy: _Copy, stage: Stage, parsed: Dockerfile, files: Files) -> str:
             folder = _in_project(maker.folder, stage, parsed, files)
             inside = f" in {folder}" if folder not in (None, ".") else ""
             return f"`{maker.words}`{inside} makes it ({maker.where})"
-    return f"it comes from the stage {stage.name or stage.index}"
+    bare = all(one.keyword not in ("RUN", "COPY", "ADD") for part in parsed.lineage(stage) for one in part.instructions)
+    return f"it comes from the {f'image {stage.base}' if bare else f'stage {stage.name or stage.index}'}"
 
 
 def _in_project(source: str, stage: Stage, parsed: Dockerfile, files: Files, depth: int = 0) -> str | None:
@@ -258,11 +287,14 @@ def _in_project(source: str, stage: Stage, parsed: Dockerfile, files: Files, dep
                 mapped = _mapped(absolute, start, target, words, files)
                 if mapped is not None and (found is None or len(target) >= found[0]):
                     found = (len(target), mapped)
-    if found is not None:
-        return None if found[1].startswith("..") else found[1]
-    return next(
-        (path for place in reversed(places) if (path := _below(absolute, place)) and _is_there(path, files)), None
-    )
+    mapped = found[1] if found is not None and not found[1].startswith("..") else None
+    if mapped is not None and _is_there(mapped, files):
+        return mapped
+    below = [path for place in reversed(places) if (path := _below(absolute, place))] if found is None else []
+    # A RUN may have moved it: then the end of its path tells.
+    parts = absolute.strip("/").split("/")
+    ends = ["/".join(parts[start:]) for start in range(1, len(parts))]
+    return next((path for path in (*below, *ends) if _is_there(path, files)), mapped)
 
 
 def _mapped(absolute: str, start: str, target: str, words: Sequence[str], files: Files) -> str | None:

@@ -7,6 +7,7 @@ Each instruction of those stages has a counterpart among the settings, or a note
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -15,12 +16,28 @@ from layerdoit.init import cargo_calls, chores, instructions
 from layerdoit.init.hints import Files, Hint
 from layerdoit.init.stages import compiles, is_rust, known_in, used
 
+_RUST: Final = re.compile(r"(?:^|/)rust:(\d+\.\d+(?:\.\d+)?)|cargo-chef:.*rust-(\d+\.\d+(?:\.\d+)?)")
 _SAME_ON_ALPINE: Final = frozenset(("ca-certificates", "tzdata"))
 # Debian's images or every builder have it, or nobody needs it there.
 _ONLY_ON_ALPINE: Final = frozenset((
     "alpine-sdk", "bash", "binutils", "build-base", "ca-certificates-bundle", "cargo", "coreutils", "gcc", "libc-dev",
     "libc6-compat", "libgcc", "libstdc++", "linux-headers", "musl", "musl-dev", "rust", "rustup", "shadow", "su-exec",
 ))  # fmt: skip
+# Packages whose programs have other names.
+_PROGRAMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "docker.io": ("docker",),
+    "dnsutils": ("dig", "nslookup"),
+    "graphviz": ("dot",),
+    "imagemagick": ("convert", "magick", "identify"),
+    "iproute2": ("ip", "ss"),
+    "iputils-ping": ("ping",),
+    "nodejs": ("node",),
+    "openssh-client": ("ssh", "ssh-keygen", "scp"),
+    "poppler-utils": ("pdftotext", "pdftoppm"),
+    "postgresql-client": ("psql", "pg_dump", "pg_restore"),
+    "procps": ("ps", "pgrep"),
+    "sqlite3": ("sqlite3",),
+}
 
 
 def of_dockerfile(parsed: Dockerfile, files: Files) -> tuple[Hint, ...]:
@@ -36,9 +53,14 @@ def of_dockerfile(parsed: Dockerfile, files: Files) -> tuple[Hint, ...]:
         builds = compiles(parsed, stage)
         if builds or stage in image:
             kind = "apt-build" if builds and (stage is not final or is_rust(parsed, stage)) else "apt-run"
-            found += _packages(stage, known, kind)
+            found += _packages(stage, known, kind, files)
+            if kind == "apt-build" and stage in image and not is_rust(parsed, stage):
+                # What it compiles with, it also runs with.
+                found += _packages(stage, known, "apt-run", files)
+        if builds and (version := _RUST.search(stage.base)):
+            found.append(Hint("toolchain", version[1] or version[2], stage.where))
         if builds:
-            found += cargo_calls.of_stage(stage, known)
+            found += cargo_calls.of_stage(stage, known, files)
             found += _environment(stage, known, "build-env") if stage is not final else ()
         if builds and stage in leading and (stage not in image or is_rust(parsed, final)):
             found += _chores(stage, known)
@@ -62,12 +84,14 @@ def _environment(stage: Stage, known: Mapping[str, str], kind: str) -> Iterator[
                     yield Hint(kind, f"{name}={filled}", instruction.where_is(name))
 
 
-def _packages(stage: Stage, known: Mapping[str, str], kind: str) -> Iterator[Hint]:
+def _packages(stage: Stage, known: Mapping[str, str], kind: str, files: Files) -> Iterator[Hint]:
     for instruction in stage.instructions:
         if instruction.keyword == "RUN":
             for command in commands(instruction, known):
                 for name in apt_packages(command):
-                    yield Hint(kind, name, instruction.where_is(name))
+                    where = instruction.where_is(name)
+                    started = kind == "apt-run" and any(map(files.starts, _PROGRAMS.get(name, (name,))))
+                    yield Hint(kind, name, where, "which the sources start" if started else "")
                 for name in apk_packages(command):
                     yield from _of_alpine(name, kind, instruction.where_is(name))
 
@@ -84,4 +108,4 @@ def _of_alpine(name: str, kind: str, where: str) -> Iterator[Hint]:
     elif name in _SAME_ON_ALPINE:
         yield Hint(kind, name, where)
     elif name not in _ONLY_ON_ALPINE:
-        yield Hint("apk", name, where)
+        yield Hint("apk", name, where, kind)

@@ -9,9 +9,11 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from layerdoit.core.platform import architecture
 from layerdoit.dockerfile import parse
 from layerdoit.dockerfile.steps import stage_named
 from layerdoit.init import cargo_calls, compose
@@ -27,7 +29,13 @@ _INSTEAD: Final[Mapping[str, frozenset[str]]] = {
     "stop-signal": frozenset(("stop-signal",)),
     **dict.fromkeys(("health", "health-command", "health-timeout"), frozenset(("health", "health-command"))),
 }
-_DOCKERFILE = re.compile(r"(Dockerfile|Containerfile)(\.[\w.-]+)?$|[\w.-]+\.Dockerfile$")
+_DOCKERFILE = re.compile(r"(Dockerfile|Containerfile|dockerfile)(\.[\w.-]+)?$|[\w.-]+\.(D|d)ockerfile$")
+_USUAL: Final = ("", "docker", "deploy", "build", ".docker", "ci")
+_NO_DOCKERFILES: Final = frozenset(
+    ("target", "node_modules", "vendor", "third_party", "tests", "examples", "fixtures", "benches", "testdata")
+)
+_SHOWN: Final = re.compile(r"[^.]|\.(docker|devcontainer|ci|github)$")
+_DEEPEST: Final = 2
 
 
 def told(root: Path, programs: Collection[str] = ()) -> tuple[tuple[Hint, ...], tuple[str, ...], tuple[str, ...]]:
@@ -77,11 +85,17 @@ def _files(root: Path, programs: Collection[str]) -> Files:
         except (ValueError, NotImplementedError, OSError, IndexError):  # no pattern, in a mutilated file
             return []
 
-    def named(word: str) -> bool:
-        return any(re.search(rf"\b{re.escape(word)}\b", text) for _, text in sources(root))
+    @cache
+    def found(pattern: str) -> bool:
+        return any(re.search(pattern, text) for _, text in sources(root))
 
     return Files(
-        lambda path: _exists(root, path), matching, lambda path: text_of(root / path), frozenset(programs), named
+        lambda path: _exists(root, path),
+        matching,
+        lambda path: text_of(root / path),
+        frozenset(programs),
+        lambda word: found(rf"\b{re.escape(word)}\b"),
+        lambda program: found(rf'\bnew\(\s*"(?:[\w./-]*/)?{re.escape(program)}"'),
     )
 
 
@@ -93,22 +107,42 @@ def _exists(root: Path, path: str) -> bool:
 
 
 def _dockerfiles(root: Path) -> list[str]:
-    """Dockerfiles of the root and of its usual folders, the likeliest first."""
+    """Dockerfiles, also in subfolders, the likeliest first: near the root, for this machine, not for development."""
     found = []
-    for folder in (".", "docker", "deploy", "build", ".docker", "ci"):
-        try:
-            names = sorted(
-                os.listdir(root / folder), key=lambda name: (name not in ("Dockerfile", "Containerfile"), name)
-            )
-        except OSError:
-            continue
-        found += [name if folder == "." else f"{folder}/{name}" for name in names if _DOCKERFILE.fullmatch(name)]
-    return found
+    for folder, folders, names in os.walk(root):
+        inside = os.path.relpath(folder, root)
+        depth = 0 if inside == "." else inside.count(os.sep) + 1
+        folders[:] = sorted(
+            name for name in folders if depth < _DEEPEST and name not in _NO_DOCKERFILES and _SHOWN.match(name)
+        )
+        found += [os.path.normpath(f"{inside}/{name}") for name in names if _DOCKERFILE.fullmatch(name)]
+    own, other = (
+        (r"x86_64|amd64", r"aarch64|arm64|armv\d")
+        if architecture() == "x86_64"
+        else (r"aarch64|arm64", r"x86_64|amd64")
+    )
+
+    def rank(path: str) -> tuple[object, ...]:
+        folder, _, name = path.rpartition("/")
+        foreign = re.search(other, path) is not None and re.search(own, path) is None
+        plain = name in ("Dockerfile", "Containerfile", "dockerfile")
+        return path.count("/") > 1, foreign, is_for_development(path), folder not in _USUAL, folder, not plain, name
+
+    return sorted(found, key=rank)
+
+
+def is_for_development(path: str) -> bool:
+    """Whether the name of a Dockerfile says that its image is not the one that is shipped."""
+    return (
+        re.search(r"(?i)(^|[^a-z])(dev|devel|development|devcontainer|debug|tests?|local|ci)([^a-z]|$)", path)
+        is not None
+    )
 
 
 def _chosen_dockerfile(root: Path, named: str | None) -> tuple[str, parse.Dockerfile] | None:
     """The one that a compose file names; else the first that compiles Rust, else the first."""
-    if named is not None and (text := text_of(root / named)):
+    others = [name for name in _dockerfiles(root) if name != named]
+    if named is not None and not (is_for_development(named) and others) and (text := text_of(root / named)):
         return named, parse.parse(text, named)
     parsed = [(name, parse.parse(text, name)) for name in _dockerfiles(root) if (text := text_of(root / name))]
     for name, one in parsed:

@@ -1,7 +1,6 @@
 """Whom an existing image runs as, and what that means for its folders: ours runs as a user who is not root.
 
 items(found, project) -> working directory, user, volumes
-reachable(path)       -> the path, or one that the user may enter in its place
 remarks(found)
 """
 
@@ -10,16 +9,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from layerdoit.config import Image
 from layerdoit.dockerfile.folders import closed
 from layerdoit.init.items import Item
+from layerdoit.init.places import OURS, reachable
 
 if TYPE_CHECKING:
     from layerdoit.init.found import Found
-
-_OURS: Final = Image().workdir
 
 
 def items(found: Found, project: str) -> Iterator[Item]:
@@ -70,12 +67,6 @@ def _made(found: Found, project: str) -> Iterator[Item]:
             yield Item("deploy.volumes", volume, f"{hint.origin}, a folder that it made", active=hint.sure)
 
 
-def reachable(path: str) -> str:
-    """Of a path in root's own folder, the same below our working directory."""
-    plain = posixpath.normpath(path)
-    return _OURS + plain.removeprefix("/root") if closed([plain]) else path
-
-
 def remarks(found: Found) -> Iterator[str]:
     """That it ran as root, and which folders it had that only root may enter."""
     for hint in found.hints:
@@ -87,4 +78,4 @@ def remarks(found: Found) -> Iterator[str]:
             break
     private = [hint for hint in found.hints if hint.kind == "workdir" and closed([posixpath.normpath(hint.value)])]
     for hint in private:
-        yield f"only root may enter {hint.value} ({hint.where}): the working directory is {_OURS}"
+        yield f"only root may enter {hint.value} ({hint.where}): the working directory is {OURS}"

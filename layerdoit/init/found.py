@@ -46,7 +46,7 @@ class Found:
     """What has to be mended before anything is built."""
     needs: tuple[Need, ...]
     unknown: tuple[str, ...]
-    """`-sys` crates that nobody here knows."""
+    """`-sys` crates that nobody here knows, and that may need something."""
     suites: Suites
     """Whose package names the images want."""
     toolchain: str
@@ -55,6 +55,10 @@ class Found:
     notes: tuple[str, ...] = ()
     configured: bool = False
     """There is a layerdoit.yaml."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """The libraries that the unknown ones link to, as far as their sources are here."""
+    locked: frozenset[str] = frozenset()
+    """The crates of Cargo.lock."""
     linkers: tuple[tuple[str, str], ...] = ()
     """(Debian package, why): linkers that the cargo configuration names."""
     sqlx: str | None = None
@@ -63,6 +67,8 @@ class Found:
     """`file:line` of a query that sqlx checks against a database while it compiles; the build has none."""
     submodules: tuple[str, ...] = ()
     """Paths of submodules that are not checked out."""
+    named_submodules: frozenset[str] = frozenset()
+    """Those of them that sources or a Dockerfile name."""
     compiled: Mapping[str, str] = field(default_factory=dict)
     """Of what is copied into the image, what is compiled in as well -> `file:line` of what does."""
     hidden: tuple[tuple[str, Hidden], ...] = ()
@@ -130,8 +136,18 @@ def project_root(start: Path) -> Path:
 def look(root: Path) -> Found:
     """Look at the Rust project in `root`."""
     from layerdoit import config
-    from layerdoit.cargo import git_asked, lock, lock_drift, manifest, native, selection, target_graph, wrappers
-    from layerdoit.init import builds, compiled_in, run_time
+    from layerdoit.cargo import (
+        crate_sources,
+        git_asked,
+        lock,
+        lock_drift,
+        manifest,
+        native,
+        selection,
+        target_graph,
+        wrappers,
+    )
+    from layerdoit.init import builds, compiled_in, front_ends, run_time
     from layerdoit.tree import git, lfs
     from layerdoit.tree.lister import Lister
 
@@ -144,6 +160,7 @@ def look(root: Path) -> Found:
     workspace = manifest.load(root, lister)
     locked = lock.load(root)
     hints, files, notes = told(root, [name for one in workspace.packages.values() for name in one.bins])
+    hints = (*front_ends.told(workspace, hints), *hints)
     suites = native.suites(settings) if configured else native.default_suites()
     options = builds.cargo_options(workspace, hints)
     packages, bins = (tuple(item.value for item in items) for items in builds.chosen(workspace, hints))
@@ -151,6 +168,7 @@ def look(root: Path) -> Found:
     problem: str | None = None
     needs: tuple[Need, ...] = ()
     unknown: tuple[str, ...] = ()
+    versions: list[tuple[str, str]] = []
     try:
         lock_drift.check(workspace, locked)
         chosen = selection.select(workspace, packages, bins, options)
@@ -159,11 +177,14 @@ def look(root: Path) -> Found:
         if needs or unknown:
             graph = target_graph.compiled(root, workspace, locked, chosen, options)
             needs, unknown = target_graph.kept(needs, graph), target_graph.known(unknown, graph)
+        versions = [(name, package.version) for name in unknown for package in locked.by_name.get(name, ())]
+        unknown = crate_sources.doubtful(versions)
     except WorkspaceError as error:
         problem = str(error)
     compiler, broken = _toolchain(root)
     runs = run_time.look(lister, workspace, chosen, options, hints, settings) if chosen else RunTime()
     sqlx = prepared_queries(root, locked)
+    submodules = git.empty_submodules(root)
     return Found(
         root=root,
         workspace=workspace,
@@ -171,6 +192,8 @@ def look(root: Path) -> Found:
         problem=problem or broken,
         needs=needs,
         unknown=unknown,
+        links=crate_sources.links(versions),
+        locked=frozenset(locked.by_name),
         toolchain=compiler,
         hints=hints,
         files=files,
@@ -180,7 +203,8 @@ def look(root: Path) -> Found:
         linkers=_linkers(workspace, suites),
         sqlx=sqlx,
         asks_database=None if sqlx else first_query(root, locked),
-        submodules=git.empty_submodules(root),
+        submodules=submodules,
+        named_submodules=_named(root, submodules, hints),
         compiled=compiled_in.readers(workspace, lister.files, [*_assets(hints), *(one.path for one in runs.opened)]),
         hidden=tuple(_hidden(lister)),
         pointers=tuple(lfs.pointers(root, lister.files)),
@@ -262,6 +286,17 @@ def first_query(root: Path, lock: Lock) -> str | None:
         if found:
             return f"{path.relative_to(root).as_posix()}:{text.count(chr(10), 0, found.end()) + 1}"
     return None
+
+
+def _named(root: Path, submodules: Sequence[str], hints: Sequence[Hint]) -> frozenset[str]:
+    """Which of them a text in the sources, or an asset of a Dockerfile, names."""
+    if not submodules:
+        return frozenset()
+    copied = list(_assets(hints))
+    found = {one for one in submodules if any(f"{path}/".startswith(f"{one}/") for path in copied)}
+    wanted = "|".join(sorted((re.escape(one) for one in submodules), key=len, reverse=True))
+    literal = re.compile(rf'"(?:[^"\n]*/)?({wanted})(?:/[^"\n]*)?"')
+    return frozenset(found.union(match[1] for _, text in sources(root) for match in literal.finditer(text)))
 
 
 def _assets(hints: Sequence[Hint]) -> Iterator[str]:

@@ -27,5 +27,5 @@ def asked(command: str | Sequence[str], where: str, programs: Collection[str]) -
         return
     first = posixpath.basename(text.split()[0])
     there = first in programs or first in _PLAIN
-    why = "" if there else f"if the image has {first}"
+    why = "" if there else f"if the image has {first}, and what it calls"
     yield Hint("health-command", text, where, why, sure=there)

@@ -51,6 +51,8 @@ class Files(NamedTuple):
     programs: frozenset[str] = frozenset()
     names: Callable[[str], bool] = lambda _: False
     """Whether a Rust source holds a word."""
+    starts: Callable[[str], bool] = lambda _: False
+    """Whether a Rust source starts a program."""
 
     def is_folder(self, path: str) -> bool:
         return self.exists(f"{path}/.")

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo.entrypoint import choose
 from layerdoit.core.prose import listed
-from layerdoit.init import folders_of_user
 from layerdoit.init.items import Item
+from layerdoit.init.places import reachable
 
 if TYPE_CHECKING:
     from layerdoit.init.found import Found
     from layerdoit.init.hints import Hint
 
 _ENV_SKIPPED: Final = re.compile(r"(PATH|DEBIAN_FRONTEND|HOME|TERM|LANG|LC_\w+|CARGO_\w+|RUSTUP_\w+|RUSTFLAGS|DIR)$")
+# A file of an argument: `/etc/x.toml`, `--config=/etc/x.toml`.
+_FILE: Final = re.compile(r"(?:^|=)(/(?!(?:dev|proc|sys|tmp|run|var/run|usr|bin)/)[\w.-]+(?:/[\w.-]+)*\.\w+)$")
 
 
 def items(found: Found, project: str | None) -> Iterator[Item]:
@@ -66,7 +68,7 @@ def _of_image(hint: Hint, found: Found) -> Iterator[Item]:
         yield Item("base.runtime_image", hint.value, hint.origin, active=False)
     elif hint.kind == "asset":
         source, _, target = hint.value.rpartition(":")
-        yield Item("image.assets", (source, folders_of_user.reachable(target)), hint.origin, active=hint.sure)
+        yield Item("image.assets", (source, reachable(target)), hint.origin, active=hint.sure)
         if source in found.compiled and hint.sure:
             yield Item("sources.include", source, f"{found.compiled[source]} compiles it in")
 
@@ -75,7 +77,8 @@ def _deploy(found: Found) -> Iterator[Item]:
     ports = list(dict.fromkeys(hint.value.partition("/")[0] for hint in found.hints if hint.kind == "port"))
     for hint in found.hints:
         if hint.kind == "port" and "/udp" not in hint.value:
-            yield Item("deploy.port", int(hint.value.partition("/")[0]), hint.origin, active=len(ports) == 1)
+            one_of = f"; one of {listed(ports, 5)}" if len(ports) > 1 else ""
+            yield Item("deploy.port", int(hint.value.partition("/")[0]), hint.origin + one_of, active=not one_of)
             if len(ports) == 1:
                 break
     checked = any(hint.kind == "health" for hint in found.hints)
@@ -113,6 +116,7 @@ def _number(text: str) -> int | float:
 
 def remarks(found: Found) -> Iterator[str]:
     """What of another image these settings cannot say."""
+    yield from _named_files(found)
     yield from _second_copies([hint for hint in found.hints if hint.kind == "asset" and hint.sure])
     names = {name for _, name in found.selection.bins} if found.selection else set()
     starts = [hint for hint in found.hints if hint.kind == "entrypoint"]
@@ -120,6 +124,22 @@ def remarks(found: Found) -> Iterator[str]:
     if names and starts and not script and started(found) is None:
         hint = starts[-1]
         yield f"{hint.where}: the image starts {hint.value}, which is none of the binaries: ours starts one of them"
+
+
+def _named_files(found: Found) -> Iterator[str]:
+    """Files that the arguments name, and that nothing brings into the image."""
+    brought = [hint.value.rpartition(":")[2] for hint in found.hints if hint.kind == "asset" and hint.sure]
+    brought += [hint.value for hint in found.hints if hint.kind in ("volume", "folder", "workdir")]
+    brought += [hint.value.split(":")[1] for hint in found.hints if hint.kind == "mount" and hint.sure]
+    for hint in found.hints:
+        for word in json.loads(hint.value) if hint.kind in ("cmd", "args") and hint.sure else ():
+            path = _FILE.search(word)
+            if path and not any(f"{path[1]}/".startswith(f"{place.rstrip('/')}/") for place in brought):
+                name = path[1].rpartition("/")[2]
+                yield (
+                    f"{hint.where}: the arguments name {path[1]}, which the image will not have: mount it (deploy: "
+                    f"{{volumes: [./{name}:{path[1]}:ro]}}), or copy it by image.assets"
+                )
 
 
 def _second_copies(assets: Sequence[Hint]) -> Iterator[str]:

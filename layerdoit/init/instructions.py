@@ -18,6 +18,7 @@ from layerdoit.dockerfile.parse import Dockerfile, Instruction, Stage, assignmen
 from layerdoit.dockerfile.steps import changes_user
 from layerdoit.init import chores, copies, health_checks
 from layerdoit.init.hints import Files, Hint, note
+from layerdoit.init.places import OURS
 from layerdoit.init.stages import is_rust, known_in
 
 _PLAIN_BASE: Final = re.compile(
@@ -29,6 +30,7 @@ _WRAPPERS: Final = frozenset(
 )
 _INITS: Final = frozenset(("tini", "dumb-init", "catatonit"))
 _SCRIPT: Final = re.compile(r"\.(sh|bash|py|pl)$|(^|/)[\w.-]*(entrypoint|entry-point|start|run|init)[\w.-]*$")
+_CONFIGURATION: Final = re.compile(r"(?:^|=)(/[\w./-]+\.(?:toml|ya?ml|json|conf|cfg|ini|ron|properties))$")
 _FALLBACK: Final = "its arguments and what it runs first have no counterpart: see image.entrypoint, image.cmd"
 
 
@@ -49,8 +51,8 @@ class _Reading:
         self.last: dict[str, Hint] = {}
         self.programs: dict[str, str] = {}
         """Path in the image -> name of the binary."""
-        self.scripts: dict[str, str] = {}
-        """Path in the image -> asset of the project."""
+        self.scripts: dict[str, tuple[str, str]] = {}
+        """Path in the image -> asset of the project, and its path in ours."""
 
     def read(self, instruction: Instruction) -> Iterator[Hint]:
         """The hints of one instruction; those of which only the last counts are kept in `last`."""
@@ -78,8 +80,11 @@ class _Reading:
             name, _, place = hint.value.rpartition(":")
             if hint.kind == "program":
                 self.programs[place] = name
+                yield Hint("copied", name, hint.where)
             elif hint.kind == "asset":
-                self.scripts[place] = name
+                self.scripts[place] = name, place
+                if self.workdir == "/" and place.startswith(f"{OURS}/"):
+                    self.scripts[place.removeprefix(OURS)] = name, place
                 if not self.single:
                     yield hint
             elif not self.single or instruction.flag("from") is not None or "all of the project" in hint.value:
@@ -125,7 +130,7 @@ class _Reading:
     def expose(self, instruction: Instruction) -> Iterator[Hint]:
         for port in self.filled(instruction).split():
             if re.fullmatch(r"\d{1,5}(/(tcp|udp))?", port):
-                yield Hint("port", port, instruction.where_is(port))
+                yield Hint("port", port.removesuffix("/tcp"), instruction.where_is(port))
             else:
                 yield note(instruction.where, f"the port {port} is not one that can be taken over: see image.expose")
 
@@ -226,11 +231,17 @@ class _Reading:
             if re.search(r"[$\s]", words[start]):
                 return
         arguments = [] if several else words[start + 1 :]
-        place = posixpath.join(self.workdir, words[start])
+        if posixpath.basename(words[start]) == "cargo":
+            # `cargo run` starts what ours starts.
+            own = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
+            if own and arguments[:1] == ["run"]:
+                yield Hint("cmd", json.dumps(own), program.where)
+            return
+        place = posixpath.normpath(posixpath.join(self.workdir, words[start]))
         if place in self.scripts:
             yield from self._script(place, program, [self._own(word) for word in arguments], cmd or program)
             return
-        name = self.programs.get(posixpath.normpath(place), posixpath.basename(words[start]))
+        name = self.programs.get(place, posixpath.basename(words[start]))
         if _SCRIPT.search(words[start]) and name not in self.files.programs:
             yield note(
                 program.where, f"the image starts {words[start]}, which is no binary of this project: {_FALLBACK}"
@@ -244,6 +255,15 @@ class _Reading:
             )
         elif arguments:
             yield Hint("cmd", json.dumps(arguments), (cmd or program).where)
+            yield from self._named(arguments, (cmd or program).where)
+
+    def _named(self, arguments: Sequence[str], where: str) -> Iterator[Hint]:
+        """Files that the arguments name, and that the project has by the same name."""
+        for word in arguments:
+            path = _CONFIGURATION.search(word)
+            name = posixpath.basename(path[1]) if path else ""
+            if path and path[1] not in self.scripts and self.files.exists(name) and not self.files.is_folder(name):
+                yield Hint("asset", f"{name}:{path[1]}", where, "whose arguments name it")
 
     def _own(self, word: str) -> str:
         """A word of a command; a binary by the path that it has in ours."""
@@ -252,7 +272,7 @@ class _Reading:
 
     def _script(self, place: str, starts: Hint, arguments: Sequence[str], cmd: Hint) -> Iterator[Hint]:
         """A script of the project that starts the program."""
-        asset = self.scripts[place]
+        asset, place = self.scripts[place]
         text = self.files.text(asset) or ""
         helper = re.search(r"\b(gosu|su-exec|setpriv|runuser)\b", text)
         moved = [path for path, name in self.programs.items() if path in text and path != f"/usr/local/bin/{name}"]
@@ -309,7 +329,7 @@ def of_image(parsed: Dockerfile, stages: Sequence[Stage], files: Files) -> list[
         for instruction in stage.instructions:
             found += reading.read(instruction)
     runs = {"ENTRYPOINT", "CMD"} & reading.last.keys()
-    if runs and "user" not in reading.last and not changes_user(parsed, stages[-1]):
+    if (runs or reading.programs) and "user" not in reading.last and not changes_user(parsed, stages[-1]):
         found.append(Hint("root", "", stages[-1].where))
     # One stage for all: its folder is the compiler's.
     kept = ("user",) if single else ("workdir", "user")

@@ -11,26 +11,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from layerdoit.config import credentials, repository_name
-from layerdoit.init import builds, folders_of_user, image_settings, remarks, run_items
-from layerdoit.init.hints import Hint
+from layerdoit.core.platform import architecture
+from layerdoit.init import builds, folders_of_user, image_settings, package_items, remarks, run_items
 from layerdoit.init.items import Item, checked, in_order, unique
 
 if TYPE_CHECKING:
-    from layerdoit.cargo.native import Suites
     from layerdoit.init.found import Found
 
-# In every builder, or of use only to those who write Dockerfiles.
-_ALWAYS = frozenset((
-    "apt-transport-https", "apt-utils", "build-essential", "ca-certificates", "debian-archive-keyring", "dpkg-dev",
-    "g++", "gcc", "gnupg", "gnupg2", "libc-dev", "libc6-dev", "lsb-release", "make", "pkg-config", "pkgconf",
-    "software-properties-common",
-))  # fmt: skip
-# Tools of which a Dockerfile says only that it used them itself.
-_HELPERS = frozenset(("curl-program", "git", "nodejs", "rsync", "sqlite3-shell", "unzip", "wget", "xz"))
-_HARMLESS = frozenset(("tzdata", "netbase", "media-types", "mime-support"))
 _BUILD_ENV = re.compile(
     r"(RUSTFLAGS|RUSTC_\w+|CARGO_(PROFILE|BUILD|FEATURE|INCREMENTAL|NET)\w*|SQLX_\w+|(HOST_|TARGET_)?C(XX)?(FLAGS)?)$"
 )
+# What tells build scripts where a library or program is, or how to link to it.
+_LIBRARY_ENV = re.compile(
+    r"PROTOC(_INCLUDE)?|LIBCLANG_PATH|LLVM_CONFIG_PATH|BINDGEN_EXTRA_CLANG_ARGS\w*|PKG_CONFIG_\w+|\w+_SYS_\w+"
+    r"|\w+_(LIB_DIR|INCLUDE_DIR|LIB|LIBRARY_PATH|DIR|ROOT|PREFIX|STATIC|DYNAMIC|COMPILE|NO_VENDOR|NO_PKG_CONFIG"
+    r"|USE_PKG_CONFIG|VENDORED)$"
+)
+_DEBIAN = re.compile(r"/usr/(lib|include|bin|share)(/|$)")
 _COMMANDS = frozenset(("image.cmd", "deploy.args"))
 
 
@@ -52,7 +49,7 @@ def propose(found: Found) -> Proposal:
         *_name(found),
         *_cargo(found),
         *_build_environment(found),
-        *_packages(found),
+        *package_items.items(found),
         *_sources(found),
         *run_items.items(found),
         *image_settings.items(found, _proposed_name(found)),
@@ -106,10 +103,12 @@ def _cargo(found: Found) -> Iterator[Item]:
         if hint.kind == "profile" and hint.value != "dev":
             yield Item("profile", hint.value, f"{hint.origin}; dev compiles much faster", active=False)
             break
-    for hint in found.hints:
-        if hint.kind == "target" and "linux" in hint.value:
-            yield Item("target", hint.value, hint.origin, active=False)
-            break
+    targets = [hint for hint in found.hints if hint.kind == "target" and "linux" in hint.value]
+    own = [hint for hint in targets if hint.value.partition("-")[0] == architecture()]
+    for hint in (own or targets)[:1]:
+        yield Item("target", hint.value, hint.origin, active=False)
+    for hint in [one for one in found.hints if one.kind == "toolchain" and "no rust-toolchain" in found.toolchain][:1]:
+        yield Item("toolchain", hint.value, f"{hint.origin}; without it, this machine's own", active=False)
 
 
 def _build_environment(found: Found) -> Iterator[Item]:
@@ -121,50 +120,15 @@ def _build_environment(found: Found) -> Iterator[Item]:
         )
     for hint in found.hints:
         name, _, value = hint.value.partition("=")
-        if hint.kind == "build-env" and _BUILD_ENV.match(name) and value:
+        if hint.kind != "build-env" or not value or name.startswith(("CARGO_HOME", "CARGO_TARGET", "RUSTUP_")):
+            continue
+        if _LIBRARY_ENV.match(name):
+            # Another path is that of a folder which only the Dockerfile's own image has.
+            there = not value.startswith("/") or _DEBIAN.match(value) is not None
+            why = "" if there else "; only the image that the Dockerfile builds in has this folder"
+            yield Item("env", (name, value), f"{hint.origin}{why}", active=there)
+        elif _BUILD_ENV.match(name):
             yield Item("env", (name, value), hint.origin, active=name == "SQLX_OFFLINE")
-
-
-# --- Debian packages --------------------------------------------------------------------------------------------------
-
-
-def _packages(found: Found) -> Iterator[Item]:
-    for need in found.needs:
-        sure = "" if need.certain else "perhaps, "
-        through = need.why.partition(", through ")[2]
-        why = f"{sure}{need.crate} {need.version}" + (f", through {through}" if through else "")
-        yield from (Item("base.packages", name, why) for name in need.build)
-        yield from (Item("base.runtime_packages", name, why) for name in need.run)
-    for name, why in found.linkers:
-        yield Item("base.packages", name, why)
-    for hint in found.hints:
-        if hint.kind in ("apt-build", "apt-run") and hint.value.partition(":")[0] not in _ALWAYS:
-            yield from _translated(hint, found.suites)
-
-
-def _translated(hint: Hint, suites: Suites) -> Iterator[Item]:
-    """A package of an existing Dockerfile, by the name that it has in the suites of our images."""
-    from layerdoit.cargo.native import table
-
-    name = hint.value.partition(":")[0]
-    data = table()
-    ours = data.providers(suites.build, suites.run)
-    build = hint.kind == "apt-build"
-    path = "base.packages" if build else "base.runtime_packages"
-    for suite in (data.data["suite"], *data.suites):
-        for provider in data.providers(suite).values():
-            if name in (*provider.build, *provider.run):
-                here = ours[provider.name]
-                if here.elsewhere:
-                    only = f"only {' and '.join(here.elsewhere)} have it"
-                    yield Item(path, name, f"{hint.origin}; {only}", active=False)
-                    return
-                names = ((name,) if name in here.build else here.build) if build else here.run
-                active = provider.name not in _HELPERS and (provider.library or build)
-                for one in names or ((name,) if name in here.build else ()):
-                    yield Item(path, one, hint.origin, active=active and bool(names))
-                return
-    yield Item(path, name, hint.origin, active=name in _HARMLESS and not build)
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------

@@ -15,19 +15,11 @@ if TYPE_CHECKING:
 def of(found: Found) -> Iterator[str]:
     """All of them, what has to be mended first."""
     if found.unknown:
-        shown = ", ".join(found.unknown[:6])
-        yield f"{shown} may need Debian packages that we do not know; a failing build says which"
-    if foreign := [hint for hint in found.hints if hint.kind == "apk"]:
-        names = ", ".join(dict.fromkeys(hint.value for hint in foreign))
-        yield f"Alpine packages whose Debian names we do not know: {names} ({foreign[0].where})"
+        shown = [f"{one} (links to {found.links[one]})" if one in found.links else one for one in found.unknown]
+        yield f"{listed(shown, 6)} may need Debian packages that we do not know; a failing build says which"
     if found.suites.doubt:
         yield found.suites.doubt
-    if len(found.submodules) == 1:
-        path = found.submodules[0]
-        yield f"the submodule {path} is not checked out: git submodule update --init {path}"
-    elif found.submodules:
-        first = ", ".join(found.submodules[:2])
-        yield f"{len(found.submodules)} submodules are not checked out ({first}, …): git submodule update --init"
+    yield from _submodules(found)
     for where, one in found.hidden:
         if not one.include:
             yield f"{where} reads {one.path}, which is not sent to builds: {one.why}; {one.cure}"
@@ -44,11 +36,41 @@ def of(found: Found) -> Iterator[str]:
     yield from run_items.remarks(found)
     yield from folders_of_user.remarks(found)
     yield from image_settings.remarks(found)
-    yield from (f"{hint.where}: {hint.value}" for hint in found.hints if hint.kind == "note")
+    yield from _notes(found)
     yield from found.notes
+    if not found.configured and found.problem is None:
+        yield (
+            "images are built with the profile dev, which compiles fastest, and whose binaries are large, because they "
+            "hold debug information; doit PROFILE=release builds what you would ship"
+        )
 
 
 def _asked_of_git(found: Found) -> Iterator[str]:
     if found.asks_git:
         verb = "asks" if len(found.asks_git) == 1 else "ask"
         yield f"{listed(found.asks_git, 3)} {verb} git; the image has no commit: read a variable first, given by env:"
+
+
+def _submodules(found: Found) -> Iterator[str]:
+    """Those that are not checked out; what packages are made of was checked when the workspace was read."""
+    if not found.submodules:
+        return
+    named = [path for path in found.submodules if path in found.named_submodules]
+    if named:
+        verb = "is" if len(named) == 1 else "are"
+        do = f"git submodule update --init {' '.join(named[:3])}"
+        yield f"the submodule {listed(named, 3)} {verb} not checked out, and sources or a Dockerfile name it: {do}"
+    elif len(found.submodules) == 1:
+        yield f"the submodule {found.submodules[0]} is not checked out; nothing that is built names it"
+    else:
+        yield f"{len(found.submodules)} submodules are not checked out; nothing that is built names them"
+
+
+def _notes(found: Found) -> Iterator[str]:
+    """What has no counterpart, by its line; what helps against those of a kind stands once, after the last."""
+    listed_notes = [hint for hint in found.hints if hint.kind == "note"]
+    yield from (f"{hint.where}: {hint.value}" for hint in listed_notes if not hint.why)
+    for advice in dict.fromkeys(hint.why for hint in listed_notes if hint.why):
+        own = [f"{hint.where}: {hint.value}" for hint in listed_notes if hint.why == advice]
+        yield from own[:-1]
+        yield f"{own[-1]}; {advice}"

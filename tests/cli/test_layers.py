@@ -14,7 +14,7 @@ from tests.support.scratch import Crate, docker, message, without_reader
 def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
     """Layer -> action and reasons, from the documented JSON."""
     told = json.loads(crate.doit("layers", "plan", "--json", *words).out)
-    assert list(told) == ["layers", "removes"]
+    assert list(told) == ["layers", "removes", "obstacle"]
     for layer in told["layers"]:
         assert list(layer) == ["layer", "action", "key", "tag", "reasons", "causes", "expected", "pull", "push"]
         assert layer["action"] in ("reuse", "pull", "build")

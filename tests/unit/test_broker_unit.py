@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from layerdoit.cargo.manifest import load
 from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Base
 from layerdoit.core import process
@@ -16,6 +18,8 @@ from layerdoit.core.errors import ConfigError, EngineError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import broker, registry, registry_answers
 from layerdoit.engine.registry_answers import Refusal, refusal
+from layerdoit.flows import obstacles
+from tests.support.scratch import make_crate
 
 HOST = "x86_64-unknown-linux-gnu"
 UNREACHABLE = refusal('Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host')
@@ -332,3 +336,79 @@ def test_what_a_registry_said_is_told_by_kinds(said: str, kind: str) -> None:
         advice = found.advice("r.corp/team/shop:app-0123", verb)
         assert advice
         assert ("docker login" in advice) == (kind in ("login", "rights"))
+
+
+# --- before anything is built -----------------------------------------------------------------------------------------
+
+
+def offering(answer: Refusal | None, asked_for: list[str]) -> Any:
+    """An engine that says whether an image is to be had."""
+
+    def offers(reference: str) -> Refusal | None:
+        asked_for.append(reference)
+        return answer
+
+    return SimpleNamespace(offers=offers)
+
+
+def test_a_toolchain_that_is_here_asks_no_registry(sysroot: Path, tmp_path: Path) -> None:
+    asked_for: list[str] = []
+    engine = offering(None, asked_for)
+    assert broker.obstacle(Base(), toolchain(sysroot), [HOST], tmp_path, engine) is None
+    assert asked_for == []
+    assert broker.obstacle(Base(), toolchain(sysroot), ["wasm32-unknown-unknown"], tmp_path, engine) is None
+    assert asked_for == ["rust:1.95.0-slim-trixie"]
+
+
+@pytest.mark.parametrize(
+    ("base", "channel", "targets", "what", "questions"),
+    [
+        (Base(), "1.71", [], "Rust 1.71, named by rust-toolchain.toml, is not installed on this machine, and the", 1),
+        (Base(), "nightly-2024-01-01", [], "not installed on this machine, and the image", 0),
+        (Base(builder="bootstrap"), "1.71", [], "Rust 1.71, named by rust-toolchain.toml, is not installed", 0),
+        (Base(builder="image"), "1.95.0", [], "the image rust:1.95.0-slim-trixie is not available", 1),
+        (Base(image="own/rust:1"), "1.95.0", [], "base.image names own/rust:1, which is not available", 1),
+        (Base(suite="noble"), "1.95.0", [], "base.suite: noble is Ubuntu", 0),
+        (Base(), "1.95.0", ["wasm32-unknown-unknown"], "cannot compile for wasm32-unknown-unknown", 1),
+    ],
+)
+def test_what_cannot_be_had_is_known_before_a_build(
+    sysroot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: Base, channel: str, targets: list[str],
+    what: str, questions: int,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(broker, "installed", lambda asked, _root: asked.sysroot)
+    named = toolchain(sysroot if channel == "1.95.0" else None, channel, channel)
+    asked_for: list[str] = []
+    found = broker.obstacle(base, named, targets, tmp_path, offering(UNREACHABLE, asked_for))
+    assert found is not None
+    assert what in found.what
+    assert found.hint
+    assert len(asked_for) == questions
+
+
+def test_a_registry_that_says_nothing_is_not_waited_for(
+    sysroot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "PATIENCE", 0.0)
+    waiting = threading.Event()
+    engine: Any = SimpleNamespace(offers=lambda _: waiting.wait(60))
+    found = broker.obstacle(Base(image="own/rust:1"), toolchain(sysroot), [], tmp_path, engine)
+    waiting.set()
+    assert found is not None
+    assert "it did not answer in time" in found.what
+
+
+def test_where_the_base_is_there_nothing_is_asked() -> None:
+    plan = SimpleNamespace(step=lambda _: SimpleNamespace(action="reuse"))
+    assert obstacles.of_session(SimpleNamespace(plan=plan)) is None  # type: ignore[arg-type]
+
+
+def test_of_a_workspace_it_is_told_without_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_crate(tmp_path, "hello").folder
+    (folder / "rust-toolchain.toml").write_text('[toolchain]\nchannel = "1.31"\n')
+    monkeypatch.setattr(registry, "offered", lambda _: DENIED)
+    before = sorted(path.name for path in folder.iterdir())
+    found = obstacles.of_workspace(load(folder))
+    assert found is not None
+    assert "Rust 1.31, named by rust-toolchain.toml, is not installed" in found.what
+    assert sorted(path.name for path in folder.iterdir()) == before

@@ -126,6 +126,15 @@ def test_the_own_service_is_found(tmp_path: Path) -> None:
     assert (got.dockerfile, got.target, got.files) == ("docker/Own.Dockerfile", "run", ("docker/compose.yml",))
 
 
+def test_what_docker_compose_would_not_take_is_only_named(tmp_path: Path) -> None:
+    found = read(tmp_path / "a", {"compose.e2e.yml": OWN, "docker/compose.prod.yml": OWN})
+    assert (found.hints, found.files) == ((), ())
+    assert found.notes == (
+        "compose.e2e.yml, docker/compose.prod.yml were not read: none is what docker compose up takes",
+    )
+    assert read(tmp_path / "b", {"compose.prod.yml": OWN}).files == ("compose.prod.yml",)
+
+
 def test_extends_anchors_overrides_and_includes(tmp_path: Path) -> None:
     files = {
         "compose.yaml": (

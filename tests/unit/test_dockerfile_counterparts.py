@@ -21,7 +21,7 @@ FLAGS_OF_COPIES = {"from", "chown", "chmod", "link", "parents", "exclude", "keep
 
 THERE = (
     *("static", "static/.", "config", "config/.", "config/a.toml", "config/b.toml", "start.sh", "x.tar.gz"),
-    *("front", "front/.", "made", "made/.", "made/dist", "made/dist/."),
+    *("own.toml", "config/src/schema.ddl", "front", "front/.", "made", "made/.", "made/dist", "made/dist/."),
 )
 HEAD = """\
 FROM node:20 AS web
@@ -82,9 +82,23 @@ def test_the_page_shows_the_table() -> None:
         ),
         ('ENTRYPOINT ["/usr/local/bin/server"]\nCMD ["serve"]', [("entrypoint", "server"), ("cmd", '["serve"]')]),
         ("CMD server --listen", [("entrypoint", "server"), ("cmd", '["--listen"]')]),
-        ('COPY --from=build /app/target/release/server /bin/own\nCMD ["own"]', [("entrypoint", "own")]),
-        ('COPY --from=build /app/target/release/server /bin/own\nCMD ["/bin/own"]', [("entrypoint", "server")]),
+        ('COPY --from=build /target/x/server /bin/o\nCMD ["o"]', [("copied", "server"), ("entrypoint", "o")]),
+        ('COPY --from=build /target/x/server /bin/o\nCMD ["/bin/o"]', [("copied", "server"), ("entrypoint", "server")]),
         ("COPY --chown=web --chmod=644 --link static /srv/static/", [("asset", "static:/srv/static")]),
+        ("WORKDIR /app\nCOPY start.sh /app", [("asset", "start.sh:/app/start.sh"), ("workdir", "/app")]),
+        ('CMD ["server", "--x=/etc/y/own.toml", "/etc/z.toml"]', [
+            ("entrypoint", "server"),
+            ("cmd", '["--x=/etc/y/own.toml", "/etc/z.toml"]'),
+            ("asset", "own.toml:/etc/y/own.toml"),
+        ]),
+        ("RUN mkdir /tmp/x", []),
+        ("COPY static ./here", [("asset", "static:/srv/here")]),
+        ("COPY start.sh /root/x", [("asset", "start.sh:/srv/x")]),
+        ("COPY --from=build /out/bin/* /usr/local/bin/", []),
+        ("COPY --from=build /app/bin /app/bin", []),
+        ("COPY --from=build /app/moved/front/. /srv/f", [("asset", "front:/srv/f")]),
+        ("COPY --from=build /app/config/src/schema.ddl /srv/", [("asset", "config/src/schema.ddl:/srv/schema.ddl")]),
+        ('CMD ["cargo", "run", "--release", "--", "serve"]', [("cmd", '["serve"]')]),
         ("COPY config/*.toml /etc/x/", [("asset", f"config/{n}.toml:/etc/x/{n}.toml") for n in "ab"]),
         ("COPY --from=web /w/package.json /", [("asset", "front/package.json:/package.json"), ("note", "")]),
         ("COPY --from=build /app/static /srv/static", [("asset", "static:/srv/static")]),

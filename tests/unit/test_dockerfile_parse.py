@@ -79,6 +79,7 @@ def test_what_a_dockerfile_tells() -> None:
             ("apt-build", "libssl-dev", 10),
             ("apt-build", "pkg-config", 10),
             ("apt-build", "protobuf-compiler", 12),
+            ("toolchain", "1.80", 3),
             ("profile", "release", 16),
             ("features", "tls,metrics", 16),
             ("bin", "server", 16),
@@ -99,6 +100,7 @@ def test_what_a_dockerfile_tells() -> None:
             ("volume", "/data", 30),
             ("workdir", "/srv", 23),
             ("user", "web:web", 31),
+            ("copied", "server", 24),
             ("entrypoint", "server", 32),
             ("cmd", '["--listen", "0.0.0.0:8080"]', 33),
         ]

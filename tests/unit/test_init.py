@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,6 @@ def test_a_dockerfile_is_taken_over_in_our_names(tmp_path: Path) -> None:
     found = look(tmp_path)
     assert proposed(found) == {
         "features": ["tls", "metrics"],
-        "bins": ["server"],
         "env": [("SQLX_OFFLINE", "true")],
         "sources.include": ["static"],
         "base.packages": ["libssl-dev", "protobuf-compiler"],
@@ -118,10 +118,10 @@ def test_a_dockerfile_is_taken_over_in_our_names(tmp_path: Path) -> None:
     text = shown(found)
     assert "    - libssl-dev  # openssl-sys 0.9.100\n" in text
     assert "    - protobuf-compiler  # from Dockerfile:12\n" in text
-    assert "#     - curl  # from Dockerfile:20\n" in text
+    assert "#     - curl  # from Dockerfile:20; no source starts it; the Dockerfile may need it for itself\n" in text
     assert "# profile: release  # from Dockerfile:16; dev compiles much faster\n" in text
     # Two ports: which one is the service's, a person must say.
-    assert "#   port: 8080  # from Dockerfile:28\n" in text
+    assert "#   port: 8080  # from Dockerfile:28; one of 8080, 9090\n" in text
     got = loaded(text, tmp_path)
     assert got.features == ("tls", "metrics")
     assert got.image.expose == ("8080", "9090/udp")
@@ -229,8 +229,7 @@ def test_packages_have_the_names_of_the_image_that_is_configured(tmp_path: Path)
     make(tmp_path, {"Dockerfile": alpine})
     newest = look(tmp_path)
     assert proposed(newest)["base.runtime_packages"] == ["libssl3t64"]
-    (remark,) = (text for text in proposal.propose(newest).remarks if "Alpine" in text)
-    assert remark.endswith("do not know: odd-thing (Dockerfile:2)")
+    assert "- odd-thing  # from Dockerfile:2, by Alpine's name; Debian's may be another\n" in shown(newest)
     (tmp_path / "layerdoit.yaml").write_text(yaml)
     assert proposed(look(tmp_path))["base.runtime_packages"] == ["libssl3"]
 
@@ -433,7 +432,7 @@ def test_where_the_project_is(tmp_path: Path) -> None:
 
 def test_submodules_that_are_not_there(tmp_path: Path) -> None:
     found = look(make(tmp_path, {".gitmodules": '[submodule "x"]\n\tpath = vendor/x\n\turl = y\n'}))
-    assert any("git submodule update --init vendor/x" in text for text in proposal.propose(found).remarks)
+    assert any("the submodule vendor/x is not checked out" in text for text in proposal.propose(found).remarks)
     missing = MANIFEST.replace("[dependencies]\n", '[dependencies]\nx-sys = { path = "vendor/x/sys" }\n')
     (tmp_path / "Cargo.toml").write_text(missing)
     with pytest.raises(WorkspaceError, match="a submodule that is not checked out") as caught:
@@ -530,6 +529,93 @@ def test_any_value_is_written_as_it_is_read(value: str) -> None:
         assert isinstance(node.value, Mapping)
         node = node.value[name]
     assert node.value == value
+
+
+BUILDER = """\
+FROM rust AS build
+RUN apt-get install -y libhwloc-dev libssl-dev libother-dev musl-tools
+ENV ROCKSDB_LIB_DIR=/usr/lib PROTOC=/opt/protoc/bin/protoc FOO_NO_VENDOR=1 CARGO_TARGET_DIR=/t RUSTFLAGS=-g
+RUN cargo build
+FROM debian
+RUN apt-get install -y libhwloc15 rsync curl tini cargo
+COPY --from=build /target/release/server /app
+CMD ["/app", "-c", "/etc/x.toml", "--dir=/srv/y"]
+"""
+
+
+def test_packages_and_variables_of_a_builder_are_taken_where_crates_ask_for_them(tmp_path: Path) -> None:
+    manifest = '[package]\nname = "server"\nversion = "0.1.0"\n[dependencies]\nhwlocality-sys = "0.1"\n'
+    lock = LOCK.replace("openssl-sys", "hwlocality-sys").replace("0.9.100", "0.1.0")
+    files = {"Cargo.toml": manifest, "Cargo.lock": lock}
+    run = 'fn main() { std::process::Command::new("rsync"); }\n'
+    found = look(make(tmp_path, {**files, "Dockerfile": BUILDER, "src/main.rs": run}))
+    got = proposed(found)
+    assert got["base.packages"] == ["libhwloc-dev"]
+    assert got["base.runtime_packages"] == ["libhwloc15", "rsync"]
+    assert got["env"] == [("ROCKSDB_LIB_DIR", "/usr/lib"), ("FOO_NO_VENDOR", "1")]
+    assert got["image.cmd"] == ["-c", "/etc/x.toml", "--dir=/srv/y"]
+    text = shown(found)
+    assert "libhwloc-dev  # from Dockerfile:2, for hwlocality-sys\n" in text
+    for line in (
+        "libssl-dev  # from Dockerfile:2; no crate of Cargo.lock is known to ask for it",
+        "libother-dev  # from Dockerfile:2; no crate of Cargo.lock is known to ask for it",
+        "curl  # from Dockerfile:6; no source starts it; the Dockerfile may need it for itself",
+        "tini  # from Dockerfile:6; the image starts the program by itself",
+        "PROTOC: /opt/protoc/bin/protoc  # from Dockerfile:3; only the image that the Dockerfile builds in has this",
+    ):
+        assert re.search(rf"(?m)^#.*{re.escape(line)}", text), line
+    assert "musl-tools" not in text
+    assert "- cargo" not in text
+    remarks = proposal.propose(found).remarks
+    assert any("the arguments name /etc/x.toml, which the image will not have" in remark for remark in remarks)
+    assert any("PROFILE=release" in remark for remark in remarks)
+
+
+def test_the_dockerfile_that_is_shipped_is_read(tmp_path: Path) -> None:
+    text = "FROM rust:1.79.0 AS b\nRUN cargo build\nFROM debian\nEXPOSE {}\n"
+    names = ["docker/debian/Dockerfile", "docker/alpine/Dockerfile", "images/Worker.Dockerfile", "Dockerfile.dev"]
+    make(tmp_path, {name: text.format(port) for port, name in enumerate(names, 1)})
+    found = look(tmp_path)
+    assert found.files == ("images/Worker.Dockerfile",)
+    assert any("docker/alpine/Dockerfile" in note and "Dockerfile.dev" in note for note in found.notes)
+    assert '# toolchain: "1.79.0"  # from images/Worker.Dockerfile:1; without it, this machine\'s own' in shown(found)
+    make(tmp_path, {"dockerfile": text.format(80)})
+    assert look(tmp_path).files == ("dockerfile",)
+    compose = (
+        "services:\n  dev: {build: {context: ., dockerfile: Dockerfile.dev}, ports: ['1:2']}\n"
+        "  prod: {build: ., ports: ['3:4']}\n"
+    )
+    make(tmp_path, {"compose.yaml": compose, "Dockerfile": text.format(81)})
+    found = look(tmp_path)
+    assert found.files == ("Dockerfile", "compose.yaml")
+    assert "publish: 3" not in shown(found), "two ports, 81 and 4"
+    assert "expose:\n    - 81  # from Dockerfile:4\n    - 4  # from compose.yaml:3\n" in shown(found)
+
+
+def test_only_the_programs_that_are_copied_into_the_image_are_built(tmp_path: Path) -> None:
+    text = "FROM rust AS b\nRUN cargo build\nFROM debian\nCOPY --from=b /target/debug/server /usr/bin/\n"
+    make(tmp_path, {"Dockerfile": text, "src/bin/tool.rs": "fn main() {}\n"})
+    assert proposed(look(tmp_path))["bins"] == ["server"]
+    (tmp_path / "src/bin/tool.rs").unlink()
+    assert "bins" not in proposed(look(tmp_path))
+
+
+def test_advice_that_several_notes_share_stands_once(tmp_path: Path) -> None:
+    text = "FROM debian\nRUN ln -s /a /b\nRUN pip install x\nENV A=$B\n"
+    remarks = proposal.propose(look(make(tmp_path, {"Dockerfile": text}))).remarks
+    own = [remark for remark in remarks if remark.startswith("Dockerfile:")]
+    assert [remark.partition(": ")[0] for remark in own] == ["Dockerfile:4", "Dockerfile:2", "Dockerfile:3"]
+    assert [("dockerfiles.app" in remark) for remark in own] == [False, False, True]
+
+
+def test_whether_a_submodule_matters_is_said(tmp_path: Path) -> None:
+    modules = "".join(f'[submodule "{name}"]\n\tpath = vendor/{name}\n\turl = y\n' for name in "ab")
+    make(tmp_path, {".gitmodules": modules})
+    (remark,) = (text for text in proposal.propose(look(tmp_path)).remarks if "submodule" in text)
+    assert remark == "2 submodules are not checked out; nothing that is built names them"
+    make(tmp_path, {".gitmodules": modules, "build.rs": 'fn main() { cc("vendor/a/x.c"); }\n'})
+    (remark,) = (text for text in proposal.propose(look(tmp_path)).remarks if "submodule" in text)
+    assert remark.endswith("sources or a Dockerfile name it: git submodule update --init vendor/a")
 
 
 def test_a_compiler_wrapper_is_switched_off_and_git_is_told(tmp_path: Path) -> None:

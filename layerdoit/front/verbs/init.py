@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from layerdoit.core import toml
 from layerdoit.core.errors import ConfigError, LayerdoitError
-from layerdoit.core.prose import confirm
+from layerdoit.core.prose import confirm, listed
 from layerdoit.front.verbs import JSON, Verb, flag
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class _Looked(NamedTuple):
     proposed: Proposal
     changes: Sequence[Change]
     ready: Sequence[str]
+    stops: LayerdoitError | None
+    """What would stop the first build before it begins."""
 
 
 def run(params: Mapping[str, Any], _words: Sequence[str]) -> int:
@@ -42,6 +44,9 @@ def run(params: Mapping[str, Any], _words: Sequence[str]) -> int:
 
 
 def _look(start: Path) -> _Looked:
+    from dataclasses import replace
+
+    from layerdoit.flows import obstacles
     from layerdoit.init import proposal
     from layerdoit.init.found import look, project_root
 
@@ -49,11 +54,15 @@ def _look(start: Path) -> _Looked:
         raise ConfigError("there is no such folder", where=str(start), hint="give the folder of a Rust project")
     found = look(project_root(start))
     proposed = proposal.propose(found)
-    return _Looked(start, found, proposed, *_changes(found, proposed, start))
+    stops = obstacles.of_workspace(found.workspace) if found.problem is None else None
+    if stops is not None:
+        first = f"doit cannot build this here yet: {stops.what}" + (f"; next: {stops.hint}" if stops.hint else "")
+        proposed = replace(proposed, remarks=(first, *proposed.remarks))
+    return _Looked(start, found, proposed, *_changes(found, proposed, start), stops)
 
 
 def _for_people(looked: _Looked, *, yes: bool, dry_run: bool) -> int:
-    start, found, proposed, changes, ready = looked
+    start, found, proposed, changes, ready, stops = looked
     print("\n".join(_report(found, proposed, changes, ready)), flush=True)
     _stop_at_problem(found)
     if not changes:
@@ -67,7 +76,8 @@ def _for_people(looked: _Looked, *, yes: bool, dry_run: bool) -> int:
     for change in changes:
         print(f"wrote {_shown(change.path, start)}")
     there = "" if start == Path.cwd().resolve() else f"cd {shlex.quote(os.path.relpath(start))} && "
-    print(f"next: {there}doit")
+    first = f"{stops.hint}; then " if stops is not None and stops.hint else ""
+    print(f"next: {first}{there}doit")
     return 0
 
 
@@ -95,7 +105,7 @@ def _stop_at_problem(found: Found) -> None:
 
 
 def _as_json(looked: _Looked) -> Mapping[str, Any]:
-    start, found, proposed, changes, ready = looked
+    start, found, proposed, changes, ready, _ = looked
     return {
         "root": str(found.root),
         "packages": sorted(package.name for package in found.workspace.packages.values() if package.member),
@@ -212,7 +222,7 @@ def _report(found: Found, proposed: Proposal, changes: Sequence[Change], ready: 
     count = f"{len(members)} packages in " if len(members) > 1 else ""
     yield f"  {'workspace' if count else 'package':<11} {count}{found.root}"
     if found.selection is not None:
-        yield f"  binaries    {', '.join(name for _, name in found.selection.bins)}"
+        yield f"  binaries    {listed([name for _, name in found.selection.bins], 12)}"
     yield f"  toolchain   {found.toolchain}"
     for need in found.needs:
         sure = "" if need.certain else " (perhaps)"

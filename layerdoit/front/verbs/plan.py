@@ -52,6 +52,7 @@ class Foreseen:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
+    from layerdoit.flows import obstacles
     from layerdoit.flows.session import Session
     from layerdoit.front.variables import variables
     from layerdoit.layers import reasons
@@ -63,6 +64,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     foreseen = _foreseen(session, plan)
     removal = _removal(session, plan)
     compiling = _compiling(session, plan)
+    stops = obstacles.of_session(session)
     if params["json"]:
         told = plan.as_json()
         compiles = {"deps": compiling.as_json() if compiling else None}
@@ -70,7 +72,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
             {**layer, **foreseen[layer["layer"]].as_json(), "compiles": compiles.get(layer["layer"])}
             for layer in told["layers"]
         ]
-        print(json.dumps({**told, "layers": layers, "removes": removal.as_json() if removal else None}, indent=2))
+        more = {"removes": removal.as_json() if removal else None, "obstacle": stops.what if stops else None}
+        print(json.dumps({**told, "layers": layers, **more}, indent=2))
     else:
         for step in plan.layers():
             print(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
@@ -80,6 +83,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
                 print(f"      {sentence}")
         if removal:
             print(removal.line())
+        if stops:
+            print(f"this cannot be built yet: {stops.what}" + (f"\nnext: {stops.hint}" if stops.hint else ""))
     return CHANGES if params["exit_code"] and plan.changes else 0
 
 
