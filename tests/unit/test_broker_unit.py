@@ -282,7 +282,7 @@ def test_a_silent_registry_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -
 
     pulled: list[str] = []
 
-    def pull(_: object, reference: str) -> Refusal:
+    def pull(_: object, reference: str, *_doing: str) -> Refusal:
         pulled.append(reference)
         return UNREACHABLE if "silent" in reference else DENIED
 
