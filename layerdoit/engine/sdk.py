@@ -100,5 +100,5 @@ def unreachable(host: str, error: Exception) -> EngineError:
         )
     hint = "start it (systemctl start docker, or Docker Desktop), or set DOCKER_HOST"
     if os.environ.get("DOCKER_HOST") == host:
-        hint = "DOCKER_HOST names it: correct or unset that variable, or start the engine there"
+        hint = "start it (systemctl start docker, or Docker Desktop), or correct or unset DOCKER_HOST, which names it"
     return EngineError(f"no Docker engine answers at {host}", hint=hint)

@@ -166,7 +166,7 @@ def test_of_a_folder_that_cannot_be_written(plain: Crate) -> None:
     plain.folder.chmod(0o555)
     what, step = told_of("a folder that cannot be written", plain, plain.doit("list", before=UNPRIVILEGED))
     assert ".layerdoit" in what
-    assert "writable" in step
+    assert "permission to write there" in step
     plain.folder.chmod(0o755)
 
 
@@ -180,6 +180,7 @@ def test_of_an_engine_that_does_not_run(plain: Crate, task: str) -> None:
     told = told_of("no engine", plain, plain.doit(task, env={"DOCKER_HOST": "unix:///nonexistent"}))
     assert told[0] == "no Docker engine answers at unix:///nonexistent"
     assert "systemctl start docker" in told[1]
+    assert "DOCKER_HOST, which names it" in told[1]
 
 
 def test_of_engines_that_are_misnamed(plain: Crate) -> None:
