@@ -88,7 +88,7 @@ def test_no_engine_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
     with pytest.raises(EngineError, match="no Docker engine answers at") as raised:
         connect().get("/version")
-    assert "DOCKER_HOST names it" in str(raised.value.hint)
+    assert "DOCKER_HOST, which names it" in str(raised.value.hint)
 
 
 # --- the version of the API ------------------------------------------------------------------------------------------
