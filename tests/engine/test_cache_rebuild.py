@@ -56,7 +56,7 @@ def test_collecting_after_a_build_never_takes_what_the_next_one_needs(checkout: 
     one = checkout(more="retention: {after_build: true, app: {keep_last: 1}, deps: {keep_last: 1}}\n")
     assert "retention: cleared" not in one.doit().stdout
     edit(one, "1111")
-    assert "retention: cleared 0 mounts and 1 image tag\n" in one.doit().stdout
+    assert "retention: cleared 0 mounts and 1 image tag: " in one.doit().stdout
     assert sum(":app-" in tag for tag in one.tags()) == 1
     assert "retention" not in one.doit().stdout, "nothing to do is nothing to do"
     assert made(one) == set()
