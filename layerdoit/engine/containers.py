@@ -308,18 +308,32 @@ class Containers:
 
     def ensure_network(self, name: str, *, internal: bool) -> None:
         """Create the project's network unless it exists."""
-        from docker.errors import APIError, NotFound
+        from docker.errors import APIError
+
+        labels = {PREFIX + "project": self.project}
+        if self._has_network(name):
+            return
+        with sdk.asking(self.host):
+            try:
+                self._api.create_network(name, driver="bridge", internal=internal, labels=labels)
+            except APIError as error:
+                # A concurrent run may have been faster.
+                if self._has_network(name):
+                    return
+                hint = (
+                    "docker network prune removes those that no container uses; deploy.network joins one that is there"
+                )
+                what = f"the engine cannot make the network {name}: {error.explanation or error}"
+                raise DeployError(what, hint=hint) from error
+
+    def _has_network(self, name: str) -> bool:
+        from docker.errors import NotFound
 
         with sdk.asking(self.host):
             try:
-                self._api.inspect_network(name)
+                return bool(self._api.inspect_network(name))
             except NotFound:
-                # A concurrent run may have been faster.
-                with contextlib.suppress(APIError):
-                    self._api.create_network(
-                        name, driver="bridge", internal=internal, labels={PREFIX + "project": self.project}
-                    )
-                self._api.inspect_network(name)
+                return False
 
     def remove_networks(self) -> None:
         """Remove this project's networks that no container uses any more."""

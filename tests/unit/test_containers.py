@@ -71,3 +71,22 @@ def test_what_does_not_start_is_an_error(engine: _Engine, refusals: list[str], s
     with pytest.raises(DeployError, match="could not start the container: failed to create shim task"):
         _started()
     assert engine.starts == starts
+
+
+def test_a_network_that_cannot_be_made_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine has addresses for some thirty networks."""
+    why = "could not find an available, non-overlapping IPv4 address pool"
+
+    class Full(Handler):
+        def get(self) -> None:
+            found = self.path.endswith("/_ping")
+            self.answer(200 if found else 404, b"OK" if found else b'{"message": "not found"}')
+
+        def post(self) -> None:
+            self.answer(500, json.dumps({"message": why}).encode())
+
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/full")
+    with serving(tmp_path / "full", Full), pytest.raises(DeployError) as caught:
+        Containers("p", "d").ensure_network("layerdoit-p", internal=False)
+    assert caught.value.what == f"the engine cannot make the network layerdoit-p: {why}"
+    assert "docker network prune" in (caught.value.hint or "")

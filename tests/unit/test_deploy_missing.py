@@ -186,6 +186,12 @@ def test_a_file_that_the_arguments_name(found: Found, arguments: tuple[str, ...]
     assert cause is None or (hint or "") in cause.hint
 
 
+def test_an_argument_comes_before_what_the_sources_open(found: Found) -> None:
+    cause = found("Error: No such file or directory (os error 2)", args=("-c", "/etc/Settings.toml"))
+    assert cause is not None
+    assert cause.hint == "add to layerdoit.yaml: image: {assets: {Settings.toml: /etc/Settings.toml}}"
+
+
 # --- variables -------------------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,8 @@ def cause(case: Case) -> Cause | None:
         return _told(case, found, "")
     if not any(_OUTRIGHT.search(line) for line in case.lines):
         return None
+    if (told := argument(case)) is not None:
+        return told
     asked = {literal.text: literal.where for literal in panics.places(case)}
     if found := list(dict.fromkeys(_absent(case, asked))):
         return _told(case, found, asked[found[0].asked])

@@ -139,6 +139,12 @@ def test_a_service_that_listens_elsewhere(make: Make, image: str, listen: str, s
     assert failed.error.where == "layerdoit.yaml:2"
 
 
+def test_status_says_where_it_listens_instead(make: Make, image: str) -> None:
+    assert go(make("1", port=None, health={"path": None}), image).error is None
+    status = make("1", port=PORT + 1).status()
+    assert status.health.endswith(f"it listens on port {PORT}, not on {PORT + 1} (deploy.port)")
+
+
 def test_an_ipv6_address_stands_in_brackets(make: Make, image: str) -> None:
     served = go(make("1", bind="::1"), image)
     assert served.error is None
