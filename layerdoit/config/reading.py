@@ -47,8 +47,10 @@ def parse(data: bytes, file: str, deepest: int = DEEPEST) -> Node:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError("the file is not UTF-8 text", where=f"{file}:{line}", hint="save it as UTF-8") from None
-    loader = (getattr(yaml, "CSafeLoader", None) or yaml.SafeLoader)(source)
+    loader = None
     try:
+        # The one in Python, where PyYAML was installed without libyaml, reads all of the text now.
+        loader = (getattr(yaml, "CSafeLoader", None) or yaml.SafeLoader)(source)
         root = loader.get_single_node()
         if root is None:
             return Node(1, {})
@@ -66,7 +68,8 @@ def parse(data: bytes, file: str, deepest: int = DEEPEST) -> Node:
         line = source.count("\n", 0, error.position) + 1
         raise ConfigError(f"broken YAML: {error.reason}", where=f"{file}:{line}") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _yaml_hint(source: str, mark: Any) -> str | None:

@@ -25,7 +25,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
 
     name = "layers"
     _prefix = ""
-    doc_purpose = "plan and explain the image layers of a Rust project"
+    doc_purpose = "container images of a Rust project: init, plan, explain, doctor, bench, report"
 
     def help(self) -> str:
         """What `doit help layers` shows. doit prints it, so a reader that is gone is noticed only at exit."""
@@ -67,7 +67,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
         return str(found.folder)
 
     def _run(self, typed: list[str]) -> int:
-        typed = list(_without_prefix(typed))
+        typed = _without_prefix(typed)
         name = _verb_in(typed)
         if name is None:
             print("\n".join(_overview(self.doc_purpose)))
@@ -84,11 +84,14 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
             return verb.run(params, words)
 
 
-def _without_prefix(typed: Sequence[str]) -> Iterator[str]:
+def _without_prefix(typed: Sequence[str]) -> list[str]:
     """`api:plan` is `plan --root api`, as the tasks are typed."""
-    for word in typed:
-        prefix, colon, verb = word.rpartition(":")
-        yield from (verb, "--root", prefix) if colon and verb in VERBS and not word.startswith("-") else (word,)
+    first = next((word for word in typed if not word.startswith("-")), "")
+    prefix, _, verb = first.rpartition(":")
+    if not prefix or verb not in VERBS:
+        return list(typed)
+    at = typed.index(first)
+    return [*typed[:at], verb, "--root", prefix, *typed[at + 1 :]]
 
 
 def _verb_in(typed: Sequence[str]) -> str | None:

@@ -21,6 +21,7 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "PROFILE": ("dev", "release"),
     "YES": ("yes", "no"),
     "ON_MISSING": ("pull,build", "pull", "build", "fail"),
+    **{one.name: tuple(one.kind.json["enum"]) for one in VARIABLES if "enum" in one.kind.json},
 }
 """Of variables that have few. CONFIG and `--root`, `--html`, `--summary` take paths."""
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {"explain": LAYERS, "completion": ("bash", "zsh", "fish")}
@@ -39,7 +40,7 @@ def commands() -> list[Word]:
     from doit.doit_cmd import DoitMain
 
     own = [Word(one.get_name(), one.doc_purpose) for one in DoitMain.DOIT_CMDS]
-    return [*own, Word("layers", "plan, explain, check and measure the layers of a Rust project")]
+    return [*own, Word("layers", "container images of a Rust project: init, plan, explain, doctor, bench, report")]
 
 
 def tasks() -> list[Word]:

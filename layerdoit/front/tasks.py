@@ -67,6 +67,7 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
         session = Session(Run(asked, prefix, verbose), Project.open(root, variables()))
     except (LayerdoitError, OSError) as error:
         failure = as_error(error)
+        failure.reworded(hint=failure.hint and as_typed(failure.hint, prefix))
         warn(f"error: {failure}")
         raise Ended(failure.exit_code) from None
     files = _file_deps(session.tree)

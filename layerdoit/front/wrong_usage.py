@@ -30,10 +30,10 @@ def completed(command: Any, typed: Sequence[str]) -> list[str] | None:
     tasks = getattr(command, "task_list", None)
     words = list(typed)
     if tasks is None:
-        at = words.index("-v") if "-v" in words else -1
+        at = next((at for at, word in enumerate(words) if word in VERBOSE), -1)
         if at < 0 or (words[at + 1 : at + 2] and words[at + 1].isdigit()) or not _is_ours(_dodo(command)):
             return None
-        return [*words[: at + 1], "2", *words[at + 1 :]]
+        return [*words[:at], "-v", "2", *words[at + 1 :]]
     found = _not_understood(command, {task.name: task for task in tasks})
     if found is None or found.doc is None or found.wrong is None or found.wrong.unknown not in VERBOSE:
         return None

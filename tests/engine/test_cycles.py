@@ -79,7 +79,7 @@ def test_what_cannot_be_deployed_is_refused_before_it_is_built(served: Callable[
     one = served("  network: host\n")
     with same(lambda: crate(one).images(), lambda: mount_ids(one), lambda: crate(one).containers()):
         refused = one.doit("cycle_clean")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "with deploy.network: host, no new container can start beside the old one" in refused.stderr
     assert "build " not in refused.stdout
 

@@ -130,6 +130,14 @@ BAD = [
 ]
 
 
+@pytest.fixture(params=["libyaml", "python"])
+def _either_yaml(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML with libyaml, as most have it, and without."""
+    if request.param == "python":
+        monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+
+
+@pytest.mark.usefixtures("_either_yaml")
 @pytest.mark.parametrize(("text", "line", "parts"), BAD, ids=[repr(case[0])[:40] for case in BAD])
 def test_bad_input_is_told_with_its_line(tmp_path: Path, text: str, line: int, parts: list[str]) -> None:
     first = refused(tmp_path, text)

@@ -32,7 +32,7 @@ def test_no_words_only_look() -> None:
     assert said == "['lint'] ['scripts/check']\n"
 
 
-@pytest.mark.parametrize("script", ["test", "quickstart", ".ci/run", "scripts/check"])
+@pytest.mark.parametrize("script", ["test", "quickstart", ".ci/run", "scripts/check", "scripts/test-pythons"])
 def test_scripts_can_be_run(script: str) -> None:
     assert (ROOT / script).stat().st_mode & 0o111
     subprocess.run(["bash", "-n", script], cwd=ROOT, check=True)

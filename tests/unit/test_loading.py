@@ -251,10 +251,10 @@ def test_handlers_of_others_stay() -> None:
             signal.signal(signum, handler)
 
 
-LONG = 70_000
-"""More than a pipe takes while nobody reads."""
+LONG = 400_000
+"""More than a pipe takes while nobody reads, and than Python keeps before it writes: 128 kB from 3.14 on."""
 DODO = f"""
-from layerdoit.front import loading, option_parsing
+from layerdoit.front import loading
 def task_some():
     loading.loading().end_quietly_without_reader()
     yield {{"basename": "first", "actions": None, "doc": "x" * {LONG}}}
@@ -280,7 +280,7 @@ def test_doits_own_output_ends_quietly_without_a_reader(tmp_path: Path, length: 
 
 SAYING = """
 from layerdoit.core.console import say
-from layerdoit.front import loading, option_parsing
+from layerdoit.front import loading
 from layerdoit.front.tasks import Guarded
 def talk():
     for _ in range(20_000):

@@ -252,7 +252,9 @@ def test_a_wrong_option(words: list[str], what: str, hint: str, crate: Path, cap
     assert said[1].startswith(hint), said
 
 
-@pytest.mark.parametrize("words", [["-v", "own"], ["own", "-v"], ["own", "--verbose"], ["-v", "2", "own"]])
+@pytest.mark.parametrize(
+    "words", [["-v", "own"], ["--verbose", "own"], ["own", "-v"], ["own", "--verbose"], ["-v", "2", "own"]]
+)
 def test_v_needs_no_number_and_no_place(words: list[str], crate: Path, capsys: Capture) -> None:
     (crate / "dodo.py").write_text(
         "from layerdoit import task_layerdoit\n"
