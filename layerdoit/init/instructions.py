@@ -293,6 +293,7 @@ class _Reading:
             yield note(cmd.where, f"the arguments {_short(' '.join(arguments))} depend on variables: see image.cmd")
         elif arguments:
             yield Hint("cmd", json.dumps(arguments), cmd.where, sure=sure)
+            yield from self._named(arguments, cmd.where)
 
 
 INSTRUCTIONS: Final[Mapping[str, Callable[[_Reading, Instruction], Iterator[Hint]]]] = {

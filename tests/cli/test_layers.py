@@ -16,7 +16,18 @@ def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
     told = json.loads(crate.doit("layers", "plan", "--json", *words).out)
     assert list(told) == ["layers", "removes", "obstacle"]
     for layer in told["layers"]:
-        assert list(layer) == ["layer", "action", "key", "tag", "reasons", "causes", "expected", "pull", "push"]
+        assert list(layer) == [
+            "layer",
+            "action",
+            "key",
+            "tag",
+            "reasons",
+            "causes",
+            "expected",
+            "pull",
+            "push",
+            "compiles",
+        ]
         assert layer["action"] in ("reuse", "pull", "build")
         assert layer["tag"].endswith(f"{layer['layer']}-{layer['key'][:12]}")
         assert layer["reasons"]

@@ -232,17 +232,18 @@ def test_variables_that_only_the_dockerfile_uses_are_not_sure() -> None:
 
 def test_a_script_of_the_project_starts_the_program() -> None:
     copied = "COPY --from=build /app/target/release/server /app/server\nCOPY start.sh /start.sh\n"
-    lines = f'{copied}ENTRYPOINT ["/start.sh"]\nCMD ["/app/server", "serve"]'
+    lines = f'{copied}ENTRYPOINT ["/start.sh"]\nCMD ["/app/server", "-c", "/etc/own.toml"]'
     files = files_of(THERE, ["server"])
 
     def of(text: str) -> list[Hint]:
         found = of_dockerfile(parse(HEAD + lines), files._replace(text=lambda _: text))
-        return [hint for hint in found if hint.kind in ("script", "cmd", "entrypoint")]
+        return [hint for hint in found if hint.kind in ("script", "cmd", "entrypoint") or "own.toml:" in hint.value]
 
-    script, cmd = of('#!/bin/sh\nexec "$@"\n')
+    script, cmd, asset = of('#!/bin/sh\nexec "$@"\n')
+    assert (asset.kind, asset.value) == ("asset", "own.toml:/etc/own.toml")
     assert (script.value, script.sure) == ("/start.sh", True)
-    assert (cmd.value, cmd.sure) == ('["/usr/local/bin/server", "serve"]', True)
+    assert (cmd.value, cmd.sure) == ('["/usr/local/bin/server", "-c", "/etc/own.toml"]', True)
     for text, why in (("exec gosu web server", "calls gosu"), ("exec /app/server", "/app/server, which is /usr/local")):
-        script, cmd = of(text)
+        script, cmd, _ = of(text)
         assert (script.sure, cmd.sure) == (False, False)
         assert why in script.why
