@@ -28,9 +28,9 @@ class Display:
     """What is shown while a board is worked on. `label`: whose board it is, where several are worked on at once."""
 
     def __init__(self, board: Board, label: str = "") -> None:
-        # Where several speak at once, the console says whose each line is, and their groups would be mixed up.
+        # The groups of several that speak at once would be mixed up.
         self._alone = terminal.alone()
-        self._label = label if self._alone else ""
+        self._label = label
         self._board = board
         self._lock = threading.Lock()
         self._ask: Ask | None = None

@@ -222,3 +222,25 @@ print("after")
     assert re.fullmatch(time_and_row, lines[-1])
     assert rest.endswith("::endgroup::\n")
     assert "\x1b" not in "".join([*lines, rest])
+
+
+def test_side_by_side_nothing_moves_or_folds_and_each_line_says_whose_it_is() -> None:
+    body = """\
+import threading
+import layerdoit.engine.display as module
+module._FIRST = 0.0
+def work():
+    console.speak_for("shop")
+    with Display(rows, "shop:").shown() as display, display.work("deps", "preparing"):
+        compiling(45, "tokio")
+        wait()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+    with shown(body=body, GITHUB_ACTIONS="true") as found:
+        found.until(lambda: re.search(r"^\d\d:\d\d:\d\d shop:deps: compiling", found.text, re.MULTILINE))
+        found.type("\n")
+        assert found.end() == 0
+        assert b"\x1b" not in found.raw
+        assert "::" not in found.text
