@@ -11,7 +11,7 @@ from layerdoit.core.doing import Doing, tell
 WORDS: Final = {
     "start": "starting the new container",
     "healthy": "waiting until it is healthy",
-    "swap": "putting it in the place of the old one",
+    "swap": "making it the one that serves",
     "remove old": "removing the old one",
 }
 
