@@ -51,7 +51,7 @@ def propose(found: Found) -> Proposal:
         *_build_environment(found),
         *package_items.items(found),
         *_sources(found),
-        *run_items.items(found),
+        *run_items.items(found, _project(found)),
         *image_settings.items(found, _proposed_name(found)),
         *folders_of_user.items(found, _project(found)),
     ]

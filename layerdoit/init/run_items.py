@@ -1,12 +1,13 @@
 """What a program needs while it runs, as settings and remarks. Pure.
 
-items(found) -> Iterator[Item]
+items(found, project) -> Iterator[Item]
 remarks(found) -> Iterator[str]
 """
 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 _UNREACHABLE: Final = "nobody outside of the container reaches it there"
 
 
-def items(found: Found) -> Iterator[Item]:
+def items(found: Found, project: str) -> Iterator[Item]:
     """The settings; what an existing Dockerfile says is not repeated."""
     yield from _program(found)
     yield from _assets(found)
     yield from _port(found)
     yield from _reachable(found)
     yield from _health(found)
+    yield from _volumes(found, project)
     if found.runs.manifest_variable and "CARGO_MANIFEST_DIR" not in _set(found):
         value = posixpath.normpath(posixpath.join(_workdir(found), found.runs.package))
         yield Item("image.env", ("CARGO_MANIFEST_DIR", value), f"{found.runs.manifest_variable} asks for it")
@@ -162,6 +164,29 @@ def _health(found: Found) -> Iterator[Item]:
         yield Item("deploy.health.path", route.path, route.where, active=route.sure)
 
 
+# --- data that outlives a container -----------------------------------------------------------------------------------
+
+
+def _volumes(found: Found, project: str) -> Iterator[Item]:
+    """For the folder of a SQLite database, unless existing files mount one there."""
+    assets = [_target(found, one) for one in found.runs.opened if one.sure]
+    for one in found.runs.databases:
+        target = posixpath.normpath(posixpath.join(_workdir(found), one.folder))
+        if not one.folder or one.folder == "/" or _is_mounted(found, target):
+            continue
+        name = re.sub(r"[^\w.-]+", "-", one.folder.strip("/"))
+        # A volume hides what a later image has there.
+        free = not any(f"{asset}/".startswith(f"{target}/") for asset in assets)
+        why = f"{one.where}: {posixpath.basename(one.path)} outlives a container there"
+        yield Item("deploy.volumes", f"{project}-{name}:{target}", why, active=free)
+
+
+def _is_mounted(found: Found, target: str) -> bool:
+    targets = [hint.value for hint in found.hints if hint.kind in ("volume", "folder")]
+    targets += [hint.value.split(":")[1] for hint in found.hints if hint.kind == "mount"]
+    return any(f"{target}/".startswith(f"{one.rstrip('/')}/") for one in targets)
+
+
 # --- remarks ----------------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +202,10 @@ def remarks(found: Found) -> Iterator[str]:
         if not any(hint.kind in ("asset", "note") and path in hint.value for hint in found.hints):
             line = f"image: {{assets: {{{path}: {posixpath.join(_workdir(found), path)}}}}}"
             yield f"{where} names {path} ({what}), which is not here; once it is made, add to layerdoit.yaml: {line}"
+    for kept in runs.databases:
+        if not kept.folder:
+            goes = f"{kept.where} keeps {kept.path} in the working directory, so that it goes with the container"
+            yield f"{goes}: keep it in a folder, and mount that by deploy: volumes:"
     if runs.dotenv is not None and runs.dotenv_names:
         names = [name for name in runs.dotenv_names if name not in _set(found)]
         if names:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import entrypoint, program_sources
 from layerdoit.config import credentials
-from layerdoit.init import bound_address, builds, configured_address, health_route, opened_files
+from layerdoit.init import bound_address, builds, configured_address, health_route, opened_files, sqlite_files
 from layerdoit.init.bound_address import Listens
 from layerdoit.init.health_route import Route
 from layerdoit.init.opened_files import CUSTOMARY, Opened
 from layerdoit.init.rust_files import text_of
+from layerdoit.init.sqlite_files import Kept
 from layerdoit.tree import hidden, layout
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class RunTime:
     dotenv_names: tuple[str, ...] = ()
     manifest_variable: str | None = None
     """`file:line` of a program that asks for its package's folder while it runs."""
+    databases: tuple[Kept, ...] = ()
     package: str = "."
     """The folder of the package whose binary the image runs."""
     subcommands: bool = False
@@ -120,6 +122,7 @@ def look(
         dotenv=dotenv,
         dotenv_names=tuple(_dotenv(root)) if dotenv else (),
         manifest_variable=manifest,
+        databases=sqlite_files.found(root, _configuration(root, opened_files.opened(root, folders, every)), every),
         package=folders[owner],
         home=_home(lister, workspace),
         workdir=settings.image.workdir if "image.workdir" in settings.where else None,

@@ -213,6 +213,29 @@ def test_secrets_stay_out(tmp_path: Path) -> None:
     assert "postgres" not in remarks + write.settings_text(proposal.propose(found))
 
 
+@pytest.mark.parametrize(
+    ("code", "files", "volume"),
+    [
+        ('f("sqlite://data/shop.db?mode=rwc")', {}, "shop-data:/srv/data"),
+        ('let c = Connection::open("./var/shop.db")?;', {}, "shop-var:/srv/var"),
+        ('f("sqlite:///data/shop.db")', {}, "shop-data:/data"),
+        ('File::with_name("config/a")', {"config/a.toml": 'url = "sqlite://data/shop.db"\n'}, "shop-data:/srv/data"),
+        ('f("sqlite::memory:"); println!("sqlite://data/a.db")', {}, None),
+        ('f("sqlite://data/a.db")', {"Dockerfile": "FROM rust AS b\nRUN cargo build\nFROM a\nVOLUME /srv\n"}, "shop-srv:/srv"),
+    ],
+)  # fmt: skip
+def test_a_database_outlives_its_container(
+    tmp_path: Path, code: str, files: dict[str, str], volume: str | None
+) -> None:
+    assert values(project(tmp_path, inside(code), files)).get("deploy.volumes") == volume
+
+
+def test_a_database_in_the_working_directory_is_named(tmp_path: Path) -> None:
+    found = project(tmp_path, inside('f("sqlite://shop.db");'))
+    (remark,) = proposal.propose(found).remarks
+    assert remark.startswith("src/main.rs:1 keeps shop.db in the working directory")
+
+
 def test_what_git_ignores_is_sent_for_the_image(tmp_path: Path) -> None:
     found = project(tmp_path, inside('ServeDir::new("web/dist");'), {"web/dist/index.html": "", ".gitignore": "dist\n"})
     assert values(found) == {"image.assets": {"web/dist": "/srv/web/dist"}, "sources.include": "web/dist"}
