@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.init import proposal
+from layerdoit.init import run_items
 from tests.support.proposed import Values, inside, items, project, values, workspace
 
 PORTS: dict[str, tuple[str, Values]] = {
@@ -99,7 +99,7 @@ def test_where_a_program_listens(tmp_path: Path, kind: str) -> None:
     found = project(tmp_path, f"\n{inside(code)}")
     assert values(found) == expected
     assert all("src/main.rs:2" in item.why for item in items(found))
-    assert not proposal.propose(found).remarks
+    assert not tuple(run_items.remarks(found))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_where_a_program_listens(tmp_path: Path, kind: str) -> None:
 def test_a_program_that_only_its_container_reaches(tmp_path: Path, code: str) -> None:
     found = project(tmp_path, f"\n{inside(code)}")
     assert values(found) == {"deploy.port": 8080}
-    (remark,) = proposal.propose(found).remarks
+    (remark,) = tuple(run_items.remarks(found))
     assert remark.startswith("src/main.rs:2 listens on ")
     assert remark.endswith("let it listen on 0.0.0.0")
 
@@ -156,7 +156,7 @@ def test_what_a_configuration_file_says(tmp_path: Path, name: str, text: str, mo
 
 def test_a_configuration_file_without_a_variable_is_named(tmp_path: Path) -> None:
     found = project(tmp_path, inside(CONFIGURED), {"config/default.toml": "port = 8000\nhost = '127.0.0.1'\n"})
-    (remark,) = proposal.propose(found).remarks
+    (remark,) = tuple(run_items.remarks(found))
     assert remark.startswith("config/default.toml:2 listens on 127.0.0.1")
 
 
@@ -195,13 +195,13 @@ OTHER = "FROM rust AS b\nRUN cargo build\nFROM debian\n"
 def test_what_a_dockerfile_says_holds_for_what_it_decides(tmp_path: Path, lines: str, code: str, expected: int) -> None:
     found = project(tmp_path, inside(code), {"Dockerfile": OTHER + lines})
     assert values(found, "deploy") == {"deploy.port": expected}
-    assert not [remark for remark in proposal.propose(found).remarks if "listens on" in remark]
+    assert not [remark for remark in tuple(run_items.remarks(found)) if "listens on" in remark]
 
 
 def test_arguments_of_a_dockerfile_may_say_another_address(tmp_path: Path) -> None:
     files = {"Dockerfile": OTHER + 'ENTRYPOINT ["shop"]\nCMD ["-c", "/etc/shop.toml"]\n'}
     found = project(tmp_path, inside('bind("127.0.0.1:8080")'), files)
-    assert not [remark for remark in proposal.propose(found).remarks if "listens on" in remark]
+    assert not [remark for remark in tuple(run_items.remarks(found)) if "listens on" in remark]
 
 
 def test_of_several_ports_of_a_dockerfile_the_sources_choose(tmp_path: Path) -> None:

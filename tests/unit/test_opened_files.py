@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.init import proposal, write
+from layerdoit.init import proposal, run_items, write
 from tests.support.manifest import package
 from tests.support.proposed import assets, inside, items, project, values, workspace
 
@@ -125,7 +125,7 @@ def test_a_path_of_the_build_is_copied_to_where_the_program_looks(tmp_path: Path
     )
     found = project(tmp_path, main, TREE)
     assert assets(found) == {name: f"/build/src/{name}" for name in ("templates", "static", "public")}
-    assert any("where it was compiled (/build/src/" in remark for remark in proposal.propose(found).remarks)
+    assert any("where it was compiled (/build/src/" in remark for remark in tuple(run_items.remarks(found)))
 
 
 def test_only_what_is_joined_to_the_package_s_folder_lies_there(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_secrets_stay_out(tmp_path: Path) -> None:
     }  # fmt: skip
     found = project(tmp_path, main, files)
     assert assets(found) == {name: f"/srv/{name}" for name in ("certs/cert.pem", "config/default.toml")}
-    remarks = "\n".join(proposal.propose(found).remarks)
+    remarks = "\n".join(tuple(run_items.remarks(found)))
     assert (
         "src/main.rs:1 loads a .env, which no image gets: give what it needs of DATABASE_URL, LOG under deploy: env:"
         in remarks
@@ -232,7 +232,7 @@ def test_a_database_outlives_its_container(
 
 def test_a_database_in_the_working_directory_is_named(tmp_path: Path) -> None:
     found = project(tmp_path, inside('f("sqlite://shop.db");'))
-    (remark,) = proposal.propose(found).remarks
+    (remark,) = tuple(run_items.remarks(found))
     assert remark.startswith("src/main.rs:1 keeps shop.db in the working directory")
 
 
@@ -244,7 +244,7 @@ def test_what_git_ignores_is_sent_for_the_image(tmp_path: Path) -> None:
 def test_what_is_served_and_not_here_is_said(tmp_path: Path) -> None:
     found = project(tmp_path, "\n" + inside('ServeDir::new("web/dist");'))
     assert assets(found) == {}
-    (remark,) = proposal.propose(found).remarks
+    (remark,) = tuple(run_items.remarks(found))
     assert remark.startswith("src/main.rs:2 names web/dist (ServeDir::new), which is not here")
 
 
