@@ -15,7 +15,7 @@ from layerdoit.dockerfile.steps import stage_named
 from layerdoit.init import chores
 from layerdoit.init.hints import Files, Hint, note
 from layerdoit.init.places import OURS, reachable
-from layerdoit.init.stages import compiles, known_in
+from layerdoit.init.stages import known_in, made_by_cargo
 
 FLAGS: Final = frozenset(("from", "chown", "chmod", "link", "keep-git-dir", "checksum", "unpack"))
 """Flags that are understood, or that change nothing for the image; others get a note."""
@@ -113,7 +113,7 @@ def _of_context(copy: _Copy, path: str, files: Files) -> Iterator[Hint]:
         found = files.matching(inside)
         if not found:
             yield note(copy.where, f"no file of the project is like {inside}: the image lacks it in {copy.target}")
-        for match in found:
+        for match in (one for one in found if not _is_compiled(one, files)):
             yield from _asset(copy._replace(into=not files.is_folder(match)), match, files)
     elif inside == "." or inside.startswith(".."):
         yield note(
@@ -170,7 +170,7 @@ def _of_image(copy: _Copy, image: str) -> Iterator[Hint]:
 
 
 def _of_stage(copy: _Copy, stage: Stage, parsed: Dockerfile, files: Files) -> Iterator[Hint]:
-    cargo = compiles(parsed, stage)
+    cargo = made_by_cargo(parsed, stage)
     base = _basename(copy.source)
     if _SYSTEM.search(copy.source):
         yield from (Hint("apt-run", "tzdata", copy.where),) if "zoneinfo" in copy.source else ()
@@ -212,7 +212,7 @@ def _is_there(inside: str, files: Files) -> bool:
 
 def _made(copy: _Copy, stage: Stage, parsed: Dockerfile, inside: str | None, files: Files) -> Iterator[Hint]:
     """What a stage makes, and no layer of ours does."""
-    cargo = compiles(parsed, stage)
+    cargo = made_by_cargo(parsed, stage)
     by = _by(copy, stage, parsed, files)
     # Of a folder the contents are copied; what has no suffix is taken for one.
     folder = "." not in _basename(copy.source) and not copy.target.endswith("bin")
@@ -294,6 +294,8 @@ def _in_project(source: str, stage: Stage, parsed: Dockerfile, files: Files, dep
     # A RUN may have moved it: then the end of its path tells.
     parts = absolute.strip("/").split("/")
     ends = ["/".join(parts[start:]) for start in range(1, len(parts))]
+    # What a pattern matches in one folder, says nothing of another.
+    ends = [] if re.search(r"[*?\[]", absolute) else ends
     return next((path for path in (*below, *ends) if _is_there(path, files)), mapped)
 
 

@@ -135,10 +135,9 @@ def _named_files(found: Found) -> Iterator[str]:
         for word in json.loads(hint.value) if hint.kind in ("cmd", "args") and hint.sure else ():
             path = _FILE.search(word)
             if path and not any(f"{path[1]}/".startswith(f"{place.rstrip('/')}/") for place in brought):
-                name = path[1].rpartition("/")[2]
                 yield (
                     f"{hint.where}: the arguments name {path[1]}, which the image will not have: mount it (deploy: "
-                    f"{{volumes: [./{name}:{path[1]}:ro]}}), or copy it by image.assets"
+                    f"{{volumes: [./…:{path[1]}:ro]}}), or copy it by image.assets"
                 )
 
 

@@ -58,3 +58,8 @@ def compiles(parsed: Dockerfile, stage: Stage) -> bool:
                 if instruction.keyword == "RUN" and any(CARGO.search(c.words[0]) for c in commands(instruction)):
                     return True
     return False
+
+
+def made_by_cargo(parsed: Dockerfile, stage: Stage) -> bool:
+    """Whether a stage, or one that it is made from, runs cargo."""
+    return any(compiles(parsed, part) for part in parsed.lineage(stage))

@@ -219,6 +219,20 @@ def test_what_the_builder_does_besides_cargo_is_told(run: str, noted: bool) -> N
     assert [hint.where for hint in found if hint.kind == "note"] == (["Dockerfile:2"] if noted else [])
 
 
+def test_binaries_that_a_pattern_takes_are_no_files_of_the_project() -> None:
+    text = (
+        "ARG MODE=build\nFROM alpine AS build\nRUN apk add cargo\nWORKDIR /tmp/x\nCOPY . .\n"
+        "RUN cargo install --path . --root /tmp/out\nFROM ${MODE} AS source\nFROM alpine\n"
+        "COPY --from=source /tmp/out/bin/* /usr/local/bin/\nCOPY --from=source /tmp/other/* /o/\nCOPY * /all/\n"
+    )
+    there = (".git", ".git/.", "Cargo.toml", "README.md", "src", "src/.")
+    found = of_dockerfile(parse(text), files_of(there, ["server"]))
+    assert [(hint.value, hint.where) for hint in found if hint.kind == "asset"] == [
+        ("README.md:/all/README.md", "Dockerfile:11")
+    ]
+    assert [hint.where for hint in found if hint.kind == "note"] == ["Dockerfile:10"]
+
+
 def test_a_stage_that_leads_nowhere_is_not_read() -> None:
     text = "FROM rust AS test\nRUN ./odd\nFROM rust AS build\nRUN cargo build\nFROM debian\n"
     text += "COPY --from=build /a/server /b\n"
