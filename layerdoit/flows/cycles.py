@@ -23,6 +23,7 @@ from layerdoit.flows.ensure import ensure, sweep
 from layerdoit.flows.reporting import line, outcomes
 from layerdoit.layers.key import IMAGES, LAYERS, ORDER
 from layerdoit.layers.outcome import Outcome
+from layerdoit.layers.plan import UP_TO_DATE
 
 if TYPE_CHECKING:
     from layerdoit.cache.clear import Sweep
@@ -44,8 +45,11 @@ def fast(session: Session, provider: Provider) -> None:
 
     def there() -> Release:
         # Where it cannot be deployed, an image that lacks is not the first thing to know.
-        app = session.plan.step("app").spec
-        provider.check(Release(app.tag, app.key))
+        app = session.plan.step("app")
+        provider.check(Release(app.spec.tag, app.spec.key))
+        if app.action == "reuse" and app.reasons != UP_TO_DATE and not session.run.verbose:
+            # An image of another tree is that of this one too.
+            say(line(Outcome(app)))
         wanted = release(session)
         if _tags_lack(session):
             execute.check_tags(session.work)
@@ -95,11 +99,9 @@ def _deployed(session: Session, provider: Provider, build: Callable[[], Release]
         raise result.error
     service = result.service
     assert service is not None  # noqa: S101 - a deployment without error has one
-    if result.phases and "app" not in session.run.reported and not session.run.verbose:
-        # An image of an earlier build takes the place of another one.
-        say(line(Outcome(session.plan.step("app"))))
     at = f": healthy at {service.url}" if service.url else ""
-    say(f"deploy  {service.name} {_how(result, wanted)}{at}")
+    how = _how(result, wanted, named="app" in session.run.reported)
+    say(f"deploy  {service.name} {how}{at}")
     for remark in result.remarks:
         say(remark)
     return bool(result.phases)
@@ -133,9 +135,12 @@ def _tell_what_serves(service: Service | None) -> None:
         warn(f"{service.name} still serves{at}")
 
 
-def _how(result: Deployed, release: Release) -> str:
+def _how(result: Deployed, release: Release, *, named: bool) -> str:
+    """What was done. `named`: the user has been told of the image."""
     if not result.phases:
         return f"already serves {release.reference}"
+    if not named:
+        return f"replaced the old one with {release.reference}" if result.replaced else f"started {release.reference}"
     return "replaced the old one" if result.replaced else "started"
 
 

@@ -59,7 +59,7 @@ def line(outcome: Outcome) -> str:
     did = ""
     if step.action != "reuse":
         compiled = outcome.counts.get("compiled")
-        crates = "" if compiled is None else f"{count_text(compiled, 'crate')} compiled"
+        crates = "" if compiled is None else f"{count_text(compiled, 'crate') if compiled else 'no crate'} compiled"
         # "compiled, 1 crate compiled" would say it twice.
         how = outcome.how.removeprefix("compiled").removeprefix(", ") if crates else outcome.how
         how = ", ".join(filter(None, (crates, how) if outcome.step.spec.layer == "app" else (how, crates)))

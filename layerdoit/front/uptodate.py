@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.front.loading import vouch
 from layerdoit.layers.key import IMAGES
+from layerdoit.layers.plan import UP_TO_DATE
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
@@ -26,7 +27,9 @@ class Ready:
         project = session.project
         if self._name == "image":
             tags = ", ".join(f"{project.repository}:{tag}" for tag in project.tags)
-            return f"nothing to do: {tags} is the image of this tree"
+            app = session.plan.step("app")
+            why = "" if app.reasons == UP_TO_DATE else f" ({app.why})"
+            return f"nothing to do: {tags} is the image of this tree{why}"
         tag = session.plan.step(IMAGES[self._name][0]).spec.tag
         return f"nothing to do: the image {tag} is there"
 

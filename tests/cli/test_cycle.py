@@ -17,7 +17,7 @@ ADDRESS = re.compile(r": healthy at http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
 def test_a_day_of_work(crate: Crate) -> None:
     # The first start.
     started = crate.doit("cycle_fast").ok()
-    assert f"deploy  {crate.name} started: " in started.out
+    assert f"deploy  {crate.name} started {crate.name}:app-" in started.out
     assert "app built" not in started.out, "all of it was there"
     address = ADDRESS.search(started.out)
     assert address is not None

@@ -43,6 +43,13 @@ def test_what_nobody_reads_swaps_no_container(served: Callable[..., Checkout]) -
         assert shown.count("only files that nothing reads changed") == 1, shown
         assert crate(one).images() == images
         assert crate(one).containers() == containers
+        assert "nothing to do: " in ok(one.doit())
+
+    # Nor is it a reason where something else is one.
+    edit(one.root, {"README.md": "changed once more", "src/main.rs": one.read("src/main.rs") + "\n// more\n"})
+    shown = ok(one.doit("cycle_fast"))
+    assert "1 file changed: src/main.rs" in shown, shown
+    edit(one.root, {"README.md": "changed"})
 
     # From here on it is read.
     one.replace("src/main.rs", '"first text"', 'include_str!("../README.md")')
