@@ -41,8 +41,8 @@ def told(diagnostics: Sequence[Diagnostic], how: str, *, verbose: bool = False) 
         return Told(texts, f"{_counted(full)}")
     what = _counted(rest)
     if full:
-        return Told(texts, f"{_counted(full)}; {what} more, in crates that were not compiled again (-v 2 shows them)")
-    return Told(texts, f"{what} (-v 2 shows {'it' if len(rest) == 1 else 'them'})")
+        return Told(texts, f"{_counted(full)}; {what} more, in crates that were not compiled again (-v shows them)")
+    return Told(texts, f"{what} (-v shows {'it' if len(rest) == 1 else 'them'})")
 
 
 def _counted(warnings: Sequence[Diagnostic]) -> str:

@@ -84,14 +84,14 @@ OLD = Diagnostic("warning", "old", "core", False)
     [
         ([], "show", (), ""),
         ([NEW], "show", ("new",), "1 warning (api)"),
-        ([OLD], "show", (), "1 warning (core) (-v 2 shows it)"),
+        ([OLD], "show", (), "1 warning (core) (-v shows it)"),
         (
             [NEW, NEW._replace(text="two"), OLD],
             "show",
             ("new", "two"),
-            "2 warnings (api 2); 1 warning (core) more, in crates that were not compiled again (-v 2 shows them)",
+            "2 warnings (api 2); 1 warning (core) more, in crates that were not compiled again (-v shows them)",
         ),
-        ([NEW, OLD], "count", (), "2 warnings (api, core) (-v 2 shows them)"),
+        ([NEW, OLD], "count", (), "2 warnings (api, core) (-v shows them)"),
         ([NEW._replace(level="error")], "show", (), ""),
     ],
 )
