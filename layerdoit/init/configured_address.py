@@ -81,12 +81,14 @@ def _override(sources: Sequence[Source]) -> Override | None:
     for source in sources:
         text = source.code.text
         if match := re.search(
-            r"\bEnvironment::with_prefix\(\s*\"(\w+)\"\s*\)(?P<more>(?:\s*\.\s*\w+\([^()]*\))*)", text
+            r"\bEnvironment::(?:with_prefix\(\s*\"(?P<prefix>\w+)\"\s*|default\(|new\()\)(?P<more>(?:\s*\.\s*\w+\([^()]*\))*)",
+            text,
         ):
             separator = re.search(r"\.\s*separator\(\s*\"([^\"]*)\"", match["more"])
-            prefix = re.search(r"\.\s*prefix_separator\(\s*\"([^\"]*)\"", match["more"])
-            between = prefix[1] if prefix else separator[1] if separator else "_"
-            return Override(match[1].upper() + between, separator[1] if separator else "")
+            own = re.search(r"\.\s*prefix_separator\(\s*\"([^\"]*)\"", match["more"])
+            between = own[1] if own else separator[1] if separator else "_"
+            prefix = match["prefix"].upper() + between if match["prefix"] else ""
+            return Override(prefix, separator[1] if separator else "")
         if match := re.search(r"\bEnv::prefixed\(\s*\"(\w+)\"\s*\)(?P<more>(?:\s*\.\s*\w+\([^()]*\))*)", text):
             separator = re.search(r"\.\s*split\(\s*\"([^\"]*)\"", match["more"])
             return Override(match[1].upper(), separator[1] if separator else "")

@@ -137,6 +137,10 @@ CONFIGURED = 'Config::builder().add_source(File::with_name("config/default"))'
             {"APP_SERVER__HOST": "0.0.0.0"},
         ),
         (
+            "config/default.toml", "[server]\naddress = '127.0.0.1:8000'\n",
+            '.add_source(Environment::default().separator("__"))', {"SERVER__ADDRESS": "0.0.0.0:8000"},
+        ),
+        (
             "config/default.toml", "bind = '127.0.0.1:8000'\n",
             '.add_source(Environment::with_prefix("SHOP"))', {"SHOP_BIND": "0.0.0.0:8000"},
         ),
