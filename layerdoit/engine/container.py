@@ -71,6 +71,12 @@ class Refused(DeployError):
         self.text = text
 
 
+class NoNetwork(DeployError):
+    """The engine cannot make a network; by default it has addresses for some thirty."""
+
+    next_step = "docker network prune removes those that no container uses; deploy.network joins one that is there"
+
+
 class NameTaken(DeployError):
     """A container of another deployment, or not ours, has the name."""
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from layerdoit.core.errors import DeployError
 from layerdoit.engine import api_version, sdk
 from layerdoit.engine.api import endpoint
-from layerdoit.engine.container import Container, PortTaken, Refused, Spec, described, name_taken, strays
+from layerdoit.engine.container import Container, NoNetwork, PortTaken, Refused, Spec, described, name_taken, strays
 from layerdoit.engine.images import PREFIX, label
 from layerdoit.engine.ownership import ANYONE, FOLDER, LABEL, Owner, refused
 
@@ -320,11 +320,8 @@ class Containers:
                 # A concurrent run may have been faster.
                 if self._has_network(name):
                     return
-                hint = (
-                    "docker network prune removes those that no container uses; deploy.network joins one that is there"
-                )
                 what = f"the engine cannot make the network {name}: {error.explanation or error}"
-                raise DeployError(what, hint=hint) from error
+                raise NoNetwork(what) from error
 
     def _has_network(self, name: str) -> bool:
         from docker.errors import NotFound

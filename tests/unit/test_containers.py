@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.core.errors import DeployError
-from layerdoit.engine.container import Container, Spec
+from layerdoit.engine.container import Container, NoNetwork, Spec
 from layerdoit.engine.containers import Containers
 from tests.support.server import Handler, serving
 
@@ -86,7 +86,7 @@ def test_a_network_that_cannot_be_made_says_why(tmp_path: Path, monkeypatch: pyt
             self.answer(500, json.dumps({"message": why}).encode())
 
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/full")
-    with serving(tmp_path / "full", Full), pytest.raises(DeployError) as caught:
+    with serving(tmp_path / "full", Full), pytest.raises(NoNetwork) as caught:
         Containers("p", "d").ensure_network("layerdoit-p", internal=False)
     assert caught.value.what == f"the engine cannot make the network layerdoit-p: {why}"
     assert "docker network prune" in (caught.value.hint or "")

@@ -20,7 +20,7 @@ from layerdoit.deploy.docker.ports import Ports
 from layerdoit.deploy.docker.ways import Way
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.engine.container import Container, PortTaken, Spec, name_taken, strays
+from layerdoit.engine.container import Container, NoNetwork, PortTaken, Spec, name_taken, strays
 from layerdoit.engine.containers import Containers
 
 
@@ -179,8 +179,6 @@ class Replacement:
     # --- starting ----------------------------------------------------------------------------------------------------
 
     def _start_candidate(self) -> Container:
-        if self._way == "moved":
-            self._containers.ensure_network(self._check_network(), internal=True)
         spec = self._spec_for("try" if self._way == "again" else self._way)
         while True:
             container = self._containers.create(spec)
@@ -234,7 +232,17 @@ class Replacement:
 
     def _choose_way(self, publish: int | None) -> Way:
         chosen = ways.choose(self._old, publish, self._settings)
-        return "again" if chosen == "moved" and not self._health.direct else chosen
+        return "again" if chosen == "moved" and not self._can_isolate() else chosen
+
+    def _can_isolate(self) -> bool:
+        """Whether containers are reached on the isolated network, and it is there."""
+        if not self._health.direct:
+            return False
+        try:
+            self._containers.ensure_network(self._check_network(), internal=True)
+        except NoNetwork:
+            return False
+        return True
 
     # --- small things ------------------------------------------------------------------------------------------------
 

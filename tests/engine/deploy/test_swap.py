@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from layerdoit.deploy.docker import health
-from layerdoit.engine.container import Container, Spec
+from layerdoit.engine.container import Container, NoNetwork, Spec
 from layerdoit.engine.containers import Containers
 from tests.engine.deploy.cycling import Make, ask, go, names, way
 from tests.support.ports import PORT
@@ -215,6 +215,26 @@ def test_a_service_that_needs_the_way_out_at_its_start(
         assert go(make("2", env=env), image, "k3").error is None
         assert created == [f"{project}-try", f"{project}-next"], "no attempt on the internal network"
     assert names(docker_engine, project) == [project]
+
+
+def test_an_engine_without_addresses_for_the_isolated_network(
+    docker_engine: Any, make: Make, image: str, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = go(make("1"), image)
+    ensure = Containers.ensure_network
+
+    def refuse(containers: Containers, name: str, *, internal: bool) -> None:
+        if internal:
+            raise NoNetwork("no addresses are left")
+        ensure(containers, name, internal=internal)
+
+    monkeypatch.setattr(Containers, "ensure_network", refuse)
+    second = go(make("2"), image, "k2")
+    assert second.error is None
+    assert (way(docker_engine, project), names(docker_engine, project)) == ("again", [project])
+    assert first.service is not None
+    assert second.service is not None
+    assert (second.service.address, ask(second.service.address)) == (first.service.address, "2")
 
 
 def test_a_moved_service_has_the_way_out_after_the_swap(
