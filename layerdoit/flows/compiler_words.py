@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Crates in a line.
 _NAMED = 4
+# So many fill a screen.
+_MANY = 8
 
 
 class Told(NamedTuple):
@@ -37,11 +39,13 @@ def told(diagnostics: Sequence[Diagnostic], how: str, *, verbose: bool = False) 
         return Told((), "")
     texts = tuple(one.text for one in full)
     rest = [one for one in warnings if one not in full]
+    fewer = "; WARNINGS=count only counts them" if len(full) >= _MANY and not verbose else ""
     if not rest:
-        return Told(texts, f"{_counted(full)}")
+        return Told(texts, f"{_counted(full)}{fewer}")
     what = _counted(rest)
     if full:
-        return Told(texts, f"{_counted(full)}; {what} more, in crates that were not compiled again (-v shows them)")
+        more = f"{what} more, in crates that were not compiled again (-v shows them)"
+        return Told(texts, f"{_counted(full)}; {more}{fewer}")
     return Told(texts, f"{what} (-v shows {'it' if len(rest) == 1 else 'them'})")
 
 

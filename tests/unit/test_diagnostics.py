@@ -93,6 +93,7 @@ OLD = Diagnostic("warning", "old", "core", False)
         ),
         ([NEW, OLD], "count", (), "2 warnings (api, core) (-v shows them)"),
         ([NEW._replace(level="error")], "show", (), ""),
+        ([NEW] * 8, "show", ("new",) * 8, "8 warnings (api 8); WARNINGS=count only counts them"),
     ],
 )
 def test_what_is_told(given: list[Diagnostic], how: str, texts: tuple[str, ...], line: str) -> None:
