@@ -18,7 +18,7 @@ from layerdoit.components.script_protocol import NoClippy, Section, every, parse
 from layerdoit.core.console import say
 from layerdoit.core.errors import BuildError
 from layerdoit.core.prose import listed
-from layerdoit.core.units import count_text
+from layerdoit.core.units import count_text, duration_text
 from layerdoit.flows.ensure import ensure
 from layerdoit.project import question
 
@@ -66,7 +66,7 @@ def show(session: Session) -> None:
     outcomes, said = run(checking)
     reporting.outcomes(checking, [outcome for outcome in outcomes[:-1] if outcome.step.action != "reuse"])
     last = outcomes[-1]
-    done = f"in {last.seconds:.1f} s: {summary(said)} — {last.step.why}" if said else "this tree passed before"
+    done = f"in {duration_text(last.seconds)}: {summary(said)} — {last.step.why}" if said else "this tree passed before"
     say(f"check   {done}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.components import script_protocol
 from layerdoit.core.console import say, show, warn
 from layerdoit.core.prose import listed
-from layerdoit.core.units import count_text
+from layerdoit.core.units import count_text, duration_text
 from layerdoit.tree import reads
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def line(outcome: Outcome) -> str:
         # "compiled, 1 crate compiled" would say it twice.
         how = outcome.how.removeprefix("compiled").removeprefix(", ") if crates else outcome.how
         how = ", ".join(filter(None, (crates, how) if outcome.step.spec.layer == "app" else (how, crates)))
-        did = f" in {outcome.seconds:.1f} s: {how}"
+        did = f" in {duration_text(outcome.seconds)}: {how}"
     return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {step.why}"
 
 
