@@ -238,6 +238,9 @@ class _Reading:
                 yield Hint("cmd", json.dumps(own), program.where)
             return
         place = posixpath.normpath(posixpath.join(self.workdir, words[start]))
+        if "/" not in words[start]:
+            # The shell looks for it in the folders of programs.
+            place = next((path for path in self.scripts if re.search(rf"bin/{re.escape(words[start])}$", path)), place)
         if place in self.scripts:
             yield from self._script(place, program, [self._own(word) for word in arguments], cmd or program)
             return

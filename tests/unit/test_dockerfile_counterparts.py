@@ -219,6 +219,12 @@ def test_what_the_builder_does_besides_cargo_is_told(run: str, noted: bool) -> N
     assert [hint.where for hint in found if hint.kind == "note"] == (["Dockerfile:2"] if noted else [])
 
 
+def test_a_script_is_found_where_programs_lie() -> None:
+    hints = told('COPY start.sh /usr/bin/\nENTRYPOINT ["start.sh"]')
+    assert [(hint.value, hint.sure) for hint in hints if hint.kind == "script"] == [("/usr/bin/start.sh", True)]
+    assert not [hint for hint in hints if hint.kind == "note"]
+
+
 def test_binaries_that_a_pattern_takes_are_no_files_of_the_project() -> None:
     text = (
         "ARG MODE=build\nFROM alpine AS build\nRUN apk add cargo\nWORKDIR /tmp/x\nCOPY . .\n"
