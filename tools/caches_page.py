@@ -82,7 +82,8 @@ under these names. `--all` clears them with their level, and asks first: that is
 that repository is its own key, and no other image or tag.
 
 Each level first shows what it removes, how many bytes that frees at most (others may share layers), and how long the
-next build will take: the median of such builds in this project's own history, with their number n, or `unknown`.
+next build will take: the sum of its layers' medians in this project's own history, with the least number n. If the
+history has no such build of a layer, the layer is named, and the time is `at least` that of the others, or `unknown`.
 {asked} ask for confirmation, which `--yes` or `YES=1` gives. Without a terminal and without either, they refuse.
 `--dry-run` only shows. The lines add up to the sum, and afterwards it says what is gone. With the engine's own builder,
 BuildKit's cache may hold layers of cleared images: their bytes stay on disk until it is collected (see below), or
