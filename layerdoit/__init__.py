@@ -20,7 +20,13 @@ __all__ = ["__version__", "task_layerdoit", "tasks"]
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        raise AttributeError(f"module 'layerdoit' has no attribute '{name}'")
+        raise AttributeError(f"module 'layerdoit' has no attribute '{name}'{_meant(name)}")
     from layerdoit.front import tasks as front_tasks
 
     return getattr(front_tasks, name)
+
+
+def _meant(name: str) -> str:
+    """What a dodo.py may have meant. Python asks for our own modules, too, so nothing is imported for a guess."""
+    near = "task_layerdoit" if "layer" in name else "tasks" if name.lower().startswith("ta") else ""
+    return f". Did you mean: '{near}'?" if near else ""

@@ -11,7 +11,7 @@ from layerdoit.cache import levels
 from layerdoit.cache.levels import Going, Level, Narrow
 from layerdoit.cache.model import Usage
 from layerdoit.cache.usage import gather
-from layerdoit.core.console import warn
+from layerdoit.core.console import say, warn
 from layerdoit.core.errors import Interrupted
 from layerdoit.core.prose import confirm
 from layerdoit.core.signals import as_errors
@@ -77,14 +77,14 @@ def carried_through(inputs: Inputs, engine: Engine, sweep: Sweep, *, yes: bool, 
 
     usage = gather(inputs, engine)
     wanted = sweep.select(usage)
-    print(preview(usage, sweep, wanted, expectation(inputs, usage, wanted)), flush=True)
+    say(preview(usage, sweep, wanted, expectation(inputs, usage, wanted)))
     if dry_run or not wanted:
         return 0
     if declined := declined_by_user(sweep, yes=yes):
         return declined
     with inputs.project.state.locked(), interruptible("the same command again"):
         done = carry_out(inputs, engine, sweep, wanted)
-    print(done.words, flush=True)
+    say(done.words)
     return 1 if done.stayed else 0
 
 
@@ -99,7 +99,7 @@ def declined_by_user(sweep: Sweep, *, yes: bool) -> int:
         words = f"{sweep.command} needs confirmation, and there is no terminal to ask on; nothing was cleared"
         warn(f"error: {words}\nnext: doit {sweep.command} --yes")
         return REFUSED
-    print("cancelled; nothing was cleared", flush=True)
+    say("cancelled; nothing was cleared")
     return CANCELLED
 
 

@@ -12,7 +12,7 @@ from layerdoit.cache.levels import Going
 from layerdoit.cache.model import Usage
 from layerdoit.cache.usage import gather
 from layerdoit.config import Keep
-from layerdoit.core.console import warn
+from layerdoit.core.console import say, warn
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.core.units import count_text, size_text
 
@@ -40,10 +40,10 @@ def run(inputs: Inputs, engine: Engine, *, stale: bool, yes: bool, dry_run: bool
     if keep is not None:
         chosen = replace(chosen, app=Keep(keep_last=keep))
     if chosen.idle and not stale:
-        print("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing to remove", flush=True)
+        say("cache_gc: `retention` in layerdoit.yaml sets no limit; nothing to remove")
         found = offer(gather(inputs, engine))
         if found:
-            print(found, flush=True)
+            say(found)
         return 0
     options = (["--stale"] if stale else []) + ([f"--keep {keep}"] if keep is not None else [])
     return clear.carried_through(inputs, engine, sweep(chosen, options), yes=yes, dry_run=dry_run)
@@ -106,6 +106,6 @@ def after_build(inputs: Inputs, engine: Engine) -> None:
     try:
         wanted = found.select(gather(inputs, engine))
         if wanted:
-            print(f"retention: {clear.carry_out(inputs, engine, found, wanted).words}", flush=True)
+            say(f"retention: {clear.carry_out(inputs, engine, found, wanted).words}")
     except (LayerdoitError, OSError) as error:
         warn(f"retention was not applied: {error}")

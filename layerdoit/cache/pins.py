@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from layerdoit.core.console import say
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.layers.key import pin_tag
 
@@ -39,16 +40,16 @@ def run(inputs: Inputs, engine: Engine, words: Iterable[str], *, remove: bool) -
             if not remove:
                 repository, _, tag = pin_tag(project.repository, image.layer, image.key).rpartition(":")
                 engine.images.tag(image.id, repository, [tag])
-                print(f"pinned {name}; doit cache_pin --remove {_short(name)} unpins it", flush=True)
+                say(f"pinned {name}; doit cache_pin --remove {_short(name)} unpins it")
             elif image.pin:
                 (done,) = removal.untag(project.name, [(image.pin, image.id)], project.owner)
                 if done.refused:
                     raise LayerdoitError(
                         f"{image.pin} remains: {done.refused}", hint="stop what uses it, and try again"
                     )
-                print(f"{name} is no longer pinned", flush=True)
+                say(f"{name} is no longer pinned")
             else:
-                print(f"{name} is not pinned: nothing to do", flush=True)
+                say(f"{name} is not pinned: nothing to do")
     return 0
 
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import TextIO
 
 _speaker = threading.local()
 
 
 def say(text: str) -> None:
-    """Print a line for the user."""
+    """Print a line for the user. Tasks that it names (`doit cycle_fast`) get the names that this project's have."""
+    _print(_marked(_named(text)), sys.stdout)
+
+
+def pass_on(text: str) -> None:
+    """Print a line of another program, such as one of a container's log, as it is."""
     _print(_marked(text), sys.stdout)
 
 
 def warn(text: str) -> None:
     """Print a warning to stderr, so that it is neither lost in a program's output nor parsed as output."""
-    aside(f"layerdoit: {text}")
+    aside(f"layerdoit: {_named(text)}")
 
 
 def aside(text: str) -> None:
@@ -25,9 +31,19 @@ def aside(text: str) -> None:
     _print(_marked(text), sys.stderr)
 
 
-def speak_for(whose: str) -> None:
-    """From here on, this thread's lines are those of a project of that prefix. '': of the only one."""
+def speak_for(whose: str, as_typed: Callable[[str], str] | None = None) -> None:
+    """From here on, this thread's lines are those of a project of that prefix. '': of the only one.
+
+    `as_typed`: puts the names that its tasks have into a line.
+    """
     _speaker.whose = whose
+    _speaker.as_typed = as_typed
+
+
+def _named(text: str) -> str:
+    """JSON stays JSON."""
+    as_typed: Callable[[str], str] | None = getattr(_speaker, "as_typed", None)
+    return text if as_typed is None or text.startswith("{") else as_typed(text)
 
 
 def _marked(text: str) -> str:

@@ -8,7 +8,7 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
-from layerdoit.core.console import say
+from layerdoit.core.console import pass_on, say
 from layerdoit.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def status(session: Session, json: bool) -> None:
         say(dumps({"project": identity, "deployment": running, **plan.as_json()}))
         return
     say(f"project {project.name}: {project.owner.words}")
-    fast = f"doit {session.run.task('cycle_fast')}"
+    fast = "doit cycle_fast"
     if service is None:
         say(f"nothing is deployed; {found.remark or f'{fast} deploys it'}")
     else:
@@ -130,7 +130,7 @@ def status(session: Session, json: bool) -> None:
 def logs(session: Session, follow: bool, tail: int) -> None:
     """What the container wrote."""
     for text in deployment(session.project).logs(follow=follow, tail=tail):
-        say(text)
+        pass_on(text)
 
 
 def connect(session: Session) -> bool:

@@ -7,7 +7,7 @@ import contextlib
 import io
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
     """The command, as doit knows it."""
 
     name = "layers"
-    _prefix = ""
     doc_purpose = "container images of a Rust project: init, plan, explain, doctor, bench, report"
 
     def help(self) -> str:
@@ -47,37 +46,51 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
             if isinstance(cause, BrokenPipeError) and console.unread():
                 loading.end_unread()
             error = as_error(cause)
-            if self._prefix:
-                from layerdoit.front.tasks import as_typed
-
-                error.reworded(hint=error.hint and as_typed(error.hint, self._prefix))
             console.warn(f"error: {error.shown(coloured=terminal.colour(sys.stderr))}")
             # With --exit-code, 2 means changes: an error of usage must not look like them.
             return 1 if error.exit_code == CHANGES and "--exit-code" in in_args else error.exit_code
         except KeyboardInterrupt:
             return 128 + signal.SIGINT
+        finally:
+            console.speak_for("")
         return code
 
     def _root(self, given: str) -> str:
         from layerdoit.front import projects
 
-        dodo = self.opt_vals.get("dodoFile") or self.config_vals.get("dodoFile") or projects.DODO
-        found = projects.find(given, Path.cwd(), dodo)
-        self._prefix = found.prefix
+        found = projects.find(given, Path.cwd(), self._dodo())
+        if found.prefix:
+            from layerdoit.front import tasks
+
+            tasks.speak_for(found.prefix)
         return str(found.folder)
+
+    def _prefixes(self) -> list[str]:
+        """Those of the projects of the dodo.py; none where it cannot be run."""
+        from layerdoit.front import projects
+
+        try:
+            return [one.prefix for one in projects.of_dodo(Path.cwd(), self._dodo())]
+        except LayerdoitError:
+            return []
+
+    def _dodo(self) -> str:
+        from layerdoit.front import projects
+
+        return self.opt_vals.get("dodoFile") or self.config_vals.get("dodoFile") or projects.DODO
 
     def _run(self, typed: list[str]) -> int:
         typed = _without_prefix(typed)
-        name = _verb_in(typed)
+        name = _verb_in(typed, self._prefixes)
         if name is None:
-            print("\n".join(_overview(self.doc_purpose)))
+            loading.print_help(_overview(self.doc_purpose))
             return 0
         verb = load(name)
         if not {*help_text.ASKS, "help"}.isdisjoint(typed):
-            print("\n".join(help_text.of_verb(name, verb, COMMON)))
+            loading.print_help(help_text.of_verb(name, verb, COMMON))
             return 0
         typed.remove(name)
-        params, words = _parsed(name, verb, typed, self.config_vals)
+        params, words = _parsed(name, verb, typed, self.config_vals, self._prefixes)
         if verb.of_project:
             params = {**params, "root": self._root(params["root"])}
         with _silenced(params["quiet"]):
@@ -94,7 +107,7 @@ def _without_prefix(typed: Sequence[str]) -> list[str]:
     return [*typed[:at], verb, "--root", prefix, *typed[at + 1 :]]
 
 
-def _verb_in(typed: Sequence[str]) -> str | None:
+def _verb_in(typed: Sequence[str], prefixes: Callable[[], Sequence[str]] = tuple) -> str | None:
     """The first word that is a verb: options may come before it. None where nothing but help was asked for."""
     for word in typed:
         if word in VERBS:
@@ -103,7 +116,7 @@ def _verb_in(typed: Sequence[str]) -> str | None:
     if words and words[0] != "help":
         from layerdoit.front import guesses
 
-        raise guesses.unknown_verb(words[0])
+        raise guesses.unknown_verb(words[0], prefixes())
     if set(typed).difference(help_text.ASKS, ["help"]):
         raise ConfigError(
             "doit layers: a verb is missing", hint=f"choose one of {', '.join(VERBS)}; see doit layers --help"
@@ -112,7 +125,7 @@ def _verb_in(typed: Sequence[str]) -> str | None:
 
 
 def _parsed(
-    name: str, verb: Verb, typed: list[str], defaults: Mapping[str, Any]
+    name: str, verb: Verb, typed: list[str], defaults: Mapping[str, Any], prefixes: Callable[[], Sequence[str]] = tuple
 ) -> tuple[Mapping[str, Any], Sequence[str]]:
     usage = help_text.usage_of_verb(name, verb, COMMON)
     declared = (*verb.options, *COMMON)
@@ -121,6 +134,9 @@ def _parsed(
     except option_parsing.WrongOption as error:
         raise _wrong_option(name, error, [option["long"] for option in declared], usage) from None
     if words and not verb.words:
+        if words[0] in prefixes():
+            hint = f"the project is named by an option: doit layers {name} --root {words[0]}"
+            raise ConfigError(f'doit layers {name} takes no "{words[0]}"', hint=hint)
         raise ConfigError(f'doit layers {name} takes no "{words[0]}"', hint=usage)
     return params, words
 

@@ -63,6 +63,9 @@ def _meant(word: str, tasks: Collection[str], commands: Collection[str], sibling
         yield f"doit {word.upper()}=<value>"
         return
     group, _, name = word.rpartition(":")
+    if name in VERBS and any(one.startswith(f"{group}:") for one in siblings):
+        yield f"doit layers {name} --root {group}"
+        return
     if siblings:
         ends = {one.removeprefix(f"{group}:"): one for one in siblings}
         ends |= {other: task for other, target in ALIASES.items() if (task := f"{group}:{target}") in tasks}
@@ -86,18 +89,19 @@ def without_dodo(word: str) -> str | None:
     return f"doit layers {found[0]}" if found and found[0] in VERBS else None
 
 
-def unknown_verb(word: str) -> ConfigError:
-    """Of a word after `doit layers`."""
+def unknown_verb(word: str, prefixes: Sequence[str] = ()) -> ConfigError:
+    """Of a word after `doit layers`. `prefixes`: of the dodo's projects; '' of one without."""
     tasks, target = _plain_tasks(), ALIASES.get(word, word)
+    before = [f"{prefix}:" if prefix else "" for prefix in prefixes or ("",)]
     what = f'doit layers: there is no verb "{word}"'
     verbs = f"verbs: {', '.join(VERBS)}"
     if target in tasks or word == LEVELS:
-        return ConfigError(what, hint=_did_you_mean([f"doit {target}"]))
+        return ConfigError(what, hint=_did_you_mean([f"doit {one}{target}" for one in before]))
     near = nearest(word, [*VERBS, *tasks], cutoff=_NEAR)
     if not near:
         return ConfigError(what, hint=verbs)
-    meant = f"doit layers {near[0]}" if near[0] in VERBS else f"doit {near[0]}"
-    return ConfigError(what, hint=f"{_did_you_mean([meant])} {verbs}")
+    meant = [f"doit layers {near[0]}"] if near[0] in VERBS else [f"doit {one}{near[0]}" for one in before]
+    return ConfigError(what, hint=f"{_did_you_mean(meant)} {verbs}")
 
 
 def unknown_option(option: str, own: Collection[str], doits: Collection[str] = ()) -> str:

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -203,6 +203,10 @@ def exit_when_signalled() -> None:
         if "multiprocessing.util" in sys.modules:
             # The last one to be registered is called first: before the workers are joined.
             atexit.register(_end_workers)
+        if not threading.main_thread().is_alive():
+            # Python ends already, and would show an exception. Another signal ends it at once.
+            signal.signal(signum, signal.SIG_DFL)
+            return
         raise Ended(128 + signum)
 
     for signum in CAUGHT:
@@ -231,6 +235,14 @@ def end_unread() -> NoReturn:
     """End without a message, as other programs do, once the reader of our output is gone (`head` that has enough)."""
     console.discard()
     raise Ended(BROKEN_PIPE)
+
+
+def print_help(lines: Iterable[str]) -> None:
+    """What was asked for, to the end or to where its reader has enough."""
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:
+        end_unread()
 
 
 def discard_unread() -> None:

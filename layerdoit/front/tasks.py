@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from layerdoit.core import terminal
-from layerdoit.core.console import replace_unprintable, speak_for, unread, warn
+from layerdoit.core import console, terminal
+from layerdoit.core.console import replace_unprintable, unread, warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.flows.session import Session
 from layerdoit.front.loading import Ended, Loading, end_unread, exit_when_signalled, loading
@@ -66,9 +66,10 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
         verbose = run is not None and run.verbose
         session = Session(Run(asked, prefix, verbose), Project.open(root, variables()))
     except (LayerdoitError, OSError) as error:
+        speak_for(prefix)
         failure = as_error(error)
-        failure.reworded(hint=failure.hint and as_typed(failure.hint, prefix))
         warn(f"error: {failure}")
+        speak_for("")
         raise Ended(failure.exit_code) from None
     files = _file_deps(session.tree)
     for task in TASKS:
@@ -121,9 +122,21 @@ def _named(prefix: str, name: str) -> str:
 
 
 def as_typed(text: str, prefix: str) -> str:
-    """Tasks that a text tells to run (`doit cycle_fast`), by the names that they have under a prefix."""
-    names = "|".join({task.name.partition(":")[0] for task in TASKS})
-    return re.sub(rf"\bdoit (?=(?:{names})\b)", f"doit {prefix}:", text) if prefix else text
+    """Tasks that a text tells to run (`doit cycle_fast`) or is about, by the names that they have under a prefix."""
+    if not prefix:
+        return text
+    groups = {task.name.partition(":")[0] for task in TASKS}
+    names, titles = ("|".join(found) for found in (groups, [name for name in groups if "_" in name]))
+    # `base: …` is a word and a colon, `base:image` a task under the prefix `base`.
+    levels = "|".join(task.name.partition(":")[2] for task in TASKS if ":" in task.name)
+    ends = rf"(?=:(?:{levels})\b|(?![\w-]|:\w))"
+    text = re.sub(rf"\bdoit (?=(?:{names}){ends})", f"doit {prefix}:", text)
+    return re.sub(rf"^((?:error: )?)(?=(?:{titles}){ends})", rf"\g<1>{prefix}:", text)
+
+
+def speak_for(prefix: str) -> None:
+    """From here on, this thread's lines are those of the project of a prefix, and name its tasks as they are typed."""
+    console.speak_for(prefix, functools.partial(as_typed, prefix=prefix) if prefix else None)
 
 
 def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) -> dict[str, Any]:
@@ -174,7 +187,6 @@ class Guarded:
             if isinstance(error, BrokenPipeError) and unread():
                 end_unread()
             failure = as_error(error)
-            failure.reworded(hint=failure.hint and as_typed(failure.hint, self._prefix))
             warn(f"error: {failure.shown(coloured=terminal.colour(sys.stderr))}")
             # doit exits with 1 for a failure and with 2 for an error.
             kind = TaskFailed if failure.exit_code == 1 else TaskError

@@ -11,7 +11,7 @@ from doit.cmdparse import CmdParseError
 from layerdoit.core.console import warn
 from layerdoit.core.errors import ConfigError
 from layerdoit.front import guesses, help_text, option_parsing
-from layerdoit.front.loading import Ended
+from layerdoit.front.loading import Ended, print_help
 from layerdoit.front.option_parsing import WrongOption
 from layerdoit.front.task_table import TASKS, TaskDoc
 
@@ -73,7 +73,7 @@ def named(command: Any, names: Sequence[str]) -> bool:
 def _helped(task: Any) -> bool:
     doc = OURS.get(our_name(task))
     if doc is not None:
-        print("\n".join(task_help(task, doc)))
+        print_help(task_help(task, doc))
     return doc is not None
 
 
@@ -124,7 +124,7 @@ def _after_loading(command: Any, tasks: Mapping[str, Any]) -> int | None:
         return None
     if found.wrong.unknown not in help_text.ASKS:
         raise _wrong_option(command, found.name, found.doc, found.wrong)
-    print("\n".join(task_help(found.task, found.doc)))
+    print_help(task_help(found.task, found.doc))
     return 0
 
 
@@ -165,7 +165,7 @@ def before_loading(command: Any, typed: Sequence[str], error: Exception) -> int 
     elif isinstance(error, CmdParseError) and _is_ours(_dodo(command)):
         wrong = WrongOption.of(error, [vars(option) for option in command.cmdparser.options])
         if wrong.unknown in help_text.ASKS:
-            print("\n".join(help_text.overview()))
+            print_help(help_text.overview())
             return 0
         raise _wrong_doit_option(command, wrong)
     return None

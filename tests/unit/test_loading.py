@@ -278,6 +278,33 @@ def test_doits_own_output_ends_quietly_without_a_reader(tmp_path: Path, length: 
     assert (ended, said) == (code, "")
 
 
+def test_help_ends_quietly_without_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "x"\nversion = "0.1.0"\n')
+    for words in (["help", "a:logs"], ["a:logs", "--help"], ["-h"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        dodo = "import layerdoit\ntask_a = layerdoit.tasks(prefix='a')\n"
+        ended, _, said = typed(tmp_path, dodo, *words, stdout=writer)
+        os.close(writer)
+        assert (ended, said) == (BROKEN_PIPE, ""), words
+
+
+def test_a_signal_while_python_ends_shows_no_exception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = """
+import os, signal, threading
+from layerdoit.front import loading
+loading.exit_when_signalled()
+def late():
+    threading.main_thread().join()
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=late).start()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 SAYING = """
 from layerdoit.core.console import say
 from layerdoit.front import loading

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import layerdoit
+from layerdoit.core import console
 from layerdoit.core.errors import ConfigError
-from layerdoit.front import projects
+from layerdoit.front import projects, tasks
 from layerdoit.front.command import Layers
 from layerdoit.front.project_registry import Embedded
 
@@ -103,3 +105,41 @@ def test_a_verb_is_about_it(mono: Path, capsys: pytest.CaptureFixture[str]) -> N
         assert Layers(config={}).parse_execute(words) == 2
         said = capsys.readouterr().err
         assert said.startswith(f"layerdoit: error: {mono}/services/api: there is no Cargo.lock"), said
+
+
+def test_tasks_are_named_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    tasks.speak_for("api")
+    console.warn("error: cache_clear:nuke needs confirmation\nnext: doit cache_clear:nuke --yes")
+    console.say(
+        "cycle_nuclear of project x\n`doit cache_gc --keep 5`, doit layers plan, doit api:image, doit cyclefast"
+    )
+    console.say('{"hint": "doit image"}')
+    console.pass_on("doit image")
+    tasks.speak_for("")
+    console.say("doit image")
+    out, err = capsys.readouterr()
+    assert err == "layerdoit: error: api:cache_clear:nuke needs confirmation\nnext: doit api:cache_clear:nuke --yes\n"
+    assert out.splitlines() == [
+        "api:cycle_nuclear of project x",
+        "`doit api:cache_gc --keep 5`, doit layers plan, doit api:image, doit cyclefast",
+        '{"hint": "doit image"}',
+        "doit image",
+        "doit image",
+    ]
+    assert tasks.as_typed("doit base:image, doit base: it", "base") == "doit base:image, doit base:base: it"
+
+
+def test_a_task_as_a_verb_is_shown_under_the_prefixes(mono: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = Layers(config={})
+    command.opt_vals, command.config_vals = {}, {}
+    assert command.parse_execute(["status"]) == 2
+    assert "did you mean `doit api:status` or `doit web:status`?" in capsys.readouterr().err
+    assert command.parse_execute(["plan", "api"]) == 2
+    assert "next: the project is named by an option: doit layers plan --root api" in capsys.readouterr().err
+
+
+def test_a_name_that_the_package_does_not_have() -> None:
+    with pytest.raises(AttributeError, match="Did you mean: 'tasks'"):
+        layerdoit.task  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'zzz'$"):
+        layerdoit.zzz  # noqa: B018

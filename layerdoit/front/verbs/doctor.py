@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from layerdoit.core.console import say
 from layerdoit.front.verbs import JSON, Verb, flag
 
 
@@ -17,9 +18,9 @@ def run(params: Any, _words: Sequence[str]) -> int:
 
     found = examine(Path(params["root"]), variables(), measure=params["measure"])
     if params["json"]:
-        print(json.dumps(found.as_json(), indent=2))
+        say(json.dumps(found.as_json(), indent=2))
     else:
-        print("\n".join(found.lines()))
+        say("\n".join(found.lines()))
     return found.exit_code(strict=params["exit_code"])
 
 

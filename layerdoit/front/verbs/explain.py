@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from layerdoit.core.console import say
 from layerdoit.front.verbs import JSON, Verb, text
 
 
@@ -21,9 +22,9 @@ def run(params: Any, words: Sequence[str]) -> int:
     session = Session(Run(), Project.open(Path(params["root"]), variables()))
     found = answer.explain(session.inputs, session.engine, list(words), params["from"], params["to"])
     if params["json"]:
-        print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+        say(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     else:
-        print("\n".join(found.lines()))
+        say("\n".join(found.lines()))
     return 0
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from layerdoit.core.console import say
 from layerdoit.front.verbs import CHANGES, JSON, Verb, flag
 from layerdoit.layers.key import IMAGES
 
@@ -73,18 +74,18 @@ def run(params: Any, _words: Sequence[str]) -> int:
             for layer in told["layers"]
         ]
         more = {"removes": removal.as_json() if removal else None, "obstacle": stops.what if stops else None}
-        print(json.dumps({**told, "layers": layers, **more}, indent=2))
+        say(json.dumps({**told, "layers": layers, **more}, indent=2))
     else:
         for step in plan.layers():
-            print(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
+            say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
             told_of = compiling if compiling and step.spec.layer == "deps" else None
             why = [reason for reason in step.reasons if told_of is None or told_of.shown(reason)]
             for sentence in (*reasons.sentences(why), *(told_of.lines() if told_of else ())):
-                print(f"      {sentence}")
+                say(f"      {sentence}")
         if removal:
-            print(removal.line())
+            say(removal.line())
         if stops:
-            print(f"this cannot be built yet: {stops.what}" + (f"\nnext: {stops.hint}" if stops.hint else ""))
+            say(f"this cannot be built yet: {stops.what}" + (f"\nnext: {stops.hint}" if stops.hint else ""))
     return CHANGES if params["exit_code"] and plan.changes else 0
 
 

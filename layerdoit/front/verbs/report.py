@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from layerdoit.core.console import say
 from layerdoit.front.verbs import JSON, Verb, flag, text
 from layerdoit.front.verbs.history import LAST, last_of
 
@@ -32,7 +33,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     if params["json"]:
         first = headline.headline(report)
         told = {"headline": first.text, **figures.as_json(report), "targets": [one.as_json() for one in checked]}
-        print(json.dumps(told, indent=2))
+        say(json.dumps(told, indent=2))
     elif params["check"]:
         _told(checked)
     elif not params["html"] and not params["summary"]:
@@ -56,14 +57,14 @@ def _told(checked: Sequence[Checked]) -> None:
     from layerdoit.report import target_checks
 
     if not checked:
-        print("no targets: layerdoit.yaml names none, so nothing was checked")
+        say("no targets: layerdoit.yaml names none, so nothing was checked")
         return
     for one in checked:
-        print(one.line())
+        say(one.line())
     failed = target_checks.failed(checked)
     if failed:
         names = ", ".join(one.target.name for one in failed)
-        print(f"{len(failed)} of {len(checked)} targets not met: {names}")
+        say(f"{len(failed)} of {len(checked)} targets not met: {names}")
 
 
 VERB: Final = Verb(
