@@ -59,10 +59,10 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
         from layerdoit.front import projects
 
         found = projects.find(given, Path.cwd(), self._dodo())
-        if found.prefix:
+        if found.prefix or found.folder != Path.cwd():
             from layerdoit.front import tasks
 
-            tasks.speak_for(found.prefix)
+            tasks.speak_for(found.prefix, found.folder)
         return str(found.folder)
 
     def _prefixes(self) -> list[str]:

@@ -5,6 +5,7 @@ doit loads it as a plugin in place of its own, in every folder: what is no busin
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from doit.cmd_run import Run as DoitsRun
@@ -19,7 +20,7 @@ class Run(DoitsRun):  # type: ignore[misc]  # doit carries no types
         """Run tasks; the return value is the exit code."""
         typed = list(in_args)
         try:
-            return int(super().parse_execute(typed))
+            done = int(super().parse_execute(typed))
         except (CmdParseError, InvalidCommand, InvalidDodoFile) as error:
             from layerdoit.front import wrong_usage
 
@@ -30,3 +31,14 @@ class Run(DoitsRun):  # type: ignore[misc]  # doit carries no types
             if code is None:
                 raise
             return code
+        _tell_unasked()
+        return done
+
+
+def _tell_unasked() -> None:
+    """What a dodo.py makes of ours and does not hand to doit. Nothing is imported where it makes none."""
+    registry = sys.modules.get("layerdoit.front.project_registry")
+    for words in registry.unasked() if registry is not None else ():
+        from layerdoit.core.console import warn
+
+        warn(words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,8 +16,9 @@ from layerdoit.core import console, terminal
 from layerdoit.core.console import replace_unprintable, unread, warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.flows.session import Session
+from layerdoit.front import project_registry
 from layerdoit.front.loading import Ended, Loading, end_unread, exit_when_signalled, loading
-from layerdoit.front.project_registry import REGISTERED, Embedded
+from layerdoit.front.project_registry import CREATED, REGISTERED, Embedded
 from layerdoit.front.task_table import TASKS, TaskDoc
 from layerdoit.front.uptodate import Current, Ready
 from layerdoit.front.variables import variables
@@ -32,13 +34,21 @@ def tasks(root: str | os.PathLike[str] = ".", *, prefix: str = "") -> Callable[[
 
     Bind it to a name that starts with `task_`.
     """
-    caller = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - `inspect` would read every source on the stack
+    frame = sys._getframe(1)  # noqa: SLF001 - `inspect` would read every source on the stack
+    caller = frame.f_code.co_filename
     base = Path(caller).parent if os.path.exists(caller) else Path.cwd()
     folder = base / root
-    REGISTERED.append(Embedded(folder, prefix))
+    made = Embedded(folder, prefix, f"{os.path.relpath(caller)}:{frame.f_lineno}")
+    twin = project_registry.twin(made)
+    if twin != made:
+        REGISTERED.append(made)
 
     def task_layerdoit() -> Iterator[dict[str, Any]]:
         """Rust project as a container image in three keyed layers."""
+        CREATED.add(made)
+        if twin is not None and twin != made:
+            warn(f"error: {project_registry.twice(made, twin.where)}")
+            raise Ended(ConfigError.exit_code)
         return _created(folder, prefix)
 
     return task_layerdoit
@@ -46,7 +56,12 @@ def tasks(root: str | os.PathLike[str] = ".", *, prefix: str = "") -> Callable[[
 
 def task_layerdoit() -> Iterator[dict[str, Any]]:
     """Rust project as a container image in three keyed layers."""
-    return _created(Path.cwd(), "")
+    here = Path.cwd()
+    for one in CREATED:
+        if not one.prefix and (here / one.where).parent == here:
+            warn(f"error: {project_registry.twice(one, 'task_layerdoit')}")
+            raise Ended(ConfigError.exit_code)
+    return _created(here, "")
 
 
 # --- making the tasks ------------------------------------------------------------------------------------------------
@@ -54,8 +69,8 @@ def task_layerdoit() -> Iterator[dict[str, Any]]:
 
 def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
     replace_unprintable()
+    run = loading()
     try:
-        run = loading()
         _adapt(run, prefix)
         if not root.is_dir():
             raise ConfigError(
@@ -66,8 +81,12 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
         verbose = run is not None and run.verbose
         session = Session(Run(asked, prefix, verbose), Project.open(root, variables()))
     except (LayerdoitError, OSError) as error:
-        speak_for(prefix)
         failure = as_error(error)
+        if run is not None and prefix and _is_for_others(run, prefix):
+            yield from (_failing(failure, task, prefix, root) for task in TASKS)
+            yield _group(prefix, root)
+            return
+        speak_for(prefix, root)
         warn(f"error: {failure}")
         speak_for("")
         raise Ended(failure.exit_code) from None
@@ -80,12 +99,34 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
             described["uptodate"] = [Current(session, task.name, vouches=vouches)]
         yield described
     if prefix:
-        yield {
-            "basename": prefix,
-            "actions": None,
-            "task_dep": [_named(prefix, "image")],
-            "doc": f"The image of {root.name}.",
-        }
+        yield _group(prefix, root)
+
+
+def _group(prefix: str, root: Path) -> dict[str, Any]:
+    doc = f"The image of {root.name}."
+    return {"basename": prefix, "actions": None, "task_dep": [_named(prefix, "image")], "doc": doc}
+
+
+def _is_for_others(run: Loading, prefix: str) -> bool:
+    """Whether only tasks of other projects were named: what is wrong with this one does not stop them."""
+    words = [word for word in run.to_run if not word.startswith("-")]
+    return bool(words) and not any(word == prefix or word.startswith(f"{prefix}:") or "*" in word for word in words)
+
+
+def _failing(failure: LayerdoitError, task: TaskDoc, prefix: str, root: Path) -> dict[str, Any]:
+    """A task of a project that cannot be opened, for tasks of the dodo that need it: it fails with the reason."""
+    return {
+        "basename": _named(prefix, task.name),
+        "actions": [(Guarded(_fail, prefix, root), [failure])],
+        "doc": task.doc,
+        "verbosity": 2,
+        "io": {"capture": False},
+        "meta": {"on_request": True},
+    }
+
+
+def _fail(failure: LayerdoitError) -> None:
+    raise failure
 
 
 def _adapt(run: Loading | None, prefix: str) -> None:
@@ -121,10 +162,22 @@ def _named(prefix: str, name: str) -> str:
     return f"{prefix}:{name}" if prefix else name
 
 
-def as_typed(text: str, prefix: str) -> str:
-    """Tasks that a text tells to run (`doit cycle_fast`) or is about, by the names that they have under a prefix."""
-    if not prefix:
-        return text
+_FILE = re.compile(r"(?<![\w/.-])layerdoit\.yaml(?![\w-])")
+_CARGO = re.compile(r"\bcargo (?:update --workspace|generate-lockfile)(?! --manifest-path)")
+_GIT = re.compile(r"\bgit (?:checkout --ours|add) (?=Cargo\.lock|Cargo\.toml)")
+
+
+def as_typed(text: str, prefix: str, folder: str = "") -> str:
+    """What a text tells to run or is about, as it is here: tasks (`doit cycle_fast`) by their names under a prefix,
+    the configuration and cargo's files by the folder of the project, relative to this one."""
+    if folder:
+        text = _FILE.sub(f"{folder}/layerdoit.yaml", text)
+        text = _CARGO.sub(lambda found: f"{found[0]} --manifest-path {shlex.quote(f'{folder}/Cargo.toml')}", text)
+        text = _GIT.sub(lambda found: f"{found[0]}{folder}/", text)
+    return _under(prefix, text) if prefix else text
+
+
+def _under(prefix: str, text: str) -> str:
     groups = {task.name.partition(":")[0] for task in TASKS}
     names, titles = ("|".join(found) for found in (groups, [name for name in groups if "_" in name]))
     # `base: …` is a word and a colon, `base:image` a task under the prefix `base`.
@@ -134,9 +187,12 @@ def as_typed(text: str, prefix: str) -> str:
     return re.sub(rf"^((?:error: )?)(?=(?:{titles}){ends})", rf"\g<1>{prefix}:", text)
 
 
-def speak_for(prefix: str) -> None:
-    """From here on, this thread's lines are those of the project of a prefix, and name its tasks as they are typed."""
-    console.speak_for(prefix, functools.partial(as_typed, prefix=prefix) if prefix else None)
+def speak_for(prefix: str, root: Path | None = None) -> None:
+    """From here on, this thread's lines are those of a project, and name its tasks and files as they are typed."""
+    folder = "" if root is None else os.path.relpath(os.path.realpath(root))
+    folder = "" if folder == os.curdir else folder
+    foreign = prefix or folder
+    console.speak_for(prefix, functools.partial(as_typed, prefix=prefix, folder=folder) if foreign else None)
 
 
 def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) -> dict[str, Any]:
@@ -148,7 +204,7 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     described: dict[str, Any] = {
         # A level is no sub-task of doit's, for `doit list` would not show it.
         "basename": _named(prefix, task.name),
-        "actions": [(Guarded(action, prefix), arguments)],
+        "actions": [(Guarded(action, prefix, session.project.root), arguments)],
         "doc": task.doc,
         "params": [dict(param) for param in task.params],
         "task_dep": [_named(prefix, other) for other in task.after],
@@ -166,16 +222,17 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
 class Guarded:
     """An action whose errors are one message, and whose interruption is an exit code."""
 
-    def __init__(self, action: Action, prefix: str = "") -> None:
+    def __init__(self, action: Action, prefix: str = "", root: Path | None = None) -> None:
         self._action = action
         self._prefix = prefix
+        self._root = root
         # doit reads the signature to pass the task's parameters.
         functools.update_wrapper(self, action)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from doit.exceptions import TaskError, TaskFailed
 
-        speak_for(self._prefix)
+        speak_for(self._prefix, self._root)
         try:
             done = self._action(*args, **kwargs)
         except Interrupted as error:

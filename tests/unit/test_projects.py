@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,81 @@ def test_a_name_that_the_package_does_not_have() -> None:
         layerdoit.task  # noqa: B018
     with pytest.raises(AttributeError, match=r"'zzz'$"):
         layerdoit.zzz  # noqa: B018
+
+
+def test_files_are_named_from_where_doit_runs(mono: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tasks.speak_for("api", mono / "services/api")
+    console.say("layerdoit.yaml:8, /a/layerdoit.yaml; `cargo generate-lockfile`")
+    tasks.speak_for("", mono)
+    console.say("layerdoit.yaml:8; `cargo update --workspace`")
+    assert capsys.readouterr().out.splitlines() == [
+        "services/api/layerdoit.yaml:8, /a/layerdoit.yaml; `cargo generate-lockfile --manifest-path services/api/Cargo.toml`",
+        "layerdoit.yaml:8; `cargo update --workspace`",
+    ]
+
+
+OWN = """
+def task_own():
+    return {"actions": ["echo done"], "verbosity": 2, "task_dep": DEP}
+"""
+
+
+def test_a_broken_project_stops_no_other(mono: Path) -> None:
+    (mono / "services/api/layerdoit.yaml").write_text("prot: 1\n")
+    said = 'services/api/layerdoit.yaml:1: unknown key "prot"'
+
+    def doit(dep: str, *words: str) -> subprocess.CompletedProcess[str]:
+        (mono / "dodo.py").write_text(DODO + OWN.replace("DEP", dep))
+        return subprocess.run([sys.executable, "-m", "doit", *words], capture_output=True, text=True, check=False)
+
+    fine = doit("[]", "own")
+    assert (fine.returncode, fine.stderr, fine.stdout) == (0, "", ".  own\ndone\n")
+    for dep in ("api:image", "api"):
+        needed = doit(f'["{dep}"]', "own")
+        assert said in needed.stderr
+        assert needed.returncode == 2
+    for words in ([], ["api:status"], ["api"], ["api:*"], ["list"]):
+        stopped = doit("[]", *words)
+        assert said in stopped.stderr, words
+        assert stopped.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("dodo", "said"),
+    [
+        (
+            'task_a = layerdoit.tasks("services/api", prefix="x")\ntask_b = layerdoit.tasks("lone", prefix="x")',
+            'dodo.py:3: the tasks of dodo.py:2 and of this line have the prefix "x"\nnext: give each a prefix of its own, ',
+        ),
+        (
+            'task_a = layerdoit.tasks("services/api")\ntask_b = layerdoit.tasks("services/web")',
+            "dodo.py:3: the tasks of dodo.py:2 and of this line have no prefix\n",
+        ),
+        (
+            'from layerdoit import task_layerdoit\ntask_b = layerdoit.tasks("services/web")',
+            "dodo.py:3: the tasks of task_layerdoit and of this line have no prefix\n",
+        ),
+        (
+            'task_b = layerdoit.tasks("services/web")\nfrom layerdoit import task_layerdoit',
+            "dodo.py:2: the tasks of task_layerdoit and of this line have no prefix\n",
+        ),
+    ],
+)
+def test_two_projects_with_the_same_names_of_tasks(mono: Path, dodo: str, said: str) -> None:
+    (mono / "dodo.py").write_text(f"import layerdoit\n{dodo}\n")
+    (mono / "Cargo.toml").write_text('[package]\nname = "top"\nversion = "0.1.0"\n')
+    done = subprocess.run([sys.executable, "-m", "doit", "list"], capture_output=True, text=True, check=False)
+    assert done.stderr.startswith(f"layerdoit: error: {said}")
+    assert done.returncode == 2
+
+
+def test_tasks_that_doit_does_not_see_are_told(mono: Path) -> None:
+    (mono / "dodo.py").write_text('import layerdoit\napi = layerdoit.tasks("services/api", prefix="api")\n')
+    done = subprocess.run([sys.executable, "-m", "doit"], capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("layerdoit: dodo.py:2: doit does not see these tasks")
+    assert "next: task_api = layerdoit.tasks(" in done.stderr
+    loop = 'for _ in "ab":\n  task_api = layerdoit.tasks("services/api", prefix="api")\n'
+    own = 'def task_own():\n  return {"actions": None}\n'
+    (mono / "dodo.py").write_text(f"import layerdoit\n{loop}{own}")
+    done = subprocess.run([sys.executable, "-m", "doit", "own"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
