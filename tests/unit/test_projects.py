@@ -149,12 +149,12 @@ def test_a_name_that_the_package_does_not_have() -> None:
 
 def test_files_are_named_from_where_doit_runs(mono: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tasks.speak_for("api", mono / "services/api")
-    console.say("layerdoit.yaml:8, /a/layerdoit.yaml; `cargo generate-lockfile`")
+    console.say("layerdoit.yaml:8; `cargo generate-lockfile`")
     tasks.speak_for("", mono)
-    console.say("layerdoit.yaml:8; `cargo update --workspace`")
+    console.say("layerdoit.yaml:8; `cargo update --workspace`, /a/layerdoit.yaml")
     assert capsys.readouterr().out.splitlines() == [
-        "services/api/layerdoit.yaml:8, /a/layerdoit.yaml; `cargo generate-lockfile --manifest-path services/api/Cargo.toml`",
-        "layerdoit.yaml:8; `cargo update --workspace`",
+        "services/api/layerdoit.yaml:8; `cargo generate-lockfile --manifest-path services/api/Cargo.toml`",
+        "layerdoit.yaml:8; `cargo update --workspace`, /a/layerdoit.yaml",
     ]
 
 
@@ -189,7 +189,7 @@ def test_a_broken_project_stops_no_other(mono: Path) -> None:
     [
         (
             'task_a = layerdoit.tasks("services/api", prefix="x")\ntask_b = layerdoit.tasks("lone", prefix="x")',
-            'dodo.py:3: the tasks of dodo.py:2 and of this line have the prefix "x"\nnext: give each a prefix of its own, ',
+            'dodo.py:3: the tasks of dodo.py:2 and of this line have the prefix "x"\nnext: give each a prefix',
         ),
         (
             'task_a = layerdoit.tasks("services/api")\ntask_b = layerdoit.tasks("services/web")',
