@@ -107,13 +107,22 @@ def load(root: Path, lister: Lister | None = None) -> Workspace:
     """Read the workspace whose root manifest is `root`/Cargo.toml. `lister`: what of it is sent to builds."""
     path = root / "Cargo.toml"
     if not path.is_file():
-        raise _missing(root, path.name, "name the folder of the Rust project, or run `cargo init`")
+        raise _missing(root, path.name, _elsewhere(root) or "name the folder of the Rust project, or run `cargo init`")
     if not (root / "Cargo.lock").is_file():
         raise _missing(root, "Cargo.lock", "run `cargo generate-lockfile` and commit Cargo.lock")
     try:
         return _Loader(root, toml.read(path), lister or Lister(root.resolve())).workspace()
     except _WRONG_TYPE:
         raise _wrong_type(str(path)) from None
+
+
+def _elsewhere(root: Path) -> str:
+    """The next step where the projects are in folders below; '' where there are none."""
+    from layerdoit.cargo import projects_below
+
+    below = projects_below.with_programs(projects_below.find_projects(root))
+    lines = "\n".join(f"    {line}" for line in projects_below.dodo_lines(below, root))
+    return f"have dodo.py name the folder of each project:\n{lines}" if below else ""
 
 
 def _missing(root: Path, name: str, hint: str) -> WorkspaceError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layerdoit.cargo import projects_below
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.prose import listed
 from layerdoit.init.existing import told
@@ -27,11 +28,8 @@ if TYPE_CHECKING:
     from layerdoit.tree.hidden import Hidden
     from layerdoit.tree.lister import Lister
 
-# Folders in which nobody keeps what describes the project.
-_SKIPPED = frozenset(("target", "node_modules", "vendor", "third_party", "tests", "examples", "fixtures"))
 # Not in a comment.
 _QUERY = re.compile(r"^(?![ \t]*//).*?\bquery(_as|_scalar|_file|_file_as)?!\s*[({]", re.MULTILINE)
-_DEEPEST = 3
 
 
 @dataclass(frozen=True)
@@ -83,49 +81,24 @@ class Found:
     """What the programs need while they run."""
 
 
-def find_projects(start: Path) -> list[Path]:
-    """Folders at or below `start` with a workspace or package of their own, the nearest ones only."""
-    if (start / "Cargo.toml").is_file():
-        return [start]
-    level = [start]
-    for _ in range(_DEEPEST):
-        level = [folder for parent in level for folder in _folders(parent)]
-        found = [folder for folder in level if (folder / "Cargo.toml").is_file()]
-        if found:
-            return found
-    return []
-
-
-def _folders(parent: Path) -> list[Path]:
-    try:
-        with os.scandir(parent) as entries:
-            names = sorted(
-                entry.name
-                for entry in entries
-                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".") and entry.name not in _SKIPPED
-            )
-    except OSError:
-        return []
-    return [parent / name for name in names]
-
-
 def project_root(start: Path) -> Path:
     """The folder of the one Rust project at or below `start`; WorkspaceError where there is none, or several."""
     from layerdoit.cargo.discovery import find_root
 
-    projects = find_projects(start)
-    if not projects:
+    found = projects_below.with_programs(projects_below.find_projects(start))
+    if not found:
         root = find_root(start)  # says that there is none
         hint = f"run it in {root}, or give --root {os.path.relpath(root, start)}"
         raise WorkspaceError("this folder is inside a Rust project", where=str(start), hint=hint)
-    if len(projects) > 1:
-        names = [path.relative_to(start).as_posix() for path in projects]
+    if len(found) > 1:
+        names = [path.relative_to(start).as_posix() for path in found]
+        lines = "\n".join(f"    {line}" for line in projects_below.dodo_lines(found, start))
         raise WorkspaceError(
             f"there are {len(names)} Rust projects here: {listed(names, 8)}",
             where=str(start),
-            hint=f"name one: --root {names[0]}",
+            hint=f"name one: --root {names[0]}; or write a dodo.py here that has all, then `doit list`:\n{lines}",
         )
-    (project,) = projects
+    (project,) = found
     root = find_root(project)
     if root != project:
         hint = f"run it there, or give --root {os.path.relpath(root, start)}; `packages:` in layerdoit.yaml chooses"
@@ -220,7 +193,7 @@ def _without_lock(root: Path) -> WorkspaceError:
     hint = "run `cargo generate-lockfile` and commit Cargo.lock, then run this again"
     if git.empty_submodules(root):
         hint = f"git submodule update --init, then {hint}"
-    nested = [folder for folder in _folders(root) if (folder / "Cargo.toml").is_file()]
+    nested = [folder for folder in projects_below.folders_in(root) if (folder / "Cargo.toml").is_file()]
     if with_lock := [folder.name for folder in nested if (folder / "Cargo.lock").is_file()]:
         hint += f"; or name a project below this folder that has one: --root {with_lock[0]}"
     return WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)

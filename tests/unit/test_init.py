@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from layerdoit import config
+from layerdoit.cargo.projects_below import find_projects
 from layerdoit.config import json_schema, reading, shipped
 from layerdoit.core.errors import LayerdoitError, WorkspaceError
 from layerdoit.core.state import State
 from layerdoit.init import proposal, write
-from layerdoit.init.found import Found, find_projects, look, project_root
+from layerdoit.init.found import Found, look, project_root
 from layerdoit.init.items import Item
 from layerdoit.project.settings_cache import put_schema
 from tests.support.files import write as write_files

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 import layerdoit
+from layerdoit.cargo import manifest
 from layerdoit.core import console
-from layerdoit.core.errors import ConfigError
+from layerdoit.core.errors import ConfigError, WorkspaceError
 from layerdoit.front import projects, tasks
 from layerdoit.front.command import Layers
 from layerdoit.front.project_registry import Embedded
+from layerdoit.front.verbs import init
+from layerdoit.init.found import project_root
 
 DODO = """
 import helper_of_this_dodo
@@ -223,3 +226,34 @@ def test_tasks_that_doit_does_not_see_are_told(mono: Path) -> None:
     (mono / "dodo.py").write_text(f"import layerdoit\n{loop}{own}")
     done = subprocess.run([sys.executable, "-m", "doit", "own"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_init_leaves_out_libraries_and_offers_the_lines(mono: Path) -> None:
+    (mono / "services/common/src").mkdir(parents=True)
+    (mono / "services/common/Cargo.toml").write_text('[package]\nname = "common"\nversion = "0.1.0"\n')
+    (mono / "lone/Cargo.toml").unlink()
+    for name in ("api", "web"):
+        (mono / "services" / name / "src/main.rs").write_text("fn main() {}\n")
+    lines = (
+        '    import layerdoit\n    task_api = layerdoit.tasks("services/api", prefix="api")\n'
+        '    task_web = layerdoit.tasks("services/web", prefix="web")'
+    )
+    with pytest.raises(WorkspaceError) as raised:
+        project_root(mono)
+    assert raised.value.what == "there are 2 Rust projects here: services/api, services/web"
+    assert (raised.value.hint or "").endswith(lines)
+    with pytest.raises(WorkspaceError) as missing:
+        manifest.load(mono)
+    assert missing.value.hint == f"have dodo.py name the folder of each project:\n{lines}"
+
+
+@pytest.mark.parametrize("root", ["api", "services/api"])
+def test_init_knows_what_the_dodo_has(mono: Path, root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (mono / "services/api/src/main.rs").write_text("fn main() {}\n")
+    (mono / "services/api/Cargo.lock").write_text('version = 3\n[[package]]\nname = "api"\nversion = "0.1.0"\n')
+    assert init.run({"root": root, "json": False, "yes": True, "dry_run": False}, []) == 0
+    out = capsys.readouterr().out
+    assert "dodo.py has the tasks, under the prefix api" in out
+    assert out.endswith("next: doit api\n")
+    assert (mono / "services/api/layerdoit.yaml").is_file()
+    assert not (mono / "services/api/dodo.py").exists()

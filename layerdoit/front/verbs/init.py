@@ -32,18 +32,39 @@ class _Looked(NamedTuple):
     ready: Sequence[str]
     stops: LayerdoitError | None
     """What would stop the first build before it begins."""
+    prefix: str
+    """Under which a dodo.py has the tasks already; '' for none."""
 
 
 def run(params: Mapping[str, Any], _words: Sequence[str]) -> int:
     """Returns 0 when the files are there, or were only to be shown, and 1 when the user said no."""
-    looked = _look(Path(params["root"] or ".").resolve())
+    looked = _look(*_asked(params["root"]))
     if params["json"]:
         _for_programs(looked, writes=params["yes"] and not params["dry_run"])
         return 0
     return _for_people(looked, yes=params["yes"], dry_run=params["dry_run"])
 
 
-def _look(start: Path) -> _Looked:
+def _asked(root: str) -> tuple[Path, str]:
+    """The folder that `--root` names, and the prefix under which this folder's dodo.py has its tasks; '' for none."""
+    from layerdoit.front import projects
+
+    here = Path.cwd().resolve()
+    folder = (here / root).resolve()
+    if not root or folder == here:
+        return folder, ""
+    dodo = _dodo_file(here).name
+    if not folder.is_dir():
+        folder, prefix = projects.find(root, here, dodo)[:2]
+        return folder.resolve(), prefix
+    try:
+        known = projects.of_dodo(here, dodo)
+    except ConfigError:
+        known = ()
+    return folder, next((one.prefix for one in known if one.folder == folder), "")
+
+
+def _look(start: Path, prefix: str) -> _Looked:
     from dataclasses import replace
 
     from layerdoit.flows import obstacles
@@ -58,11 +79,11 @@ def _look(start: Path) -> _Looked:
     if stops is not None:
         first = f"doit cannot build this here yet: {stops.what}" + (f"; next: {stops.hint}" if stops.hint else "")
         proposed = replace(proposed, remarks=(first, *proposed.remarks))
-    return _Looked(start, found, proposed, *_changes(found, proposed, start), stops)
+    return _Looked(start, found, proposed, *_changes(found, proposed, start, prefix), stops, prefix)
 
 
 def _for_people(looked: _Looked, *, yes: bool, dry_run: bool) -> int:
-    start, found, proposed, changes, ready, stops = looked
+    start, found, proposed, changes, ready, stops, prefix = looked
     print("\n".join(_report(found, proposed, changes, ready)), flush=True)
     _stop_at_problem(found)
     if not changes:
@@ -77,7 +98,7 @@ def _for_people(looked: _Looked, *, yes: bool, dry_run: bool) -> int:
         print(f"wrote {_shown(change.path, start)}")
     there = "" if start == Path.cwd().resolve() else f"cd {shlex.quote(os.path.relpath(start))} && "
     first = f"{stops.hint}; then " if stops is not None and stops.hint else ""
-    print(f"next: {first}{there}doit")
+    print(f"next: {first}{f'doit {prefix}' if prefix else f'{there}doit'}")
     return 0
 
 
@@ -105,7 +126,7 @@ def _stop_at_problem(found: Found) -> None:
 
 
 def _as_json(looked: _Looked) -> Mapping[str, Any]:
-    start, found, proposed, changes, ready, _ = looked
+    start, found, proposed, changes, ready, _, _ = looked
     return {
         "root": str(found.root),
         "packages": sorted(package.name for package in found.workspace.packages.values() if package.member),
@@ -130,7 +151,7 @@ def _as_json(looked: _Looked) -> Mapping[str, Any]:
     }
 
 
-def _changes(found: Found, proposed: Proposal, start: Path) -> tuple[list[Change], list[str]]:
+def _changes(found: Found, proposed: Proposal, start: Path, prefix: str) -> tuple[list[Change], list[str]]:
     """The files to write, and those that are as they should be. An existing layerdoit.yaml is never written."""
     from layerdoit.config import FILE
     from layerdoit.front.task_table import TASKS
@@ -140,8 +161,14 @@ def _changes(found: Found, proposed: Proposal, start: Path) -> tuple[list[Change
     path = _dodo_file(start)
     taken = frozenset(task.name.partition(":")[0] for task in TASKS)
     folder = found.root.relative_to(start).as_posix()
-    made = write.dodo(path.read_bytes() if path.is_file() else None, folder, _shown(path, start), taken)
-    if made is None:
+    made = (
+        None
+        if prefix
+        else write.dodo(path.read_bytes() if path.is_file() else None, folder, _shown(path, start), taken)
+    )
+    if prefix:
+        ready.append(f"dodo.py has the tasks, under the prefix {prefix}")
+    elif made is None:
         ready.append(f"{_shown(path, start)} has the tasks")
     else:
         changes.append(write.Change(path, made[0], made[1], new=not path.is_file()))
