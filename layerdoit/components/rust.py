@@ -53,15 +53,18 @@ def recipe(request: Request) -> Recipe:
 
 def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
     """See `Component.explain`."""
-    from layerdoit.components import hidden_files, rust_failures
+    from layerdoit.components import compiler_paths, hidden_files, rust_failures
 
-    return rust_failures.explain(
+    error = rust_failures.explain(
         failed,
         inputs.project.config,
         lambda: rust_failures.stale_lock(inputs),
         lambda words: hidden_files.advice(words, inputs),
         rust_failures.asks_git(inputs),
     )
+    if isinstance(error, rust_failures.NotBuilt):
+        error.placed = lambda text: compiler_paths.opened_from_here(text, inputs)
+    return error
 
 
 def labels(request: Request, parent: str, **more: str) -> dict[str, str]:

@@ -34,13 +34,15 @@ class NotBuilt(BuildError):
         super().__init__(what, where=where, hint=hint)
         self.failed = failed
         self.cause = cause
+        self.placed: Callable[[str], str] = str
+        """Makes paths of the compiler's words such as can be opened from here."""
 
     def shown(self, *, coloured: bool) -> str:
         """The compiler's own words in its own colours."""
         text = super().shown(coloured=coloured)
         for said in script_protocol.diagnostics(self.failed.notes) if coloured else ():
             text = text.replace(plain_lines(said.text), said.text)
-        return text
+        return self.placed(text)
 
 
 def explain(

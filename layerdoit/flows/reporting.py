@@ -42,13 +42,15 @@ def _compiler(session: Session, outcome: Outcome) -> None:
     said = script_protocol.diagnostics(outcome.notes)
     if not said:
         return
+    from layerdoit.components import compiler_paths
     from layerdoit.core import terminal
     from layerdoit.flows import compiler_words
 
     found = compiler_words.told(said, session.project.config.warnings, verbose=session.run.verbose)
     coloured = terminal.colour(sys.stderr)
     for text in found.texts:
-        show(text if coloured else terminal.plain_lines(text))
+        placed = compiler_paths.opened_from_here(text, session.inputs)
+        show(placed if coloured else terminal.plain_lines(placed))
     if found.line:
         warn(found.line)
 

@@ -11,7 +11,7 @@ import pytest
 
 from layerdoit.cargo import diagnostics
 from layerdoit.cargo.diagnostics import Diagnostic
-from layerdoit.components import script_protocol
+from layerdoit.components import compiler_paths, script_protocol
 from layerdoit.components.rust_failures import NotBuilt, explain
 from layerdoit.components.script_protocol import Exit
 from layerdoit.config import Config
@@ -132,6 +132,23 @@ def test_denied_warnings_name_the_line_that_denies_them() -> None:
     error = failed(said("unused"), artifact("api", fresh=False), code=Exit.WARNINGS, config=denying)
     assert error.where == "layerdoit.yaml:3"
     assert error.what == "app did not build: 1 warning, and `warnings: deny`\nwarning: unused"
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "shown"),
+    [
+        ("src/main.rs", ".", "src/main.rs"),
+        ("src/main.rs", "services/api", "services/api/src/main.rs"),
+        ("src/bin/../m.rs", "services/api", "services/api/src/m.rs"),
+        ("/build/src/libs/common/src/lib.rs", "services/api", "libs/common/src/lib.rs"),
+        ("/build/src/libs/common/src/lib.rs", ".", "../../libs/common/src/lib.rs"),
+        ("/rustc/1234/library/core/src/mod.rs", "services/api", "/rustc/1234/library/core/src/mod.rs"),
+    ],
+)
+def test_a_path_can_be_opened_from_where_the_command_was_typed(path: str, root: str, shown: str) -> None:
+    text = f"error: x\n  --> {path}:3:29\n   |\n3 | a --> b:1:2 |\n   {RED}::: {OFF}{path}:4:1"
+    found = compiler_paths.relocated(text, root, lambda given: f"../../{given}")
+    assert found == f"error: x\n  --> {shown}:3:29\n   |\n3 | a --> b:1:2 |\n   {RED}::: {OFF}{shown}:4:1"
 
 
 def test_notes_that_are_cut_say_nothing() -> None:
