@@ -1,7 +1,8 @@
 """Scripts that complete `doit` in bash, zsh and fish: tasks, levels, verbs, options, variables and their values.
 
 All that is the same everywhere stands in the script, so that a key stroke starts no Python. Only the names of the
-tasks of a dodo.py are asked of doit, once for each state of the file.
+tasks of a dodo.py are asked of doit, once for each state of the file, and again after some minutes: it may import
+others. Where doit cannot say them, it is asked again, and only a dodo.py without prefixes has names that are known.
 """
 
 from __future__ import annotations
@@ -85,11 +86,15 @@ _BASH: Final = Template("""\
 # To have it in every shell: doit layers completion bash > ~/.local/share/bash-completion/completions/doit
 __layerdoit_tasks() {
   [ -f dodo.py ] || return
-  local state="$$PWD $$(stat -c %Y.%s dodo.py 2>/dev/null || stat -f %m.%z dodo.py)"
+  local state="$$PWD $$((SECONDS / 300)) $$(stat -c %Y.%s dodo.py 2>/dev/null || stat -f %m.%z dodo.py)"
   if [ "$$state" != "$$__layerdoit_state" ]; then
-    __layerdoit_names=$$("$$1" list --quiet 2>/dev/null | tr -d " ")
-    [ -n "$$__layerdoit_names" ] || __layerdoit_names=$tasks
-    __layerdoit_state=$$state
+    if __layerdoit_names=$$("$$1" list --quiet 2>/dev/null); then
+      __layerdoit_names=$${__layerdoit_names// /}
+      __layerdoit_state=$$state
+    else
+      __layerdoit_state=
+      if grep -q 'prefix *=' dodo.py; then __layerdoit_names=; else __layerdoit_names=$tasks; fi
+    fi
   fi
 }
 __layerdoit_task_options() {
@@ -122,7 +127,13 @@ __layerdoit() {
 $values
   esac
   case $$before in
-    --root) COMPREPLY=($$(compgen -d -- "$$cur")); return ;;
+    --root)
+      for word in $$__layerdoit_names; do
+        case $$word in *:image) found="$$found $${word%:image}" ;; esac
+      done
+      COMPREPLY=($$(compgen -W "$$found" -- "$$cur") $$(compgen -d -- "$$cur"))
+      return
+      ;;
     --html | --summary) COMPREPLY=($$(compgen -f -- "$$cur")); return ;;
   esac
   if [ "$$first" = layers ]; then
@@ -187,12 +198,16 @@ _ZSH: Final = Template("""\
 # To have it in every shell: doit layers completion zsh > _doit, in a folder of $$fpath
 __layerdoit_tasks() {
   [[ -f dodo.py ]] || return
-  local state="$$PWD $$(stat -c %Y.%s dodo.py 2>/dev/null || stat -f %m.%z dodo.py)"
+  local names state="$$PWD $$((SECONDS / 300)) $$(stat -c %Y.%s dodo.py 2>/dev/null || stat -f %m.%z dodo.py)"
   if [[ $$state != $$__layerdoit_state ]]; then
     typeset -ga __layerdoit_names
-    __layerdoit_names=("$${(@f)$$($${1} list --quiet 2>/dev/null | tr -d " ")}")
-    [[ -n $$__layerdoit_names ]] || __layerdoit_names=($tasks)
-    typeset -g __layerdoit_state=$$state
+    typeset -g __layerdoit_state=
+    if names=$$($${1} list --quiet 2>/dev/null); then
+      __layerdoit_names=("$${(@f)names// /}")
+      __layerdoit_state=$$state
+    elif grep -q 'prefix *=' dodo.py; then __layerdoit_names=()
+    else __layerdoit_names=($tasks)
+    fi
   fi
 }
 _doit() {
@@ -214,7 +229,12 @@ _doit() {
 $values
   esac
   case $$before in
-    --root) _files -/; return ;;
+    --root)
+      found=($${$${(M)__layerdoit_own:#*:image}%:image})
+      (( $$#found )) && compadd -- $$found
+      _files -/
+      return
+      ;;
     --html | --summary) _files; return ;;
   esac
   if [[ $$first == layers ]]; then
@@ -275,14 +295,23 @@ _FISH: Final = Template("""\
 # To have it in every shell: doit layers completion fish > ~/.config/fish/completions/doit.fish
 function __layerdoit_tasks
     test -f dodo.py; or return
-    set -l state "$$PWD "(stat -c %Y.%s dodo.py 2>/dev/null; or stat -f %m.%z dodo.py)
+    set -l state "$$PWD "(math -s0 (date +%s) / 300)" "(stat -c %Y.%s dodo.py 2>/dev/null; or stat -f %m.%z dodo.py)
     if test "$$state" != "$$__layerdoit_state"
         set -l typed (commandline -opc)
-        set -g __layerdoit_names (eval (string escape -- $$typed[1]) list --quiet 2>/dev/null | string trim)
-        test -n "$$__layerdoit_names"; or set -g __layerdoit_names $tasks
-        set -g __layerdoit_state $$state
+        set -g __layerdoit_state
+        set -g __layerdoit_names
+        if set -l names (eval (string escape -- $$typed[1]) list --quiet 2>/dev/null)
+            set __layerdoit_names (string trim -- $$names)
+            set __layerdoit_state $$state
+        else if not grep -q 'prefix *=' dodo.py
+            set __layerdoit_names $tasks
+        end
     end
     string collect -- $$__layerdoit_names | string split \\n
+end
+function __layerdoit_roots
+    string replace -rf -- '^(.*):image$$' '$$1' (__layerdoit_tasks)
+    __fish_complete_directories
 end
 function __layerdoit_words
     set -l typed (commandline -opc)
@@ -359,7 +388,9 @@ def _fish_lines() -> Iterator[str]:
                 takers.setdefault(option, []).append(name)
         for option, names in takers.items():
             where = shlex.quote(f"{asked} >/dev/null; and __layerdoit_is {asked} {' '.join(names)}")
-            yield f"complete -c doit -n {where} -l {option.text.removeprefix('--')} -d {shlex.quote(option.about)}"
+            takes = " -x -a '(__layerdoit_roots)'" if option.text == "--root" else ""
+            name = option.text.removeprefix("--")
+            yield f"complete -c doit -n {where} -l {name}{takes} -d {shlex.quote(option.about)}"
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------

@@ -140,6 +140,28 @@ def test_where_doit_cannot_list_the_tasks_are_known(offers: Offers, plain: Crate
     assert offers("doit cyc") == {"cycle_fast", "cycle_clean", "cycle_nuclear"}
 
 
+def test_a_failure_is_not_remembered(offers: Offers, plain: Crate) -> None:
+    """In one shell: what doit could not say is asked again, and no names are offered that the dodo does not have."""
+    plain.write("dodo.py", 'import layerdoit\ntask_api = layerdoit.tasks(".", prefix="api")\n')
+    plain.write("layerdoit.yaml", "prot: 1\n")
+    before = ASK[offers.shell]
+    mend = {"fish": "complete -C $argv[1] >/dev/null\nrm layerdoit.yaml\n"}.get(
+        offers.shell, f"{before.replace('print ', ': ')}\nrm layerdoit.yaml\n".replace("printf", ": printf")
+    )
+    assert offers("doit cyc") == set()
+    ASK[offers.shell] = mend + before
+    try:
+        offered = offers("doit api:cyc")
+    finally:
+        ASK[offers.shell] = before
+    assert offered >= {"api:cycle_fast", "api:cycle_clean", "api:cycle_nuclear"}
+
+
+def test_root_takes_prefixes(offers: Offers, plain: Crate) -> None:
+    plain.write("dodo.py", 'import layerdoit\ntask_api = layerdoit.tasks(".", prefix="api")\n')
+    assert "api" in offers("doit layers plan --root ")
+
+
 def test_without_a_dodo_there_are_the_verbs(offers: Offers, plain: Crate) -> None:
     (plain.folder / "dodo.py").unlink()
     assert offers("doit cyc") == set()

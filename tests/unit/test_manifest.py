@@ -360,7 +360,7 @@ def test_a_namesake_that_is_not_built_is_not_asked_for(tmp_path: Path) -> None:
 
 def test_no_binary_at_all(tmp_path: Path) -> None:
     files = {"Cargo.toml": package("a"), "src/lib.rs": ""}
-    with pytest.raises(WorkspaceError, match="no default member"):
+    with pytest.raises(WorkspaceError, match="this package has no binary"):
         select(manifest.load(write(tmp_path, files)))
 
 

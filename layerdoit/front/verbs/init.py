@@ -161,11 +161,8 @@ def _changes(found: Found, proposed: Proposal, start: Path, prefix: str) -> tupl
     path = _dodo_file(start)
     taken = frozenset(task.name.partition(":")[0] for task in TASKS)
     folder = found.root.relative_to(start).as_posix()
-    made = (
-        None
-        if prefix
-        else write.dodo(path.read_bytes() if path.is_file() else None, folder, _shown(path, start), taken)
-    )
+    before = path.read_bytes() if path.is_file() else None
+    made = None if prefix else write.dodo(before, folder, _shown(path, start), taken)
     if prefix:
         ready.append(f"dodo.py has the tasks, under the prefix {prefix}")
     elif made is None:
