@@ -12,6 +12,7 @@ from layerdoit.build.host_secrets import collect
 from layerdoit.components import component, script_protocol
 from layerdoit.components.recipe import Request
 from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
+from layerdoit.core.terminal import plain_lines
 from layerdoit.dockerfile import binaries
 from layerdoit.engine import buildx, mounts, ownership
 from layerdoit.engine.images import PREFIX, label
@@ -125,12 +126,23 @@ def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recip
     """Build, and tell what the build said; the component words a failure for the user."""
     rust = component("rust")
     try:
-        return buildx.run(build, log, recipe.crates, rust.LISTENER).report
+        report = buildx.run(build, log, recipe.crates, rust.LISTENER).report
+        _log_diagnostics(log, report.notes)
+        return report
     except BuildError as error:
+        if isinstance(error, buildx.StepFailed):
+            _log_diagnostics(log, error.notes)
         failure = rust.explain(error, work.inputs) if isinstance(error, buildx.StepFailed) else error
         if isinstance(failure, ContextDiffers) or not _cleared(work, step):
             raise failure from None
         raise Cleared(f"{step.spec.layer}: an image that it builds on was removed meanwhile") from error
+
+
+def _log_diagnostics(log: TextIO, notes: Sequence[str]) -> None:
+    """What the compiler said, as text: the scripts pass it on packed."""
+    for said in script_protocol.diagnostics(notes):
+        print(f"{plain_lines(said.text)}\n", file=log)
+    log.flush()
 
 
 def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, cold: bool) -> Outcome:

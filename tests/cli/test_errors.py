@@ -358,8 +358,10 @@ def test_of_code_that_does_not_compile(crate: Crate) -> None:
 
 def test_of_a_port_that_is_taken(crate: Crate, taken_port: int) -> None:
     refused = crate.doit("cycle_fast", f"PUBLISH={taken_port}")
-    told = told_of("a port that is taken", crate, refused, port=str(taken_port))
-    assert told[0] == f"port {taken_port} is taken by another process on this machine"
+    us = Path("/proc/self/comm").read_text().strip()
+    names = {"port": str(taken_port), "program": f"{us} (process {os.getpid()})"}
+    told = told_of("a port that is taken", crate, refused, **names)
+    assert told[0] == f"PUBLISH={taken_port}: port {taken_port} is taken by {names['program']}"
     assert "PUBLISH=" in told[1]
     assert crate.containers() == {}
 

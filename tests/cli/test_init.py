@@ -161,7 +161,7 @@ def test_what_is_wrong_is_one_sentence(bare: Crate, name: str, text: str | None,
 
 def test_no_folder(bare: Crate) -> None:
     said, _ = message(bare.doit("layers", "init", "--yes", "--root", "nowhere"))
-    assert "no such folder" in said
+    assert 'there is no folder "nowhere"' in said
 
 
 BUILD_SCRIPT = 'fn main() { std::process::Command::new("nasm").status().expect("failed to run nasm"); }\n'
