@@ -41,6 +41,9 @@ class Container:
         return label(self.labels, name)
 
 
+_HOLDING: Final = ("running", "paused", "restarting")
+
+
 @dataclass(frozen=True)
 class Spec:
     """What to create. `publish`: host port, 0 for any free one, None for none."""
@@ -98,9 +101,11 @@ def name_taken(name: str) -> NameTaken:
 
 def described(raw: Mapping[str, Any]) -> Container:
     settings = raw["NetworkSettings"]
+    # Of one that ended together with its engine, the engine still lists the ports that it had.
+    listed = settings.get("Ports") or {} if raw["State"]["Status"] in _HOLDING else {}
     ports = {
         int(port.partition("/")[0]): (bound[0]["HostIp"], int(bound[0]["HostPort"]))
-        for port, bound in (settings.get("Ports") or {}).items()
+        for port, bound in listed.items()
         if bound
     }
     return Container(

@@ -355,7 +355,8 @@ class Containers:
 
     def _refuse(self, text: str, publish: int | None, error: Exception) -> NoReturn:
         if "port is already allocated" in text or "address already in use" in text:
-            raise PortTaken(f"port {publish} is taken") from error
+            hint = "stop what has it (docker ps, ss -ltnp), or set deploy.publish (PUBLISH=...) to 0: any free one"
+            raise PortTaken(f"port {publish} is taken", hint=hint) from error
         raise Refused(text) from error
 
 

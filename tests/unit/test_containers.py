@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.core.errors import DeployError
+from layerdoit.engine import container
 from layerdoit.engine.container import Container, NoNetwork, Spec
 from layerdoit.engine.containers import Containers
 from tests.support.server import Handler, serving
@@ -90,3 +91,13 @@ def test_a_network_that_cannot_be_made_says_why(tmp_path: Path, monkeypatch: pyt
         Containers("p", "d").ensure_network("layerdoit-p", internal=False)
     assert caught.value.what == f"the engine cannot make the network layerdoit-p: {why}"
     assert "docker network prune" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("state", "held"), [("running", True), ("paused", True), ("exited", False), ("created", False)]
+)
+def test_a_container_that_ended_with_its_engine_holds_no_port(state: str, held: bool) -> None:
+    """The engine lists its ports still; somebody else may have them by now."""
+    listed = {"Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8081"}], "9090/tcp": None}}
+    found = container.described({**DESCRIBED, "State": {"Status": state, "ExitCode": 255}, "NetworkSettings": listed})
+    assert found.ports == ({8080: ("127.0.0.1", 8081)} if held else {})
