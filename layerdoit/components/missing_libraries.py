@@ -5,13 +5,12 @@ told(notes, config) -> (what, next step)
 
 from __future__ import annotations
 
-import json
 import posixpath
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.components.script_protocol import Missing, TooNew, every
+from layerdoit.core.prose import yaml_scalar
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
@@ -59,13 +58,13 @@ def _steps(missing: Sequence[Missing], config: Config) -> Iterator[str]:
     if folders := dict.fromkeys(posixpath.dirname(note.path) for note in unpackaged if note.found == "placed"):
         old = config.image.env.get("LD_LIBRARY_PATH")
         value = ":".join([*folders, *([old] if old else [])])
-        yield f"add to layerdoit.yaml: image: {{env: {{LD_LIBRARY_PATH: {_scalar(value)}}}}}"
+        yield f"add to layerdoit.yaml: image: {{env: {{LD_LIBRARY_PATH: {yaml_scalar(value)}}}}}"
     inside = {
         note.path: note.library for note in unpackaged if note.found == "source" and not note.path.startswith("..")
     }
     if inside:
-        assets = ", ".join(f"{_scalar(path)}: {_scalar(f'{_PLACE}/{name}')}" for path, name in inside.items())
-        kept = ", ".join(map(_scalar, inside))
+        assets = ", ".join(f"{yaml_scalar(path)}: {yaml_scalar(f'{_PLACE}/{name}')}" for path, name in inside.items())
+        kept = ", ".join(map(yaml_scalar, inside))
         # An asset alone is no file that the compiler sees.
         yield f"add to layerdoit.yaml: image: {{assets: {{{assets}}}}} and sources: {{include: [{kept}]}}"
     names = dict.fromkeys(note.library for note in unpackaged if note.found != "placed" and note.path not in inside)
@@ -76,7 +75,3 @@ def _steps(missing: Sequence[Missing], config: Config) -> Iterator[str]:
         yield f"link {listed} statically, or copy it to {_PLACE} by image.assets (it has to be a file of the project)"
     if unpackaged:
         yield _OTHERWISE
-
-
-def _scalar(text: str) -> str:
-    return text if re.fullmatch(r"[\w/.][\w/.+@-]*", text, re.ASCII) else json.dumps(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Collection, Sequence
 
@@ -11,6 +13,11 @@ def listed(names: Collection[str], limit: int = 5, total: int | None = None) -> 
     more = max(len(names), total or 0) - min(len(names), limit)
     shown = ", ".join(list(names)[:limit])
     return f"{shown} and {more} more" if more else shown
+
+
+def yaml_scalar(text: str) -> str:
+    """A text as YAML takes it in a line of layerdoit.yaml that a message gives: in quotes where it needs them."""
+    return text if re.fullmatch(r"[\w/.][\w/.+@-]*", text, re.ASCII) else json.dumps(text)
 
 
 def nearest(word: str, known: Collection[str], limit: int = 1, cutoff: float = 0.6) -> list[str]:

@@ -52,7 +52,7 @@ def image(session: Session) -> None:
     project = session.project
     # In a cycle, the tags follow what serves.
     if not session.run.deploys:
-        names = [f"{project.repository}:{tag}" for tag in project.tags]
+        names = project.references
         # A program that serves nothing is started by hand.
         start = f" (docker run --rm {names[0]})" if names and project.config.deploy.port is None else ""
         say(f"image   {', '.join(names)}{start}")

@@ -24,12 +24,10 @@ class Ready:
     def __call__(self) -> str:
         """Called when doit found the task up to date."""
         session = self._session
-        project = session.project
         if self._name == "image":
-            tags = ", ".join(f"{project.repository}:{tag}" for tag in project.tags)
             app = session.plan.step("app")
             why = "" if app.reasons == UP_TO_DATE else f" ({app.why})"
-            return f"nothing to do: {tags} is the image of this tree{why}"
+            return f"nothing to do: {', '.join(session.project.references)} is the image of this tree{why}"
         tag = session.plan.step(IMAGES[self._name][0]).spec.tag
         return f"nothing to do: the image {tag} is there"
 

@@ -108,6 +108,11 @@ class Project:
         """The friendly tags of the image."""
         return (self.worktree,) if self.worktree else tuple(self.config.image.tags)
 
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The names of the image: its repository with each of the friendly tags."""
+        return tuple(f"{self.repository}:{tag}" for tag in self.tags)
+
     # --- files -------------------------------------------------------------------------------------------------------
 
     @cached_property

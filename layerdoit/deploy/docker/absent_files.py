@@ -5,12 +5,12 @@ A name counts only where the project has such a file and the container has none 
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from layerdoit.core.prose import yaml_scalar
 from layerdoit.deploy.docker import panics
 from layerdoit.deploy.docker.case import Case, Cause
 
@@ -191,7 +191,7 @@ def _told(case: Case, found: list[Absent], where: str) -> Cause:
     if elsewhere:
         path, has, wanted = elsewhere[0]
         what = f"image.assets copies {path} to {has}, but the program looks for {found[0].inside}"
-        hint = f"write {_scalar(path)}: {_scalar(wanted)} in image.assets, or have the program look in {has}"
+        hint = f"write {yaml_scalar(path)}: {yaml_scalar(wanted)} in image.assets, or have the program look in {has}"
         return Cause(what, hint, "image.assets")
     return Cause(what, _line(assets), "image.assets" if given else "")
 
@@ -210,7 +210,7 @@ def _assets(case: Case, found: Iterable[Absent]) -> dict[str, str]:
 
 
 def _line(assets: Mapping[str, str]) -> str:
-    listed = ", ".join(f"{_scalar(path)}: {_scalar(place)}" for path, place in assets.items())
+    listed = ", ".join(f"{yaml_scalar(path)}: {yaml_scalar(place)}" for path, place in assets.items())
     return f"add to layerdoit.yaml: image: {{assets: {{{listed}}}}}"
 
 
@@ -229,7 +229,3 @@ def _nowhere(case: Case) -> Cause | None:
             )
             return Cause(f"it wants {inside}, which neither the image nor the project has", hint)
     return None
-
-
-def _scalar(text: str) -> str:
-    return text if re.fullmatch(r"[\w/.][\w/.+@-]*", text, re.ASCII) else json.dumps(text)
