@@ -1,4 +1,4 @@
-"""What layerdoit.yaml, the file that CONFIG names and the variables say together, as one file for a copy."""
+"""What the configuration files and the variables say together, as one file for a copy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class Written(str):
 def effective(root: Path, variables: Mapping[str, str]) -> dict[str, Any]:
     """The settings of a project, which were checked before."""
     overlay = Path(variables["CONFIG"]) if "CONFIG" in variables else None
-    given = [_loaded(path.read_text(encoding="utf-8-sig")) or {} for path in config.files(root, overlay)]
+    files = config.load(root, overlay=overlay, variables=variables).source
+    given = [_loaded(path.read_text(encoding="utf-8-sig")) or {} for path in files]
     return config.laid_over(given, variables)
 
 

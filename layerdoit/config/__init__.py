@@ -7,15 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from layerdoit.config import reading
+from layerdoit.config import environments, reading
+from layerdoit.config.deploying import Deploy, Health, Hooks
 from layerdoit.config.kinds import Kind, Node, boolean, choice, repository_name, text
 from layerdoit.config.schema import (
     Base,
     Config,
-    Deploy,
     Deps,
     Dockerfiles,
-    Health,
     Image,
     Keep,
     Registry,
@@ -36,6 +35,7 @@ __all__ = [
     "Deps",
     "Dockerfiles",
     "Health",
+    "Hooks",
     "Image",
     "Keep",
     "Registry",
@@ -75,6 +75,11 @@ def _standing_in(name: str, path: str, doc: str) -> Variable:
 
 VARIABLES = (
     Variable("CONFIG", None, text("a path"), "A second file like layerdoit.yaml, whose settings override it."),
+    Variable("ENV", None, environments.NAME, "Environment: `prod` lays layerdoit.prod.yaml over layerdoit.yaml."),
+    Variable("LOCAL_ONLY", None, boolean(), "Build as the environment says, but push and deploy nothing."),
+    Variable(
+        "TO", None, text("a release"), "Release that `rollback` goes back to: its number, or the start of its commit."
+    ),
     Variable("YES", None, boolean(), "Answer yes to every question."),
     Variable("COLOR", None, choice("auto", "always", "never"), "Colours; otherwise as NO_COLOR and FORCE_COLOR say."),
     _standing_in("PROFILE", "profile", "Cargo profile."),
@@ -132,29 +137,68 @@ def _variable_node(kind: Kind, written: str) -> Node:
 def load(
     root: Path, *, overlay: Path | None = None, variables: Mapping[str, str], cache: reading.Cache | None = None
 ) -> Config:
-    """Read layerdoit.yaml, which may be missing; the overlay (`CONFIG=path`) overrides it, variables override both."""
+    """Read layerdoit.yaml, which may be missing.
+
+    The environment's file overrides it, the overlay (`CONFIG=path`) both, variables override all.
+    """
     if overlay is not None and not overlay.is_file():
         raise ConfigError(
             f'CONFIG: there is no file "{overlay}"',
             hint="name a file with the same keys as layerdoit.yaml: doit cycle_fast CONFIG=path/to/overrides.yaml",
         )
+    common = _checked(root, root / FILE, cache)
+    rules = common.values.get("environments", {})
+    asked = str(variable_value("ENV", variables["ENV"])) if "ENV" in variables else None
+    environment = environments.chosen(root, rules, asked, common.where)
+    named = environment != rules.get("default", environments.DEFAULT)
+    own = [_checked(root, path, cache) for path in (root / environments.file_of(environment), overlay) if path]
+    for one in own:
+        if "environments" in one.where:
+            what = "the rules of environments belong in layerdoit.yaml, where all of them can be seen"
+            raise ConfigError(what, where=one.where["environments"], hint="move them there")
     where: dict[str, str] = {}
-    given: list[Mapping[str, Any]] = []
-    found = files(root, overlay)
-    for path in found:
-        file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-        checked = reading.check(Config, reading.read(path, file, cache), file)
-        given.append(checked.values)
-        where |= checked.where
+    for one in (common, *own):
+        where |= one.where
     where |= {path: f"{name}={variables[name]}" for name, path in _standing_for(variables)}
-    config = Config(**reading.built(Config, laid_over(given, variables)), source=found, where=where)
+    given = [_of_its_own(one, own, environment) if named else one for one in (common,)] + own
+    values = reading.built(Config, laid_over((one.values for one in given), variables))
+    found = files(root, overlay, environment)
+    config = Config(**values, source=found, where=where, environment=environment, named=named)
     _cross_check(config, root)
     return config
 
 
-def files(root: Path, overlay: Path | None) -> tuple[Path, ...]:
+def _checked(root: Path, path: Path, cache: reading.Cache | None) -> reading.Checked:
+    """What a file says; nothing where there is none."""
+    if not path.is_file():
+        return reading.Checked({}, {})
+    file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    return reading.check(Config, reading.read(path, file, cache), file)
+
+
+def _of_its_own(common: reading.Checked, own: Collection[reading.Checked], environment: str) -> reading.Checked:
+    """What an environment takes over of layerdoit.yaml: all, but names that the default environment has there.
+
+    Two environments never share a tag or a container. ConfigError where the environment's file gives it such a tag.
+    """
+    image, deploy = dict(common.values.get("image", {})), dict(common.values.get("deploy", {}))
+    shared = set(image.get("tags", Config().image.tags))
+    image["tags"] = (environment,)
+    for one in own:
+        for tag in one.values.get("image", {}).get("tags", ()):
+            if tag in shared:
+                hint = f"give {environment} tags of its own; without image.tags it has the tag {environment}"
+                what = f'image.tags: "{tag}" is a tag of the default environment, which would move it'
+                raise ConfigError(what, where=one.where.get("image.tags"), hint=hint)
+    if "name" in deploy:
+        deploy["name"] = f"{deploy['name']}-{environment}"
+    return common._replace(values={**common.values, "image": image, "deploy": deploy})
+
+
+def files(root: Path, overlay: Path | None, environment: str) -> tuple[Path, ...]:
     """The configuration files that exist; the overlay comes last."""
-    return tuple(path for path in (root / FILE, overlay) if path is not None and path.is_file())
+    ours = (root / FILE, root / environments.file_of(environment), overlay)
+    return tuple(path for path in ours if path is not None and path.is_file())
 
 
 def laid_over(given: Iterable[Mapping[str, Any]], variables: Mapping[str, str]) -> dict[str, Any]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from layerdoit.config.deploying import NO_ENV, NO_TEXT, Deploy, Hooks
+from layerdoit.config.environments import environments as stages
 from layerdoit.config.kinds import (
     Settings,
     boolean,
@@ -16,7 +19,6 @@ from layerdoit.config.kinds import (
     integer,
     many,
     optional,
-    seconds,
     section,
     setting,
     settings_class,
@@ -28,10 +30,8 @@ from layerdoit.config.kinds import (
 from layerdoit.config.targets import targets as measurements
 from layerdoit.config.values import (
     ABSOLUTE,
-    ADDRESS,
     ARGUMENTS,
     BINARY,
-    COMMAND,
     DEBIAN,
     ENV,
     EXPOSE,
@@ -42,7 +42,6 @@ from layerdoit.config.values import (
     NAME,
     ON_MISSING,
     PACKAGE,
-    PORT,
     PROFILE,
     PROJECT,
     REPOSITORY,
@@ -52,12 +51,8 @@ from layerdoit.config.values import (
     TARGET,
     TEXT,
     VARIABLE,
-    VOLUMES,
 )
 from layerdoit.layers.key import LAYERS
-
-NO_TEXT: tuple[str, ...] = ()
-NO_ENV: Mapping[str, str] = {}
 
 # Each class has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
@@ -256,60 +251,12 @@ class Dockerfiles(Settings):
 
 
 @settings_class
-class Health(Settings):
-    """When a new container counts as healthy."""
-
-    path: str | None = setting(optional(ABSOLUTE), None, "HTTP path that answers 2xx or 3xx once the service is ready.")
-    command: tuple[str, ...] | None = setting(
-        optional(COMMAND), None, "Command that succeeds in the container once the service is ready."
-    )
-    timeout: float = setting(seconds(1), 30.0, "Seconds that a new container has to become healthy.")
-
-
-@settings_class
-class Deploy(Settings):
-    """The container that runs."""
-
-    name: str | None = setting(
-        optional(text("a container name", r"[A-Za-z0-9][\w.-]+")),
-        None,
-        "Name of the container; default: the project's name.",
-    )
-    port: int | None = setting(optional(PORT), None, "Port that the service listens on inside the container.")
-    publish: int | None = setting(
-        optional(integer("a port from 0 to 65535", 0, 65535)),
-        None,
-        "Port on this machine; default or 0: the first free one from `port` on, kept while the service is deployed.",
-    )
-    bind: str = setting(ADDRESS, "127.0.0.1", "Address on this machine that the port is bound to.")
-    health: Health = section(Health, "When a new container counts as healthy and may take over.")
-    env: Mapping[str, str] = setting(ENV, NO_ENV, "Environment variables of the container.")
-    env_file: str | None = setting(
-        optional(NAME),
-        None,
-        "File with more of them, a line `NAME=value` each, such as a `.env` that git ignores; `env` overrides it.",
-    )
-    volumes: tuple[str, ...] = setting(
-        VOLUMES,
-        NO_TEXT,
-        "Volumes: `name:/path`, or a folder of this machine: `./in/project:/path`, `~/data:/path`, `/data:/path`.",
-    )
-    args: tuple[str, ...] = setting(
-        many(TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point; overrides image.cmd."
-    )
-    network: str | None = setting(optional(text("a network name", r"[\w.:-]+")), None, "Docker network to join.")
-    isolated_start: bool = setting(
-        boolean(),
-        True,
-        "Start a replacement on an isolated network and connect it when healthy, which gives the shortest gap. "
-        "`false`: for a service that needs other services at its start but does not fail without them.",
-    )
-    stop_grace: float = setting(seconds(0), 3.0, "Seconds an old container has to stop before it is killed.")
-
-
-@settings_class
 class Config(Settings):
-    """All settings of a project. `source`: the files that they were read from."""
+    """All settings of a project. `source`: the files that they were read from.
+
+    `environment`: which environment they are of; `named`: whether it is another one than where ENV names none, so that
+    what it runs has names of its own.
+    """
 
     project: str | None = setting(
         optional(PROJECT),
@@ -361,9 +308,19 @@ class Config(Settings):
         Dockerfiles, "Your own Dockerfiles, used instead of the shipped ones; they are part of the keys."
     )
     deploy: Deploy = section(Deploy, "The container that cycle_fast and deploy run.")
+    hooks: Hooks = section(Hooks, "Your own commands, before and after builds and deployments.")
+    environments: Mapping[str, Any] = setting(
+        stages(),
+        {},
+        "Rules of environments, by name: `prod: {require: [clean, pushed, branch: main], confirm: true}`; `default`: "
+        "the environment where ENV names none; `require_environment: true`: ENV must name one to deploy. The settings "
+        "of an environment are in `layerdoit.<name>.yaml`.",
+    )
     retention: Retention = section(Retention, "Which images and mounts retention keeps.")
     targets: Mapping[str, str] = setting(
         measurements(), NO_ENV, "Targets that `doit layers report --check` checks, by name."
     )
     source: tuple[Path, ...] = ()
+    environment: str = "dev"
+    named: bool = False
     where: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)

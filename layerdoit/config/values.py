@@ -56,6 +56,15 @@ def _command() -> Kind:
     return Kind("a shell command or a list of arguments", parse, json=either)
 
 
+def _shells() -> Kind:
+    each = many(SHELL, "shell commands", unique=False)
+
+    def parse(node: Node) -> tuple[str, ...]:
+        return (str(SHELL.parse(node)),) if isinstance(node.value, str) else tuple(each.parse(node))
+
+    return Kind("a shell command, or a list of them", parse, many=True, json={"anyOf": [SHELL.json, each.json]})
+
+
 def _arguments() -> Kind:
     def parse(node: Node) -> str:
         import shlex
@@ -135,6 +144,7 @@ def _project() -> Kind:
 
 TEXT = text()
 NAME = text("a name", r"\S(.*\S)?")
+SHELL = text("a shell command", r"(?s).*\S.*")
 VARIABLE = text("a variable name", r"[A-Za-z_][A-Za-z0-9_]*")
 PACKAGE = text("a cargo package name", r"[\w-]+")
 BINARY = text("a binary name", r"[\w-]+")
@@ -159,6 +169,7 @@ LABEL = text("a label outside io.layerdoit, without blanks and =", r"(?!io\.laye
 ENV = table(VARIABLE, text(switches=True), "a mapping of variable names to text")
 ON_MISSING = _on_missing()
 COMMAND = _command()
+SHELLS = _shells()
 ARGUMENTS = _arguments()
 ADDRESS = _address()
 PROJECT = _project()

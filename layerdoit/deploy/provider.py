@@ -6,25 +6,18 @@ outside knows the phases of it; a provider names them, for the history and for t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from layerdoit.deploy.release import Release
 
 if TYPE_CHECKING:
     from layerdoit.core.errors import LayerdoitError
     from layerdoit.deploy.settings import DeploySettings
 
 
-@dataclass(frozen=True)
-class Release:
-    """An app image that can be deployed.
-
-    `reference`: what the image is called where it is deployed; today its keyed tag on the engine.
-    `key`: the app layer's full key; it names everything that went into the image.
-    """
-
-    reference: str
-    key: str
+__all__ = ["Deployed", "Held", "Provider", "ProviderModule", "Release", "Service", "Status"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +25,7 @@ class Service:
     """A release that runs, or ran.
 
     `address`: host and port where users find it; `url`: the same as something to open. None without a published port.
-    `since`: when it started, as the provider writes it.
+    `since`: when it started, as the provider writes it. `release`, `commit`, `digest`: '' where nothing says so.
     """
 
     id: str
@@ -42,6 +35,9 @@ class Service:
     address: str | None = None
     since: str = ""
     url: str | None = None
+    release: str = ""
+    commit: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +86,11 @@ class Held:
 class Provider(Protocol):
     """One deployment: at any moment, one release of one project serves there, or none."""
 
+    @property
+    def needs_registry(self) -> bool:
+        """Whether it runs images of a registry: a release is pushed first, and named by its digest there."""
+        ...
+
     def check(self, release: Release, /) -> None:
         """Raise where this release cannot be deployed as things stand. Changes nothing; the image may still be unbuilt.
 
@@ -108,12 +109,27 @@ class Provider(Protocol):
         """
         ...
 
+    def roll_back(self, release: Release, *, on_phase: Callable[[str], None] = lambda _: None) -> Deployed:
+        """Let a release serve that was good once, as it was then. Builds nothing; keeps the promises of `deploy`."""
+        ...
+
+    def changes(self, release: Release) -> Iterator[str]:
+        """What `deploy` would change, as lines for the user. Changes nothing; the image may still be unbuilt."""
+        ...
+
     def status(self) -> Status:
         """What is deployed, and how it is."""
         ...
 
-    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
-        """The lines that the service wrote; with `tail` only the last ones, with `follow` until the service ends."""
+    def logs(self, *, follow: bool = False, tail: int | None = None, since: float | None = None) -> Iterator[str]:
+        """The lines that the service wrote; with `tail` only the last ones, with `follow` until the service ends.
+
+        `since`: only those of the last so many seconds.
+        """
+        ...
+
+    def execute(self, command: Sequence[str]) -> int:
+        """Run a command in the service, on the user's terminal; return its exit code."""
         ...
 
     def shell(self) -> int:
@@ -126,6 +142,10 @@ class Provider(Protocol):
 
     def holds(self) -> tuple[Held, ...]:
         """The images that this deployment runs, or would go back to."""
+        ...
+
+    def unlock(self) -> str:
+        """Remove a lock that an interrupted deployment left there; say what was done."""
         ...
 
 

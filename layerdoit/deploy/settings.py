@@ -6,16 +6,26 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.config import FILE, Config, Deploy, Image, repository_name
+from layerdoit.config.environments import DEFAULT, file_of
 from layerdoit.engine.ownership import ANYONE, Owner
 
 if TYPE_CHECKING:
+    from layerdoit.deploy.release import Release
+    from layerdoit.deploy.release_entry import Entry
     from layerdoit.project.project import Project
+
+
+_STARTED_WITH: Final = (
+    *("args", "bind", "cpus", "gap", "isolated_start", "memory", "network", "port", "publish", "restart"),
+    *("stop_grace", "volumes"),
+)
+"""The settings that a container is started with; how it is judged, and what happens around it, makes no difference."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,9 @@ class DeploySettings:
     """`name`: the deployment's; `root`: the project's folder, from which relative volumes count.
 
     `owner`: who the project is besides its name; `where`: file and line of each setting, by its path.
-    `source`: which file says so; `whole`: all settings of the project; `files`: its files, relative to its folder.
+    `source`: which file says so, with the environment that is named; `environment`: which one it is.
+    `whole`: all settings of the project; `files`: its files, relative to its folder; `serving`: the line of the log of
+    releases about what came to serve last.
     """
 
     config: Deploy
@@ -33,8 +45,10 @@ class DeploySettings:
     owner: Owner = ANYONE
     where: Mapping[str, str] = field(default_factory=dict, compare=False)
     source: str = ""
+    environment: str = DEFAULT
     whole: Config = field(default_factory=Config, compare=False)
     files: Callable[[], Sequence[str]] = field(default=tuple, compare=False)
+    serving: Callable[[], Entry | None] = field(default=lambda: None, compare=False)
 
     @property
     def image(self) -> Image:
@@ -51,6 +65,28 @@ class DeploySettings:
 
         return {**env_file.read(self.root, name, self.where.get("deploy.env_file")), **self.config.env}
 
+    @cached_property
+    def secrets(self) -> Mapping[str, str]:
+        """The values of `deploy.secrets`, redacted from here on. ConfigError where one lacks."""
+        if not self.config.secrets:
+            return {}
+        from layerdoit.deploy import secret_values
+
+        where = self.where.get("deploy.secrets", "")
+        return secret_values.read(self.root, self.environment, self.config.secrets, where)
+
+    @cached_property
+    def last(self) -> Release | None:
+        """What came to serve here last, as the log of releases has it."""
+        found = self.serving()
+        return found.release if found else None
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether what came to serve last was started with these settings."""
+        found = self.serving()
+        return found is not None and found.started_with == self.digest()
+
     @property
     def volumes(self) -> tuple[str, ...]:
         """The volumes, with sources that are relative to the project made absolute."""
@@ -58,15 +94,17 @@ class DeploySettings:
 
     def digest(self) -> str:
         """Names what a service is started with; how its health is judged makes no difference."""
-        settings = {one.name: getattr(self.config, one.name) for one in fields(self.config)}
-        del settings["health"]
-        del settings["env_file"]
+        settings = {name: getattr(self.config, name) for name in _STARTED_WITH}
         facts = {**settings, "name": self.name, "env": dict(self.env)}
+        if self.secrets:
+            from layerdoit.deploy import secret_values
+
+            facts["secrets"] = secret_values.fingerprint(self.secrets)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def settings_of(project: Project) -> DeploySettings:
-    """The deployment of a project, or of this worktree of it."""
+    """The deployment of a project in its environment; of a worktree of it, where ENV names none."""
     config = project.config.deploy
     name = deployment_name(project, project.worktree)
     whole = project.config
@@ -77,11 +115,19 @@ def settings_of(project: Project) -> DeploySettings:
         project.root,
         project.owner,
         whole.where,
-        # Several deployments of one folder have a file each (CONFIG=…).
-        project.variables.get("CONFIG") or FILE,
+        _source(project),
+        project.environment,
         whole,
         partial(_files, project),
     )
+
+
+def _source(project: Project) -> str:
+    # Several deployments of one folder have a file each (CONFIG=…), or an environment.
+    given = project.variables.get("CONFIG")
+    if not project.config.named:
+        return given or FILE
+    return f"{given or file_of(project.environment)} ENV={project.environment}"
 
 
 def _files(project: Project) -> Sequence[str]:
@@ -89,8 +135,12 @@ def _files(project: Project) -> Sequence[str]:
 
 
 def deployment_name(project: Project, worktree: str | None) -> str:
-    """What the deployment of a worktree of the project is called, or without one the project's."""
-    default = f"{project.name}-{worktree}" if worktree else project.name
+    """What the deployment of a worktree of the project is called, or without one the project's.
+
+    A named environment is the same one from every worktree.
+    """
+    apart = project.environment if project.config.named else worktree
+    default = f"{project.name}-{apart}" if apart else project.name
     return repository_name(project.config.deploy.name or default).replace("/", "-")
 
 

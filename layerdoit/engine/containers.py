@@ -145,11 +145,15 @@ class Containers:
             raw = self._api.logs(container.id, stdout=True, stderr=True, tail=lines)
         return str(raw.decode("utf-8", errors="replace")).splitlines()[-lines:]
 
-    def log_lines(self, container: Container, *, follow: bool, tail: int | None) -> Iterator[str]:
-        """Both streams, line by line; with `follow` until the container ends."""
+    def log_lines(
+        self, container: Container, *, follow: bool, tail: int | None, since: float | None = None
+    ) -> Iterator[str]:
+        """Both streams, line by line; with `follow` until the container ends. `since`: of the last so many seconds."""
+        begun = None if since is None else time.time() - since
+        lines = "all" if tail is None else tail
         with sdk.asking(self.host):
             parts = self._api.logs(
-                container.id, stdout=True, stderr=True, stream=True, follow=follow, tail="all" if tail is None else tail
+                container.id, stdout=True, stderr=True, stream=True, follow=follow, tail=lines, since=begun
             )
             rest = b""
             for part in parts:

@@ -13,6 +13,8 @@ WORDS: Final = {
     "healthy": "waiting until it is healthy",
     "swap": "making it the one that serves",
     "remove old": "removing the old one",
+    "command": "running deploy.command.deploy",
+    "rollback": "going back to the release before",
 }
 
 

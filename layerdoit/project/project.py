@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.ownership import Owner
 
 # What says how to build is keyed by what it says; it is no source, so that an edit of it runs no cargo.
-_OURS = ("dodo.py", configuration.FILE)
+_OURS = ("dodo.py", configuration.FILE, "layerdoit.*.yaml")
 
 Kind = Literal["build", "check", "measure"]
 """What can be asked of a project."""
@@ -45,7 +45,7 @@ class Project:
     def open(
         cls, root: Path, variables: Mapping[str, str], *, state: State | None = None, notes: State | None = None
     ) -> Project:
-        """Read the configuration: layerdoit.yaml, the file that CONFIG names, and the variables.
+        """Read the configuration: layerdoit.yaml, the environment's file, that which CONFIG names, and the variables.
 
         `state`: another state folder than that of `root`; `notes`: another one that only the configuration is noted
         in. ConfigError where a file or variable is wrong.
@@ -105,8 +105,13 @@ class Project:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The friendly tags of the image."""
-        return (self.worktree,) if self.worktree else tuple(self.config.image.tags)
+        """The friendly tags of the image. A named environment is the same one from every worktree."""
+        return (self.worktree,) if self.worktree and not self.config.named else tuple(self.config.image.tags)
+
+    @property
+    def environment(self) -> str:
+        """The environment that the project is configured for."""
+        return self.config.environment
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ BAD = [
     # (yaml, line, parts of the message)
     ("profil: dev", 1, ['unknown key "profil"', 'did you mean "profile"?', "valid keys: project, packages"]),
     ("image:\n  tag: [a]", 2, ['unknown key "image.tag"', 'did you mean "tags"?', "valid keys of image:"]),
-    ("deploy:\n  health:\n    pth: /", 3, ['"deploy.health.pth"', '"path"', "path, command, timeout"]),
+    ("deploy:\n  health:\n    pth: /", 3, ['"deploy.health.pth"', '"path"', "path, status, text"]),
     ("port: 80", 1, ['unknown key "port"', 'did you mean "deploy.port"?']),
     ("zzz: 1", 1, ['unknown key "zzz"', "valid keys:"]),
     ("source: [a]", 1, ['unknown key "source"', 'did you mean "sources"?']),
@@ -177,9 +177,18 @@ image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint
 registry: {repository: registry.example.com/team/layers, push: [deps, app]}
 builder: farm
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}
-deploy: {name: shop, port: 8080, publish: 0, bind: "::1", health: {path: /health, command: "true", timeout: 5},
+deploy: {name: shop, port: 8080, publish: 0, bind: "::1", verify: [./look],
+         health: {path: /health, status: [204], text: ok, tcp: true, command: "true", log: ready, platform: true,
+                  timeout: 5},
+         provider: compose, secrets: [DB_TOKEN], restart: no, memory: 512MB, cpus: 0.5, gap: none, drain: 5,
+         compose: {file: [a.yaml], service: web, strategy: beside},
+         kubernetes: {context: c, namespace: n, manifests: [k8s], kustomize: k, image: shop, deadline: 10},
+         azure: {subscription: s, resource_group: g, app: a, container: c, deadline: 10},
+         command: {deploy: d, status: s, rollback: r, logs: l, destroy: x, changes: c},
          env: {DB_PASSWORD: x}, env_file: .env, volumes: ["data:/data:ro"], args: [serve], network: shop,
          isolated_start: false, stop_grace: 0.5}
+hooks: {before_build: a, after_build: [b], before_deploy: [c], after_deploy: [d], on_failure: [e]}
+environments: {default: staging, require_environment: true, prod: {require: [clean, branch: main], confirm: true}}
 retention: {after_build: true, keep_tags: ["v*"], protect: [current],
             base: {keep_last: 2, max_bytes: 5GB, min_age: 4w}, deps: {keep_last: 3, max_bytes: 20GB, min_age: 7d},
             app: {keep_last: 0, max_bytes: 1.5GiB, min_age: 90m}, mounts: {keep_last: 1, max_bytes: 30GB, min_age: 2d}}
@@ -202,6 +211,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert got.image.expose == ("8080", "53/udp")
     assert got.base.on_missing == ()
     assert got.deploy.health.command == ("/bin/sh", "-c", "true")
+    assert (got.deploy.restart, got.deploy.secrets) == ("no", {"DB_TOKEN": None})
+    assert got.environments["prod"] == {"require": ("clean", "branch=main"), "confirm": True}
+    assert (got.environment, got.named) == ("staging", False)
     assert got.source == (tmp_path / "layerdoit.yaml",)
     assert loaded(tmp_path) == got  # from the cache
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,9 @@ def test_every_provider_keeps_the_interface(name: str) -> None:
     module = deploy.module(name)
     made = module.provider(SETTINGS)
     asked = [word for word in vars(Provider) if not word.startswith("_")]
-    assert len(asked) == 7
-    assert [word for word in asked if not callable(getattr(made, word, None))] == []
+    assert len(asked) == 12
+    assert [word for word in asked if not hasattr(made, word)] == []
+    assert isinstance(made.needs_registry, bool)
     assert len(module.PHASES) == len(set(module.PHASES)) > 0
     assert set(module.PHASES) <= set(deploy.phases())
 
@@ -205,7 +206,9 @@ class Place:
             on_phase(name)
         return self._done
 
-    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+    needs_registry = False
+
+    def logs(self, *, follow: bool = False, tail: int | None = None, since: float | None = None) -> Iterator[str]:
         raise NotImplementedError
 
     def shell(self) -> int:
@@ -215,6 +218,18 @@ class Place:
         raise NotImplementedError
 
     def holds(self) -> tuple[Held, ...]:
+        raise NotImplementedError
+
+    def changes(self, release: Release) -> Iterator[str]:
+        raise NotImplementedError
+
+    def roll_back(self, release: Release, *, on_phase: Callable[[str], None] = lambda _: None) -> Deployed:
+        raise NotImplementedError
+
+    def execute(self, command: Sequence[str]) -> int:
+        raise NotImplementedError
+
+    def unlock(self) -> str:
         raise NotImplementedError
 
 

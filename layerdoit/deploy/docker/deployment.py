@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from layerdoit.core.errors import ConfigError, DeployError
@@ -25,6 +25,11 @@ class DockerProvider:
         self.settings = settings
         self._containers = Containers(settings.project, settings.name, settings.owner)
         self._health = Health(settings, self._containers)
+
+    @property
+    def needs_registry(self) -> bool:
+        """See `Provider`."""
+        return False
 
     def check(self, _release: Release, /) -> None:
         """See `Provider`."""
@@ -48,6 +53,26 @@ class DockerProvider:
         if done.service is not None and done.error is None and done.phases and self.settings.config.port is None:
             remarks.append(self._unpublished(done.service.id))
         return replace(done, remarks=tuple(remarks))
+
+    def roll_back(self, release: Release, *, on_phase: Callable[[str], None] = lambda _: None) -> Deployed:
+        """See `Provider`. The settings are those of then: the caller has made this provider from them."""
+        return self.deploy(release, on_phase=on_phase)
+
+    def changes(self, release: Release) -> Iterator[str]:
+        """See `Provider`."""
+        found = self._containers.serving(self.settings.name, self.settings.source)
+        if found is None:
+            yield f"{self.settings.name} would be started with {release.reference}"
+            return
+        same = found.label("key") == release.key
+        if same and found.running and found.label("config") == self.settings.digest():
+            yield f"{found.name} runs {release.reference} with these settings: nothing would change"
+            return
+        yield f"{found.name}: {_what_differs(found, release, same=same)}"
+
+    def unlock(self) -> str:
+        """See `Provider`."""
+        return "the engine's lock ends with the process that holds it: there is nothing to remove"
 
     def _unpublished(self, identity: str) -> str:
         """What to write where no port is published: the one that the service listens on, if it does already."""
@@ -85,11 +110,11 @@ class DockerProvider:
             return f"{found.name} is of an earlier deploy.name: doit cycle_fast replaces it by {self.settings.name}"
         return described.other_folder(found, self.settings.owner)
 
-    def logs(self, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+    def logs(self, *, follow: bool = False, tail: int | None = None, since: float | None = None) -> Iterator[str]:
         """See `Provider`."""
-        return self._containers.log_lines(self._deployed(), follow=follow, tail=tail)
+        return self._containers.log_lines(self._deployed(), follow=follow, tail=tail, since=since)
 
-    def shell(self) -> int:
+    def execute(self, command: Sequence[str]) -> int:
         """See `Provider`."""
         from layerdoit.core import process
 
@@ -98,8 +123,11 @@ class DockerProvider:
             hint = f"docker unpause {found.name}" if found.state == "paused" else "doit cycle_fast"
             raise DeployError(f"{found.name} is not running ({found.state})", hint=hint)
         terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
-        shell = "command -v bash >/dev/null && exec bash; exec sh"
-        return process.interactive(["docker", "exec", *terminal, found.id, "sh", "-c", shell])
+        return process.interactive(["docker", "exec", *terminal, found.id, *command])
+
+    def shell(self) -> int:
+        """See `Provider`."""
+        return self.execute(["sh", "-c", "command -v bash >/dev/null && exec bash; exec sh"])
 
     def destroy(self) -> bool:
         """See `Provider`."""
@@ -123,6 +151,14 @@ class DockerProvider:
             self._containers.refuse_namesakes(self.settings.where.get("project"))
             raise DeployError(f"{self.settings.name} is not deployed", hint="doit cycle_fast")
         return found
+
+
+def _what_differs(found: Container, release: Release, *, same: bool) -> str:
+    if not same:
+        return f"the image of {found.label('key')[:12]} would be replaced by {release.reference}"
+    if not found.running:
+        return f"it is {found.state}, and would be started anew"
+    return "the image stays, the settings differ: it would be replaced"
 
 
 def _stopped(found: Container) -> str:
