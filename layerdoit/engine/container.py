@@ -17,7 +17,9 @@ PARTS: Final = ("", "-next", "-old", "-try")
 class Container:
     """One container as the engine describes it. `networks`: name -> address; `ports`: container -> host side.
 
-    `env`: what it was started with; `out_of_memory`: whether that is what it was killed for.
+    `env`: what it was started with; `out_of_memory`: whether that is what it was killed for. `health`: what the
+    engine says by the HEALTHCHECK that it has ("" for none), and `health_said`: what that printed last. `restart`: the
+    engine's policy for when it ends; `restarts`: how often it was started again by that.
     """
 
     id: str
@@ -31,6 +33,10 @@ class Container:
     pid: int = 0
     env: Mapping[str, str] = field(default_factory=dict, compare=False)
     out_of_memory: bool = False
+    health: str = ""
+    health_said: str = field(default="", compare=False)
+    restart: str = "no"
+    restarts: int = field(default=0, compare=False)
 
     @property
     def running(self) -> bool:
@@ -46,7 +52,10 @@ _HOLDING: Final = ("running", "paused", "restarting")
 
 @dataclass(frozen=True)
 class Spec:
-    """What to create. `publish`: host port, 0 for any free one, None for none."""
+    """What to create. `publish`: host port, 0 for any free one, None for none. `memory`: bytes.
+
+    `restart`: the policy from its creation on; a candidate has none.
+    """
 
     name: str
     image: str
@@ -60,6 +69,9 @@ class Spec:
     volumes: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     stop_grace: float = 3
+    memory: int | None = None
+    cpus: float | None = None
+    restart: str = "no"
 
 
 class PortTaken(DeployError):
@@ -108,6 +120,8 @@ def described(raw: Mapping[str, Any]) -> Container:
         for port, bound in listed.items()
         if bound
     }
+    checked = raw["State"].get("Health") or {}
+    policy = (raw.get("HostConfig") or {}).get("RestartPolicy") or {}
     return Container(
         id=raw["Id"],
         name=raw["Name"].lstrip("/"),
@@ -120,4 +134,8 @@ def described(raw: Mapping[str, Any]) -> Container:
         pid=int(raw["State"].get("Pid") or 0),
         env=dict(one.split("=", 1) for one in raw["Config"].get("Env") or () if "=" in one),
         out_of_memory=bool(raw["State"].get("OOMKilled")),
+        health="" if checked.get("Status") == "none" else checked.get("Status", ""),
+        health_said=next((str(one.get("Output", "")) for one in reversed(checked.get("Log") or ())), "").strip(),
+        restart=policy.get("Name") or "no",
+        restarts=int(raw.get("RestartCount") or 0),
     )

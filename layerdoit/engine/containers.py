@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from layerdoit.core.errors import DeployError
-from layerdoit.engine import api_version, sdk
+from layerdoit.engine import sdk
 from layerdoit.engine.api import endpoint
 from layerdoit.engine.container import Container, NoNetwork, PortTaken, Refused, Spec, described, name_taken, strays
 from layerdoit.engine.images import PREFIX, label
+from layerdoit.engine.inside import Inside
 from layerdoit.engine.ownership import ANYONE, FOLDER, LABEL, Owner, refused
 
-SDK_TIMEOUT: Final = 60
-EXEC_POLL: Final = 0.01
 _BUILT_IN_NETWORKS: Final = ("bridge", "default", "host", "none")
-
 
 # runc's own first process died before it ran anything of the image: seen once in thousands of starts.
 _RUNC_DIED: Final = "waiting for init preliminary setup"
 
 
-class Containers:
+class Containers(Inside):
     """The containers of one deployment of one project."""
 
     def __init__(self, project: str, deployment: str, owner: Owner = ANYONE) -> None:
+        super().__init__(endpoint())
         self.project = project
         self.deployment = deployment
         self.owner = owner
-        self.host = endpoint()
         self._init = True
 
     # --- questions ---------------------------------------------------------------------------------------------------
@@ -106,15 +100,6 @@ class Containers:
         labelled = (found.label("project"), found.label("deployment")) == (self.project, self.deployment)
         return labelled and self.owner.owns(found.labels)
 
-    def reachable_directly(self) -> bool:
-        """Whether this process can reach container addresses: an engine on this Linux machine, not rootless."""
-        if os.uname().sysname != "Linux" or not self.host.startswith("unix://"):
-            return False
-        with sdk.asking(self.host):
-            info = self._api.info()
-        rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
-        return not rootless and "Docker Desktop" not in info.get("OperatingSystem", "")
-
     def published_host(self, bind: str) -> str:
         """The address at which this machine reaches a port that is published on `bind`."""
         if not self.host.startswith("unix://"):
@@ -139,70 +124,6 @@ class Containers:
         networks = [one for one in found.networks if one not in _BUILT_IN_NETWORKS] if found else []
         return (str(name), networks[0]) if networks else None
 
-    def log_tail(self, container: Container, lines: int) -> list[str]:
-        """The last lines of both streams."""
-        with sdk.asking(self.host):
-            raw = self._api.logs(container.id, stdout=True, stderr=True, tail=lines)
-        return str(raw.decode("utf-8", errors="replace")).splitlines()[-lines:]
-
-    def log_lines(
-        self, container: Container, *, follow: bool, tail: int | None, since: float | None = None
-    ) -> Iterator[str]:
-        """Both streams, line by line; with `follow` until the container ends. `since`: of the last so many seconds."""
-        begun = None if since is None else time.time() - since
-        lines = "all" if tail is None else tail
-        with sdk.asking(self.host):
-            parts = self._api.logs(
-                container.id, stdout=True, stderr=True, stream=True, follow=follow, tail=lines, since=begun
-            )
-            rest = b""
-            for part in parts:
-                *lines, rest = (rest + part).split(b"\n")
-                yield from (line.decode("utf-8", errors="replace").rstrip("\r") for line in lines)
-            if rest:
-                yield rest.decode("utf-8", errors="replace")
-
-    def sockets(self, container: Container) -> str:
-        """The container's tables of TCP sockets, as Linux prints them; '' where they cannot be read."""
-        from docker.errors import APIError
-
-        tables = ("/proc/net/tcp", "/proc/net/tcp6")
-        with sdk.asking(self.host), contextlib.suppress(APIError):
-            made = self._api.exec_create(container.id, ["cat", *tables], stderr=False)["Id"]
-            said = self._api.exec_start(made)
-            if self._api.exec_inspect(made)["ExitCode"] == 0:
-                return str(said.decode(errors="replace"))
-        # An image of one file has no `cat`; what runs on this machine can be seen from outside, too.
-        found = []
-        for table in tables if container.pid and self.reachable_directly() else ():
-            with contextlib.suppress(OSError):
-                found.append(Path(table.replace("/proc/", f"/proc/{container.pid}/")).read_text(encoding="ascii"))
-        return "".join(found)
-
-    def lacks(self, container: Container, path: str) -> bool | None:
-        """Whether a container, running or not, has no such file or folder; None where that cannot be told."""
-        address = f"{self._api.base_url}/v{api_version.spoken(self.host)}/containers/{container.id}/archive"
-        with sdk.asking(self.host):
-            status = self._api.head(address, params={"path": path}, timeout=SDK_TIMEOUT).status_code
-        return {200: False, 404: True}.get(status)
-
-    def exec_code(self, container: Container, command: Sequence[str], timeout: float) -> int | None:
-        """Run a command in the container; return its exit code, or None if it did not run or did not end in time."""
-        from docker.errors import APIError
-
-        deadline = time.monotonic() + timeout
-        with sdk.asking(self.host):
-            try:
-                made = self._api.exec_create(container.id, list(command))["Id"]
-                self._api.exec_start(made, detach=True)
-                while (seen := self._api.exec_inspect(made))["ExitCode"] is None or seen["Running"]:
-                    if time.monotonic() > deadline:
-                        return None
-                    time.sleep(EXEC_POLL)
-            except APIError:
-                return None
-        return int(seen["ExitCode"])
-
     # --- changes -----------------------------------------------------------------------------------------------------
 
     def create(self, spec: Spec) -> Container:
@@ -211,11 +132,18 @@ class Containers:
 
         bindings = {} if spec.port is None or spec.publish is None else {spec.port: (spec.bind, spec.publish or None)}
         labels = {PREFIX + name: value for name, value in spec.labels.items()}
-        labels |= {PREFIX + "project": self.project, PREFIX + "deployment": self.deployment, PREFIX + "layer": "app"}
+        labels |= {PREFIX + "project": self.project, PREFIX + "deployment": self.deployment}
+        labels = {PREFIX + "layer": "app", **labels}
         labels |= {PREFIX + LABEL: self.owner.text, PREFIX + FOLDER: self.owner.folder}
         with sdk.asking(self.host):
             host_config = self._api.create_host_config(
-                port_bindings=bindings, binds=list(spec.volumes), init=self._init, network_mode=spec.network
+                port_bindings=bindings,
+                binds=list(spec.volumes),
+                init=self._init,
+                network_mode=spec.network,
+                mem_limit=spec.memory,
+                nano_cpus=round(spec.cpus * 1e9) if spec.cpus else None,
+                restart_policy={"Name": spec.restart},
             )
             aliases = list(spec.aliases) if spec.network not in _BUILT_IN_NETWORKS else None
             attached = self._api.create_endpoint_config(aliases=aliases)
@@ -283,6 +211,11 @@ class Containers:
                 if error.status_code not in (404, 409):
                     raise
 
+    def restart_as(self, container: Container, policy: str) -> None:
+        """Set what the engine does when it ends."""
+        with sdk.asking(self.host):
+            self._api.update_container(container.id, restart_policy={"Name": policy})
+
     def rename(self, container: Container, name: str) -> None:
         from docker.errors import APIError
 
@@ -346,10 +279,6 @@ class Containers:
                     self._api.remove_network(network["Id"])
 
     # --- inside ------------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _api(self) -> Any:
-        return sdk.low_level(self.host, SDK_TIMEOUT)
 
     def _known(self, identity: str) -> Container:
         container = self.inspect(identity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -51,7 +52,7 @@ class DockerProvider:
             refusals.explained(done.error, self.settings)
         remarks = list(done.remarks)
         if done.service is not None and done.error is None and done.phases and self.settings.config.port is None:
-            remarks.append(self._unpublished(done.service.id))
+            remarks += self._unpublished(done.service.id)
         return replace(done, remarks=tuple(remarks))
 
     def roll_back(self, release: Release, *, on_phase: Callable[[str], None] = lambda _: None) -> Deployed:
@@ -74,16 +75,20 @@ class DockerProvider:
         """See `Provider`."""
         return "the engine's lock ends with the process that holds it: there is nothing to remove"
 
-    def _unpublished(self, identity: str) -> str:
-        """What to write where no port is published: the one that the service listens on, if it does already."""
+    def _unpublished(self, identity: str) -> Iterator[str]:
+        """What to write where no port is published, and what was not checked because of that."""
         found = self._containers.inspect(identity)
-        listens = (
-            {one.port for one in sockets.sockets(self._containers.sockets(found)) if not one.loopback} if found else ()
-        )
+        if found is None:
+            return
+        unknown = self._health.checks.unknown(found)
+        if unknown:
+            yield "nobody asked whether it is healthy, only that it runs: deploy.health says how to ask (log, command)"
+        listens = {one.port for one in sockets.sockets(self._containers.sockets(found)) if not one.loopback}
         if listens:
             numbers = " and ".join(map(str, sorted(listens)))
-            return f"it listens on port {numbers}, which is not published: add deploy: {{port: {min(listens)}}}"
-        return "no port is published; if the service listens on one, set deploy.port in layerdoit.yaml"
+            yield f"it listens on port {numbers}, which is not published: add deploy: {{port: {min(listens)}}}"
+        elif unknown:
+            yield "no port is published; if the service listens on one, set deploy.port in layerdoit.yaml"
 
     def replacement(self) -> Replacement:
         """The steps that `deploy` takes, for one replacement."""
@@ -112,7 +117,8 @@ class DockerProvider:
 
     def logs(self, *, follow: bool = False, tail: int | None = None, since: float | None = None) -> Iterator[str]:
         """See `Provider`."""
-        return self._containers.log_lines(self._deployed(), follow=follow, tail=tail, since=since)
+        begun = None if since is None else time.time() - since
+        return self._containers.log_lines(self._deployed(), follow=follow, tail=tail, since=begun)
 
     def execute(self, command: Sequence[str]) -> int:
         """See `Provider`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.core.units import address_text
 from layerdoit.deploy.provider import Service
+from layerdoit.engine.images import PREFIX
 from layerdoit.engine.ownership import FOLDER
 
 if TYPE_CHECKING:
@@ -16,14 +17,24 @@ if TYPE_CHECKING:
     from layerdoit.engine.ownership import Owner
 
 
+def port_of(container: Container, settings: DeploySettings) -> int:
+    """The port that a container was started with, whatever the settings say by now; 0 for none."""
+    written = container.labels.get(f"{PREFIX}port")
+    return (settings.config.port or 0) if written is None else int(written or 0)
+
+
+def bound(container: Container, settings: DeploySettings, containers: Containers) -> tuple[str, int] | None:
+    """Host and port of this machine at which users find a container."""
+    found = container.ports.get(port_of(container, settings))
+    return (containers.published_host(found[0]), found[1]) if found else None
+
+
 def service(container: Container, settings: DeploySettings, containers: Containers) -> Service:
     """A candidate has no address: it serves nobody yet."""
-    bound = container.ports.get(settings.config.port or 0)
-    address = url = None
-    if bound and container.label("role") == "serving":
-        address = address_text(containers.published_host(settings.config.bind), bound[1])
-        # What publishes a port is, as far as we know, an HTTP service.
-        url = f"http://{address}"
+    at = bound(container, settings, containers) if container.label("role") == "serving" else None
+    address = address_text(*at) if at else None
+    # What publishes a port is, as far as we know, an HTTP service.
+    url = f"http://{address}" if address else None
     return Service(
         container.id, container.name, container.label("key"), container.running, address, container.started_at, url
     )

@@ -202,6 +202,7 @@ class Replacement:
             "role": "serving",
             "settings": self._settings.source,
             "network": self._network(),
+            "port": str(config.port or ""),
             "publish": str(publish or ""),
             "leased-from": self._ports.leased_from,
         }

@@ -1,0 +1,114 @@
+"""What a container shows of itself: its log, its sockets, its files, and commands that run in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from layerdoit.engine import api_version, sdk
+from layerdoit.engine.container import Container
+
+SDK_TIMEOUT: Final = 60
+EXEC_POLL: Final = 0.01
+
+
+class Inside:
+    """The containers of an engine, from inside."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def reachable_directly(self) -> bool:
+        """Whether this process can reach container addresses: an engine on this Linux machine, not rootless."""
+        if os.uname().sysname != "Linux" or not self.host.startswith("unix://"):
+            return False
+        with sdk.asking(self.host):
+            info = self._api.info()
+        rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
+        return not rootless and "Docker Desktop" not in info.get("OperatingSystem", "")
+
+    def log_tail(self, container: Container, lines: int) -> list[str]:
+        """The last lines of both streams."""
+        with sdk.asking(self.host):
+            raw = self._api.logs(container.id, stdout=True, stderr=True, tail=lines)
+        return str(raw.decode("utf-8", errors="replace")).splitlines()[-lines:]
+
+    def log_lines(
+        self,
+        container: Container,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+        stamped: bool = False,
+    ) -> Iterator[str]:
+        """Both streams, line by line; with `follow` until the container ends, `since` a time in seconds since 1970.
+
+        `stamped`: each line after the engine's time and a blank.
+        """
+        asked = {"follow": follow, "tail": "all" if tail is None else tail, "timestamps": stamped, "since": since}
+        with sdk.asking(self.host):
+            rest = b""
+            for part in self._api.logs(container.id, stdout=True, stderr=True, stream=True, **asked):
+                *lines, rest = (rest + part).split(b"\n")
+                yield from (line.decode("utf-8", errors="replace").rstrip("\r") for line in lines)
+            if rest:
+                yield rest.decode("utf-8", errors="replace")
+
+    def sockets(self, container: Container) -> str:
+        """The container's tables of TCP sockets, as Linux prints them; '' where they cannot be read."""
+        from docker.errors import APIError
+
+        tables = ("/proc/net/tcp", "/proc/net/tcp6")
+        with sdk.asking(self.host), contextlib.suppress(APIError):
+            made = self._api.exec_create(container.id, ["cat", *tables], stderr=False)["Id"]
+            said = self._api.exec_start(made)
+            if self._api.exec_inspect(made)["ExitCode"] == 0:
+                return str(said.decode(errors="replace"))
+        # An image of one file has no `cat`; what runs on this machine can be seen from outside, too.
+        found = []
+        for table in tables if container.pid and self.reachable_directly() else ():
+            with contextlib.suppress(OSError):
+                found.append(Path(table.replace("/proc/", f"/proc/{container.pid}/")).read_text(encoding="ascii"))
+        return "".join(found)
+
+    def lacks(self, container: Container, path: str) -> bool | None:
+        """Whether a container, running or not, has no such file or folder; None where that cannot be told."""
+        address = f"{self._api.base_url}/v{api_version.spoken(self.host)}/containers/{container.id}/archive"
+        with sdk.asking(self.host):
+            status = self._api.head(address, params={"path": path}, timeout=SDK_TIMEOUT).status_code
+        return {200: False, 404: True}.get(status)
+
+    def exec_code(self, container: Container, command: Sequence[str], timeout: float) -> int | None:
+        """Run a command in the container; return its exit code, or None if it did not run or did not end in time."""
+        from docker.errors import APIError
+
+        deadline = time.monotonic() + timeout
+        with sdk.asking(self.host):
+            try:
+                made = self._api.exec_create(container.id, list(command))["Id"]
+                self._api.exec_start(made, detach=True)
+                while (seen := self._api.exec_inspect(made))["ExitCode"] is None or seen["Running"]:
+                    if time.monotonic() > deadline:
+                        return None
+                    time.sleep(EXEC_POLL)
+            except APIError:
+                return None
+        return int(seen["ExitCode"])
+
+    def output_of(self, container: Container, command: Sequence[str]) -> tuple[int, str]:
+        """Run a command in the container to its end; its exit code, and what it printed."""
+        with sdk.asking(self.host):
+            made = self._api.exec_create(container.id, list(command))["Id"]
+            said = self._api.exec_start(made)
+            code = self._api.exec_inspect(made)["ExitCode"]
+        return int(code or 0), str(said.decode(errors="replace"))
+
+    @cached_property
+    def _api(self) -> Any:
+        return sdk.low_level(self.host, SDK_TIMEOUT)
