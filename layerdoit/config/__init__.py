@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from layerdoit.config import environments, reading
+from layerdoit.config import deploy_checks, environments, reading
 from layerdoit.config.deploying import Deploy, Health, Hooks
 from layerdoit.config.kinds import Kind, Node, boolean, choice, repository_name, text
 from layerdoit.config.schema import (
@@ -228,12 +228,8 @@ def _cross_check(config: Config, root: Path) -> None:
             where=config.where.get("registry.push"),
             hint="set registry.repository, or give REGISTRY=<repository>",
         )
-    if config.deploy.publish is not None and config.deploy.port is None:
-        raise ConfigError(
-            "deploy.publish needs deploy.port, the port that the service listens on",
-            where=config.where.get("deploy.publish"),
-            hint="set deploy.port",
-        )
+    for found in deploy_checks.contradictions(config.deploy):
+        raise ConfigError(found.problem, where=config.where.get(found.path), hint=found.hint)
     for layer in LAYERS:
         path = getattr(config.dockerfiles, layer)
         if path is not None and not (root / path).is_file():

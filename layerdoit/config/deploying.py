@@ -30,6 +30,7 @@ from layerdoit.config.values import (
     IMAGE,
     NAME,
     PORT,
+    REGEX,
     SHELL,
     SHELLS,
     TEXT,
@@ -91,12 +92,12 @@ class Health(Settings):
         many(integer("an HTTP status", 100, 599), "HTTP statuses"), (), "Statuses that count, instead of 2xx and 3xx."
     )
     text: str | None = setting(optional(TEXT), None, "Text that the answer must contain.")
-    tcp: bool = setting(boolean(), False, "The port accepts connections; without any other check, this is the check.")
+    tcp: bool = setting(boolean(), False, "The port accepts connections; where nothing else is named, this is asked.")
     command: tuple[str, ...] | None = setting(
         optional(COMMAND), None, "Command that succeeds in the container once the service is ready."
     )
     log: str | None = setting(
-        optional(TEXT), None, "Regular expression that a line of the log matches once the service is ready."
+        optional(REGEX), None, "Regular expression that a line of the log matches once the service is ready."
     )
     platform: bool = setting(
         boolean(), False, "The platform's own check: HEALTHCHECK of the image, `healthcheck` of compose, probes."

@@ -135,6 +135,20 @@ def _volumes() -> Kind:
     return each._replace(parse=parse)
 
 
+def _regex() -> Kind:
+    def parse(node: Node) -> str:
+        written: str = TEXT.parse(node)
+        try:
+            re.compile(written)
+        except re.error as error:
+            at = f" at character {error.pos + 1}" if error.pos is not None else ""
+            hint = r"a character that is meant as such, as in [ or (, has a backslash before it: \["
+            raise Invalid(node, f'"{written}" is no regular expression: {error.msg}{at}', hint=hint) from None
+        return written
+
+    return Kind("a regular expression", parse, json=TEXT.json)
+
+
 def _project() -> Kind:
     def parse(node: Node) -> str:
         return repository_name(NAME.parse(node))
@@ -172,6 +186,7 @@ COMMAND = _command()
 SHELLS = _shells()
 ARGUMENTS = _arguments()
 ADDRESS = _address()
+REGEX = _regex()
 PROJECT = _project()
 VOLUME = _volume()
 VOLUMES = _volumes()

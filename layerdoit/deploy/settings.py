@@ -57,13 +57,21 @@ class DeploySettings:
 
     @cached_property
     def env(self) -> Mapping[str, str]:
-        """The variables of the container. ConfigError where a file of them cannot be read."""
-        name = self.config.env_file
-        if name is None:
-            return self.config.env
-        from layerdoit.deploy import env_file
+        """The variables of the container. ConfigError where a file cannot be read, or one names an unset one."""
+        read: Mapping[str, str] = {}
+        if (name := self.config.env_file) is not None:
+            from layerdoit.deploy import env_file
 
-        return {**env_file.read(self.root, name, self.where.get("deploy.env_file")), **self.config.env}
+            read = env_file.read(self.root, name, self.where.get("deploy.env_file"))
+        return {**read, **{name: self._filled(name, value, read) for name, value in self.config.env.items()}}
+
+    def _filled(self, name: str, value: str, read: Mapping[str, str]) -> str:
+        if "$" not in value:
+            return value
+        from layerdoit.deploy import interpolation
+
+        path = f"deploy.env.{name}"
+        return interpolation.filled(value, {**read, **os.environ}, path, self.where.get(path))
 
     @cached_property
     def secrets(self) -> Mapping[str, str]:

@@ -140,7 +140,7 @@ def test_a_program_that_was_called_wrongly_is_told_where_its_arguments_stand(cod
 def test_while_it_is_waited_for_the_last_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = ["GET /health answered 503", "GET /health answered 503", None]
     checked = health.Health(changed(health=Health(path="/health")), Mock(**{"inspect.return_value": container()}))
-    monkeypatch.setattr(checked, "problem", lambda *_: answers.pop(0))
+    monkeypatch.setattr(checked.checks, "candidate_problem", lambda *_: answers.pop(0))
     monkeypatch.setattr(checked, "_pause", lambda *_: None)
     heard: list[Doing] = []
     with heard_by(heard.append):

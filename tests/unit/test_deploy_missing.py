@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from layerdoit.config import Config, Deploy, Image
-from layerdoit.deploy.docker import container_log, health, not_up
+from layerdoit.deploy.docker import container_log, not_up
 from layerdoit.deploy.docker.case import Case, Cause
 from layerdoit.deploy.docker.sockets import Elsewhere
 from layerdoit.deploy.settings import DeploySettings
@@ -383,16 +382,3 @@ def test_what_repeats_does_not_hide_the_beginning() -> None:
         "  GET /health 500  (100 times)",
     ]
     assert container_log.quoted([]) == "it logged nothing"
-
-
-# --- how often it is asked -------------------------------------------------------------------------------------------
-
-
-def test_the_pauses_between_two_probes() -> None:
-    pauses = list(itertools.islice(health.pauses(), 60))
-    assert pauses[:5] == [0.02, 0.04, 0.08, 0.1, 0.1]
-    at_once = list(itertools.takewhile(lambda pause: pause <= health.PAUSE, pauses))
-    assert 18 <= len(at_once) <= 25, "ten times a second for two seconds"
-    grown = pauses[len(at_once) :]
-    assert [round(after / before, 3) for before, after in itertools.pairwise(grown[:8])] == [health.GROWTH] * 7
-    assert set(grown[20:]) == {health.LONGEST_PAUSE}

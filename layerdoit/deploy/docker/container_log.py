@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from layerdoit.core import terminal
+
 SHOWN: Final = 20
 """Lines of a log that a message shows."""
 
-_ESCAPES: Final = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]"
-)
 # What differs from one answer to the next although the line says the same: times, numbers of requests, durations.
 _VARYING: Final = re.compile(r"\b0x[0-9a-f]+\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\d+")
 _TIME: Final = re.compile(r"^\[?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d| UTC)?\]?\s*")
@@ -23,7 +22,7 @@ _REPEATS: Final = 3
 
 def plain(lines: Iterable[str]) -> list[str]:
     """Without what a terminal would not show as text."""
-    return [_ESCAPES.sub("", line).rstrip() for line in lines]
+    return [terminal.plain(line).rstrip() for line in lines]
 
 
 def folded(lines: Sequence[str], shown: int = SHOWN) -> list[str]:

@@ -170,4 +170,6 @@ def _what_differs(found: Container, release: Release, *, same: bool) -> str:
 def _stopped(found: Container) -> str:
     if found.state == "paused":
         return f"paused: docker unpause {found.name} lets it go on"
+    if found.state == "restarting":
+        return f"it ends again and again (exit code {found.exit_code}, started {found.restarts + 1} times)"
     return f"{found.state}, exit code {found.exit_code}"

@@ -44,6 +44,9 @@ def loader(case: Case) -> Cause | None:
 def killed(case: Case) -> Cause | None:
     """What the engine or the kernel did to it."""
     if case.out_of_memory:
+        if case.settings.config.memory is not None:
+            hint = "give it more: deploy.memory, or have the service use less"
+            return Cause("it was killed: it took more than its memory", hint, "deploy.memory")
         return Cause(
             "it was killed: there was no memory left", "give the engine more memory, or have the service use less"
         )

@@ -51,7 +51,7 @@ def _answer(case: Case) -> Cause | None:
         return Cause("what answers there speaks no HTTP (TLS, gRPC?)", hint, "deploy.health.path")
     answered = _ANSWERED.search(case.reason)
     if answered is None:
-        return None
+        return _not_said(case)
     status = int(answered[2])
     opened = absent_files.opened(case) if status == 404 or status >= 500 else None
     if opened is not None:
@@ -59,13 +59,19 @@ def _answer(case: Case) -> Cause | None:
     if status >= 500:
         hint = "its log may say why; deploy.health (path, command, timeout) says when it is healthy"
         return Cause("", hint, certain=False)
-    why = (
-        "wants a login"
-        if status in (401, 403)
-        else "has no such route"
-        if status == 404
-        else "does not answer 2xx or 3xx"
-    )
+    why = "wants a login" if status in (401, 403) else "has no such route" if status == 404 else "answers otherwise"
     route = "a route that answers without one" if status in (401, 403) else "a route that answers"
     hint = f"name {route}: deploy: {{health: {{path: …}}}}; without a path, an open port counts"
     return Cause(f"it listens, but {why}", hint, "deploy.health.path")
+
+
+def _not_said(case: Case) -> Cause | None:
+    """A text that it does not answer, or a line that it does not log."""
+    health = case.settings.config.health
+    if health.text is not None and " without the text " in case.reason:
+        hint = "name a text that a service has in its answer when it is ready: deploy: {health: {text: …}}"
+        return Cause("", hint, "deploy.health.text", certain=False)
+    if health.log is not None and case.reason.startswith("no line of its log"):
+        hint = "name a regular expression that one of these lines matches: deploy: {health: {log: …}}"
+        return Cause("", hint, "deploy.health.log", certain=False)
+    return None

@@ -26,6 +26,8 @@ _CAUSES: Final = (
     _Cause(r"cannot assign requested address|invalid (host ?)?ip", "deploy.bind",
            "name an address of the engine's machine: 127.0.0.1, or 0.0.0.0 for all of them"),
     _Cause(r"network", "deploy.network", "docker network ls lists the networks; docker network create makes one"),
+    _Cause(r"memory limit|memory\b.*(allowed|limit)", "deploy.memory", "give it more: 6MB is the least"),
+    _Cause(r"range of cpus|cpus?\b.*available", "deploy.cpus", "docker info says how many processors there are"),
     _Cause(r"find user|no matching entries in passwd|find group", "image.user",
            "name a user of the runtime image, or a number"),
     _Cause(r"container name", "deploy.name", "a name has letters, digits and _ . -"),

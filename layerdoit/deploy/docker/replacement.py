@@ -62,6 +62,9 @@ class Replacement:
         if serving and not self._attached(serving):
             self._attach(serving)
             done.append(f"connected {self._name()} to its network again")
+        if serving and (wanted := serving.label("restart") or "no") != serving.restart:
+            self._containers.restart_as(serving, wanted)
+            done.append(f"{self._name()} has its restart policy ({wanted}) again")
         return tuple(done)
 
     def _of_former_name(self, serving: Container | None) -> list[str]:
@@ -150,6 +153,7 @@ class Replacement:
         if self._old is not None and self._old not in self._former:
             self._containers.rename(self._old, self._name("-old"))
         self._containers.rename(self._inspect(identity), self._name())
+        self._containers.restart_as(self._inspect(identity), self._config.restart)
         return self._service(self._inspect(identity))
 
     def rollback(self) -> None:
@@ -173,8 +177,7 @@ class Replacement:
         self._remove_named("-try")
         self._remove_named("-old", grace=self._config.stop_grace)
         for one in self._former:
-            self._containers.stop(one, self._config.stop_grace)
-            self._containers.remove(one)
+            self._end(one, self._config.stop_grace)
 
     # --- starting ----------------------------------------------------------------------------------------------------
 
@@ -204,6 +207,7 @@ class Replacement:
             "network": self._network(),
             "port": str(config.port or ""),
             "publish": str(publish or ""),
+            "restart": config.restart,
             "leased-from": self._ports.leased_from,
         }
         return Spec(
@@ -215,10 +219,13 @@ class Replacement:
             port=config.port,
             publish=publish,
             bind=config.bind,
-            env=self._settings.env,
+            # The engine has no other place for secrets; who may ask it for them may do anything.
+            env={**self._settings.env, **self._settings.secrets},
             volumes=self._settings.volumes,
             args=config.args,
             stop_grace=config.stop_grace,
+            memory=config.memory,
+            cpus=config.cpus,
         )
 
     def _spec_for(self, way: Literal["plain", "moved", "again", "try"]) -> Spec:
@@ -271,9 +278,15 @@ class Replacement:
     def _remove_named(self, part: str, grace: float = 0) -> None:
         container = self._containers.inspect_mine(self._name(part))
         if container is not None:
-            if grace and container.running:
-                self._containers.stop(container, grace)
-            self._containers.remove(container)
+            self._end(container, grace)
+
+    def _end(self, container: Container, grace: float) -> None:
+        """For good: if this is interrupted, the engine does not start it again when it starts itself."""
+        if grace and container.running:
+            if container.restart != "no":
+                self._containers.restart_as(container, "no")
+            self._containers.stop(container, grace)
+        self._containers.remove(container)
 
     def _inspect(self, identity: str) -> Container:
         container = self._containers.inspect(identity)

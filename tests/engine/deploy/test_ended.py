@@ -32,7 +32,7 @@ def lethal(function):
             os.kill(os.getpid(), signal.SIGKILL)
         return result
     return wrapped
-for name in ("create", "start", "attach", "detach", "rename", "stop", "remove"):
+for name in ("create", "start", "attach", "detach", "rename", "restart_as", "stop", "remove"):
     setattr(Containers, name, lethal(getattr(Containers, name)))
 config = Deploy(
     port=8080, health=Health(path="/"), env=dict(item.split("=") for item in env), isolated_start=way != "again"
@@ -50,7 +50,7 @@ def drive(project: str, image: str, way: str, limit: int, *env: str) -> subproce
     return subprocess.Popen(argv, env=path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize(("way", "points"), [("moved", 9), ("again", 10)])
+@pytest.mark.parametrize(("way", "points"), [("moved", 11), ("again", 12)])
 def test_kill_9_after_each_single_change_is_recovered(
     docker_engine: Any, make: Make, image: str, project: str, way: str, points: int
 ) -> None:

@@ -140,9 +140,16 @@ def test_a_service_that_listens_elsewhere(make: Make, image: str, listen: str, s
 
 
 def test_status_says_where_it_listens_instead(make: Make, image: str) -> None:
-    assert go(make("1", port=None, health={"path": None}), image).error is None
+    by_command = {"path": None, "command": ("/server", "check")}
+    assert go(make("1", port=PORT + 1, health=by_command), image).error is None
     status = make("1", port=PORT + 1).status()
     assert status.health.endswith(f"it listens on port {PORT}, not on {PORT + 1} (deploy.port)")
+
+
+def test_status_asks_at_the_port_that_it_was_started_with(make: Make, image: str) -> None:
+    served = go(make("1"), image)
+    status = make("1", port=PORT + 1).status()
+    assert (status.health, status.service) == ("healthy", served.service)
 
 
 def test_an_ipv6_address_stands_in_brackets(make: Make, image: str) -> None:

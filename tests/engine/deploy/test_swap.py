@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from layerdoit.deploy.docker import health
+from layerdoit.deploy.docker.checks import SETTLE
 from layerdoit.engine.container import Container, NoNetwork, Spec
 from layerdoit.engine.containers import Containers
 from tests.engine.deploy.cycling import Make, ask, go, names, way
@@ -124,16 +124,21 @@ def test_an_image_without_a_port_is_replaced_too(docker_engine: Any, make: Make,
     for number in ("1", "2"):
         result = go(make(number, port=None, health={"path": None}), image, number)
         assert result.error is None
-        (remark,) = result.remarks
+        unknown, remark = result.remarks
+        assert unknown.startswith("nobody asked whether it is healthy")
         assert remark == f"it listens on port {PORT}, which is not published: add deploy: {{port: {PORT}}}"
     assert go(make(number, port=None, health={"path": None}), image, number).remarks == (), "nothing was done"
     assert names(docker_engine, project) == [project]
-    assert sum(spent for name, spent in result.phases if name == "healthy") >= health.SETTLE
+    assert sum(spent for name, spent in result.phases if name == "healthy") >= SETTLE
 
 
 def test_health_by_command(make: Make, image: str) -> None:
     assert go(make("1", health={"path": None, "command": ("/server", "check")}), image).error is None
-    failed = go(make("2", health={"command": ("/server", "check"), "timeout": 0.5}, env={"SICK": "1"}), image, "k2")
+    failed = go(
+        make("2", health={"path": None, "command": ("/server", "check"), "timeout": 0.5}, env={"SICK": "1"}),
+        image,
+        "k2",
+    )
     assert "/server check: exit code 1" in str(failed.error)
 
 

@@ -1,0 +1,127 @@
+"""Everyday settings of a container on a real engine: restart, memory, processors, health of each kind, commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from layerdoit.core.errors import ConfigError
+from layerdoit.deploy.docker.deployment import DockerProvider
+from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.support.waiting import until
+
+
+def policy(docker_engine: Any, name: str) -> str:
+    return str(docker_engine.containers.get(name).attrs["HostConfig"]["RestartPolicy"]["Name"])
+
+
+def test_the_engine_starts_again_what_serves_and_nothing_else(
+    docker_engine: Any, make: Make, image: str, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A candidate that ends is seen at once with its reason; the old one never comes back beside the new one."""
+    seen: list[tuple[str, str]] = []
+    original = DockerProvider.replacement
+
+    def watched(provider: DockerProvider) -> Any:
+        steps = original(provider)
+        wait, remove = steps.wait_healthy, steps.remove_old
+
+        def waiting(candidate: Any) -> Any:
+            seen.append(("candidate", policy(docker_engine, candidate.id)))
+            return wait(candidate)
+
+        def removing() -> None:
+            monkeypatch.setattr(
+                steps._containers, "remove", lambda one: seen.append(("old", policy(docker_engine, one.id)))
+            )
+            remove()
+
+        monkeypatch.setattr(steps, "wait_healthy", waiting)
+        monkeypatch.setattr(steps, "remove_old", removing)
+        return steps
+
+    assert go(make("1"), image).error is None
+    assert policy(docker_engine, project) == "unless-stopped"
+    monkeypatch.setattr(DockerProvider, "replacement", watched)
+    assert go(make("2", restart="always", memory=64_000_000, cpus=0.5), image, "k2").error is None
+    monkeypatch.undo()
+    assert seen == [("candidate", "no"), ("old", "no")]
+    assert policy(docker_engine, project) == "always"
+    host = docker_engine.containers.get(project).attrs["HostConfig"]
+    assert (host["Memory"], host["NanoCpus"]) == (64_000_000, 500_000_000)
+    failed = go(make("3", env={"EXIT": "3"}, restart="always"), image, "k3")
+    assert "ended with exit code 3" in str(failed.error)
+    assert names(docker_engine, project) == [project]
+    docker_engine.containers.get(project).update(restart_policy={"Name": "no"})
+    again = go(make("2", restart="always", memory=64_000_000, cpus=0.5), image, "k2")
+    assert again.recovered == (f"{project} has its restart policy (always) again",)
+    assert not again.phases
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"), [({"memory": 1_000_000}, "deploy.memory"), ({"cpus": 900.0}, "deploy.cpus")]
+)
+def test_what_the_engine_does_not_have_names_its_setting(
+    make: Make, image: str, changes: dict[str, Any], setting: str
+) -> None:
+    failed = go(make("1", where={setting: "layerdoit.yaml:5"}, **changes), image)
+    assert failed.error is not None
+    assert failed.error.where == "layerdoit.yaml:5"
+    assert setting in failed.error.what
+
+
+def test_health_by_a_line_of_the_log(docker_engine: Any, make: Make, image: str, project: str) -> None:
+    by_log = {"path": None, "log": "^listening$", "timeout": 1}
+    first = go(make("1", port=None, health=by_log, env={"DELAY": "600"}), image)
+    assert first.error is None
+    assert dict(first.phases)["healthy"] >= 0.3
+    assert not any("nobody asked" in remark for remark in first.remarks)
+    where = {"deploy.health.log": "layerdoit.yaml:9"}
+    failed = go(make("2", port=None, health={**by_log, "log": "ready"}, where=where), image, "k2")
+    assert failed.error is not None
+    assert 'within 1 s (no line of its log matches "ready")' in failed.error.what
+    assert failed.error.where == "layerdoit.yaml:9"
+    assert names(docker_engine, project) == [project]
+    assert make("1", port=None, health=by_log, env={"DELAY": "600"}).status().health == "healthy"
+
+
+def test_health_by_status_and_text(make: Make, image: str) -> None:
+    assert go(make("all is well", health={"status": (200,), "text": "well"}), image).error is None
+    failed = go(make("sick", health={"text": "well", "timeout": 1}), image, "k2")
+    assert 'answered 200 without the text "well": sick' in str(failed.error)
+
+
+@pytest.fixture
+def checked(docker_engine: Any, image: str) -> Any:
+    """The server with a HEALTHCHECK of its own."""
+    made = docker_engine.api.create_container(
+        image, healthcheck={"test": ["CMD", "/server", "check"], "interval": 10**8}
+    )
+    tag = f"{image}-checked"
+    docker_engine.api.commit(made["Id"], *tag.split(":"))
+    docker_engine.api.remove_container(made["Id"])
+    yield tag
+    docker_engine.images.remove(tag, force=True)
+
+
+def test_health_by_the_check_of_the_image(make: Make, image: str, checked: str) -> None:
+    by_image = {"path": None, "platform": True, "timeout": 2}
+    assert go(make("1", health=by_image), checked).error is None
+    failed = go(make("2", health=by_image, env={"SICK": "1"}), checked, "k2")
+    assert "by its HEALTHCHECK" in str(failed.error)
+    where = {"deploy.health.platform": "layerdoit.yaml:4"}
+    lacking = go(make("3", health={**by_image, "timeout": 60}, where=where), image, "k3").error
+    assert isinstance(lacking, ConfigError)
+    assert (lacking.where, "no HEALTHCHECK" in lacking.what) == ("layerdoit.yaml:4", True)
+    served = make("1", health=by_image).status()
+    assert served.service is not None
+    assert (served.health, ask(served.service.address)) == ("healthy", "1")
+
+
+def test_a_command_in_the_container(make: Make, image: str) -> None:
+    assert go(make("1"), image).error is None
+    assert make("1").execute(["/server", "check"]) == 0
+    assert make("1").execute(["/no/such"]) in (126, 127)
+    assert list(make("1").logs(since=3600)) == ["starting 1", "listening"]
+    until(lambda: list(make("1").logs(since=0.01)) == [])
