@@ -32,6 +32,23 @@ merge_deps() {
   rm -f /build/merging
 }
 
+# A repository that was made for this build becomes one that git takes: with its folders, and with an index that knows the
+# times of the files. Nobody else writes that one, for a unit that wrote a file that was sent would run each time.
+ready_git() {
+  touch /build/repositories
+  sed -n 's|^f [0-9a-f]*  \(.*/\)\{0,1\}\.git/HEAD$|\1.git|p' /control/tree >/tmp/repositories
+  while read -r folder; do
+    [ -e "/build/src/$folder/HEAD" ] || rm -rf "/build/src/$folder"
+  done </build/repositories
+  while read -r folder; do
+    mkdir -p "/build/src/$folder/objects" "/build/src/$folder/refs"
+    rm -f "/build/src/$folder/index.lock"
+    git -C "/build/src/${folder%.git}." update-index -q --refresh >/tmp/refreshed 2>&1 || true
+    : >"/build/src/$folder/index.lock"
+  done </tmp/repositories
+  mv /tmp/repositories /build/repositories
+}
+
 # Have cargo compile again what read what is different now. What is compiled again for another reason, cargo knows.
 distrust() {
   [ -e /build/env ] || cp /control/env /build/env
@@ -176,6 +193,7 @@ observe /control
 merge_deps
 settle
 sync /ctx /control/tree
+ready_git
 distrust_variables
 distrust
 compile || exit $?

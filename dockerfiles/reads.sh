@@ -67,6 +67,7 @@ redo() {
   awk -F '\t' '!told[$1 $2]++ { print $2 >("/tmp/redo-" $1) } $4 == "move" && !moved[$5]++ { print $5 >"/tmp/moved" }'
   # What they wrote, moved or removed, they find again.
   if [ -s /tmp/moved ]; then
+    (cd /build/src && xargs -r -d '\n' rm -rf -- </tmp/moved)
     (cd /ctx && xargs -d '\n' cp -d --parents --preserve=mode --remove-destination -t /build/src -- </tmp/moved)
     (cd /build/src && renew -h </tmp/moved)
   fi

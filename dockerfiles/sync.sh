@@ -73,14 +73,15 @@ sync() {
   awk '
     { path = substr($0, 69) }
     FILENAME == ARGV[1] { had[path] = $0; next }
-    !(path in had) { print path >"/tmp/new"; print path >"/tmp/instead" }
-    path in had { if (had[path] != $0) print path >"/tmp/new"; delete had[path] }
+    had[path] != $0 { print path >"/tmp/new"; print path >"/tmp/instead" }
+    { delete had[path] }
     END { for (path in had) { print path >"/tmp/instead"; if (sub("/[^/]*$", "", path)) print path >"/tmp/emptied" } }
   ' /build/tree "$2"
   wait "$verifying" || refuse_context
   : >/build/tree
   cd /build/src
-  # A path can change from folder to file or back, so what was there goes first.
+  # A path can change from folder to file or back, so what was there goes first. (Besides, `cp --parents` that has made a
+  # folder no longer replaces files.)
   [ ! -s /tmp/instead ] || xargs -d '\n' rm -rf -- </tmp/instead
   # A folder goes with its last file, as in git.
   if [ -s /tmp/emptied ]; then

@@ -109,6 +109,18 @@ class Base(Settings):
 
 
 @settings_class
+class Build(Settings):
+    """What builds are told besides the files."""
+
+    git: str = setting(
+        choice("none", "commit", "full"),
+        "none",
+        "What build scripts and macros learn from git: nothing; the commit, its tags and whether the tree differs from "
+        "it; or, with `full`, also the branch and which files earlier commits changed.",
+    )
+
+
+@settings_class
 class Deps(Settings):
     """The deps layer."""
 
@@ -295,6 +307,7 @@ class Config(Settings):
         "Variables and labels that are no credentials although their names or values look like it (`JWT_PUBLIC_KEY`).",
     )
     sources: Sources = section(Sources, "Which files builds get; default: those that git does not ignore.")
+    build: Build = section(Build, "What builds are told besides the files.")
     base: Base = section(Base, "The base layer: system, C toolchain, Rust toolchain.")
     deps: Deps = section(Deps, "The deps layer: third-party crates, compiled.")
     image: Image = section(Image, "The finished image.")

@@ -114,10 +114,15 @@ def shown(argv: Sequence[str]) -> str:
 # --- the four ways to run --------------------------------------------------------------------------------------------
 
 
-def capture_quick(argv: Sequence[str], cwd: str | Path | None = None) -> bytes:
-    """Return the standard output of a short command. A no-op runs this, so it imports only the standard library."""
+def capture_quick(argv: Sequence[str], cwd: str | Path | None = None, fed: bytes | None = None) -> bytes:
+    """Return the standard output of a short command. A no-op runs this, so it imports only the standard library.
+
+    `fed`: what it reads.
+    """
+    given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if fed is None else {"input": fed}
     try:
-        done = subprocess.run(list(argv), cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done: subprocess.CompletedProcess[bytes]
+        done = subprocess.run(list(argv), cwd=cwd, capture_output=True, check=False, **given)
     except KeyboardInterrupt:
         raise Interrupted(signal.SIGINT) from None
     except OSError as error:

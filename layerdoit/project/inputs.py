@@ -16,7 +16,7 @@ from layerdoit.core.resources import dockerfile_dir
 from layerdoit.dockerfile import folders
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
-from layerdoit.project import started
+from layerdoit.project import git_sent, started
 from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, READING_SCRIPTS, Given
 from layerdoit.tree import links
 from layerdoit.tree.sources import Sources
@@ -97,7 +97,12 @@ class Inputs:
 
     @cached_property
     def sources(self) -> Sources:
-        """Files that the compiler may see: assets are none of them, unless `sources.include` says so."""
+        """Files that the compiler may see: those of the project, and what `build.git` tells of its repository."""
+        return git_sent.with_git(self.project, self._own_sources)
+
+    @property
+    def _own_sources(self) -> Sources:
+        """Assets are none of them, unless `sources.include` says so."""
         every = self.tree.all_sources
         if not self.asset_paths:
             return every

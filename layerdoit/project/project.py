@@ -130,6 +130,7 @@ class Project:
             (*config.sources.exclude, *_OURS, *(path for path in own if path is not None)),
             (*config.sources.include, *assets, *links.followed(str(self.root), assets)),
             where=config.where.get("sources.include"),
+            from_top=config.build.git != "none",
         )
 
     # --- manifests ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from layerdoit import config as configuration
 from layerdoit.cargo.toolchain import Toolchain, detect
 from layerdoit.core.resources import dockerfile_dir
-from layerdoit.project import fast_path
+from layerdoit.project import fast_path, git_sent
 from layerdoit.tree.sources import Sources, scan
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ class Tree:
     def _signature(self, found: Sources) -> str:
         # An engine would have to be asked for its platform: the place stands for it.
         given = Given.of(self, "")
-        return fast_path.signature([repr(given), self.project.root.name, found.digest()])
+        said = git_sent.signature(self.project)
+        return fast_path.signature([repr(given), self.project.root.name, found.digest(), said])
 
 
 class Given(NamedTuple):

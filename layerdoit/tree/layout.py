@@ -31,13 +31,15 @@ class Home(NamedTuple):
     checkouts: bool
 
 
-def home(root: str, top: str | None, names: Iterable[str], outside: Iterable[str]) -> Home:
+def home(root: str, top: str | None, names: Iterable[str], outside: Iterable[str], least: int = 0) -> Home:
     """The home of the workspace at `root`, in the repository at `top`.
 
-    `names`: all that is sent, relative to the workspace; `outside`: files on the host outside the workspace.
+    `names`: all that is sent, relative to the workspace; `outside`: files on the host outside the workspace; `least`:
+    how many folders above the workspace are in the context in any case.
     """
     names = list(names)
     ups = max((name.split("/").count("..") for name in names if name.startswith("..")), default=0)
+    ups = max(ups, least)
     parts = root.strip("/").split("/")
     own = parts[len(parts) - ups :] if ups else []
     below = len(os.path.relpath(root, top).split("/")) if top is not None and top != root else 0

@@ -41,7 +41,7 @@ class Wanted(NamedTuple):
 class Lister:
     """The files of a workspace, each folder listed when it is first asked for. To list again is to make a new one.
 
-    `root`: without links; `where`: where `include` was given.
+    `root`: without links; `where`: where `include` was given; `from_top`: the context is laid out as the repository is.
     """
 
     def __init__(
@@ -52,9 +52,11 @@ class Lister:
         *,
         where: str | None = None,
         run: Runner | None = None,
+        from_top: bool = False,
     ) -> None:
         self.root = root
         self.exclude, self.include = tuple(exclude), tuple(include)
+        self.from_top = from_top
         self._where = where
         self.run = run or _quick
         self._raws: dict[str, bytes] = {}

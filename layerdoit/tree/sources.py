@@ -41,6 +41,8 @@ class Sources:
     home: str  # where the workspace lies in the context: "", or "rust/" where something above it is sent too
     entries: Mapping[str, Entry]
     known_digest: str | None = field(default=None, repr=False, compare=False)
+    elsewhere: Mapping[str, Path] = field(default_factory=dict, repr=False, compare=False)
+    """Files of the host by path, of entries that are not where their path says."""
 
     def digest(self) -> str:
         return self.known_digest or listing_digest(self.entries)
@@ -55,6 +57,8 @@ class Sources:
 
     def host_path(self, path: str) -> Path:
         """An entry's path on the host."""
+        if path in self.elsewhere:
+            return self.elsewhere[path]
         return Path(os.path.normpath(os.path.join(str(self.root), self.own_path(path))))
 
     def host_files(self) -> list[str]:
@@ -154,7 +158,8 @@ class _Scan(NamedTuple):
 
     def result(self) -> Sources:
         found = self.lister
-        settings = repr((str(self.root), self.extra, found.exclude, found.include, found.dockerignore, found.forced))
+        given = (found.exclude, found.include, found.dockerignore, found.forced, found.from_top)
+        settings = repr((str(self.root), self.extra, *given))
         old = load(self.index_file)
         if old.settings != settings:
             # What was hashed is still true; what belongs to the listing is not.
@@ -312,7 +317,9 @@ class _Update:
     def _write(self, raws: dict[str, bytes]) -> Index:
         sent = [name for name, (_, found) in self._result.items() if found.kind in "fxl"]
         beyond = [self._result[name][0] for name in sent if links.leads_out(name)]
-        home, checkouts = layout.home(self._root, self._scan.lister.top, sent, beyond)
+        lister = self._scan.lister
+        least = len(lister.above) if lister.from_top else 0
+        home, checkouts = layout.home(self._root, lister.top, sent, beyond, least)
         result = self._result
         if home:
             result = {layout.context_path(home, name): found for name, found in result.items()}
