@@ -30,14 +30,14 @@ _PANIC: Final = re.compile(
 _SHOWN: Final = 20
 
 
-def advice(words: str, layer: str, asks_git: AsksGit = lambda _: None) -> Advice | None:
-    """The first cause that is recognised, the surest first."""
+def advice(words: str, layer: str, asks_git: AsksGit = lambda _: None, *, told: bool = False) -> Advice | None:
+    """The first cause that is recognised, the surest first. `told`: whether builds are told of git."""
     rows: Sequence[Callable[[], Advice | None]] = (
         lambda: _killed(words),
         lambda: _too_old(words, layer),
         lambda: _only_nightly(words),
         lambda: _wrapper(words),
-        lambda: _asks_git(words, layer, asks_git),
+        lambda: _asks_git(words, layer, asks_git, told),
         lambda: _asks_network(words, layer),
         lambda: _unset_variable(words),
     )
@@ -173,25 +173,11 @@ _NO_GIT: Final = re.compile(
     r"|is `git` not installed"
 )
 _NOT_FOUND: Final = re.compile(r"kind: NotFound|No such file or directory")
-_NO_HISTORY_WHY: Final = "and a build gets no history of git: a commit alone makes no new image"
-_NAMED: Final = (
-    (
-        re.compile(r"\bvergen"),
-        "give the values: add to layerdoit.yaml: env: {VERGEN_GIT_SHA: …} (each VERGEN_GIT_… that it sets)",
-    ),
-    (
-        re.compile(r"\bbuilt\b"),
-        "give the values: add to layerdoit.yaml: env: {BUILT_OVERRIDE_<package>_GIT_VERSION: …}",
-    ),
-    (re.compile(r"\bgit_version|\bgit-version"), 'give the macro another value: git_version!(fallback = "unknown")'),
-)
-_OTHERWISE: Final = (
-    "have it read a variable first, and go on without one; give the variable where it matters: "
-    "add to layerdoit.yaml: env: {GIT_COMMIT: …}, or a file with it by CONFIG=…"
-)
+_TOLD: Final = "add to layerdoit.yaml: build: {git: commit}"
+_PROGRAM: Final = "base: {packages: [git]}"
 
 
-def _asks_git(words: str, layer: str, asks_git: AsksGit) -> Advice | None:
+def _asks_git(words: str, layer: str, asks_git: AsksGit, told: bool) -> Advice | None:
     """A package of the workspace: what comes from a registry has no history anywhere."""
     script = _own_script(words)
     macro = script is None and _SCRIPT.search(words) is None and layer == "app"
@@ -205,9 +191,12 @@ def _asks_git(words: str, layer: str, asks_git: AsksGit) -> Advice | None:
         return None
     if macro and not re.search(r"^error", words, re.MULTILINE):
         return None
-    place = f" ({where})" if where else ""
-    remedy = next((remedy for name, remedy in _NAMED if name.search(text)), _OTHERWISE)
-    return Advice(f"{_who(words)} asks git{place}, {_NO_HISTORY_WHY}", remedy)
+    who = f"{_who(words)} asks git" + (f" ({where})" if where else "")
+    repository = _NO_HISTORY.search(text) is not None
+    if not told:
+        more = "" if repository else f", {_PROGRAM}"
+        return Advice(f"{who}, and builds are told nothing of git", f"{_TOLD}{more}")
+    return None if repository else Advice(f"{who}, and the builder has no git", f"add to layerdoit.yaml: {_PROGRAM}")
 
 
 _OFFLINE: Final = re.compile(

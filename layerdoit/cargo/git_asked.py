@@ -2,7 +2,7 @@
 
     asked(workspace) -> Iterator[Asked]
 
-A build has no `.git`: what they find out there is not what they find out on this machine.
+A build has no `.git` unless `build.git` says so: what they find out there is not what they find out on this machine.
 """
 
 from __future__ import annotations
@@ -25,15 +25,21 @@ _IN_SCRIPT: Final = re.compile(
 _MACROS: Final = re.compile(
     r"^(?![ \t]*//).*?\b(?:git_version|git_describe|git_submodule_versions|git_testament)!", re.MULTILINE
 )
+# Those of them that start the program; the others are linked with a library.
+_PROGRAM: Final = re.compile(
+    r"Command::new|\bcmd!|\bvergen_gitcl\b|\bgit_version|\bgit_describe|\bgit_submodule|\bgit_testament"
+    r"|\bcrate_git_revision|\bbuild_data"
+)
 _MACRO_CRATES: Final = frozenset(("git-version", "git-testament", "git-describe"))
 _SKIPPED: Final = frozenset(("target", "node_modules", "tests", "examples", "benches"))
 
 
 class Asked(NamedTuple):
-    """`package` asks git at `where`, a `file:line` relative to the workspace."""
+    """`package` asks git at `where`, a `file:line` relative to the workspace. `program`: by the program `git`."""
 
     package: str
     where: str
+    program: bool = True
 
 
 def asked(workspace: Workspace) -> Iterator[Asked]:
@@ -44,8 +50,9 @@ def asked(workspace: Workspace) -> Iterator[Asked]:
         if _MACRO_CRATES.intersection(dependency.package for dependency in package.dependencies):
             places += (_first(path, _MACROS) for path in _sources(folder))
         if place := next(filter(None, places), None):
-            path, line = place
-            yield Asked(package.name, f"{os.path.relpath(path, workspace.root)}:{line}")
+            path, line, words = place
+            where = f"{os.path.relpath(path, workspace.root)}:{line}"
+            yield Asked(package.name, where, _PROGRAM.search(words) is not None)
 
 
 def _scripts(package: Package, folder: Path) -> Iterator[Path]:
@@ -61,10 +68,10 @@ def _sources(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _first(path: Path, pattern: re.Pattern[str]) -> tuple[Path, int] | None:
+def _first(path: Path, pattern: re.Pattern[str]) -> tuple[Path, int, str] | None:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     found = pattern.search(text)
-    return (path, text.count("\n", 0, found.end()) + 1) if found else None
+    return (path, text.count("\n", 0, found.end()) + 1, found[0]) if found else None

@@ -66,7 +66,7 @@ def explain(
             return _not_built(failed, f": {stale.what}", stale.hint, where=stale.where)
         return _not_built(failed, ": Cargo.lock is out of date: cargo would have to change it", lock_drift.UPDATE)
     advice = (
-        causes.advice(words, failed.layer, asks_git)
+        causes.advice(words, failed.layer, asks_git, told=config.build.git != "none")
         or hidden_files(words)
         or failures.advice(words, config)
         or causes.unknown(words)

@@ -170,7 +170,7 @@ class _Examination:
             yield lambda: profile_checks.profiles(ws, config)
             yield lambda: profile_checks.flags(ws, config, _host())
             yield self._native
-            yield lambda: git_history.history(git_asked.asked(ws))
+            yield lambda: git_history.history(git_asked.asked(ws), config)
 
         for check in checks():
             yield from _of_tree("workspace", check)

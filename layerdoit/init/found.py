@@ -20,6 +20,7 @@ from layerdoit.init.run_time import RunTime
 from layerdoit.init.rust_files import sources
 
 if TYPE_CHECKING:
+    from layerdoit.cargo.git_asked import Asked
     from layerdoit.cargo.lock import Lock
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.native import Need, Suites
@@ -75,8 +76,9 @@ class Found:
     """Files of git LFS of which only the pointer is here."""
     wrappers: tuple[tuple[str, str], ...] = ()
     """(variable that overrides it, program): what cargo's configuration starts every compiler by."""
-    asks_git: tuple[str, ...] = ()
-    """`file:line` where packages ask git, of which a build has no history."""
+    asks_git: tuple[Asked, ...] = ()
+    """Where packages ask git, of which builds are told nothing unless `build.git` says so."""
+    in_repository: bool = True
     runs: RunTime = field(default_factory=RunTime)
     """What the programs need while they run."""
 
@@ -182,7 +184,8 @@ def look(root: Path) -> Found:
         hidden=tuple(_hidden(lister)),
         pointers=tuple(lfs.pointers(root, lister.files)),
         wrappers=tuple(wrappers.wanted(workspace.config)),
-        asks_git=tuple(found.where for found in git_asked.asked(workspace)),
+        in_repository=lister.top is not None,
+        asks_git=tuple(git_asked.asked(workspace)),
         runs=runs,
     )
 

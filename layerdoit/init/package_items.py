@@ -37,6 +37,9 @@ def items(found: Found) -> Iterator[Item]:
         yield from (Item("base.runtime_packages", name, why) for name in need.run)
     for name, why in found.linkers:
         yield Item("base.packages", name, why)
+    program = next((one.where for one in found.asks_git if one.program), None)
+    if program is not None:
+        yield Item("base.packages", "git", f"{program} calls it", active=found.in_repository)
     for hint in found.hints:
         if hint.kind in ("apt-build", "apt-run") and hint.value.partition(":")[0] not in _ALWAYS:
             yield from _of_dockerfile(hint, found)

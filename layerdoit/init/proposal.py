@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.config import credentials, repository_name
 from layerdoit.core.platform import architecture
+from layerdoit.core.prose import listed
 from layerdoit.init import builds, folders_of_user, image_settings, package_items, remarks, run_items
 from layerdoit.init.items import Item, checked, in_order, unique
 
@@ -49,6 +50,7 @@ def propose(found: Found) -> Proposal:
         *_name(found),
         *_cargo(found),
         *_build_environment(found),
+        *_git(found),
         *package_items.items(found),
         *_sources(found),
         *run_items.items(found, _project(found)),
@@ -109,6 +111,15 @@ def _cargo(found: Found) -> Iterator[Item]:
         yield Item("target", hint.value, hint.origin, active=False)
     for hint in [one for one in found.hints if one.kind == "toolchain" and "no rust-toolchain" in found.toolchain][:1]:
         yield Item("toolchain", hint.value, f"{hint.origin}; without it, this machine's own", active=False)
+
+
+def _git(found: Found) -> Iterator[Item]:
+    if found.asks_git:
+        places = listed([one.where for one in found.asks_git], 3)
+        why = f"{places} {'ask' if len(found.asks_git) > 1 else 'asks'} git; each commit compiles anew what asks"
+        if not found.in_repository:
+            why = f"{places} asks git; this folder is in no git repository yet"
+        yield Item("build.git", "commit", why, active=found.in_repository)
 
 
 def _build_environment(found: Found) -> Iterator[Item]:

@@ -30,7 +30,6 @@ def of(found: Found) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(hint.value for hint in arguments))
         file = arguments[0].where.rpartition(":")[0]
         yield f"build arguments of {file} have no counterpart: {names} (see env, features)"
-    yield from _asked_of_git(found)
     if found.asks_database:
         yield f"sqlx checks {found.asks_database} against a database, which no build has: run `cargo sqlx prepare`"
     yield from run_items.remarks(found)
@@ -43,12 +42,6 @@ def of(found: Found) -> Iterator[str]:
             "images are built with the profile dev, which compiles fastest, and whose binaries are large, because they "
             "hold debug information; doit PROFILE=release builds what you would ship"
         )
-
-
-def _asked_of_git(found: Found) -> Iterator[str]:
-    if found.asks_git:
-        verb = "asks" if len(found.asks_git) == 1 else "ask"
-        yield f"{listed(found.asks_git, 3)} {verb} git; the image has no commit: read a variable first, given by env:"
 
 
 def _submodules(found: Found) -> Iterator[str]:

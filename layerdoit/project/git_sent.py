@@ -83,6 +83,22 @@ def signature(project: Project) -> str:
     return _digest(stamp(one.tops, one.watched) for one in _Store(project.state / _FOLDER).load())
 
 
+def shown(path: str) -> str:
+    """A file as a user knows it: what is in a repository's folder is that folder."""
+    above, inside, _ = f"/{path}".partition("/.git/")
+    return f"{above}/.git"[1:] if inside else path
+
+
+def together(listing: Mapping[str, str]) -> dict[str, str]:
+    """A listing, by path, in which each repository is one file."""
+    inside: dict[str, list[str]] = {}
+    for path, value in listing.items():
+        if (name := shown(path)) != path:
+            inside.setdefault(name, []).append(f"{path} {value}")
+    folders = {name: f"f{_digest(sorted(rows))}" for name, rows in inside.items()}
+    return {**{path: value for path, value in listing.items() if shown(path) == path}, **folders}
+
+
 class _Sent(NamedTuple):
     """What a build gets of a repository. `top`: its folder."""
 

@@ -165,7 +165,8 @@ class Inputs:
 
     def listing(self, found: Sources) -> dict[str, str]:
         """Path as a user knows it, relative to the workspace root -> kind and digest."""
-        return {found.own_path(path): entry.kind + entry.digest for path, entry in found.entries.items()}
+        every = {found.own_path(path): entry.kind + entry.digest for path, entry in found.entries.items()}
+        return git_sent.together(every) if found.elsewhere else every
 
     # --- the image ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.core import files
 from layerdoit.layers.key import key
+from layerdoit.project import git_sent
 from layerdoit.tree import reads
 from layerdoit.tree.reads import Files, Read
 
@@ -69,7 +70,7 @@ def same(inputs: Inputs, spec: Spec) -> list[Same]:
             continue
         paths = reads.differing(trace.files, here)
         if not _differs(trace, here, paths):
-            found.append(Same(trace.key, tuple(map(inputs.sources.own_path, paths))))
+            found.append(Same(trace.key, _shown(inputs, paths)))
     return found
 
 
@@ -91,7 +92,14 @@ def idle(inputs: Inputs, image: str) -> frozenset[str]:
         there = path in trace.files.entries and path in here.entries
         return there or not listed.intersection(("", ".", *reads.ancestry(path)))
 
-    return frozenset(inputs.sources.own_path(path) for path in reads.differing(trace.files, here) if is_idle(path))
+    differing = reads.differing(trace.files, here)
+    busy = _shown(inputs, [path for path in differing if not is_idle(path)])
+    return frozenset(_shown(inputs, differing)).difference(busy)
+
+
+def _shown(inputs: Inputs, paths: Iterable[str]) -> tuple[str, ...]:
+    """As the user knows them, in their order."""
+    return tuple(dict.fromkeys(git_sent.shown(inputs.sources.own_path(path)) for path in paths))
 
 
 def rereadings(inputs: Inputs) -> list[Rereading]:

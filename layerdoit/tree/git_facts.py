@@ -54,7 +54,9 @@ def repository(top: Path, sent: Iterable[str], depth: Depth) -> Repository:
     loose = [one.path for one in entries if one.path not in covered]
     converted = asked.converted([one.path for one in entries if one.path in paths])
     changed = asked.changed if loose or converted else frozenset()
-    hidden, plain = set(loose) - changed, converted - changed
+    hidden = set(loose) - changed
+    # libgit2 looks only at the one flag.
+    plain = hidden | (converted - changed)
     tracked = [one._replace(skipped=one.path in hidden, assumed=one.assumed or one.path in plain) for one in entries]
     unknown = [path for path in paths - {one.path for one in entries} if not path.startswith(_below(links))]
     files = {

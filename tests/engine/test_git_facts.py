@@ -6,8 +6,6 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pytest
-
 from layerdoit.layers.outcome import Outcome
 from tests.support.checkout import Checkout
 from tests.support.files import write
@@ -119,15 +117,14 @@ def test_an_edit_compiles_what_it_did_before(checkout: Callable[..., Checkout]) 
     assert (made.step.action, made.counts.get("compiled", 0)) == ("reuse", 0)
 
 
-@pytest.mark.parametrize("depth", ["commit", "full"])
-def test_a_folder_of_a_repository(checkout: Callable[..., Checkout], depth: str) -> None:
+def test_a_folder_of_a_repository(checkout: Callable[..., Checkout]) -> None:
     one = checkout({}, "")
     top, module = one.root, one.root.parent / f"{one.name}-module"
     write(module, {"lib.txt": "x"})
     commit_all(module, "of the module")
     one.root = top / "rust"
-    one.write({**FILES, "app/build.rs": ASKS})
-    one.configure(CONFIG.replace("commit", depth))
+    one.write(FILES)
+    one.configure(CONFIG.replace("commit", "full"))
     write(top, {"other/file.txt": "x", ".gitattributes": "*.txt text\n", ".gitignore": ".doit*\n"})
     (top / "layerdoit.yaml").unlink()
     git(top, "init", "--quiet", "--initial-branch", "main")

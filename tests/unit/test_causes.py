@@ -28,14 +28,14 @@ KNOWN = {
     "exit": ("the build script of p-exit 0.1.0 failed\ncannot read schema", "correct it and run again"),
     "feature": ("src/main.rs:1: `#![feature]` is only for a nightly Rust", "TOOLCHAIN=nightly"),
     "git": (
-        "the build script of p-git asks git (build.rs:2), and a build gets no history of git",
-        "env: {GIT_COMMIT: …}",
+        "the build script of p-git asks git (build.rs:2), and builds are told nothing of git",
+        "build: {git: commit}",
     ),
-    "gitnone": ("the build script of p-gitnone asks git (build.rs:2)", "env: {GIT_COMMIT: …}"),
-    "gitunwrap": ("the build script of p-gitunwrap asks git (build.rs:2)", "env: {GIT_COMMIT: …}"),
+    "gitnone": ("the build script of p-gitnone asks git (build.rs:2)", "build: {git: commit}"),
+    "gitunwrap": ("the build script of p-gitunwrap asks git (build.rs:2)", "build: {git: commit}"),
     "kill": ("was killed (signal 9)", 'env: {CARGO_BUILD_JOBS: "1"}'),
     "linker": ("the builder lacks the linker `my-own-ld`", f"env: {{{LINKER}: cc}}"),
-    "macropanic": ("a macro asks git (build.rs:2)", "env: {GIT_COMMIT: …}"),
+    "macropanic": ("a macro asks git (build.rs:2)", "build: {git: commit}"),
     "msrv": ("p-msrv 0.1.0 requires Rust 1.99, and the builder has 1.95.0", "TOOLCHAIN=1.99"),
     "net": (
         "wants the network (failed to lookup address information: Temporary failure in name resolution)",
@@ -69,7 +69,6 @@ def test_recorded_failures(name: str) -> None:
     sentence, step = KNOWN[name]
     assert sentence in advice.sentence
     assert step in advice.setting
-    assert "packages: [git" not in advice.setting
     assert "backtrace" not in advice.sentence
     assert "panicking.rs" not in advice.sentence
 
@@ -82,11 +81,11 @@ SENTENCES = [
     ),
     (
         f"{SCRIPT}  Error: could not find repository at '/build/src'; class=Repository (6); code=NotFound",
-        "env: {GIT_COMMIT",
+        "build: {git: commit}",
     ),
-    (f"{SCRIPT}  vergen: could not find repository at '/build/src'", "env: {VERGEN_GIT_SHA"),
-    (f"{SCRIPT}  built::write: not a git repository", "env: {BUILT_OVERRIDE_"),
-    (f"{SCRIPT}  sh: 1: git: not found", "env: {GIT_COMMIT"),
+    (f"{SCRIPT}  vergen: could not find repository at '/build/src'", "build: {git: commit}"),
+    (f"{SCRIPT}  built::write: not a git repository", "build: {git: commit}"),
+    (f"{SCRIPT}  sh: 1: git: not found", "build: {git: commit}, base: {packages: [git]}"),
     (f"{SCRIPT}  sh: 1: curl: not found", "keep the file among the sources"),
     (
         f"{SCRIPT}  error sending request for url (https://example.invalid/x): dns error",
@@ -94,7 +93,7 @@ SENTENCES = [
     ),
     (
         "error: fatal: not a git repository\n --> src/main.rs:3\n  | git_version!()",
-        'git_version!(fallback = "unknown")',
+        "build: {git: commit}",
     ),
     ("error: error communicating with database: Connection refused\n --> src/db.rs:3", "cargo sqlx prepare"),
     ("error: environment variable `API_URL` not defined at compile time\n --> src/main.rs:3:5", "env: {API_URL: …}"),
@@ -130,6 +129,14 @@ def test_sentences(words: str, step: str) -> None:
     advice = told(words)
     assert advice is not None
     assert step in advice.sentence + advice.setting
+
+
+def test_where_git_is_told_the_program_may_lack() -> None:
+    advice = causes.advice(f"{SCRIPT}  sh: 1: git: not found", "app", lambda _: "build.rs:2", told=True)
+    assert advice is not None
+    assert advice.sentence.endswith("asks git (build.rs:2), and the builder has no git")
+    assert "base: {packages: [git]}" in advice.setting
+    assert causes.advice(f"{SCRIPT}  fatal: not a git repository", "app", lambda _: "build.rs:2", told=True) is None
 
 
 def test_crates_of_others_may_ask_git_and_the_network() -> None:
@@ -184,7 +191,7 @@ def test_a_script_that_asks_git_is_found(tmp_path: Path) -> None:
         },
     )
     assert list(git_asked.asked(manifest.load(root))) == [
-        ("a", "a/tools/make.rs:3"),
-        ("b", "b/build.rs:2"),
-        ("c", "c/src/lib.rs:2"),
+        ("a", "a/tools/make.rs:3", True),
+        ("b", "b/build.rs:2", False),
+        ("c", "c/src/lib.rs:2", True),
     ]

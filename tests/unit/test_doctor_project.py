@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from layerdoit.cargo.native import Need
 from layerdoit.cargo.semver import satisfies
 from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Config
-from layerdoit.config.schema import Base, Image
+from layerdoit.config.schema import Base, Build, Image
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.doctor import git_history, libc, lockfile, native_packages, profile_checks, source_checks, source_facts
 from layerdoit.doctor import project_checks as rules
@@ -419,13 +420,19 @@ def test_facts_are_no_findings() -> None:
 
 
 def test_where_git_is_asked_is_one_finding() -> None:
-    asked = [Asked("a", "a/build.rs:3"), Asked("b", "b/src/lib.rs:9")]
-    (found,) = git_history.history(asked)
+    asked = [Asked("a", "a/build.rs:3", program=False), Asked("b", "b/src/lib.rs:9")]
+    (found,) = git_history.history(asked, Config())
     assert (found.what, found.where) == (
         "git is asked here and in b/src/lib.rs:9; the image has no commit",
         "a/build.rs:3",
     )
-    assert list(git_history.history([])) == []
+    assert list(git_history.history([], Config())) == []
+    told = Config(build=Build(git="commit"))
+    (found,) = git_history.history(asked, told)
+    assert (found.id, found.where) == ("git-program", "b/src/lib.rs:9")
+    assert list(git_history.history(asked[:1], told)) == []
+    assert list(git_history.history(asked, dataclasses.replace(told, base=Base(packages=("git",))))) == []
+    assert list(git_history.history(asked, dataclasses.replace(told, base=Base(image="rust:1")))) == []
 
 
 def test_what_is_an_asset_and_included_too_is_sent(tmp_path: Path) -> None:

@@ -96,6 +96,20 @@ def test_a_run_with_nothing_to_do_sees_it_from_files(root: Path, change: str, mo
     assert Tree(Project.open(root, {})).remembered("place") is None
 
 
+def test_a_repository_is_shown_as_one_file(root: Path) -> None:
+    found = inputs(root)
+    assert [path for path in found.listing(found.sources) if ".git" in path] == [".git"]
+    before = found.listing(found.sources)[".git"]
+    commit_all(root, "more")
+    found = inputs(root)
+    assert found.listing(found.sources)[".git"] != before
+    assert [git_sent.shown(path) for path in ("a/.git/HEAD", ".gitignore", "x/b.git/c")] == [
+        "a/.git",
+        ".gitignore",
+        "x/b.git/c",
+    ]
+
+
 def test_no_repository(root: Path) -> None:
     os.rename(root / ".git", root.parent / "elsewhere")
     with pytest.raises(ConfigError) as error:

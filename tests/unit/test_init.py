@@ -25,6 +25,7 @@ from layerdoit.init.found import Found, look, project_root
 from layerdoit.init.items import Item
 from layerdoit.project.settings_cache import put_schema
 from tests.support.files import write as write_files
+from tests.support.git import git
 from tests.unit.test_dockerfile_parse import TEXT as DOCKERFILE
 
 MANIFEST = """\
@@ -625,7 +626,13 @@ def test_a_compiler_wrapper_is_switched_off_and_git_is_told(tmp_path: Path) -> N
     found = look(tmp_path)
     assert proposed(found)["env"] == [("RUSTC_WRAPPER", "")]
     assert loaded(shown(found), tmp_path).env == {"RUSTC_WRAPPER": ""}
-    assert any(remark.startswith("build.rs:2 asks git; ") for remark in proposal.propose(found).remarks)
+    # Outside a repository, it is only a comment.
+    assert "build.git" not in proposed(found)
+    assert "git: commit" in shown(found)
+    git(tmp_path, "init", "--quiet")
+    found = look(tmp_path)
+    assert (proposed(found)["build.git"], proposed(found)["base.packages"]) == (["commit"], ["git"])
+    assert loaded(shown(found), tmp_path).build.git == "commit"
 
 
 def test_credentials_of_a_dockerfile_are_named_and_not_repeated(tmp_path: Path) -> None:
