@@ -1,0 +1,231 @@
+"""A compose project as `docker compose config` resolves it, and which of its services is ours. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from layerdoit.core.errors import DeployError
+from layerdoit.core.prose import suggestion
+
+Values = Mapping[str, Any]
+Strategy = Literal["beside", "tried", "recreate"]
+"""How a service is replaced: by one that started beside it; after a trial without its ports; or only when it stopped."""
+
+_SHARED: Final = ("network_mode", "ipc", "pid")
+# What says how a service is built, ordered or counted, and not what it is started with.
+_NO_MATTER: Final = ("build", "depends_on", "deploy", "scale", "profiles", "develop", "pull_policy", "image")
+_IN_IMAGE_NAME: Final = re.compile(r"[:@]")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service with everything resolved. `name`: in the compose file."""
+
+    name: str
+    values: Values
+
+    @property
+    def replicas(self) -> int:
+        """How many containers of it run at once."""
+        of_deploy = (self.values.get("deploy") or {}).get("replicas")
+        return int(self.values.get("scale") or of_deploy or 1)
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """The services that are started before it, and what is waited for."""
+        return {name: str(how.get("condition", "")) for name, how in (self.values.get("depends_on") or {}).items()}
+
+    @property
+    def fixed_ports(self) -> tuple[str, ...]:
+        """Ports of this machine that only one container can have."""
+        found = (str(one.get("published") or "") for one in self.values.get("ports") or ())
+        return tuple(port for port in found if port and "-" not in port and port != "0")
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """TCP ports that it listens on, as far as `ports` and `expose` tell; published ones first."""
+        published = [int(one["target"]) for one in self.values.get("ports") or () if one.get("protocol") != "udp"]
+        exposed = [str(one) for one in self.values.get("expose") or ()]
+        return (*published, *(int(one.removesuffix("/tcp")) for one in exposed if re.fullmatch(r"\d+(/tcp)?", one)))
+
+    @property
+    def check(self) -> tuple[str, ...] | None:
+        """The command of its own health check."""
+        healthcheck = self.values.get("healthcheck") or {}
+        test = healthcheck.get("test") or ()
+        if healthcheck.get("disable") or not test or test[0] == "NONE":
+            return None
+        if isinstance(test, str):
+            return ("/bin/sh", "-c", test)
+        kind, *words = test
+        return ("/bin/sh", "-c", *words) if kind == "CMD-SHELL" else tuple(map(str, words))
+
+    @property
+    def alone(self) -> str | None:
+        """Why no second container of it can run, even without its ports; None where one can."""
+        if self.values.get("network_mode") == "host":
+            return "network_mode: host"
+        for network in (self.values.get("networks") or {}).values():
+            if network and ("ipv4_address" in network or "ipv6_address" in network):
+                return "its fixed address in a network"
+        shared = next((key for key in _SHARED if _of_another(self.values.get(key))), None)
+        return f"{shared}: {self.values[shared]}" if shared else None
+
+    def strategy(self, wanted: str | None) -> Strategy:
+        """The way in which a container is replaced."""
+        if wanted == "recreate" or self.alone:
+            return "recreate"
+        return "tried" if self.fixed_ports else "beside"
+
+
+def _of_another(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(("service:", "container:"))
+
+
+@dataclass(frozen=True)
+class Composition:
+    """`name`: of the compose project; `raw`: what docker compose printed."""
+
+    name: str
+    services: Mapping[str, Service]
+    raw: Values
+
+    @classmethod
+    def of(cls, raw: Values) -> Composition:
+        """Of the JSON that docker compose prints."""
+        services = {name: Service(name, values) for name, values in (raw.get("services") or {}).items()}
+        return cls(str(raw["name"]), services, raw)
+
+    def chosen(self, wanted: str | None, root: Path, images: Collection[str], files: str) -> Service:
+        """The service that runs our image: the one that is named, or built from the project, or runs such an image.
+
+        DeployError where none or several are. `images`: what the project's image is called; `files`: the compose files.
+        """
+        if wanted is not None:
+            if wanted not in self.services:
+                raise DeployError(
+                    f'deploy.compose.service: there is no service "{wanted}" in {files}',
+                    hint=suggestion(wanted, sorted(self.services), "its services") if self.services else None,
+                )
+            return self.services[wanted]
+        found = _built_from(self.services.values(), root) or [
+            one for one in self.services.values() if _repository(str(one.values.get("image") or "")) in images
+        ]
+        names = sorted(one.name for one in found)
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise DeployError(
+                f"no service of {files} is built from this project or runs its image: "
+                f"{', '.join(sorted(self.services)) or 'it has none'}",
+                hint="name the one that runs it: deploy: {compose: {service: …}}",
+            )
+        raise DeployError(
+            f"{len(found)} services of {files} are built from this project: {', '.join(names)}",
+            hint=f"name the one that is replaced with care: deploy: {{compose: {{service: {names[0]}}}}}; "
+            "the others get the same image",
+        )
+
+    def siblings(self, service: Service) -> tuple[Service, ...]:
+        """Other services that are built in the same way, such as a worker, or migrations: they get our image, too."""
+        build = service.values.get("build")
+        others = (one for one in self.services.values() if one.name != service.name)
+        return tuple(one for one in others if build and _recipe(one.values.get("build")) == _recipe(build))
+
+    def before(self, service: Service) -> tuple[Service, ...]:
+        """All services that it needs, each after those that it needs itself."""
+        found: dict[str, Service] = {}
+
+        def visit(one: Service, above: tuple[str, ...]) -> None:
+            for name in sorted(one.needs):
+                if name in self.services and name not in found and name not in above:
+                    visit(self.services[name], (*above, name))
+                    found[name] = self.services[name]
+
+        visit(service, (service.name,))
+        return tuple(found.values())
+
+    def after(self, service: Service) -> tuple[Service, ...]:
+        """The services that it does not need."""
+        before = {one.name for one in self.before(service)} | {service.name}
+        return tuple(one for name, one in self.services.items() if name not in before)
+
+    def once(self) -> frozenset[str]:
+        """Services that do their work and end: others wait for that."""
+        needs = (item for one in self.services.values() for item in one.needs.items())
+        return frozenset(name for name, how in needs if how == "service_completed_successfully")
+
+    def sharing(self, service: Service) -> str | None:
+        """A setting of another service that binds it to this one's container; None where there is none."""
+        for one in self.services.values():
+            for key in _SHARED:
+                if one.values.get(key) == f"service:{service.name}":
+                    return f"{one.name} has {key}: service:{service.name}"
+        return None
+
+    def digest(self, service: Service) -> str:
+        """Names what a service is started with, besides the image."""
+        facts: dict[str, Any] = {key: value for key, value in service.values.items() if key not in _NO_MATTER}
+        facts["resources"] = (service.values.get("deploy") or {}).get("resources")
+        for kind in ("networks", "volumes", "secrets", "configs"):
+            facts[f"all {kind}"] = self.raw.get(kind)
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _built_from(services: Collection[Service], root: Path) -> list[Service]:
+    """Services whose build context is the project's folder, or else one above it with a Dockerfile in it."""
+    here = os.path.realpath(root)
+    contexts = {one.name: _recipe(one.values.get("build")) for one in services}
+    exact = [one for one in services if (found := contexts[one.name]) and os.path.realpath(found[0]) == here]
+    if exact:
+        return exact
+    return [
+        one
+        for one in services
+        if (found := contexts[one.name])
+        and os.path.realpath(os.path.join(found[0], found[1])).startswith(here + os.sep)
+        and here.startswith(os.path.realpath(found[0]) + os.sep)
+    ]
+
+
+def _recipe(build: Values | None) -> tuple[str, str, str] | None:
+    if not build or not build.get("context"):
+        return None
+    return str(build["context"]), str(build.get("dockerfile") or "Dockerfile"), str(build.get("target") or "")
+
+
+def _repository(image: str) -> str:
+    """`web` of `registry:5000/team/web:1.2@sha256:…`."""
+    return _IN_IMAGE_NAME.split(image.rpartition("/")[2])[0]
+
+
+def warnings(stderr: str) -> Iterator[str]:
+    """What docker compose warns of, each once, in its own words."""
+    seen = set()
+    for line in stderr.splitlines():
+        found = re.search(r'level=warning msg="((?:[^"\\]|\\.)*)"', line)
+        if found and found[1] not in seen:
+            seen.add(found[1])
+            yield re.sub(r"\\(.)", r"\1", found[1])
+
+
+def error_lines(stderr: str) -> Sequence[str]:
+    """What it says besides warnings and progress."""
+    lines = (line.strip() for line in stderr.splitlines())
+    return [line for line in lines if line and "level=warning" not in line]
+
+
+def path_in(message: str) -> tuple[str, ...]:
+    """The service and the keys that a message is about: `services.web.ports.0` -> web, ports, 0."""
+    found = re.search(r"services\.([\w-]+)((?:\.[\w-]+)*)", message)
+    if found:
+        return (found[1], *filter(None, found[2].split(".")))
+    named = re.search(r'service "([\w.-]+)"', message)
+    return (named[1],) if named else ()
