@@ -118,8 +118,14 @@ class Compose(Settings):
     strategy: str | None = setting(
         optional(choice("beside", "recreate")),
         None,
-        "`beside`: start the new one beside the old one, then switch; `recreate`: stop, then start, with a gap; "
+        "`beside`: start the new one beside the old one, then switch; `recreate`: stop, then start, with a gap, for a "
+        "program that must never run twice; "
         "default: `beside` where the service's ports allow it.",
+    )
+    project: str | None = setting(
+        optional(text("a compose project name", r"[a-z0-9][a-z0-9_-]*")),
+        None,
+        "Name of the compose project; default: as docker compose chooses it. Two environments on one machine need two.",
     )
 
 

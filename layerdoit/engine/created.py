@@ -53,7 +53,7 @@ class Created:
             config = {**raw["Config"], "Labels": dict(labels), "HostConfig": host}
             if config.get("Hostname") == raw["Id"][:12]:
                 del config["Hostname"]
-            first = {network: {} for network in networks[:1] if network not in _BUILT_IN}
+            first: dict[str, Any] = {network: {} for network in networks[:1] if network not in _BUILT_IN}
             config["NetworkingConfig"] = {"EndpointsConfig": first}
             try:
                 made = str(self._api.create_container_from_config(config, name)["Id"])
@@ -88,7 +88,8 @@ class Created:
             except APIError as error:
                 text = str(error.explanation or error)
                 if "port is already allocated" in text or "address already in use" in text:
-                    raise PortTaken(f"a port is taken: {text}", hint="stop what has it (docker ps, ss -ltnp)") from error
+                    hint = "stop what has it (docker ps, ss -ltnp)"
+                    raise PortTaken(f"a port is taken: {text}", hint=hint) from error
                 raise Refused(text) from error
 
     @cached_property

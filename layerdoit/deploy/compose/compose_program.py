@@ -13,7 +13,7 @@ from layerdoit.core import process
 from layerdoit.core.background import Background
 from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import DeployError, EngineError, ProcessError
-from layerdoit.deploy.compose import composition, compose_files
+from layerdoit.deploy.compose import compose_files, composition
 from layerdoit.deploy.compose.composition import Composition
 
 OLDEST: Final = (2, 20)
@@ -36,19 +36,22 @@ class ComposeProgram:
         self._project = project
         self._secrets = secrets
 
-    def resolved(self, overrides: Sequence[Path] = ()) -> tuple[Composition, Mapping[str, str], tuple[str, ...]]:
+    def resolved(self) -> tuple[Composition, Mapping[str, str], tuple[str, ...]]:
         """The project, the hash of each service, and what docker compose warns of."""
         version = Background(self._version)
-        hashes = Background(lambda: self._captured(overrides, "config", "--hash", "*"))
-        said = self._captured(overrides, "config", "--format", "json")
+        hashes = Background(self.hashes)
+        said = self._captured((), "config", "--format", "json")
         old = version.result()
         if old < OLDEST:
             wanted = ".".join(map(str, OLDEST))
             have = ".".join(map(str, old))
             raise DeployError(f"docker compose is version {have}; deployments need {wanted} or later", hint=_INSTALL)
-        lines = (line.split() for line in hashes.result().stdout.splitlines())
-        found = {words[0]: words[1] for words in lines if len(words) == 2}
-        return Composition.of(json.loads(said.stdout)), found, tuple(composition.warnings(said.stderr))
+        return Composition.of(json.loads(said.stdout)), hashes.result(), tuple(composition.warnings(said.stderr))
+
+    def hashes(self, overrides: Sequence[Path] = ()) -> Mapping[str, str]:
+        """The hash of each service's settings, which docker compose compares with that of its containers."""
+        lines = self._captured(overrides, "config", "--hash", "*").stdout.splitlines()
+        return {words[0]: words[1] for words in map(str.split, lines) if len(words) == 2}
 
     def up(self, overrides: Sequence[Path], *words: str) -> None:
         """`docker compose up`, with its progress shown; DeployError where it fails."""
@@ -62,7 +65,8 @@ class ComposeProgram:
 
         code = process.stream(argv, cwd=self.root, env=self._secrets, on_line=heard)
         if code != 0:
-            raise self._error(lines[-_SHOWN:], "docker compose up failed")
+            said = composition.error_lines("\n".join(lines))
+            raise self._error(said[-_SHOWN:], "docker compose up failed")
 
     def line(self, service: str, *keys: str) -> str | None:
         """`file:line` of a service, or of a key of it."""
@@ -120,5 +124,3 @@ def missing() -> ProcessError:
 
 def _relative(path: Path, root: Path) -> str:
     return os.path.relpath(path, root)
-
-

@@ -16,11 +16,12 @@ from layerdoit.core.prose import suggestion
 
 Values = Mapping[str, Any]
 Strategy = Literal["beside", "tried", "recreate"]
-"""How a service is replaced: by one that started beside it; after a trial without its ports; or only when it stopped."""
+"""A service is replaced by one that started beside it; after a trial without its ports; or only when it has stopped."""
 
 _SHARED: Final = ("network_mode", "ipc", "pid")
 # What says how a service is built, ordered or counted, and not what it is started with.
 _NO_MATTER: Final = ("build", "depends_on", "deploy", "scale", "profiles", "develop", "pull_policy", "image")
+_PROGRESS: Final = re.compile(r"(Network|Container|Volume|Image) \S+ +[A-Z][a-z]+$")
 _IN_IMAGE_NAME: Final = re.compile(r"[:@]")
 
 
@@ -127,9 +128,10 @@ class Composition:
                 f"{', '.join(sorted(self.services)) or 'it has none'}",
                 hint="name the one that runs it: deploy: {compose: {service: …}}",
             )
+        likely = min(found, key=lambda one: ("ports" not in one.values, "expose" not in one.values, one.name))
         raise DeployError(
             f"{len(found)} services of {files} are built from this project: {', '.join(names)}",
-            hint=f"name the one that is replaced with care: deploy: {{compose: {{service: {names[0]}}}}}; "
+            hint=f"name the one that is replaced with care: deploy: {{compose: {{service: {likely.name}}}}}; "
             "the others get the same image",
         )
 
@@ -219,7 +221,7 @@ def warnings(stderr: str) -> Iterator[str]:
 def error_lines(stderr: str) -> Sequence[str]:
     """What it says besides warnings and progress."""
     lines = (line.strip() for line in stderr.splitlines())
-    return [line for line in lines if line and "level=warning" not in line]
+    return [line for line in lines if line and "level=warning" not in line and not _PROGRESS.match(line)]
 
 
 def path_in(message: str) -> tuple[str, ...]:

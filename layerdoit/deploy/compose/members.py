@@ -6,7 +6,7 @@ that one becomes healthy; `<name>-old` has been replaced for good. A label says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -82,7 +82,7 @@ class Settled:
     gone: tuple[Member, ...] = ()
 
 
-def settled(there: Iterable[Member]) -> Settled:
+def settled(there: Sequence[Member]) -> Settled:
     """What to do so that one release serves: the new one if it was healthy, else the old one."""
     tries = tuple(one for one in there if label(one.labels, "role") == "candidate")
     rest = sorted((one for one in there if one not in tries), key=lambda one: (one.created, one.attempt))

@@ -1,8 +1,9 @@
-"""The file that is laid over the user's compose files: our image for our service, and what layerdoit adds to it. Pure."""
+"""The file that is laid over the user's compose files: our image for our service, and what we add to it. Pure."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -18,50 +19,60 @@ class Carried(NamedTuple):
     target: str
 
 
-def text(
-    service: Service,
-    image: str,
-    labels: Mapping[str, str],
-    *,
-    env: Mapping[str, str],
-    secrets: Collection[str] = (),
-    args: Sequence[str] = (),
-    siblings: Mapping[str, Mapping[str, str]] | None = None,
-    carried: Sequence[Carried] = (),
-) -> str:
-    """`secrets`: names of variables whose values are in the environment of docker compose, and nowhere else.
+class Wanted(NamedTuple):
+    """What is added to a service. `labels`: of our service; `shared`: of `siblings`, which run the image, too.
 
-    `siblings`: labels of the services that run the image, too.
+    `secrets`: names of variables whose values are in the environment of docker compose, and nowhere else.
     """
-    ours: dict[str, Any] = {**_image(image, labels), "container_name": _RESET}
-    # A program without a handler for SIGTERM ends at once then, and not after ten seconds.
-    if service.values.get("init") is None:
-        ours["init"] = True
-    variables = {**{name: _literal(value) for name, value in env.items()}, **dict.fromkeys(secrets)}
-    if variables:
-        ours["environment"] = variables
-    if args:
-        ours["command"] = [_literal(one) for one in args]
+
+    image: str
+    labels: Mapping[str, str]
+    env: Mapping[str, str]
+    secrets: Collection[str] = ()
+    args: Sequence[str] = ()
+    siblings: Collection[Service] = ()
+    shared: Mapping[str, str] = {}
+    carried: Sequence[Carried] = ()
+
+
+def text(service: Service, wanted: Wanted) -> str:
+    """The content of the file."""
+    variables = {**{name: _literal(value) for name, value in wanted.env.items()}, **dict.fromkeys(wanted.secrets)}
+    ours = {**_run(service, wanted.image, wanted.labels, variables), "container_name": _RESET}
+    if wanted.args:
+        ours["command"] = [_literal(one) for one in wanted.args]
     whole: dict[str, Any] = {"services": {service.name: ours}}
-    for name, theirs in (siblings or {}).items():
-        whole["services"][name] = _image(image, theirs)
-        if variables:
-            whole["services"][name]["environment"] = variables
-    if carried:
+    for one in wanted.siblings:
+        whole["services"][one.name] = _run(one, wanted.image, wanted.shared, variables)
+    if wanted.carried:
         ours["volumes"] = [
             {"type": "volume", "source": f"layerdoit-{number}", "target": one.target}
-            for number, one in enumerate(carried)
+            for number, one in enumerate(wanted.carried)
         ]
         whole["volumes"] = {
-            f"layerdoit-{number}": {"name": one.volume, "external": True} for number, one in enumerate(carried)
+            f"layerdoit-{number}": {"name": one.volume, "external": True} for number, one in enumerate(wanted.carried)
         }
     # JSON is YAML; only a tag has no form in it.
     return json.dumps(whole, indent=1).replace(json.dumps(_RESET), "!reset null") + "\n"
 
 
-def _image(image: str, labels: Mapping[str, str]) -> dict[str, Any]:
+def image_of(written: str) -> str:
+    """The image that such a file names."""
+    found = re.search(r'"image": "([^"]*)"', written)
+    return found[1] if found else ""
+
+
+def _run(
+    service: Service, image: str, labels: Mapping[str, str], variables: Mapping[str, str | None]
+) -> dict[str, Any]:
     marked = {name: _literal(value) for name, value in labels.items()}
-    return {"image": image, "build": _RESET, "pull_policy": "never", "labels": marked}
+    found: dict[str, Any] = {"image": image, "build": _RESET, "pull_policy": "never", "labels": marked}
+    # A program without a handler for SIGTERM ends at once then, and not after ten seconds.
+    if service.values.get("init") is None:
+        found["init"] = True
+    if variables:
+        found["environment"] = variables
+    return found
 
 
 def _literal(value: str) -> str:

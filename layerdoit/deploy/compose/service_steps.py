@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -56,6 +56,7 @@ class ServiceReplacement:
             done += self._put_back(one)
         for one in found.serving:
             self._named(one)
+        self._ours.settle(found.serving[-1].attempt if found.serving else "")
         return tuple(done)
 
     def _put_back(self, one: Member) -> list[str]:
@@ -83,7 +84,7 @@ class ServiceReplacement:
                 return False
             if self._health.problem(self._inspected(one)) is not None:
                 return False
-        self.told += self._neighbours.ensure(again=False)
+        self.told += self._neighbours.ensure()
         return True
 
     def start_beside(self, release: Release) -> Service:
@@ -97,7 +98,7 @@ class ServiceReplacement:
         self.told += self._neighbours.before()
         there = sum(one.by_compose for one in self._members())
         scale = f"{ours.service.name}={there + ours.service.replicas}"
-        ours.up("--no-start", "--no-deps", "--no-recreate", "--scale", scale, ours.service.name)
+        ours.up("--no-start", "--no-recreate", "--scale", scale, ours.service.name)
         self._fresh = tuple(one for one in self._members() if one.attempt == attempt)
         if not self._fresh:
             raise DeployError(f"docker compose made no container of {ours.service.name}")
@@ -147,14 +148,19 @@ class ServiceReplacement:
                 self._containers.stop(self._inspected(one), self._grace)
             self._start(self._fresh)
             candidate = self._all_healthy()
-        # From here on the new one serves, whatever happens.
+        # From the first rename on the new one serves, whatever happens.
         for one in self._old:
             self._containers.rename(self._inspected(one), one.plain_name + OLD)
+        for one in self._fresh:
+            self._named(one)
+        self._ours.settle(self._fresh[-1].attempt)
         return self._describe(self._container(candidate.id))
 
     def rollback(self) -> None:
         """See `Steps`."""
         self.recover()
+        if self._ours.written:
+            self._neighbours.undo()
 
     def remarks(self) -> tuple[str, ...]:
         """See `Steps`."""
@@ -167,8 +173,6 @@ class ServiceReplacement:
             if container is not None:
                 self._containers.stop(container, self._grace)
                 self._containers.remove(container)
-        for one in self._settled().serving:
-            self._named(one)
         self.told += self._neighbours.after()
 
     # --- small things ------------------------------------------------------------------------------------------------
@@ -215,8 +219,8 @@ class ServiceReplacement:
                 self._containers.rename(self._inspected(one), free)
                 return
 
-    def _members(self) -> list[Member]:
-        return list(self._ours.members(self._created))
+    def _members(self) -> tuple[Member, ...]:
+        return self._ours.members(self._created)
 
     def _settled(self) -> Settled:
         return members.settled(self._members())
@@ -232,8 +236,3 @@ class ServiceReplacement:
         if found is None:
             raise DeployError(f"another process removed a container of {self._ours.service.name}")
         return found
-
-
-def unique(lines: Iterable[str]) -> tuple[str, ...]:
-    """Each line once."""
-    return tuple(dict.fromkeys(lines))

@@ -1,0 +1,231 @@
+"""A service of a compose file gets our image; it is replaced only by a healthy one, and nothing else is touched."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from layerdoit.deploy.provider import Release
+from tests.engine.compose.composing import Project
+from tests.engine.deploy.cycling import ask
+from tests.support.ports import PORT
+
+WITH_DATABASE = f"""
+services:
+  web:
+    build: .
+    depends_on: {{db: {{condition: service_healthy}}}}
+    healthcheck: {{test: [CMD, /server, check], interval: 1s}}
+    ports: ["{PORT}"]
+    volumes: ["data:/data", "/scratch"]
+  db:
+    image: IMAGE
+    healthcheck: {{test: [CMD, /server, check], interval: 1s}}
+  proxy:
+    image: IMAGE
+    depends_on: [web]
+volumes: {{data: {{}}}}
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def fixed(port: int, more: str = "") -> str:
+    return f"""
+services:
+  web:
+    build: .
+    container_name: NAME
+    ports: ["127.0.0.1:{port}:{PORT}"]
+    {more}
+"""
+
+
+def mounted(container: Any, at: str) -> str:
+    return next(str(one["Name"]) for one in container.attrs["Mounts"] if one["Destination"] == at)
+
+
+def test_first_then_nothing_to_do_then_replaced_beside_the_old_one(composed: Project) -> None:
+    composed.write(WITH_DATABASE)
+    first = composed.go("1")
+    assert (first.error, first.replaced) == (None, False)
+    assert first.service is not None
+    assert first.service.name == f"{composed.name}-web-1"
+    assert ask(first.service.address) == "1"
+    assert composed.running() == ["db", "proxy", "web"]
+    assert set(first.remarks) == {"db was started", "proxy was started"}
+    before = composed.containers()
+    again = composed.go("1")
+    assert (again.error, again.phases, again.remarks) == (None, (), ())
+    assert {one.id for one in composed.containers().values()} == {one.id for one in before.values()}
+    second = composed.go("2")
+    assert (second.error, second.replaced, second.remarks) == (None, True, ())
+    assert second.service is not None
+    assert (second.service.name, ask(second.service.address)) == (first.service.name, "2")
+    after = composed.containers()
+    assert set(after) == set(before)
+    kept = {name: one for name, one in before.items() if "-web-" not in name}
+    assert all(after[name].attrs["State"]["StartedAt"] == one.attrs["State"]["StartedAt"] for name, one in kept.items())
+    old, new = before[first.service.name], after[first.service.name]
+    # Also what has no name, as docker compose itself would hand it on.
+    assert [mounted(new, at) for at in ("/data", "/scratch")] == [mounted(old, at) for at in ("/data", "/scratch")]
+    assert composed.go("2").phases == (), "what was handed on makes no difference"
+
+
+def test_others_are_brought_up_where_they_changed_and_ours_stays(composed: Project) -> None:
+    composed.write(WITH_DATABASE)
+    first = composed.go("1")
+    composed.containers("proxy").popitem()[1].remove(force=True)
+    composed.write(WITH_DATABASE.replace("[web]", "[web]\n    environment: {CHANGED: 1}"))
+    again = composed.go("1")
+    assert (again.phases, again.remarks) == ((), ("proxy was started",))
+    assert first.service is not None
+    assert again.service is not None
+    assert again.service.id == first.service.id
+
+
+@pytest.mark.parametrize("strategy", [None, "recreate"])
+def test_a_fixed_port(composed: Project, strategy: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    text = fixed(port).replace("NAME", f"{composed.name}-mine")
+    composed.write(text)
+    compose: dict[str, Any] = {"compose": {"strategy": strategy}}
+    assert composed.go("1", **compose).error is None
+    assert "nobody answers" not in capsys.readouterr().out, "nothing was replaced"
+    second = composed.go("2", **compose)
+    assert (second.error, second.replaced) == (None, True)
+    assert "nobody answers meanwhile" in capsys.readouterr().out
+    assert second.service is not None
+    assert second.service.address == f"127.0.0.1:{port}"
+    assert ask(second.service.address) == "2"
+    started = composed.containers()[f"{composed.name}-mine"].attrs["State"]["StartedAt"]
+    bad = composed.go("3", env={"EXIT": "3"}, **compose)
+    assert bad.error is not None
+    assert "ended with exit code 3" in bad.error.what
+    assert "giving up" in bad.error.what
+    assert ask(second.service.address) == "2"
+    now = composed.containers()
+    assert list(now) == [f"{composed.name}-mine"]
+    # A trial never touches the one that serves; a program that must not run twice was stopped, and came back.
+    assert (now[f"{composed.name}-mine"].attrs["State"]["StartedAt"] == started) is (strategy is None)
+    assert composed.go("2", **compose).phases == ()
+
+
+def test_a_failure_that_only_the_published_port_shows(composed: Project) -> None:
+    port, taken = free_port(), free_port()
+    composed.write(fixed(port).replace("NAME", f"{composed.name}-mine"))
+    first = composed.go("1")
+    composed.write(fixed(taken).replace("NAME", f"{composed.name}-mine"))
+    with socket.create_server(("127.0.0.1", taken)):
+        failed = composed.go("2")
+    assert failed.error is not None
+    assert str(taken) in failed.error.what
+    assert failed.error.where == "compose.yaml:7"
+    assert first.service is not None
+    assert ask(first.service.address) == "1"
+    assert composed.version() == "1"
+
+
+def test_what_the_user_started_is_replaced_and_comes_back_where_ours_fails(composed: Project) -> None:
+    port = free_port()
+    text = fixed(port, 'environment: {VERSION: "theirs"}\n    stop_grace_period: 500ms').replace(
+        "build: .", "image: IMAGE"
+    )
+    composed.write(text.replace("NAME", f"{composed.name}-mine"))
+    composed.compose("up", "-d")
+    compose: dict[str, Any] = {"compose": {"service": "web"}}
+    assert composed.make("1", **compose).status().health == "not deployed"
+    bad = composed.go("1", env={"EXIT": "3"}, **compose)
+    assert bad.error is not None
+    assert composed.version() == "theirs"
+    good = composed.go("2", **compose)
+    assert (good.error, good.replaced) == (None, True)
+    assert composed.version() == "2"
+
+
+def test_replicas_are_all_replaced(composed: Project) -> None:
+    composed.write("services:\n  web: {build: ., deploy: {replicas: 2}}\n")
+    assert composed.go("1", port=PORT).error is None
+    assert composed.go("2", port=PORT).error is None
+    assert sorted(composed.containers("web")) == [f"{composed.name}-web-1", f"{composed.name}-web-2"]
+    assert composed.go("2", port=PORT).phases == ()
+
+
+def test_a_worker_and_migrations_get_the_image_too(composed: Project) -> None:
+    composed.write(
+        """
+        services:
+          web:
+            build: .
+            expose: ["8080"]
+            depends_on: {migrate: {condition: service_completed_successfully}}
+          worker: {build: .}
+          migrate: {build: ., command: [check]}
+    """.replace("8080", str(PORT))
+    )
+    web: dict[str, Any] = {"compose": {"service": "web"}}
+    assert composed.go("1", **web).error is None
+    first = composed.containers("migrate").popitem()[1]
+    assert (first.status, first.attrs["State"]["ExitCode"], composed.version("worker")) == ("exited", 0, "1")
+    assert composed.go("1", **web).remarks == ()
+    assert composed.containers("migrate").popitem()[1].attrs["State"] == first.attrs["State"], "once for each release"
+    assert composed.go("2", **web).error is None
+    assert (composed.version(), composed.version("worker")) == ("2", "2")
+    bad = composed.go("3", env={"SICK": "1"}, **web)
+    assert bad.error is not None
+    assert "migrate ended with exit code 1" in bad.error.what
+    assert (composed.version(), composed.version("worker")) == ("2", "2")
+    assert {one.by for one in composed.make("2", **web).holds()} == set(composed.containers())
+
+
+def test_secrets_and_files_of_compose(composed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value from the environment stands in no file; what docker compose puts into a container is there."""
+    monkeypatch.setenv("TOKEN", "hush-hush-123")
+    composed.write(
+        fixed(free_port(), "configs: [{source: settings, target: /settings}]").replace("NAME", f"{composed.name}-mine")
+        + "configs: {settings: {content: some}}\n"
+    )
+    for number in ("1", "2"):
+        done = composed.go(number, secrets={"TOKEN": None}, env={"READS": "/settings", "ASKS": "TOKEN", "PRICE": "5$A"})
+        assert done.error is None, done.error
+    (one,) = composed.containers("web").values()
+    assert {"TOKEN=hush-hush-123", "PRICE=5$A"} <= set(one.attrs["Config"]["Env"])
+    written = [path for path in composed.root.rglob("*") if path.is_file()]
+    assert written
+    assert all("hush" not in path.read_text(encoding="utf-8") for path in written)
+    assert "hush" not in str(one.labels)
+    monkeypatch.setenv("TOKEN", "another-one")
+    changed = composed.go("2", secrets={"TOKEN": None}, env={"READS": "/settings", "ASKS": "TOKEN", "PRICE": "5$A"})
+    assert (changed.error, changed.replaced) == (None, True)
+
+
+def test_status_logs_exec_holds_and_the_end(composed: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    composed.write(WITH_DATABASE)
+    assert composed.make("1").destroy() is False
+    composed.go("1")
+    provider = composed.make("1")
+    assert (provider.status().health, list(provider.logs())) == ("healthy", ["starting 1", "listening"])
+    assert provider.execute(["/server", "check"]) == 0
+    assert [one.by for one in provider.holds()] == [f"{composed.name}-web-1"]
+    lines = "\n".join(composed.make("2").changes(Release("new:1", "k2")))
+    assert f"{composed.image} -> new:1" in lines
+    assert "db" not in lines
+    assert provider.destroy() is True
+    assert "docker compose down" in capfd.readouterr().out
+    assert composed.running() == ["db", "proxy"]
+    assert provider.status().service is None
+    assert composed.engine.volumes.get(f"{composed.name}_data")
+
+
+def test_two_environments_share_no_service(composed: Project) -> None:
+    composed.write("services:\n  web: {build: .}\n")
+    assert composed.go("1", port=PORT).error is None
+    other = composed.go("2", port=PORT, deployment=f"{composed.name}-staging", environment="staging")
+    assert other.error is not None
+    assert f"project: {composed.name}-staging" in (other.error.hint or "")
+    assert composed.version() == "1"

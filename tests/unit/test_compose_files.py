@@ -1,0 +1,84 @@
+"""Which compose files are read, and what is laid over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from layerdoit.core.errors import DeployError
+from layerdoit.deploy.compose import compose_files, override_file
+from layerdoit.deploy.compose.composition import Service
+from layerdoit.deploy.compose.override_file import Carried, Wanted
+
+
+def chosen(root: Path, *named: str, **environ: str) -> list[str]:
+    return [path.name for path in compose_files.chosen(root, named, environ, "layerdoit.yaml:3")]
+
+
+def test_as_docker_compose_chooses(tmp_path: Path) -> None:
+    root = tmp_path / "repository" / "server"
+    root.mkdir(parents=True)
+    (tmp_path / "repository" / "docker-compose.yml").touch()
+    assert chosen(root) == ["docker-compose.yml"], "also above the project"
+    for name in ("docker-compose.yaml", "compose.override.yaml", "prod.yaml"):
+        (root / name).touch()
+    assert chosen(root) == ["docker-compose.yaml", "compose.override.yaml"]
+    (root / "compose.yaml").touch()
+    assert chosen(root) == ["compose.yaml", "compose.override.yaml"]
+    assert chosen(root, "compose.yaml", "prod.yaml") == ["compose.yaml", "prod.yaml"]
+    assert chosen(root, COMPOSE_FILE="prod.yaml:compose.yaml") == ["prod.yaml", "compose.yaml"]
+    assert chosen(root, "compose.yaml", COMPOSE_FILE="prod.yaml") == ["compose.yaml"]
+    (root / ".env").write_text("COMPOSE_FILE=compose.yaml,prod.yaml\nCOMPOSE_PATH_SEPARATOR=,\n", encoding="utf-8")
+    assert chosen(root) == ["compose.yaml", "prod.yaml"]
+    assert chosen(root, COMPOSE_FILE="prod.yaml", COMPOSE_PATH_SEPARATOR=":") == ["prod.yaml"]
+
+
+def test_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(DeployError, match="no compose file") as caught:
+        chosen(tmp_path)
+    assert caught.value.where == "layerdoit.yaml:3"
+    (tmp_path / "compose.yaml").touch()
+    with pytest.raises(DeployError, match=r"deploy\.compose\.file names prod\.yaml") as caught:
+        chosen(tmp_path, "prod.yaml")
+    assert "compose.yaml" in (caught.value.hint or "")
+    with pytest.raises(DeployError, match=r"COMPOSE_FILE names \.\./no\.yaml|COMPOSE_FILE names .*/no\.yaml"):
+        chosen(tmp_path, COMPOSE_FILE="../no.yaml")
+
+
+def test_the_line_of_a_key(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  web:\n    build: .\n    ports: !override\n      - 80\n"
+        "  db:\n    image: x\n    profiles: [data]\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "prod.yaml").write_text("services:\n  web:\n    image: y\n", encoding="utf-8")
+    files = [tmp_path / "compose.yaml", tmp_path / "prod.yaml"]
+    assert compose_files.line(files, tmp_path, "web", "ports", "0") == "compose.yaml:4"
+    assert compose_files.line(files, tmp_path, "web") == "prod.yaml:2"
+    assert compose_files.line(files, tmp_path, "db", "image") == "compose.yaml:7"
+    assert compose_files.line(files, tmp_path, "cache") is None
+    assert compose_files.profiles(files, "db") == ("data",)
+    assert compose_files.profiles(files, "web") == ()
+
+
+def test_what_is_laid_over() -> None:
+    wanted = Wanted(
+        "shop:app-1",
+        {"io.layerdoit.key": "k$1"},
+        {"PRICE": "5$A"},
+        ("TOKEN",),
+        ("--port", "$P"),
+        (Service("worker", {"init": False}),),
+        {"io.layerdoit.key": "k"},
+        (Carried("abc", "/data"),),
+    )
+    text = override_file.text(Service("web", {}), wanted)
+    assert text.count('"build": !reset null') == 2
+    assert '"container_name": !reset null' in text
+    assert '"PRICE": "5$$A"' in text
+    assert '"TOKEN": null' in text
+    assert '"init": true' in text
+    assert text.count('"init"') == 1, "who says it himself is asked nothing"
+    assert '"name": "abc"' in text
+    assert override_file.image_of(text) == "shop:app-1"
