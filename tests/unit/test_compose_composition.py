@@ -84,6 +84,21 @@ def test_its_own_health_check(healthcheck: dict[str, Any] | None, command: tuple
     assert Service("web", {"healthcheck": healthcheck}).check == command
 
 
+@pytest.mark.parametrize(
+    ("values", "policy"),
+    [
+        ({}, "no"),
+        ({"restart": "unless-stopped"}, "unless-stopped"),
+        ({"restart": "on-failure:3"}, ""),
+        ({"deploy": {"restart_policy": {"condition": "any"}}}, "always"),
+        ({"deploy": {"restart_policy": {"condition": "none"}}}, "no"),
+        ({"deploy": {"restart_policy": {"condition": "on-failure", "max_attempts": 3}}}, ""),
+    ],
+)
+def test_when_the_engine_starts_it_again(values: dict[str, Any], policy: str) -> None:
+    assert Service("web", values).restart == policy
+
+
 def test_ports_and_replicas() -> None:
     ports = [{"target": 53, "protocol": "udp"}, {"target": 80, "protocol": "tcp"}]
     service = Service("web", {"ports": ports, "expose": ["90", "91/udp", "92-94"], "deploy": {"replicas": 3}})

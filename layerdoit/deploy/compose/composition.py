@@ -21,6 +21,7 @@ Strategy = Literal["beside", "tried", "recreate"]
 _SHARED: Final = ("network_mode", "ipc", "pid")
 # What says how a service is built, ordered or counted, and not what it is started with.
 _NO_MATTER: Final = ("build", "depends_on", "deploy", "scale", "profiles", "develop", "pull_policy", "image")
+_POLICIES: Final = {"any": "always", "on-failure": "on-failure", "unless-stopped": "unless-stopped", "always": "always"}
 _PROGRESS: Final = re.compile(r"(Network|Container|Volume|Image) \S+ +[A-Z][a-z]+$")
 _IN_IMAGE_NAME: Final = re.compile(r"[:@]")
 
@@ -67,6 +68,15 @@ class Service:
             return ("/bin/sh", "-c", test)
         kind, *words = test
         return ("/bin/sh", "-c", *words) if kind == "CMD-SHELL" else tuple(map(str, words))
+
+    @property
+    def restart(self) -> str:
+        """The engine's policy for when a container of it ends; '' for one that ends by itself after some attempts."""
+        policy = (self.values.get("deploy") or {}).get("restart_policy")
+        if policy is not None and "restart" not in self.values:
+            return "" if policy.get("max_attempts") else _POLICIES.get(str(policy.get("condition") or "any"), "no")
+        given = str(self.values.get("restart") or "no")
+        return "" if ":" in given else given
 
     @property
     def alone(self) -> str | None:

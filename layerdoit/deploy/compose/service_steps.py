@@ -56,6 +56,7 @@ class ServiceReplacement:
             done += self._put_back(one)
         for one in found.serving:
             self._named(one)
+            done += self._restarted(one, self._ours.service.restart) if one.attempt else ()
         self._ours.settle(found.serving[-1].attempt if found.serving else "")
         return tuple(done)
 
@@ -104,6 +105,8 @@ class ServiceReplacement:
             raise DeployError(f"docker compose made no container of {ours.service.name}")
         for one in self._fresh:
             self._created.filled(one.id, ours.injected)
+            # One that ends at its start shall not be started again and again.
+            self._restarted(one, self._ours.service.restart and "no")
         return self._first_start()
 
     def _first_start(self) -> Service:
@@ -152,6 +155,7 @@ class ServiceReplacement:
         for one in self._old:
             self._containers.rename(self._inspected(one), one.plain_name + OLD)
         for one in self._fresh:
+            self._restarted(one, self._ours.service.restart)
             self._named(one)
         self._ours.settle(self._fresh[-1].attempt)
         return self._describe(self._container(candidate.id))
@@ -218,6 +222,13 @@ class ServiceReplacement:
             if self._containers.inspect(free) is None:
                 self._containers.rename(self._inspected(one), free)
                 return
+
+    def _restarted(self, one: Member, policy: str) -> list[str]:
+        container = self._inspected(one)
+        if policy in ("", container.restart):
+            return []
+        self._containers.restart_as(container, policy)
+        return [f"{container.name} has its restart policy ({policy}) again"]
 
     def _members(self) -> tuple[Member, ...]:
         return self._ours.members(self._created)

@@ -92,7 +92,7 @@ def test_others_are_brought_up_where_they_changed_and_ours_stays(composed: Proje
 @pytest.mark.parametrize("strategy", [None, "recreate"])
 def test_a_fixed_port(composed: Project, strategy: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     port = free_port()
-    text = fixed(port).replace("NAME", f"{composed.name}-mine")
+    text = fixed(port, "restart: always").replace("NAME", f"{composed.name}-mine")
     composed.write(text)
     compose: dict[str, Any] = {"compose": {"strategy": strategy}}
     assert composed.go("1", **compose).error is None
@@ -114,6 +114,8 @@ def test_a_fixed_port(composed: Project, strategy: str | None, capsys: pytest.Ca
     # A trial never touches the one that serves; a program that must not run twice was stopped, and came back.
     assert (now[f"{composed.name}-mine"].attrs["State"]["StartedAt"] == started) is (strategy is None)
     assert composed.go("2", **compose).phases == ()
+    # One that ends at its start is not started again and again; one that serves is.
+    assert now[f"{composed.name}-mine"].attrs["HostConfig"]["RestartPolicy"]["Name"] == "always"
 
 
 def test_a_failure_that_only_the_published_port_shows(composed: Project) -> None:
@@ -190,8 +192,10 @@ def test_secrets_and_files_of_compose(composed: Project, monkeypatch: pytest.Mon
         fixed(free_port(), "configs: [{source: settings, target: /settings}]").replace("NAME", f"{composed.name}-mine")
         + "configs: {settings: {content: some}}\n"
     )
+    options: dict[str, Any] = {"secrets": {"TOKEN": None}}
+    options["env"] = {"READS": "/settings", "ASKS": "TOKEN", "PRICE": "5$$A"}
     for number in ("1", "2"):
-        done = composed.go(number, secrets={"TOKEN": None}, env={"READS": "/settings", "ASKS": "TOKEN", "PRICE": "5$A"})
+        done = composed.go(number, **options)
         assert done.error is None, done.error
     (one,) = composed.containers("web").values()
     assert {"TOKEN=hush-hush-123", "PRICE=5$A"} <= set(one.attrs["Config"]["Env"])
@@ -200,7 +204,7 @@ def test_secrets_and_files_of_compose(composed: Project, monkeypatch: pytest.Mon
     assert all("hush" not in path.read_text(encoding="utf-8") for path in written)
     assert "hush" not in str(one.labels)
     monkeypatch.setenv("TOKEN", "another-one")
-    changed = composed.go("2", secrets={"TOKEN": None}, env={"READS": "/settings", "ASKS": "TOKEN", "PRICE": "5$A"})
+    changed = composed.go("2", **options)
     assert (changed.error, changed.replaced) == (None, True)
 
 
