@@ -13,13 +13,13 @@ from dataclasses import replace
 
 from benchmarks import harness, report
 from benchmarks.harness import Copy
+from layerdoit import deploy
 from layerdoit.bench import scenarios
 from layerdoit.bench.results import Result
 from layerdoit.bench.scratch import Scratch
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.deploy.provider import Release
 from layerdoit.flows.session import Session
-from layerdoit.front import actions
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 
@@ -49,7 +49,7 @@ def swap(made: Copy) -> dict[str, float]:
     harness.doit(made.root, "image")
     session = Session(Run(), Project.open(made.root, {}))
     spec = session.plan.step("app").spec
-    found = actions.deployment(session.project).deploy(Release(spec.tag, spec.key))
+    found = deploy.provider_of(session.project).deploy(Release(spec.tag, spec.key))
     if found.error or not found.replaced:
         raise LayerdoitError(f"nothing was replaced: {found.error or 'no container ran before'}")
     return {name: round(seconds, 4) for name, seconds in found.phases}

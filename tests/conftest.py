@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Generator, Iterator
 from typing import Any, Final
@@ -59,7 +60,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Workers report to the process that started them; that one notes how long files took."""
+    """Workers report to the process that started them; that one notes how long files took.
+
+    The user's own log of releases stays as it is, and what the user's shell names is not meant for tests.
+    """
+    folder = tempfile.mkdtemp(prefix="layerdoit-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["XDG_STATE_HOME"] = folder
+    for name in ("ENV", "LOCAL_ONLY"):
+        os.environ.pop(name, None)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(durations.Recorder(config), "layerdoit-durations")
 

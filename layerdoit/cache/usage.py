@@ -69,7 +69,7 @@ def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Cal
         for image in found
     ]
     if found:
-        uses = with_held(uses, deploy.provider_of(project).holds())
+        uses = with_held(uses, deploy.held(project))
     uses = [replace(use, current=bool(use.tags or use.owner) and current.get(use.layer) == use.key) for use in uses]
     lost = replaced.find(uses, lambda image: tuple(step.by for step in made[image]))
     uses = [replace(use, replaced=use.id in lost) for use in uses]

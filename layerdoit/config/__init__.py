@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from layerdoit.config import deploy_checks, environments, reading
-from layerdoit.config.deploying import Deploy, Health, Hooks
+from layerdoit.config.deploy_section import Deploy, Health, Hooks
 from layerdoit.config.kinds import Kind, Node, boolean, choice, repository_name, text
 from layerdoit.config.schema import (
     Base,
@@ -206,6 +206,8 @@ def laid_over(given: Iterable[Mapping[str, Any]], variables: Mapping[str, str]) 
     values: dict[str, Any] = {}
     for one in given:
         values = reading.merged(values, one)
+    if variables.get("LOCAL_ONLY") and variable_value("LOCAL_ONLY", variables["LOCAL_ONLY"]):
+        values = reading.merged(values, {"registry": {"push": ()}})
     for variable, path in _standing_for(variables):
         inner: Any = variable_value(variable, variables[variable])
         for name in reversed(path.split(".")):

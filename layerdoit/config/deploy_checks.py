@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from layerdoit.config.deploying import Deploy
+from layerdoit.config.deploy_section import Deploy
 
 _NAMELESS: Final = ("bridge", "default", "host", "none")
 """Networks of the engine in which containers do not find one another by name."""

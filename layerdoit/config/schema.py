@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from layerdoit.config.deploying import NO_ENV, NO_TEXT, Deploy, Hooks
+from layerdoit.config.deploy_section import NO_ENV, NO_TEXT, Deploy, Hooks
 from layerdoit.config.environments import environments as stages
 from layerdoit.config.kinds import (
     Settings,

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from layerdoit.deploy.provider import Provider, ProviderModule
+    from layerdoit.deploy.provider import Held, Provider, ProviderModule
     from layerdoit.deploy.settings import DeploySettings
     from layerdoit.project.project import Project
 
@@ -39,9 +39,29 @@ def settings_of(project: Project) -> DeploySettings:
     return replace(found, serving=ReleaseLog(found).serving)
 
 
+def held(project: Project) -> tuple[Held, ...]:
+    """The images that the project's deployments run, and those that they could go back to, in all environments."""
+    from layerdoit.core.console import warn
+    from layerdoit.core.errors import LayerdoitError
+    from layerdoit.deploy import release_log
+    from layerdoit.deploy.provider import Held
+    from layerdoit.deploy.release_log import ReleaseLog
+
+    settings = settings_of(project)
+    there: tuple[Held, ...] = ()
+    try:
+        there = provider_with(settings).holds()
+    except LayerdoitError as error:
+        # A cluster that cannot be asked runs what was deployed to it, and the log has that.
+        warn(f"what {settings.name} runs is taken from the log of releases: {error.what}")
+    good = release_log.kept(ReleaseLog(settings).entries())
+    return (*there, *(Held(f"release {one.id} of {one.deployment}", one.image, one.key) for one in good))
+
+
 def phases() -> tuple[str, ...]:
-    """The phases of all providers' deployments, in the order in which they are shown."""
-    return tuple(dict.fromkeys(phase for name in PROVIDERS for phase in module(name).PHASES))
+    """The phases of deployments, in the order in which they are shown: all providers', between those of everybody."""
+    found = (phase for name in PROVIDERS for phase in module(name).PHASES)
+    return tuple(dict.fromkeys(("push", *found, "verify")))
 
 
 def module(name: str) -> ProviderModule:

@@ -104,8 +104,8 @@ class Provider(Protocol):
         """Let the release serve in place of the old one, which serves until the new one is healthy.
 
         Whatever fails, or whoever interrupts, the old release goes on serving. A release that serves already is left
-        alone; with `anew` it is replaced too: its image was built again. `on_phase` hears the name of each phase as it
-        begins.
+        alone; with `anew` it is replaced too: its image was built again. `on_phase` hears the name of each phase before
+        it begins; what it raises before the first one ends the deployment, with nothing changed.
         """
         ...
 

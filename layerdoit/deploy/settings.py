@@ -45,10 +45,10 @@ class DeploySettings:
     owner: Owner = ANYONE
     where: Mapping[str, str] = field(default_factory=dict, compare=False)
     source: str = ""
-    environment: str = DEFAULT
     whole: Config = field(default_factory=Config, compare=False)
     files: Callable[[], Sequence[str]] = field(default=tuple, compare=False)
     serving: Callable[[], Entry | None] = field(default=lambda: None, compare=False)
+    environment: str = DEFAULT
 
     @property
     def image(self) -> Image:
@@ -124,9 +124,9 @@ def settings_of(project: Project) -> DeploySettings:
         project.owner,
         whole.where,
         _source(project),
-        project.environment,
         whole,
         partial(_files, project),
+        environment=project.environment,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layerdoit.core.console import warn
 from layerdoit.core.doing import Doing, tell, transferred
@@ -85,6 +85,46 @@ def push(spec: Spec, repository: str) -> None:
             _untagged(engine, remote, spec.tag)
 
 
+class Transfer(NamedTuple):
+    """What was sent. `digest`: of the manifest, `sha256:…`; `bytes`: of the layers that the registry had not."""
+
+    digest: str
+    bytes: int
+
+
+def push_release(source: str, remote: str) -> Transfer:
+    """Push an image of this engine as `remote`, and see that the registry has that digest."""
+    with client() as engine:
+        try:
+            with _refusals():
+                engine.images.get(source).tag(*remote.rsplit(":", 1))
+                sent = _followed(engine.images.push(remote, stream=True, decode=True), "pushing the release")
+                has = engine.images.get_registry_data(f"{remote.rsplit(':', 1)[0]}@{sent.digest}").id
+        except _Refused as error:
+            hint = f"{error.refusal.advice(remote, 'push')}; then run again: the image is built, and is only pushed"
+            raise EngineError(f"pushing {remote} failed: {error.refusal}", hint=hint) from error
+        finally:
+            _untagged(engine, remote, source)
+    if has != sent.digest:
+        what = f"the registry has another image than was pushed: {has} instead of {sent.digest}"
+        raise EngineError(what, hint="find out what stands between this machine and the registry")
+    return sent
+
+
+def has_digest(repository: str, digest: str) -> bool:
+    """Whether a registry has a manifest. EngineError where it does not answer."""
+    reference = f"{repository}@{digest}"
+    with client() as engine:
+        try:
+            with _refusals():
+                return bool(engine.images.get_registry_data(reference).id == digest)
+        except _Refused as error:
+            if error.refusal.kind == "absent":
+                return False
+            hint = error.refusal.advice(reference, "pull")
+            raise EngineError(f"the registry does not tell about {reference}: {error.refusal}", hint=hint) from error
+
+
 def pull_parent(reference: str, silent: dict[str, Refusal]) -> Refusal | None:
     """Pull an image that builds start from, if needed. Returns None, or why it is not available."""
     from docker.errors import APIError
@@ -141,15 +181,16 @@ def _refusals() -> Iterator[None]:
         raise _Refused(refusal(error)) from error
 
 
-def _followed(events: Iterable[Any], words: str) -> None:
+def _followed(events: Iterable[Any], words: str) -> Transfer:
     """Read a transfer's progress to its end, because that is where a failure is reported."""
-    failures, layers = [], dict[str, tuple[int, int]]()
+    failures, layers, digest = [], dict[str, tuple[int, int]](), ""
     tell(Doing(words))
     for event in events:
         if not isinstance(event, dict):
             continue
         if event.get("error"):
             failures.append(str(event["error"]))
+        digest = (event.get("aux") or {}).get("Digest") or digest
         size = (event.get("progressDetail") or {}).get("total")
         if size and event.get("status") in ("Downloading", "Pushing"):
             layers[event["id"]] = (int(event["progressDetail"].get("current") or 0), int(size))
@@ -161,6 +202,7 @@ def _followed(events: Iterable[Any], words: str) -> None:
         tell(transferred(words, layers.values()))
     if failures:
         raise _Refused(refusal(failures[0]))
+    return Transfer(digest, sum(size for _, size in layers.values()))
 
 
 def _pulled(engine: docker.DockerClient, reference: str, words: str = "pulling") -> Refusal | None:

@@ -7,18 +7,17 @@ or a kill at any moment leaves what was there, or what took its place.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from layerdoit.build import execute, leftovers
-from layerdoit.core.console import say, warn
-from layerdoit.core.errors import DeployError, LayerdoitError
-from layerdoit.core.signals import as_errors
+from layerdoit.core.console import say
+from layerdoit.core.errors import DeployError
 from layerdoit.core.units import duration_text, size_text
-from layerdoit.deploy.provider import Deployed, Provider, Release, Service
-from layerdoit.flows import deploy_row
+from layerdoit.deploy.provider import Provider, Release
+from layerdoit.flows import conditions, deploying
+from layerdoit.flows.deploying import Place
 from layerdoit.flows.ensure import ensure, sweep
 from layerdoit.flows.reporting import line, outcomes
 from layerdoit.layers.key import IMAGES, LAYERS, ORDER
@@ -35,8 +34,14 @@ if TYPE_CHECKING:
 # --- fast ------------------------------------------------------------------------------------------------------------
 
 
-def fast(session: Session, provider: Provider) -> None:
+def fast(session: Session) -> None:
     """Start the image that is there beside the old container, wait until it is healthy, swap."""
+    if session.project.local_only:
+        from layerdoit.flows import local_only
+
+        local_only.show(session, release(session))
+        return
+    place = Place.of(session)
     # What is not there was not built either: `deploy` needs the app image only, and says so where that lacks.
     reused = [step for step in session.plan.layers() if step.action == "reuse"]
     for step in reused if session.run.verbose else ():
@@ -46,7 +51,7 @@ def fast(session: Session, provider: Provider) -> None:
     def there() -> Release:
         # Where it cannot be deployed, an image that lacks is not the first thing to know.
         app = session.plan.step("app")
-        provider.check(Release(app.spec.tag, app.spec.key))
+        place.provider.check(Release(app.spec.tag, app.spec.key, environment=session.project.environment))
         if app.action == "reuse" and app.reasons != UP_TO_DATE and not session.run.verbose:
             # An image of another tree is that of this one too.
             say(line(Outcome(app)))
@@ -55,12 +60,22 @@ def fast(session: Session, provider: Provider) -> None:
             execute.check_tags(session.work)
         return wanted
 
-    deployed = _deployed(session, provider, there)
-    _tags_follow(session, provider)
+    deployed = deploying.deploy(session, place, there)
+    _tags_follow(session, place.provider)
     # What the container that is gone was made from.
     sweep(session)
     if deployed or session.run.reported:
         _summed_up(session)
+
+
+def preview(session: Session) -> None:
+    """What `deploy` would change; changes nothing."""
+    app = session.plan.step("app")
+    wanted = Release(app.spec.tag, app.spec.key, environment=session.project.environment)
+    for text in deploying.changes(Place.of(session), wanted):
+        say(text)
+    if app.action != "reuse":
+        say(f"the image is not built yet: {app.why}")
 
 
 def release(session: Session) -> Release:
@@ -75,38 +90,6 @@ def release(session: Session) -> Release:
     return Release(step.spec.tag, step.spec.key)
 
 
-def _deployed(session: Session, provider: Provider, build: Callable[[], Release], *, anew: bool = False) -> bool:
-    """Whether anything was started; errors come out when the user has been told what serves."""
-    with as_errors():
-        try:
-            wanted = build()
-            provider.check(wanted)
-        except LayerdoitError:
-            _tell_what_serves(_serving(provider))
-            raise
-        with deploy_row.shown(session.run.prefix) as on_phase:
-            result = provider.deploy(wanted, anew=anew, on_phase=on_phase)
-    for note in result.recovered:
-        say(f"recovered: {note}")
-    if result.phases:
-        from layerdoit.history import recording
-
-        plan = session.plan if result.error is None else None
-        phases = {**session.run.spent, **dict(result.phases)}
-        recording.deployment(session.run, session.inputs, plan, phases, result.failed_in, result.error)
-    if result.error is not None:
-        _tell_what_serves(result.service)
-        raise result.error
-    service = result.service
-    assert service is not None  # noqa: S101 - a deployment without error has one
-    at = f": healthy at {service.url}" if service.url else ""
-    how = _how(result, wanted, named="app" in session.run.reported)
-    say(f"deploy  {service.name} {how}{at}")
-    for remark in result.remarks:
-        say(remark)
-    return bool(result.phases)
-
-
 def _tags_lack(session: Session) -> bool:
     app = session.plan.step("app").spec
     return bool(session.engine.images.untagged(app.tag, app.repository, session.project.tags))
@@ -117,31 +100,9 @@ def _tags_follow(session: Session, provider: Provider) -> None:
     if not _tags_lack(session):
         return
     with session.project.state.locked():
-        serving = _serving(provider)
+        serving = deploying.serving(provider)
         if serving is not None and serving.key == session.plan.step("app").spec.key:
             execute.give_tags(session.work, serves=True)
-
-
-def _serving(provider: Provider) -> Service | None:
-    """What is deployed; None also where that cannot be found out: what went wrong before is the error to show."""
-    with contextlib.suppress(LayerdoitError):
-        return provider.status().service
-    return None
-
-
-def _tell_what_serves(service: Service | None) -> None:
-    if service is not None and service.running:
-        at = f" at {service.url}" if service.url else ""
-        warn(f"{service.name} still serves{at}")
-
-
-def _how(result: Deployed, release: Release, *, named: bool) -> str:
-    """What was done. `named`: the user has been told of the image."""
-    if not result.phases:
-        return f"already serves {release.reference}"
-    if not named:
-        return f"replaced the old one with {release.reference}" if result.replaced else f"started {release.reference}"
-    return "replaced the old one" if result.replaced else "started"
 
 
 def _summed_up(session: Session) -> None:
@@ -154,7 +115,7 @@ def _summed_up(session: Session) -> None:
 # --- from nothing ----------------------------------------------------------------------------------------------------
 
 
-def anew(session: Session, provider: Provider, command: str, level: Level, *, yes: bool, dry_run: bool) -> bool:
+def anew(session: Session, command: str, level: Level, *, yes: bool, dry_run: bool) -> bool:
     """Build what a cache level clears from nothing, deploy it, and only then clear; False where the user declined."""
     from layerdoit.cache import clear, levels
     from layerdoit.cache.usage import gather
@@ -162,7 +123,9 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
     execute.check_tags(session.work)
     app = next(spec for spec in session.inputs.specs if spec.layer == "app")
     # A long build is not begun for what could not be deployed afterwards.
-    provider.check(Release(app.tag, app.key))
+    place = Place.of(session)
+    place.provider.check(Release(app.tag, app.key, environment=session.project.environment))
+    conditions.check(session.project)
     usage = gather(session.inputs, session.engine)
     layers = _from_scratch(session, level)
     clearing = _afterwards(clear.of_level(level, levels.Narrow()), command, layers)
@@ -175,8 +138,8 @@ def anew(session: Session, provider: Provider, command: str, level: Level, *, ye
         return False
     session.build_from_scratch(dict.fromkeys(layers, command))
     try:
-        _deployed(session, provider, lambda: _built(session, LAYERS), anew=True)
-        _tags_follow(session, provider)
+        deploying.deploy(session, place, lambda: _built(session, LAYERS), anew=True)
+        _tags_follow(session, place.provider)
     except BaseException:
         # What a failed attempt has left.
         sweep(session)

@@ -13,19 +13,22 @@ WORDS: Final = {
     "healthy": "waiting until it is healthy",
     "swap": "making it the one that serves",
     "remove old": "removing the old one",
+    "push": "pushing the image",
+    "verify": "running the checks of deploy.verify",
     "command": "running deploy.command.deploy",
     "rollback": "going back to the release before",
 }
 
 
 @contextlib.contextmanager
-def shown(prefix: str) -> Iterator[Callable[[str], None]]:
-    """Gives what hears each phase. Nothing is shown, nor imported, before there is one."""
+def shown(prefix: str, first: Callable[[], None] = lambda: None) -> Iterator[Callable[[str], None]]:
+    """Gives what hears each phase. Nothing is shown, nor imported, before there is one; `first` is called before it."""
     with contextlib.ExitStack() as stack:
         begun: list[str] = []
 
         def phase(name: str) -> None:
             if not begun:
+                first()
                 from layerdoit.engine.board import Board, Row
                 from layerdoit.engine.display import Display
 

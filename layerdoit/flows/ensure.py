@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import execute, leftovers
 from layerdoit.core.console import say, warn
-from layerdoit.core.errors import Cleared, ContextDiffers
+from layerdoit.core.errors import Cleared, ContextDiffers, LayerdoitError
+from layerdoit.flows import preparing
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
 
@@ -25,6 +26,19 @@ def ensure(session: Session, layer: str) -> list[Outcome]:
     They are built too where they are not: after an edit while this run waited, or while sources were sent, they are
     another tree's. Raises BuildError or EngineError; then no tag was made or moved.
     """
+    # Outside of the lock: a command of the user's may call doit itself.
+    preparing.before_build(session)
+    try:
+        outcomes = _ensured(session, layer)
+    except LayerdoitError as error:
+        preparing.failed(session, error)
+        raise
+    if layer == "app" and any(outcome.step.action == "build" for outcome in outcomes):
+        preparing.after_build(session)
+    return outcomes
+
+
+def _ensured(session: Session, layer: str) -> list[Outcome]:
     with session.project.state.locked() as waited:
         if waited:
             # The other run may have built a newer tree than the one that was read before the wait.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
-from layerdoit.core.console import pass_on, say
+from layerdoit.core.console import say
 from layerdoit.core.errors import ConfigError
+from layerdoit.front import deploy_actions
 
 if TYPE_CHECKING:
-    from layerdoit.deploy.provider import Provider
     from layerdoit.flows.session import Session
-    from layerdoit.project.project import Project
 
 
 # Functions of a module, not closures: `doit -n` pickles them where processes are not forked.
@@ -56,86 +54,6 @@ def image(session: Session) -> None:
         # A program that serves nothing is started by hand.
         start = f" (docker run --rm {names[0]})" if names and project.config.deploy.port is None else ""
         say(f"image   {', '.join(names)}{start}")
-
-
-# --- the deployment --------------------------------------------------------------------------------------------------
-
-
-def deployment(project: Project) -> Provider:
-    """Where this project, or this worktree of it, is deployed."""
-    from layerdoit import deploy
-
-    return deploy.provider_of(project)
-
-
-def replace(session: Session) -> None:
-    """Start the image beside the old container, wait until it is healthy, swap. The old one serves until then."""
-    from layerdoit.flows import cycles
-
-    cycles.fast(session, deployment(session.project))
-
-
-def cycle_clean(session: Session, dry_run: bool) -> bool:
-    """Build the app from nothing, replace the container, then clear what `cache_clear:medium` clears."""
-    from layerdoit.flows import cycles
-
-    return cycles.anew(session, deployment(session.project), "cycle_clean", "medium", yes=True, dry_run=dry_run)
-
-
-def cycle_nuclear(session: Session, yes: bool, dry_run: bool) -> bool:
-    """Build all layers from nothing, replace the container, then clear what `cache_clear:nuke` clears."""
-    from layerdoit.flows import cycles
-
-    agreed = _agreed(session, yes)
-    return cycles.anew(session, deployment(session.project), "cycle_nuclear", "nuke", yes=agreed, dry_run=dry_run)
-
-
-def destroy(session: Session) -> None:
-    """Remove the container; its absence is no error."""
-    where = deployment(session.project)
-    say("container removed" if where.destroy() else "there is no container: nothing to do")
-
-
-def status(session: Session, json: bool) -> None:
-    """What runs, and what a build would do."""
-    from layerdoit.core.units import instant
-    from layerdoit.report.formats import when_text
-
-    project = session.project
-    found = deployment(project).status()
-    service = found.service
-    plan = session.plan
-    current = service is not None and service.key == plan.step("app").spec.key
-    if json:
-        running = None if service is None else {**asdict(service), "health": found.health, "current": current}
-        identity = {"name": project.name, **project.owner.as_json()}
-        say(dumps({"project": identity, "deployment": running, **plan.as_json()}))
-        return
-    say(f"project {project.name}: {project.owner.words}")
-    fast = "doit cycle_fast"
-    if service is None:
-        say(f"nothing is deployed; {found.remark or f'{fast} deploys it'}")
-    else:
-        at = service.url or "(no port published)"
-        say(f"{service.name}  {found.health}  {at}  since {when_text(instant(service.since) or None)}")
-        other = f"runs another image than that of the current tree; {fast} replaces it"
-        same = f"{'runs' if service.running else 'ran'} the image of the current tree"
-        say(same if current else other)
-        if found.remark:
-            say(found.remark)
-    for step in plan.layers():
-        say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {step.why}")
-
-
-def logs(session: Session, follow: bool, tail: int) -> None:
-    """What the container wrote."""
-    for text in deployment(session.project).logs(follow=follow, tail=tail):
-        pass_on(text)
-
-
-def connect(session: Session) -> bool:
-    """A shell in the container."""
-    return deployment(session.project).shell() == 0
 
 
 # --- caches ----------------------------------------------------------------------------------------------------------
@@ -215,18 +133,11 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {
     "app": app,
     "image": image,
     "check": check,
-    "cycle_fast": replace,
-    "cycle_clean": cycle_clean,
-    "cycle_nuclear": cycle_nuclear,
-    "deploy": replace,
-    "destroy": destroy,
-    "status": status,
-    "logs": logs,
-    "connect": connect,
     "cache_status": cache_status,
     "cache_clear": cache_clear,
     "cache_gc": cache_gc,
     "cache_pin": cache_pin,
     "cache_warm": cache_warm,
     "cache_refresh": cache_refresh,
+    **deploy_actions.ACTIONS,
 }

@@ -80,6 +80,14 @@ _LOGS: Params = (
         "help": "follow the output until Ctrl-C",
     },
     {"name": "tail", "long": "tail", "type": int, "metavar": "N", "default": 100, "help": "number of lines"},
+    {
+        "name": "since",
+        "long": "since",
+        "type": str,
+        "metavar": "AGE",
+        "default": "",
+        "help": "only what was written since then: 10m, 2h, or a time",
+    },
 )
 
 
@@ -173,6 +181,13 @@ TASKS: tuple[TaskDoc, ...] = (
         "Deploy the existing image, replacing the old container; builds nothing.",
         "To go on with what was built before: after `destroy`, or with another port or environment.",
         "deploy PUBLISH=8080",
+        _DRY,
+    ),
+    TaskDoc(
+        "rollback",
+        "Let the release before serve again, with its settings; builds nothing. TO=<release> names another one.",
+        "When the new release is bad. The image is there: it takes seconds.",
+        "rollback ENV=prod",
     ),
     TaskDoc(
         "destroy",
@@ -188,6 +203,26 @@ TASKS: tuple[TaskDoc, ...] = (
         (JSON,),
     ),
     TaskDoc(
+        "releases",
+        "List what was deployed: when, by whom, from which commit, how it ended.",
+        "To find the release to go back to, or who deployed what.",
+        "releases ENV=prod",
+        (JSON,),
+    ),
+    TaskDoc(
+        "environments",
+        "Show the environments: provider, what runs there, from which commit, whether the tree is ahead.",
+        "To see what runs where, before and after a deployment.",
+        "environments",
+        (JSON,),
+    ),
+    TaskDoc(
+        "deploy_unlock",
+        "Remove the lock that an interrupted deployment left in the environment.",
+        "When a deployment says that another one goes on, and it does not.",
+        "deploy_unlock ENV=prod",
+    ),
+    TaskDoc(
         "logs",
         "Show the container's output.",
         "To see what the service says, also after it has ended.",
@@ -199,6 +234,13 @@ TASKS: tuple[TaskDoc, ...] = (
         "Open a shell in the container.",
         "To look at the files and the environment that the service sees.",
         "connect",
+    ),
+    TaskDoc(
+        "exec",
+        "Run a command in the container.",
+        "For one command, such as a migration or a console; its exit code decides.",
+        "exec ls /srv",
+        words="words",
     ),
     TaskDoc(
         "cache_status",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from layerdoit import config as configuration
 from layerdoit.front.loading import dodo_variables, typed_variables
 
@@ -18,4 +20,15 @@ def variables() -> dict[str, str]:
 
         # It is about this call, not about the project.
         terminal.want_colour(configuration.variable_value("COLOR", written))
-    return found
+    return {**_of_the_process(), **found}
+
+
+def _of_the_process() -> dict[str, str]:
+    """Those that may stand before the command, too: `ENV=prod doit cycle_fast`.
+
+    A POSIX shell knows an ENV of its own, a path; it names no environment.
+    """
+    from layerdoit.config import environments
+
+    given = {name: os.environ.get(name, "") for name in ("ENV", "LOCAL_ONLY")}
+    return {name: value for name, value in given.items() if value and (name != "ENV" or environments.is_name(value))}

@@ -109,6 +109,12 @@ class Project:
         return (self.worktree,) if self.worktree and not self.config.named else tuple(self.config.image.tags)
 
     @property
+    def local_only(self) -> bool:
+        """Whether nothing is to be pushed or deployed, whatever the environment says."""
+        written = self.variables.get("LOCAL_ONLY")
+        return written is not None and bool(configuration.variable_value("LOCAL_ONLY", written))
+
+    @property
     def environment(self) -> str:
         """The environment that the project is configured for."""
         return self.config.environment

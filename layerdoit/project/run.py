@@ -25,7 +25,7 @@ class Run:
 
     `begun`: ns since 1970, which names the run; `asked`: the tasks that were asked for; `prefix`: what stands before
     the names of the project's tasks; `verbose`: say all that there is to say; `spent`: seconds of phases that no layer
-    counts; `reported`: layers of which the user has been told.
+    counts; `reported`: layers of which the user has been told; `done`: what is done once in a run, by its name.
     """
 
     asked: str = ""
@@ -34,6 +34,7 @@ class Run:
     begun: int = field(default_factory=time.time_ns)
     spent: dict[str, float] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the question that is on its way."""

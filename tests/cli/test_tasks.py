@@ -29,10 +29,15 @@ DOCUMENTED = [
     "cycle_fast",
     "cycle_nuclear",
     "deploy",
+    "deploy_unlock",
     "deps",
     "destroy",
+    "environments",
+    "exec",
     "image",
     "logs",
+    "releases",
+    "rollback",
     "status",
 ]
 BUILDING = ["base", "deps", "app", "image"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,15 @@ from layerdoit.cache.model import ImageUse, Usage
 from layerdoit.cache.usage import with_held
 from layerdoit.config import Deploy, Health
 from layerdoit.core.doing import Doing, heard_by
-from layerdoit.core.errors import BuildError, ConfigError, DeployError
+from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.deploy import docker
 from layerdoit.deploy.docker import health, ways
 from layerdoit.deploy.docker.deployment import DockerProvider
-from layerdoit.deploy.provider import Deployed, Held, Provider, ProviderModule, Release, Service, Status
+from layerdoit.deploy.provider import Held, Provider, ProviderModule, Release
 from layerdoit.deploy.settings import DeploySettings, settings_of
 from layerdoit.engine.container import Container
 from layerdoit.engine.removal import Holder
-from layerdoit.flows import cycles
-from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
-from layerdoit.project.run import Run
 
 SETTINGS = DeploySettings(Deploy(port=8080, env={"A": "1", "B": "2"}), "api", "shop", Path("/shop"))
 RELEASE = Release("shop:app-1", "k1")
@@ -175,104 +172,6 @@ def test_what_was_found_to_need_its_network_is_remembered_with_its_settings() ->
     old = container(way="again")
     assert ways.choose(old, 8081, SETTINGS) == "again"
     assert ways.choose(old, 8081, changed(env={})) == "moved"
-
-
-# --- the flow ---------------------------------------------------------------------------------------------------------
-
-
-OLD = Service("c", "api", "k0", running=True, address="192.0.2.1:81", url="https://shop.example")
-
-
-def healthy() -> Status:
-    return Status(OLD, "healthy")
-
-
-class Place:
-    """A provider by hand. `steps`: what was asked of it."""
-
-    def __init__(self, done: Deployed, *, status: Callable[[], Status] = healthy) -> None:
-        self.steps: list[str] = []
-        self._done = done
-        self.status = status
-
-    def check(self, release: Release, /) -> None:
-        self.steps.append(f"check {release.key}")
-
-    def deploy(
-        self, release: Release, *, anew: bool = False, on_phase: Callable[[str], None] = lambda _: None
-    ) -> Deployed:
-        self.steps.append(f"deploy {release.key}{' anew' if anew else ''}")
-        for name, _ in self._done.phases:
-            on_phase(name)
-        return self._done
-
-    needs_registry = False
-
-    def logs(self, *, follow: bool = False, tail: int | None = None, since: float | None = None) -> Iterator[str]:
-        raise NotImplementedError
-
-    def shell(self) -> int:
-        raise NotImplementedError
-
-    def destroy(self) -> bool:
-        raise NotImplementedError
-
-    def holds(self) -> tuple[Held, ...]:
-        raise NotImplementedError
-
-    def changes(self, release: Release) -> Iterator[str]:
-        raise NotImplementedError
-
-    def roll_back(self, release: Release, *, on_phase: Callable[[str], None] = lambda _: None) -> Deployed:
-        raise NotImplementedError
-
-    def execute(self, command: Sequence[str]) -> int:
-        raise NotImplementedError
-
-    def unlock(self) -> str:
-        raise NotImplementedError
-
-
-def session(root: Path) -> Session:
-    return Session(Run(), Project.open(root, {}))
-
-
-def test_a_failed_build_touches_nothing_that_is_deployed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place, error = Place(Deployed(OLD)), BuildError("error[E0308]: mismatched types")
-
-    def build() -> Release:
-        raise error
-
-    with pytest.raises(BuildError) as caught:
-        cycles._deployed(session(tmp_path), place, build)
-    assert caught.value is error
-    assert place.steps == []
-    assert capsys.readouterr().err == "layerdoit: api still serves at https://shop.example\n"
-
-
-def test_what_failed_first_is_shown_where_nobody_knows_what_serves(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def status() -> Status:
-        raise DeployError("no answer")
-
-    def build() -> Release:
-        raise BuildError("did not build")
-
-    with pytest.raises(BuildError, match="did not build"):
-        cycles._deployed(session(tmp_path), Place(Deployed(OLD), status=status), build)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_what_a_provider_remarks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place = Place(Deployed(OLD, recovered=("removed one",), remarks=("two zones only",)))
-    assert cycles._deployed(session(tmp_path), place, lambda: RELEASE) is False, "no phase: nothing was done"
-    assert place.steps == ["check k1", "deploy k1"]
-    assert capsys.readouterr().out.splitlines() == [
-        "recovered: removed one",
-        f"deploy  api already serves {RELEASE.reference}: healthy at https://shop.example",
-        "two zones only",
-    ]
 
 
 # --- what is held ----------------------------------------------------------------------------------------------------

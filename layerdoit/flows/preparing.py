@@ -1,0 +1,68 @@
+"""What comes before the first layer that a run builds: the rules of the environment, and the hook `before_build`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from layerdoit.core.errors import LayerdoitError
+
+if TYPE_CHECKING:
+    from layerdoit.flows.session import Session
+
+_NAME = "prepared"
+
+
+def before_build(session: Session) -> None:
+    """Once in a run, and only where something is to be built. The hook may change the tree, which is read again."""
+    if _NAME in session.run.done or all(step.action == "reuse" for step in session.plan.steps):
+        return
+    session.run.done.add(_NAME)
+    project = session.project
+    if session.run.deploys and not project.local_only:
+        _deployable(session)
+    if project.config.hooks.before_build:
+        from layerdoit.flows import hooks
+
+        hooks.run(project, "before_build", variables(session))
+        session.read_again()
+
+
+def after_build(session: Session) -> None:
+    """The app image was built."""
+    if session.project.config.hooks.after_build:
+        from layerdoit.flows import hooks
+
+        hooks.run(session.project, "after_build", variables(session))
+
+
+def failed(session: Session, error: LayerdoitError) -> None:
+    """A build has failed."""
+    if session.project.config.hooks.on_failure:
+        from layerdoit.flows import hooks
+
+        hooks.failed(session.project, error, variables(session))
+
+
+def variables(session: Session) -> dict[str, str]:
+    """Those of the image that is to be built."""
+    from layerdoit import deploy
+    from layerdoit.deploy.release import Release
+    from layerdoit.flows import hooks
+
+    settings, app = deploy.settings_of(session.project), session.plan.step("app").spec
+    commit, _ = session.run.head(session.project.root).result()
+    return hooks.of_release(settings, Release(app.tag, app.key, "", settings.environment, commit or ""))
+
+
+def _deployable(session: Session) -> None:
+    """What would not be deployed in the end is not built for minutes first."""
+    from layerdoit import deploy
+    from layerdoit.deploy.release import Release
+    from layerdoit.flows import conditions
+
+    project = session.project
+    conditions.require_named(project)
+    conditions.check(project)
+    app = session.plan.step("app").spec
+    deploy.provider_of(project).check(Release(app.tag, app.key, environment=project.environment))
+    conditions.agreed(session, f"build and deploy to {project.environment}")
