@@ -387,7 +387,7 @@ def test_the_last_good_releases_of_each_environment_are_kept(shop: Shop) -> None
 
 def test_settings_survive_the_log(shop: Shop) -> None:
     more = "volumes: ['vol:/v'], secrets: {T: echo t}"
-    shop.write(f"project: shop\ndeploy: {{args: [a, b], health: {{path: /, status: [204]}}, {more}}}")
+    shop.write(f"project: shop\ndeploy: {{port: 80, args: [a, b], health: {{path: /, status: [204]}}, {more}}}")
     settings = shop.settings()
     stored = json.loads(json.dumps(release_keeping.as_json(settings.config)))
     shop.deploy(SERVES)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from layerdoit.config import Deploy, Health
-from layerdoit.config.deploying import Compose
+from layerdoit.config.deploy_section import Compose
 from layerdoit.deploy.compose.service_deployment import ComposeProvider
 from layerdoit.deploy.provider import Deployed, Release
 from layerdoit.deploy.settings import DeploySettings

@@ -20,7 +20,7 @@ DRIVER = """
 import os, signal, sys
 from pathlib import Path
 from layerdoit.config import Deploy, Health
-from layerdoit.config.deploying import Compose
+from layerdoit.config.deploy_section import Compose
 from layerdoit.deploy.compose.compose_program import ComposeProgram
 from layerdoit.deploy.compose.service_deployment import ComposeProvider
 from layerdoit.deploy.provider import Release
