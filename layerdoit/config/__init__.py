@@ -80,6 +80,8 @@ VARIABLES = (
     Variable(
         "TO", None, text("a release"), "Release that `rollback` goes back to: its number, or the start of its commit."
     ),
+    Variable("REF", None, text("a branch, tag or commit"), "What `from_source` builds: a branch, a tag or a commit."),
+    Variable("REPO", None, text("a repository"), "Repository that `from_source` builds; default: this one's remote."),
     Variable("YES", None, boolean(), "Answer yes to every question."),
     Variable("COLOR", None, choice("auto", "always", "never"), "Colours; otherwise as NO_COLOR and FORCE_COLOR say."),
     _standing_in("PROFILE", "profile", "Cargo profile."),

@@ -40,6 +40,14 @@ def deploy(session: Session, dry_run: bool) -> None:
         cycles.fast(session)
 
 
+def from_source(session: Session) -> None:
+    """Build a pushed commit; deploy it where an environment is named."""
+    from layerdoit.flows import from_ref
+
+    project = session.project
+    from_ref.run(session, replace if "ENV" in project.variables and not project.local_only else None)
+
+
 def cycle_clean(session: Session, dry_run: bool) -> bool:
     """Build the app from nothing, replace the container, then clear what `cache_clear:medium` clears."""
     from layerdoit.flows import cycles
@@ -167,6 +175,7 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {
     "cycle_fast": replace,
     "cycle_clean": cycle_clean,
     "cycle_nuclear": cycle_nuclear,
+    "from_source": from_source,
     "deploy": deploy,
     "rollback": rollback,
     "releases": releases,

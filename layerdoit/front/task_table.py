@@ -177,6 +177,14 @@ TASKS: tuple[TaskDoc, ...] = (
         _ASKING,
     ),
     TaskDoc(
+        "from_source",
+        "Build a pushed commit, never the working tree; with ENV=, deploy it there.\n\n"
+        "REF= names a branch, a tag or a commit, REPO= another repository than the remote of this one. The image is\n"
+        "tagged <version>-<commit>. Keys are those of the same tree built in place, so that images are shared.",
+        "For a release, a colleague's branch, or an older version, whatever you are working on.",
+        "from_source REF=main",
+    ),
+    TaskDoc(
         "deploy",
         "Deploy the existing image, replacing the old container; builds nothing.",
         "To go on with what was built before: after `destroy`, or with another port or environment.",

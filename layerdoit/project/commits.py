@@ -103,6 +103,7 @@ def _lay(source: Path, sha: str, tree: Path, prefix: str) -> list[str]:
     index = tree / ".git/index"
     _git(source, "read-tree", sha, index=index)
     _git(source, "checkout-index", "--all", "--quiet", f"--prefix={tree}/", index=index)
+    _lend_history(source, sha, tree / ".git")
     notes = []
     for entry in _git(source, "ls-files", "--stage", "-z", index=index).split(b"\0"):
         if (link := _LINK.fullmatch(entry)) is None:
@@ -116,6 +117,20 @@ def _lay(source: Path, sha: str, tree: Path, prefix: str) -> list[str]:
                 (tree / path).rmdir()
             notes.append(f"submodule {prefix}{path} is not covered: its commit {wanted[:9]} is not in this clone")
     return notes
+
+
+def _lend_history(source: Path, sha: str, own: Path) -> None:
+    """What git says of the commit there (`build.git`) is what it would say in a checkout of it."""
+
+    def place(name: str) -> Path:
+        return source / os.fsdecode(_git(source, "rev-parse", "--git-path", name).rstrip(b"\n"))
+
+    (own / "objects/info").mkdir(parents=True, exist_ok=True)
+    (own / "objects/info/alternates").write_bytes(os.fsencode(place("objects").resolve()) + b"\n")
+    (own / "packed-refs").write_bytes(_git(source, "for-each-ref", "--format=%(objectname) %(refname)", "refs/tags"))
+    (own / "HEAD").write_text(f"{sha}\n")
+    if (shallow := place("shallow")).is_file():
+        shutil.copyfile(shallow, own / "shallow")
 
 
 def toolchain_file(root: Path) -> tuple[str, bytes] | None:

@@ -1,0 +1,184 @@
+"""Build a pushed commit, never the working tree: `doit from_source REF=main`.
+
+It is built in a clone of its own, as the commit has it: configuration, submodules, files of git LFS. Keys follow from
+what is built, so that images are shared with every checkout of the same commit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from layerdoit.cargo.projects_below import find_projects
+from layerdoit.core.console import say
+from layerdoit.core.errors import ConfigError, ProcessError, WorkspaceError
+from layerdoit.core.process import CommandFailed, capture_quick
+from layerdoit.flows import reporting
+from layerdoit.flows.ensure import ensure, sweep
+from layerdoit.flows.session import Session
+from layerdoit.project import clones, pushed, question
+from layerdoit.project.clones import Clone
+from layerdoit.project.identity import address
+from layerdoit.project.project import Project
+from layerdoit.project.pushed import Pushed
+from layerdoit.project.question import Question
+from layerdoit.tree import git
+
+REF, REPO = "REF", "REPO"
+"""Variables of the command line that only this reads."""
+_SHORT = 12
+
+
+class _Origin(NamedTuple):
+    """Where commits come from. `inside`: the project's folder in the repository, '' where that is to be found.
+
+    `own`: the present checkout, where it is one of the same repository.
+    """
+
+    url: str
+    name: str
+    inside: str | None
+    own: Path | None
+
+
+def run(session: Session, then: Callable[[Session], None] | None = None) -> None:
+    """Build the commit that REF names. `then`: what follows in that tree, such as a deployment."""
+    with at(session) as other:
+        for layer in ("base", "deps", "app"):
+            reporting.outcomes(other, ensure(other, layer))
+        sweep(other)
+        project = other.project
+        names = [f"{project.repository}:{tag}" for tag in other.inputs.question.tags]
+        say(f"image   {', '.join(names)}")
+        if then is not None:
+            then(other)
+
+
+@contextmanager
+def at(session: Session) -> Iterator[Session]:
+    """A session of the tree that REF and REPO name. Meanwhile, no other process uses that clone."""
+    variables = session.project.variables
+    origin = _origin(session.project, variables.get(REPO, ""))
+    word = variables.get(REF, "")
+    if not word:
+        branch = session.project.checkout.branch if session.project.checkout else ""
+        raise ConfigError(
+            "from_source builds a pushed commit, and REF names none",
+            hint=f"doit from_source REF={branch or 'main'} (a branch, a tag or a commit)",
+        )
+    with clones.opened(origin.url, origin.name) as clone:
+        found = _laid_out(clone, word, origin)
+        root = _project(clone, found, origin)
+        say(f"source  {found.words} of {clone.words}" + (f", folder {origin.inside}" if origin.inside else ""))
+        given = {name: value for name, value in variables.items() if name not in (REF, REPO)}
+        if "CONFIG" in given:
+            # Another configuration is that of the commit, too.
+            given["CONFIG"] = str(root / given["CONFIG"])
+        yield Session(session.run.again(), Project.open(root, given), _ask(found.sha))
+
+
+def _laid_out(clone: Clone, word: str, origin: _Origin) -> Pushed:
+    found = pushed.find(clone, word, origin.own)
+    try:
+        clone.lay_out(found.sha, found.branch)
+    except CommandFailed:
+        clones.made_anew(clone)
+        found = pushed.find(clone, word, origin.own)
+        clone.lay_out(found.sha, found.branch)
+    return found
+
+
+def _project(clone: Clone, found: Pushed, origin: _Origin) -> Path:
+    """The folder of the Rust project in the clone."""
+    if origin.inside is not None:
+        root = clone.top / origin.inside
+        if not (root / "Cargo.toml").is_file():
+            where = f" in {origin.inside}" if origin.inside else ""
+            raise WorkspaceError(
+                f"{found.words} of {clone.words} has no Cargo.toml{where}",
+                hint="name a commit in which this project was there",
+            )
+        return root
+    below = find_projects(clone.top)
+    if len(below) == 1:
+        return below[0]
+    names = ", ".join(str(path.relative_to(clone.top)) for path in below)
+    raise WorkspaceError(
+        f"{clone.words} has several Rust projects: {names}" if below else f"{clone.words} has no Rust project",
+        hint="run from_source in a clone of it, in the folder of the project",
+    )
+
+
+def _ask(sha: str) -> Callable[[Project, str], Question]:
+    """The image as it is configured, but for its tag: no tag of a working tree moves."""
+
+    def ask(project: Project, platform: str) -> Question:
+        asked = question.build(project, platform)
+        return replace(asked, tags=(f"{_version(project)}-{sha[:_SHORT]}",))
+
+    return ask
+
+
+def _version(project: Project) -> str:
+    """The version of the package whose program the image runs."""
+    from layerdoit.cargo import entrypoint
+
+    packages, selection = project.workspace.packages, project.selection
+    wanted = project.config.image.entrypoint
+    name = wanted or entrypoint.choose(project.workspace, selection, project.config.project, project.root.name).name
+    owners = [key for key, binary in selection.bins if binary == name] or list(selection.owners or packages)
+    # A tag takes no `+`.
+    return re.sub(r"[^\w.-]", "_", packages[owners[0]].version, flags=re.ASCII)
+
+
+# --- where commits come from -----------------------------------------------------------------------------------------
+
+
+def _origin(project: Project, given: str) -> _Origin:
+    checkout = project.checkout
+    own = _remote(project)
+    if given:
+        url = given
+        if not ("://" in given or re.match(r"[^/]+@?[^/]*:", given)):
+            url = os.path.realpath(os.path.expanduser(given))
+            if not os.path.exists(url):
+                raise ConfigError(f"REPO: there is no folder {url}", hint="give an address or a path of a repository")
+        if own is None or address(url) != address(own) or checkout is None:
+            name = re.sub(r"\.git/?$", "", url.rstrip("/")).replace(":", "/").rpartition("/")[2] or "source"
+            return _Origin(url, name, None, None)
+    else:
+        url = own or ""
+    if checkout is None or not url:
+        what = "this folder is in no git repository" if checkout is None else "this repository has no remote"
+        raise ConfigError(
+            f"from_source builds what was pushed, and {what}",
+            hint="doit from_source REF=… REPO=<address of a repository>",
+        )
+    inside = project.root.relative_to(checkout.top).as_posix()
+    return _Origin(url, checkout.top.name, "" if inside == "." else inside, project.root)
+
+
+def _remote(project: Project) -> str | None:
+    """The address of the remote that the present branch is pushed to, else of `origin`, else of the only one."""
+    checkout = project.checkout
+    if checkout is None:
+        return None
+
+    def said(*words: str) -> str:
+        try:
+            return capture_quick(git.command(*words), project.root).decode(errors="replace").strip()
+        except ProcessError:
+            return ""
+
+    names = said("remote").split()
+    upstream = said("config", "--get", f"branch.{checkout.branch}.remote") if checkout.branch else ""
+    only = names[0] if len(names) == 1 else ""
+    name = next((one for one in (upstream, "origin") if one in names), only)
+    url = said("remote", "get-url", name) if name else ""
+    # A path is relative to the checkout.
+    return os.path.normpath(checkout.top / url) if url and os.path.exists(checkout.top / url) else url or None
