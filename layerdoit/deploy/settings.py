@@ -30,7 +30,7 @@ _STARTED_WITH: Final = (
 
 @dataclass(frozen=True)
 class DeploySettings:
-    """`name`: the deployment's; `root`: the project's folder, from which relative volumes count.
+    """`name`: the deployment's; `root`: the project's folder; `elsewhere`: see `home`.
 
     `owner`: who the project is besides its name; `where`: file and line of each setting, by its path.
     `source`: which file says so, with the environment that is named; `environment`: which one it is.
@@ -49,6 +49,12 @@ class DeploySettings:
     files: Callable[[], Sequence[str]] = field(default=tuple, compare=False)
     serving: Callable[[], Entry | None] = field(default=lambda: None, compare=False)
     environment: str = DEFAULT
+    elsewhere: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """Where relative volumes and `.env` files are: the project's folder, though a clone of it is deployed."""
+        return self.elsewhere or self.root
 
     @property
     def image(self) -> Image:
@@ -62,7 +68,7 @@ class DeploySettings:
         if (name := self.config.env_file) is not None:
             from layerdoit.deploy import env_file
 
-            read = env_file.read(self.root, name, self.where.get("deploy.env_file"))
+            read = env_file.read(self.home, name, self.where.get("deploy.env_file"))
         return {**read, **{name: self._filled(name, value, read) for name, value in self.config.env.items()}}
 
     def _filled(self, name: str, value: str, read: Mapping[str, str]) -> str:
@@ -81,7 +87,7 @@ class DeploySettings:
         from layerdoit.deploy import secret_values
 
         where = self.where.get("deploy.secrets", "")
-        return secret_values.read(self.root, self.environment, self.config.secrets, where)
+        return secret_values.read(self.home, self.environment, self.config.secrets, where)
 
     @cached_property
     def last(self) -> Release | None:
@@ -98,7 +104,7 @@ class DeploySettings:
     @property
     def volumes(self) -> tuple[str, ...]:
         """The volumes, with sources that are relative to the project made absolute."""
-        return tuple(_absolute(volume, self.root) for volume in self.config.volumes)
+        return tuple(_absolute(volume, self.home) for volume in self.config.volumes)
 
     def digest(self) -> str:
         """Names what a service is started with; how its health is judged makes no difference."""
@@ -127,6 +133,7 @@ def settings_of(project: Project) -> DeploySettings:
         whole,
         partial(_files, project),
         environment=project.environment,
+        elsewhere=project.home,
     )
 
 

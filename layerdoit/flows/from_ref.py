@@ -18,7 +18,7 @@ from layerdoit.cargo.projects_below import find_projects
 from layerdoit.core.console import say
 from layerdoit.core.errors import ConfigError, ProcessError, WorkspaceError
 from layerdoit.core.process import CommandFailed, capture_quick
-from layerdoit.flows import reporting
+from layerdoit.flows import preparing, reporting
 from layerdoit.flows.ensure import ensure, sweep
 from layerdoit.flows.session import Session
 from layerdoit.project import clones, pushed, question
@@ -49,6 +49,9 @@ class _Origin(NamedTuple):
 def run(session: Session, then: Callable[[Session], None] | None = None) -> None:
     """Build the commit that REF names. `then`: what follows in that tree, such as a deployment."""
     with at(session) as other:
+        if then is not None:
+            _stays(other.project)
+            preparing.deployable(other)
         for layer in ("base", "deps", "app"):
             reporting.outcomes(other, ensure(other, layer))
         sweep(other)
@@ -79,7 +82,21 @@ def at(session: Session) -> Iterator[Session]:
         if "CONFIG" in given:
             # Another configuration is that of the commit, too.
             given["CONFIG"] = str(root / given["CONFIG"])
-        yield Session(session.run.again(), Project.open(root, given), _ask(found.sha))
+        project = Project.open(root, given, home=origin.own)
+        yield Session(session.run.again(), project, _ask(found.sha))
+
+
+def _stays(project: Project) -> None:
+    """ConfigError where data of a deployment would lie in the clone, which is cleaned before the next build."""
+    config = project.config.deploy
+    inside = next((volume for volume in config.volumes if volume.startswith(".")), None)
+    if project.home is None and (inside or config.provider == "compose"):
+        what = f"deploy.volumes: {inside} is" if inside else "deploy.provider: compose has paths that are"
+        raise ConfigError(
+            f"{what} relative to the project's folder, and a clone of another repository is none that stays",
+            where=project.config.where.get("deploy.volumes" if inside else "deploy.provider"),
+            hint="run from_source in a clone of that repository",
+        )
 
 
 def _laid_out(clone: Clone, word: str, origin: _Origin) -> Pushed:

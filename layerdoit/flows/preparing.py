@@ -19,7 +19,7 @@ def before_build(session: Session) -> None:
     session.run.done.add(_NAME)
     project = session.project
     if session.run.deploys and not project.local_only:
-        _deployable(session)
+        deployable(session)
     if project.config.hooks.before_build:
         from layerdoit.flows import hooks
 
@@ -54,7 +54,7 @@ def variables(session: Session) -> dict[str, str]:
     return hooks.of_release(settings, Release(app.tag, app.key, "", settings.environment, commit or ""))
 
 
-def _deployable(session: Session) -> None:
+def deployable(session: Session) -> None:
     """What would not be deployed in the end is not built for minutes first."""
     from layerdoit import deploy
     from layerdoit.deploy.release import Release

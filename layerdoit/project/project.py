@@ -33,17 +33,25 @@ Kind = Literal["build", "check", "measure"]
 class Project:
     """One Rust project as it is configured. To read it again is to open a new one.
 
-    `variables`: those of the command line; `state`: the folder `.layerdoit/`.
+    `variables`: those of the command line; `state`: the folder `.layerdoit/`; `home`: the folder whose files of this
+    machine a deployment uses (volumes, `env_file`, `.env.<name>`), where that is not `root`.
     """
 
     root: Path
     variables: Mapping[str, str]
     config: configuration.Config
     state: State
+    home: Path | None = None
 
     @classmethod
     def open(
-        cls, root: Path, variables: Mapping[str, str], *, state: State | None = None, notes: State | None = None
+        cls,
+        root: Path,
+        variables: Mapping[str, str],
+        *,
+        state: State | None = None,
+        notes: State | None = None,
+        home: Path | None = None,
     ) -> Project:
         """Read the configuration: layerdoit.yaml, the environment's file, that which CONFIG names, and the variables.
 
@@ -59,11 +67,11 @@ class Project:
             variables=variables,
             cache=SettingsCache(notes or state),
         )
-        return cls(root, dict(variables), config, state)
+        return cls(root, dict(variables), config, state, home)
 
     def again(self) -> Project:
         """The same project, read again."""
-        return Project.open(self.root, self.variables, state=self.state)
+        return Project.open(self.root, self.variables, state=self.state, home=self.home)
 
     # --- names -------------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.cycle_fixture import edited, served, serves
 from tests.support.checkout import Checkout
 from tests.support.git import commit_all, git
 from tests.support.lockfile import entry, lockfile
+from tests.support.scratch import docker
+
+__all__ = ["served"]
 
 MANIFEST = '[package]\nname = "NAME"\nversion = "1.2.0+3"\nedition = "2021"\n\n[profile.dev]\ndebug = 0\n'
 FILES = {
@@ -119,3 +123,31 @@ def test_a_commit_without_the_project(pushed: Checkout) -> None:
     done = pushed.doit("from_source", "REF=other")
     assert done.returncode == 2
     assert "has no Cargo.toml in rust" in done.stderr
+
+
+def test_an_environment_gets_the_commit_with_the_files_of_this_machine(
+    served: Callable[..., Checkout], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    files = "  volumes: [./data:/data]\n  env_file: .env\n  secrets: [WORD]\n"
+    one = served(f"{files}environments:\n  dev: {{require: [clean, pushed]}}\n")
+    (one.root / ".gitignore").write_text(one.read(".gitignore") + "/data\n.env*\n")
+    commit_all(one.root)
+    git(tmp_path, "init", "--quiet", "--bare", "origin.git")
+    git(one.root, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(one.root, "push", "--quiet", "origin", "main")
+    one.write({"data/kept.txt": "kept", ".env": "A=b\n", ".env.dev": "WORD=hidden\n"})
+    edited(one, "not committed")
+    shown = said(one.doit("from_source", "REF=main", "ENV=dev"))
+    assert "healthy at" in shown, shown
+    assert serves(one) == "first text"
+    (mounted,) = docker("inspect", "--format", "{{range .Mounts}}{{.Source}}{{end}}", one.name).split()
+    assert mounted == str(one.root / "data")
+    assert "hidden" not in "".join(path.read_text() for path in (tmp_path / "cache").rglob(".env*"))
+
+    # Nothing in this clone counts: neither rules nor edits.
+    refused = one.doit("cycle_fast", "ENV=dev")
+    assert (refused.returncode != 0, "requires a clean tree" in refused.stderr) == (True, True)
+    shown = said(one.doit("from_source", "REF=main", "ENV=dev", "LOCAL_ONLY=1"))
+    assert "deploy " not in shown

@@ -72,6 +72,17 @@ def test_a_commit_against_the_tree_with_its_edits(tree: Tiny) -> None:
     assert any(line.startswith("note: what the keys do not cover is unknown: ") for line in lines)
 
 
+@pytest.mark.parametrize("depth", ["commit", "full"])
+def test_what_git_says_of_a_commit_is_that_of_the_commit(tree: Tiny, depth: str) -> None:
+    tree.write("layerdoit.yaml", (tree.root / "layerdoit.yaml").read_text() + f"build: {{git: {depth}}}\n")
+    commit(tree, "told")
+    tree.git("checkout", "--quiet", "--detach")
+    assert any(line.startswith("app: the same key") for line in said(tree, "told", "tree"))
+    tree.git("commit", "--quiet", "--allow-empty", "--message", "more")
+    tree.git("tag", "more")
+    assert [line for line in said(tree, "told", "more") if line.startswith("file ")] == ["file .git changed"]
+
+
 def test_a_tree_as_committed_has_the_commits_keys(tree: Tiny) -> None:
     """What `git archive` would leave out or change, and what .gitignore names though it is tracked, is there."""
     tree.write(".gitattributes", "hidden.rs export-ignore\napi/src/main.rs export-subst\n")

@@ -27,10 +27,16 @@ _INSTALL: Final = (
 
 
 class ComposeProgram:
-    """`files`: the user's, the first says where the project is. `secrets`: variables that only its environment has."""
+    """`files`: the user's, the first says where the project is. `secrets`: variables that only its environment has.
 
-    def __init__(self, root: Path, files: Sequence[Path], project: str | None, secrets: Mapping[str, str]) -> None:
+    `home`: the folder that stands for `root` in paths that the files name.
+    """
+
+    def __init__(
+        self, root: Path, files: Sequence[Path], project: str | None, secrets: Mapping[str, str], home: Path
+    ) -> None:
         self.root = root
+        self._home = home
         self.files = tuple(files)
         self.shown = ", ".join(_relative(path, root) for path in files)
         self._project = project
@@ -74,7 +80,11 @@ class ComposeProgram:
 
     def _argv(self, overrides: Sequence[Path] = ()) -> list[str]:
         files = [word for path in (*self.files, *overrides) for word in ("-f", str(path))]
-        return ["docker", "compose", *(["-p", self._project] if self._project else []), *files]
+        named = ["-p", self._project] if self._project else []
+        if self._home != self.root:
+            place = os.path.relpath(self.files[0].parent, self.root)
+            named += ["--project-directory", os.path.normpath(self._home / place)]
+        return ["docker", "compose", *named, *files]
 
     def _captured(self, overrides: Sequence[Path], *words: str) -> process.Completed:
         try:

@@ -47,7 +47,8 @@ class OurService:
         settings = self.settings
         where = settings.where.get("deploy.compose.file") or settings.where.get("deploy.provider")
         found = compose_files.chosen(settings.root, settings.config.compose.file, os.environ, where)
-        return ComposeProgram(settings.root, found, settings.config.compose.project, settings.secrets)
+        project = settings.config.compose.project
+        return ComposeProgram(settings.root, found, project, settings.secrets, settings.home)
 
     @cached_property
     def _resolved(self) -> tuple[Composition, Mapping[str, str], tuple[str, ...]]:
