@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PROVIDERS: Final[Mapping[str, str]] = {
     "docker": "layerdoit.deploy.docker",
     "compose": "layerdoit.deploy.compose",
+    "azure-container-apps": "layerdoit.deploy.azure",
     "command": "layerdoit.deploy.commands",
 }
 """Each provider, and its module (a `ProviderModule`), which is imported when it is needed."""

@@ -42,10 +42,12 @@ def probe_http(
     *,
     statuses: Collection[int] = (),
     text: str | None = None,
+    tls: bool = False,
 ) -> str | None:
     """None when GET answers with one of these statuses (without any: 2xx or 3xx) and this text, else why not."""
     ends = time.monotonic() + timeout
-    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+    connection = kind(host, port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         answer = connection.getresponse()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
@@ -64,9 +64,10 @@ class Steps(Protocol):
 
 
 class _Watch:
-    def __init__(self, clock: Callable[[], float], on_phase: Callable[[str], None]) -> None:
+    def __init__(self, clock: Callable[[], float], on_phase: Callable[[str], None], names: Sequence[str]) -> None:
         self._clock = clock
         self._on_phase = on_phase
+        self.names = dict(zip(PHASES, names, strict=True))
         self._open: tuple[str, float] | None = None
         self.done: list[tuple[str, float]] = []
 
@@ -76,8 +77,9 @@ class _Watch:
 
     def enter(self, phase: str) -> None:
         self.leave()
-        self._open = (phase, self._clock())
-        self._on_phase(phase)
+        name = self.names[phase]
+        self._open = (name, self._clock())
+        self._on_phase(name)
 
     def leave(self) -> None:
         if self._open:
@@ -93,12 +95,13 @@ def run(
     anew: bool = False,
     on_phase: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.perf_counter,
+    names: Sequence[str] = PHASES,
 ) -> Deployed:
-    """Replace what serves, as `Provider.deploy` promises.
+    """Replace what serves, as `Provider.deploy` promises. `names`: what a provider calls the four phases.
 
     Errors that a user can act on are in the result; any other error comes out, after the rollback.
     """
-    watch = _Watch(clock, on_phase)
+    watch = _Watch(clock, on_phase, names)
     with as_errors():
         try:
             with steps.lock():
@@ -131,7 +134,7 @@ def _deploy(steps: Steps, release: Release, watch: _Watch, anew: bool) -> Deploy
     except LayerdoitError as error:
         # The new one serves already; the next replacement removes what is left of the old one.
         watch.leave()
-        return Deployed(service, tuple(watch.done), True, recovered, failed_in=REMOVE_OLD, error=error)
+        return Deployed(service, tuple(watch.done), True, recovered, failed_in=watch.names[REMOVE_OLD], error=error)
     watch.leave()
     return Deployed(service, tuple(watch.done), old is not None, recovered, steps.remarks())
 
