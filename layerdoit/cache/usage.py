@@ -214,11 +214,13 @@ def _foreign(engine: Engine, found: Iterable[Image]) -> Iterator[tuple[tuple[str
 
 
 def _friendly(project: Project, places: Iterable[Checkout]) -> frozenset[str]:
-    """Tags besides the keyed ones that builds of this project give: configured ones, and names of git worktrees."""
-    from layerdoit.config import repository_name
+    """Tags besides the keyed ones that builds of this project give: configured ones, names of worktrees and of
+    environments."""
+    from layerdoit.config import environments, repository_name
 
+    others = environments.known(project.root, project.config.environments)[1:]
     trees = {repository_name(place.name) for place in places if place.name}
-    names = {*project.config.image.tags, *trees, *([project.worktree] if project.worktree else ())}
+    names = {*project.config.image.tags, *trees, *others, *([project.worktree] if project.worktree else ())}
     return frozenset(f"{_familiar(project.repository)}:{name}" for name in names)
 
 

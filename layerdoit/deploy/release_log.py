@@ -73,11 +73,16 @@ class ReleaseLog:
 
 
 def kept(entries: Iterable[Entry], most: int = GOOD) -> tuple[Entry, ...]:
-    """The last good releases of each deployment: those that `rollback` can go back to, with what serves."""
+    """The last good releases of each deployment: those that `rollback` can go back to, with what serves.
+
+    What was deployed before a deployment was removed is kept no longer.
+    """
     by_place: dict[tuple[str, str], dict[str, Entry]] = {}
     for one in entries:
-        if one.good:
-            good = by_place.setdefault((one.environment, one.deployment), {})
+        good = by_place.setdefault((one.environment, one.deployment), {})
+        if one.kind == "destroy" and one.outcome == "ok":
+            good.clear()
+        elif one.good:
             # The same image once more is no other release to go back to.
             good.pop(one.key, None)
             good[one.key] = one

@@ -60,19 +60,24 @@ def keep(session: Session, settings: DeploySettings, added: Entry) -> None:
     images, project = session.engine.images, session.project
     if added.image and images.inspect(added.image):
         images.tag(added.image, project.repository, [_tag(added)])
+    let_go(session, settings)
+
+
+def let_go(session: Session, settings: DeploySettings) -> None:
+    """Take the tags from the images of releases that are kept no longer."""
+    from layerdoit.engine import removal
+
+    images, project = session.engine.images, session.project
     here = ReleaseLog(settings).here()
     wanted = {_tag(one) for one in release_log.kept(here)}
-    for one in here:
-        name = _tag(one)
-        if one.good and name not in wanted:
-            from layerdoit.engine import removal
-
-            removal.untag(project.name, [(f"{project.repository}:{name}", one.image)], project.owner)
-            wanted.add(name)
+    old = {f"{project.repository}:{_tag(one)}": one.image for one in here if one.good and _tag(one) not in wanted}
+    there = [(name, image) for name, image in old.items() if images.inspect(name)]
+    if there:
+        removal.untag(project.name, there, project.owner)
 
 
 def _tag(one: Entry) -> str:
-    return f"release-{one.deployment}-{one.id}"[:128]
+    return f"release-{one.deployment}-{one.id}"[-128:]
 
 
 def there(session: Session, provider: Provider, target: Entry) -> Release:

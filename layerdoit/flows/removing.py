@@ -9,7 +9,7 @@ from layerdoit.core.errors import DeployError
 from layerdoit.deploy import deploy_lock
 from layerdoit.deploy.release_entry import Entry
 from layerdoit.deploy.release_log import ReleaseLog
-from layerdoit.flows import conditions
+from layerdoit.flows import conditions, release_keeping
 from layerdoit.flows.deploying import Place
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def destroy(session: Session) -> bool:
         removed = place.provider.destroy()
         if removed or last:
             ReleaseLog(place.settings).add(_line(place, last, begun))
+            release_keeping.let_go(session, place.settings)
     return removed
 
 

@@ -385,6 +385,14 @@ def test_the_last_good_releases_of_each_environment_are_kept(shop: Shop) -> None
     assert [entry.id for entry in release_log.kept(many) if entry.environment == "dev"] == ["5", "6", "7", "8", "1"]
 
 
+def test_what_was_removed_is_kept_no_longer(shop: Shop) -> None:
+    shop.deploy(SERVES)
+    (one,) = shop.log().here()
+    assert release_log.kept([one]) == (one,)
+    assert release_log.kept([one, replace(one, kind="destroy")]) == ()
+    assert release_log.kept([one, replace(one, kind="destroy"), replace(one, id="2")]) == (replace(one, id="2"),)
+
+
 def test_settings_survive_the_log(shop: Shop) -> None:
     more = "volumes: ['vol:/v'], secrets: {T: echo t}"
     shop.write(f"project: shop\ndeploy: {{port: 80, args: [a, b], health: {{path: /, status: [204]}}, {more}}}")
