@@ -66,6 +66,8 @@ def revision(name: str = "web--new", wanted: Wanted | None = None, **state: Any)
         ),
         ({"provisioningState": "Provisioned", "runningState": "Scaled to zero", "healthState": "None"}, "healthy"),
         ({"provisioningState": "Provisioned", "healthState": "Healthy"}, "healthy"),
+        ({"provisioningState": "Provisioned", "runningState": "Running", "healthState": "None"}, "running"),
+        ({"provisioningState": "Provisioned", "runningState": "Running"}, "running"),
         ({"provisioningState": "Provisioned", "runningState": "Running", "healthState": "Unhealthy"}, "wait"),
         ({"provisioningState": "Provisioned", "runningState": "Degraded", "healthState": "Unhealthy"}, "wait"),
         ({"provisioningState": "Provisioning", "runningState": "Running", "healthState": "Healthy"}, "wait"),
@@ -111,6 +113,7 @@ SAID = [
         '"Prod"',
         "az account list",
     ),
+    ("ERROR: Subscription 'Prod' not found. Check the spelling and casing.", '"Prod"', "az account list"),
     ("ERROR: The subscription of 'Prod' doesn't exist in cloud 'AzureCloud'.", '"Prod"', "az account list"),
     (
         REST % ("Not Found", "ResourceGroupNotFound", "Resource group 'shop' could not be found."),
@@ -386,6 +389,11 @@ def test_each_part_of_the_place_must_be_named(tmp_path: Path, name: str) -> None
 def test_a_health_command_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"deploy\.health\.command"):
         AzureProvider(settings(tmp_path, health={"command": ("true",)})).check(RELEASE)
+
+
+def test_a_shell_needs_a_terminal(tmp_path: Path) -> None:
+    with pytest.raises(LayerdoitError, match="on a terminal alone"):
+        AzureProvider(settings(tmp_path)).shell()
 
 
 # --- lock and log -----------------------------------------------------------------------------------------------------

@@ -81,7 +81,11 @@ def _followed(az: Az, argv: list[str]) -> Iterator[str]:
 
     threading.Thread(target=work, daemon=True).start()
     while True:
-        line = passed.get()
+        try:
+            # A signal is heard between two waits.
+            line = passed.get(timeout=1.0)
+        except queue.Empty:
+            continue
         if isinstance(line, BaseException):
             raise line
         if line is None:

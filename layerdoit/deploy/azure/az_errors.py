@@ -142,7 +142,9 @@ def _signed_out(code: str, message: str, _place: Place) -> AzError | None:
 
 def _subscription(code: str, message: str, place: Place) -> AzError | None:
     lost = code in ("SubscriptionNotFound", "InvalidSubscriptionId", "InvalidAuthenticationTokenTenant")
-    if not lost and not re.search(r"subscription of .* doesn't exist|Subscription .* not recognized", message):
+    if not lost and not re.search(
+        r"(?i)subscription\b.* (doesn't exist|not (found|recognized)|could not be found)", message
+    ):
         return None
     what = f'the login of az has no subscription "{place.subscription}"'
     hint = "az account list --output table lists those that it has; az login --tenant <tenant> adds those of a tenant"

@@ -6,15 +6,16 @@ from typing import Final, Literal, NamedTuple
 
 from layerdoit.deploy.azure.app_state import Revision
 
-_RUNS: Final = ("running", "runningatmaxscale", "scaledtozero", "scaletozero")
+_RUNS: Final = ("running", "runningatmaxscale")
+_ASLEEP: Final = ("scaledtozero", "scaletozero")
 _FAILED: Final = ("failed", "activationfailed", "provisioningfailed")
 _STOPPED: Final = ("stopped", "deprovisioned", "deprovisioning")
 
 
 class Verdict(NamedTuple):
-    """`why`: in Azure's own words where it has some."""
+    """`why`: in Azure's own words where it has some. `running`: Azure does not say yes or no to its health."""
 
-    state: Literal["healthy", "wait", "failed", "stopped"]
+    state: Literal["healthy", "running", "wait", "failed", "stopped"]
     why: str
 
 
@@ -28,11 +29,14 @@ def verdict(revision: Revision) -> Verdict:
         return Verdict("failed", reason(revision) or f"its state is {_words(revision)}")
     if not revision.active or running in _STOPPED or provisioning in _STOPPED:
         return Verdict("stopped", "it is not active")
-    if provisioning in ("provisioned", "") and (running in _RUNS or (not running and _healthy(revision))):
-        # Azure says "None" of a revision whose replicas it has not looked at, or that has none by now.
-        if _plain(revision.health) != "unhealthy":
+    health = _plain(revision.health)
+    if provisioning in ("provisioned", "") and (running in (*_RUNS, *_ASLEEP) or (not running and health == "healthy")):
+        if health == "unhealthy":
+            return Verdict("wait", reason(revision) or "its probes do not answer yet")
+        # A revision that was scaled to zero ran before, and has nothing to be looked at.
+        if health == "healthy" or running in _ASLEEP:
             return Verdict("healthy", "healthy")
-        return Verdict("wait", reason(revision) or "its probes do not answer yet")
+        return Verdict("running", "it runs; Azure does not say whether it is healthy")
     return Verdict("wait", reason(revision) or f"its state is {_words(revision)}")
 
 
@@ -44,10 +48,6 @@ def given_up(revision: Revision) -> bool:
 def reason(revision: Revision) -> str:
     """What Azure gives as the reason; '' where it gives none."""
     return " ".join(dict.fromkeys(one.strip() for one in (revision.error, revision.details) if one.strip()))
-
-
-def _healthy(revision: Revision) -> bool:
-    return _plain(revision.health) == "healthy"
 
 
 def _plain(state: str) -> str:

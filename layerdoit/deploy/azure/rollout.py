@@ -21,6 +21,8 @@ from layerdoit.deploy.settings import DeploySettings
 PHASES: Final = ("revision", "healthy", "shift traffic", "deactivate old")
 KEPT: Final = 5
 """So many revisions keep their secrets."""
+UNJUDGED: Final = 15.0
+"""Seconds that a revision must run, all the time, where Azure never says whether it is healthy."""
 _AFTERWARDS: Final = 30.0
 """Seconds that an interrupted deployment waits for Azure before it takes back what it had asked for."""
 
@@ -114,13 +116,14 @@ class Rollout:
         """See `Steps`."""
         deadline = self._settings.config.azure.deadline
         ends = time.monotonic() + deadline
-        failed = 0
+        failed, runs_since = 0, None
         while True:
             found = self._az.revision(candidate.id)
             now = judging.verdict(found)
             # Azure calls a container failed that it is about to start again: it must say so twice.
             failed = failed + 1 if now.state == "failed" else 0
-            if now.state == "healthy":
+            runs_since = (runs_since or time.monotonic()) if now.state == "running" else None
+            if now.state == "healthy" or (runs_since and time.monotonic() - runs_since >= UNJUDGED):
                 break
             if failed > 1 or time.monotonic() > ends:
                 waited = "" if failed > 1 else f" within {deadline:g} s"

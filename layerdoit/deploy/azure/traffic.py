@@ -14,7 +14,7 @@ def serving(app: App, revisions: Mapping[str, Revision]) -> Revision | None:
     """The revision that has all the traffic; without ingress, the newest healthy one that is active."""
     if not app.ingress:
         active = sorted((one for one in revisions.values() if one.active), key=lambda one: one.created)
-        healthy = [one for one in active if verdict(one).state == "healthy"]
+        healthy = [one for one in active if verdict(one).state in ("healthy", "running")]
         return next(reversed(healthy or active), None)
     return next((one for one in revisions.values() if app.weight(one.name) > 0), None)
 

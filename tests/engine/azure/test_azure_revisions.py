@@ -5,6 +5,8 @@ A quick stand-in for az asks the server; `test_azure_walk.py` has the real one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from layerdoit.deploy.azure import az
@@ -57,8 +59,6 @@ def test_a_sick_revision_gets_no_traffic_and_a_good_status_names_what_serves(clo
 
 
 def test_a_registry_that_refuses_and_a_quota_leave_what_served(cloud: Cloud) -> None:
-    from dataclasses import replace
-
     lost = replace(cloud.releases["2"], reference=cloud.releases["2"].reference[:-8] + "00000000")
     refused = cloud.provider().deploy(lost)
     assert refused.failed_in == "revision"
@@ -81,10 +81,8 @@ def test_a_label_of_the_user_stays_and_keeps_its_revision(cloud: Cloud) -> None:
     assert done.error is None
     assert any("stable" in one for one in done.remarks)
     assert "web--first" in cloud.active()
-    assert {"weight": 0, "revisionName": "web--first", "label": "stable"} in ingress["traffic"] or (
-        {"weight": 0, "revisionName": "web--first", "label": "stable"}
-        in cloud.arm.apps.find("web").configuration["ingress"]["traffic"]
-    )
+    label = {"weight": 0, "revisionName": "web--first", "label": "stable"}
+    assert label in cloud.arm.apps.find("web").traffic
     assert cloud.answers == (200, "2")
 
 
@@ -97,10 +95,8 @@ def test_a_new_value_of_a_secret_leaves_the_old_revision_its_own(cloud: Cloud, m
     assert second.error is None
     app = cloud.arm.apps.find("web")
     assert sorted(one["value"] for one in app.configuration["secrets"]) == ["first-value", "second-value"]
-    assert len({one.name for one in app.revisions.values()}) == 3
-    assert "value" not in str([one.template for one in app.revisions.values() if "-value" in str(one.template)])
-    back = cloud.provider(secrets={"TOKEN": None}).roll_back(cloud.releases["2"])
-    assert back.error is None
+    assert len(app.revisions) == 3
+    assert not [one for one in app.revisions.values() if "-value" in str(one.template)]
 
 
 def test_a_rollback_to_a_revision_that_azure_no_longer_has_makes_a_new_one(cloud: Cloud) -> None:

@@ -1,0 +1,49 @@
+"""A release in Azure, as a user types it: Resource Manager and the registry are on the loopback address."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.engine.azure.conftest import Cloud, arm, at, cloud, quick_az, releases
+from tests.engine.registry_fixture import Registry, registry
+from tests.support.arm_server import GROUP, SUBSCRIPTION
+from tests.support.ports import PORT
+from tests.support.scratch import Crate, message
+
+__all__ = ["arm", "cloud", "quick_az", "registry", "releases"]
+
+PROD = f"""\
+registry: {{repository: ADDRESS}}
+deploy:
+  provider: azure-container-apps
+  azure: {{subscription: {SUBSCRIPTION}, resource_group: {GROUP}, app: web, deadline: 60}}
+  port: {PORT}
+  health: {{path: /}}
+"""
+
+
+def test_a_release_as_typed(
+    crate: Crate, cloud: Cloud, registry: Registry, quick_az: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, quick_az)
+    crate.write("layerdoit.prod.yaml", PROD.replace("ADDRESS", f"{registry.address}/{crate.name}"))
+    deployed = crate.doit("cycle_fast", "ENV=prod").ok().out
+    assert re.search(rf"^push    {registry.address}/{crate.name}@sha256:[0-9a-f]{{64}} ", deployed, re.MULTILINE)
+    assert "deploy  web replaced the old one" in deployed
+    assert cloud.answers == (200, "first text")
+    assert len(cloud.active()) == 1
+
+    assert "deploy  web already serves" in crate.doit("cycle_fast", "ENV=prod").ok().out
+    shown = crate.doit("status", "ENV=prod").ok().out
+    assert re.search(r"^web  healthy  https://localhost:\d+  since ", shown, re.MULTILINE)
+    assert "runs the image of the current tree" in shown
+
+    cloud.arm.apps.find("web").configuration["activeRevisionsMode"] = "Single"
+    refused = crate.doit("cycle_fast", "ENV=prod")
+    assert refused.code == 1
+    what, following = message(refused)
+    assert what.startswith("layerdoit.prod.yaml:4: web is in single revision mode")
+    assert "az containerapp revision set-mode" in following
+    assert cloud.answers == (200, "first text")
