@@ -16,6 +16,7 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "docker": "layerdoit.deploy.docker",
     "compose": "layerdoit.deploy.compose",
     "azure-container-apps": "layerdoit.deploy.azure",
+    "kubernetes": "layerdoit.deploy.kubernetes",
     "command": "layerdoit.deploy.commands",
 }
 """Each provider, and its module (a `ProviderModule`), which is imported when it is needed."""

@@ -1,0 +1,61 @@
+"""What runs in the cluster, as the rest of layerdoit sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerdoit.deploy.kubernetes import manifests
+from layerdoit.deploy.kubernetes.rendered_release import COMMIT, DIGEST, RELEASE
+from layerdoit.deploy.kubernetes.workloads import KEY, Revision, Workload, annotation, image_of
+from layerdoit.deploy.provider import Held, Service
+
+Json = dict[str, Any]
+
+
+def service_of(found: Sequence[Workload], names: Sequence[str]) -> Service | None:
+    """What serves: of a rollout that has not ended, the release that still has ready pods."""
+    if not found:
+        return None
+    one = found[0]
+    template, notes = one.state if one.progress().done else one.serving() or one.state
+    digest = notes.get(DIGEST) or manifests.split(image_of(template, names))[1].removeprefix("@")
+    return Service(
+        id=one.title,
+        name=one.title,
+        key=annotation({"metadata": template.get("metadata")}, KEY),
+        running=_runs(one),
+        since=_since(one),
+        release=notes.get(RELEASE, ""),
+        commit=notes.get(COMMIT, ""),
+        digest=digest if digest.startswith("sha256:") else "",
+    )
+
+
+def holds_of(found: Sequence[Workload], names: Sequence[str]) -> tuple[Held, ...]:
+    """The images of all revisions that the cluster keeps: it may go back to each."""
+    return tuple(
+        Held(f"{one.title}, revision {revision.number}", reference, revision.key)
+        for one in found
+        for revision in one.revisions
+        if (reference := _reference(revision, names))
+    )
+
+
+def _reference(revision: Revision, names: Sequence[str]) -> str:
+    image = image_of(revision.template, names)
+    _, pinned = manifests.split(image)
+    return pinned.removeprefix("@") if pinned.startswith("@") else image
+
+
+def _since(one: Workload) -> str:
+    """Since when its newest release is there, as far as it says."""
+    for condition in (one.body.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Progressing":
+            return str(condition.get("lastUpdateTime") or "")
+    return str(one.body["metadata"].get("creationTimestamp") or "")
+
+
+def _runs(one: Workload) -> bool:
+    status = one.body.get("status") or {}
+    return bool(status.get("readyReplicas") or status.get("numberReady"))

@@ -1,0 +1,6 @@
+"""The phases of a deployment to Kubernetes."""
+
+from typing import Final
+
+PHASES: Final = ("apply", "rollout")
+APPLY, ROLLOUT = PHASES

@@ -1,0 +1,196 @@
+"""The lock of a deployment in the cluster, and what was good there last: a Lease named `layerdoit-<deployment>`.
+
+It outlives a process that is killed: the next deployment from this machine sees that the holder is gone and takes it
+over; one from elsewhere says who has it and since when.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from layerdoit.core.errors import DeployError, LayerdoitError
+from layerdoit.core.signals import ignored
+from layerdoit.deploy.kubernetes.kubectl import Kubectl
+from layerdoit.deploy.kubernetes.workloads import PREFIX, State, annotation
+
+Json = dict[str, Any]
+
+_PROCESS = f"{PREFIX}process"
+_GOOD = f"{PREFIX}good"
+_MOST = 200_000
+
+
+@dataclass
+class Lock:
+    """While it is held. `good`: what each workload was when it was good last, by what kubectl calls it; noted when the
+    lock is let go. `recovered`: what was taken over.
+    """
+
+    good: dict[str, State]
+    recovered: tuple[str, ...] = ()
+
+
+class Lease:
+    """The Lease of one deployment."""
+
+    def __init__(self, kubectl: Kubectl, deployment: str) -> None:
+        self._kubectl = kubectl
+        self._deployment = deployment
+        self.name = f"layerdoit-{deployment}"
+        self._body: Json | None = None
+
+    @contextlib.contextmanager
+    def held(self, found: Json | None) -> Iterator[Lock]:
+        """Hold it. `found`: the Lease as it is. DeployError where somebody else has it."""
+        lock = Lock(good_of(found))
+        if found is not None and holder(found):
+            lock.recovered = (self._taken_over(found),)
+        try:
+            self._write(found)
+            yield lock
+        finally:
+            with ignored(), contextlib.suppress(LayerdoitError):
+                self._let_go(lock.good)
+
+    def find(self) -> Json | None:
+        """The Lease as it is."""
+        return next(iter(self._kubectl.objects(f"lease/{self.name}")), None)
+
+    def refuse_held(self) -> None:
+        """DeployError where somebody else holds it now."""
+        found = self.find()
+        if found is not None and holder(found):
+            self._taken_over(found)
+
+    def unlock(self) -> str:
+        """Let the lock of somebody else go; what was done, in words."""
+        found = self.find()
+        if found is None or not holder(found):
+            return f"nobody holds the lock {self.name}"
+        change = {
+            "spec": {"holderIdentity": None, "acquireTime": None},
+            "metadata": {"annotations": {_PROCESS: None}},
+        }
+        self._kubectl.run("patch", f"lease/{self.name}", "--type=merge", f"--patch={json.dumps(change)}")
+        return f"removed the lock of {holder(found)}, since {since(found)}"
+
+    def remove(self) -> None:
+        """Take it away, with what was good."""
+        self._kubectl.run("delete", f"lease/{self.name}", "--ignore-not-found", "--wait=false")
+
+    def _taken_over(self, found: Json) -> str:
+        who = f"{holder(found)}, since {since(found)}"
+        if not _is_gone(annotation(found, _PROCESS)):
+            raise DeployError(f"{self._deployment} is being deployed by {who}", hint=_when_left())
+        return f"took over the lock of a deployment that was interrupted ({who})"
+
+    def _write(self, found: Json | None) -> None:
+        metadata: Json = {"name": self.name, "labels": {f"{PREFIX}deployment": self._deployment}}
+        annotations = {_PROCESS: _process(), **_noted(good_of(found))}
+        if found is not None:
+            # Whoever writes in between changes the version, and we are refused.
+            metadata["resourceVersion"] = found["metadata"]["resourceVersion"]
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        body = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {**metadata, "annotations": annotations},
+            "spec": {"holderIdentity": _me(), "acquireTime": now},
+        }
+        verb = "create" if found is None else "replace"
+        try:
+            said = self._kubectl.run(verb, "--filename=-", "--output=json", fed=json.dumps(body)).stdout
+            self._body = json.loads(said)
+        except DeployError as error:
+            if (
+                "AlreadyExists" not in error.what
+                and "already exists" not in error.what
+                and "modified" not in error.what
+            ):
+                raise
+            now_held = self.find()
+            who = f"{holder(now_held)}, since {since(now_held)}" if now_held else "somebody else"
+            what = f"{self._deployment} is being deployed by {who}"
+            raise DeployError(what, hint=_when_left()) from error
+
+    def _let_go(self, good: Mapping[str, State]) -> None:
+        """Only where it is ours: a deployment that was refused must not free the other's."""
+        # An interrupt may have come before the answer did.
+        body = self._body or self.find()
+        if body is not None and annotation(body, _PROCESS) == _process():
+            annotations = _noted(good)
+            kept = {name: body["metadata"][name] for name in ("name", "labels", "resourceVersion")}
+            free = {**body, "metadata": {**kept, "annotations": annotations}, "spec": {}}
+            self._kubectl.run("replace", "--filename=-", fed=json.dumps(free))
+
+
+def good_of(found: Json | None) -> dict[str, State]:
+    """What a Lease notes as good."""
+    try:
+        noted = json.loads(annotation(found, _GOOD) or "{}") if found else {}
+        return {str(name): State(*value) for name, value in noted.items()}
+    except (ValueError, TypeError, AttributeError):
+        # Written by hand, or by a later layerdoit: then ReplicaSets and pods say what was good.
+        return {}
+
+
+def _noted(good: Mapping[str, State]) -> dict[str, str]:
+    text = json.dumps(dict(good), separators=(",", ":"))
+    # The cluster takes 256 KiB of annotations. Without a note, ReplicaSets and pods say what was good.
+    return {_GOOD: text} if len(text) < _MOST else {}
+
+
+def holder(found: Json) -> str:
+    """Who holds it, '' for nobody."""
+    return str((found.get("spec") or {}).get("holderIdentity") or "")
+
+
+def since(found: Json) -> str:
+    """Since when, as the cluster writes it."""
+    return str((found.get("spec") or {}).get("acquireTime") or "an unknown time").split(".")[0]
+
+
+def _when_left() -> str:
+    return "wait for it; if it was ended by force, doit deploy_unlock removes its lock"
+
+
+def _me() -> str:
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):
+        return f"{os.getuid()}@{socket.gethostname()}"
+
+
+def _process() -> str:
+    return f"{_place()} {os.getpid()} {_begun(os.getpid())}"
+
+
+def _place() -> str:
+    """Where the number of a process means the same: containers of one host name have numbers of their own."""
+    with contextlib.suppress(OSError):
+        return f"{socket.gethostname()}/{os.readlink('/proc/self/ns/pid')}"
+    return socket.gethostname()
+
+
+def _is_gone(text: str) -> bool:
+    """Whether a process of this machine has ended; one of another machine nobody can tell."""
+    place, _, rest = text.partition(" ")
+    number, _, begun = rest.partition(" ")
+    return place == _place() and number.isdigit() and _begun(int(number)) != begun
+
+
+def _begun(pid: int) -> str:
+    """When a process began: numbers are used again. '' where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
