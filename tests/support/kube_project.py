@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from layerdoit.config import Config, Deploy
-from layerdoit.config.deploying import Kubernetes
+from layerdoit.config.deploy_section import Kubernetes
 from layerdoit.deploy.kubernetes.cluster import KubernetesProvider
 from layerdoit.deploy.settings import DeploySettings
 from tests.support.kube_cluster import Cluster

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerdoit.deploy.kubernetes import manifests
 from layerdoit.deploy.kubernetes.rendered_release import COMMIT, DIGEST, RELEASE
-from layerdoit.deploy.kubernetes.workloads import KEY, Revision, Workload, annotation, image_of
+from layerdoit.deploy.kubernetes.workloads import KEY, Revision, Workload, annotation, image_of, notes
 from layerdoit.deploy.provider import Held, Service
 
 Json = dict[str, Any]
@@ -18,18 +18,26 @@ def service_of(found: Sequence[Workload], names: Sequence[str]) -> Service | Non
     if not found:
         return None
     one = found[0]
-    template, notes = one.state if one.progress().done else one.serving() or one.state
-    digest = notes.get(DIGEST) or manifests.split(image_of(template, names))[1].removeprefix("@")
+    template, noted = one.state if one.progress().done else one.serving() or one.state
+    digest = noted.get(DIGEST) or manifests.split(image_of(template, names))[1].removeprefix("@")
     return Service(
         id=one.title,
         name=one.title,
         key=annotation({"metadata": template.get("metadata")}, KEY),
         running=_runs(one),
         since=_since(one),
-        release=notes.get(RELEASE, ""),
-        commit=notes.get(COMMIT, ""),
+        release=noted.get(RELEASE, ""),
+        commit=noted.get(COMMIT, ""),
         digest=digest if digest.startswith("sha256:") else "",
     )
+
+
+def unwaited(body: Json) -> Service:
+    """A workload whose rollout nobody waits for, such as a CronJob."""
+    noted = notes(body)
+    title = f"{body['kind']}/{body['metadata']['name']}"
+    facts = {"release": noted.get(RELEASE, ""), "commit": noted.get(COMMIT, ""), "digest": noted.get(DIGEST, "")}
+    return Service(title, title, noted.get(KEY, ""), running=True, **facts)
 
 
 def holds_of(found: Sequence[Workload], names: Sequence[str]) -> tuple[Held, ...]:

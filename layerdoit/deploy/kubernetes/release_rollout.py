@@ -11,16 +11,16 @@ from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.core.prose import listed
 from layerdoit.core.signals import as_errors, ignored
 from layerdoit.deploy.kubernetes import manifests, rendered_release
-from layerdoit.deploy.kubernetes.cluster_service import service_of
+from layerdoit.deploy.kubernetes.cluster_service import service_of, unwaited
 from layerdoit.deploy.kubernetes.cluster_view import ClusterView
 from layerdoit.deploy.kubernetes.kube_phases import APPLY, ROLLOUT
 from layerdoit.deploy.kubernetes.kubectl import Kubectl
 from layerdoit.deploy.kubernetes.lease import Lease, Lock
 from layerdoit.deploy.kubernetes.manifests import Rendered
-from layerdoit.deploy.kubernetes.rendered_release import Rendering
+from layerdoit.deploy.kubernetes.rendered_release import MANIFESTS, Rendering
 from layerdoit.deploy.kubernetes.rollout import Rollout, Watch
 from layerdoit.deploy.kubernetes.secret_objects import SecretObjects
-from layerdoit.deploy.kubernetes.workloads import KEY, State, Workload, is_named, notes
+from layerdoit.deploy.kubernetes.workloads import KEY, State, Workload, annotation, is_named, notes
 from layerdoit.deploy.provider import Deployed, Release, Service
 from layerdoit.deploy.settings import DeploySettings
 
@@ -74,24 +74,25 @@ class ReleaseRollout:
         with self._lease.held(lease) as lock:
             self._recover(lock, was)
             lock.good = {**lock.good, **self._rollout.good(was, lock.good)}
+            secret = self._secrets.known(self._settings.secrets) if self._settings.secrets else ""
+            rendered = self._rendering.of(release, secret or "")
+            if secret is not None and self._serves(rendered, was):
+                return self._done(was, watch, rendered)
             watch.enter(APPLY)
-            if self._settings.secrets:
-                rendered = self._rendering.of(release, self._secrets.ensure(self._settings.secrets))
+            if secret is None:
+                rendered = self._rendering.of(release, self._secrets.create(self._settings.secrets))
             self._remarks += rendered.remarks
             with self._or_back(was, lock, targets):
-                applied, by_hand = self._kubectl.apply(rendered)
+                _, by_hand = self._kubectl.apply(rendered)
                 if by_hand:
                     self._remarks.append(f"changed by hand before, now as the manifests say: {listed(by_hand)}")
-                now = [one for one in applied if Workload(one).target in targets]
-                if _same(was, now):
-                    return self._done(now, Watch(lambda _: None), was)
                 watch.enter(ROLLOUT)
                 found = self._rollout.wait(targets)
             watch.leave()
             self._remarks += self._orphans(lock, targets)
             lock.good = {one.target: one.state for one in found}
         self._prune()
-        return self._done([one.body for one in found], watch, was)
+        return self._done([one.body for one in found], watch, rendered, replaced=bool(was))
 
     def _roll_back(self, release: Release, watch: Watch) -> Deployed:
         mine = self._view.mine()
@@ -109,7 +110,7 @@ class ReleaseRollout:
                 found = self._rollout.wait(targets)
             watch.leave()
             lock.good = {one.target: one.state for one in found}
-        return self._done([one.body for one in found], watch, was)
+        return self._done([one.body for one in found], watch, None, replaced=True)
 
     def _before(self, targets: Sequence[str]) -> tuple[Json | None, list[Json]]:
         """The Lease and the workloads as they are, by one question."""
@@ -154,15 +155,29 @@ class ReleaseRollout:
             except LayerdoitError as error:
                 self._remarks.append(f"old Secrets were not removed: {error.what}")
 
-    def _done(self, now: Sequence[Json], watch: Watch, was: Sequence[Json]) -> Deployed:
+    def _serves(self, rendered: Rendered, was: Sequence[Json]) -> bool:
+        """Whether the same release serves already, healthy, and nobody has changed it by hand."""
+        there = {Workload(one).target: one for one in was if Workload(one).progress().done}
+        for one in rendered.workloads:
+            found = there.get(Workload(one).target)
+            if found is None or annotation(found, MANIFESTS) != annotation(one, MANIFESTS):
+                return False
+        # Nothing is kept of this; the server says what each would be.
+        applied, _ = self._kubectl.apply(rendered, dry=True)
+        would_be = [one for one in applied if Workload(one).target in there]
+        return bool(would_be) and all(one["spec"] == there[Workload(one).target]["spec"] for one in would_be)
+
+    def _done(
+        self, now: Sequence[Json], watch: Watch, rendered: Rendered | None, *, replaced: bool = False
+    ) -> Deployed:
         found = [Workload(body) for body in now]
         nowhere = [one.title for one in found if not one.wanted]
         if nowhere and watch.done:
             self._remarks.append(f"no pods are wanted of {listed(nowhere)}: it runs nowhere")
         service = service_of(self._view.first(found), self._names)
-        return Deployed(
-            service, tuple(watch.done), bool(was) and bool(watch.done), tuple(self._recovered), tuple(self._remarks)
-        )
+        if service is None and rendered is not None:
+            service = unwaited(rendered.holders[0])
+        return Deployed(service, tuple(watch.done), replaced, tuple(self._recovered), tuple(self._remarks))
 
     def _serving(self) -> Service | None:
         try:
@@ -174,12 +189,6 @@ class ReleaseRollout:
 
 def _targets(rendered: Rendered) -> list[str]:
     return [f"{one['kind'].lower()}/{one['metadata']['name']}" for one in rendered.workloads]
-
-
-def _same(was: Sequence[Json], now: Sequence[Json]) -> bool:
-    """Whether the same release serves already: all workloads were there, healthy, and wanted as they are now."""
-    before = {Workload(one).target: one["spec"] for one in was if Workload(one).progress().done}
-    return all(before.get(Workload(one).target) == one["spec"] for one in now)
 
 
 def _then(one: Workload, release: Release, names: Sequence[str]) -> State:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from typing import Any
 
@@ -19,6 +21,7 @@ Json = dict[str, Any]
 COMMIT = f"{PREFIX}commit"
 RELEASE = f"{PREFIX}release"
 DIGEST = f"{PREFIX}digest"
+MANIFESTS = f"{PREFIX}manifests"
 ENVIRONMENT = f"{PREFIX}environment"
 
 
@@ -49,7 +52,7 @@ class Rendering:
             reference=release.reference,
             namespace=self._kubectl.namespace,
             tags=self._tags(release),
-            annotations=notes_of(release),
+            annotations={**notes_of(release), MANIFESTS: self._digest(release, secret_now)},
             # What changes here starts pods again: nothing that does not change what runs.
             template={KEY: release.key},
             labels={LABEL: self._settings.name},
@@ -62,6 +65,11 @@ class Rendering:
             what = f"no pod of the manifests uses the Secret {self._secret}, which has deploy.secrets"
             raise ConfigError(what, where=self._settings.where.get("deploy.secrets"), hint=hint)
         return found
+
+    def _digest(self, release: Release, secret_now: str) -> str:
+        """Names what is applied, whichever commit it is of."""
+        facts = [release.reference, release.key, secret_now, [one.body for one in self.manifests()]]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def manifests(self) -> list[Manifest]:
         """The user's objects, read once."""

@@ -38,11 +38,8 @@ class SecretObjects:
                 return str(one["metadata"]["name"])
         return None
 
-    def ensure(self, values: Mapping[str, str]) -> str:
-        """The Secret that has these values; a new one where there is none."""
-        found = self.known(values)
-        if found is not None:
-            return found
+    def create(self, values: Mapping[str, str]) -> str:
+        """A new Secret that has these values."""
         # By chance: a name that follows from the values would tell something about them.
         name = f"{self.name}-{secrets.token_hex(4)}"
         body = {

@@ -14,6 +14,17 @@ from tests.support.kube_project import SERVICE, Place, workload
 Releases = Callable[..., Release]
 
 
+CRONJOB = """\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: shop}]}}}
+"""
+
+
 def text(error: LayerdoitError | None) -> str:
     assert error is not None
     return str(error)
@@ -31,8 +42,12 @@ def test_first_deployment_then_nothing_to_do_then_a_new_release(place: Place, re
     assert first.service is not None
     assert (first.service.key, first.service.commit, first.service.release) == (release().key, release().commit, "0")
 
-    again = place.provider().deploy(release())
-    assert (again.error, again.phases, again.replaced) == (None, (), False)
+    entered: list[str] = []
+    again = place.provider().deploy(release(), anew=True, on_phase=entered.append)
+    assert (again.error, again.phases, again.replaced, entered) == (None, (), False, [])
+    place.kubectl("scale", "deployment/web", "--replicas=3")
+    assert place.provider().deploy(release(), on_phase=entered.append).remarks
+    assert entered == ["apply", "rollout"]
 
     second = place.provider().deploy(release(number=1))
     assert second.error is None
@@ -109,6 +124,15 @@ def test_a_first_release_that_fails_leaves_nothing(place: Place, release: Releas
     assert "Deployment/web was not there before, and was removed again" in text(failed.error)
     assert place.objects("deployments") == []
     assert failed.service is None
+
+
+def test_what_is_not_waited_for(place: Place, release: Releases) -> None:
+    place.write(CRONJOB)
+    done = place.provider().deploy(release())
+    assert done.error is None
+    assert done.service is not None
+    assert (done.service.name, done.service.key) == ("CronJob/nightly", release().key)
+    assert done.remarks == ("applied, but not waited for: CronJob/nightly",)
 
 
 def test_two_workloads_are_one_release(place: Place, release: Releases) -> None:
