@@ -8,7 +8,7 @@ import pytest
 
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.process import CommandFailed
-from layerdoit.deploy.kubernetes import differences, kubectl_errors, pod_troubles
+from layerdoit.deploy.kubernetes import kube_diff, kubectl_errors, pod_troubles
 from layerdoit.deploy.kubernetes.workloads import Workload, gathered
 
 Json = dict[str, Any]
@@ -193,4 +193,4 @@ diff -u -N /tmp/LIVE-1/apps.v1.Deployment.shop.web /tmp/MERGED-2/apps.v1.Deploym
 -  image: a
 +  image: b
 """
-    assert list(differences.readable(text)) == ["Deployment/web:", "@@ -1 +1 @@", "-  image: a", "+  image: b"]
+    assert list(kube_diff.readable(text)) == ["Deployment/web:", "@@ -1 +1 @@", "-  image: a", "+  image: b"]

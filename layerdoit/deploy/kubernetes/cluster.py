@@ -10,7 +10,7 @@ from typing import Any
 from layerdoit.core import process
 from layerdoit.core.console import pass_on
 from layerdoit.core.errors import ConfigError, DeployError
-from layerdoit.deploy.kubernetes import differences, pod_troubles
+from layerdoit.deploy.kubernetes import kube_diff, pod_troubles
 from layerdoit.deploy.kubernetes.cluster_service import holds_of, service_of
 from layerdoit.deploy.kubernetes.cluster_view import ClusterView
 from layerdoit.deploy.kubernetes.kubectl import Kubectl
@@ -61,7 +61,7 @@ class KubernetesProvider:
         secret = self._secrets.known(self.settings.secrets) if self.settings.secrets else None
         if self.settings.secrets and secret is None:
             yield f"Secret {self._secrets.name}: new, with {', '.join(self.settings.secrets)}"
-        yield from differences.lines(self._kubectl, self._rendering.of(release, secret or "").objects)
+        yield from kube_diff.lines(self._kubectl, self._rendering.of(release, secret or "").objects)
 
     def status(self) -> Status:
         """See `Provider`."""

@@ -18,8 +18,8 @@ from layerdoit.deploy.kubernetes.kubectl import Kubectl
 from layerdoit.deploy.kubernetes.lease import Lease, Lock
 from layerdoit.deploy.kubernetes.manifests import Rendered
 from layerdoit.deploy.kubernetes.rendered_release import MANIFESTS, Rendering
-from layerdoit.deploy.kubernetes.rollout import Rollout, Watch
 from layerdoit.deploy.kubernetes.secret_objects import SecretObjects
+from layerdoit.deploy.kubernetes.workload_rollout import Rollout, Watch
 from layerdoit.deploy.kubernetes.workloads import KEY, State, Workload, annotation, is_named, notes
 from layerdoit.deploy.provider import Deployed, Release, Service
 from layerdoit.deploy.settings import DeploySettings
