@@ -19,7 +19,7 @@ class Container:
 
     `env`: what it was started with; `out_of_memory`: whether that is what it was killed for. `health`: what the
     engine says by the HEALTHCHECK that it has ("" for none), and `health_said`: what that printed last. `restart`: the
-    engine's policy for when it ends; `restarts`: how often it was started again by that.
+    engine's policy for when it ends; `restarts`: how often it was started again by that. `image`: the id of its image.
     """
 
     id: str
@@ -37,10 +37,16 @@ class Container:
     health_said: str = field(default="", compare=False)
     restart: str = "no"
     restarts: int = field(default=0, compare=False)
+    image: str = field(default="", compare=False)
 
     @property
     def running(self) -> bool:
         return self.state == "running"
+
+    @property
+    def attached(self) -> bool:
+        """Whether it is on the network that it serves on."""
+        return self.label("network") in self.networks
 
     def label(self, name: str) -> str:
         """The value of `io.layerdoit.<name>`, or ''."""
@@ -138,4 +144,5 @@ def described(raw: Mapping[str, Any]) -> Container:
         health_said=next((str(one.get("Output", "")) for one in reversed(checked.get("Log") or ())), "").strip(),
         restart=policy.get("Name") or "no",
         restarts=int(raw.get("RestartCount") or 0),
+        image=str(raw.get("Image") or ""),
     )

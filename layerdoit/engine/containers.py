@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
+from layerdoit.config.environments import DEFAULT
 from layerdoit.core.errors import DeployError
 from layerdoit.engine import sdk
 from layerdoit.engine.api import endpoint
@@ -15,6 +16,7 @@ from layerdoit.engine.images import PREFIX, label
 from layerdoit.engine.inside import Inside
 from layerdoit.engine.ownership import ANYONE, FOLDER, LABEL, Owner, refused
 
+ENVIRONMENT: Final = "environment"
 _BUILT_IN_NETWORKS: Final = ("bridge", "default", "host", "none")
 
 # runc's own first process died before it ran anything of the image: seen once in thousands of starts.
@@ -22,20 +24,21 @@ _RUNC_DIED: Final = "waiting for init preliminary setup"
 
 
 class Containers(Inside):
-    """The containers of one deployment of one project."""
+    """The containers of one deployment of one project, in one environment, or where none is named, in any."""
 
-    def __init__(self, project: str, deployment: str, owner: Owner = ANYONE) -> None:
+    def __init__(self, project: str, deployment: str, owner: Owner = ANYONE, environment: str | None = None) -> None:
         super().__init__(endpoint())
         self.project = project
         self.deployment = deployment
         self.owner = owner
+        self.environment = environment
         self._init = True
 
     # --- questions ---------------------------------------------------------------------------------------------------
 
     def mine(self) -> dict[str, Container]:
         """This deployment's containers by name, including stopped ones."""
-        return {one.name: one for one in self._labelled() if self.owner.owns(one.labels)}
+        return {one.name: one for one in self._labelled() if self._is_here(one.labels)}
 
     def namesakes(self) -> list[Container]:
         """Containers of a deployment of this name that another project of this name made."""
@@ -45,6 +48,17 @@ class Containers(Inside):
         """Raise where another project of this name has the deployment: what is done here would be done to it."""
         for other in self.namesakes():
             raise refused(self.project, f"the container {other.name}", self.owner, other.labels, where)
+        for other in self.of_other_environments():
+            what = f"{other.name} is the container of the environment {environment_of(other.labels)}"
+            hint = "set deploy.name of one of the two environments to another name"
+            raise DeployError(f"{what}, and would be replaced by one of {self.environment}", hint=hint)
+
+    def of_other_environments(self) -> list[Container]:
+        """Containers of a deployment of this name that another environment of this project has."""
+        return [one for one in self._labelled() if self.owner.owns(one.labels) and not self._is_here(one.labels)]
+
+    def _is_here(self, labels: Mapping[str, str]) -> bool:
+        return self.owner.owns(labels) and self.environment in (None, environment_of(labels))
 
     def serving(self, name: str, settings: str = "") -> Container | None:
         """The container that serves under a name, or did.
@@ -63,7 +77,7 @@ class Containers(Inside):
         if not settings:
             return []
         listed = self._listed(f"{PREFIX}deployment", f"{PREFIX}settings={settings}")
-        ours = (item for item in listed if self.owner.made_here(item["Labels"]) and self.owner.owns(item["Labels"]))
+        ours = (item for item in listed if self.owner.made_here(item["Labels"]) and self._is_here(item["Labels"]))
         others = (item for item in ours if _of(item) != (self.project, self.deployment))
         there = [one for one in self._inspected(others) if one.label("role") == "serving"]
         return sorted(there, key=lambda one: one.started_at, reverse=True)
@@ -98,7 +112,18 @@ class Containers(Inside):
     def is_mine(self, found: Container) -> bool:
         """Whether it is of this deployment of this project."""
         labelled = (found.label("project"), found.label("deployment")) == (self.project, self.deployment)
-        return labelled and self.owner.owns(found.labels)
+        return labelled and self._is_here(found.labels)
+
+    def digests(self, reference: str) -> frozenset[str]:
+        """The id of an image, and its digests in registries; none where the engine has no such image."""
+        from docker.errors import ImageNotFound
+
+        with sdk.asking(self.host):
+            try:
+                found = self._api.inspect_image(reference)
+            except ImageNotFound:
+                return frozenset()
+        return frozenset({found["Id"], *(one.partition("@")[2] for one in found.get("RepoDigests") or ())})
 
     def published_host(self, bind: str) -> str:
         """The address at which this machine reaches a port that is published on `bind`."""
@@ -133,6 +158,7 @@ class Containers(Inside):
         bindings = {} if spec.port is None or spec.publish is None else {spec.port: (spec.bind, spec.publish or None)}
         labels = {PREFIX + name: value for name, value in spec.labels.items()}
         labels |= {PREFIX + "project": self.project, PREFIX + "deployment": self.deployment}
+        labels |= {PREFIX + ENVIRONMENT: self.environment} if self.environment else {}
         labels = {PREFIX + "layer": "app", **labels}
         labels |= {PREFIX + LABEL: self.owner.text, PREFIX + FOLDER: self.owner.folder}
         with sdk.asking(self.host):
@@ -238,6 +264,13 @@ class Containers(Inside):
             except APIError as error:
                 self._refuse(str(error.explanation), publish, error)
 
+    def attach_again(self, container: Container) -> None:
+        """Connect to the network that it serves on."""
+        publish = int(container.label("publish") or 0) or None
+        # What stands behind a front has no other name than its own, and a front has none at all.
+        aliases = () if container.label("front") else (container.label("deployment") or self.deployment,)
+        self.attach(container, container.label("network"), aliases, publish)
+
     def detach(self, container: Container, network: str) -> None:
         """Disconnect from a network, which frees the published ports."""
         with sdk.asking(self.host):
@@ -291,6 +324,11 @@ class Containers(Inside):
             hint = "stop what has it (docker ps, ss -ltnp), or set deploy.publish (PUBLISH=...) to 0: any free one"
             raise PortTaken(f"port {publish} is taken", hint=hint) from error
         raise Refused(text) from error
+
+
+def environment_of(labels: Mapping[str, str]) -> str:
+    """The environment of a container; one that was made before there were any is of the default one."""
+    return label(labels, ENVIRONMENT) or DEFAULT
 
 
 def _of(listed: Mapping[str, Any]) -> tuple[str, str]:

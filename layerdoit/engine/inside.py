@@ -101,6 +101,14 @@ class Inside:
                 return None
         return int(seen["ExitCode"])
 
+    def output_of(self, container: Container, command: Sequence[str]) -> tuple[int, str]:
+        """Run a command in the container to its end; its exit code, and what it printed."""
+        with sdk.asking(self.host):
+            made = self._api.exec_create(container.id, list(command))["Id"]
+            said = self._api.exec_start(made)
+            code = self._api.exec_inspect(made)["ExitCode"]
+        return int(code or 0), str(said.decode(errors="replace"))
+
     @cached_property
     def _api(self) -> Any:
         return sdk.low_level(self.host, SDK_TIMEOUT)

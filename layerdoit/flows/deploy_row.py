@@ -12,6 +12,7 @@ WORDS: Final = {
     "start": "starting the new container",
     "healthy": "waiting until it is healthy",
     "swap": "making it the one that serves",
+    "drain": "letting requests to the old one end",
     "remove old": "removing the old one",
     "push": "pushing the image",
     "verify": "running the checks of deploy.verify",

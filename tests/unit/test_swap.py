@@ -73,6 +73,11 @@ class Fake:
         self.there = [*([self.old] if self.old else []), self.serving]
         return self.serving
 
+    drains = True
+
+    def drain(self) -> None:
+        self._step("drain")
+
     def rollback(self) -> None:
         self._step("rollback")
         self.serving = self.old or self.serving
@@ -106,8 +111,8 @@ def test_the_fake_has_the_steps() -> None:
 def test_all_goes_well() -> None:
     fake = Fake()
     said: list[str] = []
-    result = swap.run(fake, NEW, on_phase=said.append, clock=ticking())
-    assert fake.steps == ["recover", "start", "healthy", "swap", "remove old"]
+    result = swap.run(fake, NEW, draining=fake, on_phase=said.append, clock=ticking())
+    assert fake.steps == ["recover", "start", "healthy", "swap", "drain", "remove old"]
     assert said == list(swap.PHASES)
     assert result.phases == tuple((name, 1.0) for name in swap.PHASES)
     assert result.service == fake.serving

@@ -15,7 +15,7 @@ from layerdoit.deploy.provider import Deployed, Held, Release, Status
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import removal
 from layerdoit.engine.container import Container, Refused
-from layerdoit.engine.containers import Containers
+from layerdoit.engine.containers import Containers, environment_of
 from layerdoit.engine.ownership import words_of
 
 
@@ -24,7 +24,7 @@ class DockerProvider:
 
     def __init__(self, settings: DeploySettings) -> None:
         self.settings = settings
-        self._containers = Containers(settings.project, settings.name, settings.owner)
+        self._containers = Containers(settings.project, settings.name, settings.owner, settings.environment)
         self._health = Health(settings, self._containers)
 
     @property
@@ -47,7 +47,8 @@ class DockerProvider:
         self, release: Release, *, anew: bool = False, on_phase: Callable[[str], None] = lambda _: None
     ) -> Deployed:
         """See `Provider`."""
-        done = swap.run(self.replacement(), release, anew=anew, on_phase=on_phase)
+        steps = self.replacement()
+        done = swap.run(steps, release, anew=anew, draining=steps, on_phase=on_phase)
         if isinstance(done.error, Refused):
             refusals.explained(done.error, self.settings)
         remarks = list(done.remarks)
@@ -57,6 +58,9 @@ class DockerProvider:
 
     def roll_back(self, release: Release, *, on_phase: Callable[[str], None] = lambda _: None) -> Deployed:
         """See `Provider`. The settings are those of then: the caller has made this provider from them."""
+        if release.digest and release.digest not in self._containers.digests(release.reference):
+            # The tag is on another image by now; what was good is known by its digest.
+            release = replace(release, reference=release.digest)
         return self.deploy(release, on_phase=on_phase)
 
     def changes(self, release: Release) -> Iterator[str]:
@@ -70,6 +74,14 @@ class DockerProvider:
             yield f"{found.name} runs {release.reference} with these settings: nothing would change"
             return
         yield f"{found.name}: {_what_differs(found, release, same=same)}"
+        if found.running and found.label("port"):
+            front = described.front_of(found, self._containers)
+            if self.settings.config.gap == "none" and front is not None:
+                yield f"{front.name} keeps the port: no request is lost, unless port or address change"
+            elif self.settings.config.gap == "none":
+                yield f"{self.settings.name}{described.FRONT} would take over the port: for a moment nobody has it"
+            else:
+                yield "for about 0.3 s nobody has the port (deploy.gap: none)"
 
     def unlock(self) -> str:
         """See `Provider`."""
@@ -98,17 +110,28 @@ class DockerProvider:
         """See `Provider`."""
         found = self._containers.serving(self.settings.name, self.settings.source)
         if found is None:
-            others = (
-                f"{one.name} is of another project: {words_of(one.labels)}" for one in self._containers.namesakes()
-            )
-            return Status(None, "not deployed", next(others, ""))
+            return Status(None, "not deployed", next(self._others(), ""))
         service = described.service(found, self.settings, self._containers)
         remark = self._remark(found)
         if not found.running:
             return Status(service, _stopped(found), remark)
-        problem = self._health.problem(found)
+        problem = self._front_problem(found) or self._health.problem(found)
         elsewhere = self._health.elsewhere(found) if problem else None
         return Status(service, f"{problem}: {elsewhere.cause.what}" if elsewhere else problem or "healthy", remark)
+
+    def _front_problem(self, found: Container) -> str | None:
+        front = described.front_of(found, self._containers)
+        if not found.label("front") or (front is not None and front.running and front.attached):
+            return None
+        state = f"is {front.state}" if front else "is gone"
+        return f"{found.name}{described.FRONT}, which has its port, {state}: nobody reaches it until doit deploy"
+
+    def _others(self) -> Iterator[str]:
+        """What has the name of this deployment, and is none of it."""
+        for one in self._containers.namesakes():
+            yield f"{one.name} is of another project: {words_of(one.labels)}"
+        for one in self._containers.of_other_environments():
+            yield f"{one.name} is of the environment {environment_of(one.labels)}"
 
     def _remark(self, found: Container) -> str:
         if found.label("deployment") != self.settings.name:
@@ -137,7 +160,9 @@ class DockerProvider:
 
     def destroy(self) -> bool:
         """See `Provider`."""
-        there = [*self._containers.mine().values(), *self._containers.former(self.settings.source)]
+        former = self._containers.former(self.settings.source)
+        fronts = (described.front_of(one, self._containers) for one in former)
+        there = [*self._containers.mine().values(), *former, *filter(None, fronts)]
         if not there:
             self._containers.refuse_namesakes(self.settings.where.get("project"))
         for container in there:

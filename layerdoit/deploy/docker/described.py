@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.units import address_text
 from layerdoit.deploy.provider import Service
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from layerdoit.engine.ownership import Owner
 
 
+FRONT: Final = "-front"
+"""What follows the name of a deployment in the name of its front."""
+
+
 def port_of(container: Container, settings: DeploySettings) -> int:
     """The port that a container was started with, whatever the settings say by now; 0 for none."""
     written = container.labels.get(f"{PREFIX}port")
@@ -25,8 +29,20 @@ def port_of(container: Container, settings: DeploySettings) -> int:
 
 def bound(container: Container, settings: DeploySettings, containers: Containers) -> tuple[str, int] | None:
     """Host and port of this machine at which users find a container."""
-    found = container.ports.get(port_of(container, settings))
+    at = front_of(container, containers) if container.label("front") else container
+    found = at.ports.get(port_of(container, settings)) if at else None
     return (containers.published_host(found[0]), found[1]) if found else None
+
+
+def front_of(container: Container, containers: Containers) -> Container | None:
+    """The front that stands before a container, running or not."""
+    if not container.label("front"):
+        return None
+    found = containers.inspect(container.label("deployment") + FRONT)
+    if found is None or found.label("role") != "front":
+        return None
+    ours = ("project", "deployment", "environment")
+    return found if all(found.label(name) == container.label(name) for name in ours) else None
 
 
 def service(container: Container, settings: DeploySettings, containers: Containers) -> Service:
@@ -36,7 +52,16 @@ def service(container: Container, settings: DeploySettings, containers: Containe
     # What publishes a port is, as far as we know, an HTTP service.
     url = f"http://{address}" if address else None
     return Service(
-        container.id, container.name, container.label("key"), container.running, address, container.started_at, url
+        container.id,
+        container.name,
+        container.label("key"),
+        container.running,
+        address,
+        container.started_at,
+        url,
+        release=container.label("release"),
+        commit=container.label("commit"),
+        digest=container.label("digest"),
     )
 
 

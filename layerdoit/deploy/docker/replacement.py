@@ -14,13 +14,16 @@ from typing import Literal
 from layerdoit.core.console import warn
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
-from layerdoit.deploy.docker import described, ways
+from layerdoit.core.units import count_text
+from layerdoit.deploy.docker import described, front_image, ways
+from layerdoit.deploy.docker.haproxy import Front
 from layerdoit.deploy.docker.health import Health, Unhealthy
 from layerdoit.deploy.docker.ports import Ports
+from layerdoit.deploy.docker.recovery import Recovery
 from layerdoit.deploy.docker.ways import Way
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.engine.container import Container, NoNetwork, PortTaken, Spec, name_taken, strays
+from layerdoit.engine.container import Container, NoNetwork, PortTaken, Spec, name_taken
 from layerdoit.engine.containers import Containers
 
 
@@ -32,9 +35,15 @@ class Replacement:
         self._config = settings.config
         self._containers = containers
         self._health = health
+        self._front = Front(settings, containers)
         self._ports = Ports(settings, containers)
         self._way: Way = "plain"
         self._old: Container | None = None
+        # Who has the port: the front before the old one, or itself.
+        self._holder: Container | None = None
+        self._publish: int | None = None
+        self._handed_over = False
+        self._cut = 0
         self._former: list[Container] = []
         self._spec = Spec(name="", image="", network="", labels={})
 
@@ -44,51 +53,7 @@ class Replacement:
 
     def recover(self) -> tuple[str, ...]:
         """See `Steps`."""
-        done: list[str] = []
-        there = self._containers.mine()
-        serving, coming, old, tried = (there.get(self._name(part)) for part in ("", "-next", "-old", "-try"))
-        done += self._named_again(serving or old, strays(there.values(), self._name()))
-        if done and not (serving or old):
-            serving = self._containers.inspect_mine(self._name())
-        if old and not serving:
-            self._containers.rename(old, self._name())
-            serving, old = old, None
-            done.append(f"put {self._name()} back into service")
-        for left in (tried, coming, old):
-            if left:
-                self._containers.remove(left)
-                done.append(f"removed {left.name}, left by an interrupted deployment")
-        done += self._of_former_name(serving)
-        if serving and not self._attached(serving):
-            self._attach(serving)
-            done.append(f"connected {self._name()} to its network again")
-        if serving and (wanted := serving.label("restart") or "no") != serving.restart:
-            self._containers.restart_as(serving, wanted)
-            done.append(f"{self._name()} has its restart policy ({wanted}) again")
-        return tuple(done)
-
-    def _of_former_name(self, serving: Container | None) -> list[str]:
-        """What was deployed under another name serves until it is replaced, and no longer."""
-        done: list[str] = []
-        for one in self._containers.former(self._settings.source):
-            if serving:
-                self._containers.remove(one)
-                done.append(f"removed {one.name}, which {serving.name} has replaced")
-            elif one.running and not self._attached(one):
-                self._attach(one)
-                done.append(f"connected {one.name} to its network again")
-        return done
-
-    def _named_again(self, serving: Container | None, renamed: list[Container]) -> list[str]:
-        """What somebody renamed serves under its own name again; beside one that has it, it is only spoken of."""
-        done: list[str] = []
-        if renamed and serving is None and self._containers.inspect(self._name()) is None:
-            first = renamed.pop(0)
-            self._containers.rename(first, self._name())
-            done.append(f"{first.name} is called {self._name()} again: it is the container of this deployment")
-        for one in renamed:
-            warn(f"{one.name} is of this deployment, too, and still runs; docker rm -f {one.name} removes it")
-        return done
+        return Recovery(self._settings, self._containers, self._front).run()
 
     def current(self) -> Service | None:
         """See `Steps`."""
@@ -101,26 +66,42 @@ class Replacement:
         return (
             found is not None
             and found.running
-            and self._attached(found)
+            and found.attached
+            and (not self._front.wanted or self._front.usable(self._front.before(found)))
             and (found.label("key"), found.label("config")) == (release.key, self._settings.digest())
+            and release.digest in ("", found.label("digest"), found.image)
             and self._health.problem(found) is None
         )
 
     def start_beside(self, release: Release) -> Service:
         """See `Steps`."""
         self._containers.refuse_namesakes(self._settings.where.get("project"))
+        self._refuse_another_image(release)
         self._old = self._containers.inspect_mine(self._name())
         if self._old is None and self._containers.inspect(self._name()) is not None:
             raise name_taken(self._name())
         self._former = self._containers.former(self._settings.source)
         if self._old is None and self._former:
             self._old = self._former[0]
-        publish = self._ports.choose(self._old)
-        self._way = self._choose_way(publish)
-        self._spec = self._make_spec(release, publish)
+        self._holder = self._front.before(self._old) or self._old
+        self._publish = self._ports.choose(self._holder)
+        self._way = "plain" if self._front.wanted else self._choose_way(self._publish)
+        self._spec = self._make_spec(release)
         if self._config.network is None:
             self._containers.ensure_network(self._network(), internal=False)
+        if self._front.wanted:
+            self._prepare_front()
         return self._service(self._start_candidate())
+
+    def _refuse_another_image(self, release: Release) -> None:
+        """What was built and checked is what is deployed."""
+        found = self._containers.digests(release.reference)
+        if not found:
+            hint = "doit image builds the image of this tree; doit from_source that of a commit"
+            raise DeployError(f"the image {release.reference} does not exist", hint=hint)
+        if release.digest and release.digest not in found:
+            what = f"{release.reference} is another image by now than the one to be deployed ({release.digest[:19]})"
+            raise DeployError(what, hint="doit cycle_fast builds and deploys it again")
 
     def wait_healthy(self, candidate: Service) -> Service:
         """See `Steps`."""
@@ -139,22 +120,38 @@ class Replacement:
     def swap(self, candidate: Service) -> Service:
         """See `Steps`."""
         identity = candidate.id
-        if self._way == "again":
+        if self._front.wanted:
+            self._lead_to(self._inspect(identity))
+        elif self._way == "again":
             created = self._containers.create(self._spec_for("again"))
-            self._detach_old()
+            self._free_port()
             identity = self._containers.start(created, self._spec).id
         elif self._way == "moved":
-            self._detach_old()
+            self._free_port()
             coming = self._inspect(identity)
-            self._attach(coming)
+            self._containers.attach_again(coming)
             self._containers.detach(coming, self._check_network())
-        if self._way != "plain":
+        if self._way != "plain" or self._front.wanted:
             self._health.wait(identity, published=True)
         if self._old is not None and self._old not in self._former:
             self._containers.rename(self._old, self._name("-old"))
         self._containers.rename(self._inspect(identity), self._name())
         self._containers.restart_as(self._inspect(identity), self._config.restart)
         return self._service(self._inspect(identity))
+
+    @property
+    def drains(self) -> bool:
+        """See `Draining`."""
+        return self._front.wanted and self._old is not None and self._old.running and not self._handed_over
+
+    def drain(self) -> None:
+        """See `Draining`."""
+        front, new = self._containers.inspect_mine(self._front.name), self._containers.inspect_mine(self._name())
+        old = self._containers.inspect(self._old.id) if self._old else None
+        if front and new and old:
+            # Asked before the rename, the name server may have led it back meanwhile.
+            self._front.lead_to(front, new)
+            self._cut = self._front.drain(old, self._config.drain) or 0
 
     def rollback(self) -> None:
         """See `Steps`."""
@@ -164,7 +161,12 @@ class Replacement:
         """See `Steps`."""
         if self._old is None:
             return ()
-        told = [self._ports.lost(self._old, self._spec.publish)]
+        told = [self._ports.lost(self._old, self._publish)]
+        if self._handed_over:
+            told.append(f"{self._front.name} has the port from now on; while it took it over, nobody had it")
+        if self._cut:
+            cut = count_text(self._cut, "connection")
+            told.append(f"{cut} to the old one did not end in {self._config.drain:g} s (deploy.drain), and was cut off")
         if self._old in self._former:
             told.append(f"{self._old.name}, of an earlier deploy.name, was replaced by {self._name()}")
         elif other := described.other_folder(self._old, self._settings.owner):
@@ -177,7 +179,11 @@ class Replacement:
         self._remove_named("-try")
         self._remove_named("-old", grace=self._config.stop_grace)
         for one in self._former:
+            if (front := self._front.before(one)) is not None:
+                self._containers.remove(front)
             self._end(one, self._config.stop_grace)
+        if not self._front.wanted:
+            self._remove_named(described.FRONT)
 
     # --- starting ----------------------------------------------------------------------------------------------------
 
@@ -194,19 +200,26 @@ class Replacement:
                 # Somebody was faster between the search and the start.
                 publish = self._ports.free(spec.publish + 1)
                 labels = {**spec.labels, "publish": str(publish)}
+                self._publish = publish
                 self._spec = replace(self._spec, publish=publish, labels=labels)
                 spec = replace(spec, publish=publish, labels=labels)
 
-    def _make_spec(self, release: Release, publish: int | None) -> Spec:
-        config = self._config
+    def _make_spec(self, release: Release) -> Spec:
+        config, publish = self._config, self._publish
+        behind = self._front.wanted
         labels = {
             "key": release.key,
+            "release": release.id,
+            "digest": release.digest,
+            "commit": release.commit,
             "config": self._settings.digest(),
             "role": "serving",
             "settings": self._settings.source,
             "network": self._network(),
             "port": str(config.port or ""),
             "publish": str(publish or ""),
+            "bind": config.bind,
+            "front": self._front.mode if behind else "",
             "restart": config.restart,
             "leased-from": self._ports.leased_from,
         }
@@ -215,9 +228,10 @@ class Replacement:
             image=release.reference,
             network=self._network(),
             labels=labels,
-            aliases=(self._settings.name,),
+            # The front finds it by its own name, which it has only when it serves.
+            aliases=() if behind else (self._settings.name,),
             port=config.port,
-            publish=publish,
+            publish=publish if not behind else None if self._health.direct else 0,
             bind=config.bind,
             # The engine has no other place for secrets; who may ask it for them may do anything.
             env={**self._settings.env, **self._settings.secrets},
@@ -238,8 +252,32 @@ class Replacement:
             return replace(spec, name=self._name("-try"), labels=labels, aliases=(), publish=publish)
         return spec
 
+    # --- the front ---------------------------------------------------------------------------------------------------
+
+    def _prepare_front(self) -> None:
+        """Have its image, and where nobody of ours has the port yet, let it take that: it may be gone later."""
+        front_image.ensure(self._settings)
+        held = {port for _, port in self._holder.ports.values()} if self._holder else set()
+        while self._publish not in held and not self._front.usable(self._containers.inspect_mine(self._front.name)):
+            try:
+                self._front.start(self._front.spec(self._spec, self._publish or 0))
+            except PortTaken as error:
+                if self._config.publish:
+                    raise self._ports.taken(self._config.publish) from error
+                self._publish = self._ports.free((self._publish or 0) + 1)
+                self._spec = replace(self._spec, labels={**self._spec.labels, "publish": str(self._publish)})
+
+    def _lead_to(self, candidate: Container) -> None:
+        spec = self._front.spec(self._spec, self._publish or 0)
+        front = self._containers.inspect_mine(self._front.name)
+        if front is None or not self._front.fits(front, spec):
+            self._handed_over = True
+            self._free_port()
+            front = self._front.start(spec)
+        self._front.lead_to(front, candidate)
+
     def _choose_way(self, publish: int | None) -> Way:
-        chosen = ways.choose(self._old, publish, self._settings)
+        chosen = ways.choose(self._old, publish, self._settings, self._holder)
         return "again" if chosen == "moved" and not self._can_isolate() else chosen
 
     def _can_isolate(self) -> bool:
@@ -263,17 +301,9 @@ class Replacement:
     def _check_network(self) -> str:
         return f"layerdoit-{self._settings.project}-check"
 
-    def _attached(self, container: Container) -> bool:
-        return container.label("network") in container.networks
-
-    def _attach(self, container: Container) -> None:
-        publish = int(container.label("publish") or 0) or None
-        alias = container.label("deployment") or self._settings.name
-        self._containers.attach(container, container.label("network"), (alias,), publish)
-
-    def _detach_old(self) -> None:
-        if self._old is not None and self._attached(self._old):
-            self._containers.detach(self._old, self._old.label("network"))
+    def _free_port(self) -> None:
+        if self._holder is not None and self._holder.attached:
+            self._containers.detach(self._holder, self._holder.label("network"))
 
     def _remove_named(self, part: str, grace: float = 0) -> None:
         container = self._containers.inspect_mine(self._name(part))

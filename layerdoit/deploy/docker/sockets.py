@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from layerdoit.deploy.docker.case import Cause
 
 _LISTENS: Final = "0A"
+_ESTABLISHED: Final = "01"
 _ENGINE_DNS: Final = "127.0.0.11"
 
 
@@ -36,6 +37,16 @@ def sockets(tables: str) -> Iterator[Socket]:
         mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
         if str(found) != _ENGINE_DNS:
             yield Socket(str(mapped or found), int(port, 16), (mapped or found).is_loopback)
+
+
+def connections(tables: str, port: int) -> int:
+    """How many connections somebody has to a port; those from inside the container count too."""
+    found = (line.split() for line in tables.splitlines())
+    return sum(
+        words[3] == _ESTABLISHED and int(words[1].rpartition(":")[2], 16) == port
+        for words in found
+        if len(words) > 3 and ":" in words[1]
+    )
 
 
 class Elsewhere(NamedTuple):

@@ -1,4 +1,4 @@
-"""Docker's way to replace a release: start beside, wait until healthy, swap, remove the old one.
+"""Docker's way to replace a release: start beside, wait until healthy, swap, drain and remove the old one.
 
 Pure sequence over `Steps`: whatever fails, or whoever interrupts, the old service goes on serving.
 """
@@ -15,8 +15,9 @@ from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.signals import as_errors, ignored
 from layerdoit.deploy.provider import Deployed, Release, Service
 
-PHASES: Final = ("start", "healthy", "swap", "remove old")
-START, HEALTHY, SWAP, REMOVE_OLD = PHASES
+PHASES: Final = ("start", "healthy", "swap", "drain", "remove old")
+START, HEALTHY, SWAP, DRAIN, REMOVE_OLD = PHASES
+ALWAYS: Final = (START, HEALTHY, SWAP, REMOVE_OLD)
 
 
 class Steps(Protocol):
@@ -63,11 +64,24 @@ class Steps(Protocol):
         ...
 
 
+class Draining(Protocol):
+    """What lets requests to the old one end, where it is still reached although it is replaced."""
+
+    @property
+    def drains(self) -> bool:
+        """Whether there may be such requests."""
+        ...
+
+    def drain(self) -> None:
+        """Let them end, as long as the settings say."""
+        ...
+
+
 class _Watch:
     def __init__(self, clock: Callable[[], float], on_phase: Callable[[str], None], names: Sequence[str]) -> None:
         self._clock = clock
         self._on_phase = on_phase
-        self.names = dict(zip(PHASES, names, strict=True))
+        self.names = {DRAIN: DRAIN, **dict(zip(ALWAYS, names, strict=True))}
         self._open: tuple[str, float] | None = None
         self.done: list[tuple[str, float]] = []
 
@@ -93,9 +107,10 @@ def run(
     release: Release,
     *,
     anew: bool = False,
+    draining: Draining | None = None,
     on_phase: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.perf_counter,
-    names: Sequence[str] = PHASES,
+    names: Sequence[str] = ALWAYS,
 ) -> Deployed:
     """Replace what serves, as `Provider.deploy` promises. `names`: what a provider calls the four phases.
 
@@ -105,12 +120,12 @@ def run(
     with as_errors():
         try:
             with steps.lock():
-                return _deploy(steps, release, watch, anew)
+                return _deploy(steps, release, watch, anew, draining)
         except LayerdoitError as error:
             return _failed(steps, watch, error, ())
 
 
-def _deploy(steps: Steps, release: Release, watch: _Watch, anew: bool) -> Deployed:
+def _deploy(steps: Steps, release: Release, watch: _Watch, anew: bool, draining: Draining | None) -> Deployed:
     recovered = steps.recover()
     old = steps.current()
     if not anew and steps.serves(release):
@@ -129,12 +144,16 @@ def _deploy(steps: Steps, release: Release, watch: _Watch, anew: bool) -> Deploy
                 return _failed(steps, watch, error, recovered)
         raise
     try:
+        if draining is not None and draining.drains:
+            watch.enter(DRAIN)
+            draining.drain()
         watch.enter(REMOVE_OLD)
         steps.remove_old()
     except LayerdoitError as error:
         # The new one serves already; the next replacement removes what is left of the old one.
+        phase = watch.now
         watch.leave()
-        return Deployed(service, tuple(watch.done), True, recovered, failed_in=watch.names[REMOVE_OLD], error=error)
+        return Deployed(service, tuple(watch.done), True, recovered, failed_in=phase, error=error)
     watch.leave()
     return Deployed(service, tuple(watch.done), old is not None, recovered, steps.remarks())
 

@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 Way = Literal["plain", "moved", "again"]
 
 
-def choose(old: Container | None, publish: int | None, settings: DeploySettings) -> Way:
-    """How to start what replaces `old` and publishes that port. `moved` needs containers that are reached directly."""
-    if old is None or publish not in {port for _, port in old.ports.values()}:
+def choose(
+    old: Container | None, publish: int | None, settings: DeploySettings, holder: Container | None = None
+) -> Way:
+    """How to start what replaces `old` and publishes that port. `moved` needs containers that are reached directly.
+
+    `holder`: who has the ports of `old`, if not itself.
+    """
+    if old is None or publish not in {port for _, port in (holder or old).ports.values()}:
         return "plain"
     # A service that was found to need its network is not tried without it once more.
     needs_network = old.label("way") == "again" and old.label("config") == settings.digest()

@@ -41,7 +41,7 @@ fn main() {
     let sick = arg("SICK").is_some();
     let only = arg("ONLY").map(|path| format!("GET {path} "));
     // Sick only for those who ask under this name.
-    let sick_at = arg("SICK_AT").map(|host| format!("Host: {host}:"));
+    let sick_at = arg("SICK_AT").map(|host| format!("host: {host}:"));
     let listener = TcpListener::bind(arg("LISTEN").unwrap_or("0.0.0.0:8080".into())).unwrap();
     println!("listening");
     for stream in listener.incoming() {
@@ -49,9 +49,17 @@ fn main() {
         let mut buffer = [0u8; 2048];
         let read = stream.read(&mut buffer).unwrap_or(0);
         let asked = String::from_utf8_lossy(&buffer[..read]);
-        let sick = sick || sick_at.as_ref().is_some_and(|host| asked.contains(host));
+        let sick = sick || sick_at.as_ref().is_some_and(|host| asked.to_lowercase().contains(host));
         let body = arg("VERSION").unwrap_or_default();
         let lost = only.as_ref().is_some_and(|path| !asked.starts_with(path));
+        if asked.starts_with("GET /slow ") {
+            thread::spawn(move || {
+                println!("thinking");
+                thread::sleep(Duration::from_millis(arg("SLOW").unwrap().parse().unwrap()));
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            });
+            continue;
+        }
         if arg("LOGS").is_some() { println!("{} answered", asked.lines().next().unwrap_or_default()); }
         let status = if sick { "503 Sick" } else if lost { "404 Lost" } else { "200 OK" };
         let length = body.len();

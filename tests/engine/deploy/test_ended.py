@@ -18,6 +18,7 @@ import os, signal, sys
 from pathlib import Path
 from layerdoit.config import Deploy, Health
 from layerdoit.deploy.docker.deployment import DockerProvider
+from layerdoit.deploy.docker.haproxy import Front
 from layerdoit.deploy.provider import Release
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.containers import Containers
@@ -34,8 +35,10 @@ def lethal(function):
     return wrapped
 for name in ("create", "start", "attach", "detach", "rename", "restart_as", "stop", "remove"):
     setattr(Containers, name, lethal(getattr(Containers, name)))
+Front.lead_to = lethal(Front.lead_to)
 config = Deploy(
-    port=8080, health=Health(path="/"), env=dict(item.split("=") for item in env), isolated_start=way != "again"
+    port=8080, health=Health(path="/"), env=dict(item.split("=") for item in env), isolated_start=way != "again",
+    gap="none" if way == "front" else "short",
 )
 provider = DockerProvider(DeploySettings(config, project, project, Path.cwd()))
 result = provider.deploy(Release(image, "k2"), on_phase=lambda phase: print(phase, flush=True))
@@ -57,7 +60,7 @@ def test_kill_9_after_each_single_change_is_recovered(
     seen = set()
     for point in range(1, points + 2):
         deployment = make("1")
-        assert go(deployment, image, f"first {point}").error is None
+        assert go(deployment, image, "first").error is None
         child = drive(project, image, way, point, "VERSION=2")
         child.communicate(timeout=60)
         assert child.returncode == (0 if point > points else -signal.SIGKILL), "the number of changes is known"
