@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import urllib.error
@@ -27,7 +28,8 @@ log: {{level: error, accesslog: {{disabled: true}}}}
 storage:
   filesystem: {{rootdirectory: {folder}}}
   maintenance: {{uploadpurging: {{enabled: false}}}}
-http: {{addr: "{address}"}}
+http:
+  addr: "{address}"
 """
 
 
@@ -68,6 +70,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def trusting() -> ssl.SSLContext:
+    """Takes any certificate: that of the test was made a moment ago."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 @pytest.fixture(scope="session")
 def registry(docker_engine: Any) -> Iterator[Registry]:
     """A registry with an empty storage; skipped where none can be had."""
@@ -76,15 +85,22 @@ def registry(docker_engine: Any) -> Iterator[Registry]:
     found = subprocess.run([ROOT / "scripts/ensure-registry"], capture_output=True, text=True, check=False)
     if found.returncode != 0:
         pytest.skip(found.stderr.strip() or "no image registry to test with")
+    with served(found.stdout.strip()) as address:
+        yield Registry(address)
+
+
+@contextlib.contextmanager
+def served(program: str, more: str = "", scheme: str = "http") -> Iterator[str]:
+    """A registry that answers, with more lines of configuration; its address."""
     with tempfile.TemporaryDirectory(prefix="layerdoit-registry-") as folder:
         address = f"127.0.0.1:{free_port()}"
         config = Path(folder) / "config.yml"
-        config.write_text(CONFIG.format(folder=f"{folder}/storage", address=address))
+        config.write_text(CONFIG.format(folder=f"{folder}/storage", address=address) + more)
         with open(f"{folder}/log", "wb") as log:
-            server = subprocess.Popen([found.stdout.strip(), "serve", config], stdout=log, stderr=log)
+            server = subprocess.Popen([program, "serve", config], stdout=log, stderr=log)
         try:
-            _until_it_answers(server, address, Path(folder) / "log")
-            yield Registry(address)
+            _until_it_answers(server, f"{scheme}://{address}", Path(folder) / "log")
+            yield address
         finally:
             server.terminate()
             server.wait()
@@ -93,9 +109,13 @@ def registry(docker_engine: Any) -> Iterator[Registry]:
 def _until_it_answers(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
     def answers() -> bool:
         assert server.poll() is None, log.read_text()
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/v2/", timeout=5) as answer:
-            return bool(answer.status == 200)
-        return False
+        try:
+            with urllib.request.urlopen(f"{address}/v2/", timeout=5, context=trusting()) as answer:  # noqa: S310 - ours
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            return error.code == 401
+        except OSError:
+            return False
 
     until(answers, 20, "the registry")
 
