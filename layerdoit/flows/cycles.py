@@ -51,7 +51,7 @@ def fast(session: Session) -> None:
     def there() -> Release:
         # Where it cannot be deployed, an image that lacks is not the first thing to know.
         app = session.plan.step("app")
-        place.provider.check(Release(app.spec.tag, app.spec.key, environment=session.project.environment))
+        place.check(Release(app.spec.tag, app.spec.key, environment=session.project.environment))
         if app.action == "reuse" and app.reasons != UP_TO_DATE and not session.run.verbose:
             # An image of another tree is that of this one too.
             say(line(Outcome(app)))
@@ -124,7 +124,7 @@ def anew(session: Session, command: str, level: Level, *, yes: bool, dry_run: bo
     app = next(spec for spec in session.inputs.specs if spec.layer == "app")
     # A long build is not begun for what could not be deployed afterwards.
     place = Place.of(session)
-    place.provider.check(Release(app.tag, app.key, environment=session.project.environment))
+    place.check(Release(app.tag, app.key, environment=session.project.environment))
     conditions.check(session.project)
     usage = gather(session.inputs, session.engine)
     layers = _from_scratch(session, level)

@@ -41,6 +41,11 @@ class Place:
         settings = providers.settings_of(session.project)
         return cls(providers.provider_with(settings), settings)
 
+    def check(self, release: Release) -> None:
+        """Raise where the release cannot be deployed, or a secret lacks. Changes nothing."""
+        _ = self.settings.secrets
+        self.provider.check(release)
+
 
 def deploy(session: Session, place: Place, build: Callable[[], Release], *, anew: bool = False) -> bool:
     """Deploy what `build` gives; whether anything was started. Errors come out when the user knows what serves."""
@@ -49,7 +54,7 @@ def deploy(session: Session, place: Place, build: Callable[[], Release], *, anew
         try:
             conditions.check(project)
             wanted = build()
-            place.provider.check(wanted)
+            place.check(wanted)
             with deploy_lock.held(place.settings):
                 release = _numbered(session, place, wanted)
                 if place.settings.last is None or release.id != place.settings.last.id:
@@ -76,8 +81,7 @@ def _numbered(session: Session, place: Place, wanted: Release) -> Release:
     log = ReleaseLog(place.settings)
     last, settings = log.serving(), place.settings
     commit, _ = session.run.head(session.project.root).result()
-    same = last is not None and last.key == wanted.key and last.started_with == settings.digest()
-    number = last.id if last is not None and same else log.next_id()
+    number = last.id if last is not None and _is(last, wanted, place) else log.next_id()
     digest = str((session.engine.images.inspect(wanted.reference) or {}).get("Id") or "")
     return replace(wanted, digest=digest, environment=settings.environment, commit=commit or "", id=number)
 
@@ -116,14 +120,23 @@ def _deployed(session: Session, place: Place, release: Release, *, anew: bool) -
     if result.error is None:
         assert result.service is not None  # noqa: S101 - a deployment without error has one
         _tell(session, release, result, result.service)
-        if not result.phases:
+        if not result.phases and _is(previous, release, place):
             return result
+        if not result.phases and previous is not None:
+            say(
+                f"recovered: release {release.id} serves already; its deployment was interrupted before it was written down"
+            )
         entry, result = _verified(session, place, release, result, entry, previous)
     log.add(entry)
     _recorded(session, result, result.error)
     if result.error is None:
         release_keeping.keep(session, place.settings, entry)
     return result
+
+
+def _is(serving: Entry | None, release: Release, place: Place) -> bool:
+    """Whether the log knows that the release serves: else whoever started it was ended before it wrote that down."""
+    return serving is not None and (serving.key, serving.started_with) == (release.key, place.settings.digest())
 
 
 def _verified(
@@ -254,5 +267,5 @@ def _recorded(session: Session, result: Deployed, error: LayerdoitError | None) 
 
 def changes(place: Place, release: Release) -> Sequence[str]:
     """What a deployment of the release would change, in lines."""
-    place.provider.check(release)
+    place.check(release)
     return tuple(place.provider.changes(release))

@@ -56,13 +56,12 @@ def variables(session: Session) -> dict[str, str]:
 
 def deployable(session: Session) -> None:
     """What would not be deployed in the end is not built for minutes first."""
-    from layerdoit import deploy
     from layerdoit.deploy.release import Release
     from layerdoit.flows import conditions
+    from layerdoit.flows.deploying import Place
 
-    project = session.project
-    conditions.require_named(project)
+    project, place = session.project, Place.of(session)
     conditions.check(project)
     app = session.plan.step("app").spec
-    deploy.provider_of(project).check(Release(app.tag, app.key, environment=project.environment))
+    place.check(Release(app.tag, app.key, environment=project.environment))
     conditions.agreed(session, f"build and deploy to {project.environment}")

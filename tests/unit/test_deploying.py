@@ -191,7 +191,22 @@ def test_what_a_provider_remarks_is_told(shop: Shop, capsys: pytest.CaptureFixtu
         f"deploy  api already serves {RELEASE.reference}: healthy at https://shop.example",
         "two zones only",
     ]
-    assert shop.log().entries() == (), "what serves already is no new release"
+    assert [one.id for one in shop.log().entries()] == ["1"], "what an earlier layerdoit deployed can be gone back to"
+    shop.deploy(done)
+    assert len(shop.log().entries()) == 1, "what serves already is no new release"
+
+
+def test_what_a_kill_kept_from_the_log_is_checked_and_written_down(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.write("project: shop\ndeploy: {verify: 'test $LAYERDOIT_RELEASE != 3'}")
+    shop.deploy(SERVES)
+    capsys.readouterr()
+    shop.deploy(Deployed(NEW), release=Release("shop:app-2", "k2"))
+    assert "recovered: release 2 serves already; its deployment was interrupted" in capsys.readouterr().out
+    assert [one.id for one in shop.log().here()] == ["1", "2"]
+    with pytest.raises(hooks.HookFailed, match="release 2 serves again"):
+        shop.deploy(Deployed(NEW), SERVES, release=Release("shop:app-3", "k3"))
 
 
 def test_a_deployment_is_a_line_of_the_log(shop: Shop) -> None:
