@@ -123,9 +123,7 @@ def _deployed(session: Session, place: Place, release: Release, *, anew: bool) -
         if not result.phases and _is(previous, release, place):
             return result
         if not result.phases and previous is not None:
-            say(
-                f"recovered: release {release.id} serves already; its deployment was interrupted before it was written down"
-            )
+            say(f"recovered: release {release.id} serves already; its deployment was interrupted at its end")
         entry, result = _verified(session, place, release, result, entry, previous)
     log.add(entry)
     _recorded(session, result, result.error)
