@@ -13,6 +13,7 @@ from layerdoit.front.verbs import VERBS
 ALIASES: Final[Mapping[str, str]] = {
     "build": "image",
     "cache": "cache_status",
+    "build_from_source": "from_source",
     "clear": "cache_clear:soft",
     "cycle": "cycle_fast",
     "down": "destroy",

@@ -26,6 +26,7 @@ from layerdoit.project.identity import address
 from layerdoit.tree import git, lfs
 
 _FOLDER: Final = "sources"
+_TREE: Final = "tree"
 # Nobody answers a question of a run.
 _UNASKED: Final = {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never"}
 # Hooks of the user are for the user's own checkouts.
@@ -136,11 +137,14 @@ def opened(url: str, name: str) -> Iterator[Clone]:
     if (parts := urlsplit(url) if "://" in url else None) and parts.password:
         register_secret(parts.password)
     words = shown(url)
+    # Whatever stands at the end of an address: a folder beside ours, and no other.
+    name = re.sub(r"[^\w.+-]", "_", name).lstrip(".") or "source"
     digest = hashlib.sha256(f"{address(url) or url}\0{name}".encode()).hexdigest()[:12]
     place = user_folder.cache() / _FOLDER / digest
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (place / _TREE).mkdir(exist_ok=True)
     with files.locked(place / "lock"):
-        clone = Clone(place / name, url, words)
+        clone = Clone(place / _TREE / name, url, words)
         _mend(clone)
         yield clone
 
@@ -154,7 +158,7 @@ def made_anew(clone: Clone) -> None:
 
 def _mend(clone: Clone) -> None:
     """Have a whole clone, which no other process uses. A clone comes into place by a rename."""
-    part = clone.top.parent / "part"
+    part = clone.top.parent.parent / "part"
     shutil.rmtree(part, ignore_errors=True)
     if (clone.top / ".git").is_dir():
         for lock in (clone.top / ".git").rglob("*.lock"):

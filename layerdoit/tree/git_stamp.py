@@ -11,7 +11,7 @@ from layerdoit.tree import git
 _REFERENCES = ("packed-refs", "reftable/tables.list")
 _COMMON = ("config", "info/exclude", "info/attributes")
 # Written by every checkout of another commit in a submodule.
-_OWN = ("index", "logs/HEAD", "config.worktree")
+_OWN = ("index", "logs/HEAD", "config.worktree", "reftable/tables.list")
 
 
 def stamp(tops: Iterable[str], watched: Iterable[str]) -> str:

@@ -13,10 +13,11 @@ from tests.support.git import commit_all, git
 from tests.support.lockfile import entry, lockfile
 
 QUESTIONS = {
+    # The first, for it believes what the index says of the files' times.
+    "INDEX": "diff-index --name-only HEAD",
     "COMMIT": "rev-parse HEAD",
     "DESCRIBED": "describe --tags --dirty --always",
     "STATUS": "status --porcelain",
-    "INDEX": "diff-index --name-only HEAD",
     "COUNT": "rev-list --count HEAD",
 }
 ASKS = """\
@@ -42,7 +43,7 @@ FILES: Mapping[str, str] = {
     "quiet/src/lib.rs": "",
     "notes.txt": "",
     "docs/page.md": "",
-    ".gitignore": "/target\n",
+    ".gitignore": "/target\n/layerdoit.yaml\n",
 }
 CONFIG = 'base: {packages: [git]}\nbuild: {git: commit}\nsources: {exclude: ["docs/"]}\n'
 

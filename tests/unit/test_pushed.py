@@ -18,6 +18,7 @@ from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.project import clones, pushed
 from layerdoit.project.clones import Clone
 from layerdoit.project.pushed import Pushed
+from layerdoit.tree.git_facts import Depth, repository
 from tests.support.files import write
 from tests.support.git import commit_all, git
 
@@ -46,12 +47,11 @@ def clone(origin: Path) -> Iterator[Clone]:
         yield found
 
 
-def has(clone: Clone) -> dict[str, str]:
-    """What lies in the clone's work tree."""
-    paths = (
-        path for path in clone.top.rglob("*") if path.is_file() and ".git" not in path.relative_to(clone.top).parts
-    )
-    return {str(path.relative_to(clone.top)): path.read_text() for path in paths}
+def has(place: Clone | Path) -> dict[str, str]:
+    """What lies in a work tree."""
+    top = place if isinstance(place, Path) else place.top
+    paths = (path for path in top.rglob("*") if path.is_file() and ".git" not in path.relative_to(top).parts)
+    return {str(path.relative_to(top)): path.read_text() for path in paths}
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,8 @@ def test_the_work_tree_is_exactly_the_commit(clone: Clone, origin: Path) -> None
 
 def _reopened(clone: Clone, stack: ExitStack) -> Clone:
     """As the next run finds it."""
-    os.rename(clone.top.parent / "lock", clone.top.parent / "lock of the first")
+    place = clone.top.parent.parent
+    os.rename(place / "lock", place / "lock of the first")
     return stack.enter_context(clones.opened(clone.url, "shop"))
 
 
@@ -191,7 +192,7 @@ def test_a_damaged_clone_is_made_anew(clone: Clone, origin: Path, damage: str) -
         case "no clone":
             shutil.rmtree(clone.top)
         case "half a clone":
-            os.rename(clone.top, clone.top.parent / "part")
+            os.rename(clone.top, clone.top.parent.parent / "part")
         case _:
             shutil.rmtree(clone.top / ".git/objects")
             (clone.top / ".git/objects").mkdir()
@@ -275,6 +276,22 @@ def test_a_repository_that_is_not_there(tmp_path: Path, origin: Path) -> None:
     assert error.value.what.startswith("https://127.0.0.1:1/shop.git does not give its commits")
     assert "hidden-word" not in str(error.value)
     assert list((tmp_path / "cache").rglob("part")) == []
+
+
+@pytest.mark.parametrize("name", ["part", "lock", "..", "a b", ".git", ""])
+def test_a_clone_lies_in_its_place_whatever_it_is_called(origin: Path, tmp_path: Path, name: str) -> None:
+    with clones.opened(str(origin), name) as found:
+        found.lay_out(git(origin, "rev-parse", "main"))
+        assert has(found)["src/main.rs"] == "two"
+        assert found.top.resolve().parents[2] == (tmp_path / "cache/layerdoit/sources").resolve()
+
+
+@pytest.mark.parametrize("depth", ["commit", "full"])
+def test_git_says_in_a_clone_what_it_says_in_place(clone: Clone, origin: Path, depth: Depth) -> None:
+    found = pushed.find(clone, "main", None)
+    clone.lay_out(found.sha, found.branch)
+    sent = sorted(has(origin))
+    assert repository(clone.top, sent, depth).files == repository(origin, sent, depth).files
 
 
 @pytest.mark.parametrize(
