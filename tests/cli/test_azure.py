@@ -40,6 +40,19 @@ def test_a_release_as_typed(
     assert re.search(r"^web  healthy  https://localhost:\d+  since ", shown, re.MULTILINE)
     assert "runs the image of the current tree" in shown
 
+    # An edit, and the way back.
+    first = cloud.active()
+    crate.edit("src/main.rs", "first text", "second text")
+    crate.doit("app").ok()
+    planned = crate.doit("deploy", "--dry-run", "ENV=prod").ok().out
+    assert f"traffic: 100 % from {first[0]} to web--r" in planned
+    assert cloud.active() == first
+    crate.doit("cycle_fast", "ENV=prod").ok()
+    assert cloud.answers == (200, "second text")
+    assert "serves release 1: healthy at https://localhost:" in crate.doit("rollback", "ENV=prod").ok().out
+    assert cloud.answers == (200, "first text")
+    assert cloud.active() == first
+
     cloud.arm.apps.find("web").configuration["activeRevisionsMode"] = "Single"
     refused = crate.doit("cycle_fast", "ENV=prod")
     assert refused.code == 1

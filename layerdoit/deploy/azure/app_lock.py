@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import getpass
 import os
 import re
 import secrets
@@ -18,6 +17,7 @@ from typing import Final, NamedTuple
 
 from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.core.signals import ignored
+from layerdoit.deploy import deploy_lock
 from layerdoit.deploy.azure.az import Az
 
 TAG: Final = "layerdoit-lock-"
@@ -50,7 +50,8 @@ def holders(tags: Mapping[str, str]) -> tuple[Holder, ...]:
 def held(az: Az) -> Iterator[tuple[str, ...]]:
     """Have the lock meanwhile; gives what was done about one that a killed process had left. DeployError."""
     tag = f"{TAG}{secrets.token_hex(4)}"
-    value = f"{_user()} since {_now()} process {_machine()}/{os.getpid()}-{_began(os.getpid())}"
+    who = re.sub(r"\s", "_", deploy_lock.who())[:80]
+    value = f"{who} since {_now()} process {_machine()}/{os.getpid()}-{_began(os.getpid())}"
     try:
         there = [one for one in holders(az.tag("Merge", {tag: value})) if one.tag != tag]
         left = [one for one in there if one.gone]
@@ -83,14 +84,6 @@ def _holder(tag: str, value: str) -> Holder:
     if found is None:
         return Holder(tag, value, value or "somebody", "a time that it does not say", "")
     return Holder(tag, value, found["who"], found["since"], found["process"] or "")
-
-
-def _user() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = str(os.getuid())
-    return re.sub(r"\s", "_", f"{name}@{socket.gethostname()}")[:80]
 
 
 def _now() -> str:

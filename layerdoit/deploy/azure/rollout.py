@@ -102,7 +102,7 @@ class Rollout:
             self._az.activate(found.name)
             return self._service(found)
         if self._find is not None:
-            what = "Azure keeps no revision of that release: a new one runs its image, with today's settings"
+            what = "Azure keeps no revision of that release: a new one runs its image, with today's secrets"
             self._remarks.append(what)
         suffix = revising.suffix(app.name, release.key, self._revisions)
         self._candidate = f"{app.name}--{suffix}"
