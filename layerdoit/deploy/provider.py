@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from layerdoit.deploy.release import Release
 
@@ -146,6 +146,19 @@ class Provider(Protocol):
 
     def unlock(self) -> str:
         """Remove a lock that an interrupted deployment left there; say what was done."""
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A provider that knows itself what served before; the log of releases is only on the machine that deployed."""
+
+    def earlier(self) -> tuple[Release, ...]:
+        """The releases that served before the one that serves now, the last one first."""
+        ...
+
+    def put_back(self) -> str:
+        """Let serve again what the last `deploy` replaced, whoever had deployed it; what was done, '' for nothing."""
         ...
 
 

@@ -17,7 +17,7 @@ from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.core.signals import as_errors
 from layerdoit.core.units import duration_text, size_text
 from layerdoit.deploy import deploy_lock
-from layerdoit.deploy.provider import Deployed, Provider, Release, Service
+from layerdoit.deploy.provider import Deployed, Provider, Release, Remembers, Service
 from layerdoit.deploy.release_log import ReleaseLog, before
 from layerdoit.flows import conditions, deploy_row, hooks, release_keeping
 
@@ -158,6 +158,11 @@ def _verified(
 
 def _gone_back(session: Session, place: Place, release: Release, previous: Entry | None) -> str:
     """Go back from a release whose checks failed; what was done, in words."""
+    try:
+        if isinstance(place.provider, Remembers) and (done := place.provider.put_back()):
+            return done
+    except LayerdoitError as error:
+        return f"release {release.id} serves on, for what served before could not be restored: {error.what}"
     if previous is None:
         place.provider.destroy()
         return f"{place.settings.name} had no release before: it was removed"
@@ -180,7 +185,7 @@ def roll_back(session: Session, place: Place, word: str | None) -> None:
     log = ReleaseLog(place.settings)
     entries, now = log.here(), log.serving()
     where = f"{place.settings.name} ({place.settings.environment})"
-    target = release_log.named(entries, word, where) if word else before(entries, now)
+    target = release_log.named(entries, word, where) if word else _before(place, entries, now)
     if target is None:
         raise DeployError(f"{where} has no release before", hint="doit releases lists what was deployed")
     then, project = of_then(place, target), session.project
@@ -205,6 +210,15 @@ def roll_back(session: Session, place: Place, word: str | None) -> None:
     if result.phases:
         release_keeping.tags_follow(session, target)
         hooks.run(project, "after_deploy", hooks.of_release(then.settings, release, result.service.url))
+
+
+def _before(place: Place, entries: Sequence[Entry], now: Entry | None) -> Entry | None:
+    """The release before. Another machine may have deployed since: where the provider knows what served, it decides."""
+    known = place.provider.earlier() if isinstance(place.provider, Remembers) else ()
+    if not known:
+        return before(entries, now)
+    same = (one for one in reversed(entries) if one.good and (one.key, one.digest) == (known[0].key, known[0].digest))
+    return next(same, None) or release_keeping.told(place.settings, known[0])
 
 
 def of_then(place: Place, entry: Entry) -> Place:

@@ -52,6 +52,22 @@ def entry(
     )
 
 
+def told(settings: DeploySettings, release: Release) -> Entry:
+    """A line about a release that a provider remembers, and this machine's log does not have."""
+    return Entry(
+        id=release.id or release.key[:12],
+        at=0.0,
+        environment=settings.environment,
+        deployment=settings.name,
+        provider=settings.config.provider,
+        reference=release.reference,
+        key=release.key,
+        digest=release.digest,
+        commit=release.commit,
+        settings=as_json(settings.config),
+    )
+
+
 # --- images ----------------------------------------------------------------------------------------------------------
 
 

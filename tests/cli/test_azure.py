@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -25,12 +26,25 @@ deploy:
 
 
 def test_a_release_as_typed(
-    crate: Crate, cloud: Cloud, registry: Registry, quick_az: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    crate: Crate,
+    cloud: Cloud,
+    registry: Registry,
+    quick_az: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     at(monkeypatch, quick_az)
-    crate.write("layerdoit.prod.yaml", PROD.replace("ADDRESS", f"{registry.address}/{crate.name}"))
+    text = PROD.replace("ADDRESS", f"{registry.address}/{crate.name}")
+    # The first release fails its check: what somebody else deployed serves again.
+    crate.write("layerdoit.prod.yaml", f"{text}  verify: [test -z x]\n")
+    failed = crate.doit("cycle_fast", "ENV=prod")
+    assert failed.code == 1
+    assert re.search(rf"^push    {registry.address}/{crate.name}@sha256:[0-9a-f]{{64}} ", failed.out, re.MULTILINE)
+    assert "web--first serves again" in failed.err
+    assert cloud.answers == (200, "1")
+    assert cloud.active() == ["web--first"]
+    crate.write("layerdoit.prod.yaml", text)
     deployed = crate.doit("cycle_fast", "ENV=prod").ok().out
-    assert re.search(rf"^push    {registry.address}/{crate.name}@sha256:[0-9a-f]{{64}} ", deployed, re.MULTILINE)
     assert "deploy  web replaced the old one" in deployed
     assert cloud.answers == (200, "first text")
     assert len(cloud.active()) == 1
@@ -49,7 +63,9 @@ def test_a_release_as_typed(
     assert cloud.active() == first
     crate.doit("cycle_fast", "ENV=prod").ok()
     assert cloud.answers == (200, "second text")
-    assert "serves release 1: healthy at https://localhost:" in crate.doit("rollback", "ENV=prod").ok().out
+    # Another machine has no log of releases; the app knows what served.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
+    assert "healthy at https://localhost:" in crate.doit("rollback", "ENV=prod").ok().out
     assert cloud.answers == (200, "first text")
     assert cloud.active() == first
 

@@ -15,7 +15,7 @@ from layerdoit.deploy.azure import app_lock, app_logs, az_errors, fitting, judgi
 from layerdoit.deploy.azure.app_state import MARK, App, Mark, Revision, app_of, mark_of, revision_of
 from layerdoit.deploy.azure.az import Az
 from layerdoit.deploy.azure.az_errors import Place
-from layerdoit.deploy.azure.container_app import AzureProvider, revision_for
+from layerdoit.deploy.azure.container_app import AzureProvider, release_of, revision_for
 from layerdoit.deploy.azure.differences import lines
 from layerdoit.deploy.azure.revising import Wanted
 from layerdoit.deploy.provider import Release
@@ -389,6 +389,14 @@ def test_each_part_of_the_place_must_be_named(tmp_path: Path, name: str) -> None
 def test_a_health_command_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"deploy\.health\.command"):
         AzureProvider(settings(tmp_path, health={"command": ("true",)})).check(RELEASE)
+
+
+def test_a_revision_names_those_that_served_before_it() -> None:
+    assert traffic.history(None) == ()
+    assert traffic.history(revision("web--theirs")) == ()
+    now = revision("web--6", Wanted(RELEASE, before=("web--5", "web--4", "web--3", "web--2", "web--1")))
+    assert traffic.history(now) == ("web--6", "web--5", "web--4", "web--3", "web--2")
+    assert release_of(now) == Release(RELEASE.reference, RELEASE.key, DIGEST, "prod", RELEASE.commit, "7")
 
 
 def test_a_shell_needs_a_terminal(tmp_path: Path) -> None:

@@ -28,13 +28,17 @@ class Weight(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What a revision says about the release that it runs; `variables`: those that were set for it."""
+    """What a revision says about the release that it runs.
+
+    `variables`: those that were set for it; `before`: the revisions that had served before it, the last one first.
+    """
 
     key: str
     commit: str = ""
     environment: str = ""
     id: str = ""
     variables: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
     args: bool = False
 
     def text(self) -> str:
@@ -169,8 +173,8 @@ def mark_of(container: Json) -> Mark | None:
     try:
         found = json.loads(text or "")
         words = {name: str(found.get(name, "")) for name in ("commit", "environment", "id")}
-        variables = tuple(str(one) for one in found.get("variables") or ())
-        return Mark(str(found["key"]), **words, variables=variables, args=bool(found.get("args")))
+        variables, before = (tuple(str(one) for one in found.get(name) or ()) for name in ("variables", "before"))
+        return Mark(str(found["key"]), **words, variables=variables, before=before, args=bool(found.get("args")))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -11,10 +11,10 @@ from layerdoit.core import process
 from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.core.signals import as_errors
 from layerdoit.deploy.azure import app_lock, app_logs, differences, fitting, judging, traffic
-from layerdoit.deploy.azure.app_state import App, Revision
+from layerdoit.deploy.azure.app_state import App, Mark, Revision
 from layerdoit.deploy.azure.az import Az, missing_az
 from layerdoit.deploy.azure.az_errors import Place
-from layerdoit.deploy.azure.rollout import KEPT, PHASES, Rollout, service
+from layerdoit.deploy.azure.rollout import PHASES, Rollout, service
 from layerdoit.deploy.docker import swap
 from layerdoit.deploy.provider import Deployed, Held, Release, Status
 from layerdoit.deploy.settings import DeploySettings
@@ -25,6 +25,7 @@ class AzureProvider:
 
     def __init__(self, settings: DeploySettings) -> None:
         self.settings = settings
+        self._replaced = ""
 
     @property
     def needs_registry(self) -> bool:
@@ -64,7 +65,10 @@ class AzureProvider:
         on_phase: Callable[[str], None] = lambda _: None,
     ) -> Deployed:
         """See `Provider`."""
-        return swap.run(Rollout(self.az, self.settings, release), release, on_phase=on_phase, names=PHASES)
+        rollout = Rollout(self.az, self.settings, release)
+        done = swap.run(rollout, release, on_phase=on_phase, names=PHASES)
+        self._replaced = rollout.replaced if done.error is None else ""
+        return done
 
     def roll_back(self, release: Release, *, on_phase: Callable[[str], None] = lambda _: None) -> Deployed:
         """See `Provider`. The revision of then runs again; nothing is pulled anew but by Azure."""
@@ -73,6 +77,31 @@ class AzureProvider:
             return revision_for(release, revisions)
 
         return swap.run(Rollout(self.az, self.settings, release, find), release, on_phase=on_phase, names=PHASES)
+
+    def earlier(self) -> tuple[Release, ...]:
+        """See `Remembers`: each revision of ours names those that served before it."""
+        revisions = self.az.revisions()
+        now = traffic.serving(self.az.app(), revisions)
+        names = now.mark.before if now is not None and now.mark is not None else ()
+        there = (revisions[name] for name in names if name in revisions)
+        return tuple(release_of(one) for one in there if one.mark is not None and not judging.given_up(one))
+
+    def put_back(self) -> str:
+        """See `Remembers`."""
+        name = self._replaced
+        if not name:
+            return ""
+
+        def find(revisions: Mapping[str, Revision]) -> Revision:
+            if name not in revisions:
+                raise DeployError(f"Azure no longer has {name}", hint=f"az containerapp show {self.place.options}")
+            return revisions[name]
+
+        nothing = Release("", "")
+        done = swap.run(Rollout(self.az, self.settings, nothing, find, asks=False), nothing, names=PHASES)
+        if done.error is not None:
+            raise done.error
+        return f"{name} serves again"
 
     def changes(self, release: Release) -> Iterator[str]:
         """See `Provider`."""
@@ -147,7 +176,7 @@ class AzureProvider:
         return tuple(
             Held(f"{by} ({one.name})", one.image, one.mark.key)
             for number, one in enumerate(kept)
-            if one.mark is not None and (one.active or number < KEPT)
+            if one.mark is not None and (one.active or number < traffic.KEPT)
         )
 
     def unlock(self) -> str:
@@ -162,6 +191,12 @@ class AzureProvider:
         if now is None:
             raise DeployError(f"nothing serves in {app.name}", hint="doit cycle_fast")
         return now
+
+
+def release_of(one: Revision) -> Release:
+    """The release that a revision of ours ran."""
+    mark = one.mark or Mark("")
+    return Release(one.image, mark.key, one.digest, mark.environment, mark.commit, mark.id)
 
 
 def revision_for(release: Release, revisions: Mapping[str, Revision]) -> Revision | None:

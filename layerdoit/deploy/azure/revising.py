@@ -31,13 +31,14 @@ class Wanted:
     args: tuple[str, ...] = ()
     cpus: float | None = None
     memory: int | None = None
+    before: tuple[str, ...] = ()
 
     @property
     def mark(self) -> Mark:
         """What the revision says about itself."""
         names = tuple(sorted((*self.env, *self.secrets)))
         one = self.release
-        return Mark(one.key, one.commit, one.environment, one.id, names, bool(self.args))
+        return Mark(one.key, one.commit, one.environment, one.id, names, self.before, bool(self.args))
 
 
 def container(template: Json, name: str, wanted: Wanted) -> dict[str, Any]:

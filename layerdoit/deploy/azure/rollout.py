@@ -19,8 +19,6 @@ from layerdoit.deploy.provider import Release, Service
 from layerdoit.deploy.settings import DeploySettings
 
 PHASES: Final = ("revision", "healthy", "shift traffic", "deactivate old")
-KEPT: Final = 5
-"""So many revisions keep their secrets."""
 UNJUDGED: Final = 15.0
 """Seconds that a revision must run, all the time, where Azure never says whether it is healthy."""
 _AFTERWARDS: Final = 30.0
@@ -34,13 +32,17 @@ class Rollout:
     """The steps of one replacement; `docker.swap.run` takes them in their order.
 
     `find`: of the revisions, the one to go back to; without one the release is deployed as the settings say.
+    `asks`: whether it must answer as `deploy.health` says, which what somebody else deployed may not do.
     """
 
-    def __init__(self, az: Az, settings: DeploySettings, release: Release, find: Find | None = None) -> None:
+    def __init__(
+        self, az: Az, settings: DeploySettings, release: Release, find: Find | None = None, *, asks: bool = True
+    ) -> None:
         self._az = az
         self._settings = settings
         self._release = release
         self._find = find
+        self._asks = asks
         self._recovered: tuple[str, ...] = ()
         self._remarks: list[str] = []
         self._app: App | None = None
@@ -130,7 +132,8 @@ class Rollout:
                 raise not_healthy.unhealthy(self._az, found, f"did not become healthy{waited}", now.why)
             tell(Doing(f"waiting until {found.name} is healthy: {now.why}"))
             time.sleep(requests.PAUSE)
-        not_healthy.wait_for_answer(self._az, self._settings, self.app, found)
+        if self._asks:
+            not_healthy.wait_for_answer(self._az, self._settings, self.app, found)
         return self._service(found)
 
     def swap(self, candidate: Service) -> Service:
@@ -169,6 +172,11 @@ class Rollout:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     @property
+    def replaced(self) -> str:
+        """The revision that served before; '' where none did, or nothing was changed."""
+        return self._old.name if self._old is not None and self._candidate not in ("", self._old.name) else ""
+
+    @property
     def app(self) -> App:
         """As it was read last; `recover` reads it first."""
         if self._app is None:
@@ -196,7 +204,8 @@ class Rollout:
         if self._wanted is None or self._wanted.release != release:
             names = self._secret_names()
             config = self._settings.config
-            self._wanted = Wanted(release, self._settings.env, names, config.args, config.cpus, config.memory)
+            size = (config.cpus, config.memory)
+            self._wanted = Wanted(release, self._settings.env, names, config.args, *size, traffic.history(self._old))
         return revising.container(app.template, app.ours, self._wanted)
 
     def _secret_names(self) -> Mapping[str, str]:
@@ -208,7 +217,7 @@ class Rollout:
         there = {str(one["name"]): str(one["value"]) for one in entries if one.get("value")}
         names, new = revising.secret_names(wanted, there)
         if new:
-            stay = revising.needed_secrets(self.app, self._revisions.values(), KEPT) | set(names.values())
+            stay = revising.needed_secrets(self.app, self._revisions.values(), traffic.KEPT) | set(names.values())
             kept = [one for one in entries if one["name"] in stay]
             self._secrets = [*kept, *({"name": name, "value": value} for name, value in new.items())]
         return names

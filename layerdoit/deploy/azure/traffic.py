@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.azure.app_state import App, Revision, Weight
 from layerdoit.deploy.azure.judging import verdict
+
+KEPT: Final = 5
+"""So many revisions of ours are kept to go back to, with their secrets."""
 
 
 def serving(app: App, revisions: Mapping[str, Revision]) -> Revision | None:
@@ -17,6 +20,11 @@ def serving(app: App, revisions: Mapping[str, Revision]) -> Revision | None:
         healthy = [one for one in active if verdict(one).state in ("healthy", "running")]
         return next(reversed(healthy or active), None)
     return next((one for one in revisions.values() if app.weight(one.name) > 0), None)
+
+
+def history(now: Revision | None) -> tuple[str, ...]:
+    """The revisions of ours that will have served before the next one, the last one first."""
+    return (now.name, *now.mark.before)[:KEPT] if now is not None and now.mark is not None else ()
 
 
 def refuse_split(app: App, advice: str) -> None:
