@@ -159,6 +159,7 @@ class _Examination:
 
         project, config = self._project, self._project.config
         ws, lock = project.workspace, self._tree.lock
+        shallow = project.checkout is not None and (project.checkout.common / "shallow").exists()
 
         def checks() -> Iterator[Callable[[], Iterable[Item]]]:
             yield lambda: self._lock(asked_cargo)
@@ -170,7 +171,7 @@ class _Examination:
             yield lambda: profile_checks.profiles(ws, config)
             yield lambda: profile_checks.flags(ws, config, _host())
             yield self._native
-            yield lambda: git_history.history(git_asked.asked(ws), config)
+            yield lambda: git_history.history(git_asked.asked(ws), config, shallow=shallow)
 
         for check in checks():
             yield from _of_tree("workspace", check)

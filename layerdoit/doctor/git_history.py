@@ -26,16 +26,25 @@ PROGRAM = Rule(
     "it finds no commit, although build.git tells it",
     "in layerdoit.yaml: base: {packages: [git]}",
 )
+SHALLOW = Rule(
+    "git-shallow",
+    "warning",
+    "Builds are told of git, and this clone has only the last commits.",
+    "`git describe` and a count of commits give something else than in a whole clone",
+    "git fetch --unshallow --tags; in CI, have the whole history checked out (fetch-depth: 0)",
+)
 RULES = tuple(rules(globals()))
 
 
-def history(asked: Iterable[Asked], config: Config) -> Iterator[Finding]:
-    """`asked`: where packages of the workspace ask git."""
+def history(asked: Iterable[Asked], config: Config, *, shallow: bool = False) -> Iterator[Finding]:
+    """`asked`: where packages of the workspace ask git; `shallow`: whether the clone is."""
     found = list(asked)
     if config.build.git == "none":
         if found:
             yield HISTORY.found(f"{_places(found, 'git is asked')}; the image has no commit", found[0].where)
         return
+    if shallow:
+        yield SHALLOW.found(f"the clone is shallow, and build.git is {config.build.git}", config.where.get("build.git"))
     # An image or a Dockerfile of the project's own may have it.
     ours = config.base.image is None and config.dockerfiles.base is None
     lacking = [one for one in found if one.program] if ours and "git" not in config.base.packages else []

@@ -143,7 +143,7 @@ def opened(url: str, name: str) -> Iterator[Clone]:
     place = user_folder.cache() / _FOLDER / digest
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     (place / _TREE).mkdir(exist_ok=True)
-    with files.locked(place / "lock"):
+    with files.locked(place / "lock", lambda: say(f"waiting for another run that builds from {words}")):
         clone = Clone(place / _TREE / name, url, words)
         _mend(clone)
         yield clone

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from layerdoit.core import files
-from layerdoit.core.errors import ConfigError
+from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.core.process import CommandFailed
 from layerdoit.tree import git
 from layerdoit.tree.git_stamp import stamp
 from layerdoit.tree.packed import Packed
@@ -65,15 +67,31 @@ def with_git(project: Project, sources: Sources) -> Sources:
     known = store.load()
     made = next((one for one in known if one.asked == asked and one.stamp == stamp(one.tops, one.watched)), None)
     if made is None or not store.has(made):
-        made = _make(store, asked, _Sent(sources, Path(top)), cast("Depth", depth))
+        with _told(project, top):
+            made = _make(store, asked, _Sent(sources, Path(top)), cast("Depth", depth))
     if made.sources != sources.digest():
-        made = made._replace(sources=sources.digest(), changed=_before(store, made.tops, sources))
+        with _told(project, top):
+            made = made._replace(sources=sources.digest(), changed=_before(store, made.tops, sources))
     if made not in known:
         store.keep([made, *(one for one in known if one.asked != asked)][:_KEPT])
     digests = {**made.entries, **made.changed}
     entries = {path: Entry("f", digest) for path, digest in digests.items()}
     there = {path: store.folder / digest for path, digest in digests.items()}
     return Sources(sources.root, sources.home, {**sources.entries, **entries}, elsewhere=there)
+
+
+@contextlib.contextmanager
+def _told(project: Project, top: str) -> Iterator[None]:
+    try:
+        yield
+    except CommandFailed as error:
+        fatal = next((line for line in error.stderr.splitlines() if line.startswith("fatal: ")), str(error))
+        owned = f"git config --global --add safe.directory {top}" if "dubious ownership" in fatal else ""
+        raise LayerdoitError(
+            f"build.git: git does not tell about {top}: {fatal.removeprefix('fatal: ')}",
+            where=project.config.where.get("build.git"),
+            hint=owned or f"look what `git -C {top} status` says",
+        ) from error
 
 
 def signature(project: Project) -> str:

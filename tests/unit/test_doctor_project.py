@@ -431,6 +431,7 @@ def test_where_git_is_asked_is_one_finding() -> None:
     (found,) = git_history.history(asked, told)
     assert (found.id, found.where) == ("git-program", "b/src/lib.rs:9")
     assert list(git_history.history(asked[:1], told)) == []
+    assert [one.id for one in git_history.history(asked[:1], told, shallow=True)] == ["git-shallow"]
     assert list(git_history.history(asked, dataclasses.replace(told, base=Base(packages=("git",))))) == []
     assert list(git_history.history(asked, dataclasses.replace(told, base=Base(image="rust:1")))) == []
 

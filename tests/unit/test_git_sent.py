@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.core.errors import ConfigError
+from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.project import git_sent, question
 from layerdoit.project.inputs import Inputs
 from layerdoit.project.project import Project
@@ -116,6 +116,14 @@ def test_no_repository(root: Path) -> None:
         _ = inputs(root).sources
     assert str(error.value).startswith("layerdoit.yaml:")
     assert "build.git: commit" in str(error.value)
+
+
+def test_a_repository_of_somebody_else(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    with pytest.raises(LayerdoitError, match="detected dubious ownership") as error:
+        _ = inputs(root).sources
+    assert error.value.hint == f"git config --global --add safe.directory {root}"
 
 
 def test_a_folder_of_a_repository_lies_as_in_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
