@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from layerdoit.cargo.manifest import Package, Workspace
+    from layerdoit.config import Config
 
 _IN_SCRIPT: Final = re.compile(
     r'^(?![ \t]*//).*?(?:Command::new\(\s*"git"|\bcmd!\([^)\n]*\bgit\b|\bgit2::|\bgix::|\bvergen\w*::|\bshadow_rs::|'
@@ -53,6 +54,14 @@ def asked(workspace: Workspace) -> Iterator[Asked]:
             path, line, words = place
             where = f"{os.path.relpath(path, workspace.root)}:{line}"
             yield Asked(package.name, where, _PROGRAM.search(words) is not None)
+
+
+def lacking(places: Iterable[Asked], config: Config) -> list[Asked]:
+    """Those that call the program, where builds are told of git and our builder has no such program."""
+    # An image or a Dockerfile of the project's own may have it.
+    ours = config.base.image is None and config.dockerfiles.base is None
+    lacks = config.build.git != "none" and ours and "git" not in config.base.packages
+    return [one for one in places if one.program] if lacks else []
 
 
 def _scripts(package: Package, folder: Path) -> Iterator[Path]:

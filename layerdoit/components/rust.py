@@ -215,6 +215,7 @@ def _app(request: Request) -> Recipe:
     if moved:
         raise ContextDiffers.of(moved)
     _tell_pointers(inputs)
+    _tell_lacking_git(inputs)
     assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths]
     names = [name for _, name in inputs.selection.bins]
     ours = inputs.tree.dockerfile("app").read_text(encoding="utf-8")
@@ -253,6 +254,21 @@ def _app(request: Request) -> Recipe:
         builder=request.engine.builder,
     )
     return Recipe(build, text, "compiled")
+
+
+def _tell_lacking_git(inputs: Inputs) -> None:
+    """A build succeeds with "unknown" in the place of a commit."""
+    from layerdoit.cargo import git_asked
+
+    config = inputs.project.config
+    if config.build.git == "none":
+        return
+    places = (one for one in git_asked.asked(inputs.project.workspace) if one.package in inputs.closure.local)
+    if lacking := git_asked.lacking(places, config):
+        warn(
+            f"{lacking[0].where} calls git, which the builder lacks, so that it learns nothing; "
+            "add to layerdoit.yaml: base: {packages: [git]}"
+        )
 
 
 def _tell_pointers(inputs: Inputs) -> None:

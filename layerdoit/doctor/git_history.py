@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from layerdoit.cargo import git_asked
 from layerdoit.core.prose import listed
 from layerdoit.doctor.finding import Finding, Rule, rules
 
@@ -45,10 +46,7 @@ def history(asked: Iterable[Asked], config: Config, *, shallow: bool = False) ->
         return
     if shallow:
         yield SHALLOW.found(f"the clone is shallow, and build.git is {config.build.git}", config.where.get("build.git"))
-    # An image or a Dockerfile of the project's own may have it.
-    ours = config.base.image is None and config.dockerfiles.base is None
-    lacking = [one for one in found if one.program] if ours and "git" not in config.base.packages else []
-    if lacking:
+    if lacking := git_asked.lacking(found, config):
         yield PROGRAM.found(_places(lacking, "the program git is called"), lacking[0].where)
 
 

@@ -11,6 +11,7 @@ from layerdoit.core.console import warn
 from layerdoit.core.errors import ConfigError, ProcessError
 from layerdoit.core.process import CommandFailed, capture_quick
 from layerdoit.core.prose import listed, nearest
+from layerdoit.core.units import count_text
 from layerdoit.project.clones import Clone, unreachable
 from layerdoit.tree import git
 
@@ -47,7 +48,10 @@ def find(clone: Clone, word: str, own: Path | None) -> Pushed:
             f'"{word}" is a branch and a tag of {clone.words}', hint=f"write REF={names[0]} or REF={names[1]}"
         )
     if names:
-        return _named(clone, names[0])
+        found = _named(clone, names[0])
+        if found.branch and own is not None:
+            _tell_unpushed(own, found)
+        return found
     sha = clone.commit(word) if _SHA.fullmatch(word) else ""
     if sha and clone.holds(sha):
         return Pushed(sha, "", f"commit {sha[:12]}")
@@ -62,6 +66,18 @@ def _named(clone: Clone, name: str) -> Pushed:
     if not sha:
         raise ConfigError(f"the tag {short} of {clone.words} names no commit", hint="name a branch, a tag or a commit")
     return Pushed(sha, short if kind == "branch" else "", f"{kind} {short}, commit {sha[:12]}")
+
+
+def _tell_unpushed(own: Path, found: Pushed) -> None:
+    """A branch is what the remote has; what this clone has besides is easily taken to be in it."""
+    try:
+        said = capture_quick(git.command("rev-list", "--count", f"{found.sha}..{_HEADS}{found.branch}", "--"), own)
+    except ProcessError:
+        # There is no such branch here, or it was not fetched for long.
+        return
+    if (count := int(said)) > 0:
+        verb = "is" if count == 1 else "are"
+        warn(f"{count_text(count, 'commit')} of {found.branch} here {verb} not pushed, and not built")
 
 
 def _there(clone: Clone, word: str) -> Mapping[str, str]:

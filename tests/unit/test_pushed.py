@@ -18,6 +18,7 @@ from layerdoit.project import clones, pushed
 from layerdoit.project.clones import Clone
 from layerdoit.project.pushed import Pushed
 from layerdoit.tree.git_facts import Depth, repository
+from tests.support import git_server
 from tests.support.files import write
 from tests.support.git import commit_all, git
 
@@ -87,6 +88,18 @@ def test_branches_are_asked_anew(clone: Clone, origin: Path) -> None:
     git(origin, "branch", "--delete", "--force", "main")
     with pytest.raises(ConfigError):
         pushed.find(clone, "main", None)
+
+
+def test_what_is_not_pushed_is_told(
+    clone: Clone, origin: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    git(tmp_path, "clone", "--quiet", str(origin), "own")
+    pushed.find(clone, "main", tmp_path / "own")
+    assert capfd.readouterr().err == ""
+    commit_all(tmp_path / "own", "mine")
+    found = pushed.find(clone, "main", tmp_path / "own")
+    assert found.sha == git(origin, "rev-parse", "main")
+    assert "1 commit of main here is not pushed, and not built" in capfd.readouterr().err
 
 
 def test_a_moved_tag_is_told(clone: Clone, origin: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -287,6 +300,21 @@ def test_git_says_in_a_clone_what_it_says_in_place(clone: Clone, origin: Path, d
     clone.lay_out(found.sha, found.branch)
     sent = sorted(has(origin))
     assert repository(clone.top, sent, depth).files == repository(origin, sent, depth).files
+
+
+def test_a_login_is_used_and_not_shown(origin: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with git_server.serving("127.0.0.1", "user:hidden-word") as server:
+        sha = server.commit("shop", FILES)
+        with clones.opened(f"http://user:hidden-word@{server.address}/shop/.git", "shop") as found:
+            assert pushed.find(found, "main", None).sha == sha
+            assert found.words == f"http://{server.address}/shop/.git"
+        with (
+            clones.opened(f"http://user:wrong-word@{server.address}/shop/.git", "shop") as found,
+            pytest.raises(LayerdoitError, match="Authentication failed") as error,
+        ):
+            pushed.find(found, "main", None)
+    said = capfd.readouterr()
+    assert "-word" not in f"{error.value}{said.out}{said.err}"
 
 
 @pytest.mark.parametrize(
