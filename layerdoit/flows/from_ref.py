@@ -51,6 +51,7 @@ def run(session: Session, then: Callable[[Session], None] | None = None) -> None
     with at(session) as other:
         if then is not None:
             _stays(other.project)
+            preparing.before_build(other)
             preparing.deployable(other)
         for layer in ("base", "deps", "app"):
             reporting.outcomes(other, ensure(other, layer))

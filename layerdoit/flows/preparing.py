@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.errors import LayerdoitError, WorkspaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from layerdoit.flows.session import Session
 
 _NAME = "prepared"
@@ -14,17 +16,38 @@ _NAME = "prepared"
 
 def before_build(session: Session) -> None:
     """Once in a run, and only where something is to be built. The hook may change the tree, which is read again."""
-    if _NAME in session.run.done or all(step.action == "reuse" for step in session.plan.steps):
+    if _NAME in session.run.done:
+        return
+    project = session.project
+    hooked = bool(project.config.hooks.before_build)
+    early = hooked and _lacks_files(session)
+    if not early and all(step.action == "reuse" for step in session.plan.steps):
         return
     session.run.done.add(_NAME)
-    project = session.project
+    if early:
+        _run_hook(session, {})
     if session.run.deploys and not project.local_only:
         deployable(session)
-    if project.config.hooks.before_build:
-        from layerdoit.flows import hooks
+    if hooked and not early:
+        _run_hook(session, variables(session))
 
-        hooks.run(project, "before_build", variables(session))
-        session.read_again()
+
+def _lacks_files(session: Session) -> bool:
+    """Whether the tree cannot be built as it is; the hook may make what lacks, such as a front end in a new clone."""
+    try:
+        _ = session.plan
+    except WorkspaceError:
+        return True
+    return False
+
+
+def _run_hook(session: Session, known: Mapping[str, str]) -> None:
+    from layerdoit import deploy
+    from layerdoit.flows import hooks
+
+    given = known or hooks.of_release(deploy.settings_of(session.project), None)
+    hooks.run(session.project, "before_build", given)
+    session.read_again()
 
 
 def after_build(session: Session) -> None:

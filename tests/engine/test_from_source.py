@@ -89,6 +89,23 @@ def test_the_same_commit_is_the_same_image(pushed: Checkout, tmp_path: Path) -> 
     assert "compiled" not in out
 
 
+def test_a_hook_makes_what_git_ignores(pushed: Checkout) -> None:
+    hook = "hooks: {before_build: mkdir -p made && cp src/main.rs made/copy}\nimage: {assets: {made: /srv/made}}\n"
+    pushed.configure(hook)
+    (pushed.root / ".gitignore").write_text("/target\n.doit*\n/made\n")
+    for text in ("one", "two"):
+        pushed.write({"src/main.rs": f'fn main() {{ println!("{text}"); }}\n'})
+        sha = commit_all(pushed.root.parent)
+        git(pushed.root, "push", "--quiet", "origin", "main")
+        shown = said(pushed.doit("from_source", "REF=main"))
+        assert shown.count("hook    before_build") == 1
+        copy = pushed.run("--entrypoint=cat", f"{pushed.name}:1.2.0_3-{sha[:12]}", "/srv/made/copy")
+        assert text in copy
+    # And in place, in a tree that has never had it.
+    assert not (pushed.root / "made").exists()
+    assert "compiled" not in said(pushed.doit())
+
+
 WRONG = {
     "no REF": (("from_source",), "doit from_source REF=main"),
     "unknown": (("from_source", "REF=mian"), "did you mean REF=main?"),
