@@ -60,11 +60,6 @@ class Member:
         return self.state == "running"
 
     @property
-    def by_compose(self) -> bool:
-        """Whether docker compose counts it among the containers of the service."""
-        return SERVICE in self.labels
-
-    @property
     def plain_name(self) -> str:
         """Its name without what says how far a replacement has come."""
         for end in (BACK, OLD, TRY):

@@ -236,6 +236,12 @@ class OurService:
         found = {one["Id"]: Member.of(one) for one in (*created.listed(*by_service), *created.listed(*mine))}
         return tuple(one for one in found.values() if not _foreign(one) and self.settings.owner.owns(one.labels))
 
+    def counts(self, one: Member) -> bool:
+        """Whether docker compose counts it among the containers of the service, as the files are now."""
+        labels = one.labels
+        here = (labels.get(members.PROJECT), labels.get(members.SERVICE)) == (self.composition.name, self.service.name)
+        return here and labels.get(members.ONE_OFF) != "True"
+
     def refuse_others(self, old: Iterable[Member]) -> None:
         """Raise where another deployment, such as that of another environment, has the service."""
         for one in old:

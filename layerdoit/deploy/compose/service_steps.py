@@ -54,7 +54,8 @@ class ServiceReplacement:
             done.append(f"removed {one.name}, left by an interrupted deployment")
         for one in found.back:
             done += self._put_back(one)
-        for one in found.serving:
+        # What serves from another compose project, or as another service, stays as it is until it is replaced.
+        for one in filter(self._ours.counts, found.serving):
             self._named(one)
             done += self._restarted(one, self._ours.service.restart) if one.attempt else ()
         self._ours.settle(found.serving[-1].attempt if found.serving else "")
@@ -97,7 +98,7 @@ class ServiceReplacement:
         volumes = self._created.volumes(self._old[-1].id) if self._old else ()
         ours.write(release, attempt, volumes)
         self.told += self._neighbours.before()
-        there = sum(one.by_compose for one in self._members())
+        there = sum(map(ours.counts, self._members()))
         scale = f"{ours.service.name}={there + ours.service.replicas}"
         ours.up("--no-start", "--no-recreate", "--scale", scale, ours.service.name)
         self._fresh = tuple(one for one in self._members() if one.attempt == attempt)

@@ -233,3 +233,16 @@ def test_two_environments_share_no_service(composed: Project) -> None:
     assert other.error is not None
     assert f"project: {composed.name}-staging" in (other.error.hint or "")
     assert composed.version() == "1"
+
+
+def test_another_name_of_the_service_or_the_project_moves_it(composed: Project) -> None:
+    port = free_port()
+    text = f'services:\n  web: {{build: ., ports: ["127.0.0.1:{port}:{PORT}"]}}\n'
+    composed.write(text)
+    assert composed.go("1").error is None
+    composed.write(text.replace("web", "api"))
+    moved = composed.go("2")
+    assert (moved.error, moved.replaced) == (None, True)
+    assert list(composed.containers()) == [f"{composed.name}-api-1"]
+    assert moved.service is not None
+    assert ask(moved.service.address) == "2"
