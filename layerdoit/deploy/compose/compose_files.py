@@ -29,6 +29,7 @@ def chosen(root: Path, named: Sequence[str], environ: Mapping[str, str], where: 
     `named`: what layerdoit.yaml says; else COMPOSE_FILE, of the environment or of `.env`; else the usual names, in the
     project's folder or one above it. DeployError where there is none.
     """
+    root = Path(os.path.abspath(root))
     names = list(named) or _of_variable(root, environ)
     if names:
         found = [Path(os.path.normpath(root / Path(name).expanduser())) for name in names]

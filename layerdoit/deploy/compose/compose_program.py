@@ -44,14 +44,8 @@ class ComposeProgram:
 
     def resolved(self) -> tuple[Composition, Mapping[str, str], tuple[str, ...]]:
         """The project, the hash of each service, and what docker compose warns of."""
-        version = Background(self._version)
         hashes = Background(self.hashes)
         said = self._captured((), "config", "--format", "json")
-        old = version.result()
-        if old < OLDEST:
-            wanted = ".".join(map(str, OLDEST))
-            have = ".".join(map(str, old))
-            raise DeployError(f"docker compose is version {have}; deployments need {wanted} or later", hint=_INSTALL)
         return Composition.of(json.loads(said.stdout)), hashes.result(), tuple(composition.warnings(said.stderr))
 
     def hashes(self, overrides: Sequence[Path] = ()) -> Mapping[str, str]:
@@ -95,13 +89,17 @@ class ComposeProgram:
             # What it printed may hold secrets; what it complains of does not.
             raise self._error(composition.error_lines(error.stderr), f"{self.shown} cannot be used") from error
 
-    def _version(self) -> tuple[int, ...]:
+    def check_version(self) -> None:
+        """Raise where it is too old, or not there."""
         try:
             said = process.capture(["docker", "compose", "version", "--short"]).stdout
         except process.CommandFailed as error:
             raise missing() from error
         found = re.match(r"v?(\d+)\.(\d+)", said.strip())
-        return (int(found[1]), int(found[2])) if found else OLDEST
+        if found and (int(found[1]), int(found[2])) < OLDEST:
+            wanted = ".".join(map(str, OLDEST))
+            what = f"docker compose is version {found[1]}.{found[2]}; deployments need {wanted} or later"
+            raise ProcessError(what, hint=_INSTALL)
 
     def _error(self, lines: Sequence[str], what: str) -> DeployError | EngineError:
         said = [process.redact(line).removeprefix("Error response from daemon: ") for line in lines]

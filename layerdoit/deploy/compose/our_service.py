@@ -22,6 +22,7 @@ from layerdoit.deploy.compose.members import Member
 from layerdoit.deploy.compose.override_file import Carried, Wanted
 from layerdoit.deploy.provider import Release
 from layerdoit.deploy.settings import DeploySettings
+from layerdoit.engine.containers import Containers
 from layerdoit.engine.created import Created
 from layerdoit.engine.images import PREFIX, label
 from layerdoit.engine.ownership import FOLDER, LABEL
@@ -241,6 +242,12 @@ class OurService:
         labels = one.labels
         here = (labels.get(members.PROJECT), labels.get(members.SERVICE)) == (self.composition.name, self.service.name)
         return here and labels.get(members.ONE_OFF) != "True"
+
+    def remove(self, identity: str) -> None:
+        """Remove a container, on a connection of its own: in another thread."""
+        containers = Containers(self.settings.project, self.settings.name, self.settings.owner)
+        if (found := containers.inspect(identity)) is not None:
+            containers.remove(found)
 
     def refuse_others(self, old: Iterable[Member]) -> None:
         """Raise where another deployment, such as that of another environment, has the service."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
+from layerdoit.core.background import Background
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.units import address_text
@@ -27,6 +30,9 @@ from layerdoit.engine.images import PREFIX, label
 # What the compose file says itself.
 _THEIRS = ("publish", "bind", "volumes", "network", "restart", "memory", "cpus", "gap", "drain", "stop_grace")
 
+FRESH: Final = 3.0
+"""Seconds for which the compose files count as they were read."""
+
 
 class ComposeProvider:
     """`Provider` on the engine that `docker compose` itself would use."""
@@ -34,6 +40,7 @@ class ComposeProvider:
     def __init__(self, settings: DeploySettings) -> None:
         self.settings = settings
         self._containers = Containers(settings.project, settings.name, settings.owner)
+        self._read: tuple[float, OurService] | None = None
 
     @property
     def needs_registry(self) -> bool:
@@ -45,7 +52,11 @@ class ComposeProvider:
         self._refuse_theirs()
         _ = self.settings.env, self.settings.secrets
         ours = OurService(self.settings)
-        service = ours.service
+        version = Background(ours.program.check_version)
+        try:
+            service = ours.service
+        finally:
+            version.result()
         for warning in ours.warnings:
             warn(f"docker compose: {warning}")
         if (bound := ours.composition.sharing(service)) is not None:
@@ -56,6 +67,7 @@ class ComposeProvider:
             )
         self._containers.refuse_namesakes(self.settings.where.get("project"))
         ours.refuse_others(list(ours.members(Created())))
+        self._read = (time.monotonic(), ours)
 
     def _refuse_theirs(self) -> None:
         """Settings beside `provider: compose` that the compose file has; those of another file are for another way."""
@@ -81,10 +93,15 @@ class ComposeProvider:
 
     def replacement(self) -> ServiceReplacement:
         """The steps that `deploy` takes, for one replacement."""
-        ours = OurService(self.settings)
+        ours = self._just_read() or OurService(self.settings)
         health = Health(ours.judged, self._containers)
         _ = ours.service  # Where it is not clear, nothing is locked, and nothing is begun.
         return ServiceReplacement(ours, self._containers, health, self._described)
+
+    def _just_read(self) -> OurService | None:
+        """What was read for `check`, if nothing was built since; only once, for it is about one deployment."""
+        read, self._read = self._read, None
+        return read[1] if read and time.monotonic() - read[0] < FRESH else None
 
     def roll_back(self, release: Release, *, on_phase: Callable[[str], None] = lambda _: None) -> Deployed:
         """See `Provider`. The settings are those of then: the caller has made this provider from them."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
+from layerdoit.core.background import Background
 from layerdoit.core.console import say
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
@@ -39,6 +40,7 @@ class ServiceReplacement:
         self._neighbours = Neighbours(ours, containers)
         self._old: tuple[Member, ...] = ()
         self._fresh: tuple[Member, ...] = ()
+        self._tried: Background[None] | None = None
         self.told: list[str] = []
 
     def lock(self) -> AbstractContextManager[None]:
@@ -139,7 +141,8 @@ class ServiceReplacement:
             return candidate
         if self._strategy == "tried":
             self._health.wait(candidate.id)
-            self._containers.remove(self._container(candidate.id))
+            # It takes a while, and so does stopping the old one.
+            self._tried = Background(lambda: self._ours.remove(candidate.id))
             return self._described(self._fresh[-1])
         return self._all_healthy()
 
@@ -150,6 +153,8 @@ class ServiceReplacement:
                 self._containers.rename(self._inspected(one), one.plain_name + BACK)
             for one in self._old:
                 self._containers.stop(self._inspected(one), self._grace)
+            if self._tried is not None:
+                self._tried.result()
             self._start(self._fresh)
             candidate = self._all_healthy()
         # From the first rename on the new one serves, whatever happens.
