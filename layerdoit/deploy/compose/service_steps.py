@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final
 
 from layerdoit.core.background import Background
 from layerdoit.core.console import say
@@ -21,8 +20,6 @@ from layerdoit.engine.container import Container, PortTaken
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.created import Created
 from layerdoit.engine.images import PREFIX, label
-
-GAP: Final = "about a second, and as long as the old one takes to stop"
 
 
 class ServiceReplacement:
@@ -198,14 +195,14 @@ class ServiceReplacement:
 
     def _gap(self) -> str:
         service = self._ours.service
-        why = service.alone or ", ".join(f"port {port}" for port in service.fixed_ports)
         if self._ours.strategy == "tried":
+            ports = " and ".join(service.fixed_ports)
             return (
-                f"only one container of {service.name} can have {why}: the new one is tried beside the old one without "
-                f"it, then takes its place; nobody answers meanwhile ({GAP})"
+                f"only one container can have port {ports}: the new {service.name} is tried without it, then takes the "
+                "place of the old one; while that one stops and the new one starts, nobody answers"
             )
-        chosen = why if service.alone else "deploy.compose.strategy: recreate"
-        return f"{service.name} is stopped before the new one starts ({chosen}): nobody answers meanwhile ({GAP})"
+        why = service.alone or "deploy.compose.strategy: recreate"
+        return f"{service.name} is stopped before the new one starts ({why}): until it is healthy, nobody answers"
 
     def _start(self, fresh: Sequence[Member]) -> None:
         for one in fresh:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.deploy.compose.our_service import OurService
 from layerdoit.deploy.provider import Release
 from tests.engine.compose.composing import Project
 
@@ -57,6 +59,15 @@ def test_one_message(composed: Project, case: str) -> None:
     assert "next: " in message
     assert caught.value.exit_code != 0
     assert composed.containers() == {}
+
+
+def test_the_example_is_understood(composed: Project) -> None:
+    composed.root = Path(__file__).parents[3] / "examples" / "bookshelf"
+    composed.name = "bookshelf"
+    ours = OurService(composed.make("1").settings)
+    found = ours.service
+    assert (found.name, found.strategy(None), found.ports) == ("web", "tried", (8080,))
+    assert [one.name for one in ours.composition.before(found)] == ["db"]
 
 
 def test_an_unset_variable_is_told_once(composed: Project, capsys: pytest.CaptureFixture[str]) -> None:
