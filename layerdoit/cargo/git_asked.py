@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from layerdoit.config import Config
 
 _IN_SCRIPT: Final = re.compile(
-    r'^(?![ \t]*//).*?(?:Command::new\(\s*"git"|\bcmd!\([^)\n]*\bgit\b|\bgit2::|\bgix::|\bvergen\w*::|\bshadow_rs::|'
-    r"\bbuilt::|"
+    r'^(?![ \t]*//).*?(?:(?:Command::new|\b(?:\w*cmd|run\w*|exec\w*|command|call|git\w*))\(\s*"git"|'
+    r'"git (?:describe|rev-parse|rev-list|log|status|show|tag|branch|diff)\b|'
+    r"\bcmd!\([^)\n]*\bgit\b|\bgit2::|\bgix::|\bvergen\w*::|\bshadow_rs::|\bbuilt::|"
     r"\bgit_testament|\bgit_version|\bcrate_git_revision|\bbuild_data::|\.git/(?:HEAD|logs|refs|index))",
     re.MULTILINE,
 )
@@ -28,9 +29,12 @@ _MACROS: Final = re.compile(
 )
 # Those of them that start the program; the others are linked with a library.
 _PROGRAM: Final = re.compile(
-    r"Command::new|\bcmd!|\bvergen_gitcl\b|\bgit_version|\bgit_describe|\bgit_submodule|\bgit_testament"
+    r'"git|\bcmd!|\bvergen_gitcl\b|\bgit_version|\bgit_describe|\bgit_submodule|\bgit_testament'
     r"|\bcrate_git_revision|\bbuild_data"
 )
+# They ask git only with a feature of theirs.
+_PERHAPS: Final = re.compile(r"\b(?P<crate>built|vergen)::$")
+_FEATURES: Final = frozenset(("git", "git2", "gitcl", "gix", "gitoxide"))
 _MACRO_CRATES: Final = frozenset(("git-version", "git-testament", "git-describe"))
 _SKIPPED: Final = frozenset(("target", "node_modules", "tests", "examples", "benches"))
 
@@ -47,7 +51,8 @@ def asked(workspace: Workspace) -> Iterator[Asked]:
     """The first place of each package, in the order of the packages."""
     for _, package in sorted(workspace.packages.items()):
         folder = workspace.root / package.dir
-        places = [_first(path, _IN_SCRIPT) for path in _scripts(package, folder)]
+        silent = {name for name in ("built", "vergen") if not _has_feature(package, name)}
+        places = [_first(path, _IN_SCRIPT, silent) for path in _scripts(package, folder)]
         if _MACRO_CRATES.intersection(dependency.package for dependency in package.dependencies):
             places += (_first(path, _MACROS) for path in _sources(folder))
         if place := next(filter(None, places), None):
@@ -77,10 +82,19 @@ def _sources(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _first(path: Path, pattern: re.Pattern[str]) -> tuple[Path, int, str] | None:
+def _has_feature(package: Package, crate: str) -> bool:
+    given = (one.spec.get("features", ()) for one in package.dependencies if one.package == crate)
+    return any(_FEATURES.intersection(map(str, features)) for features in given)
+
+
+def _first(path: Path, pattern: re.Pattern[str], silent: Collection[str] = frozenset()) -> tuple[Path, int, str] | None:
+    """`silent`: crates that ask git only where the script names it."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    found = pattern.search(text)
-    return (path, text.count("\n", 0, found.end()) + 1, found[0]) if found else None
+    for found in pattern.finditer(text):
+        perhaps = _PERHAPS.search(found[0])
+        if perhaps is None or perhaps["crate"] not in silent or re.search(r"(?i)_git\b|\bgit_|Git", text):
+            return (path, text.count("\n", 0, found.end()) + 1, found[0])
+    return None

@@ -170,6 +170,42 @@ def test_any_output_is_read(words: str, head: str) -> None:
     told(head + words)
 
 
+ASKING = {
+    'Command::new("git").output()': ("", True),
+    'Command::new(\n "git",\n )': ("", True),
+    'run("git", &["describe"])': ("", True),
+    'Command::new("sh").arg("-c").arg("git describe --tags")': ("", True),
+    'xshell::cmd!(sh, "git rev-parse HEAD")': ("", True),
+    "let r = git2::Repository::discover(d)": ("", False),
+    "gix::discover(d)": ("", False),
+    "vergen_gitcl::Emitter::default()": ("", True),
+    "vergen_git2::Emitter::default()": ("", False),
+    "shadow_rs::new()": ("", False),
+    "built::write_built_file()": ('built = { version = "0.7", features = ["git2"] }', False),
+    "vergen::Emitter::new()": ('vergen = { version = "8", features = ["build", "git", "gitoxide"] }', False),
+    "vergen::EmitBuilder::builder().all_git()": ('vergen = "8"', False),
+    # These ask nothing.
+    "built::util::strptime(d)": ('built = "0.7"', None),
+    "vergen::Emitter::default().add_instructions(&b)": ('vergen = "9"', None),
+    'println!("digit {}", 1)': ("", None),
+    'Command::new("legit")': ("", None),
+    'url.starts_with("git")': ("", None),
+}
+
+
+@pytest.mark.parametrize("call", ASKING)
+def test_what_asks_git_and_by_which_means(tmp_path: Path, call: str) -> None:
+    dependency, program = ASKING[call]
+    files = {
+        "Cargo.toml": package("a", f"[build-dependencies]\n{dependency}"),
+        "Cargo.lock": lockfile(),
+        "src/lib.rs": "",
+        "build.rs": f"fn main() {{\n    {call};\n}}\n",
+    }
+    found = [one.program for one in git_asked.asked(manifest.load(write(tmp_path, files)))]
+    assert found == ([] if program is None else [program])
+
+
 def test_a_script_that_asks_git_is_found(tmp_path: Path) -> None:
     ask = 'fn main() {\n    // Command::new("git") in a comment\n    Command::new("git").output();\n}\n'
     root = write(
