@@ -303,13 +303,15 @@ class Containers(Inside):
                 return False
 
     def remove_networks(self) -> None:
-        """Remove this project's networks that no container uses any more."""
+        """Remove this project's networks that no container has any more."""
         from docker.errors import APIError
 
         with sdk.asking(self.host):
             for network in self._api.networks(filters={"label": f"{PREFIX}project={self.project}"}):
-                with contextlib.suppress(APIError):
-                    self._api.remove_network(network["Id"])
+                # One that is stopped could not be started again without it.
+                if not self._api.containers(all=True, filters={"network": network["Id"]}):
+                    with contextlib.suppress(APIError):
+                        self._api.remove_network(network["Id"])
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,9 @@ from layerdoit.core.doing import Doing, heard_by
 from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.deploy import docker
 from layerdoit.deploy.docker import health, ways
+from layerdoit.deploy.docker.case import Cause
 from layerdoit.deploy.docker.deployment import DockerProvider
+from layerdoit.deploy.docker.sockets import Elsewhere
 from layerdoit.deploy.provider import Held, Provider, ProviderModule, Release
 from layerdoit.deploy.settings import DeploySettings, settings_of
 from layerdoit.engine.container import Container
@@ -143,6 +145,20 @@ def test_while_it_is_waited_for_the_last_answer_is_told(monkeypatch: pytest.Monk
     with heard_by(heard.append):
         checked.wait("c")
     assert heard == [Doing("waiting until it is healthy: GET /health answered 503")] * 2
+
+
+def test_while_it_is_waited_for_it_is_told_where_it_listens_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = ["port 8080: Connection refused", None]
+    checked = health.Health(SETTINGS, Mock(**{"inspect.return_value": container()}))
+    monkeypatch.setattr(checked.checks, "candidate_problem", lambda *_: answers.pop(0))
+    monkeypatch.setattr(checked, "elsewhere", lambda _: Elsewhere(Cause("it listens on port 3000", "")))
+    monkeypatch.setattr(checked, "_pause", lambda *_: None)
+    monkeypatch.setattr(health, "GROWS_AFTER", -1)
+    heard: list[Doing] = []
+    with heard_by(heard.append):
+        checked.wait("c")
+    (told,) = heard
+    assert told.words.endswith("port 8080: Connection refused; it listens on port 3000")
 
 
 # --- ways to start ---------------------------------------------------------------------------------------------------

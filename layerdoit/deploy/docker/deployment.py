@@ -40,7 +40,7 @@ class DockerProvider:
                 hint="remove deploy.network and publish the port with deploy.port",
             )
 
-        _ = self.settings.env  # A file of them that cannot be read is told before anything is built.
+        _ = self.settings.env, self.settings.secrets  # What cannot be read is told before anything is built.
         self._containers.refuse_namesakes(self.settings.where.get("project"))
 
     def deploy(

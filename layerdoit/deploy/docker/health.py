@@ -12,7 +12,7 @@ from layerdoit.deploy.docker import container_log, described, not_up, sockets
 from layerdoit.deploy.docker.case import Case, Cause
 from layerdoit.deploy.docker.checks import Checks
 from layerdoit.deploy.docker.sockets import Elsewhere
-from layerdoit.deploy.probes import PAUSE, PROBE_TIMEOUT, pauses
+from layerdoit.deploy.probes import GROWS_AFTER, PAUSE, PROBE_TIMEOUT, pauses
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.container import Container
 from layerdoit.engine.containers import Containers
@@ -66,7 +66,10 @@ class Health:
             if left <= 0:
                 waited = f"was not healthy within {self._config.health.timeout:g} s ({reason})"
                 raise self._unhealthy(now, waited, ended=False, reason=reason)
-            tell(Doing(f"waiting until it is healthy: {reason}"))
+            # Services open their port within a second or two, or tell by then that it is another one.
+            elsewhere = self.elsewhere(now) if elapsed > GROWS_AFTER else None
+            told = f"{reason}; {elsewhere.cause.what}" if elsewhere else reason
+            tell(Doing(f"waiting until it is healthy: {told}"))
             self._pause(identity, min(pause, left))
         raise AssertionError("unreachable")
 

@@ -156,6 +156,9 @@ class Replacement:
     def rollback(self) -> None:
         """See `Steps`."""
         self.recover()
+        if self._old is None:
+            # Nothing is left of a first one that failed; networks that somebody uses stay.
+            self._containers.remove_networks()
 
     def remarks(self) -> tuple[str, ...]:
         """See `Steps`."""

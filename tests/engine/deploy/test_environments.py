@@ -11,6 +11,7 @@ import pytest
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.provider import Release
 from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.support.waiting import until
 
 
 def test_two_environments_of_a_project_do_not_touch_one_another(
@@ -29,9 +30,11 @@ def test_two_environments_of_a_project_do_not_touch_one_another(
     assert go(make("dev 2"), image, "k3").error is None
     assert (ask(dev.service.address), ask(staging.service.address)) == ("dev 2", "staging")
     assert docker_engine.containers.get(f"{project}-staging").id == staging.service.id
+    docker_engine.containers.get(f"{project}-staging").stop(timeout=0)
     assert make("dev 2").destroy()
+    docker_engine.containers.get(f"{project}-staging").start()
     assert names(docker_engine, project) == [f"{project}-staging"]
-    assert ask(staging.service.address) == "staging"
+    until(lambda: ask(staging.service.address if staging.service else None) == "staging")
 
 
 def test_the_container_of_another_environment_is_respected(

@@ -176,6 +176,7 @@ def test_a_bad_first_release_leaves_nothing(docker_engine: Any, make: Make, imag
     assert "exit code 4" in str(failed.error)
     assert failed.service is None
     assert names(docker_engine, project) == []
+    assert docker_engine.networks.list(filters={"label": f"io.layerdoit.project={project}"}) == []
 
 
 @WAYS
