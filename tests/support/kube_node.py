@@ -39,7 +39,8 @@ def digest(fate: str, number: int = 0) -> str:
 def fate_of(image: str) -> str:
     """What becomes of a pod with this image; images of others are fine."""
     _, _, hexadecimal = image.partition("@sha256:")
-    return FATES[int(hexadecimal[:2], 16)] if hexadecimal else "ready"
+    number = int(hexadecimal[:2] or "0", 16)
+    return FATES[number] if number < len(FATES) else "ready"
 
 
 class Api:

@@ -190,7 +190,13 @@ diff -u -N /tmp/LIVE-1/apps.v1.Deployment.shop.web /tmp/MERGED-2/apps.v1.Deploym
 @@ -1 +1 @@
 -  generation: 1
 +  generation: 2
+-    io.layerdoit/commit: "1"
+@@ -9 +9 @@
 -  image: a
 +  image: b
+diff -u -N /tmp/LIVE-1/v1.Service.shop.web /tmp/MERGED-2/v1.Service.shop.web
+@@ -1 +1 @@
+-  generation: 1
++  generation: 2
 """
-    assert list(kube_diff.readable(text)) == ["Deployment/web:", "@@ -1 +1 @@", "-  image: a", "+  image: b"]
+    assert list(kube_diff.readable(text)) == ["Deployment/web:", "@@ -9 +9 @@", "-  image: a", "+  image: b"]

@@ -58,6 +58,10 @@ class KubernetesProvider:
 
     def changes(self, release: Release) -> Iterator[str]:
         """See `Provider`."""
+        last = self.settings.last
+        if last is not None and last.key == release.key and "@" not in release.reference:
+            # It serves already, by the digest that it got in the registry.
+            release = last
         secret = self._secrets.known(self.settings.secrets) if self.settings.secrets else None
         if self.settings.secrets and secret is None:
             yield f"Secret {self._secrets.name}: new, with {', '.join(self.settings.secrets)}"

@@ -10,6 +10,8 @@ from layerdoit.deploy.kubernetes.kubectl import MANAGER, Kubectl, as_documents
 
 Json = dict[str, Any]
 
+_NOTED = re.compile(r"[-+]\s+(generation: \d+$|io\.layerdoit/)")
+
 
 def lines(kubectl: Kubectl, objects: Sequence[Json]) -> Iterator[str]:
     """The lines of the differences; one line where there are none."""
@@ -21,12 +23,17 @@ def lines(kubectl: Kubectl, objects: Sequence[Json]) -> Iterator[str]:
 
 
 def readable(text: str) -> Iterator[str]:
-    """The differences with the objects' names in place of temporary files, without what the server counts."""
-    for line in text.splitlines():
-        if line.startswith("diff "):
-            yield _title(line)
-        elif not line.startswith(("--- ", "+++ ")) and not re.match(r"[-+ ]  generation: \d+$", line):
-            yield line
+    """The differences with the objects' names in place of temporary files, without what we and the server note."""
+    title, hunk = "", list[str]()
+    for line in [*text.splitlines(), "diff "]:
+        if line.startswith(("diff ", "@@ ")):
+            if any(one.startswith(("+", "-")) for one in hunk):
+                yield from (title, *hunk) if title else hunk
+                title = ""
+            hunk = [line] if line.startswith("@@ ") else []
+            title = _title(line) if line.startswith("diff ") else title
+        elif not line.startswith(("--- ", "+++ ")) and not _NOTED.match(line):
+            hunk.append(line)
 
 
 def _title(line: str) -> str:

@@ -99,12 +99,11 @@ class Lease:
         if found is not None:
             # Whoever writes in between changes the version, and we are refused.
             metadata["resourceVersion"] = found["metadata"]["resourceVersion"]
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {**metadata, "annotations": annotations},
-            "spec": {"holderIdentity": _me(), "acquireTime": now},
+            "spec": {"holderIdentity": _me(), "acquireTime": moment()},
         }
         verb = "create" if found is None else "replace"
         try:
@@ -131,6 +130,11 @@ class Lease:
             kept = {name: body["metadata"][name] for name in ("name", "labels", "resourceVersion")}
             free = {**body, "metadata": {**kept, "annotations": annotations}, "spec": {}}
             self._kubectl.run("replace", "--filename=-", fed=json.dumps(free))
+
+
+def moment() -> str:
+    """Now, as the cluster writes it."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def good_of(found: Json | None) -> dict[str, State]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from layerdoit.core.errors import DeployError, LayerdoitError
@@ -15,7 +16,7 @@ from layerdoit.deploy.kubernetes.cluster_service import service_of, unwaited
 from layerdoit.deploy.kubernetes.cluster_view import ClusterView
 from layerdoit.deploy.kubernetes.kube_phases import APPLY, ROLLOUT
 from layerdoit.deploy.kubernetes.kubectl import Kubectl
-from layerdoit.deploy.kubernetes.lease import Lease, Lock
+from layerdoit.deploy.kubernetes.lease import Lease, Lock, moment
 from layerdoit.deploy.kubernetes.manifests import Rendered
 from layerdoit.deploy.kubernetes.rendered_release import MANIFESTS, Rendering
 from layerdoit.deploy.kubernetes.secret_objects import SecretObjects
@@ -83,11 +84,12 @@ class ReleaseRollout:
                 rendered = self._rendering.of(release, self._secrets.create(self._settings.secrets))
             self._remarks += rendered.remarks
             with self._or_back(was, lock, targets):
-                _, by_hand = self._kubectl.apply(rendered)
+                applied, by_hand = self._kubectl.apply(rendered)
                 if by_hand:
                     self._remarks.append(f"changed by hand before, now as the manifests say: {listed(by_hand)}")
                 watch.enter(ROLLOUT)
-                found = self._rollout.wait(targets)
+                begun = [one for one in applied if Workload(one).target in targets]
+                found = self._rollout.wait(targets, begun_as=begun)
             watch.leave()
             self._remarks += self._orphans(lock, targets)
             lock.good = {one.target: one.state for one in found}
@@ -175,6 +177,8 @@ class ReleaseRollout:
         if nowhere and watch.done:
             self._remarks.append(f"no pods are wanted of {listed(nowhere)}: it runs nowhere")
         service = service_of(self._view.first(found), self._names)
+        if service is not None and watch.done:
+            service = replace(service, running=not nowhere, since=moment())
         if service is None and rendered is not None:
             service = unwaited(rendered.holders[0])
         return Deployed(service, tuple(watch.done), replaced, tuple(self._recovered), tuple(self._remarks))

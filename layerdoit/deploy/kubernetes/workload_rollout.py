@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from layerdoit.core import doing
+from layerdoit.core import doing, process
 from layerdoit.core.errors import DeployError, Interrupted, LayerdoitError
 from layerdoit.core.prose import listed
 from layerdoit.deploy.docker import container_log
@@ -45,26 +45,46 @@ class Rollout:
         self._view = view
         self._deadline = deadline
 
-    def wait(self, targets: Sequence[str], deadline: float | None = None) -> tuple[Workload, ...]:
-        """The workloads once all are rolled out. Unhealthy as soon as it is certain that one never will be."""
+    def wait(
+        self, targets: Sequence[str], *, begun_as: Sequence[Json] = (), deadline: float | None = None
+    ) -> tuple[Workload, ...]:
+        """The workloads once all are rolled out. Unhealthy as soon as it is certain that one never will be.
+
+        `begun_as`: what the server said of them when it took the change. They are returned as they were seen last.
+        """
+        ended: set[str] = set()
         limit = self._deadline if deadline is None else deadline
         begun = looked = time.monotonic()
         pause = _FIRST_PAUSE
+        bodies = list(begun_as) or self._asked(targets)
         while True:
-            bodies = self._asked(targets)
             alone = [Workload(body) for body in bodies]
             self._all_there(targets, alone)
             now = time.monotonic()
-            if all(one.progress().done for one in alone):
+            left = [one for one in alone if one.target not in ended and not one.progress().done]
+            if not left:
                 return tuple(alone)
             late = now - begun >= limit
             if late or now - looked >= _LOOK:
                 looked = now
                 self._judge(self._view.whole(bodies), late, limit)
-            open_ = next(one for one in alone if not one.progress().done)
-            doing.tell(doing.Doing(f"{open_.title}: {open_.progress().words}"))
-            time.sleep(pause)
+            doing.tell(doing.Doing(f"{left[0].title}: {left[0].progress().words}"))
+            if self._ends(left[0].target, pause):
+                ended.add(left[0].target)
+            else:
+                bodies = self._asked(targets)
             pause = min(pause * 1.2, _LONGEST_PAUSE)
+
+    def _ends(self, target: str, pause: float) -> bool:
+        """Whether a rollout ends within a second: kubectl is told of it by the server at once, and need not ask."""
+        begun = time.monotonic()
+        words = self._kubectl.words("rollout", "status", target, f"--timeout={_LOOK:g}s")
+        if process.capture(words, check=False).code == 0:
+            return True
+        if time.monotonic() - begun < pause:
+            # It may not watch, or the server is away.
+            time.sleep(pause)
+        return False
 
     def _asked(self, targets: Sequence[str]) -> list[Json]:
         """The workloads; a connection that fails for a moment is no failure of the release."""
@@ -157,7 +177,7 @@ class Rollout:
             for one in back:
                 self._delete_stuck(one)
             if back and not isinstance(cause, Interrupted):
-                self.wait([one.target for one in back], min(_BACK, self._deadline))
+                self.wait([one.target for one in back], deadline=min(_BACK, self._deadline))
         except LayerdoitError as error:
             _told(cause, f"and the release before could not be restored: {error.what}", error.hint)
             return

@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 Releases = Callable[..., Release]
 
-LOCK, APPLY, ROLLOUT, BACK, FREE = "replace", "apply", "get deployment/web --out", "patch deployment/web", "Lease"
+LOCK, APPLY, ROLLOUT, BACK, FREE = "replace", "apply", "rollout status", "patch deployment/web", "Lease"
 
 
 def deployed(place: Place, release: Release) -> None:
