@@ -235,7 +235,8 @@ def _sorted_out(project: Project, image: Image, friendly: Collection[str]) -> tu
         return (), tuple(tag for tag in image.tags if tag != pin)
     # Git may have forgotten the worktree that an app was compiled in.
     given = {*friendly, f"{local}:{image.label('worktree')}"} if image.label("layer") == "app" else ()
-    named = [tag for tag in image.tags if tag in given]
+    pushed = project.state.pushed()
+    named = [tag for tag in image.tags if tag in given or pushed.get(tag) == image.label("key")]
     ours = (*named, *own)
     return ours, tuple(tag for tag in image.tags if tag not in (*ours, pin))
 

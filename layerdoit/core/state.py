@@ -27,6 +27,7 @@ _LAST: Final = "last.json"
 _BEFORE: Final = "before.json"
 _NOW, _THEN = "now", "then"
 _ASKED: Final = "asked.json"
+_PUSHED: Final = "pushed.json"
 _CLEARED: Final = "cleared.json"
 _LINKED: Final = "linked.json"
 _UNSHARED: Final = "unshared.json"
@@ -63,6 +64,14 @@ class State:
         """Replace a note atomically. Nothing is written if it already says the same in the same order."""
         if list(values.items()) != list(self.note(name).items()):
             files.write_json(self / name, values)
+
+    def note_pushed(self, references: Iterable[str], key: str) -> None:
+        """Note the tags that an app image got for a pushed commit: they are ours, though no configuration has them."""
+        self.keep_note(_PUSHED, {**self.note(_PUSHED), **dict.fromkeys(references, key)})
+
+    def pushed(self) -> Mapping[str, str]:
+        """Those tags, with their repositories, and the key of the image of each."""
+        return self.note(_PUSHED)
 
     def remember(self, variant: str, keys: Mapping[str, str]) -> None:
         """Note the keys that this checkout last built or found, by layer; the reason "image was removed" needs them."""

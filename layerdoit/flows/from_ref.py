@@ -58,6 +58,8 @@ def run(session: Session, then: Callable[[Session], None] | None = None) -> None
         sweep(other)
         project = other.project
         names = [f"{project.repository}:{tag}" for tag in other.inputs.question.tags]
+        for state in (project.state, *([session.project.state] if project.home else ())):
+            state.note_pushed(names, other.plan.step("app").spec.key)
         say(f"image   {', '.join(names)}")
         if then is not None:
             then(other)
