@@ -85,12 +85,25 @@ def _told_of(own: Sequence[Service], services: Mapping[str, Service], project: s
                 command = one.text("command")
                 how = f" with the command `{command}`" if command and compose_service.harmless(command) else ""
                 yield note(one.where, f"{one.name} runs the same image{how}: a deployment of ours is one container")
+    if own and others:
+        primary = _primary(own, files.programs)
+        names = listed([one.name for one in others], 4)
+        yield Hint(
+            "provider",
+            "compose",
+            primary.where,
+            f"runs the image as its service {primary.name}, beside {names}",
+            sure=False,
+        )
+        if len(own) > 1:
+            yield Hint("compose-service", primary.name, primary.where, sure=False)
     if others:
         where = others[0].where.rpartition(":")[0]
         described = ", ".join(_described(one) for one in others)
         start = " ".join(one.name for one in others)
         verb = "is not started" if len(others) == 1 else "are not started"
-        yield note(where, f"{described} {verb} by layerdoit: docker compose up -d {start}")
+        instead = "; or with deploy: {provider: compose}, where they are" if own else ""
+        yield note(where, f"{described} {verb} by layerdoit: docker compose up -d {start}{instead}")
 
 
 def _described(service: Service) -> str:

@@ -103,6 +103,10 @@ def _of_container(hint: Hint) -> Iterator[Item]:
         yield from (Item("deploy.args", word, hint.origin, active=hint.sure) for word in json.loads(hint.value))
     elif hint.kind == "network":
         yield Item("deploy.network", hint.value, hint.origin, active=hint.sure)
+    elif hint.kind == "provider":
+        yield Item("deploy.provider", hint.value, hint.origin, active=hint.sure)
+    elif hint.kind == "compose-service":
+        yield Item("deploy.compose.service", hint.value, hint.origin, active=hint.sure)
     elif hint.kind == "isolated":
         yield Item("deploy.isolated_start", False, hint.origin, active=hint.sure)
     elif hint.kind == "stop-grace":

@@ -103,11 +103,13 @@ def test_other_services_are_named_and_what_points_to_them(tmp_path: Path) -> Non
     hints = told(tmp_path, f"{lines}#{beside}")
     notes = [hint.value for hint in hints if hint.kind == "note"]
     assert any("db (postgres:16), cache (redis, profile full), ui" in text for text in notes)
-    assert any(text.endswith("docker compose up -d db cache ui") for text in notes)
+    assert any("docker compose up -d db cache ui; or with deploy: {provider: compose}" in text for text in notes)
+    (way,) = (hint for hint in hints if hint.kind == "provider")
+    assert (way.value, way.sure) == ("compose", False)
     (points,) = (text for text in notes if "point to" in text)
     assert points.startswith("CACHE, DB_HOST point to cache and db: docker compose up -d cache db")
     unsure = {hint.kind: hint.value for hint in hints if not hint.sure}
-    assert unsure == {"network": "shop_back", "isolated": "no"}
+    assert unsure == {"network": "shop_back", "isolated": "no", "provider": "compose"}
 
 
 def test_the_own_service_is_found(tmp_path: Path) -> None:

@@ -289,6 +289,7 @@ services:
     text = shown(found)
     folder = tmp_path.name.lower()
     assert f"network: {folder}_default  # from compose.yaml:5, where db and cache can be reached\n" in text
+    assert "provider: compose  # from compose.yaml:2, runs the image as its service web, beside db, cache\n" in text
     remarks = "\n".join(proposal.propose(found).remarks)
     assert "hunter2" not in text + remarks
     for words in ("DB, CACHE point to db and cache", "db (postgres), cache (redis) are not started by layerdoit"):

@@ -12,6 +12,7 @@ from typing import Final
 from layerdoit.core.background import Background
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
+from layerdoit.core.prose import listed
 from layerdoit.core.units import address_text
 from layerdoit.deploy.compose import members
 from layerdoit.deploy.compose.neighbours_up import Neighbours
@@ -73,11 +74,12 @@ class ComposeProvider:
         """Settings beside `provider: compose` that the compose file has; those of another file are for another way."""
         where = self.settings.where
         here = where.get("deploy.provider", "").rpartition(":")[0]
-        for name in _THEIRS:
-            given = where.get(f"deploy.{name}", "")
-            if here and given.rpartition(":")[0] == here:
-                hint = "write it into the service of the compose file, and remove it here"
-                raise ConfigError(f"deploy.{name} has no effect with provider: compose", where=given, hint=hint)
+        names = [f"deploy.{name}" for name in _THEIRS]
+        found = [name for name in names if here and where.get(name, "").rpartition(":")[0] == here]
+        if found:
+            what = f"{listed(found)} {'has' if len(found) == 1 else 'have'} no effect with provider: compose"
+            hint = "write it into the service of the compose file, and remove it here"
+            raise ConfigError(what, where=where[found[0]], hint=hint)
 
     def deploy(
         self, release: Release, *, anew: bool = False, on_phase: Callable[[str], None] = lambda _: None
