@@ -126,6 +126,11 @@ SAID = [
         "may not",
         "role assignment",
     ),
+    (
+        REST % ("Forbidden", "AuthorizationFailed", "may not Microsoft.Resources/tags/write"),
+        "may not",
+        "Tag Contributor",
+    ),
     (REST % ("Conflict", "ContainerAppOperationInProgress", "busy"), "another change", "wait"),
     (REST % ("Bad Request", "MaximumAllowedCoresExceeded", "Maximum Allowed Cores"), "Maximum", "quota"),
     (

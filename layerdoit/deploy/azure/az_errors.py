@@ -170,10 +170,10 @@ def _absent(code: str, message: str, place: Place) -> AzError | None:
 def _denied(code: str, message: str, place: Place) -> AzError | None:
     if not any(word in f"{code} {message}" for word in _DENIED):
         return None
+    role = "Tag Contributor" if "Microsoft.Resources/tags" in message else "Container Apps Contributor"
     hint = (
-        'ask for the role "Container Apps Contributor" on the app: az role assignment create --assignee <you> '
-        f'--role "Container Apps Contributor" --resource-group {_quoted(place.group)} '
-        f"--subscription {_quoted(place.subscription)}"
+        f'ask for the role "{role}" on the app: az role assignment create --assignee <you> --role "{role}" '
+        f"--resource-group {_quoted(place.group)} --subscription {_quoted(place.subscription)}"
     )
     return AzError(f"your login may not do this: {message.splitlines()[0]}", hint=hint, code=code)
 

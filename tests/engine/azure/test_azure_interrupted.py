@@ -24,7 +24,6 @@ STEPS = {
     "healthy": (r"GET .*/revisions/web--r\w+(-\d+)?", 1),
     "shift": ("PATCH .*/containerApps/web", 2),
     "deactivate": ("POST .*/deactivate", 1),
-    "unlock": ("PATCH .*/tags/default", 2),
 }
 
 
@@ -82,8 +81,8 @@ def settle(cloud: Cloud) -> None:
 
 WALK = [
     *((step, signal.SIGKILL, False) for step in ("lock", "revision", "healthy", "shift", "deactivate")),
-    *((step, signal.SIGKILL, True) for step in ("revision", "shift", "unlock")),
-    *((step, signal.SIGINT, False) for step in ("revision", "shift", "deactivate")),
+    *((step, signal.SIGKILL, True) for step in ("revision", "shift")),
+    *((step, signal.SIGINT, False) for step in ("revision", "shift")),
 ]
 
 
