@@ -237,6 +237,12 @@ def test_only_active_revisions_of_ours_without_traffic_or_label_were_left() -> N
     assert [one.name for one in traffic.left(labelled, every, every[0])] == ["web--left"]
 
 
+def test_a_revision_that_somebody_made_of_the_same_template_is_not_ours() -> None:
+    wanted = Wanted(RELEASE, revision="web--r1")
+    assert revision("web--r1", wanted).mark is not None
+    assert revision("web--theirs", wanted).mark is None
+
+
 def test_without_ingress_the_newest_healthy_revision_serves() -> None:
     running: dict[str, Any] = {"provisioningState": "Provisioned", "runningState": "Running"}
     every = [
@@ -378,6 +384,23 @@ def test_an_app_that_does_not_fit_is_refused(
     with pytest.raises(LayerdoitError) as caught:
         fitting.check(app(**changes), settings(tmp_path, **given), PLACE)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("project", "environment", "refused"),
+    [("web", "prod", False), ("", "", False), ("web", "staging", True), ("shop", "prod", True), ("", "staging", True)],
+)
+def test_an_app_of_another_environment_or_project_is_refused(
+    tmp_path: Path, project: str, environment: str, *, refused: bool
+) -> None:
+    release = Release(RELEASE.reference, RELEASE.key, environment=environment)
+    there = app(containers=[revising.container(app().template, "web", Wanted(release, project=project))])
+    if not refused:
+        fitting.check(there, settings(tmp_path), PLACE)
+        return
+    with pytest.raises(LayerdoitError, match=r"and this is web of prod") as caught:
+        fitting.check(there, settings(tmp_path), PLACE)
+    assert f"--remove-env-vars {MARK}" in str(caught.value)
 
 
 def test_an_app_that_fits_is_not_refused(tmp_path: Path) -> None:

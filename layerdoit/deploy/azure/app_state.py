@@ -31,6 +31,7 @@ class Mark(NamedTuple):
     """What a revision says about the release that it runs.
 
     `variables`: those that were set for it; `before`: the revisions that had served before it, the last one first.
+    `revision`: its name; a revision that somebody else makes of the same template has another one.
     """
 
     key: str
@@ -40,6 +41,8 @@ class Mark(NamedTuple):
     variables: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     args: bool = False
+    project: str = ""
+    revision: str = ""
 
     def text(self) -> str:
         """As it stands in the variable."""
@@ -147,11 +150,12 @@ def app_of(found: Json, container: str | None) -> App:
 
 def revision_of(found: Json, container: str | None) -> Revision:
     """Read a revision."""
-    properties = found["properties"]
+    properties, name = found["properties"], str(found.get("name", ""))
     template = properties.get("template") or {}
     ours = _ours(template.get("containers") or [], container) or {}
+    mark = mark_of(ours)
     return Revision(
-        str(found.get("name", "")),
+        name,
         bool(properties.get("active")),
         str(properties.get("createdTime") or ""),
         str(properties.get("fqdn") or ""),
@@ -162,7 +166,7 @@ def revision_of(found: Json, container: str | None) -> Revision:
         str(properties.get("provisioningError") or ""),
         properties.get("replicas"),
         template,
-        mark_of(ours),
+        mark if mark is not None and mark.revision in (name, "") else None,
         ours,
     )
 
@@ -172,7 +176,7 @@ def mark_of(container: Json) -> Mark | None:
     text = next((one.get("value") for one in container.get("env") or [] if one.get("name") == MARK), None)
     try:
         found = json.loads(text or "")
-        words = {name: str(found.get(name, "")) for name in ("commit", "environment", "id")}
+        words = {name: str(found.get(name, "")) for name in ("commit", "environment", "id", "project", "revision")}
         variables, before = (tuple(str(one) for one in found.get(name) or ()) for name in ("variables", "before"))
         return Mark(str(found["key"]), **words, variables=variables, before=before, args=bool(found.get("args")))
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -83,7 +83,7 @@ class Az:
             if time.monotonic() > ends:
                 what = f"Azure has not ended a change of {self.place.app} within {deadline:g} s"
                 hint = f"raise deploy.azure.deadline; az containerapp revision list {self.place.options} --all"
-                raise AzError(what, hint=hint)
+                raise AzError(what, hint=hint, code=az_errors.LATE)
             time.sleep(PAUSE)
 
     def _ended(self, operation: str) -> bool:

@@ -37,6 +37,11 @@ class AzError(DeployError):
         return self.code in _PASSING
 
     @property
+    def open(self) -> bool:
+        """Whether what was asked for may still come about."""
+        return self.code in (_NETWORK, LATE)
+
+    @property
     def busy(self) -> bool:
         """Whether Azure did not even begin, as another change of the app is under way, or there were too many."""
         return self.code in (*_BUSY, "TooManyRequests")
@@ -44,6 +49,8 @@ class AzError(DeployError):
 
 _BUSY: Final = ("ContainerAppOperationInProgress", "ContainerAppBeingUpdated", "Conflict", "OperationInProgress")
 _NETWORK: Final = "Network"
+LATE: Final = "Late"
+"""Azure had not ended a change at the deadline."""
 _PASSING: Final = (
     *_BUSY,
     _NETWORK,

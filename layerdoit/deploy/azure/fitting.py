@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.deploy.azure import traffic
-from layerdoit.deploy.azure.app_state import App
+from layerdoit.deploy.azure.app_state import MARK, App, mark_of
 from layerdoit.deploy.azure.az_errors import Place
 from layerdoit.deploy.settings import DeploySettings
 
@@ -41,6 +41,7 @@ def check(app: App, settings: DeploySettings, place: Place) -> None:
         what = f"{app.name} is in single revision mode: Azure would end what serves too early"
         hint = f"az containerapp revision set-mode {place.options} --mode multiple (what serves goes on serving)"
         raise DeployError(what, where=_where(settings, "app"), hint=hint)
+    _refuse_others(app, settings, place)
     traffic.refuse_split(app, f"az containerapp ingress traffic set {place.options}")
     health = settings.config.health
     if not app.ingress and (health.path is not None or health.status or health.text is not None):
@@ -54,6 +55,22 @@ def check(app: App, settings: DeploySettings, place: Place) -> None:
         what = f"deploy.port is {port}, but the ingress of {app.name} sends to port {app.target_port}"
         hint = f"az containerapp ingress update {place.options} --target-port {port}, or correct deploy.port"
         raise ConfigError(what, where=settings.where.get("deploy.port"), hint=hint)
+
+
+def _refuse_others(app: App, settings: DeploySettings, place: Place) -> None:
+    """Two environments, or two projects, in one app would replace each other's releases."""
+    mark = mark_of(app.container or {})
+    if mark is None:
+        return
+    other, ours = (mark.project, mark.environment), (settings.project, settings.environment)
+    if all(one in ("", mine) for one, mine in zip(other, ours, strict=True)):
+        return
+    what = f"{app.name} runs {other[0]} of the environment {other[1]}, and this is {ours[0]} of {ours[1]}"
+    hint = (
+        f"name another app in deploy.azure.app; to take this one over: az containerapp update {place.options} "
+        f"--remove-env-vars {MARK}"
+    )
+    raise DeployError(what, where=_where(settings, "app"), hint=hint)
 
 
 def _where(settings: DeploySettings, name: str) -> str | None:

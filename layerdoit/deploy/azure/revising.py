@@ -32,13 +32,15 @@ class Wanted:
     cpus: float | None = None
     memory: int | None = None
     before: tuple[str, ...] = ()
+    project: str = ""
+    revision: str = ""
 
     @property
     def mark(self) -> Mark:
         """What the revision says about itself."""
-        names = tuple(sorted((*self.env, *self.secrets)))
-        one = self.release
-        return Mark(one.key, one.commit, one.environment, one.id, names, self.before, bool(self.args))
+        one, names = self.release, tuple(sorted((*self.env, *self.secrets)))
+        who = (one.key, one.commit, one.environment, one.id)
+        return Mark(*who, names, self.before, bool(self.args), self.project, self.revision)
 
 
 def container(template: Json, name: str, wanted: Wanted) -> dict[str, Any]:

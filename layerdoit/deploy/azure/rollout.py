@@ -14,6 +14,7 @@ from layerdoit.deploy.azure import app_lock, fitting, judging, not_healthy, revi
 from layerdoit.deploy.azure import az as requests
 from layerdoit.deploy.azure.app_state import App, Revision
 from layerdoit.deploy.azure.az import Az
+from layerdoit.deploy.azure.az_errors import AzError
 from layerdoit.deploy.azure.revising import Wanted
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.deploy.settings import DeploySettings
@@ -51,6 +52,7 @@ class Rollout:
         self._wanted: Wanted | None = None
         self._secrets: list[Mapping[str, str]] | None = None
         self._candidate = ""
+        self._moving = False
 
     # --- the steps, as `Steps` has them ------------------------------------------------------------------------------
 
@@ -106,12 +108,10 @@ class Rollout:
         if self._find is not None:
             what = "Azure keeps no revision of that release: a new one runs its image, with today's secrets"
             self._remarks.append(what)
-        suffix = revising.suffix(app.name, release.key, self._revisions)
-        self._candidate = f"{app.name}--{suffix}"
-        self._az.change(
-            revising.body(app, self._asked(release), suffix, self._pinned(app), self._secrets),
-            self._settings.config.azure.deadline,
-        )
+        self._candidate = self._next(release)
+        suffix = self._candidate.removeprefix(f"{app.name}--")
+        body = revising.body(app, self._asked(release), suffix, self._pinned(app), self._secrets)
+        self._az.change(body, self._settings.config.azure.deadline)
         return self._service(Revision(self._candidate))
 
     def wait_healthy(self, candidate: Service) -> Service:
@@ -145,9 +145,10 @@ class Rollout:
     def rollback(self) -> None:
         """See `Steps`. Where the traffic has moved already, the new one is healthy and serves on.
 
-        A revision that cannot be deactivated now has no traffic: the next deployment does it, and says so.
+        Where nobody knows whether it will move, both stay active. A revision that cannot be deactivated now has no
+        traffic: the next deployment does it, and says so.
         """
-        if not self._candidate:
+        if not self._candidate or self._moving:
             return
         with contextlib.suppress(LayerdoitError):
             app = self._settled(_AFTERWARDS)
@@ -204,9 +205,14 @@ class Rollout:
         if self._wanted is None or self._wanted.release != release:
             names = self._secret_names()
             config = self._settings.config
-            size = (config.cpus, config.memory)
-            self._wanted = Wanted(release, self._settings.env, names, config.args, *size, traffic.history(self._old))
+            size, before = (config.cpus, config.memory), traffic.history(self._old)
+            env, project = self._settings.env, self._settings.project
+            self._wanted = Wanted(release, env, names, config.args, *size, before, project, self._next(release))
         return revising.container(app.template, app.ours, self._wanted)
+
+    def _next(self, release: Release) -> str:
+        """What a new revision is called."""
+        return f"{self.app.name}--{revising.suffix(self.app.name, release.key, self._revisions)}"
 
     def _secret_names(self) -> Mapping[str, str]:
         """Variable -> secret of the app. Notes the secrets that the app is to have, where one is new."""
@@ -232,7 +238,14 @@ class Rollout:
 
     def _shift(self, revision: str) -> None:
         body = {"properties": {"configuration": {"ingress": {"traffic": traffic.moved(self.app, revision)}}}}
-        self._az.change(body, self._settings.config.azure.deadline)
+        # What was asked for may still come about after an interruption.
+        self._moving = True
+        try:
+            self._az.change(body, self._settings.config.azure.deadline)
+        except AzError as error:
+            self._moving = error.open
+            raise
+        self._moving = False
 
     def _service(self, one: Revision) -> Service:
         return service(one, self.app)

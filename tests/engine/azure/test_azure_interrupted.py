@@ -63,13 +63,9 @@ def interrupted(cloud: Cloud, name: str, step: str, signum: int, *, lost: bool, 
     with child:
         assert held.reached.wait(60)
         os.kill(child.pid, signum)
-        if signum == signal.SIGINT:
-            # az ends first; what it had asked for may be done all the same.
-            threading.Timer(0.3, held.go.set).start()
-        else:
-            child.wait(60)
-            held.go.set()
         child.communicate(timeout=60)
+        # What az had asked for may be done all the same, and after all that the interrupted deployment did.
+        held.go.set()
     until(lambda: cloud.arm.answering == 0, 20)
     cloud.arm.before = lambda _method, _path: None
     return child.returncode
