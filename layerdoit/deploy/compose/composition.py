@@ -182,6 +182,11 @@ class Composition:
                     return f"{one.name} has {key}: service:{service.name}"
         return None
 
+    def network(self, service: Service) -> str:
+        """What the engine calls the first network of a service; '' for one that has none of its own."""
+        known = self.raw.get("networks") or {}
+        return next((str((known.get(one) or {}).get("name") or "") for one in service.values.get("networks") or ()), "")
+
     def digest(self, service: Service) -> str:
         """Names what a service is started with, besides the image."""
         facts: dict[str, Any] = {key: value for key, value in service.values.items() if key not in _NO_MATTER}

@@ -212,6 +212,9 @@ class OurService:
             "role": "serving",
             "settings": settings.source,
             members.ATTEMPT: attempt,
+            # For the provider docker, should it go on from here.
+            "network": self.composition.network(self.service),
+            "restart": self.service.restart,
         }
         return {PREFIX + name: value for name, value in labels.items()}
 

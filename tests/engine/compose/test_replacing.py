@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from layerdoit.config import Deploy, Health
+from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.provider import Release
+from layerdoit.deploy.settings import DeploySettings
 from tests.engine.compose.composing import Project
 from tests.engine.deploy.cycling import ask
 from tests.support.ports import PORT
@@ -246,3 +249,20 @@ def test_another_name_of_the_service_or_the_project_moves_it(composed: Project) 
     assert list(composed.containers()) == [f"{composed.name}-api-1"]
     assert moved.service is not None
     assert ask(moved.service.address) == "2"
+
+
+def test_another_provider_takes_over_and_gives_back(composed: Project) -> None:
+    port = free_port()
+    composed.write(f'services:\n  web: {{build: ., ports: ["127.0.0.1:{port}:{PORT}"]}}\n')
+    name, release = composed.name, Release(composed.image, "k")
+    config = Deploy(port=PORT, publish=port, health=Health(timeout=10))
+    plain = DockerProvider(DeploySettings(config, name, name, composed.root, source="layerdoit.yaml"))
+    try:
+        assert plain.deploy(release).error is None
+        taken = composed.go("1")
+        assert (taken.error, taken.replaced, composed.version()) == (None, True, "1")
+        assert plain.deploy(release).error is None
+        mine = composed.engine.containers.list(all=True, filters={"label": f"io.layerdoit.project={name}"})
+        assert [one.name for one in mine] == [name]
+    finally:
+        plain.destroy()
