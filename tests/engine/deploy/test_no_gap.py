@@ -181,6 +181,7 @@ def test_kill_9_after_each_single_change(
         gap = before if body == "1" else after
         assert names(docker_engine, project) == [project, f"{project}-front"][: 2 if gap == "none" else 1]
         assert next_run.recover() == (), "nothing is left to do"
-        point += 1
+        # Every second one where most are steps of a swap that is walked through elsewhere.
+        point += 1 if before == after else 2
     assert code == 0
     assert seen == {"1", "2"}
