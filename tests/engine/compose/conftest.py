@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,14 +21,10 @@ def composed(docker_engine: Any, image: str, tmp_path: Path) -> Iterator[Project
     project = Project(f"ldk-{uuid.uuid4().hex[:8]}", tmp_path / "app", image, docker_engine)
     project.root.mkdir()
     yield project
-    subprocess.run(
-        ["docker", "compose", "-p", project.name, "down", "-v", "-t", "0", "--remove-orphans"],
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
-    )
     filters = {"label": f"com.docker.compose.project={project.name}"}
     for container in docker_engine.containers.list(all=True, filters=filters):
         container.remove(force=True, v=True)
     for network in docker_engine.networks.list(filters=filters):
         network.remove()
+    for volume in docker_engine.volumes.list(filters=filters):
+        volume.remove()
