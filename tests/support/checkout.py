@@ -140,9 +140,10 @@ class Checkout:
             return found.inspect(tag if ":" in tag else f"{self.name}:{tag}")
 
     def tags(self) -> set[str]:
-        """All tags of the project's images."""
+        """All tags of the project's images, but those of releases."""
         with engine_images() as found:
-            return {tag for image in found.of_project(self.name) for tag in image.tags}
+            named = {tag for image in found.of_project(self.name) for tag in image.tags}
+        return {tag for tag in named if ":release-" not in tag}
 
     def said(self, tag: str, binary: str = "app") -> str:
         """What the binary of an image prints. It is taken out and run here; where it cannot, in a container."""

@@ -117,10 +117,11 @@ class Crate:
         assert old in before
         self.write(path, before.replace(old, new))
 
-    def images(self) -> dict[str, str]:
-        """Tag -> id of this project's images."""
+    def images(self, *, releases: bool = False) -> dict[str, str]:
+        """Tag -> id of this project's images; with the tags of releases, or without."""
         listing = docker("image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", *self.mine())
-        return dict(line.split(" ") for line in listing.splitlines())
+        found = dict(line.split(" ") for line in listing.splitlines())
+        return {tag: image for tag, image in found.items() if releases or ":release-" not in tag}
 
     def containers(self) -> dict[str, str]:
         """Name -> id of this project's containers, stopped ones too."""
