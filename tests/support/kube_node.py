@@ -37,7 +37,7 @@ def digest(fate: str, number: int = 0) -> str:
 
 
 def fate_of(image: str) -> str:
-    """What becomes of a pod with this image; images of others are fine."""
+    """What becomes of a pod with this image; those that were not made for a fate are fine."""
     _, _, hexadecimal = image.partition("@sha256:")
     number = int(hexadecimal[:2] or "0", 16)
     return FATES[number] if number < len(FATES) else "ready"
