@@ -83,13 +83,11 @@ def bookshelf() -> Iterator[Shell]:
     if programs is None:
         raise SystemExit(why)
     registry = subprocess.run([ROOT / "scripts/ensure-registry"], capture_output=True, text=True, check=True)
-    with tempfile.TemporaryDirectory(prefix="layerdoit-guide-") as name:
-        folder = Path(name)
-        shutil.copytree(
-            ROOT / "examples/bookshelf",
-            folder / "bookshelf",
-            ignore=shutil.ignore_patterns(".layerdoit", "*.db*", "target"),
-        )
+    with tempfile.TemporaryDirectory(prefix="layerdoit-guide-") as made:
+        folder = Path(made)
+        left_out = shutil.ignore_patterns(".layerdoit", "*.db*", "target")
+        for name in ("bookshelf", "shared"):
+            shutil.copytree(ROOT / "examples" / name, folder / name, ignore=left_out)
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
         with served(registry.stdout.strip()) as address, kube_cluster.using(folder / "cluster", programs) as cluster:
             kubeconfig = folder / "kubeconfig"
