@@ -133,7 +133,7 @@ import os, signal, sys
 from pathlib import Path
 from docker.models.images import ImageCollection
 from layerdoit.core import files
-from layerdoit.front import actions
+from layerdoit.front import actions, deploy_actions
 from layerdoit.engine import buildx, mounts, removal
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.images import Images
@@ -175,15 +175,15 @@ Reader._vertex = vertex
 
 session = Session(Run(), Project.open(Path.cwd(), {}))
 if task == "cycle_clean":
-    actions.cycle_clean(session, dry_run=False)
+    deploy_actions.cycle_clean(session, dry_run=False)
 elif task == "cycle_nuclear":
-    actions.cycle_nuclear(session, yes=True, dry_run=False)
+    deploy_actions.cycle_nuclear(session, yes=True, dry_run=False)
 elif task == "cache_refresh":
     actions.cache_refresh(session, dry_run=False)
 else:
     for layer in ("base", "deps", "app"):
         actions.ACTIONS[layer](session)
-    actions.replace(session)
+    deploy_actions.replace(session)
 """
 
 
