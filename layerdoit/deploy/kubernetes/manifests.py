@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +25,11 @@ ROLLED_OUT: Final = ("Deployment", "StatefulSet", "DaemonSet")
 
 @dataclass(frozen=True)
 class Manifest:
-    """One object. `where`: the file, or the folder of kustomize."""
+    """One object. `where`: the file; where it was `made`, the folder of kustomize."""
 
     body: Json
     where: str
+    made: bool = False
 
     @property
     def kind(self) -> str:
@@ -49,7 +49,7 @@ class Manifest:
     def place(self, value: object = None) -> str:
         """Where one of its texts stands."""
         line = kube_yaml.line_of(value) or kube_yaml.line_of(self.body.get("kind"))
-        return f"{self.where}:{line}" if line and not os.path.isdir(self.where) else self.where
+        return f"{self.where}:{line}" if line and not self.made else self.where
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _content(root: Path, file: str) -> str:
         raise ConfigError("is no text in UTF-8", where=file) from error
 
 
-def parse(text: str, where: str) -> list[Manifest]:
+def parse(text: str, where: str, *, made: bool = False) -> list[Manifest]:
     """The objects of one file, or of what kustomize printed."""
     import yaml
 
@@ -146,10 +146,10 @@ def parse(text: str, where: str) -> list[Manifest]:
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         hint = "a template of Helm is rendered by Helm: use deploy: {provider: command}" if "{{" in text else None
         raise ConfigError(f"is no YAML: {problem}", where=place, hint=hint) from error
-    return [one for document in found for one in _objects(document, where)]
+    return [one for document in found for one in _objects(document, where, made)]
 
 
-def _objects(document: Any, where: str) -> Iterator[Manifest]:
+def _objects(document: Any, where: str, made: bool) -> Iterator[Manifest]:
     if not isinstance(document, dict) or not document.get("kind") or not document.get("apiVersion"):
         raise ConfigError(
             "is no manifest: an object of Kubernetes has apiVersion and kind",
@@ -158,9 +158,9 @@ def _objects(document: Any, where: str) -> Iterator[Manifest]:
         )
     if isinstance(document.get("items"), list) and str(document["kind"]).endswith("List"):
         for item in document["items"]:
-            yield from _objects(item, where)
+            yield from _objects(item, where, made)
         return
-    one = Manifest(document, where)
+    one = Manifest(document, where, made)
     if not one.name:
         hint = "give it metadata.name: what is applied again and again needs a name of its own"
         raise ConfigError(f"a {one.kind} without a name", where=one.place(), hint=hint)

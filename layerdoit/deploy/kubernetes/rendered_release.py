@@ -73,6 +73,9 @@ class Rendering:
 
     def manifests(self) -> list[Manifest]:
         """The user's objects, read once."""
+        if self._config.kustomize and self._config.manifests:
+            hint = "keep one of them; a kustomization can name other files under resources"
+            raise ConfigError("kubernetes has manifests and kustomize", where=self._place(), hint=hint)
         if self._read is None:
             self._read = self._kustomized() if self._config.kustomize else self._files()
         return self._read
@@ -98,7 +101,7 @@ class Rendering:
         if done.code:
             said = " ".join(done.stderr.removeprefix("error: ").split())
             raise ConfigError(f"kustomize: {said}", where=folder, hint=f"kubectl kustomize {folder}")
-        return manifests.parse(done.stdout, folder)
+        return manifests.parse(done.stdout, folder, made=True)
 
     def _place(self) -> str | None:
         where = self._settings.where

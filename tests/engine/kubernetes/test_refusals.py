@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from layerdoit.core.errors import LayerdoitError
+from layerdoit.config import Deploy
+from layerdoit.config.deploy_section import Kubernetes
+from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.deploy.kubernetes.cluster import KubernetesProvider
 from layerdoit.deploy.provider import Release
 from tests.support.kube_cluster import ROOT
 from tests.support.kube_project import SERVICE, Place, workload
@@ -55,6 +58,20 @@ def test_of_the_cluster(refused: Refused) -> None:
     said = refused(context="reader")
     assert "reader may not patch deployments in the namespace" in said
     assert "docs/kubernetes.md" in said
+
+
+def test_what_the_section_must_say(place: Place, release: Releases) -> None:
+    place.write(workload())
+    for given, said in (
+        (Kubernetes(namespace="shop"), "kubernetes.context is not set"),
+        (Kubernetes(context="lab"), "kubernetes.namespace is not set"),
+        (Kubernetes(context="lab", namespace="shop", manifests=("other",)), "other is not there"),
+        (Kubernetes(context="lab", namespace="shop", manifests=("k8s",), kustomize="k8s"), "manifests and kustomize"),
+        (Kubernetes(context="lab", namespace="shop", kustomize="other"), "other is not there"),
+    ):
+        provider = KubernetesProvider(replace(place.settings(), config=Deploy(kubernetes=given)))
+        with pytest.raises(ConfigError, match=said):
+            provider.check(release())
 
 
 def test_of_manifests(refused: Refused) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
+from layerdoit.config import Deploy
+from layerdoit.config.deploy_section import Kubernetes
+from layerdoit.core import process
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.deploy.kubernetes.cluster import KubernetesProvider
 from layerdoit.deploy.provider import Release
 from tests.support.kube_node import PANIC, PROBE
 from tests.support.kube_project import SERVICE, Place, workload
@@ -205,6 +210,41 @@ def test_logs(place: Place, release: Releases, capsys: pytest.CaptureFixture[str
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("[pod/web-") and line.endswith(PANIC) for line in lines)
+
+
+def test_commands_run_in_a_ready_pod_of_ours(place: Place, release: Releases, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No container runs in this cluster, so that what would be typed is all there is to see."""
+    typed: list[Sequence[str]] = []
+
+    def interactive(argv: Sequence[str]) -> int:
+        typed.append(argv)
+        return 7
+
+    monkeypatch.setattr(process, "interactive", interactive)
+    place.write(workload(), workload(name="shop", more="replicas: 1"))
+    place.provider().deploy(release())
+    assert place.provider().execute(["ls", "-l"]) == 7
+    assert place.provider().shell() == 7
+    command, shell = typed
+    assert command[:3] == ["kubectl", "--context=lab", f"--namespace={place.namespace}"]
+    assert command[-4:] == ["--container=main", "--", "ls", "-l"]
+    assert any(word.startswith("shop-") for word in command)
+    assert shell[-3:-1] == ["sh", "-c"]
+
+
+def test_a_folder_of_kustomize(place: Place, release: Releases) -> None:
+    place.write(workload())
+    (place.root / "k8s/kustomization.yaml").write_text("namePrefix: eu-\nresources: [web.yaml]\n")
+    kubernetes = Kubernetes(context="lab", namespace=place.namespace, kustomize="k8s")
+    provider = KubernetesProvider(replace(place.settings(), config=Deploy(kubernetes=kubernetes)))
+    assert provider.deploy(release()).error is None
+    assert place.image(name="eu-web") == release().reference
+    (place.root / "k8s/kustomization.yaml").write_text("resources: [web.yaml]\nimages: [{name: shop, newTag: v1}]\n")
+    provider = KubernetesProvider(replace(place.settings(), config=Deploy(kubernetes=kubernetes)))
+    assert str(provider.deploy(release()).error).startswith("k8s: the image of Deployment/web is fixed to shop:v1\n")
+    (place.root / "k8s/kustomization.yaml").write_text("resources: [none.yaml]\n")
+    provider = KubernetesProvider(replace(place.settings(), config=Deploy(kubernetes=kubernetes)))
+    assert str(provider.deploy(release()).error).startswith("k8s: kustomize: ")
 
 
 def test_destroy_takes_our_workloads_and_nothing_else(place: Place, release: Releases) -> None:
