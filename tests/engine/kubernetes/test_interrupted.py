@@ -55,6 +55,15 @@ def test_after_a_kill_the_next_deployment_puts_it_right(
     assert place.ready_images() == {release(number=3).reference}
 
 
+def test_what_was_good_is_known_when_no_pod_of_it_is_left(place: Place, release: Releases, tmp_path: Path) -> None:
+    place.write(workload(more="strategy: {type: Recreate}"))
+    assert place.provider().deploy(release()).error is None
+    stopped(place, release("unready", 1), ROLLOUT, tmp_path / "child").end(signal.SIGKILL)
+    until(lambda: place.objects("pods") and not place.ready_images(), 30, "the end of the old pods")
+    assert place.provider().deploy(release("pull", 2)).error is not None
+    assert place.ready_images() == {release().reference}
+
+
 @pytest.mark.parametrize("before", [APPLY, ROLLOUT])
 def test_after_ctrl_c_the_old_release_serves_and_nothing_is_locked(
     place: Place, release: Releases, tmp_path: Path, before: str
