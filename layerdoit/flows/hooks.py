@@ -25,7 +25,14 @@ class HookFailed(LayerdoitError):
 
 def run(project: Project, moment: Moment, variables: Mapping[str, str]) -> None:
     """Run the commands of one moment, in their order; HookFailed for the first that fails."""
-    commands: Sequence[str] = getattr(project.config.hooks, moment)
+    hooks = project.config.hooks
+    commands = {
+        "before_build": hooks.before_build,
+        "after_build": hooks.after_build,
+        "before_deploy": hooks.before_deploy,
+        "after_deploy": hooks.after_deploy,
+        "on_failure": hooks.on_failure,
+    }[moment]
     where = project.config.where.get(f"hooks.{moment}")
     for command in commands:
         say(f"hook    {moment}: {process.redact(command)}")
