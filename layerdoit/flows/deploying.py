@@ -150,19 +150,22 @@ def _verified(
         hooks.verify(session.project, commands, hooks.of_release(place.settings, release, url))
     except LayerdoitError as error:
         spent = ("verify", time.monotonic() - begun)
-        error.reworded(what=f"{error.what}\n{_gone_back(session, place, release, previous)}")
+        served = result.replaced or not result.phases
+        error.reworded(what=f"{error.what}\n{_gone_back(session, place, release, previous, served=served)}")
         failed = replace(result, phases=(*result.phases, spent), failed_in="verify", error=error)
         return replace(entry, outcome="rolled back", failed_in="verify", error=error.what), failed
     return entry, replace(result, phases=(*result.phases, ("verify", time.monotonic() - begun)))
 
 
-def _gone_back(session: Session, place: Place, release: Release, previous: Entry | None) -> str:
-    """Go back from a release whose checks failed; what was done, in words."""
+def _gone_back(session: Session, place: Place, release: Release, previous: Entry | None, *, served: bool) -> str:
+    """Go back from a release whose checks failed; what was done, in words. `served`: whether anything did before."""
     try:
         if isinstance(place.provider, Remembers) and (done := place.provider.put_back()):
             return done
     except LayerdoitError as error:
         return f"release {release.id} serves on, for what served before could not be restored: {error.what}"
+    if previous is None and served:
+        return f"release {release.id} serves on: this machine's log does not have what served before"
     if previous is None:
         place.provider.destroy()
         return f"{place.settings.name} had no release before: it was removed"

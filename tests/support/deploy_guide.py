@@ -149,7 +149,7 @@ def main() -> None:
     with bookshelf() as shell:
         blocks = transcript(shell)
     for name, block in blocks.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        pattern = re.compile(rf"<!-- {name} -->\n(.*?\n)?<!-- end -->", re.DOTALL)
         place = pattern.search(text)
         if place is None:
             raise SystemExit(f"{PAGE.name} has no place for {name}")

@@ -300,9 +300,20 @@ def test_a_release_that_fails_its_checks_is_rolled_back(shop: Shop) -> None:
 def test_a_first_release_that_fails_its_checks_is_removed(shop: Shop) -> None:
     shop.write("project: shop\ndeploy: {verify: [test a = b]}")
     with pytest.raises(hooks.HookFailed, match="had no release before: it was removed"):
-        shop.deploy(SERVES)
+        shop.deploy(replace(SERVES, replaced=False))
     assert shop.provider.steps[-1] == "destroy"
     assert shop.log().serving() is None
+
+
+def test_what_another_machine_deployed_is_not_removed(shop: Shop) -> None:
+    shop.write("project: shop\ndeploy: {verify: [test a = b]}")
+    with pytest.raises(hooks.HookFailed, match="does not have what served before"):
+        shop.deploy(SERVES)
+    assert "destroy" not in shop.provider.steps
+    # What served before there was a log, and was left alone, is nobody's to remove either.
+    with pytest.raises(hooks.HookFailed, match="does not have what served before"):
+        shop.deploy(Deployed(OLD))
+    assert "destroy" not in shop.provider.steps
 
 
 def test_where_the_way_back_fails_too_it_is_said(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from layerdoit.core import process
 from layerdoit.core.console import pass_on
 from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.deploy.kubernetes import kube_diff, pod_troubles
-from layerdoit.deploy.kubernetes.cluster_service import holds_of, service_of
+from layerdoit.deploy.kubernetes.cluster_service import earlier_of, holds_of, service_of
 from layerdoit.deploy.kubernetes.cluster_view import ClusterView
 from layerdoit.deploy.kubernetes.kubectl import Kubectl
 from layerdoit.deploy.kubernetes.kubectl_errors import Unreached
@@ -55,6 +55,21 @@ class KubernetesProvider:
     def roll_back(self, release: Release, *, on_phase: Callable[[str], None] = lambda _: None) -> Deployed:
         """See `Provider`."""
         return self._rollout.roll_back(release, on_phase)
+
+    def earlier(self) -> tuple[Release, ...]:
+        """See `Remembers`."""
+        found = self._view.mine()
+        return earlier_of(found[0], self._names) if found else ()
+
+    def put_back(self) -> str:
+        """See `Remembers`."""
+        before = next(iter(self.earlier()), None)
+        if before is None:
+            return ""
+        done = self.roll_back(before)
+        if done.error is not None:
+            raise done.error
+        return f"release {before.id or before.key[:12]} serves again"
 
     def changes(self, release: Release) -> Iterator[str]:
         """See `Provider`."""

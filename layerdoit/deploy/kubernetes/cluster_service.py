@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerdoit.deploy.kubernetes import manifests
-from layerdoit.deploy.kubernetes.rendered_release import COMMIT, DIGEST, RELEASE
+from layerdoit.deploy.kubernetes.rendered_release import COMMIT, DIGEST, ENVIRONMENT, RELEASE
 from layerdoit.deploy.kubernetes.workloads import KEY, Revision, Workload, annotation, image_of, notes
-from layerdoit.deploy.provider import Held, Service
+from layerdoit.deploy.provider import Held, Release, Service
 
 Json = dict[str, Any]
 
@@ -48,6 +48,19 @@ def holds_of(found: Sequence[Workload], names: Sequence[str]) -> tuple[Held, ...
         for revision in one.revisions
         if (reference := _reference(revision, names))
     )
+
+
+def earlier_of(one: Workload, names: Sequence[str]) -> tuple[Release, ...]:
+    """The releases of the revisions that the cluster keeps besides the one that it wants now, the newest first."""
+    now = one.current
+    found = []
+    for revision in one.revisions:
+        noted, reference = revision.state.notes, image_of(revision.template, names)
+        # Neither the same once more nor what somebody else has made.
+        if reference and revision.key and (now is None or revision.number < now.number):
+            facts = (noted.get(DIGEST, ""), noted.get(ENVIRONMENT, ""), noted.get(COMMIT, ""), noted.get(RELEASE, ""))
+            found.append(Release(reference, revision.key, *facts))
+    return tuple(found)
 
 
 def _reference(revision: Revision, names: Sequence[str]) -> str:

@@ -169,6 +169,17 @@ def test_rollback_is_to_the_pods_as_they_were(place: Place, release: Releases) -
     assert (after.error, after.remarks) == (None, ())
 
 
+def test_the_cluster_remembers_what_another_machine_deployed(place: Place, release: Releases) -> None:
+    place.write(workload())
+    assert place.provider().put_back() == ""
+    for number in range(2):
+        place.provider().deploy(release(number=number))
+    elsewhere = place.provider()
+    assert [(one.id, one.reference) for one in elsewhere.earlier()] == [("0", release().reference)]
+    assert elsewhere.put_back() == "release 0 serves again"
+    assert place.ready_images() == {release().reference}
+
+
 def test_rollback_to_a_release_whose_image_is_gone_changes_nothing(place: Place, release: Releases) -> None:
     place.write(workload())
     place.provider().deploy(release())
