@@ -26,10 +26,6 @@ from tests.support import kube_cluster
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs/deploy.md"
 CONTEXT: Final = "prod"
-BROKEN: Final = """fn main() {
-    panic!("no file /srv/assets/prices.csv");
-}
-"""
 
 
 @dataclass
@@ -104,7 +100,10 @@ def bookshelf() -> Iterator[Shell]:
             try:
                 yield shell
             finally:
-                for line in ("ENV=staging doit destroy", "docker compose down --volumes --rmi local -t 0"):
+                for line in (
+                    *("ENV=staging doit destroy", "docker compose down --volumes --rmi local -t 0"),
+                    *("ENV=prod doit destroy YES=1", "doit cache_clear:nuke --yes"),
+                ):
                     shell.quiet(line, fine=False)
 
 
@@ -121,7 +120,7 @@ def transcript(shell: Shell) -> dict[str, str]:
     shell.type("docker compose ps --format 'table {{.Service}}\\t{{.Status}}'")
     shell.type("curl -s localhost:8081/health")
     blocks["staging"] = shell.block()
-    shell.type("ENV=prod doit deploy --dry-run")
+    shell.type("ENV=prod doit deploy --dry-run | head -12")
     blocks["dry run"] = shell.block()
     shell.type("ENV=prod doit cycle_fast YES=1")
     shell.type("doit environments")
@@ -135,7 +134,11 @@ def transcript(shell: Shell) -> dict[str, str]:
     shell.type("ENV=prod doit releases")
     blocks["rollback"] = shell.block()
     main.write_text(
-        re.sub(r"\nasync fn main\(\)[^{]*\{", '\\g<0>\n    std::fs::read("/srv/prices.csv").context("prices")?;', good)
+        re.sub(
+            r"\nasync fn main\(\)[^{]*\{",
+            '\\g<0>\n    std::fs::read("/srv/prices.csv").context("cannot read /srv/prices.csv")?;',
+            good,
+        )
     )
     shell.type("ENV=staging doit cycle_fast", code=1)
     shell.type("curl -s localhost:8081/health")
@@ -149,7 +152,7 @@ def main() -> None:
     with bookshelf() as shell:
         blocks = transcript(shell)
     for name, block in blocks.items():
-        pattern = re.compile(rf"<!-- {name} -->\n(.*?\n)?<!-- end -->", re.DOTALL)
+        pattern = re.compile(rf"<!-- {name} -->\n(?:(?!<!-- end -->).)*<!-- end -->", re.DOTALL)
         place = pattern.search(text)
         if place is None:
             raise SystemExit(f"{PAGE.name} has no place for {name}")
