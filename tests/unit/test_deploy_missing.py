@@ -382,3 +382,17 @@ def test_what_repeats_does_not_hide_the_beginning() -> None:
         "  GET /health 500  (100 times)",
     ]
     assert container_log.quoted([]) == "it logged nothing"
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "Error: cannot read /srv/prices.csv\n\nCaused by:\n    No such file or directory (os error 2)",
+        "Error: /srv/prices.csv: No such file or directory (os error 2)",
+    ],
+)
+def test_a_path_that_neither_the_image_nor_the_project_has(found: Found, log: str) -> None:
+    cause = found(log)
+    assert cause is not None
+    assert cause.what == "it wants /srv/prices.csv, which neither the image nor the project has"
+    assert "/srv/prices.csv" in cause.hint

@@ -216,16 +216,23 @@ def _line(assets: Mapping[str, str]) -> str:
 
 def _nowhere(case: Case) -> Cause | None:
     """A path that the log says is not there, and that the project does not have either."""
-    for line in case.lines:
+    lines = [_PLACE.sub("", line) for line in case.lines]
+    for at, line in enumerate(lines):
         if not _OUTRIGHT.search(line):
             continue
-        names = [name for name in dict.fromkeys(_names(_PLACE.sub("", line))) if "/" in name.strip("/")]
-        names = [name for name in names if case.lacks(posixpath.join(case.settings.image.workdir, name))]
-        if len(names) == 1:
-            inside = posixpath.join(case.settings.image.workdir, names[0])
-            hint = (
-                f"copy a file of the project there (image: {{assets: {{PATH: {inside}}}}}), mount one of this machine "
-                f"(deploy: {{volumes: [./FILE:{inside}]}}), or name another place to the program"
-            )
-            return Cause(f"it wants {inside}, which neither the image nor the project has", hint)
+        names = [name for name in dict.fromkeys(_names(line)) if "/" in name.strip("/")]
+        # "Error: cannot read /srv/prices.csv", some lines above "No such file or directory", as anyhow writes.
+        above = [name for near in lines[max(0, at - _NEAR) : at] for name in _names(near) if name.startswith("/")]
+        for told in (names, list(dict.fromkeys(above))):
+            lacking = [name for name in told if case.lacks(posixpath.join(case.settings.image.workdir, name))]
+            if len(lacking) == 1:
+                return _wanted(posixpath.join(case.settings.image.workdir, lacking[0]))
     return None
+
+
+def _wanted(inside: str) -> Cause:
+    hint = (
+        f"copy a file of the project there (image: {{assets: {{PATH: {inside}}}}}), mount one of this machine "
+        f"(deploy: {{volumes: [./FILE:{inside}]}}), or name another place to the program"
+    )
+    return Cause(f"it wants {inside}, which neither the image nor the project has", hint)
