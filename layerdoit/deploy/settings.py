@@ -16,6 +16,7 @@ from layerdoit.config.environments import DEFAULT, file_of
 from layerdoit.engine.ownership import ANYONE, Owner
 
 if TYPE_CHECKING:
+    from layerdoit.config.deploy_section import Kubernetes
     from layerdoit.deploy.release import Release
     from layerdoit.deploy.release_entry import Entry
     from layerdoit.project.project import Project
@@ -110,6 +111,9 @@ class DeploySettings:
         """Names what a service is started with; how its health is judged makes no difference."""
         settings = {name: getattr(self.config, name) for name in _STARTED_WITH}
         facts = {**settings, "name": self.name, "env": dict(self.env)}
+        if self.config.provider == "kubernetes":
+            # Another manifest is another release, though the image is the same.
+            facts["manifests"] = _contents(self.root, self.config.kubernetes)
         if self.secrets:
             from layerdoit.deploy import secret_values
 
@@ -157,6 +161,17 @@ def deployment_name(project: Project, worktree: str | None) -> str:
     apart = project.environment if project.config.named else worktree
     default = f"{project.name}-{apart}" if apart else project.name
     return repository_name(project.config.deploy.name or default).replace("/", "-")
+
+
+def _contents(root: Path, config: Kubernetes) -> str:
+    """Names what manifests say; of a kustomization, what is in its folder."""
+    found = hashlib.sha256()
+    for name in filter(None, (*config.manifests, config.kustomize)):
+        path = root / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                found.update(f"{os.path.relpath(file, root)}\0".encode() + file.read_bytes())
+    return found.hexdigest()
 
 
 def _absolute(volume: str, root: Path) -> str:

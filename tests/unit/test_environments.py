@@ -185,6 +185,19 @@ def test_local_only_pushes_nothing(tmp_path: Path) -> None:
     assert not opened(tmp_path, LOCAL_ONLY="0").local_only
 
 
+def test_another_manifest_is_another_release(tmp_path: Path) -> None:
+    write(
+        tmp_path, all="project: shop", prod="deploy: {provider: kubernetes, kubernetes: {manifests: [k8s, one.yaml]}}"
+    )
+    (tmp_path / "k8s").mkdir()
+    digests = [settings_of(opened(tmp_path, ENV="prod")).digest()]
+    for name in ("k8s/web.yaml", "one.yaml"):
+        (tmp_path / name).write_text("kind: Deployment")
+        digests.append(settings_of(opened(tmp_path, ENV="prod")).digest())
+    assert len(set(digests)) == 3
+    assert settings_of(opened(tmp_path, ENV="prod")).digest() == digests[-1]
+
+
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
 
