@@ -39,6 +39,9 @@ COLD = 1.05
 EDIT_OVER_NATIVE = 0.6
 BACK = 0.5
 SWAP = 0.7
+ROLLBACK = 1.0
+OVER_KUBECTL = 0.5
+OVER_COMPOSE = 1.1
 NOOP: Mapping[int, tuple[float, float | None]] = {2000: (1.0, 0.2), 10000: (0.5, None)}
 
 
@@ -160,7 +163,25 @@ def edit_table(result: Result) -> str:
     return table(["way", "seconds"], rows)
 
 
-TABLES = {"run": run_table, "edit": edit_table, "noop": noop_table, "swap": swap_table}
+def deploys_table(result: Result) -> str:
+    """What deployments cost, beside the platform's own command for the same change."""
+    rows = []
+    for row in result.rows:
+        ours, theirs = row["ours"], row["theirs"]
+        mine = statistics.median(ours)
+        if not theirs:
+            held, ratio = Verdict(f"≤ {ROLLBACK:g} s", mine <= ROLLBACK), ""
+        elif row["way"] == "kubernetes":
+            over = mine - statistics.median(theirs)
+            held, ratio = Verdict(f"≤ kubectl + {OVER_KUBECTL} s", over <= OVER_KUBECTL), f"{over:+.2f} s"
+        else:
+            times = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+            held, ratio = Verdict(f"≤ {OVER_COMPOSE} ×", times <= OVER_COMPOSE), f"{times:.2f} ×"
+        rows.append([row["way"], spread(ours), row["peer"], spread(theirs) if theirs else "", ratio, str(held)])
+    return table(["deployment", "layerdoit, s", "beside", "s", "median", "budget"], rows)
+
+
+TABLES = {"run": run_table, "edit": edit_table, "noop": noop_table, "swap": swap_table, "deploys": deploys_table}
 
 
 def section(result: Result) -> str:
@@ -181,6 +202,7 @@ _TITLES = {
     "edit": "What an edit costs beyond cargo: {project}, {profile}",
     "noop": "Nothing to do",
     "swap": "Replacing a container: {project}, {profile}",
+    "deploys": "Deployments beside the platforms' own commands",
 }
 PROSE = """\
 <!-- written by `python -m benchmarks.report` from benchmarks/results/*.json; edit the source, not this page -->
@@ -206,7 +228,7 @@ and never the best peer. Budgets: every row at most the best of the three Docker
 the host plus 0.6 s; going back at most 0.5 s, without a build.
 
 Measure your own project with [`doit layers bench`](bench.md), which also wrote the results for the example. The last
-three tables are from `python -m benchmarks.edit`, `python -m benchmarks.noop` and `python -m benchmarks.swap`. The
+tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap` and `benchmarks.deploys`. The
 first of them compares an edit with the least that an image costs if buildx makes it: cargo on the host, then a
 Dockerfile that is `FROM` and one COPY of the binaries. The binaries in such an image depend on the host's libc and
 libraries, so it is no peer.

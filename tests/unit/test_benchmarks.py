@@ -82,6 +82,18 @@ def test_a_result_survives_its_file_and_makes_a_page(tmp_path: Path) -> None:
     assert "| **all** | 0.50 (n=1) ✓" in page
 
 
+def test_deployments_are_held_against_the_platform_s_own_commands() -> None:
+    rows = [
+        {"way": "docker, `doit rollback`", "peer": "", "ours": [0.8, 0.9, 1.2], "theirs": []},
+        {"way": "kubernetes", "peer": "kubectl", "ours": [1.7], "theirs": [1.0]},
+        {"way": "compose, beside", "peer": "up", "ours": [1.0, 2.0, 3.0], "theirs": [1.0, 2.0, 2.0]},
+    ]
+    told = report.deploys_table(Result("deploys", {}, rows=rows)).splitlines()
+    assert told[2].endswith("| ✓ ≤ 1 s |")
+    assert told[3].endswith("| +0.70 s | ✗ ≤ kubectl + 0.5 s |")
+    assert told[4].endswith("| 1.00 × | ✓ ≤ 1.1 × |")
+
+
 def test_the_page_in_docs_is_up_to_date() -> None:
     assert report.main(["--check"]) == 0, "python -m benchmarks.report writes it"
 

@@ -6,6 +6,7 @@ import io
 import tarfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +74,24 @@ fn main() {
 @pytest.fixture(scope="session")
 def image(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server in an image of one file: no network, no registry."""
-    server = program(SERVER, tmp_path_factory.mktemp("server") / "server")
+    with server_image(docker_engine, tmp_path_factory.mktemp("server")) as name:
+        yield name
+
+
+@contextmanager
+def server_image(engine: Any, folder: Path) -> Iterator[str]:
+    """The image of the server, for as long as it is used."""
+    server = program(SERVER, folder / "server")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         tar.add(server, arcname="server")
     name = f"layerdoit-test-server:{uuid.uuid4().hex[:8]}"
     repository, tag = name.split(":")
-    docker_engine.api.import_image_from_data(
+    engine.api.import_image_from_data(
         packed.getvalue(), repository=repository, tag=tag, changes=['ENTRYPOINT ["/server"]']
     )
     yield name
-    docker_engine.images.remove(name, force=True)
+    engine.images.remove(name, force=True)
 
 
 @pytest.fixture
