@@ -100,7 +100,7 @@ def test_tasks_levels_commands_and_variables(offers: Offers) -> None:
     assert offers("doit cyc") == {"cycle_fast", "cycle_clean", "cycle_nuclear"}
     assert offers("doit cache_clear:") == {f"cache_clear:{level}" for level in ("soft", "medium", "hard", "nuke")}
     assert offers("doit cache_clear:m") == {"cache_clear:medium"}
-    assert offers("doit help lo") == {"logs"}
+    assert offers("doit help log") == {"logs"}
     after = offers("doit image ")
     assert "greet" in after
     assert "layers" not in after
@@ -115,7 +115,7 @@ def test_verbs_and_their_words(offers: Offers) -> None:
 
 
 def test_options_of_the_task_or_verb_before(offers: Offers) -> None:
-    assert offers("doit logs --") == {"--follow", "--tail", "--help"}
+    assert offers("doit logs --") == {"--follow", "--tail", "--since", "--help"}
     assert offers("doit image cache_gc --s") == {"--stale"}
     for name in ("plan", "bench"):
         own = {f"--{option['long']}" for option in load(name).options}
@@ -132,7 +132,7 @@ def test_under_a_prefix(offers: Offers, plain: Crate) -> None:
     assert offers("doit cyc") == (set() if offers.shell != "fish" else offers("doit cyc"))  # fish looks inside words
     assert offers("doit api:cyc") == {"api:cycle_fast", "api:cycle_clean", "api:cycle_nuclear"}
     assert offers("doit api:cache_clear:h") == {"api:cache_clear:hard"}
-    assert offers("doit api:logs --") == {"--follow", "--tail", "--help"}
+    assert offers("doit api:logs --") == {"--follow", "--tail", "--since", "--help"}
 
 
 def test_where_doit_cannot_list_the_tasks_are_known(offers: Offers, plain: Crate) -> None:

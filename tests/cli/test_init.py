@@ -89,6 +89,7 @@ def test_existing_files_are_kept(bare: Crate) -> None:
     (bare.folder / "dodo.py").write_bytes(dodo.encode())
     yaml = "image:\n  workdir: /mine\n"
     bare.write("layerdoit.yaml", yaml)
+    bare.write("src/main.rs", "fn main() {}\n")
     bare.write("Dockerfile", "FROM rust AS b\nRUN cargo build\nFROM debian\nEXPOSE 8080\nWORKDIR /app\n")
     done = bare.doit("layers", "init", "--yes").ok()
     assert (bare.folder / "layerdoit.yaml").read_text() == yaml

@@ -34,6 +34,7 @@ DOCUMENTED = [
     "destroy",
     "environments",
     "exec",
+    "from_source",
     "image",
     "logs",
     "releases",
