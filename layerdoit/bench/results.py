@@ -31,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Result:
-    """A benchmark: `kind` is run, edit, noop, swap or deploys; `meta` says where and when; `rows` is what was measured."""
+    """A benchmark: `kind` is run, edit, noop, swap or deploys; `meta`: where and when; `rows`: what was measured."""
 
     kind: str
     meta: Mapping[str, Any]
