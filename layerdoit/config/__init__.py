@@ -49,6 +49,7 @@ __all__ = [
     "laid_over",
     "load",
     "repository_name",
+    "switched_on",
     "variable_value",
 ]
 
@@ -116,7 +117,12 @@ def variable_value(name: str, written: str) -> Any:
 
 def confirmed(variables: Mapping[str, str]) -> bool:
     """Whether YES was given on the command line."""
-    return bool(variable_value("YES", variables["YES"])) if "YES" in variables else False
+    return switched_on("YES", variables)
+
+
+def switched_on(name: str, variables: Mapping[str, str]) -> bool:
+    """Whether a variable that is a switch was given, and says yes."""
+    return name in variables and bool(variable_value(name, variables[name]))
 
 
 def _variable_node(kind: Kind, written: str) -> Node:
@@ -162,8 +168,8 @@ def load(
     for one in (common, *own):
         where |= one.where
     where |= {path: f"{name}={variables[name]}" for name, path in _standing_for(variables)}
-    given = [_of_its_own(one, own, environment) if named else one for one in (common,)] + own
-    values = reading.built(Config, laid_over((one.values for one in given), variables))
+    first = _of_its_own(common, own, environment) if named else common
+    values = reading.built(Config, laid_over((one.values for one in (first, *own)), variables))
     found = files(root, overlay, environment)
     config = Config(**values, source=found, where=where, environment=environment, named=named)
     _cross_check(config, root)
@@ -208,7 +214,7 @@ def laid_over(given: Iterable[Mapping[str, Any]], variables: Mapping[str, str]) 
     values: dict[str, Any] = {}
     for one in given:
         values = reading.merged(values, one)
-    if variables.get("LOCAL_ONLY") and variable_value("LOCAL_ONLY", variables["LOCAL_ONLY"]):
+    if switched_on("LOCAL_ONLY", variables):
         values = reading.merged(values, {"registry": {"push": ()}})
     for variable, path in _standing_for(variables):
         inner: Any = variable_value(variable, variables[variable])

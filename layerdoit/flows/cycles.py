@@ -51,7 +51,7 @@ def fast(session: Session) -> None:
     def there() -> Release:
         # Where it cannot be deployed, an image that lacks is not the first thing to know.
         app = session.plan.step("app")
-        place.check(Release(app.spec.tag, app.spec.key, environment=session.project.environment))
+        place.check(deploying.wanted(session))
         if app.action == "reuse" and app.reasons != UP_TO_DATE and not session.run.verbose:
             # An image of another tree is that of this one too.
             say(line(Outcome(app)))
@@ -71,8 +71,7 @@ def fast(session: Session) -> None:
 def preview(session: Session) -> None:
     """What `deploy` would change; changes nothing."""
     app = session.plan.step("app")
-    wanted = Release(app.spec.tag, app.spec.key, environment=session.project.environment)
-    for text in deploying.changes(Place.of(session), wanted):
+    for text in deploying.changes(Place.of(session), deploying.wanted(session)):
         say(text)
     if app.action != "reuse":
         say(f"the image is not built yet: {app.why}")

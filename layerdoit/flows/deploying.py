@@ -47,20 +47,27 @@ class Place:
         self.provider.check(release)
 
 
+def wanted(session: Session) -> Release:
+    """The release of the tree as it stands; its image may still be unbuilt."""
+    app = session.plan.step("app").spec
+    return Release(app.tag, app.key, environment=session.project.environment)
+
+
 def deploy(session: Session, place: Place, build: Callable[[], Release], *, anew: bool = False) -> bool:
     """Deploy what `build` gives; whether anything was started. Errors come out when the user knows what serves."""
     project, release = session.project, None
     with as_errors():
         try:
             conditions.check(project)
-            wanted = build()
-            place.check(wanted)
+            built = build()
+            place.check(built)
             with deploy_lock.held(place.settings):
-                release = _numbered(session, place, wanted)
+                release = _numbered(session, place, built)
                 if place.settings.last is None or release.id != place.settings.last.id:
                     conditions.agreed(session, f"deploy to {project.environment}")
+                image = release.digest
                 release = _pushed(session, place, release)
-                result = _deployed(session, place, release, anew=anew)
+                result = _deployed(session, place, release, image=image, anew=anew)
         except LayerdoitError as error:
             _failed(session, place, release, error)
             tell_what_serves(serving(place.provider))
@@ -76,14 +83,14 @@ def deploy(session: Session, place: Place, build: Callable[[], Release], *, anew
     return bool(result.phases)
 
 
-def _numbered(session: Session, place: Place, wanted: Release) -> Release:
+def _numbered(session: Session, place: Place, built: Release) -> Release:
     """The release with its number, commit and digest. One that serves already keeps the number it has."""
     log = ReleaseLog(place.settings)
     last, settings = log.serving(), place.settings
     commit, _ = session.run.head(session.project.root).result()
-    number = last.id if last is not None and _is(last, wanted, place) else log.next_id()
-    digest = str((session.engine.images.inspect(wanted.reference) or {}).get("Id") or "")
-    return replace(wanted, digest=digest, environment=settings.environment, commit=commit or "", id=number)
+    number = last.id if last is not None and _is(last, built, place) else log.next_id()
+    digest = str((session.engine.images.inspect(built.reference) or {}).get("Id") or "")
+    return replace(built, digest=digest, environment=settings.environment, commit=commit or "", id=number)
 
 
 def _pushed(session: Session, place: Place, release: Release) -> Release:
@@ -102,10 +109,9 @@ def _pushed(session: Session, place: Place, release: Release) -> Release:
     return replace(release, reference=sent.reference, digest=sent.digest)
 
 
-def _deployed(session: Session, place: Place, release: Release, *, anew: bool) -> Deployed:
-    """Deploy and check; what came of it is in the log, and in the history of runs."""
+def _deployed(session: Session, place: Place, release: Release, *, image: str, anew: bool) -> Deployed:
+    """Deploy and check; what came of it is in the log, and in the history of runs. `image`: its id on this engine."""
     begun, log = time.time(), ReleaseLog(place.settings)
-    image = str((session.engine.images.inspect(session.plan.step("app").spec.tag) or {}).get("Id") or "")
     previous = log.serving()
 
     def first() -> None:

@@ -79,12 +79,10 @@ def variables(session: Session) -> dict[str, str]:
 
 def deployable(session: Session) -> None:
     """What would not be deployed in the end is not built for minutes first."""
-    from layerdoit.deploy.release import Release
     from layerdoit.flows import conditions
-    from layerdoit.flows.deploying import Place
+    from layerdoit.flows.deploying import Place, wanted
 
     project, place = session.project, Place.of(session)
     conditions.check(project)
-    app = session.plan.step("app").spec
-    place.check(Release(app.tag, app.key, environment=project.environment))
+    place.check(wanted(session))
     conditions.agreed(session, f"build and deploy to {project.environment}")

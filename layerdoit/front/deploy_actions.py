@@ -32,12 +32,12 @@ def replace(session: Session) -> None:
 
 def deploy(session: Session, dry_run: bool) -> None:
     """As `replace`; or what it would change."""
+    if not dry_run:
+        replace(session)
+        return
     from layerdoit.flows import cycles
 
-    if dry_run:
-        cycles.preview(session)
-    else:
-        cycles.fast(session)
+    cycles.preview(session)
 
 
 def from_source(session: Session) -> None:

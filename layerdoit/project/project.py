@@ -119,8 +119,7 @@ class Project:
     @property
     def local_only(self) -> bool:
         """Whether nothing is to be pushed or deployed, whatever the environment says."""
-        written = self.variables.get("LOCAL_ONLY")
-        return written is not None and bool(configuration.variable_value("LOCAL_ONLY", written))
+        return configuration.switched_on("LOCAL_ONLY", self.variables)
 
     @property
     def environment(self) -> str:
