@@ -201,6 +201,8 @@ def roll_back(session: Session, place: Place, word: str | None) -> None:
     conditions.agreed(session, f"roll {where} back to release {target.id}")
     with as_errors(), deploy_lock.held(place.settings):
         release, begun = release_keeping.there(session, then.provider, target), time.time()
+        # Before the log has the rollback: the release before is the one that serves now.
+        variables = hooks.of_release(place.settings, release)
         with deploy_row.shown(session.run.prefix) as on_phase:
             result = then.provider.roll_back(release, on_phase=on_phase)
     for note in result.recovered:
@@ -218,7 +220,7 @@ def roll_back(session: Session, place: Place, word: str | None) -> None:
     say(f"rollback {result.service.name} {'serves' if result.phases else 'already serves'} release {target.id}{at}")
     if result.phases:
         release_keeping.tags_follow(session, target)
-        hooks.run(project, "after_deploy", hooks.of_release(then.settings, release, result.service.url))
+        hooks.run(project, "after_deploy", {**variables, "LAYERDOIT_URL": result.service.url or ""})
 
 
 def _before(place: Place, entries: Sequence[Entry], now: Entry | None) -> Entry | None:

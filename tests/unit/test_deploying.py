@@ -270,6 +270,14 @@ def test_hooks_run_around_a_deployment(shop: Shop) -> None:
     assert said(shop) == ["before shop:app-1 1", "after https://shop.example dev"]
 
 
+def test_the_release_before_a_rollback_is_the_one_that_served(shop: Shop) -> None:
+    shop.deploy(SERVES)
+    shop.write("project: shop\nhooks: {after_deploy: echo $LAYERDOIT_IMAGE $LAYERDOIT_PREVIOUS_IMAGE >> said}")
+    shop.deploy(SERVES, release=Release("shop:app-2", "k2"))
+    shop.roll_back(Deployed(OLD, (("start", 0.1),)))
+    assert said(shop) == ["shop:app-2 shop:app-1", "shop:release-shop-1 shop:app-2"]
+
+
 def test_hooks_do_not_run_where_nothing_is_deployed(shop: Shop) -> None:
     shop.write(HOOKS)
     shop.deploy(Deployed(OLD))
