@@ -7,7 +7,6 @@ Kubernetes is the API server of the tests, whose pods are ready at once: what is
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -15,11 +14,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import harness, report
-from layerdoit.bench.results import Result
 from layerdoit.bench.running import say
 from layerdoit.bench.scratch import Scratch
 from layerdoit.core.errors import LayerdoitError
@@ -190,16 +188,7 @@ def main(argv: Sequence[str]) -> int:
     parser = harness.parser("deploys", __doc__, project=False)
     parser.add_argument("--pairs", type=int, default=10, help="paired deployments")
     given = parser.parse_args(argv)
-    found: list[dict[str, object]] = []
-
-    def every(options: argparse.Namespace, scratch: Scratch) -> None:
-        found.extend(measure(scratch, options.pairs))
-
-    result = Result("deploys", harness.meta(given, given.pairs))
-    code = harness.measured(given, every)
-    if found:
-        report.tell(replace(result, rows=found), given.json)
-    return code
+    return report.measured("deploys", given, given.pairs, lambda scratch: measure(scratch, given.pairs))
 
 
 if __name__ == "__main__":

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from benchmarks import generated, harness, report
 from layerdoit.bench import effective, peers, subject
-from layerdoit.bench.results import Result
 from layerdoit.bench.running import say
 from layerdoit.bench.scratch import Scratch
 from layerdoit.build.host_secrets import collect
@@ -52,16 +49,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--files", type=int, nargs="+", default=[2000, 10000], help="numbers of source files")
     parser.add_argument("--pairs", type=int, default=15, help="paired runs")
     given = parser.parse_args(argv)
-    found: list[dict[str, Any]] = []
-
-    def every(options: argparse.Namespace, scratch: Scratch) -> None:
-        found.extend(measure(scratch, files, options.pairs) for files in options.files)
-
-    result = Result("noop", harness.meta(given, given.pairs))
-    code = harness.measured(given, every)
-    if found:
-        report.tell(replace(result, rows=found), given.json)
-    return code
+    return report.measured(
+        "noop", given, given.pairs, lambda scratch: (measure(scratch, files, given.pairs) for files in given.files)
+    )
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@ its exit code, whether that page is up to date.
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks import harness
 from layerdoit.bench.conclusion import beside_text
@@ -28,6 +30,7 @@ from layerdoit.bench.results import (
     spread,
     to_json,
 )
+from layerdoit.bench.scratch import Scratch
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -240,6 +243,18 @@ def tell(result: Result, path: Path | None) -> None:
     """A result for the person who measured, and to the file that was asked for."""
     harness.tell(section(result))
     harness.write(path, to_json(result))
+
+
+def measured(
+    kind: str, options: argparse.Namespace, runs: int, rows: Callable[[Scratch], Iterable[Mapping[str, Any]]]
+) -> int:
+    """Measure, clean, tell; the exit code. Rows that were measured before an error are told as well."""
+    found: list[Mapping[str, Any]] = []
+    result = Result(kind, harness.meta(options, runs))
+    code = harness.measured(options, lambda _, scratch: found.extend(rows(scratch)))
+    if found:
+        tell(replace(result, rows=found), options.json)
+    return code
 
 
 def page(results: Sequence[Result]) -> str:

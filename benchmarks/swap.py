@@ -8,14 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 import uuid
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from benchmarks import harness, report
 from benchmarks.harness import Copy
 from layerdoit import deploy
 from layerdoit.bench import scenarios
-from layerdoit.bench.results import Result
 from layerdoit.bench.scratch import Scratch
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.deploy.provider import Release
@@ -60,17 +58,12 @@ def main(argv: Sequence[str]) -> int:
     parser = harness.parser("swap", __doc__)
     parser.add_argument("--runs", type=int, default=5, help="how often a container is replaced")
     given = parser.parse_args(argv)
-    found: list[dict[str, dict[str, float]]] = []
 
-    def every(options: argparse.Namespace, scratch: Scratch) -> None:
-        made = prepared(options, scratch)
-        found.extend({"phases": swap(made)} for _ in range(options.runs))
+    def swaps(scratch: Scratch) -> Iterator[dict[str, dict[str, float]]]:
+        made = prepared(given, scratch)
+        yield from ({"phases": swap(made)} for _ in range(given.runs))
 
-    result = Result("swap", harness.meta(given, given.runs))
-    code = harness.measured(given, every)
-    if found:
-        report.tell(replace(result, rows=found), given.json)
-    return code
+    return report.measured("swap", given, given.runs, swaps)
 
 
 if __name__ == "__main__":
