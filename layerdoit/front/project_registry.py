@@ -18,6 +18,8 @@ class Embedded(NamedTuple):
     prefix: str
     where: str = ""
     """`file:line` of the call."""
+    dodo: str = ""
+    """The absolute path of that file: a process can load several of one name."""
 
     def shown(self, here: Path) -> str:
         """How `--root` names it."""
@@ -43,10 +45,7 @@ def unasked() -> Iterator[str]:
 
 def twin(one: Embedded) -> Embedded | None:
     """An earlier call of the same dodo whose tasks have the same names."""
-    file = one.where.rpartition(":")[0]
-    return next(
-        (other for other in REGISTERED if other.prefix == one.prefix and other.where.rpartition(":")[0] == file), None
-    )
+    return next((other for other in REGISTERED if (other.dodo, other.prefix) == (one.dodo, one.prefix)), None)
 
 
 def twice(one: Embedded, other: str) -> ConfigError:

@@ -38,7 +38,7 @@ def tasks(root: str | os.PathLike[str] = ".", *, prefix: str = "") -> Callable[[
     caller = frame.f_code.co_filename
     base = Path(caller).parent if os.path.exists(caller) else Path.cwd()
     folder = base / root
-    made = Embedded(folder, prefix, f"{os.path.relpath(caller)}:{frame.f_lineno}")
+    made = Embedded(folder, prefix, f"{os.path.relpath(caller)}:{frame.f_lineno}", os.path.abspath(caller))
     twin = project_registry.twin(made)
     if twin != made:
         REGISTERED.append(made)
@@ -58,7 +58,7 @@ def task_layerdoit() -> Iterator[dict[str, Any]]:
     """Rust project as a container image in three keyed layers."""
     here = Path.cwd()
     for one in CREATED:
-        if not one.prefix and (here / one.where).parent == here:
+        if not one.prefix and Path(one.dodo).parent == here:
             warn(f"error: {project_registry.twice(one, 'task_layerdoit')}")
             raise Ended(ConfigError.exit_code)
     return _created(here, "")
