@@ -41,8 +41,8 @@ def test_a_build_is_a_row_that_ticks_and_goes(crate: Crate) -> None:
         found.until(lambda: row(found, "app"))
         assert row(found, "base") == "base    reused"
         # cargo itself says that its build script runs.
-        found.until(lambda: "hello(build)" in found.text)
-        assert re.match(r"app     compiling  [█░]+  \d+ of \d+ crates? · \d+ % · \d+ s$", row(found, "app"))
+        compiling = r"app     compiling  [█░]+  \d+ of \d+ crates? · \d+ % · \d+ s$"
+        found.until(lambda: "hello(build)" in found.text and re.match(compiling, row(found, "app")))
         before = row(found, "app")
         found.until(lambda: row(found, "app") not in ("", before))
         assert found.end() == 0

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import http.client
+import os
 from collections.abc import Callable
 from typing import Any
 
 from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.provider import Deployed, Release
+from layerdoit.engine.ownership import Owner
 
 Make = Callable[..., DockerProvider]
+
+
+def owner(folder: str, *marks: str) -> Owner:
+    """Whose a deployment is, by marks that no other process of these tests has: it would replace what is here."""
+    return Owner(tuple(f"{mark}-{os.getpid()}" for mark in marks), folder)
 
 
 def go(provider: DockerProvider, image: str, key: str = "k1") -> Deployed:

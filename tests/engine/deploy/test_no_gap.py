@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from layerdoit.deploy.provider import Deployed
-from layerdoit.engine.ownership import Owner
-from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.engine.deploy.cycling import Make, ask, go, names, owner
 from tests.engine.deploy.test_ended import drive
 from tests.support.load import Load
 from tests.support.waiting import until
@@ -122,7 +121,7 @@ def test_it_can_be_asked_for_and_given_up(docker_engine: Any, make: Make, image:
 def test_a_front_that_is_gone_or_asked_for_otherwise_is_put_up_again(
     docker_engine: Any, make: Make, image: str, project: str
 ) -> None:
-    here = {"owner": Owner(("folder:1", "path:1"), "/shop"), **NONE}
+    here = {"owner": owner("/shop", "folder:1", "path:1"), **NONE}
     first = go(make("1", **here), image)
     assert first.service is not None
     for harm in ("remove", "kill"):

@@ -13,8 +13,7 @@ from layerdoit.core.errors import ConfigError, DeployError, EngineError
 from layerdoit.deploy.provider import Release
 from layerdoit.engine.container import Container, Spec
 from layerdoit.engine.containers import Containers
-from layerdoit.engine.ownership import Owner
-from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.engine.deploy.cycling import Make, ask, go, names, owner
 from tests.support.ports import PORT
 
 
@@ -89,7 +88,7 @@ def test_port_taken_by_a_process_names_the_port_and_what_to_set(
 
 
 def test_port_taken_by_a_container_names_it(docker_engine: Any, make: Make, image: str, project: str) -> None:
-    first = go(make("1", owner=Owner(("folder:1",), "/a/shop")), image)
+    first = go(make("1", owner=owner("/a/shop", "folder:1")), image)
     assert first.service is not None
     port = int((first.service.address or "").rpartition(":")[2])
     failed = go(make("2", name=f"{project}-other", publish=port), image)

@@ -9,9 +9,9 @@ import pytest
 
 from layerdoit.deploy.provider import Release
 from layerdoit.engine.ownership import Owner
-from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.engine.deploy.cycling import Make, ask, go, names, owner
 
-HERE = Owner(("root:1", "folder:1", "path:1"), "/here")
+HERE = owner("/here", "root:1", "folder:1", "path:1")
 
 
 def test_another_name_replaces_what_served_under_the_former_one(
@@ -56,8 +56,8 @@ def test_another_name_replaces_what_served_under_the_former_one(
     ("owner", "source"),
     [
         (HERE, "staging.yaml"),
-        (Owner(("root:1", "folder:2", "path:2"), "/elsewhere"), "layerdoit.yaml"),
-        (Owner(("root:2", "folder:2", "path:1"), "/here"), "layerdoit.yaml"),
+        (owner("/elsewhere", "root:1", "folder:2", "path:2"), "layerdoit.yaml"),
+        (owner("/here", "root:2", "folder:2", "path:1"), "layerdoit.yaml"),
     ],
     ids=["another file of settings", "another clone", "another project"],
 )
@@ -77,7 +77,7 @@ def test_what_others_deploy_under_another_name_stays(
 
 def test_a_clone_says_whose_container_it_replaces(make: Make, image: str, project: str, tmp_path: Path) -> None:
     first, second, gone = tmp_path / "first", tmp_path / "second", tmp_path / "gone"
-    clones = [Owner(("root:1", f"folder:{n}", f"path:{n}"), str(path)) for n, path in enumerate((first, second, gone))]
+    clones = [owner(str(path), "root:1", f"folder:{n}", f"path:{n}") for n, path in enumerate((first, second, gone))]
     first.mkdir()
     second.mkdir()
     assert go(make("1", owner=clones[0]), image).remarks == ()
@@ -88,6 +88,6 @@ def test_a_clone_says_whose_container_it_replaces(make: Make, image: str, projec
     assert f"deploy: {{name: {project}-2}}" in remark
     assert go(make("3", owner=clones[1]), image, "k3").remarks == (), "its own"
     # The same folder at another place, and a clone that is gone, are no others.
-    moved = Owner(("root:1", "folder:1", "path:9"), str(gone))
+    moved = owner(str(gone), "root:1", "folder:1", "path:9")
     assert go(make("4", owner=moved), image, "k4").remarks == ()
     assert go(make("5", owner=clones[0]), image, "k5").remarks == ()

@@ -10,8 +10,7 @@ import pytest
 
 from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.deploy.provider import Held, Release
-from layerdoit.engine.ownership import Owner
-from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.engine.deploy.cycling import Make, ask, go, names, owner
 from tests.support.ports import PORT
 
 
@@ -107,8 +106,8 @@ def test_a_renamed_container_is_found_by_its_labels(
 
 
 def test_the_container_of_a_namesake_is_respected(docker_engine: Any, make: Make, image: str, project: str) -> None:
-    theirs = go(make("1", owner=Owner(("folder:1",), "/a/server")), image)
-    ours = make("2", owner=Owner(("folder:2",), "/b/server"))
+    theirs = go(make("1", owner=owner("/a/server", "folder:1")), image)
+    ours = make("2", owner=owner("/b/server", "folder:2"))
     failed = go(ours, image, "k2")
     assert failed.error is not None
     assert {"/a/server", "/b/server"} <= set(failed.error.what.split())
