@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from layerdoit.core import toml
+from layerdoit.core import proxies, toml
 from layerdoit.core.errors import ConfigError, WorkspaceError
 from layerdoit.core.process import register_secret
 
@@ -27,7 +26,6 @@ _HOST_ONLY = frozenset(
     {"cainfo", "proxy-cainfo", "credential-provider", "global-credential-providers", "git-fetch-with-cli", "offline"}
 )
 _CREDENTIALS = frozenset({"token", "secret-key", "password"})
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY")
 # Where systems keep the certificates that they trust: Debian, Fedora, SUSE, Alpine and macOS.
 _SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -114,20 +112,18 @@ def collect(
     }
     if git:
         values["git"] = git
-    proxies = {
-        name: environment[name] for proxy in _PROXIES for name in (proxy, proxy.lower()) if environment.get(name)
-    }
-    for value in proxies.values():
+    proxied = proxies.found(environment)
+    for value in proxied.values():
         _register_login(value)
-    logins = {name: value for name, value in proxies.items() if "@" in value}
+    logins = {name: value for name, value in proxied.items() if "@" in value}
     if logins:
         # All of them, so that one file says which proxy is used for what.
-        values["proxy"] = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in proxies.items())
+        values["proxy"] = proxies.script(proxied)
     logged_in = any(map(_login, _texts(config)))
     return Secrets(
         {"ca": bundle} if bundle else {},
         values,
-        {name: value for name, value in proxies.items() if name not in logins},
+        {name: value for name, value in proxied.items() if name not in logins},
         Path(environment.get("SSH_AUTH_SOCK", "/")).is_socket(),
         frozenset([*(["ca"] if bundle else []), *(["cargo-config"] if config and not logged_in else [])]),
     )

@@ -54,6 +54,11 @@ def moves(stream: TextIO, environment: Mapping[str, str] | None = None) -> bool:
         return False
 
 
+def at_both_ends() -> bool:
+    """Whether what is read and what is written is a terminal: a person works with the program."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def size(stream: TextIO) -> Size:
     """How large the window is now."""
     try:

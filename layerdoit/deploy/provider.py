@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from layerdoit.deploy.release import Release
 
@@ -81,6 +81,10 @@ class Held:
     by: str
     reference: str
     key: str
+
+
+SHELL: Final = ("sh", "-c", "command -v bash >/dev/null && exec bash; exec sh")
+"""A shell in a container: bash, where its image has one."""
 
 
 class Provider(Protocol):

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from layerdoit.core import terminal
 from layerdoit.engine import api_version, sdk
 from layerdoit.engine.container import Container
 
@@ -108,6 +109,13 @@ class Inside:
             said = self._api.exec_start(made)
             code = self._api.exec_inspect(made)["ExitCode"]
         return int(code or 0), str(said.decode(errors="replace"))
+
+    def interactive(self, container: Container, command: Sequence[str]) -> int:
+        """Run a command in the container on the user's terminal, or between the user's pipes; its exit code."""
+        from layerdoit.core import process
+
+        kept = "-it" if terminal.at_both_ends() else "-i"
+        return process.interactive(["docker", "exec", kept, container.id, *command])
 
     @cached_property
     def _api(self) -> Any:

@@ -30,24 +30,17 @@ def entry(
     """The line of the log about a deployment. `image`: the image's id on this engine."""
     _, dirty = session.run.head(session.project.root).result()
     error = result.error
-    return Entry(
+    return replace(
+        told(settings, release),
         id=release.id,
         at=at,
-        environment=settings.environment,
-        deployment=settings.name,
-        provider=settings.config.provider,
-        reference=release.reference,
-        key=release.key,
-        digest=release.digest,
         image=image,
-        commit=release.commit,
         dirty=dirty,
         who=deploy_lock.who(),
         outcome=how_it_ended(error),
         failed_in=result.failed_in,
         error=error.what[:_ERROR] if isinstance(error, LayerdoitError) else None,
         seconds=time.time() - at,
-        settings=as_json(settings.config),
         started_with=settings.digest(),
     )
 

@@ -11,6 +11,7 @@ import pytest
 
 from layerdoit.core import process
 from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.deploy import process_mark
 from layerdoit.deploy.azure import app_lock, app_logs, az_errors, fitting, judging, revising, traffic
 from layerdoit.deploy.azure.app_state import MARK, App, Mark, Revision, app_of, mark_of, revision_of
 from layerdoit.deploy.azure.az import Az
@@ -436,10 +437,10 @@ def test_a_shell_needs_a_terminal(tmp_path: Path) -> None:
 
 
 def test_a_lock_is_left_only_by_a_process_of_this_machine_that_is_gone() -> None:
-    mine = f"{app_lock._machine()}/{os.getpid()}-{app_lock._began(os.getpid())}"
+    mine = process_mark.mine()
     values = {
         "mine": f"me@here since 2026-01-01T00:00:00Z process {mine}",
-        "gone": f"me@here since 2026-01-01T00:00:00Z process {app_lock._machine()}/{os.getpid()}-1",
+        "gone": f"me@here since 2026-01-01T00:00:00Z process {mine.rpartition('-')[0]}-1",
         "else": "me@there since 2026-01-01T00:00:00Z process there/0000/1-1",
         "odd": "what a person wrote",
     }

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
 import re
 import secrets
-import socket
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.core.signals import ignored
-from layerdoit.deploy import deploy_lock
+from layerdoit.deploy import deploy_lock, process_mark
 from layerdoit.deploy.azure.az import Az
 
 TAG: Final = "layerdoit-lock-"
@@ -36,9 +33,7 @@ class Holder(NamedTuple):
     @property
     def gone(self) -> bool:
         """Whether it was a process of this machine that runs no longer."""
-        machine, _, rest = self.process.rpartition("/")
-        number, _, began = rest.partition("-")
-        return bool(machine) and machine == _machine() and number.isdigit() and _began(int(number)) != began
+        return process_mark.is_gone(self.process)
 
 
 def holders(tags: Mapping[str, str]) -> tuple[Holder, ...]:
@@ -51,7 +46,7 @@ def held(az: Az) -> Iterator[tuple[str, ...]]:
     """Have the lock meanwhile; gives what was done about one that a killed process had left. DeployError."""
     tag = f"{TAG}{secrets.token_hex(4)}"
     who = re.sub(r"\s", "_", deploy_lock.who())[:80]
-    value = f"{who} since {_now()} process {_machine()}/{os.getpid()}-{_began(os.getpid())}"
+    value = f"{who} since {_now()} process {process_mark.mine()}"
     try:
         there = [one for one in holders(az.tag("Merge", {tag: value})) if one.tag != tag]
         left = [one for one in there if one.gone]
@@ -88,18 +83,3 @@ def _holder(tag: str, value: str) -> Holder:
 
 def _now() -> str:
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _machine() -> str:
-    """Host and start of it: process numbers of an earlier start mean nothing."""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{socket.gethostname()[:60]}/{boot[:8]}"
-    return ""
-
-
-def _began(number: int) -> str:
-    """When a process started, in the kernel's own measure; '' where there is none of that number."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{number}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-    return ""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from layerdoit.core import process
+from layerdoit.core import process, terminal
 from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.core.signals import as_errors
 from layerdoit.deploy.azure import app_lock, app_logs, differences, fitting, judging, traffic
@@ -144,7 +143,7 @@ class AzureProvider:
 
     def execute(self, command: Sequence[str]) -> int:
         """See `Provider`. az gives no exit code of the command."""
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if not terminal.at_both_ends():
             hint = "run it from a terminal; in CI, use a job: az containerapp job start"
             raise DeployError("az containerapp exec works on a terminal alone", hint=hint)
         app = self.az.app()
@@ -204,8 +203,10 @@ def revision_for(release: Release, revisions: Mapping[str, Revision]) -> Revisio
     same = [
         one
         for one in reversed(tuple(revisions.values()))
-        if one.mark is not None and one.mark.key == release.key and release.digest in (one.digest, "")
+        if one.mark is not None
+        and one.mark.key == release.key
+        and release.digest in (one.digest, "")
+        and not judging.given_up(one)
     ]
-    same = [one for one in same if not judging.given_up(one)]
     named = (one for one in same if release.id and one.mark is not None and one.mark.id == release.id)
     return next(named, next(iter(same), None))

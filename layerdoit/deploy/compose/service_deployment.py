@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,14 +12,13 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.prose import listed
-from layerdoit.core.units import address_text
 from layerdoit.deploy.compose import members
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import GRACE, SHARES, OurService
 from layerdoit.deploy.compose.service_steps import ServiceReplacement
-from layerdoit.deploy.docker import swap
+from layerdoit.deploy.docker import described, swap
 from layerdoit.deploy.docker.health import Health
-from layerdoit.deploy.provider import Deployed, Held, Release, Service, Status
+from layerdoit.deploy.provider import SHELL, Deployed, Held, Release, Service, Status
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import removal
 from layerdoit.engine.container import Container
@@ -164,17 +162,14 @@ class ComposeProvider:
 
     def execute(self, command: Sequence[str]) -> int:
         """See `Provider`."""
-        from layerdoit.core import process
-
         found = self._deployed()
         if not found.running:
             raise DeployError(f"{found.name} is not running ({found.state})", hint="doit cycle_fast")
-        terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
-        return process.interactive(["docker", "exec", *terminal, found.id, *command])
+        return self._containers.interactive(found, command)
 
     def shell(self) -> int:
         """See `Provider`."""
-        return self.execute(["sh", "-c", "command -v bash >/dev/null && exec bash; exec sh"])
+        return self.execute(SHELL)
 
     def destroy(self) -> bool:
         """See `Provider`."""
@@ -222,13 +217,4 @@ class ComposeProvider:
         ports = container.ports
         wanted = self.settings.config.port
         bound = ports.get(wanted) if wanted else next(iter(ports.values()), None)
-        address = address_text(self._containers.published_host(bound[0]), bound[1]) if bound else None
-        return Service(
-            container.id,
-            container.name,
-            container.label("key"),
-            container.running,
-            address,
-            container.started_at,
-            f"http://{address}" if address else None,
-        )
+        return described.at(container, (self._containers.published_host(bound[0]), bound[1]) if bound else None)

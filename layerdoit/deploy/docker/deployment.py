@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.deploy.docker import described, refusals, sockets, swap
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.docker.replacement import Replacement
-from layerdoit.deploy.provider import Deployed, Held, Release, Status
+from layerdoit.deploy.provider import SHELL, Deployed, Held, Release, Status
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import removal
 from layerdoit.engine.container import Container, Refused
@@ -145,18 +144,15 @@ class DockerProvider:
 
     def execute(self, command: Sequence[str]) -> int:
         """See `Provider`."""
-        from layerdoit.core import process
-
         found = self._deployed()
         if not found.running:
             hint = f"docker unpause {found.name}" if found.state == "paused" else "doit cycle_fast"
             raise DeployError(f"{found.name} is not running ({found.state})", hint=hint)
-        terminal = ["-it"] if sys.stdin.isatty() and sys.stdout.isatty() else ["-i"]
-        return process.interactive(["docker", "exec", *terminal, found.id, *command])
+        return self._containers.interactive(found, command)
 
     def shell(self) -> int:
         """See `Provider`."""
-        return self.execute(["sh", "-c", "command -v bash >/dev/null && exec bash; exec sh"])
+        return self.execute(SHELL)
 
     def destroy(self) -> bool:
         """See `Provider`."""

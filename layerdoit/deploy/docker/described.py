@@ -47,8 +47,12 @@ def front_of(container: Container, containers: Containers) -> Container | None:
 
 def service(container: Container, settings: DeploySettings, containers: Containers) -> Service:
     """A candidate has no address: it serves nobody yet."""
-    at = bound(container, settings, containers) if container.label("role") == "serving" else None
-    address = address_text(*at) if at else None
+    return at(container, bound(container, settings, containers) if container.label("role") == "serving" else None)
+
+
+def at(container: Container, place: tuple[str, int] | None) -> Service:
+    """A container that users find at this host and port; None where they do not."""
+    address = address_text(*place) if place else None
     # What publishes a port is, as far as we know, an HTTP service.
     url = f"http://{address}" if address else None
     return Service(

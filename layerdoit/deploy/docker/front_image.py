@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 REPOSITORY: Final = "layerdoit-front"
 SUITE: Final = "trixie"
 _FILES: Final = ("Dockerfile.front", "front.cfg")
-_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
 def reference() -> str:
@@ -110,12 +109,10 @@ def _bundle() -> dict[str, Path]:
 
 
 def _proxies() -> dict[str, str]:
-    import shlex
+    from layerdoit.core import process, proxies
 
-    from layerdoit.core import process
-
-    found = {name: os.environ[name] for name in _PROXIES if os.environ.get(name)}
+    found = proxies.found(os.environ)
     for value in found.values():
         if "@" in value:
             process.register_secret(value)
-    return {"proxy": "".join(f"export {name}={shlex.quote(value)}\n" for name, value in found.items())} if found else {}
+    return {"proxy": proxies.script(found)} if found else {}

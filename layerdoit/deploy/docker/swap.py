@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.signals import as_errors, ignored
+from layerdoit.deploy.phase_watch import Watch
 from layerdoit.deploy.provider import Deployed, Release, Service
 
 PHASES: Final = ("start", "healthy", "swap", "drain", "remove old")
@@ -77,31 +78,6 @@ class Draining(Protocol):
         ...
 
 
-class _Watch:
-    def __init__(self, clock: Callable[[], float], on_phase: Callable[[str], None], names: Sequence[str]) -> None:
-        self._clock = clock
-        self._on_phase = on_phase
-        self.names = {DRAIN: DRAIN, **dict(zip(ALWAYS, names, strict=True))}
-        self._open: tuple[str, float] | None = None
-        self.done: list[tuple[str, float]] = []
-
-    @property
-    def now(self) -> str | None:
-        return self._open[0] if self._open else None
-
-    def enter(self, phase: str) -> None:
-        self.leave()
-        name = self.names[phase]
-        self._open = (name, self._clock())
-        self._on_phase(name)
-
-    def leave(self) -> None:
-        if self._open:
-            name, since = self._open
-            self.done.append((name, self._clock() - since))
-            self._open = None
-
-
 def run(
     steps: Steps,
     release: Release,
@@ -116,7 +92,7 @@ def run(
 
     Errors that a user can act on are in the result; any other error comes out, after the rollback.
     """
-    watch = _Watch(clock, on_phase, names)
+    watch = Watch(on_phase, dict(zip(ALWAYS, names, strict=True)), clock)
     with as_errors():
         try:
             with steps.lock():
@@ -125,7 +101,7 @@ def run(
             return _failed(steps, watch, error, ())
 
 
-def _deploy(steps: Steps, release: Release, watch: _Watch, anew: bool, draining: Draining | None) -> Deployed:
+def _deploy(steps: Steps, release: Release, watch: Watch, anew: bool, draining: Draining | None) -> Deployed:
     recovered = steps.recover()
     old = steps.current()
     if not anew and steps.serves(release):
@@ -168,7 +144,7 @@ def _roll_back(steps: Steps, cause: BaseException) -> None:
             cause.reworded(what=what, hint=error.hint)
 
 
-def _failed(steps: Steps, watch: _Watch, error: LayerdoitError, recovered: tuple[str, ...]) -> Deployed:
+def _failed(steps: Steps, watch: Watch, error: LayerdoitError, recovered: tuple[str, ...]) -> Deployed:
     phase = watch.now
     watch.leave()
     serving: Service | None = None

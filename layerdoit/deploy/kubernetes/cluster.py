@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from layerdoit.core import process
+from layerdoit.core import process, terminal
 from layerdoit.core.console import pass_on
 from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.deploy.kubernetes import kube_diff, pod_troubles
@@ -20,7 +19,7 @@ from layerdoit.deploy.kubernetes.release_rollout import ReleaseRollout
 from layerdoit.deploy.kubernetes.rendered_release import Rendering
 from layerdoit.deploy.kubernetes.secret_objects import SecretObjects
 from layerdoit.deploy.kubernetes.workloads import Workload, is_ready
-from layerdoit.deploy.provider import Deployed, Held, Release, Status
+from layerdoit.deploy.provider import SHELL, Deployed, Held, Release, Status
 from layerdoit.deploy.settings import DeploySettings
 
 Json = dict[str, Any]
@@ -118,13 +117,13 @@ class KubernetesProvider:
         """See `Provider`."""
         one = self._deployed()
         container = one.container(self._names)
-        terminal = ["--stdin", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else ["--stdin"]
-        words = ["exec", *terminal, self._ready_pod(one), f"--container={container}", "--", *command]
+        kept = ["--stdin", "--tty"] if terminal.at_both_ends() else ["--stdin"]
+        words = ["exec", *kept, self._ready_pod(one), f"--container={container}", "--", *command]
         return process.interactive(self._kubectl.words(*words))
 
     def shell(self) -> int:
         """See `Provider`."""
-        return self.execute(["sh", "-c", "command -v bash >/dev/null && exec bash; exec sh"])
+        return self.execute(SHELL)
 
     def destroy(self) -> bool:
         """See `Provider`. Of the namespace it takes only the workloads with the image, our Secrets and our Lease.

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import getpass
 import json
-import os
-import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.core.signals import ignored
+from layerdoit.deploy import deploy_lock, process_mark
 from layerdoit.deploy.kubernetes.kubectl import Kubectl
 from layerdoit.deploy.kubernetes.workloads import PREFIX, State, annotation
 
@@ -89,13 +86,13 @@ class Lease:
 
     def _taken_over(self, found: Json) -> str:
         who = f"{holder(found)}, since {since(found)}"
-        if not _is_gone(annotation(found, _PROCESS)):
-            raise DeployError(f"{self._deployment} is being deployed by {who}", hint=_when_left())
+        if not process_mark.is_gone(annotation(found, _PROCESS)):
+            raise self._busy(who)
         return f"took over the lock of a deployment that was interrupted ({who})"
 
     def _write(self, found: Json | None) -> None:
         metadata: Json = {"name": self.name, "labels": {f"{PREFIX}deployment": self._deployment}}
-        annotations = {_PROCESS: _process(), **_noted(good_of(found))}
+        annotations = {_PROCESS: process_mark.mine(), **_noted(good_of(found))}
         if found is not None:
             # Whoever writes in between changes the version, and we are refused.
             metadata["resourceVersion"] = found["metadata"]["resourceVersion"]
@@ -103,29 +100,28 @@ class Lease:
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {**metadata, "annotations": annotations},
-            "spec": {"holderIdentity": _me(), "acquireTime": moment()},
+            "spec": {"holderIdentity": deploy_lock.who(), "acquireTime": moment()},
         }
         verb = "create" if found is None else "replace"
         try:
             said = self._kubectl.run(verb, "--filename=-", "--output=json", fed=json.dumps(body)).stdout
             self._body = json.loads(said)
         except DeployError as error:
-            if (
-                "AlreadyExists" not in error.what
-                and "already exists" not in error.what
-                and "modified" not in error.what
-            ):
+            if not any(words in error.what for words in ("AlreadyExists", "already exists", "modified")):
                 raise
             now_held = self.find()
             who = f"{holder(now_held)}, since {since(now_held)}" if now_held else "somebody else"
-            what = f"{self._deployment} is being deployed by {who}"
-            raise DeployError(what, hint=_when_left()) from error
+            raise self._busy(who) from error
+
+    def _busy(self, who: str) -> DeployError:
+        what = f"{self._deployment} is being deployed by {who}"
+        return DeployError(what, hint="wait for it; if it was ended by force, doit deploy_unlock removes its lock")
 
     def _let_go(self, good: Mapping[str, State]) -> None:
         """Only where it is ours: a deployment that was refused must not free the other's."""
         # An interrupt may have come before the answer did.
         body = self._body or self.find()
-        if body is not None and annotation(body, _PROCESS) == _process():
+        if body is not None and annotation(body, _PROCESS) == process_mark.mine():
             annotations = _noted(good)
             kept = {name: body["metadata"][name] for name in ("name", "labels", "resourceVersion")}
             free = {**body, "metadata": {**kept, "annotations": annotations}, "spec": {}}
@@ -161,40 +157,3 @@ def holder(found: Json) -> str:
 def since(found: Json) -> str:
     """Since when, as the cluster writes it."""
     return str((found.get("spec") or {}).get("acquireTime") or "an unknown time").split(".")[0]
-
-
-def _when_left() -> str:
-    return "wait for it; if it was ended by force, doit deploy_unlock removes its lock"
-
-
-def _me() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):
-        return f"{os.getuid()}@{socket.gethostname()}"
-
-
-def _process() -> str:
-    return f"{_place()} {os.getpid()} {_begun(os.getpid())}"
-
-
-def _place() -> str:
-    """Where the number of a process means the same: containers of one host name have numbers of their own."""
-    with contextlib.suppress(OSError):
-        return f"{socket.gethostname()}/{os.readlink('/proc/self/ns/pid')}"
-    return socket.gethostname()
-
-
-def _is_gone(text: str) -> bool:
-    """Whether a process of this machine has ended; one of another machine nobody can tell."""
-    place, _, rest = text.partition(" ")
-    number, _, begun = rest.partition(" ")
-    return place == _place() and number.isdigit() and _begun(int(number)) != begun
-
-
-def _begun(pid: int) -> str:
-    """When a process began: numbers are used again. '' where there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""

@@ -76,11 +76,9 @@ def _of_pod(pod: Json, events: Sequence[Json]) -> Iterator[Trouble]:
             yield Trouble(f"not scheduled: {one.get('message') or one.get('reason')}", never)
     name = str(pod["metadata"]["name"])
     states = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    for one in states:
-        found = _of_container(name, one)
-        if found:
-            yield found
-    if not any(True for one in states if _of_container(name, one)):
+    found = list(filter(None, (_of_container(name, one) for one in states)))
+    yield from found
+    if not found:
         unready = next((str(one["name"]) for one in states if not one.get("ready") and _runs(one)), None)
         if unready is not None:
             probe = next(iter(_said(events, pod, "Unhealthy")), "it is not ready, as its readiness probe says")

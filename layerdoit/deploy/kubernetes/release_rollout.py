@@ -20,8 +20,9 @@ from layerdoit.deploy.kubernetes.lease import Lease, Lock, moment
 from layerdoit.deploy.kubernetes.manifests import Rendered
 from layerdoit.deploy.kubernetes.rendered_release import MANIFESTS, Rendering
 from layerdoit.deploy.kubernetes.secret_objects import SecretObjects
-from layerdoit.deploy.kubernetes.workload_rollout import Rollout, Watch
+from layerdoit.deploy.kubernetes.workload_rollout import Rollout
 from layerdoit.deploy.kubernetes.workloads import KEY, State, Workload, annotation, is_named, notes
+from layerdoit.deploy.phase_watch import Watch
 from layerdoit.deploy.provider import Deployed, Release, Service
 from layerdoit.deploy.settings import DeploySettings
 

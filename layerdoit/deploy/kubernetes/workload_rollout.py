@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from layerdoit.core import doing, process
@@ -197,25 +197,3 @@ def _told(cause: BaseException, more: str, hint: str | None = None) -> None:
     # The cause is what the user must see first.
     if isinstance(cause, LayerdoitError):
         cause.reworded(what=f"{cause.what}\n{more}", hint=hint)
-
-
-class Watch:
-    """The phases that were entered, and their seconds."""
-
-    def __init__(self, on_phase: Callable[[str], None]) -> None:
-        self._on_phase = on_phase
-        self._begun = 0.0
-        self.now: str | None = None
-        self.done: list[tuple[str, float]] = []
-
-    def enter(self, phase: str) -> None:
-        """A phase begins; the one before has ended."""
-        self.leave()
-        self.now, self._begun = phase, time.monotonic()
-        self._on_phase(phase)
-
-    def leave(self) -> None:
-        """The phase has ended."""
-        if self.now is not None:
-            self.done.append((self.now, time.monotonic() - self._begun))
-            self.now = None
