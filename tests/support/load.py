@@ -7,14 +7,24 @@ import itertools
 import threading
 import time
 from collections import Counter
+from typing import NamedTuple
 
 TIMEOUT = 10.0
+
+
+class Answer(NamedTuple):
+    """How one request ended; its times in seconds."""
+
+    begun: float
+    end: float
+    how: str
+    body: str
 
 
 class Load:
     """So many requests a second as long as the block lasts. `ended`: how they ended, by status or kind of error.
 
-    `bodies`: what was answered, in the order of the requests.
+    `bodies`: what was answered, in the order in which the requests were made.
     """
 
     def __init__(self, address: str, rate: float = 100.0) -> None:
@@ -24,7 +34,7 @@ class Load:
         self._threads: list[threading.Thread] = []
         self._clock = threading.Thread(target=self._run)
         self._lock = threading.Lock()
-        self._answers: list[tuple[float, str, str]] = []
+        self._answers: list[Answer] = []
 
     def _run(self) -> None:
         first, number = time.perf_counter(), 0
@@ -47,7 +57,7 @@ class Load:
         finally:
             connection.close()
         with self._lock:
-            self._answers.append((begun, how, body))
+            self._answers.append(Answer(begun, time.perf_counter(), how, body))
 
     def __enter__(self) -> Load:
         self._clock.start()
@@ -68,14 +78,34 @@ class Load:
 
     @property
     def ended(self) -> Counter[str]:
-        return Counter(how for _, how, _ in self._answers)
+        return Counter(answer.how for answer in self._answers)
 
     @property
     def bodies(self) -> list[str]:
-        return [body for _, how, body in sorted(self._answers) if how == "200"]
+        return [answer.body for answer in sorted(self._answers) if answer.how == "200"]
+
+    @property
+    def backwards(self) -> list[tuple[Answer, Answer]]:
+        """Pairs of a new answer and an older one to a request that was made only after the new one had ended.
+
+        Of two requests under way at once, either may reach the server first, whichever was made first.
+        """
+        good = [answer for answer in sorted(self._answers) if answer.how == "200"]
+        by_end = sorted(good, key=lambda answer: answer.end)
+        found: list[tuple[Answer, Answer]] = []
+        newest: Answer | None = None
+        ended = 0
+        for answer in good:
+            while by_end[ended].end < answer.begun:
+                if newest is None or by_end[ended].body > newest.body:
+                    newest = by_end[ended]
+                ended += 1
+            if newest is not None and answer.body < newest.body:
+                found.append((newest, answer))
+        return found
 
     @property
     def gap(self) -> float:
         """The longest time between two requests that were answered."""
-        times = sorted(begun for begun, how, _ in self._answers if how == "200")
+        times = sorted(answer.begun for answer in self._answers if answer.how == "200")
         return max((after - before for before, after in itertools.pairwise(times)), default=0.0)

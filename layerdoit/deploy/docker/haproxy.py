@@ -1,7 +1,8 @@
 """The front of a deployment with `deploy.gap: none`: haproxy in a container of its own, which keeps the published port.
 
 It leads to the container that has the deployment's name, which it finds by the engine's name server. So whatever is
-started again leads to the right one. In a swap it is told at once, over its socket, and the name follows.
+started again leads to the right one. In a swap another entry leads to the new one, which is told over the socket: until
+the new one has the name, the name server would lead back to the old one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 
 _POLL: Final = 0.1
 _SOCKET: Final = "/tmp/front.sock"  # noqa: S108 - in its container
-_LISTENS: Final = re.compile(r"^\d+ service \d+ now (?P<address>\S+) ", re.MULTILINE)
+_SERVER: Final = re.compile(
+    r"^\d+ service \d+ (?P<name>\S+) (?P<address>\S+) (?P<works>\d+) (?P<ordered>\d+) ", re.MULTILINE
+)
+"""A line of `show servers state`: management guide of haproxy 3.0, 9.3."""
+_RUNNING: Final = "2"
 _PATIENCE: Final = 5.0
 """Seconds that haproxy has to answer on its socket after a start."""
 
@@ -97,26 +102,42 @@ class Front:
             self._containers.remove(created)
             raise
 
-    def lead_to(self, found: Container, container: Container) -> None:
-        """Every request goes to this container from here on; those that are under way end where they are."""
+    def lead_to(self, found: Container, coming: Container) -> None:
+        """Every request goes to this container from here on, whatever the name server says.
+
+        What is under way ends where it is.
+        """
+        self._switch(found, coming, use="next", rest="now")
+
+    def follow(self, found: Container, named: Container) -> None:
+        """Every request goes to this container, which has the name of the deployment, and later to what has it then."""
+        self._switch(found, named, use="now", rest="next")
+
+    def _switch(self, found: Container, container: Container, *, use: str, rest: str) -> None:
         address = next((address for address in container.networks.values() if address), "")
-        port = container.label("port")
-        told = f"set server service/now addr {address} port {port}; set server service/now state ready"
+        told = (
+            f"set server service/{use} addr {address} port {container.label('port')}; "
+            f"set server service/{use} state ready; set server service/{rest} state maint"
+        )
         until = time.monotonic() + _PATIENCE
-        while (said := self._say(found, told)) != address:
+        while True:
+            said = self._say(found, told)
+            states = {one["name"]: (one["address"], one["works"]) for one in _SERVER.finditer(said)}
+            if states.get(use) == (address, _RUNNING) and states.get(rest, ("", ""))[1] != _RUNNING:
+                return
             if time.monotonic() > until:
+                known = f"it leads to {states[use][0]}" if use in states else " ".join(said.split())[:200]
                 raise DeployError(
-                    f"{found.name} does not lead to {container.name}: {said or 'haproxy in it does not answer'}",
+                    f"{found.name} does not lead to {container.name}: {known or 'haproxy in it does not answer'}",
                     hint=f"docker logs {found.name} may say why; deploy.gap: short does without it",
                 )
             time.sleep(_POLL)
 
     def _say(self, found: Container, command: str) -> str:
-        """Say something to haproxy; the address that it leads to afterwards, or what it answered instead."""
+        """Say something to haproxy; its answer, and how its servers are then."""
         words = f"{command}; show servers state service"
-        code, said = self._containers.output_of(found, ["sh", "-c", f'echo "{words}" | socat -t 2 - {_SOCKET}'])
-        address = _LISTENS.search(said)
-        return address["address"] if address and code == 0 else " ".join(said.split())[:200]
+        _, said = self._containers.output_of(found, ["sh", "-c", f'echo "{words}" | socat -t 2 - {_SOCKET}'])
+        return said
 
     def drain(self, old: Container, seconds: float) -> int | None:
         """Wait until nobody waits for an answer of the old one; how many still do then, None where nobody can tell."""

@@ -83,7 +83,7 @@ class Recovery:
         """The front, which leads to the one that serves; None where it cannot be told so."""
         if front and serving and serving.label("front") and serving.running and self._front.usable(front):
             try:
-                self._front.lead_to(front, serving)
+                self._front.follow(front, serving)
             except DeployError:
                 return None
         return front
@@ -102,7 +102,7 @@ class Recovery:
                 self._containers.attach_again(front)
             else:
                 front = self._front.start(self._front.spec_of(serving))
-            self._front.lead_to(self._containers.inspect(front.id) or front, serving)
+            self._front.follow(self._containers.inspect(front.id) or front, serving)
         except LayerdoitError as error:
             # The deployment that begins now puts up another one, or says why it cannot.
             warn(f"{self._front.name} is gone, and cannot be put up again: {error.what}")

@@ -146,12 +146,14 @@ class Replacement:
 
     def drain(self) -> None:
         """See `Draining`."""
-        front, new = self._containers.inspect_mine(self._front.name), self._containers.inspect_mine(self._name())
-        old = self._containers.inspect(self._old.id) if self._old else None
-        if front and new and old:
-            # Asked before the rename, the name server may have led it back meanwhile.
-            self._front.lead_to(front, new)
+        self._follow()
+        if self._old and (old := self._containers.inspect(self._old.id)):
             self._cut = self._front.drain(old, self._config.drain) or 0
+
+    def _follow(self) -> None:
+        front, new = self._containers.inspect_mine(self._front.name), self._containers.inspect_mine(self._name())
+        if front and new:
+            self._front.follow(front, new)
 
     def rollback(self) -> None:
         """See `Steps`."""
@@ -179,6 +181,8 @@ class Replacement:
 
     def remove_old(self) -> None:
         """See `Steps`."""
+        if self._front.wanted and not self.drains:
+            self._follow()
         self._remove_named("-try")
         self._remove_named("-old", grace=self._config.stop_grace)
         for one in self._former:
