@@ -63,18 +63,43 @@ def test_requests_are_told_apart_only_where_it_is_http(health: Health, mode: str
     assert front(Mock(), settings).mode == mode
 
 
+def states(now: str, coming: str) -> str:
+    """What haproxy answers. `now`, `coming`: address, operational and administrative state of each server."""
+    rest = "1 1 4 1 0 0 0 0 0 0 api 8080 - 0 0 - - 0"
+    return f"1\n# be_id be_name srv_id srv_name\n3 service 1 now {now} {rest}\n3 service 2 next {coming} {rest}\n"
+
+
+OLD, NEW = "172.18.0.2", "172.18.0.3"
+
+
 def test_it_is_told_until_it_leads_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(haproxy, "_POLL", 0)
-    state = "3 service 1 now {} 2 0 1 1 4 1 0 0 0 0 0 0 api 8080 - 0 0 - - 0"
-    said = [(1, "socat: No such file"), (0, state.format("172.18.0.2")), (0, state.format("172.18.0.3"))]
+    said = [
+        (1, "socat: No such file"),
+        (0, states(f"{OLD} 2 0", f"{OLD} 2 0")),
+        (0, states(f"{OLD} 2 0", f"{NEW} 2 0")),
+        (0, states(f"{OLD} 0 1", f"{NEW} 2 0")),
+    ]
     engine = Mock(**{"output_of.side_effect": said})
     front(engine).lead_to(container("api-front"), container())
-    assert engine.output_of.call_count == 3
-    assert "addr 172.18.0.3 port 8080" in engine.output_of.call_args.args[1][-1]
+    assert engine.output_of.call_count == 4, "not before the other server has no request"
+    assert f"service/next addr {NEW} port 8080" in engine.output_of.call_args.args[1][-1]
     monkeypatch.setattr(haproxy, "_PATIENCE", 0)
     engine = Mock(**{"output_of.return_value": (0, "No such server.")})
     with pytest.raises(DeployError, match="does not lead to api: No such server"):
         front(engine).lead_to(container("api-front"), container())
+    engine = Mock(**{"output_of.return_value": (0, states(f"{OLD} 2 0", f"{OLD} 0 1"))})
+    with pytest.raises(DeployError, match=f"does not lead to api: it leads to {OLD}"):
+        front(engine).lead_to(container("api-front"), container())
+
+
+def test_it_follows_the_name_again_after_a_swap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(haproxy, "_PATIENCE", 0)
+    answers = [states(f"{NEW} 2 0", f"{NEW} 0 1"), states(f"{NEW} 2 0", f"{NEW} 0 1").rpartition("3 service 2")[0]]
+    for answer in answers:  # the second one is of a front that an earlier version started
+        engine = Mock(**{"output_of.return_value": (0, answer)})
+        front(engine).follow(container("api-front"), container())
+        assert "set server service/next state maint" in engine.output_of.call_args.args[1][-1]
 
 
 def test_the_old_one_is_drained_until_nobody_waits_or_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
