@@ -1,8 +1,8 @@
 """The front of a deployment with `deploy.gap: none`: haproxy in a container of its own, which keeps the published port.
 
 It leads to the container that has the deployment's name, which it finds by the engine's name server. So whatever is
-started again leads to the right one. In a swap another entry leads to the new one, which is told over the socket: until
-the new one has the name, the name server would lead back to the old one.
+started again leads to the right one. Until the new one of a swap has that name, the name server would lead back to the
+old one: meanwhile a second server of haproxy's, whose address is set over its socket, has the requests.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
 _POLL: Final = 0.1
 _SOCKET: Final = "/tmp/front.sock"  # noqa: S108 - in its container
-_SERVER: Final = re.compile(
-    r"^\d+ service \d+ (?P<name>\S+) (?P<address>\S+) (?P<works>\d+) (?P<ordered>\d+) ", re.MULTILINE
-)
+_SERVER: Final = re.compile(r"^\d+ service \d+ (?P<name>\S+) (?P<address>\S+) (?P<state>\d+) ", re.MULTILINE)
 """A line of `show servers state`: management guide of haproxy 3.0, 9.3."""
 _RUNNING: Final = "2"
+"""The srv_op_state of a server that can get requests."""
 _PATIENCE: Final = 5.0
 """Seconds that haproxy has to answer on its socket after a start."""
 
@@ -122,7 +121,7 @@ class Front:
         until = time.monotonic() + _PATIENCE
         while True:
             said = self._say(found, told)
-            states = {one["name"]: (one["address"], one["works"]) for one in _SERVER.finditer(said)}
+            states = {one["name"]: (one["address"], one["state"]) for one in _SERVER.finditer(said)}
             if states.get(use) == (address, _RUNNING) and states.get(rest, ("", ""))[1] != _RUNNING:
                 return
             if time.monotonic() > until:

@@ -40,6 +40,7 @@ def test_no_request_is_lost_in_a_swap(
     record_property("no gap", f"{sum(load.ended.values())} requests, {load.ended}, longest pause {load.gap:.3f} s")
     assert set(load.ended) == {"200"}
     assert load.backwards == [], "never an older release after a newer one"
+    assert (load.bodies[0], load.bodies[-1]) == ("0", "3")
     assert set(load.bodies) == {"0", "1", "2", "3"}
     assert go(make("3", **NONE), image, "k3").phases == ()
     assert names(docker_engine, project) == [project, f"{project}-front"]
