@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,31 @@ from tests.support.waiting import until
 
 def policy(docker_engine: Any, name: str) -> str:
     return str(docker_engine.containers.get(name).attrs["HostConfig"]["RestartPolicy"]["Name"])
+
+
+def test_what_ends_again_and_again_is_replaced(
+    docker_engine: Any, make: Make, image: str, project: str, tmp_path: Path
+) -> None:
+    """Between two starts, the engine renames no container and takes no network from it."""
+    needed = tmp_path / "needed"
+    needed.touch()
+    settings = {"env": {"READS": "/data/needed"}, "volumes": (f"{tmp_path}:/data",), "restart": "always"}
+    assert go(make("1", **settings), image).error is None
+    needed.unlink()
+    there = docker_engine.containers.get(project)
+    there.restart(timeout=0)
+
+    def rests() -> bool:
+        # The engine waits longer each time: the next start is seconds away.
+        there.reload()
+        return bool(there.attrs["RestartCount"] >= 6 and there.attrs["State"]["Restarting"])
+
+    until(rests, 30, "a container that ends again and again")
+    done = go(make("2"), image, "k2")
+    assert done.error is None
+    assert done.service is not None
+    assert ask(done.service.address) == "2"
+    assert names(docker_engine, project) == [project]
 
 
 def test_the_engine_starts_again_what_serves_and_nothing_else(
