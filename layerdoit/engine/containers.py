@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -247,11 +247,34 @@ class Containers(Inside):
 
         with sdk.asking(self.host):
             try:
-                self._api.rename(container.id, name)
+                self._between_starts(container, lambda: self._api.rename(container.id, name))
             except APIError as error:
                 if error.status_code == 409:
                     raise name_taken(name) from error
                 raise
+
+    def _between_starts(self, container: Container, do: Callable[[], object]) -> None:
+        """Do something that the engine refuses while it waits to start again what ends again and again.
+
+        Such a container is stopped for that moment. Connecting it and setting its restart policy are not refused.
+        """
+        from docker.errors import APIError
+
+        try:
+            do()
+        except APIError as error:
+            there = self.inspect(container.id)
+            if error.status_code == 409 or there is None or not (there.restarts or there.state == "restarting"):
+                raise
+        else:
+            return
+        self.stop(container, 0)
+        try:
+            do()
+        finally:
+            # It would have ended again by itself.
+            with contextlib.suppress(APIError):
+                self._api.start(container.id)
 
     def attach(self, container: Container, network: str, aliases: Sequence[str], publish: int | None) -> None:
         """Connect to a network, which binds the container's published ports."""
@@ -274,7 +297,9 @@ class Containers(Inside):
     def detach(self, container: Container, network: str) -> None:
         """Disconnect from a network, which frees the published ports."""
         with sdk.asking(self.host):
-            self._api.disconnect_container_from_network(container.id, network, force=True)
+            self._between_starts(
+                container, lambda: self._api.disconnect_container_from_network(container.id, network, force=True)
+            )
 
     def ensure_network(self, name: str, *, internal: bool) -> None:
         """Create the project's network unless it exists."""

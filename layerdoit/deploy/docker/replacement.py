@@ -7,13 +7,12 @@ moment, also after `kill -9`, the names tell what is to be done (`recover`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Literal
 
 from layerdoit.core.console import warn
-from layerdoit.core.errors import DeployError, EngineError
+from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
 from layerdoit.core.units import count_text
 from layerdoit.deploy.docker import described, front_image, ways
@@ -44,7 +43,6 @@ class Replacement:
         self._holder: Container | None = None
         self._publish: int | None = None
         self._handed_over = False
-        self._halted: Container | None = None
         self._cut = 0
         self._former: list[Container] = []
         self._spec = Spec(name="", image="", network="", labels={})
@@ -136,7 +134,7 @@ class Replacement:
         if self._way != "plain" or self._front.wanted:
             self._health.wait(identity, published=True)
         if self._old is not None and self._old not in self._former:
-            self._with_old(self._old, lambda old: self._containers.rename(old, self._name("-old")))
+            self._containers.rename(self._old, self._name("-old"))
         self._containers.rename(self._inspect(identity), self._name())
         self._containers.restart_as(self._inspect(identity), self._config.restart)
         return self._service(self._inspect(identity))
@@ -160,9 +158,6 @@ class Replacement:
     def rollback(self) -> None:
         """See `Steps`."""
         self.recover()
-        serving = self._containers.inspect_mine(self._name()) if self._halted else None
-        if self._halted and serving and serving.id == self._halted.id:
-            self._containers.start(serving, self._spec)
         if self._old is None:
             # Nothing is left of a first one that failed; networks that somebody uses stay.
             self._containers.remove_networks()
@@ -315,20 +310,7 @@ class Replacement:
 
     def _free_port(self) -> None:
         if self._holder is not None and self._holder.attached:
-            network = self._holder.label("network")
-            self._with_old(self._holder, lambda holder: self._containers.detach(holder, network))
-
-    def _with_old(self, old: Container, do: Callable[[Container], None]) -> None:
-        """Do something with what is replaced. Between two starts of what ends again and again, the engine cannot."""
-        try:
-            do(old)
-        except EngineError:
-            there = self._containers.inspect(old.id)
-            if there is None or not (there.restarts or there.state == "restarting"):
-                raise
-            self._containers.stop(there, 0)
-            self._halted = there
-            do(there)
+            self._containers.detach(self._holder, self._holder.label("network"))
 
     def _remove_named(self, part: str, grace: float = 0) -> None:
         container = self._containers.inspect_mine(self._name(part))

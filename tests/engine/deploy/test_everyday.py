@@ -17,8 +17,9 @@ def policy(docker_engine: Any, name: str) -> str:
     return str(docker_engine.containers.get(name).attrs["HostConfig"]["RestartPolicy"]["Name"])
 
 
+@pytest.mark.parametrize("part", ["", "-old"], ids=["as it serves", "as a killed deployment left it"])
 def test_what_ends_again_and_again_is_replaced(
-    docker_engine: Any, make: Make, image: str, project: str, tmp_path: Path
+    docker_engine: Any, make: Make, image: str, project: str, tmp_path: Path, part: str
 ) -> None:
     """Between two starts, the engine renames no container and takes no network from it."""
     needed = tmp_path / "needed"
@@ -27,6 +28,8 @@ def test_what_ends_again_and_again_is_replaced(
     assert go(make("1", **settings), image).error is None
     needed.unlink()
     there = docker_engine.containers.get(project)
+    if part:
+        there.rename(project + part)
     there.restart(timeout=0)
 
     def rests() -> bool:
