@@ -149,10 +149,10 @@ def _from_toml(data: Mapping[str, Any], where: str) -> Lock:
     try:
         packages = [_entry(table, sums) for table in (*root, *data.get("package", []))]
         unused = [_entry(table, sums) for table in data.get("patch", {}).get("unused", [])]
-    except (KeyError, TypeError, AttributeError):
+        version = int(data.get("version", _WITH_METADATA if sums else _UNNUMBERED))
+    except (KeyError, TypeError, AttributeError, ValueError):
         hint = "restore it from git or run `cargo generate-lockfile`"
         raise WorkspaceError("this is not a valid lockfile", where=where, hint=hint) from None
-    version = int(data.get("version", _WITH_METADATA if sums else _UNNUMBERED))
     return Lock(version, tuple(packages), tuple(unused))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from layerdoit import config
@@ -674,6 +674,8 @@ PIECES = st.sampled_from([line for text in REAL.values() for line in text.split(
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.sampled_from(sorted(REAL)), st.integers(0, 900), st.integers(0, 40), PIECES)
+# The version of a package stands where that of the lockfile does.
+@example("Cargo.lock", 1, 23, 'name = "server"')
 def test_mutilated_trees(tmp_path: Path, name: str, start: int, gone: int, piece: str) -> None:
     """One clear error, or files that are valid: never another exception."""
     text = REAL[name]

@@ -124,9 +124,10 @@ def test_windows_line_ends_and_odd_layout() -> None:
     assert lockfile.parse(odd) == Lock(4, (LockPackage("x", "1.0.0"),))
 
 
-def test_not_a_lockfile() -> None:
+@pytest.mark.parametrize("text", ["version = 4\npackage = [1]\n", 'version = "0.9.100"\n', "version = []\n"])
+def test_not_a_lockfile(text: str) -> None:
     with pytest.raises(WorkspaceError, match="not a valid lockfile") as caught:
-        lockfile.parse("version = 4\npackage = [1]\n", "there/Cargo.lock")
+        lockfile.parse(text, "there/Cargo.lock")
     assert caught.value.where == "there/Cargo.lock"
 
 
