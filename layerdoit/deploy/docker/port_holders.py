@@ -20,9 +20,16 @@ def process(port: int) -> str:
     for folder in _PROC.iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
-                if any(os.readlink(link) in wanted for link in (folder / "fd").iterdir()):
+                if not wanted.isdisjoint(_open(folder)):
                     return f"{(folder / 'comm').read_text().strip()} (process {folder.name})"
     return ""
+
+
+def _open(folder: Path) -> Iterator[str]:
+    """What a process has open. It may close some of it meanwhile, as we do with the listing of our own."""
+    for link in (folder / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            yield os.readlink(link)
 
 
 def _inodes(port: int) -> Iterator[str]:
