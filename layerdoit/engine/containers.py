@@ -13,7 +13,7 @@ from layerdoit.engine import sdk
 from layerdoit.engine.api import endpoint
 from layerdoit.engine.container import Container, NoNetwork, PortTaken, Refused, Spec, described, name_taken, strays
 from layerdoit.engine.images import PREFIX, label
-from layerdoit.engine.inside import Inside
+from layerdoit.engine.inside import SDK_TIMEOUT, Inside
 from layerdoit.engine.ownership import ANYONE, FOLDER, LABEL, Owner, refused
 
 ENVIRONMENT: Final = "environment"
@@ -227,15 +227,20 @@ class Containers(Inside):
             self._api.stop(container.id, timeout=max(0, round(grace)))
 
     def remove(self, container: Container) -> None:
-        """Remove, running or not. No error if it is gone or being removed. Named volumes stay."""
-        from docker.errors import APIError
+        """Remove, running or not. No error if it is gone; one that goes already is waited for. Named volumes stay."""
+        from docker.errors import APIError, NotFound
 
         with sdk.asking(self.host):
             try:
                 self._api.remove_container(container.id, force=True, v=True)
+            except NotFound:
+                return
             except APIError as error:
-                if error.status_code not in (404, 409):
+                if error.status_code != 409:
                     raise
+                # Until then its name is taken.
+                with contextlib.suppress(NotFound):
+                    self._api.wait(container.id, timeout=SDK_TIMEOUT, condition="removed")
 
     def restart_as(self, container: Container, policy: str) -> None:
         """Set what the engine does when it ends."""
