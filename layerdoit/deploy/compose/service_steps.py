@@ -49,8 +49,10 @@ class ServiceReplacement:
         done = [*leftover_calls.end(self._ours.overlay)]
         found = self._settled()
         for one in found.gone:
-            self._containers.remove(self._inspected(one))
-            done.append(f"removed {one.name}, left by an interrupted deployment")
+            # The engine may have gone on removing it, for a thread of ours or for somebody who is gone.
+            if (container := self._containers.inspect(one.id)) is not None:
+                self._containers.remove(container)
+                done.append(f"removed {one.name}, left by an interrupted deployment")
         for one in found.back:
             done += self._put_back(one)
         # What serves from another compose project, or as another service, stays as it is until it is replaced.
