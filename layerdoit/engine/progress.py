@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import re
 from collections.abc import Callable
@@ -19,6 +20,10 @@ from layerdoit.engine import step_words
 NOTE: Final = "layerdoit: "
 """The start of a line that a script inside a build prints for layerdoit, not for the user."""
 _STEP = re.compile(r"\[[^\]]+\] RUN ")
+_DECODER: Final = codecs.getincrementaldecoder("utf-8")
+
+_Source = tuple[str, int]
+"""A step, and which of its two outputs."""
 
 
 class Follower(Protocol):
@@ -93,7 +98,8 @@ class Reader:
         self._log = log
         self._names: dict[str, str] = {}
         self._tails: dict[str, list[str]] = {}
-        self._partial: dict[str, str] = {}
+        self._decoders: dict[_Source, codecs.IncrementalDecoder] = {}
+        self._partial: dict[_Source, str] = {}
         self._object: list[str] = []
         self._sent: dict[tuple[str, str], int] = {}
         self._exporting: tuple[str, str] | None = None
@@ -125,7 +131,7 @@ class Reader:
         for status in event.get("statuses") or ():
             self._status(status)
         for log in event.get("logs") or ():
-            self._output(log["vertex"], base64.b64decode(log["data"]).decode(errors="replace"))
+            self._output((log["vertex"], int(log.get("stream") or 0)), base64.b64decode(log["data"]))
 
     def _error(self, line: str) -> None:
         text = redact(line)
@@ -182,13 +188,15 @@ class Reader:
         if not status.get("completed"):
             self._tell(transferred(words, transfer.values()))
 
-    def _output(self, vertex: str, data: str) -> None:
-        text = (self._partial.pop(vertex, "") + data).replace("\r\n", "\n")
+    def _output(self, source: _Source, data: bytes) -> None:
+        # It comes in pieces: neither a line nor a letter need end where one of them does.
+        decoder = self._decoders.setdefault(source, _DECODER("replace"))
+        text = (self._partial.pop(source, "") + decoder.decode(data)).replace("\r\n", "\n")
         # What a tool paints over ends with \r, and may stand before a line.
         *pieces, rest = re.split(r"([\r\n])", text)
         if rest:
-            self._partial[vertex] = rest
-        tail = self._tails.setdefault(vertex, [])
+            self._partial[source] = rest
+        tail = self._tails.setdefault(source[0], [])
         for raw, end in zip(pieces[::2], pieces[1::2], strict=True):
             line = redact(raw).rstrip()
             if end == "\r" and (now := self._follower.bar(plain(line))):

@@ -30,8 +30,9 @@ def told() -> Iterator[list[Doing]]:
         yield found
 
 
-def output(text: str, vertex: str = "v") -> dict[str, Any]:
-    return {"logs": [{"vertex": vertex, "data": base64.b64encode(text.encode()).decode()}]}
+def output(text: str | bytes, vertex: str = "v", stream: int = 2) -> dict[str, Any]:
+    data = text.encode() if isinstance(text, str) else text
+    return {"logs": [{"vertex": vertex, "stream": stream, "data": base64.b64encode(data).decode()}]}
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -110,6 +111,23 @@ def test_lines_are_put_together_from_pieces(told: list[Doing]) -> None:
     read.feed(json.dumps(output("ing serde v1.0\n")))
     assert log == ["   Compiling serde v1.0"]
     assert told == [Doing("compiling", 0, 10, "crates", 0.0, ("serde",))]
+
+
+def test_a_letter_is_put_together_from_pieces() -> None:
+    read, log = reader()
+    for piece in ("ü€", "\n"):
+        for byte in piece.encode():
+            read.feed(json.dumps(output(bytes([byte]))))
+    assert log == ["ü€"]
+
+
+def test_half_a_line_of_one_output_is_no_part_of_the_other() -> None:
+    read, log = reader()
+    read.feed(json.dumps(output("half", stream=1)))
+    read.feed(json.dumps(output("layerdoit: not-fresh anyhow@1.0\n")))
+    read.feed(json.dumps(output(" a line\n", stream=1)))
+    assert log == ["layerdoit: not-fresh anyhow@1.0", "half a line"]
+    assert read.report.notes == ["layerdoit: not-fresh anyhow@1.0"]
 
 
 def test_what_cargo_paints_over_is_told_and_not_kept(told: list[Doing]) -> None:
