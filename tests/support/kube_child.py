@@ -18,13 +18,17 @@ from tests.support.kube_node import Api
 from tests.support.kube_project import Place
 from tests.support.waiting import until
 
-# Waits before the first command that has the words; then it does what it was asked for.
+# Waits before the first command that has the words; then it does what it was asked for, and notes its end.
 _KUBECTL: Final = """\
 #!/bin/sh
 case "$*" in
   *"$STOP_AT"*)
     if mkdir "$STOP_IN/reached" 2>/dev/null; then
       while [ ! -e "$STOP_IN/go" ]; do sleep 0.02; done
+      {kubectl} "$@"
+      code=$?
+      : >"$STOP_IN/done"
+      exit $code
     fi ;;
 esac
 exec {kubectl} "$@"
@@ -39,14 +43,22 @@ class Child:
     folder: Path
 
     def end(self, signum: int) -> int:
-        """Send a signal; then let the command that was stopped go on, as it would by itself. The exit code."""
+        """Send a signal; then let the command that was stopped go on, as it would by itself. The exit code.
+
+        The command of a process that was killed goes on without it; here until its end, lest it strike what comes next.
+        """
         self.process.send_signal(signum)
         if signum == signal.SIGKILL:
             self.process.wait()
-            (self.folder / "go").touch()
+            self.go_on()
         code = self.process.wait(30)
         (self.folder / "go").touch()
         return code
+
+    def go_on(self) -> None:
+        """Let the command that was stopped go on, which nobody waits for; here until its end."""
+        (self.folder / "go").touch()
+        until((self.folder / "done").exists, 60, "the end of the command that was stopped")
 
 
 def stopped(place: Place, release: Release, before: str, folder: Path) -> Child:
@@ -64,7 +76,7 @@ def stopped(place: Place, release: Release, before: str, folder: Path) -> Child:
     }
     facts = [place.cluster.folder, place.cluster.programs, place.cluster.server, place.namespace, place.root]
     words = [*map(str, facts), release.reference, release.key, release.digest, release.id]
-    argv = [sys.executable, "-m", "tests.support.kube_child", *words]
+    argv = ["env", "--default-signal=INT", sys.executable, "-m", "tests.support.kube_child", *words]
     process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, text=True)
 
     def reached() -> bool:

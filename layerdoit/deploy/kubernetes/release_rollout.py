@@ -91,6 +91,7 @@ class ReleaseRollout:
                 watch.enter(ROLLOUT)
                 begun = [one for one in applied if Workload(one).target in targets]
                 found = self._rollout.wait(targets, begun_as=begun)
+                _refuse_others(begun, found)
             watch.leave()
             self._remarks += self._orphans(lock, targets)
             lock.good = {one.target: one.state for one in found}
@@ -190,6 +191,22 @@ class ReleaseRollout:
         except LayerdoitError:
             # The first error is the one to show, also when the cluster is gone altogether.
             return None
+
+
+def _refuse_others(begun: Sequence[Json], found: Sequence[Workload]) -> None:
+    """DeployError where what came up is not what was applied: a kubectl of a killed deployment may go on without it.
+
+    Annotations of the pods are not looked at: there are controllers that restart pods by them.
+    """
+    asked = {one.target: _ran(one) for one in map(Workload, begun)}
+    others = [one.title for one in found if _ran(one) != asked[one.target]]
+    if others:
+        raise DeployError(f"somebody else changed {listed(others)} while it was rolled out", hint="deploy again")
+
+
+def _ran(one: Workload) -> tuple[str, list[str]]:
+    images = [str(container.get("image")) for container in manifests.containers(one.template["spec"])]
+    return annotation(one.body, MANIFESTS), images
 
 
 def _targets(rendered: Rendered) -> list[str]:

@@ -50,9 +50,8 @@ class Rollout:
     ) -> tuple[Workload, ...]:
         """The workloads once all are rolled out. Unhealthy as soon as it is certain that one never will be.
 
-        `begun_as`: what the server said of them when it took the change. They are returned as they were seen last.
+        `begun_as`: what the server said of them when it took the change. They are returned as they are at the end.
         """
-        ended: set[str] = set()
         limit = self._deadline if deadline is None else deadline
         begun = looked = time.monotonic()
         pause = _FIRST_PAUSE
@@ -61,7 +60,7 @@ class Rollout:
             alone = [Workload(body) for body in bodies]
             self._all_there(targets, alone)
             now = time.monotonic()
-            left = [one for one in alone if one.target not in ended and not one.progress().done]
+            left = [one for one in alone if not one.progress().done]
             if not left:
                 return tuple(alone)
             late = now - begun >= limit
@@ -69,22 +68,18 @@ class Rollout:
                 looked = now
                 self._judge(self._view.whole(bodies), late, limit)
             doing.tell(doing.Doing(f"{left[0].title}: {left[0].progress().words}"))
-            if self._ends(left[0].target, pause):
-                ended.add(left[0].target)
-            else:
-                bodies = self._asked(targets)
+            self._until_ended(left[0].target, pause)
+            # Also at the end: it may be another release by now.
+            bodies = self._asked(targets)
             pause = min(pause * 1.2, _LONGEST_PAUSE)
 
-    def _ends(self, target: str, pause: float) -> bool:
-        """Whether a rollout ends within a second: kubectl is told of it by the server at once, and need not ask."""
+    def _until_ended(self, target: str, pause: float) -> None:
+        """Wait for the end of a rollout, or a second: kubectl is told of it by the server at once, and need not ask."""
         begun = time.monotonic()
         words = self._kubectl.words("rollout", "status", target, f"--timeout={_LOOK:g}s")
-        if process.capture(words, check=False).code == 0:
-            return True
-        if time.monotonic() - begun < pause:
+        if process.capture(words, check=False).code and time.monotonic() - begun < pause:
             # It may not watch, or the server is away.
             time.sleep(pause)
-        return False
 
     def _asked(self, targets: Sequence[str]) -> list[Json]:
         """The workloads; a connection that fails for a moment is no failure of the release."""

@@ -55,6 +55,27 @@ def test_after_a_kill_the_next_deployment_puts_it_right(
     assert place.ready_images() == {release(number=3).reference}
 
 
+def test_a_killed_deployment_that_goes_on_does_not_pass_for_the_next_one(
+    place: Place, release: Releases, tmp_path: Path
+) -> None:
+    """Its kubectl lives on without it, and may be slower than the whole next deployment."""
+    deployed(place, release())
+    child = stopped(place, release(number=1), APPLY, tmp_path / "child")
+    child.process.kill()
+    child.process.wait()
+
+    def late(phase: str) -> None:
+        if phase == "rollout":
+            child.go_on()
+
+    done = place.provider().deploy(release(number=2), on_phase=late)
+    assert done.error is not None
+    assert "somebody else changed Deployment/web while it was rolled out" in done.error.what
+    assert place.image() == release().reference
+    assert place.provider().deploy(release(number=2)).error is None
+    assert place.ready_images() == {release(number=2).reference}
+
+
 def test_what_was_good_is_known_when_no_pod_of_it_is_left(place: Place, release: Releases, tmp_path: Path) -> None:
     place.write(workload(more="strategy: {type: Recreate}"))
     assert place.provider().deploy(release()).error is None
