@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from layerdoit.engine.api import endpoint
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,13 +62,6 @@ def docker(*words: str) -> str:
     done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def trusting() -> ssl.SSLContext:
@@ -117,7 +111,7 @@ def _until_it_answers(server: subprocess.Popen[bytes], address: str, log: Path) 
         except OSError:
             return False
 
-    until(answers, 20, "the registry")
+    until(answers, what="the registry")
 
 
 @dataclass(frozen=True)
@@ -161,7 +155,7 @@ def official(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> It
         os=os_image, home="/usr/local", name=f"{facts['release']}-{facts['host']}", release=facts["release"]
     )
     (programs / "Dockerfile").write_text(text)
-    name = f"lt-official-{programs.parent.name}-{free_port()}".lower()
+    name = f"lt-official-{uuid.uuid4().hex[:8]}"
     contexts = ["--build-context", f"toolchain={sysroot}", "--build-context", f"programs={programs}"]
     docker("buildx", "build", "--quiet", "--load", *contexts, "--tag", f"{name}:rust", str(programs))
     yield Official(f"{name}:rust", os_image, facts["release"], facts["host"])

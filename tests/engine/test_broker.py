@@ -96,9 +96,7 @@ def shared(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Checkout, subprocess.CompletedProcess[str], str]]:
     """A project built on named images, every layer of it pushed; what that printed; where its layers are."""
-    tree = Checkout(
-        tmp_path_factory.mktemp("shared"), f"lt-shared-{registry.address.rpartition(':')[2]}", docker_engine
-    )
+    tree = Checkout(tmp_path_factory.mktemp("shared"), f"lt-shared-{uuid.uuid4().hex[:8]}", docker_engine)
     tree.write({**tree.tiny, **toolchain_file(official.release)})
     repository = f"{registry.address}/team/{tree.name}"
     tree.configure(sharing(references, repository))

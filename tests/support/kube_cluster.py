@@ -186,12 +186,14 @@ def _etcd_and_server(folder: Path, programs: Path, log: IO[bytes], ports: list[i
 
 def keep(folder: Path, programs: Path) -> None:
     """Start everything, and end it when the last worker has gone."""
-    ports = _ports(4)
+    ports = _ports(3)
     server = f"https://127.0.0.1:{ports[2]}"
-    away = f"https://127.0.0.1:{ports[3]}"
-    (folder / "kubeconfig").write_text(json.dumps(kubeconfig(server, away)))
-    (folder / "admin").write_text(json.dumps({**kubeconfig(server, away), "current-context": "lab"}))
-    with open(folder / "servers.log", "wb") as log:
+    with socket.socket() as unheard, open(folder / "servers.log", "wb") as log:
+        # Nobody listens there, and as long as it is bound, no other program is given it.
+        unheard.bind(("127.0.0.1", 0))
+        away = f"https://127.0.0.1:{unheard.getsockname()[1]}"
+        (folder / "kubeconfig").write_text(json.dumps(kubeconfig(server, away)))
+        (folder / "admin").write_text(json.dumps({**kubeconfig(server, away), "current-context": "lab"}))
         children = _etcd_and_server(folder, programs, log, ports)
         api = Api(server, TOKEN)
         try:

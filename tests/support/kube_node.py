@@ -106,7 +106,8 @@ class Node:
 
     def _follow(self) -> None:
         while True:
-            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+            # An answer that is an error has no list in it.
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError, LookupError):
                 for pod in self._api.changes("/api/v1/pods"):
                     self._play(pod)
             time.sleep(0.05)
@@ -131,9 +132,10 @@ class Node:
     def _start(self, pod: Json, path: str, fates: list[str]) -> None:
         lacks = self._lacks(pod)
         states = [_state(one, fate, lacks) for one, fate in zip(pod["spec"]["containers"], fates, strict=True)]
-        self._say(path, _status(states))
+        # First, so that whoever sees the pod unready finds out why.
         if "unready" in fates:
             self._event(pod, "Unhealthy", PROBE)
+        self._say(path, _status(states))
 
     def _ready_later(self, pod: Json, path: str) -> None:
         allowed = self._folder / "allowed"

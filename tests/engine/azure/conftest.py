@@ -62,7 +62,7 @@ class Cloud:
         identity = f"{group}/containerApps/web"
         body = {"location": "West Europe", "properties": properties}
         operation = self.arm.apps.put("web", identity, body)
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + 60
         while self.arm.apps.operations[operation]["status"] == "InProgress":
             assert time.monotonic() < ends
             time.sleep(0.01)

@@ -66,13 +66,13 @@ def interrupted(cloud: Cloud, name: str, step: str, signum: int, *, lost: bool, 
         child.communicate(timeout=60)
         # What az had asked for may be done all the same, and after all that the interrupted deployment did.
         held.go.set()
-    until(lambda: cloud.arm.answering == 0, 20)
+    until(lambda: cloud.arm.answering == 0)
     cloud.arm.before = lambda _method, _path: None
     return child.returncode
 
 
 def settle(cloud: Cloud) -> None:
-    until(lambda: all(one["status"] != "InProgress" for one in cloud.arm.apps.operations.values()), 20)
+    until(lambda: all(one["status"] != "InProgress" for one in cloud.arm.apps.operations.values()))
 
 
 WALK = [

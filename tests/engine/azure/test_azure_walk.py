@@ -11,6 +11,7 @@ import pytest
 from layerdoit.deploy.azure.az_errors import AzError
 from tests.engine.azure.conftest import PLACE, Cloud, at, az
 from tests.engine.azure.test_azure_interrupted import interrupted, settle
+from tests.support.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -82,13 +83,14 @@ def test_the_way_back_without_layerdoit(cloud: Cloud) -> None:
     cloud.arm.apps.patch("web", {"properties": {"template": template}})
     settle(cloud)
     cloud.arm.apps.activate("web", "web--first", active=False)
-    assert cloud.answers == (200, "2")
+    # It has only been started.
+    until(lambda: cloud.answers == (200, "2"), what="an answer of the second revision")
     web = [*PLACE, "--name", "web"]
     listed = az("containerapp", "revision", "list", *web, "--all", "--query", "[].name", "--output", "tsv")
     assert "web--first" in listed.split()
     az("containerapp", "revision", "activate", *PLACE, "--revision", "web--first")
     az("containerapp", "ingress", "traffic", "set", *web, "--revision-weight", "web--first=100")
-    assert cloud.answers == (200, "1")
+    until(lambda: cloud.answers == (200, "1"), what="an answer of the first revision")
 
 
 def test_what_az_says_of_a_place_that_is_not_there(cloud: Cloud) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,9 @@ def test_one_message(composed: Project, case: str) -> None:
 
 
 def test_the_example_is_understood(composed: Project) -> None:
-    composed.root = Path(__file__).parents[3] / "examples" / "bookshelf"
-    composed.name = "bookshelf"
-    ours = OurService(composed.make("1").settings)
+    # Another one: at the end, all that has the project's name is removed.
+    example = replace(composed, root=Path(__file__).parents[3] / "examples" / "bookshelf", name="bookshelf")
+    ours = OurService(example.make("1").settings)
     found = ours.service
     assert (found.name, found.strategy(None), found.ports) == ("web", "tried", (8080,))
     assert [one.name for one in ours.composition.before(found)] == ["db"]

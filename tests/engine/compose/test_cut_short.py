@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.engine.compose.composing import Project
-from tests.engine.compose.test_replacing import fixed, free_port
+from tests.engine.compose.test_replacing import fixed
 from tests.engine.deploy.cycling import ask
-from tests.support.ports import PORT
+from tests.support.ports import PORT, free_port
+from tests.support.waiting import until
 
 DRIVER = """
 import os, signal, sys
@@ -53,18 +54,11 @@ sys.exit(result.error.exit_code if result.error else 0)
 
 
 def drive(composed: Project, strategy: str, limit: int, signum: int) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-c", DRIVER, composed.name, str(composed.root), composed.image]
+    program = ["env", "--default-signal=INT", sys.executable, "-c", DRIVER]
+    argv = [*program, composed.name, str(composed.root), composed.image]
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     words = [*argv, strategy, str(limit), str(int(signum))]
     return subprocess.run(words, env=path, capture_output=True, text=True, timeout=60, check=False)
-
-
-def answered(address: str | None) -> str | None:
-    """What it says, once one that came back listens."""
-    deadline = time.monotonic() + 10
-    while (body := ask(address)) is None and time.monotonic() < deadline:
-        pass
-    return body
 
 
 KILL, STOP = signal.SIGKILL, signal.SIGINT
@@ -105,7 +99,8 @@ def test_each_single_change_may_be_the_last(
         assert now is not None
         name = f"{composed.name}-web-1" if strategy == "beside" else f"{composed.name}-mine"
         assert list(composed.containers()) == [name]
-        body = answered(now.address)
+        # One that came back has only been started.
+        body = until(partial(ask, now.address), what="an answer")
         assert body in ("1", "2")
         assert body == composed.version()
         seen.add(body)

@@ -37,6 +37,10 @@ fn main() {
         if let Err(error) = std::fs::read(&path) { println!("cannot read {path}: {error}"); exit(1); }
     }
     if let Some(name) = arg("ASKS") { arg(&name).unwrap_or_else(|| panic!("{name} must be set")); }
+    // Until somebody puts the file there.
+    if let Some(path) = arg("WAITS") {
+        while !std::path::Path::new(&path).exists() { thread::sleep(Duration::from_millis(10)); }
+    }
     if let Some(ms) = arg("DELAY") { thread::sleep(Duration::from_millis(ms.parse().unwrap())); }
     if let Some("check") = env::args().nth(1).as_deref() { exit(if arg("SICK").is_some() { 1 } else { 0 }); }
     let sick = arg("SICK").is_some();

@@ -5,10 +5,15 @@ from __future__ import annotations
 import http.client
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from layerdoit.deploy.docker.checks import Checks
 from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.provider import Deployed, Release
+from layerdoit.engine.container import Container
 from layerdoit.engine.ownership import Owner
 
 Make = Callable[..., DockerProvider]
@@ -43,3 +48,17 @@ def way(docker_engine: Any, name: str) -> str:
 def names(docker_engine: Any, project: str) -> list[str]:
     found = docker_engine.containers.list(all=True, filters={"label": f"io.layerdoit.project={project}"})
     return sorted(container.name for container in found)
+
+
+def looks(monkeypatch: pytest.MonkeyPatch, file: Path) -> list[str | None]:
+    """What each look at a candidate finds. The first one makes the file, for which a server with WAITS has waited."""
+    found: list[str | None] = []
+    look = Checks.candidate_problem
+
+    def noted(checks: Checks, container: Container, command_timeout: float, running_for: float) -> str | None:
+        found.append(look(checks, container, command_timeout, running_for))
+        file.touch()
+        return found[-1]
+
+    monkeypatch.setattr(Checks, "candidate_problem", noted)
+    return found

@@ -48,7 +48,8 @@ sys.exit(result.error.exit_code if result.error else 0)
 
 
 def drive(project: str, image: str, way: str, limit: int, *env: str) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-c", DRIVER, project, image, way, str(limit), *env]
+    # What is started in the background ignores Ctrl-C, and so would all that it starts.
+    argv = ["env", "--default-signal=INT", sys.executable, "-c", DRIVER, project, image, way, str(limit), *env]
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(argv, env=path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -9,7 +9,7 @@ import pytest
 
 from layerdoit.core.errors import ConfigError
 from layerdoit.deploy.docker.deployment import DockerProvider
-from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.engine.deploy.cycling import Make, ask, go, looks, names
 from tests.support.waiting import until
 
 
@@ -100,24 +100,29 @@ def test_what_the_engine_does_not_have_names_its_setting(
     assert setting in failed.error.what
 
 
-def test_health_by_a_line_of_the_log(docker_engine: Any, make: Make, image: str, project: str) -> None:
-    by_log = {"path": None, "log": "^listening$", "timeout": 1}
-    first = go(make("1", port=None, health=by_log, env={"DELAY": "600"}), image)
+def test_health_by_a_line_of_the_log(
+    docker_engine: Any, make: Make, image: str, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = looks(monkeypatch, tmp_path / "go")
+    by_log: dict[str, Any] = {"path": None, "log": "^listening$"}
+    waits: dict[str, Any] = {"env": {"WAITS": "/data/go"}, "volumes": (f"{tmp_path}:/data",)}
+    first = go(make("1", port=None, health=by_log, **waits), image)
     assert first.error is None
-    assert dict(first.phases)["healthy"] >= 0.3
+    assert found[0] is not None
+    assert found[-1] is None
     assert not any("nobody asked" in remark for remark in first.remarks)
     where = {"deploy.health.log": "layerdoit.yaml:9"}
-    failed = go(make("2", port=None, health={**by_log, "log": "ready"}, where=where), image, "k2")
+    failed = go(make("2", port=None, health={**by_log, "log": "ready", "timeout": 1}, where=where), image, "k2")
     assert failed.error is not None
     assert 'within 1 s (no line of its log matches "ready")' in failed.error.what
     assert failed.error.where == "layerdoit.yaml:9"
     assert names(docker_engine, project) == [project]
-    assert make("1", port=None, health=by_log, env={"DELAY": "600"}).status().health == "healthy"
+    assert make("1", port=None, health=by_log, **waits).status().health == "healthy"
 
 
 def test_health_by_status_and_text(make: Make, image: str) -> None:
     assert go(make("all is well", health={"status": (200,), "text": "well"}), image).error is None
-    failed = go(make("sick", health={"text": "well", "timeout": 1}), image, "k2")
+    failed = go(make("sick", health={"text": "well", "timeout": 3}), image, "k2")
     assert 'answered 200 without the text "well": sick' in str(failed.error)
 
 
@@ -135,9 +140,9 @@ def checked(docker_engine: Any, image: str) -> Any:
 
 
 def test_health_by_the_check_of_the_image(make: Make, image: str, checked: str) -> None:
-    by_image = {"path": None, "platform": True, "timeout": 2}
+    by_image: dict[str, Any] = {"path": None, "platform": True}
     assert go(make("1", health=by_image), checked).error is None
-    failed = go(make("2", health=by_image, env={"SICK": "1"}), checked, "k2")
+    failed = go(make("2", health={**by_image, "timeout": 2}, env={"SICK": "1"}), checked, "k2")
     assert "by its HEALTHCHECK" in str(failed.error)
     where = {"deploy.health.platform": "layerdoit.yaml:4"}
     lacking = go(make("3", health={**by_image, "timeout": 60}, where=where), image, "k3").error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from layerdoit.deploy.provider import Deployed
 from tests.engine.deploy.cycling import Make, ask, go, names, owner
 from tests.engine.deploy.test_ended import drive
 from tests.support.load import Load
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 NONE: dict[str, Any] = {"gap": "none"}
@@ -134,8 +134,7 @@ def test_a_front_that_is_gone_or_asked_for_otherwise_is_put_up_again(
         assert (again.error, again.phases) == (None, ())
         assert any(f"put up {project}-front again" in told for told in again.recovered)
         assert ask(first.service.address) == "1"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     moved = go(make("2", publish=port, **here), image, "k2")
     assert moved.error is None
     assert any("has the port from now on" in remark for remark in moved.remarks)

@@ -14,7 +14,7 @@ from layerdoit.deploy.provider import Release
 from layerdoit.engine.container import Container, Spec
 from layerdoit.engine.containers import Containers
 from tests.engine.deploy.cycling import Make, ask, go, names, owner
-from tests.support.ports import PORT
+from tests.support.ports import PORT, free_port
 
 
 def test_the_first_free_port_is_leased_and_kept(make: Make, image: str) -> None:
@@ -33,8 +33,7 @@ def test_the_first_free_port_is_leased_and_kept(make: Make, image: str) -> None:
 
 def test_a_port_that_was_named_once_is_not_kept(make: Make, image: str) -> None:
     """Nor one that was found for another port of the service: what the settings say now counts."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        named = free.getsockname()[1]
+    named = free_port()
     first = go(make("1", publish=named), image)
     assert first.service is not None
     assert first.service.address == f"127.0.0.1:{named}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from layerdoit.core.errors import DeployError, LayerdoitError
 from layerdoit.deploy.provider import Held, Release
 from tests.engine.deploy.cycling import Make, ask, go, names, owner
-from tests.support.ports import PORT
+from tests.support.ports import PORT, free_port
 
 
 def test_status_logs_and_destroy(docker_engine: Any, make: Make, image: str, project: str) -> None:
@@ -96,8 +95,7 @@ def test_a_renamed_container_is_found_by_its_labels(
     # Beside one that has the name, it is only spoken of: somebody may want to keep it.
     docker_engine.containers.get(project).rename(f"{project}-kept")
     docker_engine.containers.get(f"{project}-kept").stop(timeout=0)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     assert go(make("3", publish=port), image, "k3").error is None
     docker_engine.containers.get(f"{project}-kept").start()
     assert go(make("4", publish=port), image, "k4").error is None
@@ -130,7 +128,7 @@ def test_the_container_of_a_namesake_is_respected(docker_engine: Any, make: Make
     ids=["only inside the container", "on another port"],
 )
 def test_a_service_that_listens_elsewhere(make: Make, image: str, listen: str, says: str, hint: str) -> None:
-    deployment = make("1", env={"LISTEN": listen}, health={"timeout": 1}, where={"deploy.port": "layerdoit.yaml:2"})
+    deployment = make("1", env={"LISTEN": listen}, health={"timeout": 3}, where={"deploy.port": "layerdoit.yaml:2"})
     failed = go(deployment, image)
     assert failed.error is not None
     assert says in failed.error.what

@@ -17,22 +17,26 @@ import pytest
 from layerdoit.deploy.docker.checks import SETTLE
 from layerdoit.engine.container import Container, NoNetwork, Spec
 from layerdoit.engine.containers import Containers
-from tests.engine.deploy.cycling import Make, ask, go, names, way
+from tests.engine.deploy.cycling import Make, ask, go, looks, names, way
 from tests.support.ports import PORT
 
 
 class Poller:
-    """Asks all the time from a thread of its own; `gap` is the longest time without an answer."""
+    """Asks all the time from a thread of its own; `gap` is the longest time without an answer.
 
-    def __init__(self, address: str) -> None:
+    `timeout`: seconds that an answer may take.
+    """
+
+    def __init__(self, address: str, timeout: float = 0.5) -> None:
         self.seen: list[tuple[float, str | None]] = []
         self._stop = threading.Event()
         self._address = address
+        self._timeout = timeout
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.seen.append((time.perf_counter(), ask(self._address, timeout=0.5)))
+            self.seen.append((time.perf_counter(), ask(self._address, self._timeout)))
             self._stop.wait(0.005)
 
     def __enter__(self) -> Poller:
@@ -142,17 +146,22 @@ def test_health_by_command(make: Make, image: str) -> None:
     assert "/server check: exit code 1" in str(failed.error)
 
 
-def test_health_by_open_port_waits_for_it(make: Make, image: str) -> None:
-    result = go(make("1", health={"path": None}, env={"DELAY": "400"}), image)
+def test_health_by_open_port_waits_for_it(
+    make: Make, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = looks(monkeypatch, tmp_path / "go")
+    env, volumes = {"WAITS": "/data/go"}, (f"{tmp_path}:/data",)
+    result = go(make("1", health={"path": None}, env=env, volumes=volumes), image)
     assert result.error is None
-    assert dict(result.phases)["healthy"] >= 0.3
+    assert found[0] is not None
+    assert found[-1] is None
     assert result.service is not None
     assert ask(result.service.address) == "1"
 
 
 @pytest.mark.parametrize(
     ("env", "says"),
-    [({"EXIT": "3"}, ["exit code 3", "giving up"]), ({"SICK": "1"}, ["not healthy within 1 s", "503", "listening"])],
+    [({"EXIT": "3"}, ["exit code 3", "giving up"]), ({"SICK": "1"}, ["not healthy within 3 s", "503", "listening"])],
     ids=["ends early", "never healthy"],
 )
 def test_a_bad_release_leaves_the_old_one_serving(
@@ -162,8 +171,9 @@ def test_a_bad_release_leaves_the_old_one_serving(
     second = go(make("2"), image, "k2")
     assert first.service is not None
     assert second.service is not None
-    with Poller(first.service.address or "") as poller:
-        failed = go(make("3", env=env, health={"timeout": 1 if "SICK" in env else 60}), image, "k3")
+    # A late answer is an answer.
+    with Poller(first.service.address or "", timeout=30) as poller:
+        failed = go(make("3", env=env, health={"timeout": 3 if "SICK" in env else 60}), image, "k3")
     assert {body for _, body in poller.seen} == {"2"}
     assert failed.failed_in == "healthy"
     assert all(word in str(failed.error) for word in says)
@@ -188,7 +198,8 @@ def test_a_final_container_that_fails_puts_the_old_one_back(
     assert first.service is not None
     before = docker_engine.containers.get(project).attrs["State"]["StartedAt"]
     env = {"SICK_AT": "127.0.0.1"}
-    failed = go(make("2", health={"timeout": 1}, env=env, isolated_start=isolated), image, "k2")
+    # Before, it has as long to become healthy.
+    failed = go(make("2", health={"timeout": 4}, env=env, isolated_start=isolated), image, "k2")
     assert failed.failed_in == "swap"
     assert "503" in str(failed.error)
     assert "listening" in str(failed.error)

@@ -15,6 +15,7 @@ from layerdoit.deploy.kubernetes.cluster import KubernetesProvider
 from layerdoit.deploy.provider import Release
 from tests.support.kube_cluster import ROOT
 from tests.support.kube_project import SERVICE, Place, workload
+from tests.support.waiting import until
 
 Releases = Callable[..., Release]
 Refused = Callable[..., str]
@@ -114,6 +115,8 @@ def test_a_quota(place: Place, release: Releases) -> None:
     place.write(workload())
     assert place.provider().deploy(release()).error is None
     place.kubectl("create", "quota", "small", "--hard=pods=2")
+    # Before the cluster has counted, it refuses nothing.
+    until(lambda: place.objects("resourcequotas")[0].get("status", {}).get("used"), 60, "a quota that holds")
     failed = place.provider(deadline=4).deploy(release(number=1))
     assert "exceeded quota: small" in str(failed.error)
     assert place.image() == release().reference
@@ -126,6 +129,8 @@ def test_the_rights_on_the_page_are_enough(
     role = (ROOT / "docs/kubernetes.md").read_text().split("```yaml\n")[1].split("```")[0]
     place.cluster.kubectl("--namespace", place.namespace, "create", "--filename=-", fed=role)
     place.kubectl("create", "rolebinding", "layerdoit", "--role=layerdoit", "--user=reader")
+    asked = ("auth", "can-i", "patch", "deployments", "--as=reader")
+    until(lambda: place.kubectl(*asked, fine=False).strip() == "yes", 60, "the rights")
     monkeypatch.setenv("TOKEN", "a-value")
     place.write(workload(container="envFrom: [{secretRef: {name: layerdoit-shop-prod}}]"), SERVICE)
     provider = place.provider(context="reader", secrets={"TOKEN": None})
