@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -48,7 +48,7 @@ def served(checkout: Callable[..., Checkout]) -> Iterator[Callable[..., Checkout
 @pytest.fixture(scope="session")
 def parents(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Configuration with parents that have everything: a base on them is built from scratch in a second."""
-    one = Checkout(tmp_path_factory.mktemp("parents"), f"lt-parents-{os.getpid()}", docker_engine)
+    one = Checkout(tmp_path_factory.mktemp("parents"), f"lt-parents-{uuid.uuid4().hex[:8]}", docker_engine)
     one.write(FILES)
     one.configure()
     found = {done.step.spec.layer: done.step.spec.tag for done in ensure(one.session(), "base")}

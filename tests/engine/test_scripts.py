@@ -17,10 +17,13 @@ from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree.staging import stage
 from tests.support.checkout import Checkout
 
-# Stands before a command of the scripts and ends them all by SIGKILL when its turn comes.
+# Stands before a command of the scripts and ends them all by SIGKILL when its turn comes. Those of a pipeline begin
+# together: one after the other counts.
 SHIM = """\
+exec 9>>/shim/lock; flock 9
 n=$(($(cat /shim/count) + 1)); echo "$n" >/shim/count
 [ "$n" != "$(cat /shim/at)" ] || kill -9 "-$(cat /shim/group)"
+exec 9>&-
 exec "/usr/bin/$(basename "$0")" "$@"
 """
 SETUP = """\

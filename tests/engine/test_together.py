@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.engine.together_fixture import (
+    AFTER_ITS_BUILD,
     MAIN_FILE,
     TEXT_FILE,
     New,
     compiling,
     edit,
     good,
+    held,
     key_tag,
     new,
     right,
     said_live,
     slow,
     start,
-    stopped,
 )
 from tests.support.checkout import Checkout
 
@@ -31,12 +30,8 @@ def test_two_runs_in_one_checkout(new: New) -> None:
     one = new()
     good(start(one))  # so that doit itself knows base and deps, and the second run waits with its app
     edit(one, "1111")
-    slow(one, 1)
     before, earlier = one.promised(), key_tag(one)
-    known = len(one.logs("app"))
-    first = start(one)
-    compiling(one, known)
-    with stopped(first):
+    with held(one) as first:
         edit(one, "2222")
         second = start(one)
         waits = said_live(second, "waiting for another run in this checkout")
@@ -58,31 +53,15 @@ def test_latest_is_not_moved_back_by_the_slower_run(new: New) -> None:
     newest = one.promised()
     original = {path: one.read(path) for path in (MAIN_FILE, TEXT_FILE)}
     edit(one, "1111")
-    hold = one.root / ".layerdoit/hold"
-    # The user's own reporter of tasks, so to speak: the first run stands between `app` and `image`.
-    one.write({"dodo.py": HOLDING.format(hold=str(hold))})
-    os.mkfifo(hold)
-    first = start(one)
-    with open(hold, "w", encoding="utf-8") as gate:
-        one.write({"dodo.py": one.tiny["dodo.py"], **original})
+    # The first run stands between `app` and `image`.
+    with held(one, AFTER_ITS_BUILD) as first:
+        one.write(original)
         done = one.doit()
         assert done.returncode == 0, done.stderr
         assert one.said(f"{one.name}:latest") == newest
-        gate.write("go on")
     good(first)
     assert one.said(f"{one.name}:latest") == newest
     right(one)
-
-
-HOLDING = """\
-from layerdoit import task_layerdoit
-from layerdoit.front import actions
-real = actions.app
-def app(session):
-    real(session)
-    open({hold!r}).read()
-actions.ACTIONS = dict(actions.ACTIONS, app=app)
-"""
 
 
 def test_worktrees_of_one_repository(new: New) -> None:
@@ -146,10 +125,7 @@ def test_clearing_waits_for_the_build(new: New) -> None:
     one.build()
     old = key_tag(one)
     edit(one, "1111")
-    slow(one, 1)
-    run = start(one)
-    compiling(one, 1)
-    with stopped(run):
+    with held(one) as run:
         clearing = start(one, "cache_clear:medium")
         said_live(clearing, "waiting for another run in this checkout")
     good(run)

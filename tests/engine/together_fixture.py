@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -20,9 +21,10 @@ Run = subprocess.Popen[str]
 
 MAIN_FILE = "app/src/main.rs"
 TEXT_FILE = "app/data/text.txt"
-# A step that is still under way when it is interrupted, and that would show if it went on: it has the mount for itself.
-LONG = 45
-SOON = 15.0
+# A step that is still under way when it is interrupted, and that would show if it went on: it has the mount for itself,
+# and lasts longer than anybody waits for a run.
+LONG = 600
+PATIENCE = 120.0
 SLEEP = "    std::thread::sleep(std::time::Duration::from_secs({}));\n}}\n"
 
 
@@ -40,7 +42,7 @@ def start(one: Checkout, *words: str, root: Path | None = None) -> Run:
     )
 
 
-def finish(run: Run, timeout: float = 120) -> tuple[int, str, str]:
+def finish(run: Run, timeout: float = PATIENCE) -> tuple[int, str, str]:
     """Exit code, output, errors. One that hangs is killed, so that no other test suffers from it."""
     try:
         out, err = run.communicate(timeout=timeout)
@@ -90,7 +92,7 @@ def compiling(one: Checkout, known: int, root: Path | None = None) -> None:
         found = sorted(logs.glob("*-app.log"), key=lambda path: path.stat().st_mtime_ns)
         return len(found) > known and "Compiling lib" in found[-1].read_text()
 
-    one.until(seen, 60, "the compilation")
+    one.until(seen, PATIENCE, "the compilation")
 
 
 def builds(root: Path) -> list[str]:
@@ -109,7 +111,7 @@ def said_live(run: Run, words: str) -> list[str]:
     """The lines on standard error up to the one that holds the words."""
     assert run.stderr is not None
     lines: list[str] = []
-    watchdog = threading.Timer(60, run.kill)
+    watchdog = threading.Timer(PATIENCE, run.kill)
     watchdog.start()
     try:
         for line in run.stderr:
@@ -133,11 +135,47 @@ def right(one: Checkout, tag: str = "latest") -> None:
     assert one.said(key_tag(one)) == promised
 
 
+# The user's own dodo.py, so to speak: the first time that a run comes to a place, it waits there for the test.
+BEFORE_ITS_BUILD = """\
+import os
+from layerdoit import task_layerdoit
+from layerdoit.engine import buildx
+real = buildx.run
+def run(*args, **options):
+    if os.path.exists({gate!r}):
+        open({gate!r}).read()
+    return real(*args, **options)
+buildx.run = run
+"""
+AFTER_ITS_BUILD = """\
+import os
+from layerdoit import task_layerdoit
+from layerdoit.front import actions
+real = actions.app
+def app(session):
+    real(session)
+    if os.path.exists({gate!r}):
+        open({gate!r}).read()
+actions.ACTIONS = dict(actions.ACTIONS, app=app)
+"""
+
+
 @contextlib.contextmanager
-def stopped(run: Run) -> Iterator[None]:
-    """While the body runs, the process stands still; what it waits for goes on."""
-    run.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        run.send_signal(signal.SIGCONT)
+def held(one: Checkout, dodo: str = BEFORE_ITS_BUILD) -> Iterator[Run]:
+    """A run that stands still while the body runs: before its build, with the lock of the checkout; or after it."""
+    gate = one.root / ".layerdoit/gate"
+    os.mkfifo(gate)
+    one.write({"dodo.py": dodo.format(gate=str(gate))})
+    run = start(one)
+    with one.until(lambda: _reached(gate, run), 300, "the run at its gate"):
+        gate.unlink()
+        one.write({"dodo.py": one.tiny["dodo.py"]})
+        yield run
+
+
+def _reached(gate: Path, run: Run) -> TextIO | None:
+    """The other end of the gate, once the run has opened it."""
+    assert run.poll() is None, run.communicate()
+    with contextlib.suppress(OSError):
+        return open(os.open(gate, os.O_WRONLY | os.O_NONBLOCK), "w", encoding="utf-8")
+    return None

@@ -146,7 +146,10 @@ class Checkout:
         return {tag for tag in named if ":release-" not in tag}
 
     def said(self, tag: str, binary: str = "app") -> str:
-        """What the binary of an image prints. It is taken out and run here; where it cannot, in a container."""
+        """What a binary of an image prints. It is taken out and run here; where it cannot, in a container.
+
+        It cannot where another thread starts a process just then: that one still has the new file open for writing.
+        """
         container = self._engine.api.create_container(tag, command=["x"])["Id"]
         try:
             stream, _ = self._engine.api.get_archive(container, f"/usr/local/bin/{binary}")
@@ -160,7 +163,7 @@ class Checkout:
                 done = subprocess.run([f"{folder}/{binary}"], capture_output=True, text=True, check=False)
                 if done.returncode == 0:
                     return done.stdout
-        return self.run(tag)
+        return self.run(f"--entrypoint=/usr/local/bin/{binary}", tag)
 
     def run(self, tag: str, *words: str) -> str:
         """What the image prints when it runs, without network."""
