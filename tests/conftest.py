@@ -51,10 +51,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help=f"write how long files took to {durations.FILE.name}")
 
 
+_SECONDS: Final = pytest.StashKey[dict[str, float]]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """All workers must have one order, also where another run writes down its durations while they start."""
+    node.workerinput["seconds"] = node.config.stash.setdefault(_SECONDS, durations.load(node.config))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What lasts longest comes first, lest one worker be left alone; a single process begins with milliseconds."""
     if hasattr(config, "workerinput"):
-        seconds = durations.load(config)
+        seconds = config.workerinput.get("seconds", {})
         items.sort(key=lambda item: -seconds.get(durations.file_of(item.nodeid), 0.0))
 
 

@@ -87,9 +87,12 @@ UNSWITCHED = {"du-dust", "hexyl", "hyperfine", "just", "sd", "zoxide"}
 def published(name: str, folder: Path) -> Path:
     """A program's package, fetched and unpacked by cargo, in a folder of its own; this machine's cargo judges it."""
     env, version = real_environment(), PUBLISHED[name]
-    run(["cargo", "info", "--quiet", "--registry", "crates-io", f"{name}@{version}"], Path("/"), env)
     home = Path(env.get("CARGO_HOME", Path(env["HOME"]) / ".cargo"))
-    source = next(home.glob(f"registry/src/*/{name}-{version}"))
+    # cargo leaves this mark when all of a package is there; a published version never changes.
+    unpacked = f"registry/src/*/{name}-{version}/.cargo-ok"
+    if not any(home.glob(unpacked)):
+        run(["cargo", "info", "--quiet", "--registry", "crates-io", f"{name}@{version}"], Path("/"), env)
+    source = next(home.glob(unpacked)).parent
     ignored = shutil.ignore_patterns(".cargo-ok", ".cargo_vcs_info.json", "rust-toolchain*")
     shutil.copytree(source, folder, ignore=ignored)
     return folder

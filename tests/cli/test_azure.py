@@ -54,15 +54,15 @@ def test_a_release_as_typed(
     assert re.search(r"^web  healthy  https://localhost:\d+  since ", shown, re.MULTILINE)
     assert "runs the image of the current tree" in shown
 
-    # An edit, and the way back.
+    # An edit that no other test makes, for all have one project; and the way back.
     first = cloud.active()
-    crate.edit("src/main.rs", "first text", "second text")
+    crate.edit("src/main.rs", "first text", "text in the cloud")
     crate.doit("app").ok()
     planned = crate.doit("deploy", "--dry-run", "ENV=prod").ok().out
     assert f"traffic: 100 % from {first[0]} to web--r" in planned
     assert cloud.active() == first
     crate.doit("cycle_fast", "ENV=prod").ok()
-    assert cloud.answers == (200, "second text")
+    assert cloud.answers == (200, "text in the cloud")
     # Another machine has no log of releases; the app knows what served.
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
     assert "healthy at https://localhost:" in crate.doit("rollback", "ENV=prod").ok().out

@@ -126,6 +126,8 @@ def test_what_fails_leaves_the_old_one_serving(crate: Crate) -> None:
     assert still in failed.err
     assert (crate.containers(), crate.serves()) == (before, "first text")
 
+    # What ends, and what becomes healthy, is waited for.
+    crate.edit("layerdoit.yaml", "timeout: 1", "timeout: 20")
     crate.write("src/main.rs", good.replace("    let listener", "    if TEXT.len() > 0 { panic!() }\n    let listener"))
     failed = crate.doit("cycle_fast")
     assert failed.code == 1

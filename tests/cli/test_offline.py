@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 
 import pytest
 
 from layerdoit.engine.api import endpoint
+from tests.support.ports import PORT
 from tests.support.scratch import Crate, Result, docker
+from tests.support.waiting import until
 
 NO_NETWORK = ("unshare", "--net")
 CONFIG = """\
@@ -37,9 +38,8 @@ def alone(crate: Crate) -> Crate:
     tried = subprocess.run([*NO_NETWORK, "true"], capture_output=True, text=True, check=False)
     if tried.returncode != 0:
         pytest.skip(f"no network namespace can be made here: {tried.stderr.strip()}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        crate.write("layerdoit.yaml", CONFIG.format(name=crate.name, port=probe.getsockname()[1]))
+    # A free one cannot be searched for from there. One that the system gave could be another's by then.
+    crate.write("layerdoit.yaml", CONFIG.format(name=crate.name, port=PORT + 900))
     return crate
 
 
@@ -65,5 +65,6 @@ def test_edit_explain_build_and_cycle(alone: Crate) -> None:
     alone.edit("src/main.rs", "offline text", "third text")
     doit(alone, "cycle_fast")
     assert list(alone.containers()) == [alone.name]
-    assert docker("logs", alone.name) == "hello starts with third text\n"
+    # It is healthy by a file of its image, whether or not the engine has kept what it said already.
+    assert until(lambda: docker("logs", alone.name)) == "hello starts with third text\n"
     doit(alone, "status")

@@ -93,9 +93,11 @@ class Screen:
 
     def _read(self) -> bool:
         """Whether there may be more."""
+        # Asked before: what it writes between a look and its end is read by the next look.
+        runs = self.process.poll() is None
         ready, _, _ = select.select([self._master], [], [], 0.05)
         if not ready:
-            return self.process.poll() is None
+            return runs
         try:
             data = os.read(self._master, 65536)
         except OSError:  # nobody holds the terminal any more

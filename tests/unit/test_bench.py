@@ -332,8 +332,15 @@ def test_the_environment_is_what_it_was_afterwards(monkeypatch: pytest.MonkeyPat
         assert "RUSTFLAGS" not in os.environ
         assert os.environ[running.SESSION] == "demo"
         assert (os.getpid(), "demo") not in list(scratch._processes()), "children have it, not who sets it"
-        child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+        # Started is not there yet: the kernel shows the environment of a program a moment after that.
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         try:
+            assert child.stdout is not None
+            child.stdout.readline()
             assert (child.pid, "demo") in list(scratch._processes())
         finally:
             child.communicate()

@@ -61,11 +61,13 @@ def test_patience_counts_only_where_nothing_is_known(port: int) -> None:
 
 
 def test_the_open_port_is_asked_beside_others_only_by_name(port: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        closed = gone.getsockname()[1]
-    assert "refused" in str(reason(Health(), container(closed), port=closed))
-    assert reason(Health(command=("true",)), container(closed), port=closed) is None
-    assert "refused" in str(reason(Health(command=("true",), tcp=True), container(closed), port=closed))
+    with socket.socket() as held:
+        # Bound, but nobody listens: one that was given back could be another's by now.
+        held.bind(("127.0.0.1", 0))
+        closed = held.getsockname()[1]
+        assert "refused" in str(reason(Health(), container(closed), port=closed))
+        assert reason(Health(command=("true",)), container(closed), port=closed) is None
+        assert "refused" in str(reason(Health(command=("true",), tcp=True), container(closed), port=closed))
     assert reason(Health(command=("true",), tcp=True), container(port), port=port) is None
 
 

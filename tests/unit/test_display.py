@@ -58,20 +58,22 @@ def compiles(found: Screen) -> bool:
 
 
 def seconds(found: Screen) -> int:
-    told = re.search(r"50 % · (\d+) s", found.text)
+    # In a narrow window it stands alone.
+    told = re.search(r"(?:50 % · |compiling  )(\d+) s", found.text)
     return int(told[1]) if told else -1
 
 
 def test_a_row_for_each_layer_with_all_jobs() -> None:
+    wanted = [
+        "before",
+        "base    reused",
+        "deps    compiling  ████████████░░░░░░░░░░░░  45 of 90 crates · 50 % · N s",
+        "          tokio, regex-automata",
+        "app     waits",
+    ]
     with shown() as found:
-        found.until(lambda: compiles(found) and "tokio" in found.text)
-        assert [re.sub(r"\d+ s", "N s", line) for line in found.lines] == [
-            "before",
-            "base    reused",
-            "deps    compiling  ████████████░░░░░░░░░░░░  45 of 90 crates · 50 % · N s",
-            "          tokio, regex-automata",
-            "app     waits",
-        ]
+        # A terminal hands on what is painted line by line: no row tells that the next one is there.
+        found.until(lambda: [re.sub(r"\d+ s", "N s", line) for line in found.lines] == wanted)
 
 
 def test_the_clock_ticks_whatever_happens() -> None:
@@ -128,7 +130,7 @@ def test_a_resized_window_shows_the_block_once(columns: int, rows: int) -> None:
         found.resize(columns, rows)
         before = len(found.raw)
         found.until(lambda: b"deps" in found.raw[before:] and "deps    compiling" in found.text)
-        found.until(lambda: seconds(found) >= 1 or "compiling  1 s" in found.text)
+        found.until(lambda: seconds(found) >= 1)
         assert len([line for line in found.lines if line.startswith("deps    ")]) == 1
         assert all(len(line) < columns for line in found.lines if not line.startswith("before"))
         found.type("\n")
@@ -192,9 +194,12 @@ def test_a_quick_build_has_no_plain_line_and_a_long_one_a_heartbeat() -> None:
 
 
 def test_elsewhere_lines_are_plain_and_have_a_time(tmp_path: Path) -> None:
+    # Its clock stands still: how long this machine takes from the beginning to the line is no matter.
     body = """\
+import types
 import layerdoit.engine.display as module
 module._FIRST = 0.0
+module.time = types.SimpleNamespace(monotonic=lambda: 5.0, strftime=time.strftime)
 with Display(rows, "shop:").shown() as display, display.work("deps", "preparing"):
     compiling(45, "tokio")
     wait()

@@ -97,10 +97,13 @@ def test_its_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert rows(tmp_path, "SELECT COUNT(*) FROM crates") == [(3,)]
 
 
+# How long they wait for one another is no matter here: a disk that others use may take seconds for each.
 WRITER = """
 import sys
 from pathlib import Path
 from layerdoit import history
+from layerdoit.history import store
+store.PATIENCE = 50.0
 for number in range(int(sys.argv[2])):
     run = history.RunRecord(f"{sys.argv[3]}-{number}", 1.0, "", "dev/host", "", "", 1.0)
     history.save(Path(sys.argv[1]), run, [history.LayerRecord("app", "k", "build")], {"plan": 1.0})

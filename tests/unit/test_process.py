@@ -137,14 +137,15 @@ def test_stream_is_live(tmp_path: Path) -> None:
     assert ("stderr", "oops") in lines
 
 
-def test_a_daemon_that_keeps_the_pipe_open_does_not_hold_us(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_that_keeps_the_pipe_open_does_not_hold_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "DRAIN_GRACE", 0.1)
-    code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {GENTLE!r}]); print(p.pid)"
+    # Its number is in a file: what it says may come later than the grace, which is short here.
+    code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {GENTLE!r}]);"
+    code += "open(sys.argv[1], 'w').write(str(p.pid))"
     started = time.monotonic()
-    lines: list[str] = []
-    assert process.stream(python(code), on_line=lambda _, line: lines.append(line)) == 0
+    assert process.stream(python(code, str(tmp_path / "pid")), on_line=lambda *_: None) == 0
     assert time.monotonic() - started < LONG / 4
-    os.kill(next(int(line) for line in lines if line != "ready"), signal.SIGKILL)
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
 def test_an_exception_in_on_line_ends_the_child() -> None:
@@ -287,9 +288,11 @@ def test_a_second_ctrl_c_skips_the_wait() -> None:
 @pytest.mark.parametrize("leaf", [GENTLE, STUBBORN], ids=["gentle", "stubborn"])
 def test_grandchildren_end_too(leaf: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GROUP_GRACE", 0.3)
+    # It says that it is ready only after its number was said: nothing is read after the signal.
+    leaf = f"import sys; sys.stdin.read(); {leaf}"
     code = (
-        f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {leaf!r}]);"
-        "print(p.pid, flush=True); p.wait()"
+        f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {leaf!r}], stdin=subprocess.PIPE);"
+        "print(p.pid, flush=True); p.stdin.close(); p.wait()"
     )
     _, _, pids = run_until_signal(code, signal.SIGINT, (5, 5))
     assert len(pids) == 2
