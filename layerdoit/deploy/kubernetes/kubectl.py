@@ -64,6 +64,11 @@ class Kubectl:
         except kubectl_errors.Invalid as error:
             raise error.reworded(where=rendered.places.get(error.title)) from None
 
+    def patch(self, target: str, changes: Sequence[Json]) -> Json:
+        """Change one object by the operations of a JSON patch; the object as it is then."""
+        words = ["patch", target, "--type=json", f"--field-manager={MANAGER}", "--patch-file=/dev/stdin"]
+        return _items(self.run(*words, "--output=json", fed=json.dumps(changes)).stdout)[0]
+
     @staticmethod
     def contexts() -> list[str]:
         """The contexts that the kubeconfig has."""

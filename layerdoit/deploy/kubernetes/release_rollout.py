@@ -90,8 +90,7 @@ class ReleaseRollout:
                     self._remarks.append(f"changed by hand before, now as the manifests say: {listed(by_hand)}")
                 watch.enter(ROLLOUT)
                 begun = [one for one in applied if Workload(one).target in targets]
-                found = self._rollout.wait(targets, begun_as=begun)
-                _refuse_others(begun, found)
+                found = self._rollout.wait(begun)
             watch.leave()
             self._remarks += self._orphans(lock, targets)
             lock.good = {one.target: one.state for one in found}
@@ -109,9 +108,9 @@ class ReleaseRollout:
             lock.good = {**lock.good, **self._rollout.good(was, lock.good)}
             watch.enter(APPLY)
             with self._or_back(was, lock, targets):
-                self._rollout.put({one.target: _then(one, release, self._names) for one in mine})
+                begun = self._rollout.put({one.target: _then(one, release, self._names) for one in mine})
                 watch.enter(ROLLOUT)
-                found = self._rollout.wait(targets)
+                found = self._rollout.wait(begun)
             watch.leave()
             lock.good = {one.target: one.state for one in found}
         return self._done([one.body for one in found], watch, None, replaced=True)
@@ -191,22 +190,6 @@ class ReleaseRollout:
         except LayerdoitError:
             # The first error is the one to show, also when the cluster is gone altogether.
             return None
-
-
-def _refuse_others(begun: Sequence[Json], found: Sequence[Workload]) -> None:
-    """DeployError where what came up is not what was applied: a kubectl of a killed deployment may go on without it.
-
-    Annotations of the pods are not looked at: there are controllers that restart pods by them.
-    """
-    asked = {one.target: _ran(one) for one in map(Workload, begun)}
-    others = [one.title for one in found if _ran(one) != asked[one.target]]
-    if others:
-        raise DeployError(f"somebody else changed {listed(others)} while it was rolled out", hint="deploy again")
-
-
-def _ran(one: Workload) -> tuple[str, list[str]]:
-    images = [str(container.get("image")) for container in manifests.containers(one.template["spec"])]
-    return annotation(one.body, MANIFESTS), images
 
 
 def _targets(rendered: Rendered) -> list[str]:

@@ -6,9 +6,8 @@ to go back: that is what happens here. Also after `kill -9` the cluster goes on 
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from layerdoit.core import doing, process
@@ -17,9 +16,11 @@ from layerdoit.core.prose import listed
 from layerdoit.deploy.docker import container_log
 from layerdoit.deploy.kubernetes import pod_troubles
 from layerdoit.deploy.kubernetes.cluster_view import ClusterView
-from layerdoit.deploy.kubernetes.kubectl import MANAGER, Kubectl
+from layerdoit.deploy.kubernetes.kubectl import Kubectl
 from layerdoit.deploy.kubernetes.kubectl_errors import Unreached
-from layerdoit.deploy.kubernetes.workloads import State, Workload, is_ready
+from layerdoit.deploy.kubernetes.manifests import containers
+from layerdoit.deploy.kubernetes.rendered_release import MANIFESTS
+from layerdoit.deploy.kubernetes.workloads import State, Workload, annotation, is_ready
 
 Json = dict[str, Any]
 
@@ -45,32 +46,36 @@ class Rollout:
         self._view = view
         self._deadline = deadline
 
-    def wait(
-        self, targets: Sequence[str], *, begun_as: Sequence[Json] = (), deadline: float | None = None
-    ) -> tuple[Workload, ...]:
-        """The workloads once all are rolled out. Unhealthy as soon as it is certain that one never will be.
+    def wait(self, begun: Sequence[Json], *, deadline: float | None = None) -> tuple[Workload, ...]:
+        """The workloads as they are once all are rolled out. Unhealthy as soon as it is certain that one never will be.
 
-        `begun_as`: what the server said of them when it took the change. They are returned as they are at the end.
+        `begun`: what the server said of them when it took the change. DeployError where something else came up: a
+        kubectl of a killed deployment may go on without it.
         """
+        asked = {one.target: _asked_for(one) for one in map(Workload, begun)}
         limit = self._deadline if deadline is None else deadline
-        begun = looked = time.monotonic()
+        started = looked = time.monotonic()
         pause = _FIRST_PAUSE
-        bodies = list(begun_as) or self._asked(targets)
+        bodies = list(begun)
         while True:
             alone = [Workload(body) for body in bodies]
-            self._all_there(targets, alone)
+            self._all_there(asked, alone)
             now = time.monotonic()
             left = [one for one in alone if not one.progress().done]
             if not left:
+                others = [one.title for one in alone if _asked_for(one) != asked[one.target]]
+                if others:
+                    what = f"somebody else changed {listed(others)} while it was rolled out"
+                    raise DeployError(what, hint="deploy again")
                 return tuple(alone)
-            late = now - begun >= limit
+            late = now - started >= limit
             if late or now - looked >= _LOOK:
                 looked = now
                 self._judge(self._view.whole(bodies), late, limit)
             doing.tell(doing.Doing(f"{left[0].title}: {left[0].progress().words}"))
             self._until_ended(left[0].target, pause)
             # Also at the end: it may be another release by now.
-            bodies = self._asked(targets)
+            bodies = self._asked(list(asked))
             pause = min(pause * 1.2, _LONGEST_PAUSE)
 
     def _until_ended(self, target: str, pause: float) -> None:
@@ -93,7 +98,7 @@ class Rollout:
                 time.sleep(_LONGEST_PAUSE)
 
     @staticmethod
-    def _all_there(targets: Sequence[str], found: Sequence[Workload]) -> None:
+    def _all_there(targets: Iterable[str], found: Sequence[Workload]) -> None:
         gone = [one for one in targets if one not in {each.target for each in found}]
         if gone:
             raise DeployError(f"somebody removed {listed(gone)} meanwhile", hint="deploy again")
@@ -127,18 +132,17 @@ class Rollout:
 
     # --- going back --------------------------------------------------------------------------------------------------
 
-    def put(self, states: Mapping[str, State]) -> None:
-        """Let workloads be these."""
+    def put(self, states: Mapping[str, State]) -> list[Json]:
+        """Let workloads be these; what the server says of them then."""
+        taken = []
         for target, state in states.items():
             changes = [{"op": "replace", "path": "/spec/template", "value": state.template}]
             # One by one: the cluster has annotations of its own there.
             for name, value in state.notes.items():
                 path = f"/metadata/annotations/{name.replace('/', '~1')}"
                 changes.append({"op": "add", "path": path, "value": value})
-            change = json.dumps(changes)
-            self._kubectl.run(
-                *("patch", target, "--type=json", f"--field-manager={MANAGER}", "--patch-file=/dev/stdin"), fed=change
-            )
+            taken.append(self._kubectl.patch(target, changes))
+        return taken
 
     def good(self, bodies: Sequence[Json], noted: Mapping[str, State]) -> dict[str, State]:
         """What each workload that is there can go back to; nothing for one that never became healthy."""
@@ -166,13 +170,13 @@ class Rollout:
             there = {Workload(body).target for body in was}
             fresh = [one for one in now if one.target not in there]
             back = [one for one in now if one.target in good and one.state != good[one.target]]
-            self.put({one.target: good[one.target] for one in back})
+            begun = self.put({one.target: good[one.target] for one in back})
             for one in fresh:
                 self._kubectl.run("delete", one.target, "--wait=false")
             for one in back:
                 self._delete_stuck(one)
             if back and not isinstance(cause, Interrupted):
-                self.wait([one.target for one in back], deadline=min(_BACK, self._deadline))
+                self.wait(begun, deadline=min(_BACK, self._deadline))
         except LayerdoitError as error:
             _told(cause, f"and the release before could not be restored: {error.what}", error.hint)
             return
@@ -186,6 +190,11 @@ class Rollout:
         stuck = [str(pod["metadata"]["name"]) for pod in one.pods(one.current) if not is_ready(pod)]
         if stuck:
             self._kubectl.run("delete", "pod", *stuck, "--wait=false", "--ignore-not-found")
+
+
+def _asked_for(one: Workload) -> tuple[str, list[str]]:
+    """What tells one release from another. Controllers may change the pods' annotations, to have them restarted."""
+    return annotation(one.body, MANIFESTS), [str(each.get("image")) for each in containers(one.template["spec"])]
 
 
 def _told(cause: BaseException, more: str, hint: str | None = None) -> None:

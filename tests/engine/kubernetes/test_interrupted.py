@@ -55,12 +55,16 @@ def test_after_a_kill_the_next_deployment_puts_it_right(
     assert place.ready_images() == {release(number=3).reference}
 
 
+@pytest.mark.parametrize(
+    ("before", "fate", "back"), [(APPLY, "ready", False), (BACK, "crash", True)], ids=["deploy", "rollback"]
+)
 def test_a_killed_deployment_that_goes_on_does_not_pass_for_the_next_one(
-    place: Place, release: Releases, tmp_path: Path
+    place: Place, release: Releases, tmp_path: Path, before: str, fate: str, back: bool
 ) -> None:
-    """Its kubectl lives on without it, and may be slower than the whole next deployment."""
+    """Its kubectl lives on without it, and may be slower than the whole next deployment, or the way back."""
     deployed(place, release())
-    child = stopped(place, release(number=1), APPLY, tmp_path / "child")
+    assert place.provider().deploy(release(number=1)).error is None
+    child = stopped(place, release(fate, 2), before, tmp_path / "child")
     child.process.kill()
     child.process.wait()
 
@@ -68,12 +72,13 @@ def test_a_killed_deployment_that_goes_on_does_not_pass_for_the_next_one(
         if phase == "rollout":
             child.go_on()
 
-    done = place.provider().deploy(release(number=2), on_phase=late)
+    provider, wanted = place.provider(), release(number=0 if back else 3)
+    done = (provider.roll_back if back else provider.deploy)(wanted, on_phase=late)
     assert done.error is not None
     assert "somebody else changed Deployment/web while it was rolled out" in done.error.what
-    assert place.image() == release().reference
-    assert place.provider().deploy(release(number=2)).error is None
-    assert place.ready_images() == {release(number=2).reference}
+    assert place.image() == release(number=1).reference
+    assert place.provider().deploy(wanted).error is None
+    assert place.ready_images() == {wanted.reference}
 
 
 def test_what_was_good_is_known_when_no_pod_of_it_is_left(place: Place, release: Releases, tmp_path: Path) -> None:
