@@ -18,16 +18,14 @@ from tests.support.checkout import Checkout
 SLOW = 'if read("data/slow.txt") == "yes" { std::thread::sleep(std::time::Duration::from_secs(600)); }\n    let folder'
 
 
-def left(one: Checkout, *besides: int) -> list[str]:
-    """Command lines of processes that have to do with the checkout."""
-    found = []
+def left(one: Checkout) -> dict[int, str]:
+    """Command lines of processes that have to do with the checkout, by their numbers."""
+    found = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with contextlib.suppress(OSError):
             words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if one.name in words and int(path.parent.name) not in besides:
-            found.append(words)
+            if one.name in words:
+                found[int(path.parent.name)] = words
     return found
 
 
@@ -97,12 +95,12 @@ def test_builds_killed_at_any_moment_leave_no_stale_binary(checkout: Callable[..
 def heard(one: Checkout) -> Iterator[None]:
     """Somebody goes on reading what the checkout's build says: what is killed beside it breaks none of its pipes."""
     with contextlib.ExitStack() as held:
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                words = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if one.name in words and "buildx build" in words:
-                    for number in (1, 2):
-                        held.callback(os.close, os.open(path / "fd" / str(number), os.O_RDONLY | os.O_NONBLOCK))
+        for number, words in left(one).items():
+            if "buildx build" in words:
+                for output in (1, 2):
+                    with contextlib.suppress(OSError):
+                        file = os.open(f"/proc/{number}/fd/{output}", os.O_RDONLY | os.O_NONBLOCK)
+                        held.callback(os.close, file)
         yield
 
 
@@ -118,7 +116,7 @@ def test_what_a_killed_run_left_behind_is_ended_by_the_next(checkout: Callable[.
     with heard(one):
         run.kill()
         run.communicate(timeout=60)
-        assert any("buildx build" in words for words in left(one)), "there is no orphan"
+        assert any("buildx build" in words for words in left(one).values()), "there is no orphan"
         tags = one.tags()
         (one.root / "app/data/slow.txt").unlink()
         other = one.doit()

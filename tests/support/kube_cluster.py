@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from tests.support.kube_node import Api, Node
+from tests.support.ports import unheard
 from tests.support.waiting import until
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -188,10 +189,8 @@ def keep(folder: Path, programs: Path) -> None:
     """Start everything, and end it when the last worker has gone."""
     ports = _ports(3)
     server = f"https://127.0.0.1:{ports[2]}"
-    with socket.socket() as unheard, open(folder / "servers.log", "wb") as log:
-        # Nobody listens there, and as long as it is bound, no other program is given it.
-        unheard.bind(("127.0.0.1", 0))
-        away = f"https://127.0.0.1:{unheard.getsockname()[1]}"
+    with unheard() as port, open(folder / "servers.log", "wb") as log:
+        away = f"https://127.0.0.1:{port}"
         (folder / "kubeconfig").write_text(json.dumps(kubeconfig(server, away)))
         (folder / "admin").write_text(json.dumps({**kubeconfig(server, away), "current-context": "lab"}))
         children = _etcd_and_server(folder, programs, log, ports)

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 import socket
+from collections.abc import Iterator
 from typing import Final
 
 PORT: Final = 8080 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -31,3 +32,11 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError(f"no port from {_OWN.start} on is free")
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[int]:
+    """A port at which nobody listens. It is bound meanwhile, lest another program be given it."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])

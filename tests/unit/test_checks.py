@@ -17,6 +17,7 @@ from layerdoit.core.errors import ConfigError
 from layerdoit.deploy.docker.checks import SETTLE, Checks
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.container import Container
+from tests.support.ports import unheard
 
 START = "2026-01-02T03:04:05.5Z"
 
@@ -61,10 +62,7 @@ def test_patience_counts_only_where_nothing_is_known(port: int) -> None:
 
 
 def test_the_open_port_is_asked_beside_others_only_by_name(port: int) -> None:
-    with socket.socket() as held:
-        # Bound, but nobody listens: one that was given back could be another's by now.
-        held.bind(("127.0.0.1", 0))
-        closed = held.getsockname()[1]
+    with unheard() as closed:
         assert "refused" in str(reason(Health(), container(closed), port=closed))
         assert reason(Health(command=("true",)), container(closed), port=closed) is None
         assert "refused" in str(reason(Health(command=("true",), tcp=True), container(closed), port=closed))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from layerdoit.doctor.finding import Fact, Finding, Item, Rule, Unchecked
 from layerdoit.project.checkouts import Checkout
 from layerdoit.tree.lister import Lister
 from layerdoit.tree.sources import scan
+from tests.support.ports import unheard
 
 GB = 10**9
 
@@ -167,10 +167,8 @@ def test_network() -> None:
 
 def test_probe_of_nobody() -> None:
     assert access_facts.probe("nobody.invalid", None).kind == "dns"
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        # Bound, but nobody listens.
-        assert access_facts.probe("localhost", None, taken.getsockname()[1]).kind == "connect"
+    with unheard() as port:
+        assert access_facts.probe("localhost", None, port).kind == "connect"
 
 
 def test_credentials() -> None:

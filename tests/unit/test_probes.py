@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from layerdoit.deploy import probes
+from tests.support.ports import unheard
 
 Answering = Callable[[bytes], int]
 
@@ -94,10 +95,7 @@ def test_an_open_port(answering: Answering, monkeypatch: pytest.MonkeyPatch) -> 
         port = waiting.getsockname()[1]
         assert probes.probe_tcp("127.0.0.1", port) is None
         assert probes.probe_tcp("127.0.0.1", port, relayed=True) is None
-    with socket.socket() as held:
-        # Bound, but nobody listens: one that was given back could be another's by now.
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
+    with unheard() as port:
         assert probes.probe_tcp("127.0.0.1", port) == f"port {port}: Connection refused"
     relay = answering(b"")
     # No longer than it takes that server, on this machine, to hang up.
