@@ -58,6 +58,16 @@ def _section_parts(schema: type[Any], prefix: str) -> Iterable[str]:
             yield field.metadata["doc"] + "\n"
             yield _settings_table(inner, f"{prefix}{name}.")
             yield from _section_parts(inner, f"{prefix}{name}.")
+        elif several := field.metadata.get("sections"):
+            yield f"## `{prefix}{name}`\n"
+            yield field.metadata["doc"] + "\n"
+            yield _settings_table(several, f"{prefix}{name}.<name>.")
+            # What is like the sections at the top is described there.
+            own = [item for item in reading.settings(several).items() if item[0] not in reading.settings(config.Config)]
+            for section, inside in own:
+                if kind := inside.metadata.get("section"):
+                    yield f"### `{prefix}{name}.<name>.{section}`\n"
+                    yield _settings_table(kind, f"{prefix}{name}.<name>.{section}.")
 
 
 def _settings_table(schema: type[Any], prefix: str) -> str:
@@ -65,7 +75,10 @@ def _settings_table(schema: type[Any], prefix: str) -> str:
     rows = []
     for name, field in reading.settings(schema).items():
         if "section" in field.metadata:
-            rows.append((_link(prefix + name), "a section", "", field.metadata["doc"]))
+            shown = f"`{prefix}{name}`" if "<" in prefix else _link(prefix + name)
+            rows.append((shown, "a section", "", field.metadata["doc"]))
+        elif "sections" in field.metadata:
+            rows.append((_link(prefix + name), "a mapping of names to sections", "`{}`", field.metadata["doc"]))
         else:
             kind = field.metadata["kind"]
             rows.append(
@@ -106,6 +119,8 @@ def _yaml(settings: Any, depth: int) -> Iterable[str]:
         if "section" in field.metadata:
             yield f"{'  ' * depth}{name}:"
             yield from _yaml(value, depth + 1)
+        elif "sections" in field.metadata:
+            yield f"{'  ' * depth}{name}: {{}}"
         else:
             yield f"{'  ' * depth}{name}: {_shown(value)}"
 

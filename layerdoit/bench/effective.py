@@ -21,7 +21,7 @@ def effective(root: Path, variables: Mapping[str, str]) -> dict[str, Any]:
     overlay = Path(variables["CONFIG"]) if "CONFIG" in variables else None
     files = config.load(root, overlay=overlay, variables=variables).source
     given = [_loaded(path.read_text(encoding="utf-8-sig")) or {} for path in files]
-    return config.laid_over(given, variables)
+    return config.over(config.laid_over(given), variables)
 
 
 def _loaded(text: str) -> Any:

@@ -27,9 +27,19 @@ def text() -> str:
 def _section(kind: type[Any], doc: str) -> dict[str, Any]:
     properties = {}
     for name, field in reading.settings(kind).items():
-        inner = field.metadata.get("section")
+        inner, several = field.metadata.get("section"), field.metadata.get("sections")
         if inner is not None:
             properties[name] = _section(inner, field.metadata["doc"])
+            if single := field.metadata.get("or"):
+                either = [properties[name], single.json]
+                properties[name] = {"anyOf": either, "description": field.metadata["doc"]}
+        elif several is not None:
+            properties[name] = {
+                "type": ["object", "null"],
+                "description": field.metadata["doc"],
+                "propertyNames": field.metadata["key"].json,
+                "additionalProperties": _section(several, str(several.__doc__)),
+            }
         else:
             setting = field.metadata["kind"]
             properties[name] = {**setting.json, "description": field.metadata["doc"], **_default(kind, name)}

@@ -257,9 +257,17 @@ def setting(kind: Kind, default: T, doc: str) -> T:
     return field
 
 
-def section(kind: type[T], doc: str) -> T:
-    """A dataclass field that holds a nested section."""
-    field: T = dataclasses.field(default_factory=kind, metadata={"section": kind, "doc": doc})
+def section(kind: type[T], doc: str, or_kind: Kind | None = None) -> T:
+    """A dataclass field that holds a nested section; or, with `or_kind`, a single value in its place."""
+    metadata = {"section": kind, "doc": doc, **({"or": or_kind} if or_kind else {})}
+    field: T = dataclasses.field(default_factory=kind, metadata=metadata)
+    return field
+
+
+def sections(key: Kind, kind: type[T], doc: str) -> Mapping[str, T]:
+    """A dataclass field that maps names, which `key` checks, to sections of one kind."""
+    metadata = {"sections": kind, "key": key, "doc": doc}
+    field: Mapping[str, T] = dataclasses.field(default_factory=dict, metadata=metadata)
     return field
 
 

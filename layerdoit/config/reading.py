@@ -20,7 +20,7 @@ from layerdoit.core.prose import nearest, suggestion
 if TYPE_CHECKING:
     import yaml
 
-DEEPEST = 6
+DEEPEST = 8
 MOST = 50_000
 PLAIN_TAGS = ("null", "bool", "int", "float", "str")
 
@@ -220,9 +220,15 @@ def check(schema: type[Any], node: Node, file: str, prefix: str = "", root: type
     for name, item in node.value.items():
         if name not in fields:
             raise _unknown(schema, root, prefix + name, f"{file}:{item.line}")
-        inner = fields[name].metadata.get("section")
-        if inner is not None:
+        inner, several = fields[name].metadata.get("section"), fields[name].metadata.get("sections")
+        if inner is not None and not _single(fields[name], item):
             below = check(inner, item, file, f"{prefix}{name}.", root)
+            values[name] = below.values
+            where |= below.where
+        elif inner is not None:
+            values[name] = value(fields[name].metadata["or"], item, prefix + name, file)
+        elif several is not None:
+            below = _check_each(several, fields[name].metadata["key"], item, file, prefix + name)
             values[name] = below.values
             where |= below.where
         else:
@@ -230,6 +236,28 @@ def check(schema: type[Any], node: Node, file: str, prefix: str = "", root: type
             if isinstance(item.value, Mapping):
                 where |= {f"{prefix}{name}.{key}": f"{file}:{entry.line}" for key, entry in item.value.items()}
         where[prefix + name] = f"{file}:{item.line}"
+    return Checked(values, where)
+
+
+def _single(field: dataclasses.Field[Any], node: Node) -> bool:
+    """Whether a section is given as a single value, which it may be."""
+    return "or" in field.metadata and node.value is not None and not isinstance(node.value, Mapping)
+
+
+def _check_each(schema: type[Any], key: Kind, node: Node, file: str, name: str) -> Checked:
+    """Check a mapping of names to sections."""
+    if node.value is None:
+        return Checked({}, {})
+    if not isinstance(node.value, Mapping):
+        raise ConfigError(f"{name}: expected a mapping, got {described(node)}", where=f"{file}:{node.line}")
+    values: dict[str, Any] = {}
+    where: dict[str, str] = {}
+    for each, item in node.value.items():
+        path = f"{name}.{each}"
+        value(key, Node(item.line, each, each), path, file)
+        below = check(schema, item, file, f"{path}.", schema)
+        values[each] = below.values
+        where |= {**below.where, path: f"{file}:{item.line}"}
     return Checked(values, where)
 
 
@@ -261,13 +289,13 @@ def _unknown(schema: type[Any], root: type[Any], dotted: str, where: str) -> Con
 
 
 def flat(schema: type[Any], prefix: str = "") -> Iterator[tuple[str, dataclasses.Field[Any]]]:
-    """Every setting with its dotted name, sections flattened."""
+    """Every setting with its dotted name, sections flattened; without those of services and the like."""
     for name, field in settings(schema).items():
         inner = field.metadata.get("section")
-        if inner is None:
-            yield prefix + name, field
-        else:
+        if inner is not None:
             yield from flat(inner, f"{prefix}{name}.")
+        elif "sections" not in field.metadata:
+            yield prefix + name, field
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,7 +311,9 @@ def built(schema: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Constructor arguments for `schema`: sections become their dataclasses."""
     arguments = dict(values)
     for name, field in settings(schema).items():
-        inner = field.metadata.get("section")
-        if inner is not None:
+        inner, several = field.metadata.get("section"), field.metadata.get("sections")
+        if inner is not None and isinstance(values.get(name, {}), Mapping):
             arguments[name] = inner(**built(inner, values.get(name, {})))
+        elif several is not None:
+            arguments[name] = {each: several(**built(several, own)) for each, own in values.get(name, {}).items()}
     return arguments

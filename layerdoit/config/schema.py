@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from layerdoit.config.components_section import Component
 from layerdoit.config.deploy_section import NO_ENV, NO_TEXT, Deploy, Hooks
 from layerdoit.config.environments import environments as stages
+from layerdoit.config.image_section import Image
 from layerdoit.config.kinds import (
     Settings,
     boolean,
@@ -20,34 +22,28 @@ from layerdoit.config.kinds import (
     many,
     optional,
     section,
+    sections,
     setting,
     settings_class,
     size,
     span,
-    table,
     text,
 )
+from layerdoit.config.services_section import COMPONENT, SERVICE, Service, ServiceBase
 from layerdoit.config.targets import targets as measurements
 from layerdoit.config.values import (
-    ABSOLUTE,
-    ARGUMENTS,
     BINARY,
     DEBIAN,
     ENV,
-    EXPOSE,
     FEATURE,
     IMAGE,
     INSIDE,
-    LABEL,
     NAME,
     ON_MISSING,
     PACKAGE,
     PROFILE,
     PROJECT,
     REPOSITORY,
-    SIGNAL,
-    STARTED,
-    TAG,
     TARGET,
     TEXT,
     VARIABLE,
@@ -118,6 +114,12 @@ class Build(Settings):
         "What build scripts and macros learn from git: nothing; the commit, its tags and whether the tree differs from "
         "it; or, with `full`, also the branch and which files earlier commits changed.",
     )
+    binary: str | None = setting(
+        optional(INSIDE),
+        None,
+        "Program that was compiled elsewhere, by its path in the project, such as a CI artefact or the output of a "
+        "cross build: it is packed into the image, and nothing is compiled.",
+    )
 
 
 @settings_class
@@ -136,54 +138,6 @@ class Deps(Settings):
         many(VARIABLE, "variable names"),
         NO_TEXT,
         "Variables of `env` that third-party crates read too, so that a new value compiles them all anew.",
-    )
-
-
-@settings_class
-class Image(Settings):
-    """The finished image."""
-
-    repository: str | None = setting(
-        optional(REPOSITORY), None, "Repository of the finished image; default: the project's name."
-    )
-    tags: tuple[str, ...] = setting(
-        many(TAG, "image tags"),
-        ("latest",),
-        "Tags of the finished image, in addition to the one with its key. In a cycle they move to what serves then.",
-    )
-    entrypoint: str | None = setting(
-        optional(STARTED),
-        None,
-        "Binary that the image runs, or the path in the image of a script among the assets that starts it; default: "
-        "`default-run`, or the binary named as project or package.",
-    )
-    cmd: tuple[str, ...] = setting(many(TEXT, "texts", unique=False), NO_TEXT, "Arguments of the entry point.")
-    env: Mapping[str, str] = setting(ENV, NO_ENV, "Environment variables of the image; not for secrets.")
-    labels: Mapping[str, str] = setting(
-        table(LABEL, text(switches=True), "a mapping of labels to text"), NO_ENV, "Labels of the image."
-    )
-    user: str = setting(text("a user name or number", r"[\w.-]+(:[\w.-]+)?"), "app", "User that the container runs as.")
-    workdir: str = setting(ABSOLUTE, "/srv", "Working directory in the container; it belongs to the user.")
-    expose: tuple[str, ...] = setting(many(EXPOSE, "ports"), NO_TEXT, "Ports that the image declares.")
-    stop_signal: str | None = setting(
-        optional(SIGNAL), None, "Signal that asks the container to stop, such as `SIGINT`; default: SIGTERM."
-    )
-    assets: Mapping[str, str] = setting(
-        table(INSIDE, ABSOLUTE, "a mapping of paths in the project to absolute paths in the image"),
-        NO_ENV,
-        "Files and folders copied into the image after compilation; a change to them never runs cargo.",
-    )
-    check_libraries: bool = setting(
-        boolean(),
-        True,
-        "Refuse an image that lacks a shared library which its binaries need: it must be in the runtime image or among "
-        "the assets. `false`: it gets there in another way.",
-    )
-    smoke: tuple[str, ...] = setting(
-        many(ARGUMENTS, "argument lines"),
-        NO_TEXT,
-        "Argument lines, such as `--version`, split into words as a shell does: the image is tagged only if the entry "
-        "point exits with 0 for each.",
     )
 
 
@@ -267,7 +221,8 @@ class Config(Settings):
     """All settings of a project. `source`: the files that they were read from.
 
     `environment`: which environment they are of; `named`: whether it is another one than where ENV names none, so that
-    what it runs has names of its own.
+    what it runs has names of its own. `where`: file and line of each setting, by its path; `given`: the values that the
+    files give, by name, without those of variables.
     """
 
     project: str | None = setting(
@@ -312,6 +267,23 @@ class Config(Settings):
     deps: Deps = section(Deps, "The deps layer: third-party crates, compiled.")
     image: Image = section(Image, "The finished image.")
     registry: Registry = section(Registry, "Where layers are shared with other machines.")
+    services: Mapping[str, Service] = sections(
+        SERVICE,
+        Service,
+        "Programs that are images and deployments of their own, by name: `{api: {bins: [shop-api], port: 8080}}`. They "
+        "share base, deps and one compilation. `doit cycle_fast` is about all, `doit cycle_fast:api` about one.",
+    )
+    components: Mapping[str, Component] = sections(
+        COMPONENT,
+        Component,
+        "Parts that are not built by cargo, by name: `{web: {kind: node, path: web, output: dist, into: /srv/web}}`.",
+    )
+    variants: Mapping[str, ServiceBase] = sections(
+        SERVICE,
+        ServiceBase,
+        "Runtime images of other content for the same binaries, by name: `{debug: {runtime_packages: [gdb, curl]}}`; "
+        "VARIANT=debug chooses one.",
+    )
     builder: str | None = setting(
         optional(NAME),
         None,
@@ -337,3 +309,4 @@ class Config(Settings):
     environment: str = "dev"
     named: bool = False
     where: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)

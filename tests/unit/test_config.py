@@ -179,7 +179,7 @@ target: x86_64-unknown-linux-musl
 toolchain: 1.80
 env: {RUSTFLAGS: -C target-cpu=native, N: 1.10, ON: yes}
 not_secret: [JWT_KEY]
-build: {git: full}
+build: {git: full, binary: bin/any}
 sources: {include: [gen/*.rs], exclude: ["*.md"]}
 base: {builder: image, image: rust:1.80-slim, runtime_image: debian:trixie-slim, suite: bookworm,
        packages: [libssl-dev], runtime_packages: [libssl3, "g++"], targets: [wasm32-unknown-unknown],

@@ -58,7 +58,7 @@ def test_the_page_of_all_defaults_is_the_default(tmp_path: Path) -> None:
     assert yaml.safe_load(block)["deploy"]["health"]["timeout"] == 30
     (tmp_path / "layerdoit.yaml").write_text(block)
     got = config.load(tmp_path, variables={})
-    assert {**vars(got), "source": (), "where": {}} == vars(config.Config())
+    assert {**vars(got), "source": (), "where": {}, "given": {}} == vars(config.Config())
 
 
 def test_tasks_page() -> None:

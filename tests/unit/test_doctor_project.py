@@ -18,7 +18,8 @@ from layerdoit.cargo.native import Need
 from layerdoit.cargo.semver import satisfies
 from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Config
-from layerdoit.config.schema import Base, Build, Image
+from layerdoit.config.image_section import Image
+from layerdoit.config.schema import Base, Build
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.doctor import git_history, libc, lockfile, native_packages, profile_checks, source_checks, source_facts
 from layerdoit.doctor import project_checks as rules
