@@ -28,7 +28,7 @@ from tests.support.cargo import (
 )
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-EXAMPLE = REPOSITORY / "examples" / "bookshelf"
+EXAMPLE, SHOP = (REPOSITORY / "examples" / name for name in ("bookshelf", "shop"))
 REAL = os.environ.get("LAYERDOIT_REAL_PROJECTS")
 BUILDS = os.environ.get("LAYERDOIT_REAL_BUILDS", "").split()  # which of them to compile: takes minutes
 
@@ -57,10 +57,11 @@ def crates_io() -> None:
 
 
 @pytest.mark.parametrize("profile", ["dev", "release"])
-def test_example(profile: str, crates_io: None, tmp_path: Path) -> None:
-    if not (EXAMPLE / "Cargo.lock").is_file():
+@pytest.mark.parametrize("example", [EXAMPLE, SHOP], ids=lambda one: one.name)
+def test_example(example: Path, profile: str, crates_io: None, tmp_path: Path) -> None:
+    if not (example / "Cargo.lock").is_file():
         pytest.skip("the example is not there")
-    same(EXAMPLE, tmp_path, "--profile", profile)
+    same(example, tmp_path, "--profile", profile)
 
 
 # Programs as their authors published them, with the Cargo.lock in the package: small ones, of many shapes.

@@ -76,7 +76,9 @@ def label(one: Checkout, tag: str, name: str) -> str:
 
 def test_the_example_compiles_no_external_crate_with_the_app(checkout: Callable[..., Checkout]) -> None:
     one = checkout({})
-    shutil.copytree(EXAMPLES, one.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target", ".layerdoit"))
+    shutil.copytree(
+        EXAMPLES, one.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target", ".layerdoit", "node_modules")
+    )
     one.root = one.root / "bookshelf"
     configured = one.read("layerdoit.yaml")
     one.configure(configured)

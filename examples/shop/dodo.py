@@ -1,0 +1,1 @@
+from layerdoit import task_layerdoit
