@@ -1,0 +1,81 @@
+"""A page: the files that a component made, served by nginx, as a build."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from layerdoit.core.errors import ContextDiffers
+from layerdoit.core.files import write_if_changed
+from layerdoit.core.resources import dockerfile_dir
+from layerdoit.dockerfile import edit as dockerfiles
+from layerdoit.engine import buildx
+from layerdoit.tree.sources import Entry, Sources
+from layerdoit.tree.staging import stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from layerdoit.config import Image
+
+RECIPE: Final = ("Dockerfile.page", "page.sh", "serve-page")
+"""The files of ours that such an image is made with."""
+_WITHOUT_BROTLI: Final = ("buster", "bullseye", "focal", "jammy")
+_STARTS: Final = "/usr/local/bin/serve-page"
+_CONF: Final = "/etc/nginx/page.conf"
+
+
+def packages(suite: str) -> tuple[str, ...]:
+    """The Debian packages that the runtime image of a page has."""
+    return ("nginx", "brotli", "libnginx-mod-http-brotli-static") if has_brotli(suite) else ("nginx", "brotli")
+
+
+def has_brotli(suite: str) -> bool:
+    """Whether a suite has the module of nginx that serves brotli forms."""
+    return suite not in _WITHOUT_BROTLI
+
+
+class Page(NamedTuple):
+    """What an image is made from. `conf`: that of nginx; `assets`: as in `edit.app`, staged by the caller."""
+
+    files: Sources
+    conf: str
+    image: Image
+    compress: bool
+    assets: Iterable[tuple[str, str, bool]] = ()
+
+
+def files_of(folder: Path) -> Sources:
+    """The files of a folder, whoever made them."""
+    entries = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place, name)
+            if path.is_symlink():
+                entry = Entry("l", hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest())
+            else:
+                kind = "x" if os.access(path, os.X_OK) else "f"
+                entry = Entry(kind, hashlib.sha256(path.read_bytes()).hexdigest())
+            entries[os.path.relpath(path, folder)] = entry
+    return Sources(folder, "", entries)
+
+
+def build(
+    page: Page, context: Path, runtime: str, tag: str, labels: Mapping[str, str], builder: str | None = None
+) -> tuple[buildx.Build, str]:
+    """The build, with its context staged; and its Dockerfile's text, which the caller writes. `runtime`: an image."""
+    if moved := stage(page.files, context / "page"):
+        raise ContextDiffers.of(moved)
+    control = context / "control"
+    control.mkdir(parents=True, exist_ok=True)
+    for name in RECIPE[1:]:
+        write_if_changed(control / name, (dockerfile_dir() / name).read_bytes())
+    write_if_changed(control / "nginx.conf", page.conf.encode())
+    image = replace(page.image, cmd=("-c", _CONF), stop_signal=page.image.stop_signal or "SIGQUIT")
+    ours = (dockerfile_dir() / RECIPE[0]).read_text(encoding="utf-8")
+    text = dockerfiles.app(ours, image, page.assets, (), _STARTS)
+    args = {"RUNTIME": runtime, "COMPRESS": "yes" if page.compress else "", **dockerfiles.arguments(text)}
+    return buildx.Build("app", context / "Dockerfile", context, [tag], labels, args, builder=builder), text
