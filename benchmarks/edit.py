@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -20,23 +20,14 @@ from benchmarks import harness, report
 from benchmarks.harness import Copy
 from layerdoit.bench import buildkit, peers, scenarios, subject
 from layerdoit.bench.results import Result
-from layerdoit.bench.running import timed
 from layerdoit.bench.scratch import Scratch
 from layerdoit.bench.subject import Facts
 from layerdoit.build.host_secrets import Secrets
-from layerdoit.core.errors import LayerdoitError
 
 CARGO: Final = "cargo build"
 BY_HAND: Final = "docker buildx build of its binaries"
 START: Final = "python starts, and imports doit"
 IMAGE: Final = "doit image"
-
-
-def _seconds(argv: Sequence[str], cwd: Path, more: Mapping[str, str] | None = None) -> float:
-    ran = timed(argv, cwd, more)
-    if ran.code:
-        raise LayerdoitError(f"`{argv[0]}` failed: {ran.output[-800:]}")
-    return round(ran.seconds, 4)
 
 
 def by_hand(scratch: Scratch, facts: Facts, folder: Path) -> list[str]:
@@ -62,11 +53,11 @@ def edits(made: Copy, scratch: Scratch, runs: int, rows: list[dict[str, float]])
         found: dict[str, float] = {}
         for way in ("doit", "cargo") if number % 2 else ("cargo", "doit"):
             if way == "doit":
-                found[IMAGE] = _seconds([*peers.command(), "image"], made.root)
+                found[IMAGE] = harness.seconds([*peers.command(), "image"], made.root)
             else:
-                found[CARGO] = _seconds(cargo, made.root, {**dict(facts.env), "CARGO_TARGET_DIR": str(target)})
-                found[BY_HAND] = _seconds(image, made.root)
-        found[START] = _seconds([sys.executable, "-c", "import doit.doit_cmd"], made.root)
+                found[CARGO] = harness.seconds(cargo, made.root, {**dict(facts.env), "CARGO_TARGET_DIR": str(target)})
+                found[BY_HAND] = harness.seconds(image, made.root)
+        found[START] = harness.seconds([sys.executable, "-c", "import doit.doit_cmd"], made.root)
         # The first has both target folders to fill.
         if number:
             rows.append({name: found[name] for name in (CARGO, BY_HAND, START, IMAGE)})

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from layerdoit.bench import host, measuring, peers, scratch, subject
 from layerdoit.bench.edits import Places, places
-from layerdoit.bench.running import ask, say
+from layerdoit.bench.running import ask, say, timed
 from layerdoit.bench.scratch import Scratch
 from layerdoit.core.errors import Interrupted, LayerdoitError
 
@@ -56,6 +56,14 @@ def copied(options: argparse.Namespace, scratch: Scratch) -> Copy:
 def doit(root: Path, *words: str) -> None:
     """`doit …`, not measured."""
     ask([*peers.command(), *words], root)
+
+
+def seconds(argv: Sequence[str], cwd: Path, more: Mapping[str, str] | None = None) -> float:
+    """What a command takes that must succeed."""
+    ran = timed(argv, cwd, more)
+    if ran.code:
+        raise LayerdoitError(f"`{argv[0]}` failed: {ran.output[-800:]}")
+    return round(ran.seconds, 4)
 
 
 def meta(options: argparse.Namespace, runs: int) -> dict[str, Any]:

@@ -45,6 +45,11 @@ SWAP = 0.7
 ROLLBACK = 1.0
 OVER_KUBECTL = 0.5
 OVER_COMPOSE = 1.1
+SECOND = 1.0
+BOTH_OVER_ONE = 1.2
+TOGETHER = 1.1
+STYLE = 0.5
+NOTHING = 0.25
 NOOP: Mapping[int, tuple[float, float | None]] = {2000: (1.0, 0.2), 10000: (0.5, None)}
 
 
@@ -184,7 +189,56 @@ def deploys_table(result: Result) -> str:
     return table(["deployment", "layerdoit, s", "beside", "s", "median", "budget"], rows)
 
 
-TABLES = {"run": run_table, "edit": edit_table, "noop": noop_table, "swap": swap_table, "deploys": deploys_table}
+# How rows of a benchmark of services are called, and what stands beside them.
+_SERVICES = {
+    "second": ("the second service's image, after the first's", "the first, after an edit in the library of both"),
+    "library": ("an edit in that library: both services swapped", "the same in a project with one of them"),
+    "cold": ("two Rust services and the page, only the base images there", ""),
+    "style": ("a colour changed: the page's image", "a plain Dockerfile, cached up to `npm ci`"),
+    "nothing": ("nothing to do, all three services", ""),
+}
+
+
+def services_table(result: Result) -> str:
+    """Services of one workspace, and the front end beside them."""
+    rows = []
+    for row in result.rows:
+        words, beside = _SERVICES[row["way"]]
+        theirs, ratio, held = _services_verdict(row)
+        if row["way"] == "cold":
+            alone = {"Rust": row["rust"], "the page": row["node"]}
+            beside = max(alone, key=lambda name: statistics.median(alone[name])) + " alone"
+            idle = f"{100 * statistics.median(row['idle']):.0f} %"
+            words += f"; of the processors' time, {idle} was idle"
+        rows.append([words, spread(row["ours"]), beside, spread(theirs) if theirs else "", ratio, str(held)])
+    return table(["what", "layerdoit, s", "beside", "s", "median", "budget"], rows)
+
+
+def _services_verdict(row: Mapping[str, Any]) -> tuple[Sequence[float], str, Verdict]:
+    """What it is compared with, in figures and in words, and whether the budget was held."""
+    ours = statistics.median(row["ours"])
+    if row["way"] == "second":
+        return row["theirs"], f"+{ours:.2f} s", Verdict(f"≤ {SECOND:g} s more than one", ours <= SECOND)
+    if row["way"] == "nothing":
+        return (), "", Verdict(f"≤ {NOTHING} s", ours <= NOTHING)
+    theirs = max(row["rust"], row["node"], key=statistics.median) if row["way"] == "cold" else row["theirs"]
+    times = ours / statistics.median(theirs)
+    most, than = {
+        "library": (BOTH_OVER_ONE, "one service"),
+        "cold": (TOGETHER, "the slower alone"),
+        "style": (STYLE, "docker build"),
+    }[row["way"]]
+    return theirs, f"{times:.2f} ×", Verdict(f"≤ {most} × {than}", times <= most)
+
+
+TABLES = {
+    "run": run_table,
+    "edit": edit_table,
+    "noop": noop_table,
+    "swap": swap_table,
+    "deploys": deploys_table,
+    "services": services_table,
+}
 
 
 def section(result: Result) -> str:
@@ -206,6 +260,7 @@ _TITLES = {
     "noop": "Nothing to do",
     "swap": "Replacing a container: {project}, {profile}",
     "deploys": "Deployments beside the platforms' own commands",
+    "services": "Several services, and a front end beside them: examples/shop",
 }
 PROSE = """\
 <!-- written by `python -m benchmarks.report` from benchmarks/results/*.json; edit the source, not this page -->
@@ -231,10 +286,10 @@ and never the best peer. Budgets: every row at most the best of the three Docker
 the host plus 0.6 s; going back at most 0.5 s, without a build.
 
 Measure your own project with [`doit layers bench`](bench.md), which also wrote the results for the example. The last
-tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap` and `benchmarks.deploys`. The
-first of them compares an edit with the least that an image costs if buildx makes it: cargo on the host, then a
-Dockerfile that is `FROM` and one COPY of the binaries. The binaries in such an image depend on the host's libc and
-libraries, so it is no peer.
+tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`, `benchmarks.deploys` and
+`benchmarks.services`. The first of them compares an edit with the least that an image costs if buildx makes it: cargo
+on the host, then a Dockerfile that is `FROM` and one COPY of the binaries. The binaries in such an image depend on the
+host's libc and libraries, so it is no peer.
 """
 NONE_YET = "\nNo results are kept yet.\n"
 

@@ -31,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Result:
-    """A benchmark: `kind` is run, edit, noop, swap or deploys; `meta`: where and when; `rows`: what was measured."""
+    """A benchmark: `kind` is run, edit, noop, swap, deploys or services; `meta`: when and where; `rows`: figures."""
 
     kind: str
     meta: Mapping[str, Any]

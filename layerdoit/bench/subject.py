@@ -143,18 +143,29 @@ def go_back(tree: Path) -> None:
 def configure(root: Path, given: Mapping[str, Any], name: str, token: str, entrypoint: str) -> list[str]:
     """A dodo.py and a layerdoit.yaml of the project's own settings under another name.
 
+    Returns the layers whose Dockerfile has no command that could be marked.
+    """
+    # Nothing is pulled or pushed; all peers build on the engine's own builder.
+    values = {key: value for key, value in given.items() if key not in ("registry", "builder")}
+    image = {key: value for key, value in (values.get("image") or {}).items() if key not in ("repository", "tags")}
+    values |= {"project": name, "image": {**image, "entrypoint": entrypoint}}
+    unmarked = mark(root, values, token)
+    (root / config.FILE).write_text(effective.text(values), encoding="utf-8")
+    (root / "dodo.py").write_text(DODO, encoding="utf-8")
+    return unmarked
+
+
+def mark(root: Path, values: dict[str, Any], token: str) -> list[str]:
+    """Have settings make what nobody else made, and what can be told from others'.
+
     The token is an environment variable of the build, so that no earlier run's layer has the same inputs, and stands in
     the commands of the Dockerfiles, so that BuildKit's records of them can be told from others'. Returns the layers
     whose Dockerfile has no such command.
     """
     unmarked = []
-    # Nothing is pulled or pushed; all peers build on the engine's own builder.
-    values = {key: value for key, value in given.items() if key not in ("registry", "builder")}
-    image = {key: value for key, value in (values.get("image") or {}).items() if key not in ("repository", "tags")}
-    env = {**(values.get("env") or {}), _TOKEN: token}
     deps = values.get("deps") or {}
     values["deps"] = {**deps, "env": [*(deps.get("env") or ()), _TOKEN]}
-    values |= {"project": name, "env": env, "image": {**image, "entrypoint": entrypoint}}
+    values["env"] = {**(values.get("env") or {}), _TOKEN: token}
     values["dockerfiles"] = dict(values.get("dockerfiles") or {})
     for layer, command in _COMMANDS:
         own = values["dockerfiles"].get(layer)
@@ -164,8 +175,6 @@ def configure(root: Path, given: Mapping[str, Any], name: str, token: str, entry
         values["dockerfiles"][layer] = f"{token}.Dockerfile.{layer}"
         marked = _LAST_STAGE.sub(rf"\g<0>-{token}", text.replace(command, f": {token}; {command}"))
         (root / values["dockerfiles"][layer]).write_text(marked, encoding="utf-8")
-    (root / config.FILE).write_text(effective.text(values), encoding="utf-8")
-    (root / "dodo.py").write_text(DODO, encoding="utf-8")
     return unmarked
 
 

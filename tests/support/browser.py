@@ -54,18 +54,18 @@ class Browser:
                 assert "error" not in said, said
                 return dict(said["result"])
 
-    def open(self, page: Path, width: int, *, dark: bool = False, medium: str = "screen") -> None:
-        """Show a page, `width` CSS pixels wide."""
+    def open(self, page: Path | str, width: int, *, dark: bool = False, medium: str = "screen") -> None:
+        """Show a file, or what is at an address, `width` CSS pixels wide."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=HEIGHT, deviceScaleFactor=1, mobile=False)
         theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", media=medium, features=[theme])
-        self.ask("Page.navigate", url=page.resolve().as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while self._next().get("method") != "Page.loadEventFired":
             pass
 
     def evaluate(self, script: str) -> Any:
-        """The value of an expression in the page."""
-        answer = self.ask("Runtime.evaluate", expression=script, returnByValue=True)
+        """The value of an expression in the page; of a promise, what it becomes."""
+        answer = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 

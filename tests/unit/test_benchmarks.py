@@ -196,3 +196,23 @@ def test_the_page_needs_nothing_and_draws_every_figure() -> None:
     assert "one line, mount: stale 1 of 1" in page
     assert "back, chef: fails 1 of 1" in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+SERVICES = (
+    {"way": "second", "ours": [0.8, 0.9], "theirs": [2.0, 2.1]},
+    {"way": "library", "ours": [3.0], "theirs": [2.0]},
+    {"way": "cold", "ours": [40.0], "rust": [38.0], "node": [9.0], "idle": [0.125]},
+    {"way": "style", "ours": [1.0], "theirs": [2.0]},
+    {"way": "nothing", "ours": [0.2], "theirs": []},
+)
+
+
+def test_services_beside_one_and_beside_the_slower_alone() -> None:
+    rows = report.services_table(Result("services", {}, rows=SERVICES)).splitlines()[2:]
+    second, library, cold, style, nothing = ([cell.strip() for cell in row.strip("|").split("|")] for row in rows)
+    assert second[-2:] == ["+0.85 s", "✓ ≤ 1 s more than one"]
+    assert library[-2:] == ["1.50 ×", "✗ ≤ 1.2 × one service"]
+    assert (cold[2], cold[-2], cold[-1]) == ("Rust alone", "1.05 ×", "✓ ≤ 1.1 × the slower alone")
+    assert "12 % was idle" in cold[0]
+    assert style[-1] == "✓ ≤ 0.5 × docker build"
+    assert nothing[-1] == "✓ ≤ 0.25 s"
