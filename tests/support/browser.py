@@ -74,6 +74,13 @@ class Browser:
         shot = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         to.write_bytes(base64.b64decode(shot["data"]))
 
+    def part(self, selector: str, to: Path) -> None:
+        """One element of the page."""
+        box = self.evaluate(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().toJSON()")
+        clip = {"x": 0, "y": box["y"], "width": box["right"] + box["x"], "height": box["height"], "scale": 1}
+        shot = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        to.write_bytes(base64.b64decode(shot["data"]))
+
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._left:
             got = os.read(self._answers, 1 << 20)
