@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.native import Need, Suites
     from layerdoit.cargo.selection import Selection
+    from layerdoit.init.front_end_uses import FrontEnd
     from layerdoit.init.hints import Hint
     from layerdoit.tree.hidden import Hidden
     from layerdoit.tree.lister import Lister
@@ -81,6 +82,8 @@ class Found:
     in_repository: bool = True
     runs: RunTime = field(default_factory=RunTime)
     """What the programs need while they run."""
+    front_ends: tuple[FrontEnd, ...] = ()
+    """What npm and the like build."""
 
 
 def project_root(start: Path) -> Path:
@@ -118,11 +121,12 @@ def look(root: Path) -> Found:
         lock_drift,
         manifest,
         native,
+        program_sources,
         selection,
         target_graph,
         wrappers,
     )
-    from layerdoit.init import builds, compiled_in, front_ends, run_time
+    from layerdoit.init import builds, compiled_in, front_end_uses, front_ends, run_time
     from layerdoit.tree import git, lfs
     from layerdoit.tree.lister import Lister
 
@@ -157,7 +161,8 @@ def look(root: Path) -> Found:
     except WorkspaceError as error:
         problem = str(error)
     compiler, broken = _toolchain(root)
-    runs = run_time.look(lister, workspace, chosen, options, hints, settings) if chosen else RunTime()
+    every = program_sources.of(workspace, chosen, options) if chosen else ()
+    runs = run_time.look(lister, workspace, chosen, options, hints, settings, every) if chosen else RunTime()
     sqlx = prepared_queries(root, locked)
     submodules = git.empty_submodules(root)
     return Found(
@@ -187,6 +192,7 @@ def look(root: Path) -> Found:
         in_repository=lister.top is not None,
         asks_git=tuple(git_asked.asked(workspace)),
         runs=runs,
+        front_ends=front_end_uses.look(lister, workspace, every, hints, runs),
     )
 
 

@@ -45,7 +45,8 @@ def told(workspace: Workspace, hints: Collection[Hint]) -> Iterator[Hint]:
             yield note(
                 _manifest(package),
                 f"{package.name} is compiled to wasm for browsers, which no layer of ours does: make it here, as with "
-                f"wasm-pack build {package.dir}, then copy it by image.assets, or embed it by sources.include",
+                f"hooks: {{before_build: [wasm-pack build {package.dir}]}}, then copy it by image.assets, or embed it "
+                "by sources.include",
             )
 
 
@@ -91,12 +92,12 @@ def _trunk(workspace: Workspace, package: Package) -> Iterator[Hint]:
 
 
 def _served(where: str, name: str, command: str, folder: str, made: str) -> Hint:
-    inside = "" if folder == "." else f" in {folder}"
+    inside, run = ("", command) if folder == "." else (f" in {folder}", f"cd {folder} && {command}")
     return note(
         where,
         f"{name} is a front end, which browsers run, and no program of the image: `{command}`{inside} makes {made}; "
-        f"what serves it needs image: {{assets: {{{made}: /srv/dist}}}}, or, where it embeds it, "
-        f"sources: {{include: [{made}]}}",
+        f"no layer of ours does: hooks: {{before_build: [{run}]}} runs it on this machine first; what serves it needs "
+        f"image: {{assets: {{{made}: /srv/dist}}}}, or, where it embeds it, sources: {{include: [{made}]}}",
     )
 
 
@@ -182,6 +183,6 @@ def _site(
     yield Hint("asset", f"{root}:{place}", at("site-root"), "`cargo leptos build` makes it", sure=made)
     yield note(
         at("site-root"),
-        f"`cargo leptos build --release` makes {root}, which no layer of ours does: run it here before a build; then "
-        f"image: {{assets: {{{root}: {place}}}}}",
+        f"`cargo leptos build --release` makes {root}, which no layer of ours does: hooks: {{before_build: [cargo "
+        f"leptos build --release]}} runs it on this machine first; then image: {{assets: {{{root}: {place}}}}}",
     )

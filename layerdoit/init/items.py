@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from layerdoit.config.kinds import Kind
+
+_REPEATED: Final = frozenset(("image.cmd", "deploy.args"))
+"""Arguments may be given twice."""
 
 
 @dataclass(frozen=True)
@@ -16,13 +22,56 @@ class Item:
     why: str
     active: bool = True
 
+    @property
+    def plain(self) -> str:
+        """The path of the setting in the configuration of one service: `services.api.image.env` is `image.env`."""
+        parts = self.path.split(".")
+        return ".".join(parts[2:]) if parts[0] == "services" else self.path
+
+
+def kind_of(path: str) -> Kind:
+    """The kind of a setting, also of one of a service or a component."""
+    from layerdoit.config import Config, reading
+
+    schema: Any = Config
+    parts = path.split(".")
+    while True:
+        metadata = reading.settings(schema)[parts.pop(0)].metadata
+        if "sections" in metadata:
+            schema = metadata["sections"]
+            del parts[0]
+        elif "section" in metadata and parts:
+            schema = metadata["section"]
+        else:
+            kind: Kind = metadata["or"] if "section" in metadata else metadata["kind"]
+            return kind
+
+
+def _place(path: str) -> tuple[int, ...]:
+    """Where the schema documents a setting; those of two services are at one place."""
+    from layerdoit.config import Config, reading
+
+    schema: Any = Config
+    parts = path.split(".")
+    places = []
+    while parts:
+        names = reading.settings(schema)
+        place = list(names).index(parts[0])
+        metadata = names[parts.pop(0)].metadata
+        places.append(place)
+        if "sections" in metadata:
+            schema = metadata["sections"]
+            del parts[0]
+        else:
+            schema = metadata.get("section")
+    return tuple(places)
+
 
 def checked(item: Item) -> Item:
     """The item, inactive where the schema refuses its value."""
-    from layerdoit.config import Config, reading
     from layerdoit.config.kinds import Invalid
 
-    kind = dict(reading.flat(Config))[item.path].metadata["kind"]
+    kind = kind_of(item.path)
     try:
         kind.parse(_node(item, kind.many))
     except Invalid as invalid:
@@ -42,17 +91,15 @@ def _node(item: Item, many: bool) -> Any:
 
 def unique(items: Iterable[Item]) -> Iterator[Item]:
     """Each value once, the active and the first reason first; a single setting or name only once active."""
-    from layerdoit.config import Config, reading
-
-    many = {name for name, setting in reading.flat(Config) if setting.metadata["kind"].many}
     seen: dict[tuple[str, Any], Item] = {}
     for item in items:
-        key = (item.path, item.value) if item.path in many else (item.path, item.value[0] if _named(item) else None)
+        many = kind_of(item.path).many
+        key = (item.path, item.value) if many else (item.path, item.value[0] if _named(item) else None)
         old = seen.get(key)
-        repeated = item.path in ("image.cmd", "deploy.args")  # arguments may be given twice
+        repeated = item.plain in _REPEATED
         if old is None or repeated:
             seen[(*key, len(seen)) if repeated else key] = item  # type: ignore[index]
-        elif item.path == "image.env" or (item.active and not old.active):
+        elif item.plain == "image.env" or (item.active and not old.active):
             seen[key] = item  # the last ENV wins
     yield from seen.values()
 
@@ -63,7 +110,4 @@ def _named(item: Item) -> bool:
 
 def in_order(items: Iterable[Item]) -> list[Item]:
     """In the order in which the schema documents them; of one setting the active ones first."""
-    from layerdoit.config import Config, reading
-
-    order: Mapping[str, int] = {name: place for place, (name, _) in enumerate(reading.flat(Config))}
-    return sorted(items, key=lambda item: (order[item.path], not item.active))
+    return sorted(items, key=lambda item: (_place(item.path), not item.active))

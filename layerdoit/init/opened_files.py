@@ -102,6 +102,29 @@ def missing(root: Path, folders: Mapping[str, str], sources: Sequence[Source]) -
                 yield name, heads[0], source.where(literal.at)
 
 
+def naming(folders: Mapping[str, str], sources: Sequence[Source], wanted: str) -> Iterator[Opened]:
+    """Where programs name a folder, or something in it, that need not be here."""
+    for source in sources:
+        bound = _bound(source.code)
+        for literal in source.code.literals:
+            if posixpath.basename(wanted) not in literal.value or _NO_PATH.search(literal.value) or _mount(literal):
+                continue
+            if any(_COMPILED.fullmatch(around.name) for around in literal.around if around.name != "#"):
+                continue
+            base = _base(source.code, literal, bound)
+            name = posixpath.normpath(literal.value.lstrip("/") if base else literal.value)
+            for top in (folders[source.package],) if base else dict.fromkeys((".", folders[source.package])):
+                path = posixpath.normpath(posixpath.join(top, name))
+                if f"{path}/".startswith(f"{wanted}/"):
+                    whole = posixpath.normpath(posixpath.join(name, posixpath.relpath(wanted, path)))
+                    what = literal.around[0].name.lstrip(".") if literal.around else "a string"
+                    what = "a string" if what in ("{", "#") else what
+                    if what == "a string" and "/" not in literal.value:
+                        break
+                    yield Opened(wanted, whole, base, what, source.where(literal.at), source.package, source.program)
+                    break
+
+
 def _opened(
     root: Path, folder: str, source: Source, literal: Literal, bound: Mapping[str, str], used: Collection[str]
 ) -> Opened | None:

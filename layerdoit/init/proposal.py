@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from layerdoit.config import credentials, repository_name
 from layerdoit.core.platform import architecture
 from layerdoit.core.prose import listed
-from layerdoit.init import builds, folders_of_user, image_settings, package_items, remarks, run_items
+from layerdoit.init import builds, folders_of_user, front_end_items, image_settings, package_items, remarks, run_items
 from layerdoit.init.items import Item, checked, in_order, unique
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Proposal:
 
 def propose(found: Found) -> Proposal:
     """The settings for a tree; every active one is valid by the schema."""
+    components = front_end_items.proposed(found)
+    found = front_end_items.relieved(found, components)
     every = [
         *_name(found),
         *_cargo(found),
@@ -56,21 +58,24 @@ def propose(found: Found) -> Proposal:
         *run_items.items(found, _project(found)),
         *image_settings.items(found, _proposed_name(found)),
         *folders_of_user.items(found, _project(found)),
+        *front_end_items.items(found, components),
     ]
     valid = [checked(item) for item in every]
     # A login is not even shown: a comment is committed as well.
     secret = {item: what for item in valid if (what := _credential(item))}
     # Without one of its words, a command is another command.
-    paths = {item.path for item in secret if item.path in _COMMANDS}
+    paths = {item.path for item in secret if item.plain in _COMMANDS}
     kept = [item for item in valid if item not in secret and item.path not in paths]
     withheld = [f"{item.why}: {what}: give it at run time" for item, what in secret.items()]
-    return Proposal(tuple(in_order(unique(kept))), (*withheld, *remarks.of(found)))
+    return Proposal(
+        tuple(in_order(unique(kept))), (*withheld, *front_end_items.remarks(found, components), *remarks.of(found))
+    )
 
 
 def _credential(item: Item) -> str | None:
-    if item.path in ("env", "image.env", "deploy.env"):
+    if item.plain in ("env", "image.env", "deploy.env"):
         return credentials.found(*item.value)
-    held = credentials.in_value(item.value) if item.path in _COMMANDS else None
+    held = credentials.in_value(item.value) if item.plain in _COMMANDS else None
     return held and f"the command holds {held}"
 
 

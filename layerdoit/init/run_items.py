@@ -35,7 +35,7 @@ def items(found: Found, project: str) -> Iterator[Item]:
     yield from _health(found)
     yield from _volumes(found, project)
     if found.runs.manifest_variable and "CARGO_MANIFEST_DIR" not in _set(found):
-        value = posixpath.normpath(posixpath.join(_workdir(found), found.runs.package))
+        value = posixpath.normpath(posixpath.join(workdir(found), found.runs.package))
         yield Item("image.env", ("CARGO_MANIFEST_DIR", value), f"{found.runs.manifest_variable} asks for it")
 
 
@@ -48,7 +48,8 @@ def _program(found: Found) -> Iterator[Item]:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def _workdir(found: Found) -> str:
+def workdir(found: Found) -> str:
+    """The working directory of the program."""
     if found.runs.workdir is not None:
         return found.runs.workdir
     named = [item.value for item in folders_of_user.items(found, "") if item.path == "image.workdir" and item.active]
@@ -62,25 +63,25 @@ def _assets(found: Found) -> Iterator[Item]:
     for one in found.runs.opened:
         if any(f"{one.path}/".startswith(f"{name}/") for name in copied):
             continue
-        target = _target(found, one)
+        place = place_of(found, one)
         why = f"{one.where}: {one.what}"
-        taken = targets.setdefault(target, one.path)
+        taken = targets.setdefault(place, one.path)
         if taken != one.path:
-            yield Item("image.assets", (one.path, target), f"{why}; {taken} is copied there", active=False)
+            yield Item("image.assets", (one.path, place), f"{why}; {taken} is copied there", active=False)
             continue
-        yield Item("image.assets", (one.path, target), why, active=one.sure)
+        yield Item("image.assets", (one.path, place), why, active=one.sure)
         if one.sure and one.path in ignored and ignored[one.path].include:
             yield Item("sources.include", ignored[one.path].include, ignored[one.path].why)
         elif one.sure and one.path in found.compiled:
             yield Item("sources.include", one.path, f"{found.compiled[one.path]} compiles it in")
 
 
-def _target(found: Found, one: Opened) -> str:
+def place_of(found: Found, one: Opened) -> str:
     """Where the program looks: below its working directory, or where its package lay when it was compiled."""
-    folder = found.workspace.packages[one.package].dir
+    folder = found.workspace.packages[one.package].dir if one.base else "."
     if one.base == "build":
         return posixpath.join(layout.IN_BUILD, layout.context_path(found.runs.home, posixpath.join(folder, one.name)))
-    return posixpath.normpath(posixpath.join(_workdir(found), folder if one.base else "", one.name))
+    return posixpath.normpath(posixpath.join(workdir(found), folder, one.name))
 
 
 # --- the address ------------------------------------------------------------------------------------------------------
@@ -169,9 +170,9 @@ def _health(found: Found) -> Iterator[Item]:
 
 def _volumes(found: Found, project: str) -> Iterator[Item]:
     """For the folder of a SQLite database, unless existing files mount one there."""
-    assets = [_target(found, one) for one in found.runs.opened if one.sure]
+    assets = [place_of(found, one) for one in found.runs.opened if one.sure]
     for one in found.runs.databases:
-        target = posixpath.normpath(posixpath.join(_workdir(found), one.folder))
+        target = posixpath.normpath(posixpath.join(workdir(found), one.folder))
         if not one.folder or one.folder == "/" or _is_mounted(found, target):
             continue
         name = re.sub(r"[^\w.-]+", "-", one.folder.strip("/"))
@@ -200,7 +201,7 @@ def remarks(found: Found) -> Iterator[str]:
         yield f"{where} opens {path}, which stays out of the image, as {why}: mount it by deploy: volumes:"
     for path, what, where in runs.missing:
         if not any(hint.kind in ("asset", "note") and path in hint.value for hint in found.hints):
-            line = f"image: {{assets: {{{path}: {posixpath.join(_workdir(found), path)}}}}}"
+            line = f"image: {{assets: {{{path}: {posixpath.join(workdir(found), path)}}}}}"
             yield f"{where} names {path} ({what}), which is not here; once it is made, add to layerdoit.yaml: {line}"
     for kept in runs.databases:
         if not kept.folder:
@@ -214,6 +215,6 @@ def remarks(found: Found) -> Iterator[str]:
     built = [one for one in runs.opened if one.base == "build"]
     if built:
         yield (
-            f"{built[0].where} looks for {built[0].path} where it was compiled ({_target(found, built[0])}), so it is "
+            f"{built[0].where} looks for {built[0].path} where it was compiled ({place_of(found, built[0])}), so it is "
             "copied there; a path relative to the working directory would not need that"
         )

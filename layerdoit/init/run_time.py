@@ -1,6 +1,6 @@
 """What a project's programs need while they run, as their sources and the files that they open say. Only reads.
 
-look(lister, workspace, selection, options, hints, settings) -> RunTime
+look(lister, workspace, selection, options, hints, settings, every) -> RunTime
 """
 
 from __future__ import annotations
@@ -96,12 +96,12 @@ def look(
     options: Options,
     hints: Sequence[Hint],
     settings: Config,
+    every: Sequence[Source],
 ) -> RunTime:
-    """Look through the sources of the selected binaries. `settings`: those of an existing layerdoit.yaml."""
+    """Look through the sources of the selected binaries: `every`. `settings`: those of an existing layerdoit.yaml."""
     release = settings.profile == "release"
     root = workspace.root
     folders = {key: package.dir for key, package in workspace.packages.items()}
-    every = program_sources.of(workspace, selection, options)
     told = _Address(workspace, selection, options, every, release=release)
     project = settings.project or builds.project_name(root, workspace, selection)
     owner, name, alone = _program(told, hints, project, root.name)

@@ -13,7 +13,7 @@ from typing import Any
 
 from layerdoit.core import files
 from layerdoit.core.errors import LayerdoitError
-from layerdoit.init.items import Item
+from layerdoit.init.items import Item, kind_of
 from layerdoit.init.proposal import Proposal
 
 SCHEMA_LINE = "# yaml-language-server: $schema=.layerdoit/schema.json"
@@ -72,15 +72,12 @@ def _lines(items: Sequence[Item], prefix: str, depth: int) -> Iterator[str]:
 
 
 def _setting(name: str, items: Sequence[Item], depth: int) -> Iterator[str]:
-    from layerdoit.config import Config, reading
-
-    kind = dict(reading.flat(Config))[items[0].path].metadata["kind"]
     if isinstance(items[0].value, tuple):
         yield _line(f"{name}:", depth, any(item.active for item in items))
         for item in items:
             key, value = item.value
             yield _line(f"{_scalar(key)}: {_scalar(value, text=True)}", depth + 1, item.active, item.why)
-    elif kind.many:
+    elif kind_of(items[0].path).many:
         yield _line(f"{name}:", depth, any(item.active for item in items))
         for item in items:
             yield _line(f"- {_scalar(item.value)}", depth + 1, item.active, item.why)

@@ -188,18 +188,25 @@ def _missing(found: Found, proposed: Proposal) -> Proposal:
     from dataclasses import replace
 
     from layerdoit import config
-    from layerdoit.config import reading
+    from layerdoit.init.items import kind_of
 
     loaded = config.load(found.root, variables={})
-    fields = dict(reading.flat(config.Config))
+    folders = {(one.path or name).rstrip("/") for name, one in loaded.components.items()}
+    paths = [item for item in proposed.items if item.path.endswith(".path")]
+    built = {item.path.split(".")[1] for item in paths if item.value in folders}
 
     def said(path: str, value: Any) -> bool:
+        # Which services there are, and how a front end is built, is a decision as a whole.
+        if path.startswith("services."):
+            return bool(loaded.services)
+        if path.startswith("components."):
+            return path.split(".")[1] in built
         current: Any = loaded
         for name in path.split("."):
             current = getattr(current, name)
         if isinstance(value, tuple):
             return value[0] in current
-        if fields[path].metadata["kind"].many and path.startswith("base."):
+        if kind_of(path).many and path.startswith("base."):
             return str(value) in current
         return path in loaded.where
 
