@@ -12,6 +12,7 @@ ARG CARGO_ARGS
 ARG DEPS_KEY
 ARG TREE
 ARG BINS
+ARG CHECKED
 ARG ENTRYPOINT
 RUN --network=none \
     --mount=type=bind,source=src,target=/ctx \

@@ -205,7 +205,8 @@ packing=$!
 sed -n '/"fresh":false/s/.*"kind":\["bin"\].*"executable":"[^"]*\/\([^"/]*\)".*/layerdoit: linked \1/p' /tmp/messages >&2
 wrong=0
 while read -r path; do
-  check_runtime "$path" || wrong=87
+  # Binaries of other services may run on another image.
+  case " ${CHECKED-$BINS} " in *" ${path##*/} "*) check_runtime "$path" || wrong=87 ;; esac
 done </tmp/executables
 wait "$copying"
 wait "$packing"

@@ -48,15 +48,18 @@ class Work(NamedTuple):
     plan: Plan
 
 
-def carry_out(work: Work, layers: Sequence[str]) -> list[Outcome]:
+def carry_out(work: Work, layers: Sequence[str], display: Display | None = None) -> list[Outcome]:
     """Do the steps of some layers in order. What a failed step means is in the history when its error comes out.
 
-    Raises ContextDiffers or Cleared where the tree or the engine is no longer as it was planned for.
+    `display`: shows it, where others are shown beside it. Raises ContextDiffers or Cleared where the tree or the engine
+    is no longer as it was planned for.
     """
     if all(work.plan.step(name).action == "reuse" for name in layers):
         return [Outcome(work.plan.step(name)) for name in layers]
-    with shown.display(work.run, work.plan, layers).shown() as display:
+    if display is not None:
         return _carried_out(work, layers, display)
+    with shown.display(work.run, work.plan, layers).shown() as own:
+        return _carried_out(work, layers, own)
 
 
 def _carried_out(work: Work, layers: Sequence[str], display: Display) -> list[Outcome]:
@@ -107,9 +110,11 @@ def _build(work: Work, step: Step) -> Outcome:
     begun = time.monotonic()
     sources = secret_mounts.git_sources(work.inputs.tree, step)
     secrets = collect(project=project.workspace.config, repositories=sources, root=project.root)
-    mount = partial(leftovers.new_mount if step.from_scratch else leftovers.mount, project.state)
+    mount = partial(leftovers.mount, project.state)
+    if step.from_scratch:
+        mount = partial(leftovers.new_mount, project.state, run=f"{work.run.begun:x}")
     request = Request(work.inputs, work.engine, work.plan, step, secrets.args, mount, project.state.linked())
-    with project.state.open_log(layer) as log:
+    with project.state.open_log(f"{project.service}-{layer}" if project.service else layer) as log:
         recipe = component("rust").recipe(request)
         build = secret_mounts.with_secrets(work.inputs.tree, recipe, secrets)
         if step.from_scratch or layer in project.state.cleared():
@@ -237,6 +242,8 @@ def _size(engine: Engine, step: Step) -> int | None:
 
 def check_tags(work: Work) -> None:
     """Refuse, before anything is built, to take a friendly tag from another project of this name."""
+    if not work.plan.has("app"):
+        return
     project, repository = work.inputs.project, work.plan.step("app").spec.repository
     for name in work.inputs.question.tags:
         tag = f"{repository}:{name}"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from layerdoit.engine.images import Images
     from layerdoit.engine.ownership import Owner
 
-# "image <id>" and "mount <name>": left over. "use <plain name>" and "tried <plain name>": numbers of mounts.
+# "image <id>" and "mount <name>": left over. "use <plain name>" and "tried <plain name>": numbers of mounts;
+# "by <plain name>": the run that tried it.
 _FILE: Final = "renewal.json"
 
 
@@ -40,26 +41,38 @@ def mount(state: State, plain: str) -> str:
     return _numbered(plain, _number(state.note(_FILE), f"use {plain}"))
 
 
-def new_mount(state: State, plain: str) -> str:
-    """A mount that nothing has been compiled in yet. Until `adopt` it counts as left over."""
+def new_mount(state: State, plain: str, run: str) -> str:
+    """A mount that nothing has been compiled in yet, the same one for all builds of a run.
+
+    Until `adopt` it counts as left over.
+    """
     known = state.note(_FILE)
+    if known.get(f"by {plain}") == run:
+        return _numbered(plain, _number(known, f"tried {plain}") or _number(known, f"use {plain}"))
     tried = max(_number(known, f"use {plain}"), _number(known, f"tried {plain}")) + 1
     fresh = _numbered(plain, tried)
-    _keep(state, {f"mount {fresh}": "", f"tried {plain}": str(tried)})
+    _keep(state, {f"mount {fresh}": "", f"tried {plain}": str(tried), f"by {plain}": run})
     return fresh
+
+
+def try_again(state: State) -> None:
+    """A build of this run failed, and another one follows: nothing was compiled in its new mount, either."""
+    _keep(state, {}, without=[entry for entry in state.note(_FILE) if entry.startswith("by ")])
 
 
 def adopt(state: State, fresh: str) -> None:
     """The build in the new mount went well: from now on it is the one in use."""
     plain, _, number = fresh.rpartition("~")
     old = mount(state, plain)
+    if old == fresh:
+        return
     _keep(state, {f"mount {old}": "", f"use {plain}": number}, without=(f"mount {fresh}", f"tried {plain}"))
 
 
 def drop_mount(state: State, plain: str) -> None:
     """No image is left that the mount in use fits."""
     old = mount(state, plain)
-    _keep(state, {f"mount {old}": ""}, without=(f"use {plain}", f"tried {plain}"))
+    _keep(state, {f"mount {old}": ""}, without=(f"use {plain}", f"tried {plain}", f"by {plain}"))
 
 
 # --- sweeping --------------------------------------------------------------------------------------------------------

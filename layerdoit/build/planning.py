@@ -61,7 +61,8 @@ def remember(engine: Engine, inputs: Inputs, made: plan.Plan) -> None:
 
 def settled(engine: Engine, made: plan.Plan, layers: Sequence[str]) -> plan.Plan:
     """The plan without those steps whose image has come since: with `doit -n`, other processes build too."""
-    waiting = [step for name in layers if (step := made.step(name)).action != "reuse" and not step.replaces]
+    steps = [made.step(name) for name in layers if made.has(name)]
+    waiting = [step for step in steps if step.action != "reuse" and not step.replaces]
     there = engine.images.labels([step.spec.tag for step in waiting]) if waiting else {}
     return made.done([step.spec.layer for step in waiting if step.spec.tag in there])
 
@@ -96,8 +97,8 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     there = listed.result()
     # What another project of this name built tells nothing of changes here; crates that it compiled are the same.
     ours = [image for image in there if project.owner.owns(image.labels)]
-    seen = project.state.remembered(inputs.variant)
-    previous = image_labels.previous(ours, inputs.variant, seen)
+    seen = project.state.remembered(inputs.app_variant)
+    previous = image_labels.previous(ours, inputs.variant, inputs.app_variant, seen)
     return Present(
         frozenset(labels),
         _remote(inputs, missing) if ask_registry else frozenset(),

@@ -62,7 +62,22 @@ def working(shown: Display, run: Run, inputs: Inputs, step: Step, *, cold: bool)
     """One layer is pulled or built."""
     if step.action == "reuse":
         return nullcontext()
-    return shown.work(step.spec.layer, _WORDS[step.action], partial(usual, run, inputs, step, cold=cold))
+    return shown.work(row_of(inputs, step), _WORDS[step.action], partial(usual, run, inputs, step, cold=cold))
+
+
+def row_of(inputs: Inputs, step: Step) -> str:
+    """What the row of a step is called: the app of a service as the service."""
+    return inputs.project.service if step.spec.layer == "app" and inputs.project.service else step.spec.layer
+
+
+def of_services(run: Run, parts: Sequence[tuple[Inputs, Plan]]) -> Display:
+    """What shows how the apps of several services are made, side by side."""
+    from layerdoit.engine.board import Board, Row
+    from layerdoit.engine.display import Display
+
+    steps = [(inputs, plan.step("app")) for inputs, plan in parts]
+    rows = [Row(row_of(inputs, step), "reused" if step.action == "reuse" else "waits") for inputs, step in steps]
+    return Display(Board(tuple(rows)), f"{run.prefix}:" if run.prefix else "")
 
 
 def made(step: Step, seconds: float) -> None:
@@ -75,6 +90,6 @@ def usual(run: Run, inputs: Inputs, step: Step, *, cold: bool) -> Usual | None:
     """How long this layer takes, by enough runs of the same kind."""
     from layerdoit.engine.board import Usual
 
-    folder, variant = inputs.project.state.folder, inputs.variant
+    folder, variant = inputs.project.state.folder, inputs.variant_of(step.spec.layer)
     found = of_layer(folder, variant, step.spec.layer, cold=cold, action=step.action, besides=run.token)
     return Usual(found.median, found.n) if found is not None and found.n >= ENOUGH else None

@@ -81,8 +81,9 @@ def labels(request: Request, parent: str, **more: str) -> dict[str, str]:
         "key": spec.key,
         "inputs": inputs,
         "parent": parent,
-        "variant": request.inputs.variant,
+        "variant": request.inputs.variant_of(spec.layer),
         "built": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        **({"service": service} if spec.layer == "app" and (service := request.inputs.project.service) else {}),
         **more,
     }
     return {PREFIX + name: value for name, value in values.items()}
@@ -206,7 +207,7 @@ def _crates(request: Request) -> int:
 def _app(request: Request) -> Recipe:
     inputs, step = request.inputs, request.step
     project, image = inputs.project, inputs.question.image
-    context = project.state / "context" / "app"
+    context = project.state / "context" / (f"app-{project.service}" if project.service else "app")
     control = context / "control"
     control_files(inputs, control, {**inputs.scripts(*APP_SCRIPTS), **image_control.files(inputs)})
     moved = stage(inputs.sources, context / "src", tree=control / "tree")
@@ -217,9 +218,8 @@ def _app(request: Request) -> Recipe:
     _tell_pointers(inputs)
     _tell_lacking_git(inputs)
     assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths]
-    names = [name for _, name in inputs.selection.bins]
     ours = inputs.tree.dockerfile("app").read_text(encoding="utf-8")
-    sorted_names = binaries.ordered(names, request.linked)
+    sorted_names = binaries.ordered((name for _, name in inputs.bins), request.linked)
     # A Dockerfile of the project's own does this itself.
     index = project.config.dockerfiles.app is None and image_control.to_index(inputs)
     shutil.rmtree(context / folders.CONTEXT, ignore_errors=True)
@@ -246,7 +246,8 @@ def _app(request: Request) -> Recipe:
             "TREE": hashlib.sha256(tree_text(inputs.sources.entries)).hexdigest(),
             "WORKDIR": inputs.tree.all_sources.context_path("."),
             "CARGO_ARGS": cargo_args(inputs, stubs=False),
-            "BINS": " ".join(names),
+            "BINS": " ".join(name for _, name in inputs.selection.bins),
+            "CHECKED": " ".join(_checked(inputs, runtime)),
             # Only the smoke test asks: without one, another entry point runs no cargo.
             "ENTRYPOINT": inputs.entrypoint if image.smoke else "",
             **dockerfiles.arguments(text),
@@ -254,6 +255,23 @@ def _app(request: Request) -> Recipe:
         builder=request.engine.builder,
     )
     return Recipe(build, text, "compiled")
+
+
+def _checked(inputs: Inputs, runtime: Spec) -> list[str]:
+    """The binaries that are checked against the runtime image: those of all services that are checked in the same way.
+
+    So their builds compile in the same step, which BuildKit runs once.
+    """
+    names = {name for _, name in inputs.bins}
+    whole = inputs.project.whole
+    if whole is None or inputs.question.kind != "build":
+        return sorted(names)
+    own = image_control.files(inputs)
+    for other in inputs.siblings():
+        same = other.question.image.smoke == () == inputs.question.image.smoke
+        if same and image_control.files(other) == own and other.runtime.key == runtime.key:
+            names |= {name for _, name in other.bins}
+    return sorted(names)
 
 
 def _tell_lacking_git(inputs: Inputs) -> None:

@@ -48,6 +48,8 @@ def _same_program(config: Config, name: str, started: dict[object, str]) -> Iter
     """Two services may start one binary in two ways; in the same way, one of them is a mistake."""
     service = config.services[name]
     image, deploy = service.image, service.deploy
+    if isinstance(image, str):
+        return
     program = image.entrypoint or service.bins[0]
     how = (program, image.cmd, deploy.args, tuple(sorted({**image.env, **deploy.env}.items())))
     if how in started:

@@ -40,6 +40,19 @@ def speak_for(whose: str, as_typed: Callable[[str], str] | None = None) -> None:
     _speaker.as_typed = as_typed
 
 
+Speaker = tuple[str, Callable[[str], str] | None]
+
+
+def speaker() -> Speaker:
+    """For whom this thread speaks."""
+    return getattr(_speaker, "whose", ""), getattr(_speaker, "as_typed", None)
+
+
+def speak_as(found: Speaker) -> None:
+    """From here on, this thread speaks for whom another one spoke."""
+    speak_for(*found)
+
+
 def _named(text: str) -> str:
     """JSON stays JSON."""
     as_typed: Callable[[str], str] | None = getattr(_speaker, "as_typed", None)

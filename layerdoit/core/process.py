@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -261,7 +262,7 @@ def _run(
         child = _spawn(argv, cwd, env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, new_session=True)
         try:
             _start_threads(child, events, fed)
-            with _late(events, seconds) as late:
+            with _late(events, seconds) as late, _others_run():
                 interrupted = _pump(events, deliver)
         except BaseException:
             _end(child, events, graces)
@@ -273,6 +274,12 @@ def _run(
     if caught or interrupted:
         raise Interrupted(caught[0] if caught else signal.SIGINT)
     return int(child.returncode)
+
+
+def _others_run() -> contextlib.AbstractContextManager[None]:
+    """Only where there are several jobs, their module was imported."""
+    module = sys.modules.get("layerdoit.core.side_by_side")
+    return contextlib.nullcontext() if module is None else module.others_run()
 
 
 @contextlib.contextmanager

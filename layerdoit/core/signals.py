@@ -53,7 +53,7 @@ def ignored() -> Iterator[None]:
 
 @contextlib.contextmanager
 def posted_to(events: Events) -> Iterator[list[int]]:
-    """Post SIGINT, SIGTERM and SIGHUP to `events`; does nothing outside the main thread, which gets all signals."""
+    """Post SIGINT, SIGTERM and SIGHUP to `events`. Outside the main thread, only what `pass_on` passes on."""
     caught: list[int] = []
 
     def note(signum: int, _frame: object) -> None:
@@ -67,7 +67,13 @@ def posted_to(events: Events) -> Iterator[list[int]]:
 @contextlib.contextmanager
 def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield
+        with _switch:
+            _handlers.setdefault(threading.get_ident(), []).append(handler)
+        try:
+            yield
+        finally:
+            with _switch:
+                _handlers[threading.get_ident()].pop()
         return
     previous: dict[int, Any] = {}
     try:
@@ -79,6 +85,44 @@ def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
     finally:
         for restored, old in previous.items():
             signal.signal(restored, old)
+
+
+# --- threads ---------------------------------------------------------------------------------------------------------
+
+Handler = Callable[[int, object], None]
+# Only the main thread gets signals. What the others would do with one; the last one counts.
+_handlers: dict[int, list[Handler]] = {}
+_switch = threading.Lock()
+
+
+def pass_on(signum: int, thread: threading.Thread) -> bool:
+    """Let a thread have a signal, as it asked for: posted, raised or ignored; whether it has it.
+
+    Where it asked for nothing, it is told later: it neither waits for a child nor for a service.
+    """
+    with _switch:
+        asked = _handlers.get(thread.ident or 0)
+        if not asked:
+            return False
+        try:
+            asked[-1](signum, None)
+        except Interrupted:
+            import ctypes
+
+            # Python raises it where it would run a signal's handler; meanwhile the thread cannot leave its block.
+            kind = ctypes.py_object(_interrupted_by(signum))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), kind)
+    return True
+
+
+def _interrupted_by(number: int) -> type[Interrupted]:
+    """A kind of its own, for an exception of another thread is made there, without arguments."""
+
+    class Passed(Interrupted):
+        def __init__(self) -> None:
+            super().__init__(number)
+
+    return Passed
 
 
 def next_event(events: Events) -> Event:

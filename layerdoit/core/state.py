@@ -27,6 +27,7 @@ _LAST: Final = "last.json"
 _BEFORE: Final = "before.json"
 _NOW, _THEN = "now", "then"
 _ASKED: Final = "asked.json"
+_KEPT_ASKED: Final = 30
 _PUSHED: Final = "pushed.json"
 _CLEARED: Final = "cleared.json"
 _LINKED: Final = "linked.json"
@@ -101,12 +102,13 @@ class State:
         return _of(self.note(_LAST), variant)
 
     def asked_last(self, key: str, branch: str) -> bool:
-        """Whether this branch was the last to request an app image, and requested the one with that key."""
-        return self.note(_ASKED) == {key: branch}
+        """Whether this branch was the last to request the app image with that key."""
+        return self.note(_ASKED).get(key) == branch
 
     def note_asked(self, key: str, branch: str) -> None:
-        """Note which branch last requested an app image, and which one."""
-        self.keep_note(_ASKED, {key: branch})
+        """Note which branch last requested an app image; each service has one."""
+        others = {one: of for one, of in self.note(_ASKED).items() if one != key}
+        self.keep_note(_ASKED, dict([*others.items(), (key, branch)][-_KEPT_ASKED:]))
 
     def cleared(self) -> frozenset[str]:
         """Layers that were cleared and not rebuilt since."""

@@ -144,9 +144,9 @@ def settings_of(project: Project) -> DeploySettings:
 def _source(project: Project) -> str:
     # Several deployments of one folder have a file each (CONFIG=…), or an environment.
     given = project.variables.get("CONFIG")
-    if not project.config.named:
-        return given or FILE
-    return f"{given or file_of(project.environment)} ENV={project.environment}"
+    file = given or (file_of(project.environment) if project.config.named else FILE)
+    of = f" services.{project.service}" if project.service else ""
+    return f"{file}{of} ENV={project.environment}" if project.config.named else f"{file}{of}"
 
 
 def _files(project: Project) -> Sequence[str]:
@@ -159,7 +159,7 @@ def deployment_name(project: Project, worktree: str | None) -> str:
     A named environment is the same one from every worktree.
     """
     apart = project.environment if project.config.named else worktree
-    default = f"{project.name}-{apart}" if apart else project.name
+    default = f"{project.title}-{apart}" if apart else project.title
     return repository_name(project.config.deploy.name or default).replace("/", "-")
 
 

@@ -92,6 +92,6 @@ class Board(NamedTuple):
         return Board(tuple(changed if row.name == changed.name else row for row in self.rows))
 
     @property
-    def working(self) -> Row | None:
+    def working(self) -> tuple[Row, ...]:
         """What is worked on now."""
-        return next((row for row in reversed(self.rows) if row.state == "works"), None)
+        return tuple(row for row in self.rows if row.state == "works")

@@ -55,12 +55,12 @@ def _still(row: Row, columns: int, look: Look) -> str:
     words = row.words or row.state
     if row.state == "done" and row.until > row.since:
         words = f"done in {duration_text(row.until - row.since)}"
-    return _coloured(row, cut(f"{row.name:<{_NAME}}{words}", columns), words, look)
+    return _coloured(row, cut(f"{row.name:<{_NAME - 1}} {words}", columns), words, look)
 
 
 def _working(row: Row, columns: int, now: float, look: Look) -> str:
     """What is left out where there is no room, first to last: the long bar, the estimate, the bar, the count."""
-    head = f"{row.name:<{_NAME}}{row.what}"
+    head = f"{row.name:<{_NAME - 1}} {row.what}"
     elapsed = clock_text(int(now - row.since))
     count, share, left = _count(row.doing), row.doing.share, _left(row, now)
     percent = "" if share is None else f"{int(share * 100)} %"

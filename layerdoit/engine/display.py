@@ -6,7 +6,8 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from layerdoit.core import console, painter, terminal
@@ -33,7 +34,7 @@ class Display:
         self._label = label
         self._board = board
         self._lock = threading.Lock()
-        self._ask: Ask | None = None
+        self._asks: dict[str, Ask] = {}
         self._painter: painter.Painter | None = None
         self._plain: _Plain | None = None
 
@@ -41,7 +42,6 @@ class Display:
     def shown(self) -> Iterator[Display]:
         """Show it as this terminal, or what takes its place, can."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(heard_by(self.tell))
             if terminal.moves(sys.stderr) and self._alone:
                 look = board_view.Look(terminal.colour(sys.stderr), terminal.can_show("█░·…", sys.stderr))
                 self._painter = stack.enter_context(painter.block(lambda size: self._frame(size, look)))
@@ -55,19 +55,21 @@ class Display:
         folded = groups.group(f"{self._label}{name}", f"{self._label}{name}: {words}") if self._alone else None
         with folded or contextlib.nullcontext():
             with self._lock:
-                self._ask = usual
+                if usual is not None:
+                    self._asks[name] = usual
                 self._board = self._board.with_row(Row(name).begun(words, time.monotonic()))
             self._refresh()
-            yield
+            with heard_by(partial(self.tell, name)):
+                yield
             with self._lock:
                 self._board = self._board.with_row(self._board.row(name).ended(time.monotonic()))
             self._refresh()
 
-    def tell(self, doing: Doing) -> None:
-        """What is being done now."""
+    def tell(self, name: str, doing: Doing) -> None:
+        """What is being done now for a row."""
         with self._lock:
-            row = self._board.working
-            if row is None:
+            row = self._board.row(name)
+            if row.state != "works":
                 return
             self._board = self._board.with_row(row.told(doing, time.monotonic()))
         self._refresh()
@@ -78,21 +80,24 @@ class Display:
         if self._plain is not None:
             self._plain.refresh()
 
-    def working(self) -> Row | None:
+    def working(self) -> list[Row]:
         """What is worked on now, with what is usual for it."""
+        return [self._with_usual(row) for row in self._at_work()]
+
+    def _at_work(self) -> tuple[Row, ...]:
         with self._lock:
-            row, ask = self._board.working, self._ask
-            due = row is not None and ask is not None and time.monotonic() - row.since >= _ASKED_AFTER
-            if due:
-                self._ask = None
-        if row is None or ask is None or not due:
+            return self._board.working
+
+    def _with_usual(self, row: Row) -> Row:
+        with self._lock:
+            due = time.monotonic() - row.since >= _ASKED_AFTER
+            ask = self._asks.pop(row.name, None) if due else None
+        if ask is None:
             return row
         usual = ask()
         with self._lock:
-            row = self._board.working
-            if row is not None:
-                row = row._replace(usual=usual)
-                self._board = self._board.with_row(row)
+            row = self._board.row(row.name)._replace(usual=usual)
+            self._board = self._board.with_row(row)
         return row
 
     def _frame(self, size: terminal.Size, look: board_view.Look) -> list[str]:
@@ -120,7 +125,7 @@ class Told(NamedTuple):
 class _Plain:
     """Prints a line when a work has gone on for a while, when it comes to another step, and every 30 s."""
 
-    def __init__(self, working: Callable[[], Row | None], label: str) -> None:
+    def __init__(self, working: Callable[[], Sequence[Row]], label: str) -> None:
         self._working = working
         self._label = label
         self._changed = threading.Condition()
@@ -143,12 +148,13 @@ class _Plain:
             self._changed.notify()
 
     def _run(self) -> None:
-        told = Told()
+        told: dict[str, Told] = {}
         with self._changed:
             while not self._ended:
-                row = self._working()
-                now = time.monotonic()
-                if row is not None and told.due(row) <= now:
-                    told = Told(now, row.name, row.since, row.what)
-                    console.aside(f"{time.strftime('%H:%M:%S')} {self._label}{board_view.plain(row, now)}")
-                self._changed.wait(None if row is None else max(0.0, told.due(row) - now))
+                rows, now = self._working(), time.monotonic()
+                for row in rows:
+                    if told.get(row.name, Told()).due(row) <= now:
+                        told[row.name] = Told(now, row.name, row.since, row.what)
+                        console.aside(f"{time.strftime('%H:%M:%S')} {self._label}{board_view.plain(row, now)}")
+                due = [told.get(row.name, Told()).due(row) for row in rows]
+                self._changed.wait(max(0.0, min(due) - now) if due else None)

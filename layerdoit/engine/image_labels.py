@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from layerdoit.layers.specs.deps import Cooked
 
 
-def previous(images: Iterable[Image], variant: str, seen: Mapping[str, str]) -> dict[str, Previous]:
+def previous(images: Iterable[Image], variant: str, app_variant: str, seen: Mapping[str, str]) -> dict[str, Previous]:
     """For each layer, the image that this checkout saw last (`seen`: its key), or else the newest of the same variant.
 
-    `images`: newest first; variant: profile and target.
+    `images`: newest first; `variant`: profile and target; `app_variant`: with the service, where there are several.
     """
+    variants = {"deps": variant, "app": app_variant}
     from layerdoit.layers.decision import Previous
 
     found: dict[str, Previous] = {}
@@ -28,7 +29,7 @@ def previous(images: Iterable[Image], variant: str, seen: Mapping[str, str]) -> 
         layer = image.label("layer")
         if image.keyed_tag is None:
             continue
-        if layer in ("deps", "app") and image.label("variant") != variant:
+        if image.label("variant") != variants.get(layer, image.label("variant")):
             continue
         key = image.label("key")
         if layer not in found or key == seen.get(layer):

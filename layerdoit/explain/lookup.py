@@ -63,7 +63,7 @@ class Reading:
     @cached_property
     def keys(self) -> dict[str, str]:
         """Keys that this checkout built or found last, by layer."""
-        return self.project.state.remembered(self.inputs.variant)
+        return self.project.state.remembered(self.inputs.app_variant)
 
     @cached_property
     def known(self) -> dict[tuple[str, str], Image]:
@@ -80,14 +80,14 @@ class Reading:
     @cached_property
     def last(self) -> Side:
         """What this checkout built or found last."""
-        before = image_labels.previous(self.ours, self.inputs.variant, self.keys)
+        before = image_labels.previous(self.ours, self.inputs.variant, self.inputs.app_variant, self.keys)
         newest = {layer: image.key for layer, image in before.items()}
         return sides.of_last(self.keys, self.images, newest, self.inputs.variant)
 
     @cached_property
     def before(self) -> Side:
         """What this checkout built or found before that; kind `nothing` where it does not know."""
-        keys = self.project.state.before(self.inputs.variant)
+        keys = self.project.state.before(self.inputs.app_variant)
         found = sides.of_last(keys, self.images, {}, self.inputs.variant)
         return replace(found, words="what this checkout built or found before that") if keys else found
 
@@ -216,7 +216,7 @@ class Reading:
         from layerdoit.engine import mounts
 
         project = self.project
-        before = image_labels.previous(self.ours, self.inputs.variant, self.keys)
+        before = image_labels.previous(self.ours, self.inputs.variant, self.inputs.app_variant, self.keys)
         known: dict[str, frozenset[str]] = {
             layer: frozenset(filter(None, (self.keys.get(layer), before[layer].key if layer in before else None)))
             for layer in ORDER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from layerdoit.project.project import Project
 
 _REMOTE: Final = re.compile(r"refs/remotes/[^/]+/(?P<branch>.+)")
+
+
+_asking = threading.Lock()
 
 
 class Declined(DeployError):
@@ -65,13 +69,21 @@ def check(project: Project) -> None:
 
 def agreed(session: Session, what: str) -> None:
     """Ask where the rules want it, once in a run; Declined where the user does not agree. YES answers."""
-    project = session.project
-    rules, _ = rules_of(project.config)
-    if not rules.confirm or "agreed" in session.run.done:
+    rules, _ = rules_of(session.project.config)
+    if not rules.confirm or configuration.confirmed(session.project.variables):
         return
-    session.run.done.add("agreed")
-    if configuration.confirmed(project.variables):
-        return
+    # Services are deployed side by side.
+    with _asking:
+        if "declined" in session.run.done:
+            raise Declined("cancelled; nothing was changed", hint="run again when you want it")
+        if "agreed" not in session.run.done:
+            session.run.done.add("declined")
+            _asked(session.project, what)
+            session.run.done.discard("declined")
+            session.run.done.add("agreed")
+
+
+def _asked(project: Project, what: str) -> None:
     answer = confirm(f"{what}?")
     if answer is None:
         words = f"{project.environment} needs confirmation, and there is no terminal to ask on; nothing was changed"

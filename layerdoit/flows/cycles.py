@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from layerdoit.build import execute, leftovers
@@ -16,10 +17,10 @@ from layerdoit.core.console import say
 from layerdoit.core.errors import DeployError
 from layerdoit.core.units import duration_text, size_text
 from layerdoit.deploy.provider import Provider, Release
-from layerdoit.flows import conditions, deploying
+from layerdoit.flows import conditions, deploying, service_deploys
 from layerdoit.flows.deploying import Place
-from layerdoit.flows.ensure import ensure, sweep
-from layerdoit.flows.reporting import line, outcomes
+from layerdoit.flows.ensure import ensure, ensure_each, sweep
+from layerdoit.flows.reporting import each, line, outcomes
 from layerdoit.layers.key import IMAGES, LAYERS, ORDER
 from layerdoit.layers.outcome import Outcome
 from layerdoit.layers.plan import UP_TO_DATE
@@ -34,19 +35,42 @@ if TYPE_CHECKING:
 # --- fast ------------------------------------------------------------------------------------------------------------
 
 
-def fast(session: Session) -> None:
-    """Start the image that is there beside the old container, wait until it is healthy, swap."""
+def fast(session: Session, *, anew: bool = False) -> None:
+    """Start what is there beside the old containers, wait until it is healthy, swap: of one service, or of all.
+
+    `anew`: also where the image is the one that serves; it was built again.
+    """
     if session.project.local_only:
         from layerdoit.flows import local_only
 
-        local_only.show(session, release(session))
+        for one in session.built:
+            local_only.show(one, release(one))
         return
-    place = Place.of(session)
+    for one in session.built:
+        _tell_reused(one)
+    deployed = service_deploys.each(session, partial(_replaced, anew=anew))
+    for one in session.built:
+        if one.project.service in deployed:
+            _tags_follow(one, Place.of(one).provider)
+    # What the containers that are gone were made from.
+    sweep(session)
+    for one in session.built:
+        if deployed.get(one.project.service) or one.run.reported:
+            _summed_up(one)
+    service_deploys.raise_failed(deployed)
+
+
+def _tell_reused(session: Session) -> None:
     # What is not there was not built either: `deploy` needs the app image only, and says so where that lacks.
     reused = [step for step in session.plan.layers() if step.action == "reuse"]
     for step in reused if session.run.verbose else ():
         if step.spec.layer not in session.run.reported:
             say(line(Outcome(step)))
+
+
+def _replaced(session: Session, *, anew: bool) -> bool:
+    """Deploy one image; whether anything was started."""
+    place = Place.of(session)
 
     def there() -> Release:
         # Where it cannot be deployed, an image that lacks is not the first thing to know.
@@ -60,21 +84,17 @@ def fast(session: Session) -> None:
             execute.check_tags(session.work)
         return wanted
 
-    deployed = deploying.deploy(session, place, there)
-    _tags_follow(session, place.provider)
-    # What the container that is gone was made from.
-    sweep(session)
-    if deployed or session.run.reported:
-        _summed_up(session)
+    return deploying.deploy(session, place, there, anew=anew)
 
 
 def preview(session: Session) -> None:
     """What `deploy` would change; changes nothing."""
-    app = session.plan.step("app")
-    for text in deploying.changes(Place.of(session), deploying.wanted(session)):
-        say(text)
-    if app.action != "reuse":
-        say(f"the image is not built yet: {app.why}")
+    for one in session.built:
+        app = one.plan.step("app")
+        for text in deploying.changes(Place.of(one), deploying.wanted(one)):
+            say(text)
+        if app.action != "reuse":
+            say(f"the image is not built yet: {app.why}")
 
 
 def release(session: Session) -> Release:
@@ -107,8 +127,9 @@ def _tags_follow(session: Session, provider: Provider) -> None:
 def _summed_up(session: Session) -> None:
     from layerdoit.flows import summary
 
-    for text in summary.of_cycle(session.past, verbose=session.run.verbose):
-        say(text)
+    of = f"{session.project.service}: " if session.project.service else ""
+    for at, text in enumerate(summary.of_cycle(session.past, verbose=session.run.verbose)):
+        say(text.replace("cycle   ", f"cycle   {of}", 1) if at == 0 else text)
 
 
 # --- from nothing ----------------------------------------------------------------------------------------------------
@@ -119,11 +140,11 @@ def anew(session: Session, command: str, level: Level, *, yes: bool, dry_run: bo
     from layerdoit.cache import clear, levels
     from layerdoit.cache.usage import gather
 
-    execute.check_tags(session.work)
-    app = next(spec for spec in session.inputs.specs if spec.layer == "app")
-    # A long build is not begun for what could not be deployed afterwards.
-    place = Place.of(session)
-    place.check(Release(app.tag, app.key, environment=session.project.environment))
+    for one in session.built:
+        execute.check_tags(one.work)
+        app = next(spec for spec in one.inputs.specs if spec.layer == "app")
+        # A long build is not begun for what could not be deployed afterwards.
+        Place.of(one).check(Release(app.tag, app.key, environment=one.project.environment))
     conditions.check(session.project)
     usage = gather(session.inputs, session.engine)
     layers = _from_scratch(session, level)
@@ -137,8 +158,13 @@ def anew(session: Session, command: str, level: Level, *, yes: bool, dry_run: bo
         return False
     session.build_from_scratch(dict.fromkeys(layers, command))
     try:
-        deploying.deploy(session, place, lambda: _built(session, LAYERS), anew=True)
-        _tags_follow(session, place.provider)
+        if session.project.services:
+            _build(session)
+            fast(session, anew=True)
+        else:
+            place = Place.of(session)
+            deploying.deploy(session, place, lambda: _built(session), anew=True)
+            _tags_follow(session, place.provider)
     except BaseException:
         # What a failed attempt has left.
         sweep(session)
@@ -150,7 +176,8 @@ def anew(session: Session, command: str, level: Level, *, yes: bool, dry_run: bo
             cleared = clear.carry_out(session.inputs, session.engine, clearing, wanted)
     if wanted:
         say(cleared.words)
-    _summed_up(session)
+    if not session.project.services:
+        _summed_up(session)
     return not cleared.stayed
 
 
@@ -189,10 +216,14 @@ def _expected(session: Session, layers: Sequence[str]) -> str:
     return f"expected: {duration_text(found.seconds)}, n={found.n}"
 
 
-def _built(session: Session, layers: Sequence[str]) -> Release:
-    for layer in layers:
-        outcomes(session, ensure(session, layer))
+def _built(session: Session) -> Release:
+    _build(session)
     return release(session)
+
+
+def _build(session: Session) -> None:
+    for layer in LAYERS:
+        each(ensure_each(session, layer))
 
 
 # --- without the app -------------------------------------------------------------------------------------------------

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.build import execute, leftovers
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import Cleared, ContextDiffers, LayerdoitError
-from layerdoit.flows import preparing
+from layerdoit.flows import preparing, service_builds
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
 
 if TYPE_CHECKING:
+    from layerdoit.engine.display import Display
+    from layerdoit.flows.service_builds import Made
     from layerdoit.flows.session import Session
     from layerdoit.layers.outcome import Outcome
     from layerdoit.layers.plan import Plan
@@ -26,29 +28,39 @@ def ensure(session: Session, layer: str) -> list[Outcome]:
     They are built too where they are not: after an edit while this run waited, or while sources were sent, they are
     another tree's. Raises BuildError or EngineError; then no tag was made or moved.
     """
+    return [outcome for _, found in ensure_each(session, layer) for outcome in found]
+
+
+def ensure_each(session: Session, layer: str, *, hooked: bool = True) -> list[Made]:
+    """The same, and whose image it is: of a project with services, each has an app, and they are made side by side."""
     # Outside of the lock: a command of the user's may call doit itself.
-    preparing.before_build(session)
+    if hooked:
+        preparing.before_build(session.whole or session)
     try:
-        outcomes = _ensured(session, layer)
+        made = _ensured(session, layer)
     except LayerdoitError as error:
         preparing.failed(session, error)
         raise
-    if layer == "app" and any(outcome.step.action == "build" for outcome in outcomes):
-        preparing.after_build(session)
-    return outcomes
+    for one, outcomes in made if layer == "app" else ():
+        if any(outcome.step.spec.layer == "app" and outcome.step.action == "build" for outcome in outcomes):
+            preparing.after_build(one)
+    return made
 
 
-def _ensured(session: Session, layer: str) -> list[Outcome]:
+def _ensured(session: Session, layer: str) -> list[Made]:
     with session.project.state.locked() as waited:
         if waited:
             # The other run may have built a newer tree than the one that was read before the wait.
             session.read_again()
         for attempt in range(TRIES):
             try:
-                return _done(session, layer)
+                if layer == "app" and (session.project.service or session.has_services):
+                    return service_builds.apps(session, done)
+                return [(session, done(session, layer))]
             except (ContextDiffers, Cleared) as error:
                 if attempt == TRIES - 1:
                     raise
+                leftovers.try_again(session.project.state)
                 if isinstance(error, ContextDiffers):
                     session.send_again()
                 else:
@@ -56,19 +68,20 @@ def _ensured(session: Session, layer: str) -> list[Outcome]:
     raise AssertionError("unreachable")
 
 
-def _done(session: Session, layer: str) -> list[Outcome]:
+def done(session: Session, layer: str, display: Display | None = None) -> list[Outcome]:
+    """Make what lacks of a layer and those below, as planned. The lock is held. `display`: that of several at once."""
     names = _wanted(session.plan, layer)
     session.settle(names)
     _locked(session)
     work = session.work
     execute.check_tags(work)
-    outcomes = execute.carry_out(work, names)
+    outcomes = execute.carry_out(work, names, display)
     moved = execute.give_tags(work) if layer == "app" else False
     session.done(names)
     state = session.project.state
     # Also what was found ready: the next change is told from what this checkout used.
-    used = ORDER[: ORDER.index(IMAGES[layer][-1]) + 1]
-    state.remember(work.inputs.variant, {name: work.plan.step(name).spec.key for name in used})
+    used = [name for name in ORDER[: ORDER.index(IMAGES[layer][-1]) + 1] if work.plan.has(name)]
+    state.remember(work.inputs.app_variant, {name: work.plan.step(name).spec.key for name in used})
     state.mark_cleared(done=names)
     built = any(outcome.step.action != "reuse" for outcome in outcomes)
     if moved or built:
@@ -94,15 +107,16 @@ def _tell_of_old_apps(session: Session) -> None:
 
 def _locked(session: Session) -> None:
     """Before anything is built that cargo would refuse in the end: Cargo.lock has to be what the manifests ask for."""
-    if any(session.plan.step(name).action == "build" for name in ("deps", "app")):
+    plan = session.plan
+    if any(plan.step(name).action == "build" for name in ("deps", "app") if plan.has("deps") and plan.has(name)):
         from layerdoit.cargo import lock_drift
 
         lock_drift.check(session.project.workspace, session.tree.lock)
 
 
 def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:
-    asked = IMAGES[layer]
-    below = ORDER[: ORDER.index(asked[0])]
+    asked = [name for name in IMAGES[layer] if plan.has(name)]
+    below = [name for name in ORDER[: ORDER.index(IMAGES[layer][0])] if plan.has(name)]
     return (*(name for name in below if plan.step(name).action != "reuse"), *asked)
 
 

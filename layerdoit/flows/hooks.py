@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from layerdoit.project.project import Project
 
 Moment = Literal["before_build", "after_build", "before_deploy", "after_deploy", "on_failure"]
+
+
+# Services are deployed side by side; the user's commands were written for one run.
+_one_at_a_time = threading.Lock()
 
 
 class HookFailed(LayerdoitError):
@@ -68,7 +73,8 @@ def of_release(settings: DeploySettings, release: Release | None, url: str | Non
 
 def _run(project: Project, command: str, variables: Mapping[str, str], what: str, where: str | None) -> None:
     argv = ["/bin/sh", "-c", command]
-    code = process.stream(argv, cwd=project.root, env=variables, on_line=lambda _, line: pass_on(line))
+    with _one_at_a_time:
+        code = process.stream(argv, cwd=project.root, env=variables, on_line=lambda _, line: pass_on(line))
     if code:
         said = f"{what} ended with exit code {code}: {process.redact(command)}"
         raise HookFailed(said, where=where, hint="its own words are above")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def of_session(session: Session) -> LayerdoitError | None:
     """Nothing is asked where the base image is there already, or is pulled."""
-    if session.plan.step("base").action != "build":
+    if not session.plan.has("base") or session.plan.step("base").action != "build":
         return None
     from layerdoit.engine import broker
 

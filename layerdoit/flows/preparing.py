@@ -21,7 +21,7 @@ def before_build(session: Session) -> None:
     project = session.project
     hooked = bool(project.config.hooks.before_build)
     early = hooked and _lacks_files(session)
-    if not early and all(step.action == "reuse" for step in session.plan.steps):
+    if not early and not any(one.plan.changes for one in (session, *session.built)):
         return
     session.run.done.add(_NAME)
     if early:
@@ -35,7 +35,7 @@ def before_build(session: Session) -> None:
 def _lacks_files(session: Session) -> bool:
     """Whether the tree cannot be built as it is; the hook may make what lacks, such as a front end in a new clone."""
     try:
-        _ = session.plan
+        _ = [one.plan for one in session.built]
     except WorkspaceError:
         return True
     return False
@@ -72,9 +72,11 @@ def variables(session: Session) -> dict[str, str]:
     from layerdoit.deploy.release import Release
     from layerdoit.flows import hooks
 
-    settings, app = deploy.settings_of(session.project), session.plan.step("app").spec
+    settings, plan = deploy.settings_of(session.project), session.plan
     commit, _ = session.run.head(session.project.root).result()
-    return hooks.of_release(settings, Release(app.tag, app.key, "", settings.environment, commit or ""))
+    # Of a project with services, each has an image.
+    tag, key = (plan.step("app").spec.tag, plan.step("app").spec.key) if plan.has("app") else ("", "")
+    return hooks.of_release(settings, Release(tag, key, "", settings.environment, commit or ""))
 
 
 def deployable(session: Session) -> None:
@@ -82,7 +84,10 @@ def deployable(session: Session) -> None:
     from layerdoit.flows import conditions
     from layerdoit.flows.deploying import Place, wanted
 
-    project, place = session.project, Place.of(session)
+    project = session.project
+    asked = [one for one in session.built if one.run.deploys]
+    places = [(one, Place.of(one)) for one in asked]
     conditions.check(project)
-    place.check(wanted(session))
+    for one, place in places:
+        place.check(wanted(one))
     conditions.agreed(session, f"build and deploy to {project.environment}")

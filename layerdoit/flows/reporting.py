@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.components import script_protocol
@@ -20,12 +21,28 @@ if TYPE_CHECKING:
 _TOLD: Final = "told.json"
 
 
+def each(made: Iterable[tuple[Session, Iterable[Outcome]]]) -> None:
+    """Print the outcomes of several sessions. What one compilation said is said once."""
+    said: set[tuple[str, ...]] = set()
+    for session, done in made:
+        outcomes(session, (_unless_said(outcome, said) for outcome in done))
+
+
+def _unless_said(outcome: Outcome, said: set[tuple[str, ...]]) -> Outcome:
+    if not outcome.notes or outcome.notes not in said:
+        said.add(outcome.notes)
+        return outcome
+    return replace(outcome, notes=())
+
+
 def outcomes(session: Session, done: Iterable[Outcome]) -> None:
     """Print each outcome and its warnings."""
     from layerdoit.flows import summary
 
     for outcome in done:
         session.run.reported.add(outcome.step.spec.layer)
+        if session.whole is not None:
+            session.whole.run.reported.add(outcome.step.spec.layer)
         # What is there and stays is said of the image as a whole.
         if session.run.verbose or outcome.step.action != "reuse":
             say(line(outcome))
@@ -113,8 +130,8 @@ def guessed(inputs: Inputs, outcome: Outcome) -> list[str]:
     """A new image may run another program than the last one, only because a binary was added."""
     if outcome.step.spec.layer != "app" or outcome.step.action != "build":
         return []
-    names = [name for _, name in inputs.selection.bins]
-    if inputs.question.image.entrypoint is not None or not inputs.runs.guessed:
+    names = [name for _, name in inputs.bins]
+    if inputs.project.service or inputs.question.image.entrypoint is not None or not inputs.runs.guessed:
         return []
     runs = f"the image runs `{inputs.entrypoint}`, the first of {listed(names, 8)} by the alphabet"
     return [f"{runs}; choose with image.entrypoint in layerdoit.yaml"]

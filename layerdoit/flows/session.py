@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,29 +29,84 @@ Ask = Callable[[Project, str], "Question"]
 class _Reading:
     """One reading of the tree, and what was worked out from it. It is replaced as a whole, never amended."""
 
-    def __init__(self, project: Project) -> None:
-        self.engine = Engine(project.config.builder)
-        self.tree = Tree(project)
+    def __init__(self, tree: Tree, engine: Engine) -> None:
+        self.tree = tree
+        self.engine = engine
         self.inputs: Inputs | None = None
         self.plan: Plan | None = None
+        self._services: dict[str, _Reading] = {}
+
+    @classmethod
+    def of(cls, project: Project) -> _Reading:
+        """A new one."""
+        return cls(Tree(project), Engine(project.config.builder))
+
+    def of_service(self, name: str) -> _Reading:
+        """The same reading, for one of the services."""
+        if name not in self._services:
+            self._services[name] = _Reading(self.tree.of_service(name), self.engine)
+        return self._services[name]
+
+    def renew_plans(self) -> None:
+        """What exists has changed."""
+        for one in (self, *self._services.values()):
+            one.plan = None
 
 
 class Session:
     """The tasks of one call share it, so that the tree is read, and the plan made, once.
 
-    With `doit -n`, each process has its own, of the same run.
+    Each service of a project has one of its own, on the same reading. With `doit -n`, each process has its own, of the
+    same run.
     """
 
-    def __init__(self, run: Run, project: Project, ask: Ask | None = None) -> None:
-        """`ask`: None for the image as it is configured."""
+    def __init__(self, run: Run, project: Project, ask: Ask | None = None, whole: Session | None = None) -> None:
+        """`ask`: None for the image as it is configured; `whole`: of the project that this service is of."""
         self.run = run
+        self.whole = whole
+        self._service = project.service
         self._ask = ask
         self._from_scratch: dict[str, str] = {}
-        self._reading = _Reading(project)
+        self._own = None if whole is not None else _Reading.of(project)
+        self._services: dict[str, Session] = {}
 
     def __reduce__(self) -> tuple[Callable[..., Session], tuple[object, ...]]:
         """Another process reads for itself."""
-        return _reopened, (self.run, self.project.root, self.project.variables, self._ask, self._from_scratch)
+        given = (self.project.root, self.project.variables, self._ask, self._from_scratch, self._service)
+        return _reopened, (self.run, *given)
+
+    @property
+    def _reading(self) -> _Reading:
+        if self._own is not None:
+            return self._own
+        assert self.whole is not None  # noqa: S101 - one of the two is there
+        return self.whole._reading.of_service(self._service)  # noqa: SLF001 - a session as well
+
+    # --- services ----------------------------------------------------------------------------------------------------
+
+    @property
+    def services(self) -> Mapping[str, Session]:
+        """The services of the project, by name; none of a service, nor of a project that is one program."""
+        return {name: self.service(name) for name in self.project.services}
+
+    def service(self, name: str) -> Session:
+        """That of one service. ConfigError where there is none of this name."""
+        if name not in self._services:
+            project = self.project.of_service(name)
+            self._services[name] = Session(self.run.of_service(name), project, self._ask, self)
+        return self._services[name]
+
+    @property
+    def has_services(self) -> bool:
+        """Whether its images are those of services. A check asks about the workspace as a whole."""
+        return bool(self.project.services) and (self._ask is None or self.inputs.question.kind == "build")
+
+    @property
+    def built(self) -> list[Session]:
+        """Those whose plan has an image of the project's own: the services that are built, or this one."""
+        if self.project.services:
+            return [one for one in self.services.values() if one.project.kind != "foreign"]
+        return [self]
 
     @property
     def project(self) -> Project:
@@ -104,7 +160,7 @@ class Session:
         """Where the figures of this run are compared with earlier ones."""
         from layerdoit.flows.summary import Past
 
-        return Past(self.project.state.folder, self.inputs.variant, self.run.token)
+        return Past(self.project.state.folder, self.inputs.app_variant, self.run.token)
 
     @property
     def work(self) -> Work:
@@ -118,6 +174,8 @@ class Session:
     def build_from_scratch(self, layers: Mapping[str, str]) -> None:
         """Have these layers built although their images are there; each with the command that asked for it."""
         self._from_scratch = dict(layers)
+        for one in self.services.values():
+            one.build_from_scratch(layers)
         self._reading.plan = None
 
     def settle(self, layers: Collection[str]) -> None:
@@ -125,9 +183,20 @@ class Session:
         self._advance(planning.settled(self.engine, self.plan, list(layers)))
 
     def done(self, layers: Collection[str]) -> None:
-        """Note that the images of these layers are there now."""
+        """Note that the images of these layers are there now; services stand on the same base and deps."""
         self._from_scratch = {name: why for name, why in self._from_scratch.items() if name not in layers}
-        self._advance(self.plan.done(layers))
+        plan = self.plan
+        tags = {step.spec.tag for step in plan.steps if step.spec.layer in layers}
+        self._advance(plan.done(layers))
+        for one in self._services.values():
+            shared = [name for name in layers if name != "app" and one.stands_on(name, tags)]
+            if shared:
+                one.done(shared)
+
+    def stands_on(self, layer: str, tags: Collection[str]) -> bool:
+        """Whether one of some images is that layer here, in a plan that was made before the image was."""
+        plan = self._reading.plan
+        return plan is not None and plan.has(layer) and plan.step(layer).spec.tag in tags
 
     def _advance(self, plan: Plan) -> None:
         changed = self.plan.changes
@@ -137,7 +206,13 @@ class Session:
 
     def read_again(self) -> None:
         """Read the tree and its configuration again: they have changed, or may have."""
-        self._reading = _Reading(self.project.again())
+        if self.whole is not None:
+            self.whole.read_again()
+            return
+        self._own = _Reading.of(self.project.again())
+        gone = self._services.keys() - self.project.services.keys()
+        for name in gone:
+            del self._services[name]
 
     def send_again(self) -> None:
         """Read again, believing nothing that was noted about the tree or sent before."""
@@ -158,8 +233,19 @@ class Session:
 
 
 def _reopened(
-    run: Run, root: Path, variables: Mapping[str, str], ask: Ask | None, from_scratch: Mapping[str, str]
+    run: Run,
+    root: Path,
+    variables: Mapping[str, str],
+    ask: Ask | None,
+    from_scratch: Mapping[str, str],
+    service: str,
 ) -> Session:
-    session = Session(run, Project.open(root, variables), ask)
+    project = Project.open(root, variables)
+    if service:
+        whole = Session(replace(run, service=""), project, ask)
+        session = whole.service(service)
+        session.run = run
+    else:
+        session = Session(run, project, ask)
     session._from_scratch = dict(from_scratch)  # noqa: SLF001 - the constructor of a copy
     return session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from json import dumps
 from typing import TYPE_CHECKING, Any
@@ -36,23 +37,25 @@ def app(session: Session) -> None:
 def _have(session: Session, layer: str) -> None:
     from layerdoit.flows import ensure, reporting
 
-    reporting.outcomes(session, ensure.ensure(session, layer))
+    reporting.each(ensure.ensure_each(session, layer))
     ensure.sweep(session)
 
 
 def image(session: Session) -> None:
     """The image is there: have its tags on it, and say what it is called."""
-    from layerdoit.flows.ensure import ensure
+    from layerdoit.flows import ensure, reporting
 
     # Where this run had the app made, the tags moved with it; by now another run may have moved them on.
     if "app" not in session.run.reported:
-        ensure(session, "app")
-    project = session.project
+        made = ensure.ensure_each(session, "app")
+        if session.project.service:
+            # Nothing else has told of it.
+            reporting.each(made)
     # In a cycle, the tags follow what serves.
-    if not session.run.deploys:
-        names = project.references
+    for one in session.built if not session.run.deploys else ():
+        names = one.project.references
         # A program that serves nothing is started by hand.
-        start = f" (docker run --rm {names[0]})" if names and project.config.deploy.port is None else ""
+        start = f" (docker run --rm {names[0]})" if names and one.project.config.deploy.port is None else ""
         say(f"image   {', '.join(names)}{start}")
 
 
@@ -125,6 +128,17 @@ def check(session: Session) -> None:
     from layerdoit.flows import check as checking
 
     checking.show(session)
+
+
+def asking_which(task: str, services: list[str], action: Callable[..., Any]) -> Callable[..., Any]:
+    """The action of a task that is about one service, where none was named."""
+
+    @functools.wraps(action)
+    def refused(*_: Any, **__: Any) -> None:
+        names = ", ".join(f"doit {task}:{name}" for name in services)
+        raise ConfigError(f"{task} is about one service, and there are {len(services)}", hint=f"name it: {names}")
+
+    return refused
 
 
 ACTIONS: Mapping[str, Callable[..., Any]] = {

@@ -67,7 +67,15 @@ def destroy(session: Session) -> None:
     """Remove the container; its absence is no error."""
     from layerdoit.flows import removing
 
-    say("container removed" if removing.destroy(session) else "there is no container: nothing to do")
+    for one in reversed(_deployed(session)):
+        whose = f" of {one.project.service}" if one.project.service else ""
+        removed = removing.destroy(one)
+        say(f"container{whose} removed" if removed else f"there is no container{whose}: nothing to do")
+
+
+def _deployed(session: Session) -> list[Session]:
+    """What a task is about that shows or removes: this service, or all of them."""
+    return list(session.services.values()) or [session]
 
 
 def rollback(session: Session) -> None:
@@ -81,8 +89,15 @@ def releases(session: Session, json: bool) -> None:
     """What was deployed, and how it ended."""
     from layerdoit.report import release_list
 
-    found = release_list.of(session)
-    say(dumps(release_list.as_json(found)) if json else release_list.table(found))
+    found = {one.project.service: release_list.of(one) for one in _deployed(session)}
+    if json:
+        told = {name: release_list.as_json(entries) for name, entries in found.items()}
+        say(dumps({"services": told} if session.project.services else told[session.project.service]))
+        return
+    for name, entries in found.items():
+        if session.project.services:
+            say(f"{name}:")
+        say(release_list.table(entries))
 
 
 def environments(session: Session, json: bool) -> None:
@@ -103,40 +118,66 @@ def deploy_unlock(session: Session) -> None:
 
 def status(session: Session, json: bool) -> None:
     """What runs, and what a build would do."""
-    from layerdoit.core.units import instant
-    from layerdoit.report.formats import when_text
-
     project = session.project
-    found = deployment(session).status()
-    service = found.service
-    plan = session.plan
-    current = service is not None and service.key == plan.step("app").spec.key
+    identity = {"name": project.name, **project.owner.as_json()}
     if json:
-        running = None if service is None else {**asdict(service), "health": found.health, "current": current}
-        identity = {"name": project.name, **project.owner.as_json()}
-        words = {"project": identity, "environment": project.environment, "deployment": running}
-        say(dumps({**words, **plan.as_json()}))
+        told = {one.project.service: _status_json(one) for one in _deployed(session)}
+        own = {"services": told} if project.services else told[project.service]
+        say(dumps({"project": identity, "environment": project.environment, **own, **_layers_json(session)}))
         return
     where = f", environment {project.environment}" if project.config.named else ""
     say(f"project {project.name}: {project.owner.words}{where}")
-    fast = "doit cycle_fast"
+    for one in _deployed(session):
+        _tell_status(one)
+    for step in session.plan.layers():
+        say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {step.why}")
+
+
+def _layers_json(session: Session) -> Mapping[str, Any]:
+    return session.plan.as_json()
+
+
+def _status_json(session: Session) -> Mapping[str, Any]:
+    found, app = deployment(session).status(), session.plan.step("app")
+    service = found.service
+    current = service is not None and service.key == app.spec.key
+    running = None if service is None else {**asdict(service), "health": found.health, "current": current}
+    return {"deployment": running, **({"app": app.as_json()} if session.project.service else {})}
+
+
+def _tell_status(session: Session) -> None:
+    from layerdoit.core.units import instant
+    from layerdoit.report.formats import when_text
+
+    found, project = deployment(session).status(), session.project
+    service, app = found.service, session.plan.step("app")
+    fast = f"doit cycle_fast:{project.service}" if project.service else "doit cycle_fast"
+    whose = f"{project.service}: " if project.service else ""
     if service is None:
-        say(f"nothing is deployed; {found.remark or f'{fast} deploys it'}")
+        say(f"{whose}nothing is deployed; {found.remark or f'{fast} deploys it'}")
     else:
         at = service.url or "(no port published)"
         say(f"{service.name}  {found.health}  {at}  since {when_text(instant(service.since) or None)}")
         other = f"runs another image than that of the current tree; {fast} replaces it"
         same = f"{'runs' if service.running else 'ran'} the image of the current tree"
-        say(same if current else other)
+        say(same if service.key == app.spec.key else other)
         if found.remark:
             say(found.remark)
-    for step in plan.layers():
-        say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {step.why}")
+    if project.service:
+        say(f"{app.spec.layer:<5} {app.action:<6} {app.spec.tag}  {app.why}")
 
 
 def logs(session: Session, follow: bool, tail: int, since: str) -> None:
-    """What the container wrote."""
-    for text in deployment(session).logs(follow=follow, tail=tail, since=_ago(since)):
+    """What the container wrote; of several, each line says whose it is."""
+    ago = _ago(since)
+    if not session.project.services:
+        for text in deployment(session).logs(follow=follow, tail=tail, since=ago):
+            pass_on(text)
+        return
+    from layerdoit.report import service_logs
+
+    places = {name: deployment(one) for name, one in session.services.items()}
+    for text in service_logs.lines(places, follow=follow, tail=tail, since=ago):
         pass_on(text)
 
 

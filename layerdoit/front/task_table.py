@@ -95,7 +95,8 @@ class TaskDoc(NamedTuple):
     """One task as users see it.
 
     `when`: in which situation to use it; `example`: its name and more, as typed after `doit`. `on_request`: never runs
-    unless it is named; `words`: name of its further words.
+    unless it is named; `words`: name of its further words. `of_service`: each service has one of its own, `logs:api`;
+    `of_one`: where there are services, only those.
     """
 
     name: str
@@ -106,6 +107,8 @@ class TaskDoc(NamedTuple):
     on_request: bool = True
     after: tuple[str, ...] = ()
     words: str = ""
+    of_service: bool = False
+    of_one: bool = False
 
     @property
     def line(self) -> str:
@@ -144,6 +147,7 @@ TASKS: tuple[TaskDoc, ...] = (
         "image PROFILE=release",
         on_request=False,
         after=("base", "deps", "app"),
+        of_service=True,
     ),
     TaskDoc(
         "check",
@@ -159,6 +163,7 @@ TASKS: tuple[TaskDoc, ...] = (
         "After every edit: this is the task of every day.",
         "cycle_fast",
         after=("image",),
+        of_service=True,
     ),
     TaskDoc(
         "cycle_clean",
@@ -190,18 +195,22 @@ TASKS: tuple[TaskDoc, ...] = (
         "To go on with what was built before: after `destroy`, or with another port or environment.",
         "deploy PUBLISH=8080",
         _DRY,
+        of_service=True,
     ),
     TaskDoc(
         "rollback",
         "Let the release before serve again, with its settings; builds nothing. TO=<release> names another one.",
         "When the new release is bad. The image is there: it takes seconds.",
         "rollback ENV=prod",
+        of_service=True,
+        of_one=True,
     ),
     TaskDoc(
         "destroy",
         "Stop and remove the container, if there is one.",
         "When you are done. Images stay: the next `deploy` takes a second or two.",
         "destroy",
+        of_service=True,
     ),
     TaskDoc(
         "status",
@@ -209,6 +218,7 @@ TASKS: tuple[TaskDoc, ...] = (
         "To learn the address of the service, and whether it runs what the tree says.",
         "status --json",
         (JSON,),
+        of_service=True,
     ),
     TaskDoc(
         "releases",
@@ -216,6 +226,7 @@ TASKS: tuple[TaskDoc, ...] = (
         "To find the release to go back to, or who deployed what.",
         "releases ENV=prod",
         (JSON,),
+        of_service=True,
     ),
     TaskDoc(
         "environments",
@@ -236,12 +247,15 @@ TASKS: tuple[TaskDoc, ...] = (
         "To see what the service says, also after it has ended.",
         "logs --follow --tail 20",
         _LOGS,
+        of_service=True,
     ),
     TaskDoc(
         "connect",
         "Open a shell in the container.",
         "To look at the files and the environment that the service sees.",
         "connect",
+        of_service=True,
+        of_one=True,
     ),
     TaskDoc(
         "exec",
@@ -249,6 +263,8 @@ TASKS: tuple[TaskDoc, ...] = (
         "For one command, such as a migration or a console; its exit code decides.",
         "exec ls /srv",
         words="words",
+        of_service=True,
+        of_one=True,
     ),
     TaskDoc(
         "cache_status",

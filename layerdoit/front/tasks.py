@@ -98,8 +98,27 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
             vouches = run is None or run.command.name != "info"
             described["uptodate"] = [Current(session, task.name, vouches=vouches)]
         yield described
+    for name in session.project.services:
+        yield from _of_service(session.service(name), prefix)
     if prefix:
         yield _group(prefix, root)
+
+
+def _of_service(session: Session, prefix: str) -> Iterator[dict[str, Any]]:
+    """The tasks that are about one service: `cycle_fast:api`."""
+    service = session.project.service
+    own = {task.name for task in TASKS if task.of_service}
+    for task in TASKS:
+        if not task.of_service:
+            continue
+        described = _task(session, task, prefix, ())
+        described["basename"] = _named(prefix, f"{task.name}:{service}")
+        described["doc"] = f"{task.line} Of {service}."
+        after = [f"{other}:{service}" if other in own else other for other in task.after if other != "app"]
+        described["task_dep"] = [_named(prefix, other) for other in after]
+        # It comes before what is asked of it, and is up to date where that is: the action itself looks.
+        described["meta"]["on_request"] = True
+        yield described
 
 
 def _group(prefix: str, root: Path) -> dict[str, Any]:
@@ -201,6 +220,8 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     group, _, name = task.name.partition(":")
     action = actions.ACTIONS[group]
     arguments = [session, name] if name else [session]
+    if task.of_one and session.project.services:
+        action = actions.asking_which(task.name, list(session.project.services), action)
     described: dict[str, Any] = {
         # A level is no sub-task of doit's, for `doit list` would not show it.
         "basename": _named(prefix, task.name),

@@ -25,11 +25,16 @@ class Ready:
         """Called when doit found the task up to date."""
         session = self._session
         if self._name == "image":
-            app = session.plan.step("app")
+            each = session.built
+            if len(each) > 1:
+                names = ", ".join(name for one in each for name in one.project.references)
+                return f"nothing to do: {names} are the images of this tree"
+            project, app = each[0].project, each[0].plan.step("app")
             why = "" if app.reasons == UP_TO_DATE else f" ({app.why})"
-            return f"nothing to do: {', '.join(session.project.references)} is the image of this tree{why}"
-        tag = session.plan.step(IMAGES[self._name][0]).spec.tag
-        return f"nothing to do: the image {tag} is there"
+            return f"nothing to do: {', '.join(project.references)} is the image of this tree{why}"
+        layer = IMAGES[self._name][0]
+        tags = [one.plan.step(layer).spec.tag for one in _parts(session, self._name)]
+        return f"nothing to do: the image {', '.join(tags)} is there"
 
     def __repr__(self) -> str:
         """What `doit info` shows."""
@@ -62,25 +67,34 @@ class Current:
         # After a build the last task runs, to say what the image is called.
         if self._layer == "image" and session.run.reported:
             return False
-        plan, project = session.plan, session.project
-        if not plan.changes:
-            # Back on a branch whose images are there: the next change is told from these.
-            project.state.remember(project.variant(), {step.spec.layer: step.spec.key for step in plan.steps})
-        if self._layer != "image":
-            steps = [plan.step(name) for name in IMAGES[self._layer]]
-            waiting = project.state.unshared()
-            return all(step.action == "reuse" and step.spec.tag not in waiting for step in steps)
-        if plan.changes:
-            return False
-        app, git = plan.step("app").spec, project.checkout
-        if session.engine.images.untagged(app.tag, app.repository, project.tags):
-            return False
-        if git is not None and not project.state.asked_last(app.key, git.branch):
-            from layerdoit.project import branches
-
-            branches.note_request(project, session.engine.images, app)
-        return True
+        return all(_is_there(one, self._layer) for one in _parts(session, self._layer))
 
     def __repr__(self) -> str:
         """What `doit info` shows."""
         return f"{self._layer} exists (if not, `doit layers plan` says why)"
+
+
+def _parts(session: Session, layer: str) -> list[Session]:
+    """Whose images a task is about: of a project with services, base and deps are those of all."""
+    return session.built if layer in ("app", "image") else [session]
+
+
+def _is_there(session: Session, layer: str) -> bool:
+    plan, project = session.plan, session.project
+    if not plan.changes:
+        # Back on a branch whose images are there: the next change is told from these.
+        project.state.remember(project.app_variant, {step.spec.layer: step.spec.key for step in plan.steps})
+    if layer != "image":
+        steps = [plan.step(name) for name in IMAGES[layer] if plan.has(name)]
+        waiting = project.state.unshared()
+        return all(step.action == "reuse" and step.spec.tag not in waiting for step in steps)
+    if plan.changes:
+        return False
+    app, git = plan.step("app").spec, project.checkout
+    if session.engine.images.untagged(app.tag, app.repository, project.tags):
+        return False
+    if git is not None and not project.state.asked_last(app.key, git.branch):
+        from layerdoit.project import branches
+
+        branches.note_request(project, session.engine.images, app)
+    return True

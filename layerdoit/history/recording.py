@@ -74,7 +74,7 @@ def _record(
         run.token,
         begun,
         run.asked,
-        inputs.variant,
+        inputs.app_variant,
         os.uname().nodename,
         __version__,
         time.time() - begun,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from layerdoit.layers import reasons
+from layerdoit.layers.key import LAYERS
 from layerdoit.layers.reasons import Reason
 
 if TYPE_CHECKING:
@@ -51,9 +52,13 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """Ordered steps: base, runtime, deps, app."""
+    """Ordered steps: base, runtime, deps, app. A page has no base; a project with services has no app of its own."""
 
     steps: tuple[Step, ...]
+
+    def has(self, layer: str) -> bool:
+        """Whether there is such a layer."""
+        return any(step.spec.layer == layer for step in self.steps)
 
     def step(self, layer: str) -> Step:
         """The step of one layer."""
@@ -90,12 +95,17 @@ class Plan:
         return {"layers": [step.as_json() for step in self.layers()]}
 
     def layers(self) -> tuple[Step, ...]:
-        """The three layers as a user counts them: base stands for builder and runtime."""
-        base, runtime = self.step("base"), self.step("runtime")
-        if base.action == "reuse" and runtime.action != "reuse":
+        """The layers as a user counts them: base stands for builder and runtime."""
+        found = [self.step(layer) for layer in LAYERS if self.has(layer)]
+        if not self.has("runtime"):
+            return tuple(found)
+        runtime = self.step("runtime")
+        if not self.has("base"):
+            return (runtime, *found)
+        if found[0].action == "reuse" and runtime.action != "reuse":
             why = tuple(replace(reason, image="runtime") for reason in runtime.reasons)
-            base = Step(base.spec, runtime.action, why)
-        return (base, self.step("deps"), self.step("app"))
+            found[0] = Step(found[0].spec, runtime.action, why)
+        return tuple(found)
 
 
 def up_to_date(specs: Iterable[Spec]) -> Plan:

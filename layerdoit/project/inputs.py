@@ -51,10 +51,24 @@ class Inputs:
         """Question, profile and target: images of different variants are not compared with each other."""
         return self.question.variant(self.project)
 
+    @property
+    def app_variant(self) -> str:
+        """The same of the app image, of which each service has its own."""
+        return self.project.app_variant if self.question.kind == "build" else self.variant
+
+    def variant_of(self, layer: str) -> str:
+        """The one of the two that a layer's image is labelled with."""
+        return self.app_variant if layer == "app" else self.variant
+
     @cached_property
     def selection(self) -> Selection:
         """Packages and binaries that the question is about."""
         return self.question.selection(self.project)
+
+    @cached_property
+    def bins(self) -> tuple[tuple[str, str], ...]:
+        """Those of the binaries that the image holds, as (package, binary)."""
+        return self.project.bins if self.question.kind == "build" else self.selection.bins
 
     # --- files -------------------------------------------------------------------------------------------------------
 
@@ -104,14 +118,13 @@ class Inputs:
     def _own_sources(self) -> Sources:
         """Assets are none of them, unless `sources.include` says so."""
         every = self.tree.all_sources
-        if not self.asset_paths:
+        assets = self.project.assets if self.question.kind == "build" else ()
+        if not assets:
             return every
         included = self.project.config.sources.include
         again = every.under([every.context_path(path) for path in included])
         # What a link leads to may be a source, too: only what is named is none.
-        named, paths = self.assets, [every.context_path(path) for path in self.question.image.assets]
-        if paths != [path for path, _ in self.asset_paths]:
-            named = every.under(paths)
+        named = every.under([every.context_path(path) for path in assets])
         dropped = set(named.entries) - (set(again.entries) if included else set())
         kept = {path: entry for path, entry in every.entries.items() if path not in dropped}
         return Sources(self.project.root, every.home, kept)
@@ -168,15 +181,29 @@ class Inputs:
         every = {found.own_path(path): entry.kind + entry.digest for path, entry in found.entries.items()}
         return git_sent.together(every) if found.elsewhere else every
 
+    @cached_property
+    def crates_of_others(self) -> frozenset[str]:
+        """Names of crates that none of this image's binaries is made of, while those of other services are."""
+        if self.project.whole is None or self.question.kind != "build":
+            return frozenset()
+        from layerdoit.cargo import crate_names, stub_closure
+
+        workspace, lock = self.project.workspace, self.tree.lock
+        packages = tuple(sorted({package for package, _ in self.bins}))
+        own = stub_closure.closure(workspace, lock, self.selection._replace(packages=packages, bins=self.bins))
+        return crate_names.foreign(workspace, own.local, {name for _, name in self.bins})
+
     # --- the image ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def entrypoint(self) -> str:
         """The binary that the image runs; '' where it has none."""
-        names = [name for _, name in self.selection.bins]
+        names = [name for _, name in self.bins]
         wanted = self.question.image.entrypoint
         if not names:
             return ""
+        if wanted is None and self.project.service:
+            return self.project.config.bins[0]
         if self.script is not None:
             return self.runs.name
         if wanted is not None:
@@ -195,7 +222,9 @@ class Inputs:
         from layerdoit.cargo import entrypoint
 
         project = self.project
-        return entrypoint.choose(project.workspace, self.selection, project.config.project, project.root.name)
+        return entrypoint.choose(
+            project.workspace, self.selection._replace(bins=self.bins), project.config.project, project.root.name
+        )
 
     @cached_property
     def owned_folders(self) -> tuple[str, ...]:
@@ -249,10 +278,28 @@ class Inputs:
 
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
-        """Base, runtime, deps, app, each with its key."""
+        """Base, runtime, deps, app, each with its key. Of a project with services, each service has the app."""
         builder, runtime = self._base_specs()
         cooked = self._deps_spec(builder.key)
+        if self.question.kind == "build" and self.project.services:
+            return (builder, runtime, cooked)
         return (builder, runtime, cooked, self._app_spec(cooked, runtime))
+
+    @property
+    def runtime(self) -> Spec:
+        """The image that the binaries run on."""
+        return self._base_specs()[1]
+
+    def siblings(self) -> list[Inputs]:
+        """What the other compiled services of the project are made from, when the same is asked of them."""
+        from layerdoit.project import question
+
+        whole, tree = self.project.whole, self.tree.whole
+        if whole is None or tree is None:
+            return []
+        names = [name for name, one in whole.services.items() if one.kind == "compiled" and one is not self.project]
+        trees = [tree.of_service(name) for name in names]
+        return [Inputs(one, question.build(one.project, self.question.platform)) for one in trees]
 
     def _base_specs(self) -> tuple[Spec, Spec]:
         given = self.given
@@ -270,7 +317,8 @@ class Inputs:
             user=config.image.user,
             components=given.toolchain.components,
         )
-        return base.builder(facts, self.project.repository), base.runtime(facts, self.project.repository)
+        repository = self.project.layers_repository
+        return base.builder(facts, repository), base.runtime(facts, repository)
 
     def _deps_spec(self, base_key: str) -> Spec:
         from layerdoit.cargo import cargo_config, deps_inputs
@@ -280,7 +328,7 @@ class Inputs:
         if home and cargo_config.depends_on_place(project.workspace.config):
             crates["folder of the workspace"] = home
         recipe = self.given.digest_of("Dockerfile.deps", *self.deps_scripts)
-        spec = deps.spec(crates, base_key, recipe, self.kept.digest(), self.project.repository)
+        spec = deps.spec(crates, base_key, recipe, self.kept.digest(), self.project.layers_repository)
         if self.question.kind != "check":
             return spec
         # What dev-dependencies add: their tables, and every locked package.
@@ -303,7 +351,7 @@ class Inputs:
             dockerfile=self.given.digest_of("Dockerfile.app", *APP_SCRIPTS),
             sources=self.sources.digest(),
             assets=self.assets.digest(),
-            bins=" ".join(f"{package}/{name}" for package, name in self.selection.bins),
+            bins=" ".join(f"{package}/{name}" for package, name in self.bins),
             settings=self.settings,
             variables=self.project.options.own_inputs(self.tree.lock),
             files=lambda: (self.listing(self.sources), self.listing(self.assets)),

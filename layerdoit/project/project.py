@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from layerdoit import config as configuration
+from layerdoit.config.service_settings import kind_of
+from layerdoit.core.errors import ConfigError
 from layerdoit.core.state import State
 from layerdoit.project.settings_cache import SettingsCache
 from layerdoit.tree import git, links
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.options import Options
     from layerdoit.cargo.selection import Selection
+    from layerdoit.config.service_settings import Kind as ServiceKind
     from layerdoit.engine.ownership import Owner
 
 # What says how to build is keyed by what it says; it is no source, so that an edit of it runs no cargo.
@@ -34,7 +37,8 @@ class Project:
     """One Rust project as it is configured. To read it again is to open a new one.
 
     `variables`: those of the command line; `state`: the folder `.layerdoit/`; `home`: the folder whose files of this
-    machine a deployment uses (volumes, `env_file`, `.env.<name>`), where that is not `root`.
+    machine a deployment uses (volumes, `env_file`, `.env.<name>`), where that is not `root`. `service`: which service
+    of the project `whole` it is; '' for a whole project.
     """
 
     root: Path
@@ -42,6 +46,8 @@ class Project:
     config: configuration.Config
     state: State
     home: Path | None = None
+    service: str = ""
+    whole: Project | None = None
 
     @classmethod
     def open(
@@ -71,36 +77,84 @@ class Project:
 
     def again(self) -> Project:
         """The same project, read again."""
-        return Project.open(self.root, self.variables, state=self.state, home=self.home)
+        found = Project.open(self.root, self.variables, state=self.state, home=self.home)
+        return found.of_service(self.service) if self.service else found
+
+    # --- services ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def services(self) -> Mapping[str, Project]:
+        """The services, by name: each is a project with settings of its own, of the same tree. None of a service."""
+        return {name: self._of_service(name) for name in self.config.services}
+
+    def of_service(self, name: str) -> Project:
+        """One of the services. ConfigError where the tree has it no more."""
+        if name not in self.services:
+            hint = f"services: {', '.join(self.services) or 'none'}"
+            raise ConfigError(f'there is no service "{name}"', where=self.config.where.get("services"), hint=hint)
+        return self.services[name]
+
+    def _of_service(self, name: str) -> Project:
+        config = configuration.of_service(self.config, name, self.variables)
+        return replace(self, config=config, service=name, whole=self)
+
+    @property
+    def kind(self) -> ServiceKind:
+        """How the image comes about."""
+        if self.whole is None:
+            return "packed" if self.config.build.binary else "compiled"
+        return kind_of(self.whole.config.services[self.service])
 
     # --- names -------------------------------------------------------------------------------------------------------
 
     @cached_property
     def name(self) -> str:
-        """The project's name: configured, else the root package's, else the only built package's, else the folder's."""
+        """The project's name: configured, else the root package's, else the only built package's, else the folder's.
+
+        The same for all services.
+        """
+        if self.whole is not None:
+            return self.whole.name
         if self.config.project:
             return self.config.project
         only = self.selection.owners[0] if len(self.selection.owners) == 1 else self.root.name
         return configuration.repository_name(self.workspace.root_package or only)
+
+    @property
+    def title(self) -> str:
+        """What the image is called where nothing else is configured: the project's name, and the service's."""
+        return f"{self.name}-{self.service}" if self.service else self.name
 
     def variant(self, kind: Kind = "build") -> str:
         """Question, profile and target: images of different variants are not compared with each other."""
         suffix = "" if kind == "build" else f"+{kind}"
         return f"{self.config.profile}{suffix}/{self.config.target or 'host'}"
 
+    @property
+    def app_variant(self) -> str:
+        """The same of app images, of which each service has its own."""
+        return f"{self.variant()}/{self.service}" if self.service else self.variant()
+
     @cached_property
     def repository(self) -> str:
-        """The repository of this project's images on the engine."""
-        return self.config.image.repository or self.name
+        """The repository of the app image on the engine."""
+        return self.config.image.repository or self.title
+
+    @property
+    def layers_repository(self) -> str:
+        """The repository of base and deps on the engine: that of the whole project, whatever is chosen of it."""
+        return self.whole.repository if self.whole is not None else self.repository
 
     @cached_property
     def checkout(self) -> git.Checkout | None:
         """The git checkout that the project is, or is a folder of."""
-        return git.find(self.root)
+        return self.whole.checkout if self.whole is not None else git.find(self.root)
 
     @cached_property
     def owner(self) -> Owner:
         """Who the project is besides its name: what tells it from others of that name on an engine."""
+        if self.whole is not None:
+            return self.whole.owner
         from layerdoit.project import identity
 
         return identity.of(self.root, self.state)
@@ -136,8 +190,10 @@ class Project:
     @cached_property
     def lister(self) -> Lister:
         """What is sent to builds, for those who look for files; listed once."""
-        config = self.config
-        own, assets = (config.dockerfiles.base, config.dockerfiles.deps, config.dockerfiles.app), config.image.assets
+        if self.whole is not None:
+            return self.whole.lister
+        config, assets = self.config, self.assets
+        own = (config.dockerfiles.base, config.dockerfiles.deps, config.dockerfiles.app)
         return Lister(
             self.root,
             (*config.sources.exclude, *_OURS, *(path for path in own if path is not None)),
@@ -146,11 +202,21 @@ class Project:
             from_top=config.build.git != "none",
         )
 
+    @cached_property
+    def assets(self) -> tuple[str, ...]:
+        """The assets of all images of the tree, by their paths in the project: none of them is a source of another."""
+        if self.whole is not None:
+            return self.whole.assets
+        services = (path for each in self.services.values() for path in each.config.image.assets)
+        return tuple(dict.fromkeys((*self.config.image.assets, *services)))
+
     # --- manifests ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def workspace(self) -> Workspace:
         """Manifests and cargo configuration."""
+        if self.whole is not None:
+            return self.whole.workspace
         from layerdoit.cargo import manifest
 
         return manifest.load(self.root, self.lister)
@@ -158,6 +224,8 @@ class Project:
     @cached_property
     def options(self) -> Options:
         """How cargo is called. ConfigError where the workspace has no such profile or feature."""
+        if self.whole is not None:
+            return self.whole.options
         from layerdoit.cargo import choices
         from layerdoit.cargo.options import Options
 
@@ -177,7 +245,29 @@ class Project:
 
     @cached_property
     def selection(self) -> Selection:
-        """Packages and binaries that are built."""
+        """Packages and binaries that are compiled: those of all services, so that choosing one changes nothing."""
+        if self.whole is not None:
+            return self.whole.selection
         from layerdoit.cargo import selection
 
-        return selection.select(self.workspace, self.config.packages, self.config.bins, self.options, self.config.where)
+        config = self.config
+        compiled = [each.config.bins for each in self.services.values() if each.kind == "compiled"]
+        bins = tuple(dict.fromkeys((*config.bins, *(name for names in compiled for name in names))))
+        return selection.select(self.workspace, config.packages, bins, self.options, self._bin_places())
+
+    def _bin_places(self) -> Mapping[str, str]:
+        """Where packages and binaries are named; of a binary that the workspace does not have, where its service is."""
+        places = dict(self.config.where)
+        if self.services and "bins" not in places:
+            known = {name for package in self.workspace.packages.values() for name in package.bins}
+            for name, each in self.services.items():
+                if each.kind == "compiled" and not known.issuperset(each.config.bins):
+                    places["bins"] = self.config.where.get(f"services.{name}.bins", "")
+        return places
+
+    @cached_property
+    def bins(self) -> tuple[tuple[str, str], ...]:
+        """Those of the binaries that the image holds, as (package, binary)."""
+        if self.whole is None:
+            return self.selection.bins
+        return tuple(pair for pair in self.selection.bins if pair[1] in self.config.bins)

@@ -25,7 +25,8 @@ class Run:
 
     `begun`: ns since 1970, which names the run; `asked`: the tasks that were asked for; `prefix`: what stands before
     the names of the project's tasks; `verbose`: say all that there is to say; `spent`: seconds of phases that no layer
-    counts; `reported`: layers of which the user has been told; `done`: what is done once in a run, by its name.
+    counts; `reported`: layers of which the user has been told; `done`: what is done once in a run, by its name;
+    `service`: which service's part of the run it is, '' for the whole.
     """
 
     asked: str = ""
@@ -35,6 +36,7 @@ class Run:
     spent: dict[str, float] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
+    service: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the question that is on its way."""
@@ -43,17 +45,27 @@ class Run:
     @property
     def token(self) -> str:
         """The run's name in the history."""
-        return f"{self.begun:x}"
+        return f"{self.begun:x}.{self.service}" if self.service else f"{self.begun:x}"
+
+    def of_service(self, name: str) -> Run:
+        """A service's part of this run: with figures of its own; what is done once is done once for all."""
+        return Run(self.asked, self.prefix, self.verbose, self.begun, done=self.done, service=name)
 
     def again(self) -> Run:
         """A run of its own, for the same call."""
-        return Run(self.asked, self.prefix, self.verbose)
+        return Run(self.asked, self.prefix, self.verbose, service=self.service)
 
     @property
     def deploys(self) -> bool:
         """Whether it ends in a deployment, so that tags follow what serves; not where the image is asked for, too."""
-        asked = self.asked.split()
-        return self.task("image") not in asked and any(self.task(name) in asked for name in CYCLES)
+        return not self._asks("image") and any(map(self._asks, CYCLES))
+
+    def _asks(self, name: str) -> bool:
+        """Whether a task was asked for: of all services, or of this one; of any, where this is the whole."""
+        task, asked = self.task(name), self.asked.split()
+        if self.service:
+            return task in asked or f"{task}:{self.service}" in asked
+        return any(word == task or word.startswith(f"{task}:") for word in asked)
 
     def spend(self, phase: str, seconds: float) -> None:
         """Add to a phase."""

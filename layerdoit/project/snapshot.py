@@ -34,19 +34,26 @@ DEPS_SCRIPTS = ("cook.sh", "sync.sh", "variables.sh")
 class Tree:
     """A project's files as they were when they were read, each fact when it is first asked for.
 
-    `lent`: the toolchain, where it is known already.
+    `lent`: the toolchain, where it is known already; `whole`: the same reading, of the project that a service is of.
     """
 
     project: Project
     lent: Toolchain | None = None
+    whole: Tree | None = None
 
     def again(self) -> Tree:
         """A new reading, of the configuration too: a branch switch changes all of it."""
         return Tree(self.project.again())
 
+    def of_service(self, name: str) -> Tree:
+        """The same reading, for one of the services: what is read once is shared."""
+        return Tree(self.project.of_service(name), self.lent, self)
+
     @cached_property
     def lock(self) -> Lock:
         """Cargo.lock."""
+        if self.whole is not None:
+            return self.whole.lock
         from layerdoit.cargo import lock
 
         return lock.load(self.project.root)
@@ -54,6 +61,8 @@ class Tree:
     @cached_property
     def locked(self) -> str:
         """`name version` of every external package of Cargo.lock, as a deps image's label holds it."""
+        if self.whole is not None:
+            return self.whole.locked
         from layerdoit.engine.image_labels import locked_text
 
         return locked_text(f"{package.name} {package.version}" for package in self.lock.external)
@@ -61,6 +70,8 @@ class Tree:
     @cached_property
     def toolchain(self) -> Toolchain:
         """The Rust toolchain that builds and keys use."""
+        if self.whole is not None:
+            return self.whole.toolchain
         return self.lent or detect(self.project.root, self.project.config.toolchain, self.project.state.folder)
 
     @cached_property
@@ -82,6 +93,8 @@ class Tree:
 
     def scan(self, extra: tuple[str, ...]) -> Sources:
         """Hash the tree, `extra` being that of the workspace; once for the same question."""
+        if self.whole is not None:
+            return self.whole.scan(extra)
         scans = self._scans
         if extra not in scans:
             scans[extra] = scan(self.project.lister, extra, index_file=self.project.state / "index")

@@ -1,7 +1,7 @@
 """What was read for the last app images of a checkout, so that one is found again although its key is another tree's.
 
-The state file `reads` holds a record for each of the last images. Deleting it costs one build after a change of what
-nothing reads.
+The state file `reads`, of which each service has one, holds a record for each of the last images. Deleting it costs one
+build after a change of what nothing reads.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def same(inputs: Inputs, spec: Spec) -> list[Same]:
         if trace.others != others:
             continue
         paths = reads.differing(trace.files, here)
-        if not _differs(trace, here, paths):
+        if not _differs(inputs, trace, here, paths):
             found.append(Same(trace.key, _shown(inputs, paths)))
     return found
 
@@ -79,12 +79,13 @@ def idle(inputs: Inputs, image: str) -> frozenset[str]:
     trace = next((one for one in _load(inputs) if one.key == image), None)
     here = inputs.readable
     # Where links are, or somebody's reads are not known, a path tells too little.
-    if trace is None or trace.files.links or here.links or any(read.kind == reads.OPAQUE for read in trace.reads):
+    if trace is None or trace.files.links or here.links:
         return frozenset()
-    read = {
-        posixpath.normpath(one.path) if "." in one.path[:1] or "/." in one.path else one.path for one in trace.reads
-    }
-    listed = {one.path for one in trace.reads if one.kind == reads.OPENED}
+    own = _of_own(inputs, trace.reads)
+    if any(read.kind == reads.OPAQUE for read in own):
+        return frozenset()
+    read = {posixpath.normpath(one.path) if "." in one.path[:1] or "/." in one.path else one.path for one in own}
+    listed = {one.path for one in own if one.kind == reads.OPENED}
 
     def is_idle(path: str) -> bool:
         if path in read or path.rpartition("/")[2] == "Cargo.toml":
@@ -110,7 +111,7 @@ def rereadings(inputs: Inputs) -> list[Rereading]:
     here, shown = inputs.readable, inputs.sources.own_path
     beside = [
         read
-        for read in last.reads
+        for read in _of_own(inputs, last.reads)
         if not read.path.endswith(".rs") and read.kind != reads.OPAQUE and read.crate != _CARGO
     ]
     told: dict[str, Rereading] = {}
@@ -131,10 +132,12 @@ def keep_assembled(inputs: Inputs, spec: Spec) -> None:
     if inputs.question.kind != "build":
         return
     compiled = _compiled(spec)
-    for trace in _load(inputs):
-        if trace.compiled == compiled and trace.files == inputs.readable:
-            _keep(inputs, spec, trace.reads)
-            return
+    # Another service may have been the first to have them compiled.
+    for known in (inputs, *inputs.siblings()):
+        for trace in _load(known):
+            if trace.compiled == compiled and trace.files == inputs.readable:
+                _keep(inputs, spec, trace.reads)
+                return
 
 
 def _keep(inputs: Inputs, spec: Spec, every: tuple[Read, ...]) -> None:
@@ -142,11 +145,17 @@ def _keep(inputs: Inputs, spec: Spec, every: tuple[Read, ...]) -> None:
     _save(inputs, [trace, *(one for one in _load(inputs) if one.key != spec.key)][:_KEPT])
 
 
-def _differs(trace: Trace, here: Files, paths: Sequence[str]) -> bool:
+def _differs(inputs: Inputs, trace: Trace, here: Files, paths: Sequence[str]) -> bool:
     """Whether a read, of cargo or of a unit, finds something else here."""
     if any(path.rpartition("/")[2] == "Cargo.toml" for path in paths if path not in trace.files.entries):
         return True
-    return any(True for _ in reads.changed(trace.reads, trace.files, here, paths))
+    return any(True for _ in reads.changed(_of_own(inputs, trace.reads), trace.files, here, paths))
+
+
+def _of_own(inputs: Inputs, every: Sequence[Read]) -> Sequence[Read]:
+    """Without what only the binaries of other services are made of; where a name may mean either, it counts."""
+    others = inputs.crates_of_others
+    return [read for read in every if read.crate not in others] if others else every
 
 
 # --- what cargo itself reads -----------------------------------------------------------------------------------------
@@ -191,7 +200,7 @@ def _others(spec: Spec) -> str:
 
 
 def _compiled(spec: Spec) -> str:
-    afterwards = ("sources", "assets", "runtime", "image ")
+    afterwards = ("sources", "assets", "runtime", "binaries", "image ")
     return key({name: value for name, value in spec.inputs.items() if not name.startswith(afterwards)})
 
 
@@ -199,7 +208,8 @@ def _compiled(spec: Spec) -> str:
 
 
 def _place(inputs: Inputs) -> Path:
-    return inputs.project.state / "reads"
+    service = inputs.project.service
+    return inputs.project.state / (f"reads-{service}" if service else "reads")
 
 
 def _load(inputs: Inputs) -> tuple[Trace, ...]:
@@ -211,7 +221,7 @@ def _load(inputs: Inputs) -> tuple[Trace, ...]:
     return _loaded(place, found.st_ino, found.st_mtime_ns)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=16)
 def _loaded(place: Path, _inode: int, _written: int) -> tuple[Trace, ...]:
     try:
         kind, *rows = marshal.loads(place.read_bytes())  # noqa: S302 - our own file

@@ -46,13 +46,12 @@ def test_the_step_has_its_time_and_the_layer_its_own() -> None:
     assert (ended.state, ended.until, ended.jobs, ended.doing) == ("done", 9.0, (), Doing(""))
 
 
-def test_what_is_worked_on_is_one_row() -> None:
+def test_several_rows_may_be_worked_on() -> None:
     board = Board((Row("base"), Row("deps")))
-    assert board.working is None
-    board = board.with_row(board.row("deps").begun("preparing", 1.0)).with_row(Row("deploy"))
-    assert board.working is not None
+    assert board.working == ()
+    board = board.with_row(board.row("deps").begun("preparing", 1.0)).with_row(Row("deploy").begun("replacing", 2.0))
     assert [row.name for row in board.rows] == ["base", "deps", "deploy"]
-    assert board.working.name == "deps"
+    assert [row.name for row in board.working] == ["deps", "deploy"]
 
 
 @pytest.mark.parametrize(

@@ -399,7 +399,7 @@ def test_a_registry_that_says_nothing_is_not_waited_for(
 
 
 def test_where_the_base_is_there_nothing_is_asked() -> None:
-    plan = SimpleNamespace(step=lambda _: SimpleNamespace(action="reuse"))
+    plan = SimpleNamespace(step=lambda _: SimpleNamespace(action="reuse"), has=lambda _: True)
     assert obstacles.of_session(SimpleNamespace(plan=plan)) is None  # type: ignore[arg-type]
 
 

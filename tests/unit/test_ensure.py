@@ -25,7 +25,7 @@ def session(root: Path, asked: str, actions: dict[str, Action]) -> Any:
     }
     write(root, files)
     project = SimpleNamespace(workspace=manifest.load(root))
-    plan = SimpleNamespace(step=lambda name: SimpleNamespace(action=actions[name]))
+    plan = SimpleNamespace(step=lambda name: SimpleNamespace(action=actions[name]), has=lambda name: name in actions)
     return cast("Any", SimpleNamespace(plan=plan, project=project, tree=SimpleNamespace(lock=lock.load(root))))
 
 

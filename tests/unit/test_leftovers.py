@@ -35,7 +35,7 @@ def test_without_anything_the_plain_mount_is_in_use(tmp_path: Path) -> None:
 
 def test_a_new_mount_is_left_over_until_it_is_adopted(tmp_path: Path) -> None:
     one = State(tmp_path)
-    fresh = leftovers.new_mount(one, "m/cook")
+    fresh = leftovers.new_mount(one, "m/cook", "run")
     assert fresh == "m/cook~1"
     assert leftovers.mount(one, "m/cook") == "m/cook"
     assert noted(tmp_path) == {"mount m/cook~1": ""}
@@ -47,12 +47,24 @@ def test_a_new_mount_is_left_over_until_it_is_adopted(tmp_path: Path) -> None:
 
 def test_a_failed_attempt_is_never_used_again(tmp_path: Path) -> None:
     one = State(tmp_path)
-    failed = [leftovers.new_mount(one, "m/cook") for _ in range(3)]
+    failed = [leftovers.new_mount(one, "m/cook", f"run {number}") for number in range(3)]
     assert failed == ["m/cook~1", "m/cook~2", "m/cook~3"]
     assert leftovers.mount(one, "m/cook") == "m/cook"
     leftovers.adopt(one, "m/cook~3")
-    assert leftovers.new_mount(one, "m/cook") == "m/cook~4"
+    assert leftovers.new_mount(one, "m/cook", "run") == "m/cook~4"
     assert leftovers.mount(one, "m/cook") == "m/cook~3"
+
+
+def test_all_builds_of_a_run_have_one_new_mount_unless_one_failed(tmp_path: Path) -> None:
+    one = State(tmp_path)
+    fresh = leftovers.new_mount(one, "m/cook", "run")
+    assert leftovers.new_mount(one, "m/cook", "run") == fresh
+    leftovers.adopt(one, fresh)
+    assert leftovers.new_mount(one, "m/cook", "run") == fresh
+    leftovers.adopt(one, fresh)
+    assert noted(tmp_path) == {"mount m/cook": ""}
+    leftovers.try_again(one)
+    assert leftovers.new_mount(one, "m/cook", "run") == "m/cook~2"
 
 
 def test_an_image_that_loses_its_tag_is_noted(tmp_path: Path) -> None:
@@ -68,7 +80,7 @@ def test_a_mount_that_no_image_fits_is_left_over(tmp_path: Path) -> None:
     one = State(tmp_path)
     leftovers.drop_mount(one, "m/cook")
     assert noted(tmp_path) == {"mount m/cook": ""}
-    leftovers.adopt(one, leftovers.new_mount(one, "m/other"))
+    leftovers.adopt(one, leftovers.new_mount(one, "m/other", "run"))
     leftovers.drop_mount(one, "m/other")
     assert noted(tmp_path) == {f"mount {name}": "" for name in ("m/cook", "m/other", "m/other~1")}
     assert leftovers.mount(one, "m/other") == "m/other"

@@ -30,7 +30,8 @@ def test_a_guessed_entry_point_is_said(
     inputs = SimpleNamespace(
         runs=Choice(bins[0], why),
         entrypoint=bins[0],
-        selection=SimpleNamespace(bins=tuple((name, name) for name in bins)),
+        bins=tuple((name, name) for name in bins),
+        project=SimpleNamespace(service=""),
         question=SimpleNamespace(image=SimpleNamespace(entrypoint=chosen)),
     )
     outcome = Outcome(Step(Spec(layer, {}, "shop"), action, ()))

@@ -73,7 +73,7 @@ def saved(folder: Path, *layers: tuple[str, bool, float]) -> None:
 
 def usual(folder: Path, *, cold: bool) -> Usual | None:
     state = SimpleNamespace(folder=folder)
-    inputs = SimpleNamespace(project=SimpleNamespace(state=state), variant="dev")
+    inputs = SimpleNamespace(project=SimpleNamespace(state=state), variant_of=lambda _: "dev")
     return shown.usual(Run(), cast("Any", inputs), step("deps", "build"), cold=cold)
 
 

@@ -56,7 +56,6 @@ def run(params: Any, _words: Sequence[str]) -> int:
     from layerdoit.flows import obstacles
     from layerdoit.flows.session import Session
     from layerdoit.front.variables import variables
-    from layerdoit.layers import reasons
     from layerdoit.project.project import Project
     from layerdoit.project.run import Run
 
@@ -66,47 +65,59 @@ def run(params: Any, _words: Sequence[str]) -> int:
     removal = _removal(session, plan)
     compiling = _compiling(session, plan)
     stops = obstacles.of_session(session)
+    parts = session.built if session.project.services else []
     if params["json"]:
-        told = plan.as_json()
         compiles = {"deps": compiling.as_json() if compiling else None}
         layers = [
-            {**layer, **foreseen[layer["layer"]].as_json(), "compiles": compiles.get(layer["layer"])}
-            for layer in told["layers"]
+            {**step.as_json(), **foreseen[step.spec.layer].as_json(), "compiles": compiles.get(step.spec.layer)}
+            for step in plan.layers()
         ]
+        services = {
+            one.project.service: {**one.plan.step("app").as_json(), **_foreseen(one, one.plan)["app"].as_json()}
+            for one in parts
+        }
         more = {"removes": removal.as_json() if removal else None, "obstacle": stops.what if stops else None}
-        say(json.dumps({**told, "layers": layers, **more}, indent=2))
+        say(json.dumps({"layers": layers, **({"services": services} if services else {}), **more}, indent=2))
     else:
         for step in plan.layers():
-            say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
-            told_of = compiling if compiling and step.spec.layer == "deps" else None
-            why = [reason for reason in step.reasons if told_of is None or told_of.shown(reason)]
-            for sentence in (*reasons.sentences(why), *(told_of.lines() if told_of else ())):
-                say(f"      {sentence}")
+            _tell(step, foreseen, compiling if compiling and step.spec.layer == "deps" else None)
+        for one in parts:
+            _tell(one.plan.step("app"), _foreseen(one, one.plan), None)
         if removal:
             say(removal.line())
         if stops:
             say(f"this cannot be built yet: {stops.what}" + (f"\nnext: {stops.hint}" if stops.hint else ""))
-    return CHANGES if params["exit_code"] and plan.changes else 0
+    return CHANGES if params["exit_code"] and any(one.changes for one in (plan, *(each.plan for each in parts))) else 0
+
+
+def _tell(step: Step, foreseen: Mapping[str, Foreseen], compiling: Compiling | None) -> None:
+    from layerdoit.layers import reasons
+
+    say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
+    why = [reason for reason in step.reasons if compiling is None or compiling.shown(reason)]
+    for sentence in (*reasons.sentences(why), *(compiling.lines() if compiling else ())):
+        say(f"      {sentence}")
 
 
 def _foreseen(session: Session, plan: Plan) -> dict[str, Foreseen]:
-    """By layer as a user counts them."""
+    """By layer as a user counts them; `runtime` where there is no base."""
     pulls = _pulls(session, [step for step in plan.steps if step.action == "pull"])
     return {
-        layer: Foreseen(
-            _expected(session, plan, layer),
-            _together(pulls[name] for name in names if name in pulls),
-            _together(_pushes(session, plan.step(name), layer) for name in names),
+        step.spec.layer: Foreseen(
+            _expected(session, plan, parts),
+            _together(pulls[name] for name in parts if name in pulls),
+            _together(_pushes(session, plan.step(name), step.spec.layer) for name in parts),
         )
-        for layer, names in IMAGES.items()
+        for step in plan.layers()
+        if (parts := [name for name in IMAGES.get(step.spec.layer, (step.spec.layer,)) if plan.has(name)])
     }
 
 
 def _compiling(session: Session, plan: Plan) -> Compiling | None:
     """What the deps layer compiles; the host's cargo is asked only where it is built."""
-    step = plan.step("deps")
-    if step.action != "build":
+    if not plan.has("deps") or plan.step("deps").action != "build":
         return None
+    step = plan.step("deps")
     from layerdoit.build import compiling
 
     return compiling.of(session.inputs, step)
@@ -145,7 +156,9 @@ def _pushes(session: Session, step: Step, layer: str) -> Travel | None:
         return None
     from layerdoit import history
 
-    return Travel(history.last_size(session.project.state.folder, session.inputs.variant, step.spec.layer))
+    return Travel(
+        history.last_size(session.project.state.folder, session.inputs.variant_of(step.spec.layer), step.spec.layer)
+    )
 
 
 def _removal(session: Session, plan: Plan) -> Any:
@@ -157,9 +170,9 @@ def _removal(session: Session, plan: Plan) -> Any:
     return forecast.removal(session.inputs, session.engine, plan)
 
 
-def _expected(session: Session, plan: Plan, layer: str) -> Figures | None:
+def _expected(session: Session, plan: Plan, images: Sequence[str]) -> Figures | None:
     """How long builds of this kind took here; None for what is not built, or was never built so."""
-    parts = [step for step in map(plan.step, IMAGES[layer]) if step.action == "build"]
+    parts = [step for step in map(plan.step, images) if step.action == "build"]
     if not parts:
         return None
     from layerdoit import history
@@ -167,7 +180,10 @@ def _expected(session: Session, plan: Plan, layer: str) -> Figures | None:
 
     return history.together(
         history.of_layer(
-            session.project.state.folder, session.inputs.variant, part.spec.layer, cold=execute.from_nothing(part)
+            session.project.state.folder,
+            session.inputs.variant_of(part.spec.layer),
+            part.spec.layer,
+            cold=execute.from_nothing(part),
         )
         for part in parts
     )
