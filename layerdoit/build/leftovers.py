@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # "image <id>" and "mount <name>": left over. "use <plain name>" and "tried <plain name>": numbers of mounts;
 # "by <plain name>": the run that tried it.
 _FILE: Final = "renewal.json"
+_OF_THE_NEW: Final = ("tried", "by")
 
 
 def replacing(state: State, images: Images, tag: str) -> None:
@@ -66,13 +67,17 @@ def adopt(state: State, fresh: str) -> None:
     old = mount(state, plain)
     if old == fresh:
         return
-    _keep(state, {f"mount {old}": "", f"use {plain}": number}, without=(f"mount {fresh}", f"tried {plain}"))
+    _keep(
+        state,
+        {f"mount {old}": "", f"use {plain}": number},
+        without=(f"mount {fresh}", *(f"{word} {plain}" for word in _OF_THE_NEW)),
+    )
 
 
 def drop_mount(state: State, plain: str) -> None:
     """No image is left that the mount in use fits."""
     old = mount(state, plain)
-    _keep(state, {f"mount {old}": ""}, without=(f"use {plain}", f"tried {plain}", f"by {plain}"))
+    _keep(state, {f"mount {old}": ""}, without=(f"use {plain}", *(f"{word} {plain}" for word in _OF_THE_NEW)))
 
 
 # --- sweeping --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.cache import levels
 from layerdoit.cache.levels import Going, Level, Narrow
-from layerdoit.cache.model import Usage
+from layerdoit.cache.model import Usage, layer_of
 from layerdoit.cache.usage import gather
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import Interrupted
@@ -158,7 +158,7 @@ def expectation(inputs: Inputs, usage: Usage, wanted: Going) -> str:
         return "the next build of this tree does not get slower"
     what = f"the next build ({', '.join(layers)})" if layers else "the build after the next edit"
     folder, wanted_layers = inputs.project.state.folder, layers or ("app",)
-    each = {layer: history.expected(folder, inputs.variant, [layer]) for layer in wanted_layers}
+    each = {name: history.expected(folder, _variant(inputs, name), [layer_of(name)]) for name in wanted_layers}
     known = [found for found in each.values() if found.seconds is not None]
     if not known:
         return f"expected time of {what}: unknown (this project's history has no such build)"
@@ -215,6 +215,12 @@ def interruptible(rest: str, so_far: str = "") -> Iterator[None]:
     except Interrupted as error:
         what = f"interrupted by signal {error.signum} while clearing{so_far}"
         raise error.reworded(what=what, hint=f"{rest} clears the rest")  # noqa: B904 - the same error
+
+
+def _variant(inputs: Inputs, name: str) -> str:
+    """Of the app of a service, its own."""
+    service = name.partition(" of ")[2]
+    return inputs.project.of_service(service).app_variant if service else inputs.variant
 
 
 def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done:

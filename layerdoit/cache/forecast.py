@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,15 +39,18 @@ class Removal:
         return {"images": list(self.images), "mounts": self.mounts, "bytes": self.bytes}
 
 
-def removal(inputs: Inputs, engine: Engine, plan: Plan) -> Removal | None:
-    """What `retention.after_build` would remove; None where it does not apply to this plan."""
-    project = inputs.project
-    chosen = project.config.retention
-    if not chosen.after_build or chosen.idle or plan.step("app").action == "reuse":
+def removal(inputs: Inputs, engine: Engine, parts: Sequence[tuple[Inputs, Plan]]) -> Removal | None:
+    """What `retention.after_build` would remove; None where it does not apply.
+
+    `inputs`: of the whole project; `parts`: what each image is made from, and its plan.
+    """
+    chosen = inputs.project.config.retention
+    if not chosen.after_build or chosen.idle or all(plan.step("app").action == "reuse" for _, plan in parts):
         return None
-    now = gather(inputs, engine)
-    named = [f"{project.repository}:{name}" for name in inputs.question.tags]
-    then = after(now, plan, inputs.variant, named)
+    now = then = gather(inputs, engine)
+    for one, plan in parts:
+        named = [f"{one.project.repository}:{name}" for name in one.question.tags]
+        then = after(then, plan, one.app_variant, named)
     return of(now, retention.select(then, chosen, then.at))
 
 
@@ -75,7 +78,8 @@ def _made(usage: Usage, plan: Plan, step: Step, variant: str) -> ImageUse:
     layer = step.spec.layer
     alike = [image for image in usage.images if image.layer == layer and image.tags]
     like = max(alike, key=lambda image: (image.variant == variant, image.made), default=None)
-    base, deps, runtime = (plan.step(name).spec.key for name in ("base", "deps", "runtime"))
+    keys = {one.spec.layer: one.spec.key for one in plan.steps}
+    base, deps, runtime = (keys.get(name, "") for name in ("base", "deps", "runtime"))
     parent = {"deps": step.parent.key if step.parent else base, "app": deps}.get(layer, "")
     return ImageUse(
         f"planned {layer}",

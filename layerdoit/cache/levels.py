@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from layerdoit.cache.model import layer_of
 from layerdoit.cache.room import Room
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.units import SPAN, seconds_of
@@ -191,4 +192,4 @@ def rebuilt(usage: Usage, gone: Going) -> tuple[str, ...]:
     """Layers of the tree as it stands that the next build has to make: those that go, and those that are not there."""
     ids = {image.id for image in gone.images}
     there = {(image.layer, image.key) for image in usage.images if (image.tags or image.owner) and image.id not in ids}
-    return tuple(layer for layer, key in usage.current.items() if (layer, key) not in there)
+    return tuple(name for name, key in usage.current.items() if (layer_of(name), key) not in there)

@@ -72,9 +72,15 @@ class Namesake:
     mounts: int = 0
 
 
+def layer_of(name: str) -> str:
+    """The layer that a name of `Usage.current` is about."""
+    return name.partition(" ")[0]
+
+
 @dataclass(frozen=True)
 class Usage:
-    """`foreign`: images of others under ours, as layers and size. `current`: keys of the tree as it is, by layer.
+    """`foreign`: images of others under ours, as layers and size. `current`: keys of the tree as it is, by layer; of
+    services, as `app of api`.
 
     `cold`: why, by layer, for those of them that are not there. `mount`: id of the present checkout's target mount;
     `checkouts`: by digest; `live_tags`: names that those of them which are there give to their newest app. `at`: when
@@ -115,7 +121,7 @@ class Usage:
     def warm(self) -> Mapping[str, bool]:
         """Whether the image that the tree asks for is there, by layer; empty where the tree cannot be read."""
         there = {(image.layer, image.key) for image in self.images if image.tags or image.owner}
-        return {layer: (layer, key) in there for layer, key in self.current.items()}
+        return {name: (layer_of(name), key) in there for name, key in self.current.items()}
 
     @property
     def gone(self) -> Collection[str]:

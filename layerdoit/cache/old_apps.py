@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.core.units import size_text
@@ -37,15 +37,15 @@ class Pile(NamedTuple):
         )
 
 
-def pile(project: Project, listed: Iterable[Image], current: str) -> Pile:
-    """The old app images among those that the engine listed. `current`: the key of the present one."""
+def pile(project: Project, listed: Iterable[Image], current: Collection[str]) -> Pile:
+    """The old app images among those that the engine listed. `current`: keys of the present ones."""
     found = [image for image in listed if project.owner.owns(image.labels) and image.keyed_tag]
     below = {image.label("key"): image.size for image in found if image.label("layer") == "runtime"}
-    old = [image for image in found if image.label("layer") == "app" and image.label("key") != current]
+    old = [image for image in found if image.label("layer") == "app" and image.label("key") not in current]
     return Pile(len(old), sum(max(0, image.size - below.get(image.label("runtime"), image.size)) for image in old))
 
 
-def remark(project: Project, listed: Iterable[Image], current: str, now: float | None = None) -> str:
+def remark(project: Project, listed: Iterable[Image], current: Collection[str], now: float | None = None) -> str:
     """The sentence, where it is due; '' otherwise. It is noted that it was said."""
     if not project.config.retention.app.idle:
         return ""

@@ -34,11 +34,12 @@ def run(inputs: Inputs, engine: Engine, words: Iterable[str], *, remove: bool) -
     with project.state.locked():
         usage = gather(inputs, engine)
         # Before anything is done: one wrong word of several changes nothing.
-        chosen = [find(usage, word) for word in words] or [current(usage)]
+        chosen = [find(usage, word) for word in words] or current(usage)
         for image in chosen:
             name = image.tags[-1] if image.tags else image.pin
             if not remove:
-                repository, _, tag = pin_tag(project.repository, image.layer, image.key).rpartition(":")
+                own = image.tags[-1].rpartition(":")[0] if image.tags else project.repository
+                repository, _, tag = pin_tag(own, image.layer, image.key).rpartition(":")
                 engine.images.tag(image.id, repository, [tag])
                 say(f"pinned {name}; doit cache_pin --remove {_short(name)} unpins it")
             elif image.pin:
@@ -83,11 +84,11 @@ def find(usage: Usage, word: str) -> ImageUse:
     return named[0]
 
 
-def current(usage: Usage) -> ImageUse:
-    """The app image of the tree as it stands."""
-    for image in usage.images:
-        if image.layer == "app" and image.current:
-            return image
+def current(usage: Usage) -> list[ImageUse]:
+    """The app image of the tree as it stands; of each service, where there are several."""
+    found = [image for image in usage.images if image.layer == "app" and image.current]
+    if found:
+        return found
     raise LayerdoitError(
         "there is no app image of the current tree", hint="doit builds it; doit cache_pin TAG pins another one"
     )

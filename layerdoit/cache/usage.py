@@ -42,17 +42,20 @@ def gather(inputs: Inputs, engine: Engine) -> Usage:
     return _gathered(inputs, engine, _planned(inputs, engine), listed.result)
 
 
-def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Callable[[], tuple[Mount, ...]]) -> Usage:
+def _gathered(
+    inputs: Inputs, engine: Engine, steps: Mapping[str, Step], listed: Callable[[], tuple[Mount, ...]]
+) -> Usage:
     from layerdoit import deploy
     from layerdoit.engine import removal
     from layerdoit.project import branches
     from layerdoit.project.checkouts import checkouts
 
     project, images = inputs.project, engine.images
-    current: dict[str, str] = {step.spec.layer: step.spec.key for step in steps}
+    current = {name: step.spec.key for name, step in steps.items()}
+    wanted = {(step.spec.layer, step.spec.key) for step in steps.values()}
     named = [image for image in images.of_project(project.name) if image.label("project") == project.name]
     ours, theirs = whose.images(project.owner, named)
-    found = [*ours, *whose.lent(ours, theirs, current)]
+    found = [*ours, *whose.lent(ours, theirs, wanted)]
     held = removal.holders() if found else {}
     described = {image.id: images.inspect(image.id) or {} for image in found}
     made = {image.id: images.history(image.id) for image in found}
@@ -70,7 +73,7 @@ def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Cal
     ]
     if found:
         uses = with_held(uses, deploy.held(project))
-    uses = [replace(use, current=bool(use.tags or use.owner) and current.get(use.layer) == use.key) for use in uses]
+    uses = [replace(use, current=bool(use.tags or use.owner) and (use.layer, use.key) in wanted) for use in uses]
     lost = replaced.find(uses, lambda image: tuple(step.by for step in made[image]))
     uses = [replace(use, replaced=use.id in lost) for use in uses]
     uses.sort(key=lambda use: (_place(use.layer), -use.made, use.id))
@@ -81,7 +84,7 @@ def _gathered(inputs: Inputs, engine: Engine, steps: Sequence[Step], listed: Cal
         foreign=foreign,
         state=_state_sizes(project.state.folder),
         current=current,
-        cold={str(step.spec.layer): step.reasons for step in steps if step.action != "reuse"},
+        cold={name: step.reasons for name, step in steps.items() if step.action != "reuse"},
         mount=_mount(inputs, uses),
         checkouts=places,
         live_tags=_friendly(project, [place for place in places.values() if place.state != "gone"]),
@@ -172,19 +175,32 @@ def with_held(images: Iterable[ImageUse], held: Iterable[Held]) -> list[ImageUse
     return uses
 
 
-def _planned(inputs: Inputs, engine: Engine) -> Sequence[Step]:
-    """What the tree asks for, and what would be done to have it; no registry is asked.
+def _planned(inputs: Inputs, engine: Engine) -> Mapping[str, Step]:
+    """What the tree asks for, by layer, and `app of <service>` where there are services; and what would be done to have
+    it. No registry is asked.
 
     Nothing where the tree cannot be read: caches are shown, and cleared, there too.
     """
     from layerdoit.build import planning
+    from layerdoit.project import question
+    from layerdoit.project.inputs import Inputs
 
     _ = inputs.project.name
+    parts = {"": inputs}
+    for name in inputs.project.services if inputs.question.kind == "build" else ():
+        tree = inputs.tree.of_service(name)
+        if tree.project.kind != "foreign":
+            parts[name] = Inputs(tree, question.build(tree.project, inputs.question.platform))
     try:
-        _ = inputs.specs
+        _ = [one.specs for one in parts.values()]
     except LayerdoitError:
-        return ()
-    return planning.make(engine, inputs, ask_registry=False).steps
+        return {}
+    found: dict[str, Step] = {}
+    for name, one in parts.items():
+        for step in planning.make(engine, one, ask_registry=False).steps:
+            if all(known.spec.tag != step.spec.tag for known in found.values()):
+                found[f"{step.spec.layer} of {name}" if name else step.spec.layer] = step
+    return found
 
 
 def _mount(inputs: Inputs, uses: Iterable[ImageUse]) -> str:
@@ -220,21 +236,25 @@ def _friendly(project: Project, places: Iterable[Checkout]) -> frozenset[str]:
 
     others = environments.known(project.root, project.config.environments)[1:]
     trees = {repository_name(place.name) for place in places if place.name}
-    names = {*project.config.image.tags, *trees, *others, *([project.worktree] if project.worktree else ())}
-    return frozenset(f"{_familiar(project.repository)}:{name}" for name in names)
+    besides = {*trees, *others, *([project.worktree] if project.worktree else ())}
+    return frozenset(
+        f"{_familiar(one.repository)}:{name}" for one in project.images for name in {*one.config.image.tags, *besides}
+    )
 
 
 def _sorted_out(project: Project, image: Image, friendly: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Tags of ours, the keyed ones last, and the others."""
-    local = _familiar(project.repository)
-    repositories = {local, _familiar(project.config.registry.repository or local)}
+    local = {_familiar(one.repository) for one in project.images}
+    shared = project.config.registry.repository
+    repositories = {*local, *([_familiar(shared)] if shared else ())}
     keyed = {key_tag(repository, image.label("layer"), image.label("key")) for repository in repositories}
     own = [tag for tag in image.tags if tag in keyed]
     pin = _pin(project, image)
     if not own or not image.label("key") or image.label("layer") not in ORDER:
         return (), tuple(tag for tag in image.tags if tag != pin)
     # Git may have forgotten the worktree that an app was compiled in.
-    given = {*friendly, f"{local}:{image.label('worktree')}"} if image.label("layer") == "app" else ()
+    trees = {f"{repository}:{image.label('worktree')}" for repository in local}
+    given = {*friendly, *trees} if image.label("layer") == "app" else ()
     pushed = project.state.pushed()
     named = [tag for tag in image.tags if tag in given or pushed.get(tag) == image.label("key")]
     ours = (*named, *own)
@@ -256,7 +276,10 @@ def _of_another_configuration(image: Image, tags: Sequence[str], friendly: Colle
 
 
 def _pin(project: Project, image: Image) -> str:
-    return pin_tag(_familiar(project.repository), image.label("layer"), image.label("key"))
+    """The tag that pins it: in the repository where it is, or was."""
+    layer, key = image.label("layer"), image.label("key")
+    names = [pin_tag(_familiar(one.repository), layer, key) for one in project.images]
+    return next((name for name in names if name in image.tags), names[0])
 
 
 def _familiar(repository: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,9 +31,12 @@ def images(owner: Owner, named: Iterable[Image]) -> tuple[list[Image], list[Imag
     return ours, theirs
 
 
-def lent(ours: Iterable[Image], theirs: Iterable[Image], current: Mapping[str, str]) -> list[Image]:
-    """Those of others' that this tree asks for, or ours were made from: a key names contents, whoever made them."""
-    wanted = set(current.items())
+def lent(ours: Iterable[Image], theirs: Iterable[Image], current: Iterable[tuple[str, str]]) -> list[Image]:
+    """Those of others' that this tree asks for, or ours were made from: a key names contents, whoever made them.
+
+    `current`: layers and keys.
+    """
+    wanted = set(current)
     for image in ours:
         parents = {name: image.label(name) for name in ("runtime", "deps", "parent")}
         wanted |= {("runtime", parents["runtime"]), ("deps", parents["deps"])}
@@ -86,8 +89,9 @@ def left(project: Project, places: Iterable[Checkout]) -> tuple[Deployment, ...]
 
     if not this_host() or not endpoint().startswith("unix:"):
         return ()
-    live = {settings_of(project).name}
-    live |= {deployment_name(project, place.name) for place in places if place.state in ("this", "there")}
+    trees = [place.name for place in places if place.state in ("this", "there")]
+    live = {settings_of(one).name for one in project.images}
+    live |= {deployment_name(one, name) for one in project.images for name in trees}
     return tuple(
         one
         for one in removal.deployments(project.name)

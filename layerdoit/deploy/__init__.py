@@ -49,15 +49,17 @@ def held(project: Project) -> tuple[Held, ...]:
     from layerdoit.deploy.provider import Held
     from layerdoit.deploy.release_log import ReleaseLog
 
-    settings = settings_of(project)
-    there: tuple[Held, ...] = ()
-    try:
-        there = provider_with(settings).holds()
-    except LayerdoitError as error:
-        # A cluster that cannot be asked runs what was deployed to it, and the log has that.
-        warn(f"what {settings.name} runs is taken from the log of releases: {error.what}")
-    good = release_log.kept(ReleaseLog(settings).entries())
-    return (*there, *(Held(f"release {one.id} of {one.deployment}", one.image, one.key) for one in good))
+    found: list[Held] = []
+    for one in project.services.values() or (project,):
+        settings = settings_of(one)
+        try:
+            found += provider_with(settings).holds()
+        except LayerdoitError as error:
+            # A cluster that cannot be asked runs what was deployed to it, and the log has that.
+            warn(f"what {settings.name} runs is taken from the log of releases: {error.what}")
+        good = release_log.kept(ReleaseLog(settings).entries())
+        found += (Held(f"release {entry.id} of {entry.deployment}", entry.image, entry.key) for entry in good)
+    return tuple(found)
 
 
 def phases() -> tuple[str, ...]:

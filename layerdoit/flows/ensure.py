@@ -55,7 +55,10 @@ def _ensured(session: Session, layer: str) -> list[Made]:
         for attempt in range(TRIES):
             try:
                 if layer == "app" and (session.project.service or session.has_services):
-                    return service_builds.apps(session, done)
+                    made = service_builds.apps(session, done)
+                    if any(one.step.action != "reuse" for _, found in made for one in found):
+                        tidy(session.whole or session)
+                    return made
                 return [(session, done(session, layer))]
             except (ContextDiffers, Cleared) as error:
                 if attempt == TRIES - 1:
@@ -88,20 +91,23 @@ def done(session: Session, layer: str, display: Display | None = None) -> list[O
         recording.layers(work.run, work.inputs, work.plan, outcomes)
     for tag in execute.share_late(work, names):
         say(f"{layer:<7} push  {tag}, which an earlier run could not push")
-    if built and layer == "app" and session.project.config.retention.after_build:
-        from layerdoit.cache import gc
-
-        gc.after_build(work.inputs, work.engine)
-    elif built and layer == "app":
-        _tell_of_old_apps(session)
+    if built and layer == "app" and session.whole is None:
+        tidy(session)
     return outcomes
 
 
-def _tell_of_old_apps(session: Session) -> None:
+def tidy(session: Session) -> None:
+    """Apps were built: apply retention, where that is wanted; else say when old ones pile up."""
+    if session.project.config.retention.after_build:
+        from layerdoit.cache import gc
+
+        gc.after_build(session.inputs, session.engine)
+        return
     from layerdoit.cache import old_apps
 
-    listed, app = session.engine.images.listed(session.project.name), session.plan.step("app").spec
-    if text := old_apps.remark(session.project, listed, app.key):
+    listed = session.engine.images.listed(session.project.name)
+    keys = [one.plan.step("app").spec.key for one in session.built]
+    if text := old_apps.remark(session.project, listed, keys):
         warn(text)
 
 

@@ -47,11 +47,6 @@ class _Reading:
             self._services[name] = _Reading(self.tree.of_service(name), self.engine)
         return self._services[name]
 
-    def renew_plans(self) -> None:
-        """What exists has changed."""
-        for one in (self, *self._services.values()):
-            one.plan = None
-
 
 class Session:
     """The tasks of one call share it, so that the tree is read, and the plan made, once.

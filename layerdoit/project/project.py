@@ -94,6 +94,11 @@ class Project:
             raise ConfigError(f'there is no service "{name}"', where=self.config.where.get("services"), hint=hint)
         return self.services[name]
 
+    @property
+    def images(self) -> tuple[Project, ...]:
+        """Whose repositories have images of the project: its own, with base and deps, and those of the services."""
+        return (self, *self.services.values())
+
     def _of_service(self, name: str) -> Project:
         config = configuration.of_service(self.config, name, self.variables)
         return replace(self, config=config, service=name, whole=self)

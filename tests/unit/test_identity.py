@@ -287,7 +287,7 @@ def test_images_of_namesakes_are_lent_where_the_tree_asks_for_them() -> None:
     others = [image("deps", "d" * 12, theirs), image("base", "b" * 12, theirs), image("app", "c" * 12, theirs)]
     mine, foreign = whose.images(ours, [app, *others])
     assert (mine, foreign) == ([app], others)
-    assert whose.lent(mine, foreign, {"base": "b" * 12}) == others[:2]
+    assert whose.lent(mine, foreign, [("base", "b" * 12)]) == others[:2]
     told = whose.namesakes(foreign, [mount(Path("/b"), digest_of(theirs.marks[0]))])
     assert [(one.images, one.mounts) for one in told] == [(3, 1)]
     assert "/b" in told[0].words

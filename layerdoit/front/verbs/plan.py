@@ -62,7 +62,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     session = Session(Run(), Project.open(Path(params["root"]), variables()))
     plan = session.plan
     foreseen = _foreseen(session, plan)
-    removal = _removal(session, plan)
+    removal = _removal(session)
     compiling = _compiling(session, plan)
     stops = obstacles.of_session(session)
     parts = session.built if session.project.services else []
@@ -161,13 +161,13 @@ def _pushes(session: Session, step: Step, layer: str) -> Travel | None:
     )
 
 
-def _removal(session: Session, plan: Plan) -> Any:
+def _removal(session: Session) -> Any:
     """What goes after the build; asked only where something would."""
     if not session.project.config.retention.after_build:
         return None
     from layerdoit.cache import forecast
 
-    return forecast.removal(session.inputs, session.engine, plan)
+    return forecast.removal(session.inputs, session.engine, [(one.inputs, one.plan) for one in session.built])
 
 
 def _expected(session: Session, plan: Plan, images: Sequence[str]) -> Figures | None:
