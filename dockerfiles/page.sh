@@ -1,30 +1,36 @@
 #!/bin/sh
 # Runs inside the build of a page: copies /output to /made, with compressed forms of what becomes smaller by that, and
 # tries the configuration of nginx.
-# With arguments, it makes the compressed forms of these files.
+# With arguments, it makes the compressed forms of these files. /forms is a mount that lasts.
 set -eu
 export LC_ALL=C
 
-# The form of a file that a program makes with its options, unless it is there already or no smaller.
+# The form of a file that a program makes with its options, unless it is there already or no smaller. What was made once
+# is kept beside the builds, by the content of the file; of what becomes no smaller, an empty form.
 form() {
-  file=$1 ending=$2
-  shift 2
+  file=$1 ending=$2 kept=/forms/$3.$2
+  shift 3
   [ ! -e "$file.$ending" ] || return 0
-  "$@" <"$file" >"$file.$ending"
-  if [ "$(stat -c %s "$file.$ending")" -lt "$(stat -c %s "$file")" ]; then
+  if ! [ -e "$kept" ]; then
+    "$@" <"$file" >"$kept.$$"
+    [ "$(stat -c %s "$kept.$$")" -lt "$(stat -c %s "$file")" ] || : >"$kept.$$"
+    mv "$kept.$$" "$kept"
+  fi
+  touch -c "$kept"
+  if [ -s "$kept" ]; then
+    cp "$kept" "$file.$ending"
     touch -r "$file" "$file.$ending"
-  else
-    rm "$file.$ending"
   fi
 }
 
 if [ $# -gt 0 ]; then
   for file; do
-    form "$file" gz gzip -9n
+    sum=$(sha256sum <"$file")
+    form "$file" gz "${sum%% *}" gzip -9n
     # The best takes two seconds for a megabyte.
     quality=11
     [ "$(stat -c %s "$file")" -lt 4000000 ] || quality=9
-    ! command -v brotli >/dev/null || form "$file" br brotli -c -q "$quality"
+    ! command -v brotli >/dev/null || form "$file" br "${sum%% *}" brotli -c -q "$quality"
   done
   exit 0
 fi
@@ -44,6 +50,7 @@ if [ "$COMPRESS" = yes ]; then
     ! -iname '*.avif' ! -iname '*.woff' ! -iname '*.woff2' ! -iname '*.mp3' ! -iname '*.mp4' ! -iname '*.webm' \
     ! -iname '*.ogg' ! -iname '*.zip' ! -iname '*.gz' ! -iname '*.br' ! -iname '*.zst' -print0 |
     xargs -0 -r -n 1 -P "$(nproc)" sh /control/page.sh
+  find /forms -type f -mtime +30 -delete
 fi
 cp /control/nginx.conf /made/etc/nginx/page.conf
 cp /control/serve-page /made/usr/local/bin/serve-page
