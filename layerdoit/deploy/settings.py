@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.config import FILE, Config, Deploy, Image, repository_name
 from layerdoit.config.environments import DEFAULT, file_of
@@ -29,6 +29,13 @@ _STARTED_WITH: Final = (
 """The settings that a container is started with; how it is judged, and what happens around it, makes no difference."""
 
 
+class Page(NamedTuple):
+    """A folder of the image whose files browsers load. `hashed`: an expression of paths in it, as in `hashed_names`."""
+
+    folder: str
+    hashed: str
+
+
 @dataclass(frozen=True)
 class DeploySettings:
     """`name`: the deployment's; `root`: the project's folder; `elsewhere`: see `home`.
@@ -36,7 +43,7 @@ class DeploySettings:
     `owner`: who the project is besides its name; `where`: file and line of each setting, by its path.
     `source`: which file says so, with the environment that is named; `environment`: which one it is.
     `whole`: all settings of the project; `files`: its files, relative to its folder; `serving`: the line of the log of
-    releases about what came to serve last.
+    releases about what came to serve last. `pages`: what browsers load of it.
     """
 
     config: Deploy
@@ -51,6 +58,7 @@ class DeploySettings:
     serving: Callable[[], Entry | None] = field(default=lambda: None, compare=False)
     environment: str = DEFAULT
     elsewhere: Path | None = None
+    pages: tuple[Page, ...] = field(default=(), compare=False)
 
     @property
     def home(self) -> Path:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from layerdoit.core import terminal
+from layerdoit.core.errors import EngineError
 from layerdoit.engine import api_version, sdk
 from layerdoit.engine.container import Container
 
@@ -80,10 +82,46 @@ class Inside:
 
     def lacks(self, container: Container, path: str) -> bool | None:
         """Whether a container, running or not, has no such file or folder; None where that cannot be told."""
-        address = f"{self._api.base_url}/v{api_version.spoken(self.host)}/containers/{container.id}/archive"
         with sdk.asking(self.host):
-            status = self._api.head(address, params={"path": path}, timeout=SDK_TIMEOUT).status_code
+            status = self._api.head(self._archive(container), params={"path": path}, timeout=SDK_TIMEOUT).status_code
         return {200: False, 404: True}.get(status)
+
+    def contents(self, container: Container, folder: str) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+        """What is in a folder of a container, running or not, by paths that begin with the folder's own name.
+
+        Each content must be read before the next one is asked for. Nothing where there is no such folder.
+        """
+        import urllib3
+
+        asked = {"params": {"path": folder}, "headers": {"Accept-Encoding": "identity"}, "timeout": SDK_TIMEOUT}
+        try:
+            with sdk.asking(self.host), self._api.get(self._archive(container), stream=True, **asked) as answer:
+                if answer.status_code == 404:
+                    return
+                answer.raise_for_status()
+                with tarfile.open(fileobj=answer.raw, mode="r|") as packed:
+                    for member in packed:
+                        yield member, packed.extractfile(member) if member.isreg() else None
+        except (urllib3.exceptions.HTTPError, tarfile.TarError) as error:
+            raise EngineError(f"what the engine sent of {container.name}:{folder} is broken: {error}") from error
+
+    def fill(self, container: Container, folder: str, packed: IO[bytes]) -> None:
+        """Unpack a tar archive in a folder of a container, running or not."""
+        with sdk.asking(self.host):
+            self._api.put_archive(container.id, folder, packed)
+
+    def changed(self, container: Container) -> frozenset[str]:
+        """The paths in a container that are not as in its image."""
+        with sdk.asking(self.host):
+            return frozenset(one["Path"] for one in self._api.diff(container.id) or ())
+
+    def mounted(self, container: Container) -> tuple[str, ...]:
+        """Where a container has volumes and folders of the host."""
+        with sdk.asking(self.host):
+            return tuple(one["Destination"] for one in self._api.inspect_container(container.id).get("Mounts") or ())
+
+    def _archive(self, container: Container) -> str:
+        return f"{self._api.base_url}/v{api_version.spoken(self.host)}/containers/{container.id}/archive"
 
     def exec_code(self, container: Container, command: Sequence[str], timeout: float) -> int | None:
         """Run a command in the container; return its exit code, or None if it did not run or did not end in time."""

@@ -103,14 +103,16 @@ def server(engine: Any, runtime: str, folder: Path) -> Iterator[Serve]:
             engine.images.remove(tag, force=True)
 
 
-def page_image(files: Mapping[str, bytes], runtime: str, folder: Path, settings: Static | None = None) -> str:
+def page_image(
+    files: Mapping[str, bytes], runtime: str, folder: Path, settings: Static | None = None, port: int = nginx_conf.PORT
+) -> str:
     """The image of a page with these files; its tag."""
     settings = settings or Static()
     output = folder / "output"
     for path, content in files.items():
         (output / path).parent.mkdir(parents=True, exist_ok=True)
         (output / path).write_bytes(content)
-    page = static_page.Page(static_page.files_of(output), nginx_conf.conf(settings), Image(), settings.compress)
+    page = static_page.Page(static_page.files_of(output), nginx_conf.conf(settings, port), Image(), settings.compress)
     tag = f"lt-page:{uuid.uuid4().hex[:8]}"
     return built(*static_page.build(page, folder / "context", runtime, tag, {}), folder)
 

@@ -27,8 +27,9 @@ class Load:
     `bodies`: what was answered, in the order in which the requests were made.
     """
 
-    def __init__(self, address: str, rate: float = 100.0) -> None:
+    def __init__(self, address: str, rate: float = 100.0, path: str = "/") -> None:
         self._address = address
+        self._path = path
         self._rate = rate
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -49,7 +50,7 @@ class Load:
         begun = time.perf_counter()
         connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT)
         try:
-            connection.request("GET", "/")
+            connection.request("GET", self._path)
             answer = connection.getresponse()
             how, body = str(answer.status), answer.read().decode()
         except (OSError, http.client.HTTPException) as error:

@@ -16,6 +16,7 @@ from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
 from layerdoit.core.units import count_text
 from layerdoit.deploy.docker import described, front_image, ways
+from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.haproxy import Front
 from layerdoit.deploy.docker.health import Health, Unhealthy
 from layerdoit.deploy.docker.ports import Ports
@@ -37,6 +38,7 @@ class Replacement:
         self._health = health
         self._front = Front(settings, containers)
         self._ports = Ports(settings, containers)
+        self._bridge = Bridge(settings, containers)
         self._way: Way = "plain"
         self._old: Container | None = None
         # Who has the port: the front before the old one, or itself.
@@ -124,8 +126,9 @@ class Replacement:
             self._lead_to(self._inspect(identity))
         elif self._way == "again":
             created = self._containers.create(self._spec_for("again"))
+            self._bridge.lay(self._old, created)
             self._free_port()
-            identity = self._containers.start(created, self._spec).id
+            identity = self._started(created, self._spec).id
         elif self._way == "moved":
             self._free_port()
             coming = self._inspect(identity)
@@ -166,7 +169,7 @@ class Replacement:
         """See `Steps`."""
         if self._old is None:
             return ()
-        told = [self._ports.lost(self._old, self._publish)]
+        told = [self._ports.lost(self._old, self._publish), *self._bridge.told]
         if self._handed_over:
             told.append(f"{self._front.name} has the port from now on; while it took it over, nobody had it")
         if self._cut:
@@ -199,7 +202,9 @@ class Replacement:
         while True:
             container = self._containers.create(spec)
             try:
-                return self._containers.start(container, spec)
+                if self._way != "again":
+                    self._bridge.lay(self._old, container)
+                return self._started(container, spec)
             except PortTaken as error:
                 self._containers.remove(container)
                 if self._config.publish or spec.publish is None:
@@ -210,6 +215,13 @@ class Replacement:
                 self._publish = publish
                 self._spec = replace(self._spec, publish=publish, labels=labels)
                 spec = replace(spec, publish=publish, labels=labels)
+
+    def _started(self, created: Container, spec: Spec) -> Container:
+        started = self._containers.start(created, spec)
+        if started.id != created.id and created.name != self._name("-try"):
+            # The engine lacks docker-init: it is another one.
+            self._bridge.lay(self._old, started)
+        return started
 
     def _make_spec(self, release: Release) -> Spec:
         config, publish = self._config, self._publish
