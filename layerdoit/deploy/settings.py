@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -146,7 +147,25 @@ def settings_of(project: Project) -> DeploySettings:
         partial(_files, project),
         environment=project.environment,
         elsewhere=project.home,
+        pages=_pages(project),
     )
+
+
+def _pages(project: Project) -> tuple[Page, ...]:
+    whole = (project.whole or project).config
+    if not whole.components:
+        return ()
+    from layerdoit.components import hashed_names, nginx_conf
+    from layerdoit.config.services_section import Static
+
+    static, folders = Static(), [nginx_conf.ROOT]
+    if project.kind == "served":
+        static = whole.services[project.service].static
+    else:
+        having = [one for one in whole.components.values() if project.service in (one.services or (project.service,))]
+        folders = [one.into for one in having if one.into and project.kind == "compiled"]
+    hashed = hashed_names.expression(static.immutable)
+    return tuple(Page(posixpath.normpath(folder), hashed) for folder in folders)
 
 
 def _source(project: Project) -> str:

@@ -22,7 +22,7 @@ from tests.support.load import Load
 from tests.support.ports import PORT
 
 PAGES = (Page(nginx_conf.ROOT, hashed_names.expression(Static().immutable)),)
-GAPS = {"moved": {}, "again": {"isolated_start": False}, "none": {"gap": "none"}}
+GAPS: dict[str, dict[str, Any]] = {"moved": {}, "again": {"isolated_start": False}, "none": {"gap": "none"}}
 
 
 def files(number: str) -> Mapping[str, bytes]:
