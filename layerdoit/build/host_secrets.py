@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from layerdoit.core import proxies, toml
@@ -112,21 +112,35 @@ def collect(
     }
     if git:
         values["git"] = git
-    proxied = proxies.found(environment)
-    for value in proxied.values():
-        _register_login(value)
-    logins = {name: value for name, value in proxied.items() if "@" in value}
-    if logins:
-        # All of them, so that one file says which proxy is used for what.
-        values["proxy"] = proxies.script(proxied)
+    proxied = proxies_of(environment)
+    if proxied.secret:
+        values["proxy"] = proxied.secret
     logged_in = any(map(_login, _texts(config)))
     return Secrets(
         {"ca": bundle} if bundle else {},
         values,
-        {name: value for name, value in proxied.items() if name not in logins},
+        proxied.public,
         Path(environment.get("SSH_AUTH_SOCK", "/")).is_socket(),
         frozenset([*(["ca"] if bundle else []), *(["cargo-config"] if config and not logged_in else [])]),
     )
+
+
+class Proxies(NamedTuple):
+    """The proxies of this machine. `secret`: a script that sets all of them, where one has a login, else ''."""
+
+    public: Mapping[str, str]
+    secret: str
+
+
+def proxies_of(environment: Mapping[str, str]) -> Proxies:
+    """The proxies; a login among them is masked in all text from now on."""
+    found = proxies.found(environment)
+    for value in found.values():
+        _register_login(value)
+    logins = {name for name, value in found.items() if "@" in value}
+    # All of them, so that one file says which proxy is used for what.
+    secret = proxies.script(found) if logins else ""
+    return Proxies({name: value for name, value in found.items() if name not in logins}, secret)
 
 
 def _own_bundle(project: Mapping[str, Any], root: Path | None) -> Path | None:

@@ -29,6 +29,7 @@ class Exit(IntEnum):
     NO_BINARY = 88
     SMOKE_TEST = 89
     WARNINGS = 90
+    NO_OUTPUT = 92
 
 
 class Section(Enum):

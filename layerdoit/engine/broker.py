@@ -57,7 +57,7 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
         if base.runtime_image:
             _explicit(engine, base.runtime_image, "base.runtime_image")
             return Origin("image", base.runtime_image, None, None, version, f"from {base.runtime_image}")
-        method, image, words = _system(base, engine)
+        method, image, words = system(base, engine)
         return Origin(method, image, None, None, version, words)
     if base.image:
         if base.builder == "bootstrap":
@@ -74,9 +74,9 @@ def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str,
             return _from_image(official, version)
         if base.builder == "image":
             raise _no_image(official, refusal)
-    _same_platform(engine.platform, f"and the image {official} {_lacking(refusal)}")
+    same_platform(engine.platform, f"and the image {official} {_lacking(refusal)}")
     sysroot = _sysroot(toolchain, targets, root, official, refusal)
-    _, image, words = _system(base, engine)
+    _, image, words = system(base, engine)
     # One reason is enough: that of the system's image would be the same.
     words = f"{words.partition(' (')[0]}, with this machine's Rust {version}{_because(official, refusal)}"
     return Origin("bootstrap", image, None, sysroot, version, words)
@@ -180,7 +180,7 @@ def _lacking(refusal: Refusal | str | None) -> str:
     return f"is not available: {refusal}" if refusal else "is not used (base.builder: bootstrap)"
 
 
-def _same_platform(platform: str, why: str) -> None:
+def same_platform(platform: str, why: str) -> None:
     """Refuse a builder of another platform, on which a copy of this machine's toolchain cannot run."""
     own = f"linux/{docker_name(architecture())}"
     if platform != own:
@@ -231,7 +231,7 @@ def _channels() -> list[str]:
 # --- the operating system --------------------------------------------------------------------------------------------
 
 
-def _system(base: Base, engine: Engine) -> tuple[str, str, str]:
+def system(base: Base, engine: Engine) -> tuple[str, str, str]:
     """Method, image and words: the distribution's image, or one made here."""
     image = f"debian:{base.suite}-slim"
     refusal = None
@@ -247,7 +247,7 @@ def _system(base: Base, engine: Engine) -> tuple[str, str, str]:
                 ),
             )
     why = f"and the image {image} {_lacking(refusal)}"
-    _same_platform(engine.platform, why)
+    same_platform(engine.platform, why)
     if not engine.is_local:
         raise EngineError(
             f"builder {engine.builder} cannot use a system that is made on this machine, {why}",

@@ -22,7 +22,10 @@ _EXIT_CODE = re.compile(r"exit code: (\d+)\s*$")
 
 @dataclass(frozen=True)
 class Build:
-    """One call of `docker buildx build`. Secrets by id: `secrets` are files, `values` contents; `contexts`: folders."""
+    """One call of `docker buildx build`. Secrets by id: `secrets` are files, `values` contents; `contexts`: folders.
+
+    `output`: a folder that the files of the result are written to, instead of an image.
+    """
 
     layer: str
     dockerfile: Path
@@ -37,6 +40,7 @@ class Build:
     ssh: bool = False
     no_cache_stages: Sequence[str] = ()
     builder: str | None = None
+    output: Path | None = None
 
     def argv(self) -> list[str]:
         """The command, as a user could type it."""
@@ -44,7 +48,8 @@ class Build:
 
     def flags(self, progress: str) -> list[str]:
         """The flags for buildx; `progress`: the form of its progress output."""
-        command = ["--progress", progress, "--provenance", "false", "--load"]
+        result = ["--load"] if self.output is None else ["--output", f"type=local,dest={self.output}"]
+        command = ["--progress", progress, "--provenance", "false", *result]
         command += ["--builder", self.builder or builder_name()]
         command += ["--file", str(self.dockerfile)]
         for flag, pairs in (

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from layerdoit.layers.specs.deps import Cooked
 
 
-def previous(images: Iterable[Image], variant: str, app_variant: str, seen: Mapping[str, str]) -> dict[str, Previous]:
+def previous(
+    images: Iterable[Image], variant: str, app_variant: str, seen: Mapping[str, str], component: str = ""
+) -> dict[str, Previous]:
     """For each layer, the image that this checkout saw last (`seen`: its key), or else the newest of the same variant.
 
-    `images`: newest first; `variant`: profile and target; `app_variant`: with the service, where there are several.
+    `images`: newest first; `variant`: profile and target; `app_variant`: with the service, where there are several;
+    `component`: whose images, '' for those of Rust.
     """
     variants = {"deps": variant, "app": app_variant}
     from layerdoit.layers.decision import Previous
@@ -27,7 +30,7 @@ def previous(images: Iterable[Image], variant: str, app_variant: str, seen: Mapp
     found: dict[str, Previous] = {}
     for image in images:
         layer = image.label("layer")
-        if image.keyed_tag is None:
+        if image.keyed_tag is None or image.label("component") != component:
             continue
         if image.label("variant") != variants.get(layer, image.label("variant")):
             continue
@@ -77,5 +80,5 @@ def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
             created=image.label("built"),
         )
         for image in images
-        if image.label("layer") == "deps" and image.keyed_tag
+        if image.label("layer") == "deps" and image.keyed_tag and not image.label("component")
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from layerdoit.layers.outcome import Outcome
     from layerdoit.layers.plan import Plan, Step
     from layerdoit.project.inputs import Inputs
+    from layerdoit.project.project import Project
     from layerdoit.project.run import Run
 
 
@@ -43,6 +44,25 @@ def failure(
     save(inputs.project.state.folder, record, rows, run.spent, _cooked(inputs, outcomes))
 
 
+def component(
+    run: Run,
+    project: Project,
+    variant: str,
+    outcomes: Sequence[Outcome],
+    failed: tuple[Step, BaseException, float] | None = None,
+) -> None:
+    """What was done to a component: a row beside that of the run. `failed`: a step, why, and its seconds."""
+    rows = [*map(_of_outcome, outcomes)]
+    ended: Ended = "ok"
+    error = layer = None
+    if failed is not None:
+        step, why, seconds = failed
+        ended, error, layer = how_it_ended(why), str(why), step.spec.layer
+        rows.append(LayerRecord(layer, step.spec.key, step.action, False, seconds, reasons=step.reasons, outcome=ended))
+    record = _row(run, f"{run.token}-{variant}", project, variant, ended, layer, error)
+    save(project.state.folder, record, rows)
+
+
 def deployment(
     run: Run,
     inputs: Inputs,
@@ -68,13 +88,19 @@ def how_it_ended(error: BaseException | None) -> Ended:
 def _record(
     run: Run, inputs: Inputs, outcome: Ended, failed_in: str | None = None, error: str | None = None
 ) -> RunRecord:
-    commit, dirty = run.head(inputs.project.root).result()
+    return _row(run, run.token, inputs.project, inputs.app_variant, outcome, failed_in, error)
+
+
+def _row(
+    run: Run, token: str, project: Project, variant: str, outcome: Ended, failed_in: str | None, error: str | None
+) -> RunRecord:
+    commit, dirty = run.head(project.root).result()
     begun = run.begun / 1e9
     return RunRecord(
-        run.token,
+        token,
         begun,
         run.asked,
-        inputs.app_variant,
+        variant,
         os.uname().nodename,
         __version__,
         time.time() - begun,

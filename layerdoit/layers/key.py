@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal
 
-Layer = Literal["base", "runtime", "deps", "app"]
+Layer = Literal["base", "runtime", "deps", "app", "output"]
+"""The layers of an image; and what a component writes, which is none."""
 
 ORDER: Final[tuple[Layer, ...]] = ("base", "runtime", "deps", "app")
 """All images; each comes after the images that it is made from."""

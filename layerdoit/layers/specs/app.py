@@ -58,12 +58,13 @@ def spec(facts: AppFacts, deps_key: str, runtime_key: str, repository: str) -> S
     def listed() -> Mapping[str, str]:
         sources, assets = facts.files()
         versions = {f"{VERSION}{name}": version for name, version in facts.versions().items()}
-        return {**common, **versions, **_listed("file", sources), **_listed("asset", assets)}
+        return {**common, **versions, **listing("file", sources), **listing("asset", assets)}
 
     return Spec("app", {**common, "sources": facts.sources, "assets": facts.assets}, repository, listed)
 
 
-def _listed(kind: str, files: Mapping[str, str]) -> dict[str, str]:
+def listing(kind: str, files: Mapping[str, str]) -> dict[str, str]:
+    """The files as a label can hold them: each by its name, or by folder where they are many."""
     size = sum(len(ascii(path)) + _BESIDE_PATH for path in files)
     return by_file(kind, files) if size <= LISTED_BYTES else by_folder(kind, files)
 
