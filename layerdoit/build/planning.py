@@ -110,6 +110,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
         same,
         rereads,
         _idle(inputs, missing, previous),
+        project.service,
     )
 
 

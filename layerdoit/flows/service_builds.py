@@ -57,11 +57,14 @@ def _raised(failed: Sequence[BaseException]) -> None:
     ranked = sorted(failed, key=lambda error: isinstance(error, ContextDiffers | Cleared))
     if not ranked:
         return
-    said = {str(ranked[0])}
+    said = {_what(ranked[0])}
     for error in ranked[1:]:
-        if isinstance(error, LayerdoitError) and not isinstance(error, ContextDiffers | Cleared):
-            text = str(error)
-            if text not in said:
-                warn(f"error: {text}")
-            said.add(text)
+        if not isinstance(error, ContextDiffers | Cleared) and _what(error) not in said:
+            warn(f"error: {error}")
+        said.add(_what(error))
     raise ranked[0]
+
+
+def _what(error: BaseException) -> str:
+    """Without the name of a log: one compilation is in the logs of all services."""
+    return f"{error.where} {error.what}" if isinstance(error, LayerdoitError) else repr(error)

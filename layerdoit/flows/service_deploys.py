@@ -70,7 +70,8 @@ def raise_failed(results: Results) -> None:
         return
     waiting = [name for name, found in results.items() if found is None]
     if waiting:
-        warn(f"{listed(waiting)} {'was' if len(waiting) == 1 else 'were'} not deployed: what they need was not either")
+        verb, whose = ("was", "it needs") if len(waiting) == 1 else ("were", "they need")
+        warn(f"{listed(waiting)} {verb} not deployed: what {whose} was not either")
     for error in failed[1:]:
         if not isinstance(error, LayerdoitError):
             raise error

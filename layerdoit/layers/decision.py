@@ -32,7 +32,8 @@ class Present:
     `beneath`: the inputs of the layers that the earlier images stand on, by layer and key.
     `same`: the key of another app image that is here and that this tree gives too, and the files that differ, which
     nothing reads. `rereads`: why crates compile again whose own source code is the same.
-    `idle`: sources that differ from those of the earlier app image, and that nothing reads.
+    `idle`: sources that differ from those of the earlier app image, and that nothing reads. `service`: whose image the
+    app is, where there are several.
     """
 
     local: frozenset[str]
@@ -45,6 +46,7 @@ class Present:
     same: tuple[str, tuple[str, ...]] | None = None
     rereads: tuple[Reason, ...] = ()
     idle: frozenset[str] = frozenset()
+    service: str = ""
 
 
 def plan(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
@@ -67,7 +69,7 @@ def _step(spec: Spec, present: Present, max_chain: int) -> Step:
     if spec.layer == "app" and present.same:
         image, unread = present.same
         names = tuple(f"file {path}" for path in unread)
-        return Step(spec.known_as(image), "reuse", (Reason("unread", names, "file"),))
+        return Step(spec.known_as(image), "reuse", (Reason("unread", names, "file", image=present.service),))
     if spec.tag in present.remote:
         return Step(spec, "pull", (Reason("in_registry"), *_why(spec, present)))
     parent = None

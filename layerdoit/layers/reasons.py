@@ -65,7 +65,7 @@ class Reason:
     `lists` or `reads`). `left_out`: how many more names there are.
 
     `input`: the kind of those inputs, one of `words.KINDS`. `old`, `new`: values of `changed`, None for none; both None
-    for files, and where they are too long to be kept. `image`: `runtime` where base stands for its second image.
+    for files, and where they are too long to be kept. `image`: `runtime` where base stands for its second image; for `unread`, the service whose image it is.
     """
 
     kind: Kind
@@ -176,14 +176,17 @@ def _of_packages(found: Sequence[Reason]) -> list[str]:
 
 
 def _sentence(reason: Reason) -> str:
-    return f"{reason.image} image: {_words(reason)}" if reason.image else _words(reason)
+    if not reason.image or reason.kind == "unread":
+        return _words(reason)
+    return f"{reason.image} image: {_words(reason)}"
 
 
 def _words(reason: Reason) -> str:
     if reason.kind == "changed":
         return _changed(reason)
     if reason.kind == "unread":
-        return f"only files that nothing reads changed: {_paths(reason)}"
+        what = f"{reason.image} is not made of" if reason.image else "nothing reads"
+        return f"only files that {what} changed: {_paths(reason)}"
     if reason.kind == "rereads":
         return f"{reason.names[0]} compiles again: it {reason.input} {posixpath.normpath(reason.names[1])}"
     if reason.kind == "others_changed":
