@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from layerdoit.config import deploy_checks, environments, reading, service_checks, service_settings
+from layerdoit.config import deploy_checks, environments, reading, service_checks, service_clashes, service_settings
 from layerdoit.config.components_section import Component
 from layerdoit.config.deploy_section import Deploy, Health, Hooks
 from layerdoit.config.image_section import Image
@@ -100,8 +100,10 @@ def load(
     config = Config(**values, source=found, where=where, environment=environment, named=named, given=given)
     _cross_check(config, root)
     service_checks.check(config)
-    for name in config.services:
-        _cross_check(service_settings.of_service(config, name, variables), root)
+    services = {name: service_settings.of_service(config, name, variables) for name in config.services}
+    service_clashes.check(config, services)
+    for name, service in services.items():
+        _cross_check(service, root, f"services.{name}: ")
     return config
 
 
@@ -119,14 +121,12 @@ def _of_its_own(common: reading.Checked, own: Collection[reading.Checked], envir
     Two environments never share a tag or a container. ConfigError where the environment's file gives it such a tag.
     """
     image, deploy = dict(common.values.get("image", {})), dict(common.values.get("deploy", {}))
-    shared = set(image.get("tags", Config().image.tags))
-    image["tags"] = (environment,)
     for one in own:
-        for tag in one.values.get("image", {}).get("tags", ()):
-            if tag in shared:
-                hint = f"give {environment} tags of its own; without image.tags it has the tag {environment}"
-                what = f'image.tags: "{tag}" is a tag of the default environment, which would move it'
-                raise ConfigError(what, where=one.where.get("image.tags"), hint=hint)
+        for path, tag in service_settings.shared_tags(common.values, one.values):
+            hint = f"give {environment} tags of its own; without image.tags it has the tag {environment}"
+            what = f'{path}: "{tag}" is a tag of the default environment, which would move it'
+            raise ConfigError(what, where=one.where.get(path), hint=hint)
+    image["tags"] = (environment,)
     if "name" in deploy:
         deploy["name"] = f"{deploy['name']}-{environment}"
     found = {**common.values, "image": image, "deploy": deploy}
@@ -149,8 +149,8 @@ def laid_over(given: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _cross_check(config: Config, root: Path) -> None:
-    """Check settings against each other and against the files of the project."""
+def _cross_check(config: Config, root: Path, whose: str = "") -> None:
+    """Check settings against each other and against the files of the project. `whose`: the service's."""
     _refuse_credentials(config)
     if config.registry.push and config.registry.repository is None:
         raise ConfigError(
@@ -158,8 +158,9 @@ def _cross_check(config: Config, root: Path) -> None:
             where=config.where.get("registry.push"),
             hint="set registry.repository, or give REGISTRY=<repository>",
         )
-    for found in deploy_checks.contradictions(config.deploy):
-        raise ConfigError(found.problem, where=config.where.get(found.path), hint=found.hint)
+    # Where there are services, the top is of none of them alone.
+    for found in deploy_checks.contradictions(config.deploy) if not config.services else ():
+        raise ConfigError(f"{whose}{found.problem}", where=config.where.get(found.path), hint=found.hint)
     for layer in LAYERS:
         path = getattr(config.dockerfiles, layer)
         if path is not None and not (root / path).is_file():

@@ -144,7 +144,7 @@ class Kubernetes(Settings):
     image: str | None = setting(
         optional(IMAGE),
         None,
-        "Name of the image in the manifests; default: `image.repository`, else the project's name.",
+        "Name of the image in the manifests; default: `image.repository`, else the project's name, and the service's.",
     )
     deadline: float = setting(seconds(1), 300.0, "Seconds that a rollout has to become healthy.")
 

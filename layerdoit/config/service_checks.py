@@ -38,9 +38,8 @@ def _services(config: Config) -> Iterator[ConfigError]:
             hint = suggestion(service.serve, known, "components") if known else "describe it under components:"
             where = config.where.get(f"{path}.serve")
             yield ConfigError(f'{path}.serve: there is no component "{service.serve}"', where=where, hint=hint)
-        if kind == "compiled":
+        if kind == "compiled" and service.bins:
             yield from _same_program(config, name, started)
-    yield from _same_settings(config)
     yield from _circles(config)
 
 
@@ -57,24 +56,6 @@ def _same_program(config: Config, name: str, started: dict[object, str]) -> Iter
         hint = "give each its own binary, or its own arguments: deploy: {args: [worker]}"
         yield ConfigError(what, where=config.where.get(f"services.{name}.bins"), hint=hint)
     started.setdefault(how, name)
-
-
-def _same_settings(config: Config) -> Iterator[ConfigError]:
-    """Names and ports of this machine that two services have."""
-    seen: dict[tuple[str, object], str] = {}
-    for name, service in config.services.items():
-        image = service.image
-        given = {
-            "deploy.name": service.deploy.name,
-            "deploy.publish": service.deploy.publish or None,
-            "image.repository": None if isinstance(image, str) else image.repository,
-        }
-        for path, value in given.items():
-            other = seen.setdefault((path, value), name)
-            if value is not None and other != name:
-                what = f"services.{name}.{path}: {other} has {value} already"
-                where = config.where.get(f"services.{name}.{path}")
-                yield ConfigError(what, where=where, hint=f"give {name} another one")
 
 
 def _circles(config: Config) -> Iterator[ConfigError]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from layerdoit.config import reading
@@ -109,4 +109,23 @@ def of_its_own(service: Mapping[str, Any], environment: str) -> Mapping[str, Any
         found["image"] = {name: value for name, value in image.items() if name != "tags"}
     if "name" in (deploy := service.get("deploy", {})):
         found["deploy"] = {**deploy, "name": f"{deploy['name']}-{environment}"}
+    return found
+
+
+def shared_tags(common: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Tags in the file of an environment that the default environment has in the same repository: path, and tag."""
+    every, mine = common.get("image", {}).get("tags", Config().image.tags), own.get("image", {}).get("tags", ())
+    yield from (("image.tags", tag) for tag in mine if tag in every)
+    theirs = own.get("services", {})
+    for name, service in common.get("services", {}).items():
+        path, tags = "image.tags", mine
+        if (given := _tags(theirs.get(name, {}))) is not None:
+            path, tags = f"services.{name}.image.tags", given
+        before = _tags(service)
+        yield from ((path, tag) for tag in tags if tag in (every if before is None else before))
+
+
+def _tags(service: Mapping[str, Any]) -> Sequence[str] | None:
+    image = service.get("image")
+    found: Sequence[str] | None = image.get("tags") if isinstance(image, Mapping) else None
     return found

@@ -185,8 +185,9 @@ class CommandProvider:
         return lines[-1] if lines else f"deploy.command.status ended with exit code {said.code}"
 
     def _variables(self, release: Release | None, previous: Release | None = None) -> dict[str, str]:
-        found = release_words.variables(release, previous or self.settings.last, self.settings.environment)
-        return {**self.settings.env, **found, **self.settings.secrets}
+        settings = self.settings
+        found = release_words.variables(release, previous or settings.last, settings.environment, settings.service)
+        return {**settings.env, **found, **settings.secrets}
 
     def _service(self, release: Release) -> Service:
         name = self.settings.name

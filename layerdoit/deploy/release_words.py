@@ -8,8 +8,11 @@ if TYPE_CHECKING:
     from layerdoit.deploy.release import Release
 
 
-def variables(release: Release | None, previous: Release | None, environment: str) -> dict[str, str]:
-    """`LAYERDOIT_IMAGE` and the like, of hooks, `verify` and `deploy.command`; '' for what is not known."""
+def variables(release: Release | None, previous: Release | None, environment: str, service: str = "") -> dict[str, str]:
+    """`LAYERDOIT_IMAGE` and the like, of hooks, `verify` and `deploy.command`; '' for what is not known.
+
+    `service`: which one of the project's it is about.
+    """
     return {
         "LAYERDOIT_IMAGE": release.reference if release else "",
         "LAYERDOIT_DIGEST": release.digest if release else "",
@@ -17,5 +20,6 @@ def variables(release: Release | None, previous: Release | None, environment: st
         "LAYERDOIT_COMMIT": release.commit if release else "",
         "LAYERDOIT_RELEASE": release.id if release else "",
         "LAYERDOIT_ENVIRONMENT": environment,
+        "LAYERDOIT_SERVICE": service,
         "LAYERDOIT_PREVIOUS_IMAGE": previous.reference if previous else "",
     }

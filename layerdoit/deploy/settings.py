@@ -44,7 +44,8 @@ class DeploySettings:
     `owner`: who the project is besides its name; `where`: file and line of each setting, by its path.
     `source`: which file says so, with the environment that is named; `environment`: which one it is.
     `whole`: all settings of the project; `files`: its files, relative to its folder; `serving`: the line of the log of
-    releases about what came to serve last. `pages`: what browsers load of it.
+    releases about what came to serve last; `pages`: what browsers load of it; `service`: its name in the table
+    `services`, '' of a project without.
     """
 
     config: Deploy
@@ -60,6 +61,7 @@ class DeploySettings:
     environment: str = DEFAULT
     elsewhere: Path | None = None
     pages: tuple[Page, ...] = field(default=(), compare=False)
+    service: str = ""
 
     @property
     def home(self) -> Path:
@@ -148,6 +150,7 @@ def settings_of(project: Project) -> DeploySettings:
         environment=project.environment,
         elsewhere=project.home,
         pages=_pages(project),
+        service=project.service,
     )
 
 

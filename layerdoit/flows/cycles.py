@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from layerdoit.build import execute, leftovers
 from layerdoit.core.console import say
 from layerdoit.core.errors import DeployError
+from layerdoit.core.prose import listed
 from layerdoit.core.units import duration_text, size_text
 from layerdoit.deploy.provider import Provider, Release
 from layerdoit.flows import conditions, deploying, service_deploys
@@ -48,6 +49,7 @@ def fast(session: Session, *, anew: bool = False) -> None:
         return
     for one in session.built:
         _tell_reused(one)
+    _ask_for_all(session, anew=anew)
     deployed = service_deploys.each(session, partial(_replaced, anew=anew))
     for one in session.built:
         if one.project.service in deployed:
@@ -58,6 +60,16 @@ def fast(session: Session, *, anew: bool = False) -> None:
         if deployed.get(one.project.service) or one.run.reported:
             _summed_up(one)
     service_deploys.raise_failed(deployed)
+
+
+def _ask_for_all(session: Session, *, anew: bool) -> None:
+    """Ask where the rules of the environment want it: once for all services, before anything is pushed or changed."""
+    rules, _ = conditions.rules_of(session.project.config)
+    if not rules.confirm or len(session.built) < 2:
+        return
+    changed = [one.project.service for one in session.built if anew or not deploying.serves_already(one)]
+    if changed:
+        conditions.agreed(session, f"deploy {listed(changed)} to {session.project.environment}")
 
 
 def _tell_reused(session: Session) -> None:

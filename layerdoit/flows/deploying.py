@@ -53,6 +53,12 @@ def wanted(session: Session) -> Release:
     return Release(app.tag, app.key, environment=session.project.environment)
 
 
+def serves_already(session: Session) -> bool:
+    """Whether the log has the release of the tree, with the settings of now, as the one that serves."""
+    place = Place.of(session)
+    return _is(ReleaseLog(place.settings).serving(), wanted(session), place)
+
+
 def deploy(session: Session, place: Place, build: Callable[[], Release], *, anew: bool = False) -> bool:
     """Deploy what `build` gives; whether anything was started. Errors come out when the user knows what serves."""
     project, release = session.project, None
@@ -260,8 +266,9 @@ def _tell(session: Session, release: Release, result: Deployed, service: Service
     how = _how(result, release, named="app" in session.run.reported)
     number = f" (release {release.id})" if result.phases and session.project.config.named else ""
     say(f"deploy  {service.name} {how}{number}{at}")
+    whose = f"{session.project.service}: " if session.project.service else ""
     for remark in result.remarks:
-        say(remark)
+        say(f"{whose}{remark}")
 
 
 def _how(result: Deployed, release: Release, *, named: bool) -> str:

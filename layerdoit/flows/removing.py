@@ -48,9 +48,9 @@ def _line(place: Place, last: Entry | None, begun: float) -> Entry:
     )
 
 
-def unlock(session: Session) -> list[str]:
+def unlock(session: Session) -> str:
     """What was done. DeployError where a process of this machine deploys at this moment."""
     place = Place.of(session)
     if busy := deploy_lock.holder(place.settings):
         raise DeployError(f"nothing is left to unlock: {busy}", hint="let it end, or end that process")
-    return [place.provider.unlock()]
+    return place.provider.unlock()

@@ -8,8 +8,9 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
-from layerdoit.core.console import pass_on, say
-from layerdoit.core.errors import ConfigError
+from layerdoit.core.console import pass_on, say, warn
+from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.core.prose import listed
 
 if TYPE_CHECKING:
     from layerdoit.deploy.provider import Provider
@@ -65,8 +66,11 @@ def cycle_nuclear(session: Session, yes: bool, dry_run: bool) -> bool:
 
 def destroy(session: Session) -> None:
     """Remove the container; its absence is no error."""
-    from layerdoit.flows import removing
+    from layerdoit.flows import conditions, removing
 
+    if len(_deployed(session)) > 1:
+        names = listed([one.project.service for one in _deployed(session)])
+        conditions.agreed(session, f"remove {names} from {session.project.environment}")
     for one in reversed(_deployed(session)):
         whose = f" of {one.project.service}" if one.project.service else ""
         removed = removing.destroy(one)
@@ -112,8 +116,18 @@ def deploy_unlock(session: Session) -> None:
     """Remove the lock that an interrupted deployment left."""
     from layerdoit.flows import removing
 
-    for text in removing.unlock(session):
-        say(text)
+    failed: list[LayerdoitError] = []
+    for one in _deployed(session):
+        whose = f"{one.project.service}: " if one.project.service else ""
+        try:
+            say(f"{whose}{removing.unlock(one)}")
+        except LayerdoitError as error:
+            # One that is deployed at this moment keeps none of the others locked.
+            failed.append(error.reworded(what=f"{whose}{error.what}"))
+    for other in failed[:-1]:
+        warn(f"error: {other}")
+    if failed:
+        raise failed[-1]
 
 
 def status(session: Session, json: bool) -> None:
@@ -206,7 +220,9 @@ def connect(session: Session) -> bool:
 def execute(session: Session, words: list[str]) -> bool:
     """A command in the container."""
     if not words:
-        raise ConfigError("exec needs a command", hint="doit exec ls /srv; with options of its own: doit exec -- ls -l")
+        task = f"exec:{session.project.service}" if session.project.service else "exec"
+        hint = f"doit {task} ls /srv; with options of its own: doit {task} -- ls -l"
+        raise ConfigError(f"{task} needs a command", hint=hint)
     # One text with blanks is a line of shell, as people type it.
     command = ["sh", "-c", words[0]] if len(words) == 1 and " " in words[0] else words
     return deployment(session).execute(command) == 0

@@ -72,7 +72,13 @@ def _meant(word: str, tasks: Collection[str], commands: Collection[str], sibling
         ends |= {other: task for other, target in ALIASES.items() if (task := f"{group}:{target}") in tasks}
         yield from (f"doit {ends[found]}" for found in nearest(name, list(ends), cutoff=_NEAR))
         return
+    if (turned := f"{name}:{group}") in tasks:
+        yield f"doit {turned}"
+        return
     under = [one for one in tasks if one.endswith((f":{word}", f":{ALIASES.get(word, word)}"))]
+    if f"cycle_fast:{word}" in under:
+        # It is a service: of its tasks, the ones of every day.
+        under = [one for one in under if one.startswith(("cycle_fast:", "status:", "logs:"))]
     if word in ALIASES and ALIASES[word] in tasks:
         yield f"doit {ALIASES[word]}"
     elif under:

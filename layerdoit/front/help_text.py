@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 ASKS: Final = ("-h", "--help")
 
 
-def of_task(task: TaskDoc, prefix: str, took: Figures | None) -> Iterator[str]:
-    """What `doit help TASK` and `doit TASK --help` print. `took`: seconds of earlier calls here."""
-    before = f"{prefix}:" if prefix else ""
-    yield f"{usage_of_task(f'{before}{task.name}', task)} [NAME=value ...]"
-    yield task.doc
+def of_task(task: TaskDoc, prefix: str, took: Figures | None, service: str = "") -> Iterator[str]:
+    """What `doit help TASK` and `doit TASK --help` print. `took`: seconds of earlier calls here; `service`: whose it is
+    about, where it is not about all."""
+    before, of = f"{prefix}:" if prefix else "", f":{service}" if service else ""
+    yield f"{usage_of_task(f'{before}{task.name}{of}', task)} [NAME=value ...]"
+    yield f"{task.doc}\nOf {service}." if service else task.doc
     yield ""
     yield f"when: {task.when}"
     yield from _options(task.params)
     yield from _variables()
-    yield f"example: doit {before}{task.example}"
+    yield f"example: doit {before}{task.example.replace(task.name, f'{task.name}{of}', 1)}"
     if took is not None:
         yield f"here: {_took(took)}"
 

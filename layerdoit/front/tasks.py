@@ -186,32 +186,36 @@ _CARGO = re.compile(r"\bcargo (?:update --workspace|generate-lockfile)(?! --mani
 _GIT = re.compile(r"\bgit (?:checkout --ours|add) (?=Cargo\.lock|Cargo\.toml)")
 
 
-def as_typed(text: str, prefix: str, folder: str = "") -> str:
+def as_typed(text: str, prefix: str, folder: str = "", services: Sequence[str] = (), service: str = "") -> str:
     """What a text tells to run or is about, as it is here: tasks (`doit cycle_fast`) by their names under a prefix,
-    the configuration and cargo's files by the folder of the project, relative to this one."""
+    the configuration and cargo's files by the folder of the project, relative to this one; what is about one service,
+    by the name that it has for that one. `services`: all of them; `service`: the one that is spoken of."""
     if folder:
         text = _FILE.sub(f"{folder}/layerdoit.yaml", text)
         text = _CARGO.sub(lambda found: f"{found[0]} --manifest-path {shlex.quote(f'{folder}/Cargo.toml')}", text)
         text = _GIT.sub(lambda found: f"{found[0]}{folder}/", text)
-    return _under(prefix, text) if prefix else text
+    if service:
+        of_one = "|".join(task.name for task in TASKS if task.of_one)
+        text = re.sub(rf"\bdoit (?:{of_one})(?![\w:-])", rf"\g<0>:{service}", text)
+    return _under(prefix, text, services) if prefix else text
 
 
-def _under(prefix: str, text: str) -> str:
+def _under(prefix: str, text: str, services: Sequence[str]) -> str:
     groups = {task.name.partition(":")[0] for task in TASKS}
     names, titles = ("|".join(found) for found in (groups, [name for name in groups if "_" in name]))
     # `base: …` is a word and a colon, `base:image` a task under the prefix `base`.
-    levels = "|".join(task.name.partition(":")[2] for task in TASKS if ":" in task.name)
+    levels = "|".join([*(task.name.partition(":")[2] for task in TASKS if ":" in task.name), *services])
     ends = rf"(?=:(?:{levels})\b|(?![\w-]|:\w))"
     text = re.sub(rf"\bdoit (?=(?:{names}){ends})", f"doit {prefix}:", text)
     return re.sub(rf"^((?:error: )?)(?=(?:{titles}){ends})", rf"\g<1>{prefix}:", text)
 
 
-def speak_for(prefix: str, root: Path | None = None) -> None:
+def speak_for(prefix: str, root: Path | None = None, services: Sequence[str] = (), service: str = "") -> None:
     """From here on, this thread's lines are those of a project, and name its tasks and files as they are typed."""
     folder = "" if root is None else os.path.relpath(os.path.realpath(root))
     folder = "" if folder == os.curdir else folder
-    foreign = prefix or folder
-    console.speak_for(prefix, functools.partial(as_typed, prefix=prefix, folder=folder) if foreign else None)
+    typed = functools.partial(as_typed, prefix=prefix, folder=folder, services=services, service=service)
+    console.speak_for(prefix, typed if prefix or folder or service else None)
 
 
 def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) -> dict[str, Any]:
@@ -225,7 +229,7 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     described: dict[str, Any] = {
         # A level is no sub-task of doit's, for `doit list` would not show it.
         "basename": _named(prefix, task.name),
-        "actions": [(Guarded(action, prefix, session.project.root), arguments)],
+        "actions": [(_guarded(action, session, prefix), arguments)],
         "doc": task.doc,
         "params": [dict(param) for param in task.params],
         "task_dep": [_named(prefix, other) for other in task.after],
@@ -240,20 +244,32 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     return described
 
 
+def _guarded(action: Action, session: Session, prefix: str) -> Guarded:
+    whole = session.whole or session
+    project = session.project
+    return Guarded(action, prefix, project.root, tuple(whole.project.services), project.service)
+
+
 class Guarded:
     """An action whose errors are one message, and whose interruption is an exit code."""
 
-    def __init__(self, action: Action, prefix: str = "", root: Path | None = None) -> None:
+    def __init__(
+        self,
+        action: Action,
+        prefix: str = "",
+        root: Path | None = None,
+        services: Sequence[str] = (),
+        service: str = "",
+    ) -> None:
         self._action = action
-        self._prefix = prefix
-        self._root = root
+        self._speaks_for = (prefix, root, services, service)
         # doit reads the signature to pass the task's parameters.
         functools.update_wrapper(self, action)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from doit.exceptions import TaskError, TaskFailed
 
-        speak_for(self._prefix, self._root)
+        speak_for(*self._speaks_for)
         try:
             done = self._action(*args, **kwargs)
         except Interrupted as error:

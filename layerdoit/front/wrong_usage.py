@@ -147,7 +147,7 @@ def task_help(task: Any, doc: TaskDoc) -> Iterator[str]:
         took = help_text.took_here(session.project, doc, task.name)
     except (LayerdoitError, OSError):
         took = None
-    yield from help_text.of_task(doc, session.run.prefix, took)
+    yield from help_text.of_task(doc, session.run.prefix, took, session.project.service)
 
 
 def _commands(command: Any) -> list[str]:

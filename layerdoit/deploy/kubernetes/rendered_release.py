@@ -38,7 +38,9 @@ class Rendering:
     @property
     def image(self) -> str:
         """What the manifests call the image."""
-        return self._config.image or self._settings.image.repository or self._settings.project
+        settings = self._settings
+        title = f"{settings.project}-{settings.service}" if settings.service else settings.project
+        return self._config.image or settings.image.repository or title
 
     def names(self, reference: str = "") -> tuple[str, ...]:
         """What the image may be called: by its short name, or by the one in the registry."""
