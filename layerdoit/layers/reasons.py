@@ -65,7 +65,8 @@ class Reason:
     `lists` or `reads`). `left_out`: how many more names there are.
 
     `input`: the kind of those inputs, one of `words.KINDS`. `old`, `new`: values of `changed`, None for none; both None
-    for files, and where they are too long to be kept. `image`: `runtime` where base stands for its second image; for `unread`, the service whose image it is.
+    for files, and where they are too long to be kept. `image`: `runtime` where base stands for its second image; for
+    `unread`, the service whose image it is.
     """
 
     kind: Kind
