@@ -33,13 +33,11 @@ _RUST_EMBED: Final = "rust-embed in a dev build"
 
 
 class Proposed(NamedTuple):
-    """A component. `path`, `build`, `output`: as its settings; `problem`: why it is only shown as a comment."""
+    """A component. `problem`: why it is only shown as a comment."""
 
     name: str
     front: FrontEnd
-    path: str
     build: str
-    output: str
     manager: str | None = None
     problem: str = ""
 
@@ -54,11 +52,7 @@ def proposed(found: Found) -> tuple[Proposed, ...]:
     for front in found.front_ends:
         if front.pages.problem:
             continue
-        one = _proposed(front, _name(front, {other.name for other in made}))
-        taken = next((other.name for other in made if other.active and other.path == one.path), None)
-        if one.active and taken is not None:
-            one = one._replace(problem=f"{taken} is in the same folder, and one component has a folder")
-        made.append(one)
+        made.append(_proposed(front, _name(front, {other.name for other in made})))
     return tuple(made)
 
 
@@ -75,26 +69,21 @@ def _proposed(front: FrontEnd, name: str) -> Proposed:
     package = front.package
     managers = package.builders
     chosen = package.manager if package.manager in managers else managers[0] if managers else None
-    inside = posixpath.relpath(package.folder, package.home)
     script = front.pages.command
     build = f"{chosen or 'npm'} run {script}"
-    if inside != ".":
-        build = {
-            "pnpm": f"pnpm --filter {package.name or f'./{inside}'}... run {script}",
-            "yarn": f"yarn workspace {package.name} run {script}",
-        }.get(chosen or "npm", f"npm run {script} --workspace {inside}")
-    output = posixpath.normpath(posixpath.join(inside, front.pages.output))
-    one = Proposed(name, front, package.home, build, output, chosen if len(managers) > 1 else None)
+    if package.needs and chosen == "pnpm" and package.name:
+        build = f"pnpm --filter {package.name}... run {script}"
+    one = Proposed(name, front, build, chosen if len(managers) > 1 else None)
     return one._replace(problem=_problem(one, chosen))
 
 
 def _problem(one: Proposed, manager: str | None) -> str:
     front = one.front
     if manager is None:
-        return f"{one.path} has no {listed(list(LOCKS), 3)}".replace(" and ", " or ")
+        return f"{front.package.home} has no {listed(list(LOCKS), 3)}".replace(" and ", " or ")
     if front.by_script is not None:
         return f"{front.by_script} runs a package manager itself"
-    if one.output.startswith(".."):
+    if front.pages.output.startswith(".."):
         return f"it writes to {front.output}, outside of its folder"
     if not front.is_used:
         return (
@@ -114,12 +103,12 @@ def items(found: Found, components: Sequence[Proposed]) -> Iterator[Item]:
         why = f"{front.package.where}: {front.pages.tool} makes its pages"
         if one.problem:
             why = f"{why}; {one.problem}"
-        settings = [Item(f"{start}.path", one.path, why)]
+        settings = [Item(f"{start}.path", front.package.folder, why)]
         if one.manager is not None:
             settings.append(Item(f"{start}.manager", one.manager, f"lock files of {listed(front.package.builders)}"))
         if one.build != default.build:
             settings.append(Item(f"{start}.build", one.build, front.package.where))
-        settings.append(Item(f"{start}.output", one.output, front.pages.where))
+        settings.append(Item(f"{start}.output", front.pages.output, front.pages.where))
         settings += _used(found, start, front)
         yield from (replace(item, active=one.active) for item in settings)
 
@@ -208,7 +197,7 @@ def remarks(found: Found, components: Sequence[Proposed]) -> Iterator[str]:
                 f"{front.output} where that is there already, and have it made first by the component {one.name}, with "
                 "embed: true"
             )
-        elif one.output.startswith(".."):
+        elif front.pages.output.startswith(".."):
             yield (
                 f"{front.pages.where}: {front.pages.tool} writes to {front.output}, outside of {package.folder}, and a "
                 f"component's output is inside its folder: let it write to dist, and what has the pages take them from "

@@ -16,7 +16,12 @@ from typing import Any, Final, NamedTuple
 
 from layerdoit.init.rust_files import text_of
 
-LOCKS: Final[Mapping[str, str]] = {"package-lock.json": "npm", "pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn"}
+LOCKS: Final[Mapping[str, str]] = {
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+    "pnpm-lock.yaml": "pnpm",
+    "yarn.lock": "yarn",
+}
 """Lock files, and whose they are."""
 _NO_FRONT_ENDS: Final = frozenset((
     "node_modules", "target", "examples", "example", "tests", "test", "e2e", "fixtures", "testdata", "benches", "bench",
@@ -38,7 +43,8 @@ class NodePackage(NamedTuple):
     """`folder`: relative to the project; `home`: the folder of its lock file, its own or that of its workspace.
 
     `locks`: the lock files there; `manager`: that of package.json's `packageManager`; `doubtful`: its folder is called
-    like one of documentation, so that only what uses its pages tells that they belong to a program.
+    like one of documentation, so that only what uses its pages tells that they belong to a program; `needs`: it is
+    built from another member that has to be built first.
     """
 
     folder: str
@@ -50,6 +56,7 @@ class NodePackage(NamedTuple):
     manager: str | None
     build_line: int
     doubtful: bool
+    needs: bool
 
     @property
     def where(self) -> str:
@@ -71,13 +78,14 @@ class NodePackage(NamedTuple):
     @property
     def builders(self) -> tuple[str, ...]:
         """The package managers that its lock files are of."""
-        return tuple(LOCKS[name] for name in self.locks)
+        return tuple(dict.fromkeys(LOCKS[name] for name in self.locks))
 
 
 def find(root: Path) -> tuple[NodePackage, ...]:
     """Those that may make pages, the nearest to the root first."""
     manifests = dict(_manifests(root))
     spaces = [(folder, _members(root, folder, data)) for folder, data in manifests.items()]
+    built = {data.get("name") for data in manifests.values() if "build" in _table(data, "scripts")}
     found = []
     for folder, data in manifests.items():
         scripts = {name: text for name, text in _table(data, "scripts").items() if isinstance(text, str)}
@@ -97,6 +105,7 @@ def find(root: Path) -> tuple[NodePackage, ...]:
                 str(manager).partition("@")[0] if manager else None,
                 _line(text_of(root / folder / "package.json") or "", '"build"'),
                 _BESIDE.search(folder) is not None,
+                any(name in built for name in uses if name != data.get("name")),
             )
         )
     return tuple(sorted(found, key=lambda one: (one.folder.count("/"), one.folder)))

@@ -23,7 +23,7 @@ LOCK = {"web/package-lock.json": "{}"}
 def package(build: str = "vite build", *uses: str, **more: Any) -> str:
     """A package.json."""
     return json.dumps(
-        {"name": "web", "scripts": {"build": build}, "devDependencies": dict.fromkeys(uses or ("vite",), "1"), **more},
+        {"name": "web", "scripts": {"build": build}, "devDependencies": dict.fromkeys(uses or ("vite",), "1")} | more,
         indent=1,
     )
 
@@ -271,15 +271,15 @@ SPACES: Mapping[str, tuple[Mapping[str, str], Mapping[str, object]]] = {
             "js/pnpm-workspace.yaml": "packages:\n  # all\n  - 'apps/*'\n  - libs/ui\n\nother: 1\n",
             "js/pnpm-lock.yaml": "",
         },
-        {"path": "js", "build": "pnpm --filter web... run build", "output": "apps/web/dist"},
+        {"build": "pnpm --filter web... run build"},
     ),
     "npm": (
         {"js/package.json": json.dumps({"workspaces": ["apps/*", "libs/*"]}), "js/package-lock.json": "{}"},
-        {"path": "js", "build": "npm run build --workspace apps/web", "output": "apps/web/dist"},
+        {},
     ),
     "yarn": (
         {"js/package.json": json.dumps({"workspaces": {"packages": ["apps/*"]}}), "js/yarn.lock": ""},
-        {"path": "js", "build": "yarn workspace web run build", "output": "apps/web/dist"},
+        {"build": "yarn run build"},
     ),
 }
 
@@ -287,25 +287,13 @@ SPACES: Mapping[str, tuple[Mapping[str, str], Mapping[str, object]]] = {
 @pytest.mark.parametrize("name", SPACES)
 def test_of_a_workspace_only_what_makes_pages_is_a_component(tmp_path: Path, name: str) -> None:
     files, expected = SPACES[name]
-    library = {"js/libs/ui/package.json": package("tsc", "typescript"), "js/apps/web/package.json": package()}
+    library = {"js/libs/ui/package.json": package("tsc", "typescript", name="@shop/ui")}
+    page = {"js/apps/web/package.json": package("vite build", "vite", "@shop/ui")}
     serves = SERVES.replace("web/dist", "js/apps/web/dist")
-    found = project(tmp_path, serves, {**files, **library})
-    assert component(found) == {**expected, "into": "/srv/js/apps/web/dist"}
+    found = project(tmp_path, serves, {**files, **library, **page})
+    place = {"path": "js/apps/web", "output": "dist", "into": "/srv/js/apps/web/dist"}
+    assert component(found) == {**expected, **place}
     assert [one.package.folder for one in found.front_ends] == ["js/apps/web"]
-
-
-def test_one_folder_is_one_component(tmp_path: Path) -> None:
-    files = {
-        "js/package.json": json.dumps({"workspaces": ["*"]}),
-        "js/package-lock.json": "{}",
-        "js/a/package.json": package(),
-        "js/b/package.json": package(),
-    }
-    code = inside('ServeDir::new("js/a/dist"); ServeDir::new("js/b/dist")')
-    text = shown(project(tmp_path, code, files))
-    assert "  a:\n" in text
-    assert "#   b:\n" in text
-    assert "a is in the same folder" in text
 
 
 def test_names_of_components_differ(tmp_path: Path) -> None:
