@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.config.kinds import Node
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.prose import listed
-from layerdoit.init import compose_service
+from layerdoit.init import compose_service, own_services
 from layerdoit.init.hints import Files, Hint, note
 from layerdoit.init.rust_files import text_of
 
 if TYPE_CHECKING:
     from layerdoit.init.compose_service import Service
+    from layerdoit.init.own_services import OwnService
 
 _NAME: Final = re.compile(r"([\w.]+-)*(docker-)?compose[\w.-]*\.ya?ml")
 # As docker compose prefers them.
@@ -27,18 +28,23 @@ _DEFAULT: Final = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-
 _FOLDERS: Final = (".", "docker", "deploy", ".docker", "compose")
 _OWN_TAGS: Final = re.compile(rb"(?<=[:\s])!(reset|override)\b")
 _DEEPEST: Final = 40
-_DEVELOPMENT: Final = re.compile(r"(?i)(^|[^a-z0-9])(dev|devel|development|debug|tests?|e2e|ci|watch)([^a-z0-9]|$)")
 _NOTHING: Final[Mapping[str, Node]] = {}
 
 
 class Told(NamedTuple):
-    """`dockerfile` and `target`: what the own service is built from, if it says so."""
+    """`dockerfile` and `target`: what the own service is built from, if it says so.
+
+    `services`: the own ones, where there are several that run for as long as the project does; `foreign`: Dockerfiles
+    of others.
+    """
 
     hints: tuple[Hint, ...] = ()
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     dockerfile: str | None = None
     target: str | None = None
+    services: tuple[OwnService, ...] = ()
+    foreign: frozenset[str] = frozenset()
 
 
 def read(root: Path, files: Files) -> Told:
@@ -69,10 +75,20 @@ def read(root: Path, files: Files) -> Told:
         notes.append(f"{chosen[0]} was read; {', '.join(others[:5])} may be of interest, too")
     hints = list(_told_of(own, services, _project(top, root), files))
     primary = _primary(own, files.programs) if own else None
-    context, dockerfile, target = _build(primary) if primary else ("", None, None)
+    context, dockerfile, target = compose_service.build(primary) if primary else ("", None, None)
     built = posixpath.normpath(posixpath.join(context, dockerfile)) if dockerfile else None
     used = [name for name in reader.read if hints or own]
-    return Told(tuple(hints), tuple(dict.fromkeys(used)), tuple(notes), built, target)
+    several = own_services.each(own, services, _project(top, root), files)
+    foreign = frozenset(_dockerfiles(one for one in services.values() if one not in own))
+    foreign -= {built, *(one.dockerfile for one in several)}
+    return Told(tuple(hints), tuple(dict.fromkeys(used)), tuple(notes), built, target, several, foreign)
+
+
+def _dockerfiles(services: Iterable[Service]) -> Iterator[str]:
+    for one in services:
+        context, dockerfile, _ = compose_service.build(one)
+        if dockerfile is not None:
+            yield posixpath.normpath(posixpath.join(context, dockerfile))
 
 
 def _told_of(own: Sequence[Service], services: Mapping[str, Service], project: str, files: Files) -> Iterator[Hint]:
@@ -97,6 +113,7 @@ def _told_of(own: Sequence[Service], services: Mapping[str, Service], project: s
         )
         if len(own) > 1:
             yield Hint("compose-service", primary.name, primary.where, sure=False)
+    yield from (Hint("beside", one.name, one.where) for one in others)
     if others:
         where = others[0].where.rpartition(":")[0]
         described = ", ".join(_described(one) for one in others)
@@ -142,7 +159,7 @@ def _chosen(found: Sequence[str]) -> list[str]:
     default = next((posixpath.join(folder, name) for name in _DEFAULT if posixpath.join(folder, name) in here), None)
     if default is None:
         # Of others, nobody knows whether they are for what is deployed; of one, its name tells.
-        shipped = [name for name in here if not folder and not _DEVELOPMENT.search(name)]
+        shipped = [name for name in here if not folder and not own_services.DEVELOPMENT.search(name)]
         return shipped[:1]
     stem = posixpath.splitext(default)[0]
     return [default, *(name for name in here if posixpath.splitext(name)[0] == f"{stem}.override")]
@@ -220,23 +237,11 @@ def _project(top: Mapping[str, Node], root: Path) -> str:
 # --- which services ---------------------------------------------------------------------------------------------------
 
 
-def _build(service: Service) -> tuple[str, str | None, str | None]:
-    """The build context, relative to the root, the Dockerfile in it and the stage."""
-    node = service.values.get("build")
-    if node is None:
-        return ".", None, None
-    parts = compose_service.mapping(node)
-    context = parts["context"].text if "context" in parts else node.text or "."
-    folder = posixpath.normpath(posixpath.join(service.folder, context))
-    dockerfile = parts["dockerfile"].text if "dockerfile" in parts else None
-    return folder, dockerfile or "Dockerfile", parts["target"].text if "target" in parts else None
-
-
 def _is_own(service: Service, root: Path) -> bool:
     """Whether a service is built from this project: from its folder, or by a Dockerfile that calls cargo."""
     if "build" not in service.values:
         return False
-    context, dockerfile, _ = _build(service)
+    context, dockerfile, _ = compose_service.build(service)
     if "$" in context or context.startswith(".."):
         return context == ".."
     text = text_of(root / context / (dockerfile or "")) or ""
@@ -261,8 +266,8 @@ def _primary(own: Sequence[Service], programs: Collection[str]) -> Service:
     """The service that is deployed: not one for development; one with ports, or called like a binary."""
 
     def rank(one: Service) -> tuple[bool, ...]:
-        dockerfile = _build(one)[1] or ""
-        development = _DEVELOPMENT.search(f"{one.name} {dockerfile}") is not None
+        dockerfile = compose_service.build(one)[1] or ""
+        development = own_services.DEVELOPMENT.search(f"{one.name} {dockerfile}") is not None
         return development, "ports" not in one.values, one.name not in programs
 
     return min(own, key=rank)

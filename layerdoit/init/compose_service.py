@@ -30,6 +30,8 @@ _READ: Final = frozenset((
 ))  # fmt: skip
 # What keeps compiling in a container fast: ours holds what was compiled.
 _CACHES: Final = re.compile(r"/(node_modules|target|\.?cargo/(registry|git))/?$|/\.?cargo/?$")
+# A host in an address, or in a list of them.
+_HOST: Final = r"(^|//|@|,)({})(?=[:/,?]|$)"
 _SOURCES: Final = re.compile(r"\.?/?(|src|crates|target|Cargo\.(toml|lock)|\.git|\.cargo)/?$")
 
 
@@ -63,6 +65,38 @@ class Service(NamedTuple):
         if node is None or isinstance(node.value, Mapping):
             return None
         return " ".join(_text(item) for item in sequence(node)) if sequence(node) else _text(node) or None
+
+
+def build(service: Service) -> tuple[str, str | None, str | None]:
+    """The build context, relative to the root, the Dockerfile in it and the stage."""
+    node = service.values.get("build")
+    if node is None:
+        return ".", None, None
+    parts = mapping(node)
+    context = parts["context"].text if "context" in parts else node.text or "."
+    folder = posixpath.normpath(posixpath.join(service.folder, context))
+    dockerfile = parts["dockerfile"].text if "dockerfile" in parts else None
+    return folder, dockerfile or "Dockerfile", parts["target"].text if "target" in parts else None
+
+
+def build_args(service: Service) -> dict[str, str]:
+    """The arguments of its build that have a value."""
+    node = mapping(service.values.get("build")).get("args")
+    pairs = _pairs(node) if node is not None else {}
+    return {name: text for name, one in pairs.items() if one.value is not None and (text := _plain(one)) is not None}
+
+
+def depends_on(service: Service) -> frozenset[str]:
+    """The names of the services that are started before it."""
+    node = service.values.get("depends_on")
+    return frozenset(mapping(node)) | {_text(item) for item in sequence(node)}
+
+
+def is_named(service: Service, other: str) -> bool:
+    """Whether a variable of a service has the address of another one."""
+    node = service.values.get("environment")
+    texts = (_filled(_text(one))[0] for one in (_pairs(node) if node is not None else {}).values())
+    return any(re.search(_HOST.format(re.escape(other)), text) for text in texts)
 
 
 def over(service: Service, below: Service | None) -> Service:
@@ -280,7 +314,7 @@ def _environment(service: Service, others: Sequence[str], project: str) -> Itera
         else:
             yield Hint("deploy-env", f"{name}={text}", f"{service.file}:{node.line}")
         for other in others:
-            if re.search(rf"(^|//|@|,)({re.escape(other)})(?=[:/,?]|$)", text):
+            if re.search(_HOST.format(re.escape(other)), text):
                 to.setdefault(name, []).append(other)
     if given:
         names = listed([name for name, _ in given], 6)

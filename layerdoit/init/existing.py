@@ -1,25 +1,29 @@
 """What existing files tell: a Dockerfile, Compose files, a Makefile, a Tiltfile. Only reads.
 
-told(root, programs) -> (hints, files that they are from, notes on files that cannot be read)
+told(root, programs) -> Existing
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.core.platform import architecture
 from layerdoit.dockerfile import parse
 from layerdoit.dockerfile.steps import stage_named
 from layerdoit.init import cargo_calls, compose
 from layerdoit.init.dockerfile_hints import of_dockerfile
-from layerdoit.init.hints import Files, Hint
+from layerdoit.init.hints import Files, Hint, note
 from layerdoit.init.rust_files import sources, text_of
+
+if TYPE_CHECKING:
+    from layerdoit.init.own_services import OwnService
 
 # Kind of a Dockerfile's hint -> kinds of a compose file's that hold instead.
 _INSTEAD: Final[Mapping[str, frozenset[str]]] = {
@@ -36,16 +40,47 @@ _NO_DOCKERFILES: Final = frozenset(
 )
 _SHOWN: Final = re.compile(r"[^.]|\.(docker|devcontainer|ci|github)$")
 _DEEPEST: Final = 2
+NO_SERVICE: Final = re.compile(
+    r"(?i)(?:^|[-_])(?:cli|ctl|tools?|utils?|migrat\w*|xtasks?|bench\w*|tests?|examples?|fuzz\w*|mocks?|seed\w*|codegen)(?:[-_]|$)"
+)
+"""What programs are called that are started by hand, and that end."""
 
 
-def told(root: Path, programs: Collection[str] = ()) -> tuple[tuple[Hint, ...], tuple[str, ...], tuple[str, ...]]:
-    """Hints, the files that they are from, and notes on files that cannot be read. `programs`: the binaries."""
+class Shape(NamedTuple):
+    """An image of its own that existing files make of one of the programs. `needs`: services that it depends on.
+
+    `name`: as a compose file calls it, or the program.
+    """
+
+    name: str
+    program: str
+    where: str
+    hints: tuple[Hint, ...]
+    needs: tuple[str, ...] = ()
+
+
+class Existing(NamedTuple):
+    """`files`: those that the hints are from; `notes`: on files that cannot be read.
+
+    `shapes`: the images of different programs, where there are several; `others`: the hints that are of none of them.
+    """
+
+    hints: tuple[Hint, ...]
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+    shapes: tuple[Shape, ...] = ()
+    others: tuple[Hint, ...] = ()
+
+
+def told(root: Path, programs: Collection[str] = ()) -> Existing:
+    """What there is. `programs`: the binaries."""
     project = _files(root, programs)
     composed = compose.read(root, project)
     hints: list[Hint] = []
     files: list[str] = []
     notes: list[str] = []
-    chosen = _chosen_dockerfile(root, composed.dockerfile)
+    names = [name for name in _dockerfiles(root) if name not in composed.foreign]
+    chosen = _chosen_dockerfile(root, names, composed.dockerfile)
     if chosen is not None:
         name, parsed = chosen
         given = {hint.kind for hint in composed.hints}
@@ -53,11 +88,12 @@ def told(root: Path, programs: Collection[str] = ()) -> tuple[tuple[Hint, ...], 
         # What a compose file says of the container holds instead.
         hints += [hint for hint in found if not given & _INSTEAD.get(hint.kind, frozenset())]
         files.append(name)
-        others = [other for other in _dockerfiles(root) if other != name]
-        if others:
-            notes.append(f"{name} was read; {', '.join(others[:5])} may be of interest, too")
+        unread = [other for other in names if other != name]
+        if unread:
+            notes.append(f"{name} was read; {', '.join(unread[:5])} may be of interest, too")
     hints += composed.hints
     notes += composed.notes
+    others: list[Hint] = []
     more = list(composed.files)
     for path in sorted(root.iterdir()):
         name = path.name
@@ -67,9 +103,99 @@ def told(root: Path, programs: Collection[str] = ()) -> tuple[tuple[Hint, ...], 
             found = tuple(_tilt(text_of(path) or ""))
         else:
             continue
-        hints += found
+        others += found
         more += [name] if found else []
-    return tuple(dict.fromkeys(hints)), (*files, *sorted(more)), tuple(notes)
+    shapes = _of_services(root, composed.services, project) or _of_dockerfiles(root, names, composed, project)
+    if shapes:
+        read = dict.fromkeys(hint.where.rpartition(":")[0] for shape in shapes for hint in shape.hints)
+        others += [hint for hint in composed.hints if hint.kind == "beside"]
+        return Existing((), tuple(dict.fromkeys((*read, *sorted(more)))), tuple(composed.notes), shapes, tuple(others))
+    return Existing(tuple(dict.fromkeys((*hints, *others))), (*files, *sorted(more)), tuple(notes))
+
+
+# --- several images ---------------------------------------------------------------------------------------------------
+
+
+def _of_services(root: Path, services: Collection[OwnService], files: Files) -> tuple[Shape, ...]:
+    """Those of a compose file, if it is known which program each of them starts, and no two are the same."""
+    shapes = []
+    names = {one.name: re.sub(r"[^a-z0-9]+", "-", one.name.lower()).strip("-") for one in services}
+    for one in services:
+        hints = _of_file(root, one.dockerfile, one.target, one.args, files) if one.dockerfile else ()
+        given = {hint.kind for hint in one.hints}
+        gone = frozenset(("entrypoint", "script", "cmd")) if "entrypoint" in given else frozenset()
+        kept = [hint for hint in hints if hint.kind not in gone and not given & _INSTEAD.get(hint.kind, frozenset())]
+        program = _started((*one.hints, *kept), files.programs) or _called(one.name, files.programs)
+        name = names[one.name]
+        if name != one.name:
+            kept.append(note(one.where, f"{one.name} is called {name} here, also by the services that ask it"))
+        if program is not None:
+            needs = tuple(names.get(needed, needed) for needed in one.needs)
+            shapes.append(Shape(name, program, one.where, (*kept, *one.hints), needs))
+    distinct = {(one.program, *_how(one)) for one in shapes}
+    every = len(shapes) == len(services) > 1 and len(distinct) == len(shapes)
+    return tuple(shapes) if every else ()
+
+
+def _how(shape: Shape) -> tuple[Hint, ...]:
+    """What tells two services of one program apart."""
+    return tuple(
+        hint._replace(where="")
+        for hint in shape.hints
+        if hint.kind in ("cmd", "args", "env", "deploy-env") and hint.sure
+    )
+
+
+def _of_dockerfiles(root: Path, names: Sequence[str], composed: compose.Told, files: Files) -> tuple[Shape, ...]:
+    """Dockerfiles for different programs, the likeliest one of each."""
+    shapes: dict[str, Shape] = {}
+    for name in names:
+        if is_for_development(name):
+            continue
+        hints = _of_file(root, name, None, {}, files)
+        program = _started(hints, files.programs)
+        if program is not None and program not in shapes and not NO_SERVICE.search(program):
+            more = composed.hints if composed.dockerfile == name else ()
+            told = sorted((hint for hint in hints if hint.kind in ("entrypoint", "copied", "bin")), key=_first)
+            where = told[0].where
+            shapes[program] = Shape(program, program, where, (*hints, *more))
+    return tuple(shapes.values()) if len(shapes) > 1 else ()
+
+
+def _first(hint: Hint) -> bool:
+    return hint.kind != "entrypoint"
+
+
+def _of_file(root: Path, name: str, target: str | None, args: Mapping[str, str], files: Files) -> tuple[Hint, ...]:
+    text = text_of(root / name) or ""
+    for argument, value in args.items():
+        # Lines keep their numbers.
+        pattern = re.compile(rf"(?im)^([ \t]*ARG[ \t]+{re.escape(argument)})(?:=[^\n]*)?$")
+        text = pattern.sub(rf"\1={_escaped(value)}", text)
+    return of_dockerfile(_until(parse.parse(text, name), target), files)
+
+
+def _escaped(value: str) -> str:
+    """A value as a replacement of a pattern."""
+    return shlex.quote(value).replace("\\", r"\\")
+
+
+def _started(hints: Collection[Hint], programs: Collection[str]) -> str | None:
+    """The program that an image starts: by its command, or the only one that is copied into it."""
+    named = [hint.value for hint in hints if hint.kind == "entrypoint"]
+    if named:
+        return named[0] if named[0] in programs else None
+    copied = {hint.value for hint in hints if hint.kind in ("copied", "bin")} & set(programs)
+    return copied.pop() if len(copied) == 1 else None
+
+
+def _called(name: str, programs: Collection[str]) -> str | None:
+    """The program that a service is called like: `shop-api` is `api`; or the only one."""
+    plain = name.lower().replace("_", "-")
+    alike = [one for one in programs if plain in (one, *one.replace("_", "-").split("-")) or one in plain.split("-")]
+    exact = [one for one in alike if one.replace("_", "-") == plain]
+    found = exact or alike or (list(programs) if len(programs) == 1 else [])
+    return found[0] if len(found) == 1 else None
 
 
 def _until(parsed: parse.Dockerfile, target: str | None) -> parse.Dockerfile:
@@ -139,12 +265,12 @@ def is_for_development(path: str) -> bool:
     )
 
 
-def _chosen_dockerfile(root: Path, named: str | None) -> tuple[str, parse.Dockerfile] | None:
+def _chosen_dockerfile(root: Path, names: Sequence[str], named: str | None) -> tuple[str, parse.Dockerfile] | None:
     """The one that a compose file names; else the first that compiles Rust, else the first."""
-    others = [name for name in _dockerfiles(root) if name != named]
+    others = [name for name in names if name != named]
     if named is not None and not (is_for_development(named) and others) and (text := text_of(root / named)):
         return named, parse.parse(text, named)
-    parsed = [(name, parse.parse(text, name)) for name in _dockerfiles(root) if (text := text_of(root / name))]
+    parsed = [(name, parse.parse(text, name)) for name in names if (text := text_of(root / name))]
     for name, one in parsed:
         words = (
             c.words[0] for s in one.stages for i in s.instructions if i.keyword == "RUN" for c in parse.commands(i)

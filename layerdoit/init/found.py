@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.native import Need, Suites
+    from layerdoit.cargo.program_sources import Source
     from layerdoit.cargo.selection import Selection
+    from layerdoit.init.existing import Existing
     from layerdoit.init.front_end_uses import FrontEnd
     from layerdoit.init.hints import Hint
+    from layerdoit.init.service_shapes import ServiceFound
     from layerdoit.tree.hidden import Hidden
     from layerdoit.tree.lister import Lister
 
@@ -84,6 +87,8 @@ class Found:
     """What the programs need while they run."""
     front_ends: tuple[FrontEnd, ...] = ()
     """What npm and the like build."""
+    services: tuple[ServiceFound, ...] = ()
+    """The programs that are services of their own, where there are several."""
 
 
 def project_root(start: Path) -> Path:
@@ -126,7 +131,7 @@ def look(root: Path) -> Found:
         target_graph,
         wrappers,
     )
-    from layerdoit.init import builds, compiled_in, front_end_uses, front_ends, run_time
+    from layerdoit.init import builds, compiled_in, front_end_uses, front_ends, run_time, service_shapes
     from layerdoit.tree import git, lfs
     from layerdoit.tree.lister import Lister
 
@@ -138,7 +143,8 @@ def look(root: Path) -> Found:
     lister = Lister(root.resolve(), settings.sources.exclude, settings.sources.include)
     workspace = manifest.load(root, lister)
     locked = lock.load(root)
-    hints, files, notes = told(root, [name for one in workspace.packages.values() for name in one.bins])
+    existing = told(root, [name for one in workspace.packages.values() for name in one.bins])
+    hints = (*existing.hints, *_of_shapes(existing))
     hints = (*front_ends.told(workspace, hints), *hints)
     suites = native.suites(settings) if configured else native.default_suites()
     options = builds.cargo_options(workspace, hints)
@@ -163,6 +169,11 @@ def look(root: Path) -> Found:
     compiler, broken = _toolchain(root)
     every = program_sources.of(workspace, chosen, options) if chosen else ()
     runs = run_time.look(lister, workspace, chosen, options, hints, settings, every) if chosen else RunTime()
+
+    def of_one(selected: Selection, told: Sequence[Hint], sources: Sequence[Source]) -> RunTime:
+        return run_time.look(lister, workspace, selected, options, told, settings, sources)
+
+    services = service_shapes.look(workspace, chosen, options, every, hints, existing.shapes, of_one) if chosen else ()
     sqlx = prepared_queries(root, locked)
     submodules = git.empty_submodules(root)
     return Found(
@@ -176,8 +187,8 @@ def look(root: Path) -> Found:
         locked=frozenset(locked.by_name),
         toolchain=compiler,
         hints=hints,
-        files=files,
-        notes=notes,
+        files=existing.files,
+        notes=existing.notes,
         configured=configured,
         suites=suites,
         linkers=_linkers(workspace, suites),
@@ -192,8 +203,19 @@ def look(root: Path) -> Found:
         in_repository=lister.top is not None,
         asks_git=tuple(git_asked.asked(workspace)),
         runs=runs,
+        services=services,
         front_ends=front_end_uses.look(lister, workspace, every, hints, runs),
     )
+
+
+def _of_shapes(existing: Existing) -> Iterator[Hint]:
+    """What the images of several programs tell of all: what is built, and of what."""
+    from layerdoit.init.hints import Hint
+
+    yield from existing.others
+    for shape in existing.shapes:
+        yield Hint("bin", shape.program, shape.where)
+        yield from (hint for hint in shape.hints if hint.kind not in ("bin", "package", "copied", "entrypoint"))
 
 
 def _without_lock(root: Path) -> WorkspaceError:

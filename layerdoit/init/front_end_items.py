@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from layerdoit.config.components_section import Component
 from layerdoit.core.prose import listed
 from layerdoit.init import run_items
-from layerdoit.init.front_end_packages import LOCKS
 from layerdoit.init.items import Item
 from layerdoit.init.places import reachable
 
@@ -25,10 +24,12 @@ if TYPE_CHECKING:
     from layerdoit.init.found import Found
     from layerdoit.init.front_end_uses import FrontEnd
     from layerdoit.init.hints import Hint
+    from layerdoit.init.run_time import RunTime
 
 _ONLY_NPM: Final = re.compile(
     r"the stage .* also runs `(?:npm|pnpm|yarn)\b[^`]*`(?:(?:, | and )`(?:npm|pnpm|yarn)\b[^`]*`)*, and our"
 )
+_UNUSED: Final = "nothing is known to use its pages"
 _RUST_EMBED: Final = "rust-embed in a dev build"
 
 
@@ -44,6 +45,11 @@ class Proposed(NamedTuple):
     @property
     def active(self) -> bool:
         return not self.problem
+
+    @property
+    def unused(self) -> bool:
+        """Whether nothing is wrong with it, but that nothing has its pages."""
+        return self.problem == _UNUSED
 
 
 def proposed(found: Found) -> tuple[Proposed, ...]:
@@ -80,15 +86,13 @@ def _proposed(front: FrontEnd, name: str) -> Proposed:
 def _problem(one: Proposed, manager: str | None) -> str:
     front = one.front
     if manager is None:
-        return f"{front.package.home} has no {listed(list(LOCKS), 3)}".replace(" and ", " or ")
+        return f"{front.package.home} has no lock file of npm, pnpm or yarn"
     if front.by_script is not None:
         return f"{front.by_script} runs a package manager itself"
     if front.pages.output.startswith(".."):
         return f"it writes to {front.output}, outside of its folder"
     if not front.is_used:
-        return (
-            f"{front.instead[1]} compiles in another folder" if front.instead else "nothing is known to use its pages"
-        )
+        return f"{front.instead[1]} compiles in another folder" if front.instead else _UNUSED
     return ""
 
 
@@ -110,6 +114,7 @@ def items(found: Found, components: Sequence[Proposed]) -> Iterator[Item]:
             settings.append(Item(f"{start}.build", one.build, front.package.where))
         settings.append(Item(f"{start}.output", front.pages.output, front.pages.where))
         settings += _used(found, start, front)
+        settings += _services(found, start, front)
         yield from (replace(item, active=one.active) for item in settings)
 
 
@@ -127,6 +132,19 @@ def _used(found: Found, start: str, front: FrontEnd) -> Iterator[Item]:
         )
 
 
+def _services(found: Found, start: str, front: FrontEnd) -> Iterator[Item]:
+    """Those of several services that have the pages, where it is not all of them."""
+    if front.embedded is not None or not found.services:
+        return
+    if front.copied is not None:
+        names = [one.name for one in found.services if any(hint.where == front.copied[1] for hint in one.hints)]
+    else:
+        package = front.opened.package if front.opened is not None else ""
+        names = [one.name for one in found.services if package in one.selection.packages]
+    if 0 < len(names) < len(found.services):
+        yield from (Item(f"{start}.services", name, "which has them") for name in names)
+
+
 # --- what is not said twice -------------------------------------------------------------------------------------------
 
 
@@ -142,21 +160,29 @@ def relieved(found: Found, components: Sequence[Proposed]) -> Found:
     def brought(path: str, *among: str) -> bool:
         return any(f"{path}/".startswith(f"{output}/") for output in among or outputs)
 
-    copies = [hint for hint in found.hints if hint.kind == "asset" and brought(hint.value.rpartition(":")[0])]
+    def told(hints: Sequence[Hint]) -> tuple[Hint, ...]:
+        copies = [hint for hint in hints if hint.kind == "asset" and brought(hint.value.rpartition(":")[0])]
+        return tuple(hint for hint in hints if hint not in copies and not _about(hint, copies))
+
+    def runs(one: RunTime) -> RunTime:
+        missing = (
+            each
+            for each in one.missing
+            if not (brought(each[0]) or (places and brought(posixpath.join(top, each[0]), *places)))
+        )
+        return replace(
+            one,
+            opened=tuple(each for each in one.opened if not brought(each.path)),
+            missing=tuple(missing),
+            ignored=tuple((path, why) for path, why in one.ignored if not brought(path)),
+        )
+
     return replace(
         found,
-        hints=tuple(hint for hint in found.hints if hint not in copies and not _about(hint, copies)),
+        hints=told(found.hints),
         hidden=tuple((where, one) for where, one in found.hidden if not brought(one.path)),
-        runs=replace(
-            found.runs,
-            opened=tuple(one for one in found.runs.opened if not brought(one.path)),
-            missing=tuple(
-                one
-                for one in found.runs.missing
-                if not (brought(one[0]) or (places and brought(posixpath.join(top, one[0]), *places)))
-            ),
-            ignored=tuple((path, why) for path, why in found.runs.ignored if not brought(path)),
-        ),
+        runs=runs(found.runs),
+        services=tuple(one._replace(hints=told(one.hints), runs=runs(one.runs)) for one in found.services),
     )
 
 

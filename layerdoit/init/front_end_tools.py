@@ -126,7 +126,7 @@ def _handed_on(config: _Config | None) -> tuple[tuple[str, str], ...]:
         return ()
     block = config.text[at.end() : at.end() + 1200]
     pattern = re.compile(
-        r"[\"'](/[\w./-]+)[\"']\s*:\s*(?:\{[^{}]*?\btarget\s*:\s*)?[\"'`](https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)"
+        r"[\"'](/[\w./-]+)[\"']\s*:\s*(?:\{[^{}]*?\btarget\s*:\s*)?(?:[\w.]+\s*(?:\?\?|\|\|)\s*)?[\"'`](https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)"
         r":\d+)/?[\"'`]"
     )
     return tuple((found[1], found[2]) for found in pattern.finditer(block))

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from layerdoit.config import credentials, repository_name
 from layerdoit.core.platform import architecture
 from layerdoit.core.prose import listed
-from layerdoit.init import builds, folders_of_user, front_end_items, image_settings, package_items, remarks, run_items
+from layerdoit.init import builds, front_end_items, package_items, remarks, service_items
 from layerdoit.init.items import Item, checked, in_order, unique
 
 if TYPE_CHECKING:
     from layerdoit.init.found import Found
+    from layerdoit.init.service_items import Services
 
 _BUILD_ENV = re.compile(
     r"(RUSTFLAGS|RUSTC_\w+|CARGO_(PROFILE|BUILD|FEATURE|INCREMENTAL|NET)\w*|SQLX_\w+|(HOST_|TARGET_)?C(XX)?(FLAGS)?)$"
@@ -46,18 +47,17 @@ class Proposal:
 
 def propose(found: Found) -> Proposal:
     """The settings for a tree; every active one is valid by the schema."""
-    components = front_end_items.proposed(found)
+    services, components = service_items.proposed(found, front_end_items.proposed(found))
     found = front_end_items.relieved(found, components)
+    services = service_items.of(found, services)
     every = [
         *_name(found),
-        *_cargo(found),
+        *_cargo(found, services),
         *_build_environment(found),
         *_git(found),
         *package_items.items(found),
         *_sources(found),
-        *run_items.items(found, _project(found)),
-        *image_settings.items(found, _proposed_name(found)),
-        *folders_of_user.items(found, _project(found)),
+        *service_items.items(found, services, _project(found), _proposed_name(found)),
         *front_end_items.items(found, components),
     ]
     valid = [checked(item) for item in every]
@@ -68,7 +68,8 @@ def propose(found: Found) -> Proposal:
     kept = [item for item in valid if item not in secret and item.path not in paths]
     withheld = [f"{item.why}: {what}: give it at run time" for item, what in secret.items()]
     return Proposal(
-        tuple(in_order(unique(kept))), (*withheld, *front_end_items.remarks(found, components), *remarks.of(found))
+        tuple(in_order(unique(kept))),
+        (*withheld, *front_end_items.remarks(found, components), *remarks.of(found, services)),
     )
 
 
@@ -101,10 +102,12 @@ def _project(found: Found) -> str:
 # --- what cargo builds ------------------------------------------------------------------------------------------------
 
 
-def _cargo(found: Found) -> Iterator[Item]:
-    packages, bins = builds.chosen(found.workspace, found.hints)
-    yield from packages
-    yield from bins
+def _cargo(found: Found, services: Services) -> Iterator[Item]:
+    # The programs of services are what is built.
+    if not services.programs:
+        packages, bins = builds.chosen(found.workspace, found.hints)
+        yield from packages
+        yield from bins
     yield from builds.features(found.workspace, found.hints)
     for hint in found.hints:
         if hint.kind == "profile" and hint.value != "dev":

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from layerdoit.core.prose import listed
-from layerdoit.init import folders_of_user, image_settings, run_items
+from layerdoit.init import folders_of_user, image_settings, run_items, service_items
 
 if TYPE_CHECKING:
     from layerdoit.init.found import Found
+    from layerdoit.init.service_items import Services
 
 
-def of(found: Found) -> Iterator[str]:
+def of(found: Found, services: Services) -> Iterator[str]:
     """All of them, what has to be mended first."""
     if found.unknown:
         shown = [f"{one} (links to {found.links[one]})" if one in found.links else one for one in found.unknown]
@@ -32,9 +33,10 @@ def of(found: Found) -> Iterator[str]:
         yield f"build arguments of {file} have no counterpart: {names} (see env, features)"
     if found.asks_database:
         yield f"sqlx checks {found.asks_database} against a database, which no build has: run `cargo sqlx prepare`"
-    yield from run_items.remarks(found)
-    yield from folders_of_user.remarks(found)
-    yield from image_settings.remarks(found)
+    parts = service_items.parts(found, services)
+    for told in (run_items.remarks, folders_of_user.remarks, image_settings.remarks):
+        yield from dict.fromkeys(remark for part in parts for remark in told(part))
+    yield from _not_served(found)
     yield from _notes(found)
     yield from found.notes
     if not found.configured and found.problem is None:
@@ -42,6 +44,14 @@ def of(found: Found) -> Iterator[str]:
             "images are built with the profile dev, which compiles fastest, and whose binaries are large, because they "
             "hold debug information; doit PROFILE=release builds what you would ship"
         )
+
+
+def _not_served(found: Found) -> Iterator[str]:
+    """Programs that no service has."""
+    served = {name for one in found.services for _, name in one.selection.bins}
+    if found.services and found.selection and (rest := [n for _, n in found.selection.bins if n not in served]):
+        verb = "is" if len(rest) == 1 else "are"
+        yield f"{listed(rest, 6)} {verb} in no service, and so not built: `bins:` of one may hold more than it starts"
 
 
 def _submodules(found: Found) -> Iterator[str]:

@@ -38,11 +38,12 @@ _DOTENV: Final = re.compile(r"\bdotenv(?:y|_flow)?(?:_override)?\s*(?:::\s*\w+\s
 _ROCKET: Final = re.compile(
     r"#\[\s*(?:rocket::)?launch\s*\]|\brocket::(?:build|ignite|custom)\s*\(|\bRocket::(?:build|custom)\s*\("
 )
-_SERVES: Final = re.compile(
+SERVES: Final = re.compile(
     r"\b(?:TcpListener|TcpAcceptor|QuinnListener)::(?:bind|new)\s*\(|\b(?:axum|warp|hyper|rouille)::(?:serve|start_server)\s*\("
     r"|\b(?:Http)?Server::(?:new|bind|builder|http)\s*\(|\baxum_server::\w+\s*\(|\.\s*listen\s*\(|\.serve\s*\("
     r"|" + _ROCKET.pattern
 )
+"""Calls by which a program begins to serve."""
 _ROCKET_TEMPLATES: Final = re.compile(r"\bTemplate::(?:fairing|custom|try_custom|render)\b")
 _SECRET: Final = re.compile(
     r"(?i)(?:^|/)(?:\.env(?:\..*)?|id_(?:rsa|ed25519|ecdsa)|\.pgpass|\.netrc|\.git-credentials|[^/]*\.(?:key|p12|pfx|jks|keystore|kdbx)"
@@ -194,10 +195,10 @@ def _serving(told: _Address) -> tuple[str, str] | None:
     every = {(key, name): told.sources(key, name) for key, name in told.selection.bins}
     uses = Counter(source.path for sources in every.values() for source in sources)
     by_itself = {
-        name: next(_places((one for one in sources if uses[one.path] == 1), _SERVES), None)
+        name: next(_places((one for one in sources if uses[one.path] == 1), SERVES), None)
         for (_, name), sources in every.items()
     }
-    by_any = {name: next(_places(sources, _SERVES), None) for (_, name), sources in every.items()}
+    by_any = {name: next(_places(sources, SERVES), None) for (_, name), sources in every.items()}
     bound = {name: next((one.where for one in bound_address.chosen(told.of(key, name))), None) for key, name in every}
     for found in (by_itself, by_any, bound):
         serving = [(name, where) for name, where in found.items() if where is not None]

@@ -232,8 +232,9 @@ def test_the_port_is_that_of_the_program_that_runs(tmp_path: Path) -> None:
     found = workspace(tmp_path / "worker", {
         "web/src/main.rs": inside('bind("0.0.0.0:8080"); r.route("/health", get(h))'),
         "worker/src/main.rs": inside('bind("0.0.0.0:9000"); r.route("/ping", get(h))'),
+        "Dockerfile": 'FROM debian\nENTRYPOINT ["worker"]\n',
     })  # fmt: skip
-    assert values(found, "image", "deploy") == {"deploy.port": 9000, "deploy.health.path": "/ping"}
+    assert values(found, "deploy") == {"deploy.port": 9000, "deploy.health.path": "/ping"}
 
 
 SHARED = """\
