@@ -38,8 +38,8 @@ def each(own: Sequence[Service], services: Mapping[str, Service], project: str, 
     lasting = [one for one in own if _lasts(one, services)]
     if len(lasting) < 2:
         return ()
-    names = [one.name for one in services.values() if one in lasting or one not in own]
-    return tuple(_read(one, [name for name in names if name != one.name], project, files) for one in lasting)
+    beside = [one.name for one in services.values() if one not in own]
+    return tuple(_read(one, [each.name for each in lasting], beside, project, files) for one in lasting)
 
 
 def _lasts(service: Service, services: Mapping[str, Service]) -> bool:
@@ -51,11 +51,13 @@ def _lasts(service: Service, services: Mapping[str, Service]) -> bool:
     return all(node is None or node.text != "service_completed_successfully" for node in conditions)
 
 
-def _read(service: Service, others: Sequence[str], project: str, files: Files) -> OwnService:
+def _read(service: Service, lasting: Sequence[str], beside: Sequence[str], project: str, files: Files) -> OwnService:
+    """What it is, and needs. Of its own kind, an address alone tells no need: two may ask each other."""
     context, dockerfile, target = compose_service.build(service)
     built = posixpath.normpath(posixpath.join(context, dockerfile)) if dockerfile else None
     needed = compose_service.depends_on(service)
-    needs = [name for name in others if name in needed or compose_service.is_named(service, name)]
+    needs = [name for name in lasting if name in needed]
+    needs += [name for name in beside if name in needed or compose_service.is_named(service, name)]
     hints = tuple(compose_service.hints(service, (), project, files))
     return OwnService(
         service.name, service.where, hints, built, target, compose_service.build_args(service), tuple(needs)

@@ -21,13 +21,19 @@ WORKER = inside("loop { take().await; }")
 CLI = inside('let a = Command::new("shop").subcommand(x);')
 
 
-def project(root: Path, programs: Mapping[str, str], files: Mapping[str, str] | None = None, **needs: str) -> Found:
+def project(
+    root: Path,
+    programs: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
+    needs: Mapping[str, str] | None = None,
+) -> Found:
     """A workspace of programs, each with its source. `needs`: program -> a crate that it depends on."""
+    needs = needs or {}
     crates = [external(name, "1.0.0", "aa") for name in dict.fromkeys(needs.values())]
     entries = []
     made: dict[str, str] = {}
     for name, source in programs.items():
-        needed = needs.get(name.replace("-", "_"))
+        needed = needs.get(name)
         table = f'[dependencies]\n{needed} = "1"\n' if needed else ""
         made |= {f"{name}/Cargo.toml": package(name, table), f"{name}/src/main.rs": source}
         entries.append(entry(name, needs=(needed,) if needed else ()))
@@ -89,11 +95,11 @@ def test_what_all_have_stands_at_the_top(tmp_path: Path) -> None:
 def test_a_worker_is_a_service_beside_one_that_serves(
     tmp_path: Path, name: str, source: str, needs: str, reason: str
 ) -> None:
-    more = {name.replace("-", "_"): needs} if needs else {}
-    found = project(tmp_path, {"api": API, name: source}, **more)
+    more = {name: needs} if needs else {}
+    found = project(tmp_path, {"api": API, name: source}, needs=more)
     assert services(found)[name] == {"bins": name}
     assert f"- {name}  # {reason}\n" in shown(found)
-    assert services(project(tmp_path / "alone", {"tool": CLI, name: source}, **more)) == {}, "none serves"
+    assert services(project(tmp_path / "alone", {"tool": CLI, name: source}, needs=more)) == {}, "none serves"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +216,7 @@ def test_services_of_a_compose_file_are_services(tmp_path: Path) -> None:
         "deploy.env": {"DATABASE_URL": "postgres://db/shop"},
     }  # fmt: skip
     assert got["mail-worker"] == {
-        "bins": "shop-worker", "needs": ["api", "db"], "deploy.env": {"API": "http://api:8080"},
+        "bins": "shop-worker", "needs": "db", "deploy.env": {"API": "http://api:8080"},
     }  # fmt: skip
     assert values(found, "deploy") == {"deploy.env": {"LEVEL": "info"}}
     assert "#       - mail  # of compose.yaml:17: if it needs it\n" in shown(found)
