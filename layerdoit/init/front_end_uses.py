@@ -105,7 +105,7 @@ def _used(
         ),
         None,
     )
-    opened = next((each for each in runs.opened if _covers(each.path, one.output)), None)
+    opened = next((each for each in (*runs.in_dev, *runs.opened) if _covers(each.path, one.output)), None)
     if opened is None and copied is None:
         folders = {key: package.dir for key, package in workspace.packages.items()}
         opened = next(opened_files.naming(folders, sources, one.output), None)

@@ -263,13 +263,13 @@ def _is_source(path: str) -> bool:
     return path.endswith(".rs") or not _SOURCES.isdisjoint(path.split("/"))
 
 
-def embedded_by_rust_embed(root: Path, folders: Mapping[str, str], source: Source) -> Iterator[Opened]:
-    """Folders that rust-embed reads while a program without optimization runs."""
+def embedded_by_rust_embed(folders: Mapping[str, str], source: Source) -> Iterator[Opened]:
+    """Folders that rust-embed reads while a program without optimization runs, whether they are here or not."""
     for match in _RUST_EMBED.finditer(source.code.text):
         folder = folders[source.package]
         name = posixpath.normpath(re.sub(r"^\$\{?CARGO_MANIFEST_DIR\}?/", "", match["folder"]))
         path = posixpath.normpath(posixpath.join(folder, name))
-        if not path.startswith("..") and (root / path).is_dir():
+        if not path.startswith(".."):
             what = "rust-embed in a dev build"
             yield Opened(path, name, "build", what, source.where(match.start()), source.package, source.program)
 

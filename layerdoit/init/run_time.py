@@ -86,6 +86,8 @@ class RunTime:
     """The program has any, so that an option of the command line may belong to one of them."""
     workdir: str | None = None
     """The working directory, where layerdoit.yaml says one."""
+    in_dev: tuple[Opened, ...] = ()
+    """What rust-embed reads in a dev build, whether it is here or not."""
     home: str = ""
     """Where the workspace lies in the context of a build, as `tree.layout` says."""
 
@@ -125,6 +127,7 @@ def look(
         manifest_variable=manifest,
         databases=sqlite_files.found(root, _configuration(root, opened_files.opened(root, folders, every)), every),
         package=folders[owner],
+        in_dev=tuple(_in_dev(workspace, folders, every, release=release)),
         home=_home(lister, workspace),
         workdir=settings.image.workdir if "image.workdir" in settings.where else None,
         subcommands=any(re.search(r"\bSubcommand\b|\bsubcommand\b", source.code.shape) for source in own),
@@ -212,6 +215,7 @@ def _everything(
 ) -> Iterator[Opened]:
     """What is opened: named by the sources, read by a crate's custom, or by rust-embed where it does not embed."""
     yield from opened_files.opened(root, folders, sources)
+    yield from (one for one in _in_dev(workspace, folders, sources, release=release) if (root / one.path).is_dir())
     for source in sources:
         package = workspace.packages[source.package]
         if _uses(package, "rocket") and (match := _ROCKET.search(source.code.text)):
@@ -220,8 +224,16 @@ def _everything(
             yield from _by_custom(root, package.dir, source, match.start(), "templates", "rocket_dyn_templates")
         if _uses(package, "loco-rs") and (match := re.search(r"\bloco_rs::", source.code.text)):
             yield from _by_custom(root, package.dir, source, match.start(), "config", "loco")
-        if not release and _uses(package, "rust-embed") and not _embeds(package):
-            yield from opened_files.embedded_by_rust_embed(root, folders, source)
+
+
+def _in_dev(
+    workspace: Workspace, folders: Mapping[str, str], sources: Sequence[Source], *, release: bool
+) -> Iterator[Opened]:
+    """What rust-embed does not embed, but reads."""
+    for source in sources if not release else ():
+        package = workspace.packages[source.package]
+        if _uses(package, "rust-embed") and not _embeds(package):
+            yield from opened_files.embedded_by_rust_embed(folders, source)
 
 
 def _by_custom(root: Path, folder: str, source: Source, at: int, name: str, what: str) -> Iterator[Opened]:

@@ -122,7 +122,7 @@ def test_the_own_service_is_found(tmp_path: Path) -> None:
     named = "services:\n  x: {image: 'me/server:1', ports: ['1:2']}\n  y: {image: other, ports: ['3:4']}\n"
     assert plain(list(read(tmp_path / "b", {"compose.yml": named}).hints))[:1] == [("port", "2")]
     foreign = "services:\n  x: {image: other, ports: ['3:4']}\n"
-    assert [kind for kind, _ in plain(list(read(tmp_path / "c", {"compose.yml": foreign}).hints))] == ["note"]
+    assert [kind for kind, _ in plain(list(read(tmp_path / "c", {"compose.yml": foreign}).hints))] == ["beside", "note"]
     below = "services:\n  x: {build: {context: .., dockerfile: docker/Own.Dockerfile, target: run}}\n"
     got = read(tmp_path / "d", {"docker/compose.yml": below, "docker/Own.Dockerfile": "FROM rust\nRUN cargo build\n"})
     assert (got.dockerfile, got.target, got.files) == ("docker/Own.Dockerfile", "run", ("docker/compose.yml",))

@@ -164,8 +164,9 @@ def test_a_tool_tells_where_it_writes(tmp_path: Path, name: str) -> None:
     assert config.load(tmp_path, variables={}).components["web"].output == output
 
 
-def test_pages_that_a_crate_embeds_are_built_first(tmp_path: Path) -> None:
-    page = {"web/package.json": package(), **LOCK, ".gitignore": "dist\n", "web/dist/index.html": ""}
+@pytest.mark.parametrize("made", [{}, {"web/dist/index.html": ""}])
+def test_pages_that_a_crate_embeds_are_built_first(tmp_path: Path, made: dict[str, str]) -> None:
+    page = {"web/package.json": package(), **LOCK, ".gitignore": "dist\n", **made}
     found = project(tmp_path, EMBEDS, page, needs=("rust-embed",))
     into = "/build/src/web/dist"
     assert component(found) == {"path": "web", "output": "dist", "embed": True, "into": into}
