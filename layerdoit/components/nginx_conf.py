@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from layerdoit.components import hashed_names
+from layerdoit.config.served_settings import PORT
 
 if TYPE_CHECKING:
     from layerdoit.config.services_section import Static
 
 ROOT: Final = "/srv/page"
 """Where the files are in the image."""
-PORT: Final = 8080
-"""Where it listens unless the settings say otherwise: whoever is not root may."""
 RESOLVER: Final = "/tmp/resolver.conf"  # noqa: S108 - in its container
 """What the container writes at its start: nginx itself asks no /etc/resolv.conf."""
 

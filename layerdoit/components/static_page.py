@@ -23,19 +23,8 @@ if TYPE_CHECKING:
 
 RECIPE: Final = ("Dockerfile.page", "page.sh", "serve-page")
 """The files of ours that such an image is made with."""
-_WITHOUT_BROTLI: Final = ("buster", "bullseye", "focal", "jammy")
 _STARTS: Final = "/usr/local/bin/serve-page"
 _CONF: Final = "/etc/nginx/page.conf"
-
-
-def packages(suite: str) -> tuple[str, ...]:
-    """The Debian packages that the runtime image of a page has."""
-    return ("nginx", "brotli", "libnginx-mod-http-brotli-static") if has_brotli(suite) else ("nginx", "brotli")
-
-
-def has_brotli(suite: str) -> bool:
-    """Whether a suite has the module of nginx that serves brotli forms."""
-    return suite not in _WITHOUT_BROTLI
 
 
 class Page(NamedTuple):

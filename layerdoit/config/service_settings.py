@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from layerdoit.config import reading
+from layerdoit.config import reading, served_settings
 from layerdoit.config.line_variables import over, variable_value
 from layerdoit.config.schema import Config
 from layerdoit.core.errors import ConfigError
@@ -32,8 +32,15 @@ def kind_of(service: Service) -> Kind:
 def of_service(config: Config, name: str, variables: Mapping[str, str]) -> Config:
     """The settings of one service, as if it were the only program of the project."""
     own = config.given["services"][name]
-    common = {path: value for path, value in config.given.items() if path not in ("services", "bins")}
+    common: Mapping[str, Any] = {
+        path: value for path, value in config.given.items() if path not in ("services", "bins")
+    }
+    served = kind_of(config.services[name]) == "served"
+    if served:
+        common = served_settings.common(common)
     values = over(reading.merged(common, _overlay(config, name, own)), variables)
+    if served:
+        values = served_settings.completed(values, config.base.suite)
     return Config(
         **reading.built(Config, values),
         source=config.source,

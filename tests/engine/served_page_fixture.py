@@ -14,6 +14,7 @@ import pytest
 
 from layerdoit.components import nginx_conf, static_page
 from layerdoit.config import Image
+from layerdoit.config.served_settings import PORT, packages
 from layerdoit.config.services_section import Static
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.engine import broker, buildx
@@ -68,7 +69,7 @@ def runtime_image(engine: Any, folder: Path) -> Iterator[str]:
         {},
         {
             "OS_IMAGE": broker.bootstrap_os(SUITE),
-            "RUNTIME_PACKAGES": " ".join(static_page.packages(SUITE)),
+            "RUNTIME_PACKAGES": " ".join(packages(SUITE)),
             "APP_USER": "app",
         },
         target="runtime",
@@ -92,7 +93,7 @@ def server(engine: Any, runtime: str, folder: Path) -> Iterator[Serve]:
         tags.append(tag)
         container = engine.containers.run(tag, detach=True, **{"init": True, **run})
         made.append(container)
-        return Served(container, f"{address_of(container)}:{nginx_conf.PORT}")
+        return Served(container, f"{address_of(container)}:{PORT}")
 
     try:
         yield serve
@@ -104,7 +105,7 @@ def server(engine: Any, runtime: str, folder: Path) -> Iterator[Serve]:
 
 
 def page_image(
-    files: Mapping[str, bytes], runtime: str, folder: Path, settings: Static | None = None, port: int = nginx_conf.PORT
+    files: Mapping[str, bytes], runtime: str, folder: Path, settings: Static | None = None, port: int = PORT
 ) -> str:
     """The image of a page with these files; its tag."""
     settings = settings or Static()
@@ -132,7 +133,7 @@ def address_of(container: Any) -> str:
 
 
 def _answers(address: str) -> bool:
-    connection = http.client.HTTPConnection(address, nginx_conf.PORT, timeout=1)
+    connection = http.client.HTTPConnection(address, PORT, timeout=1)
     try:
         connection.request("HEAD", "/")
         connection.getresponse().read()
