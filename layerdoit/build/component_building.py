@@ -24,10 +24,10 @@ from layerdoit.engine import buildx, image_labels
 from layerdoit.history import recording
 from layerdoit.layers import decision
 from layerdoit.layers.decision import Present, Previous
-from layerdoit.layers.key import TAG_DIGITS
 from layerdoit.layers.outcome import Outcome
 from layerdoit.layers.plan import UP_TO_DATE, Step
 from layerdoit.node import node_checks
+from layerdoit.project.component_inputs import OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _MADE: Final = "made.json"
 """Keys and inputs of the output that was made last, to tell what changed since."""
-_START: Final = "output-"
 _TRASH: Final = "old-"
 _NEW: Final = "new-"
 KEPT: Final = 3
@@ -62,7 +61,7 @@ class ComponentPlan:
     @property
     def output(self) -> Path:
         """The folder of its output."""
-        return folder_of(self.inputs)
+        return self.inputs.output
 
     @property
     def changes(self) -> bool:
@@ -70,14 +69,9 @@ class ComponentPlan:
         return any(step.action != "reuse" for step in self.steps)
 
 
-def folder_of(inputs: ComponentInputs) -> Path:
-    """Where the output of these inputs is, or will be."""
-    return inputs.folder / f"{_START}{inputs.key[:TAG_DIGITS]}"
-
-
 def is_there(inputs: ComponentInputs) -> bool:
     """Whether the output is there."""
-    return folder_of(inputs).is_dir()
+    return inputs.output.is_dir()
 
 
 # --- the plan --------------------------------------------------------------------------------------------------------
@@ -222,7 +216,7 @@ def _pushed(inputs: ComponentInputs, spec: Spec) -> str | None:
 
 def _adopt(inputs: ComponentInputs, spec: Spec, fresh: Path) -> None:
     """A whole output takes its place; the link `output` leads to it."""
-    place = folder_of(inputs)
+    place = inputs.output
     if not fresh.is_dir():
         raise BuildError(f"{inputs.setting}: the builder wrote no output", hint="run again; docker buildx ls")
     _drop(place)
@@ -232,7 +226,7 @@ def _adopt(inputs: ComponentInputs, spec: Spec, fresh: Path) -> None:
     link.symlink_to(place.name)
     link.replace(inputs.folder / "output")
     write_json(inputs.folder / _MADE, {"key": spec.key, "inputs": dict(spec.label_inputs)})
-    found = sorted(inputs.folder.glob(f"{_START}*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = sorted(inputs.folder.glob(f"{OUTPUT}*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in [one for one in found if one != place][KEPT - 1 :]:
         _drop(old)
 

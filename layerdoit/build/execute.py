@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
+    from layerdoit.components import Component
     from layerdoit.components.recipe import Recipe
     from layerdoit.engine.display import Display
     from layerdoit.engine.handle import Engine
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 # The stages of our Dockerfiles that make a layer.
 _STAGES: Final = {"base": ("builder",), "runtime": ("runtime",), "deps": ("deps",), "app": ("build",)}
+_PAGE: Final = {"runtime": ("runtime",), "app": ("page",)}
 
 
 class Work(NamedTuple):
@@ -115,32 +117,40 @@ def _build(work: Work, step: Step) -> Outcome:
         mount = partial(leftovers.new_mount, project.state, run=f"{work.run.begun:x}")
     request = Request(work.inputs, work.engine, work.plan, step, secrets.args, mount, project.state.linked())
     with project.state.open_log(f"{project.service}-{layer}" if project.service else layer) as log:
-        recipe = component("rust").recipe(request)
+        recipe = _component(work).recipe(request)
         build = secret_mounts.with_secrets(work.inputs.tree, recipe, secrets)
         if step.from_scratch or layer in project.state.cleared():
             # BuildKit's own cache would bring back what the user cleared.
-            build = replace(build, no_cache_stages=_STAGES[layer])
+            build = replace(build, no_cache_stages=_PAGE[layer] if _is_page(work) else _STAGES[layer])
         leftovers.replacing(project.state, work.engine.images, step.spec.tag)
         report = _run(work, step, build, log, recipe)
-        if step.from_scratch and layer == "app":
+        if step.from_scratch and layer == "app" and PREFIX + "mount" in build.labels:
             leftovers.adopt(project.state, build.labels[PREFIX + "mount"])
     return _outcome(work, step, recipe.how, report, begun, cold=from_nothing(step) or bool(build.no_cache_stages))
 
 
 def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recipe) -> Report:
     """Build, and tell what the build said; the component words a failure for the user."""
-    rust = component("rust")
+    made_of = _component(work)
     try:
-        report = buildx.run(build, log, recipe.crates, rust.LISTENER).report
+        report = buildx.run(build, log, recipe.crates, made_of.LISTENER).report
         _log_diagnostics(log, report.notes)
         return report
     except BuildError as error:
         if isinstance(error, buildx.StepFailed):
             _log_diagnostics(log, error.notes)
-        failure = rust.explain(error, work.inputs) if isinstance(error, buildx.StepFailed) else error
+        failure = made_of.explain(error, work.inputs) if isinstance(error, buildx.StepFailed) else error
         if isinstance(failure, ContextDiffers) or not _cleared(work, step):
             raise failure from None
         raise Cleared(f"{step.spec.layer}: an image that it builds on was removed meanwhile") from error
+
+
+def _component(work: Work) -> Component:
+    return component("page" if _is_page(work) else "rust")
+
+
+def _is_page(work: Work) -> bool:
+    return work.inputs.project.kind == "served"
 
 
 def _log_diagnostics(log: TextIO, notes: Sequence[str]) -> None:
@@ -153,10 +163,11 @@ def _log_diagnostics(log: TextIO, notes: Sequence[str]) -> None:
 def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, cold: bool) -> Outcome:
     project, layer = work.inputs.project, step.spec.layer
     counts = script_protocol.counts(report.notes)
-    if layer == "app" and counts is None:
+    compiles = layer == "app" and not _is_page(work)
+    if compiles and counts is None:
         # Only assets or settings are new: BuildKit had what cargo made.
         how = "assembled"
-    if layer == "app":
+    if compiles:
         _keep_reads(work, step, report, assembled=counts is None)
     if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
         project.state.mark_linked(binaries.promote(project.state.linked(), new))
@@ -223,9 +234,9 @@ def _cleared(work: Work, step: Step) -> bool:
     Another checkout of the project may clear at any time; what its build took along already stays with it.
     """
     plan = work.plan
-    deps_parent = step.parent.tag if step.parent else plan.step("base").spec.tag
-    parents = {"deps": [deps_parent], "app": [plan.step("deps").spec.tag, plan.step("runtime").spec.tag]}
-    return any(work.engine.images.inspect(tag) is None for tag in parents.get(step.spec.layer, ()))
+    parents = {"deps": ("base",), "app": ("deps", "runtime")}.get(step.spec.layer, ())
+    tags = [step.parent.tag] if step.parent else [plan.step(layer).spec.tag for layer in parents if plan.has(layer)]
+    return any(work.engine.images.inspect(tag) is None for tag in tags)
 
 
 def from_nothing(step: Step) -> bool:

@@ -27,12 +27,13 @@ def unchanged(engine: Engine, tree: Tree) -> plan.Plan | None:
 
     EngineError without an engine.
     """
-    answer = tree.remembered(engine.place)
+    answer = tree.remembered(_place(engine, tree))
     if answer is None:
         return None
     specs = answer.layers()
     labels = engine.images.labels([spec.tag for spec in specs])
-    if len(labels) < len(specs) or image_labels.lacking(answer.locked, _of_deps(specs, labels)):
+    cooked = _of_deps(specs, labels)
+    if len(labels) < len(specs) or (cooked and image_labels.lacking(answer.locked, cooked)):
         return None
     return plan.up_to_date(specs)
 
@@ -56,7 +57,21 @@ def remember(engine: Engine, inputs: Inputs, made: plan.Plan) -> None:
     """Keep the answer that nothing is to be done for the next run."""
     if inputs.question.kind == "build" and not made.changes:
         layers = [(step.spec.layer, step.spec.key, step.spec.repository) for step in made.steps]
-        inputs.tree.remember(engine.place, layers)
+        inputs.tree.remember(_place(engine, inputs.tree), layers)
+
+
+def _place(engine: Engine, tree: Tree) -> str:
+    """What an answer holds for, besides the tree: the engine; of a page also what it serves, and how.
+
+    A component is made from more than the tree, such as this machine's Node.
+    """
+    project = tree.project
+    if project.kind != "served" or tree.whole is None or project.whole is None:
+        return engine.place
+    from layerdoit.project.component_inputs import ComponentInputs
+
+    service = project.whole.config.services[project.service]
+    return f"{engine.place} {service!r} {ComponentInputs(tree.whole, str(service.serve), '').key}"
 
 
 def settled(engine: Engine, made: plan.Plan, layers: Sequence[str]) -> plan.Plan:
@@ -87,10 +102,11 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     # With many images the engine takes its time: meanwhile what was read is compared.
     listed = Background(lambda: engine.images.of_project(project.name))
     missing = [spec for spec in specs if spec.tag not in labels]
-    same = None if anew else _same(engine, inputs, missing)
+    read = inputs.project.kind != "served"
+    same = None if anew or not read else _same(engine, inputs, missing)
     if same:
         missing = [spec for spec in missing if spec.layer != "app"]
-    rereads = _rereads(inputs, missing)
+    rereads = _rereads(inputs, missing) if read else ()
     if missing:
         # What a build needs takes 12 ms to load.
         import layerdoit.build.execute  # noqa: F401
@@ -109,7 +125,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
         image_labels.beneath(ours, previous.values()),
         same,
         rereads,
-        _idle(inputs, missing, previous),
+        _idle(inputs, missing, previous) if read else frozenset(),
         project.service,
     )
 

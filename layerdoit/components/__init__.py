@@ -31,7 +31,10 @@ class Component(Protocol):
         """Why a step failed, for the user. ContextDiffers where the sources must be read and sent again."""
 
 
-COMPONENTS: Final[Mapping[str, str]] = {"rust": "layerdoit.components.rust"}
+COMPONENTS: Final[Mapping[str, str]] = {
+    "rust": "layerdoit.components.rust",
+    "page": "layerdoit.components.static_page",
+}
 """The module of each component, by name. It is imported when something is built with it."""
 
 

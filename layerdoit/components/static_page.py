@@ -1,4 +1,4 @@
-"""A page: the files that a component made, served by nginx, as a build."""
+"""A page: the files that a component made, served by nginx, as a build. It has no base and no deps of its own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from layerdoit.core.errors import ContextDiffers
+from layerdoit.components import rust
+from layerdoit.components.recipe import Recipe, Request
+from layerdoit.core.errors import BuildError, ContextDiffers
 from layerdoit.core.files import write_if_changed
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx
+from layerdoit.engine.progress import Listener
+from layerdoit.project import branches, page_inputs
+from layerdoit.project.snapshot import PAGE
 from layerdoit.tree.sources import Entry, Sources
 from layerdoit.tree.staging import stage
 
@@ -20,9 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from layerdoit.config import Image
+    from layerdoit.project.inputs import Inputs
 
-RECIPE: Final = ("Dockerfile.page", "page.sh", "serve-page")
-"""The files of ours that such an image is made with."""
 _STARTS: Final = "/usr/local/bin/serve-page"
 _CONF: Final = "/etc/nginx/page.conf"
 
@@ -60,11 +64,38 @@ def build(
         raise ContextDiffers.of(moved)
     control = context / "control"
     control.mkdir(parents=True, exist_ok=True)
-    for name in RECIPE[1:]:
+    for name in PAGE[1:]:
         write_if_changed(control / name, (dockerfile_dir() / name).read_bytes())
     write_if_changed(control / "nginx.conf", page.conf.encode())
     image = replace(page.image, cmd=("-c", _CONF), stop_signal=page.image.stop_signal or "SIGQUIT")
-    ours = (dockerfile_dir() / RECIPE[0]).read_text(encoding="utf-8")
+    ours = (dockerfile_dir() / PAGE[0]).read_text(encoding="utf-8")
     text = dockerfiles.app(ours, image, page.assets, (), _STARTS)
     args = {"RUNTIME": runtime, "COMPRESS": "yes" if page.compress else "", **dockerfiles.arguments(text)}
     return buildx.Build("app", context / "Dockerfile", context, [tag], labels, args, builder=builder), text
+
+
+def recipe(request: Request) -> Recipe:
+    """See `Component.recipe`."""
+    if request.step.spec.layer == "runtime":
+        return rust.recipe(request)
+    inputs, step = request.inputs, request.step
+    project, image = inputs.project, inputs.question.image
+    context = project.state / "context" / f"app-{project.service}"
+    if moved := stage(inputs.assets, context / "assets"):
+        raise ContextDiffers.of(moved)
+    assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths]
+    runtime = request.plan.step("runtime").spec
+    labels = rust.labels(request, runtime.key, runtime=runtime.key, **branches.labels(project))
+    compress = page_inputs.static(project).compress
+    page = Page(files_of(inputs.served.output), page_inputs.conf(project), image, compress, assets)
+    made, text = build(page, context, request.reference_of(runtime), step.spec.tag, labels, request.engine.builder)
+    return Recipe(made, text, "assembled")
+
+
+LISTENER: Final = Listener()
+"""See `Component.LISTENER`."""
+
+
+def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
+    """See `Component.explain`."""
+    return rust.explain(failed, inputs) if failed.layer == "runtime" else failed

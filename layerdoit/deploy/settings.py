@@ -158,8 +158,8 @@ def _pages(project: Project) -> tuple[Page, ...]:
     whole = (project.whole or project).config
     if not whole.components:
         return ()
-    from layerdoit.components import hashed_names, nginx_conf
     from layerdoit.config.services_section import Static
+    from layerdoit.dockerfile import hashed_names, nginx_conf
 
     static, folders = Static(), [nginx_conf.ROOT]
     if project.kind == "served":

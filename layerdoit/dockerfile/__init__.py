@@ -1,1 +1,1 @@
-"""Dockerfiles: read, analyse, and complete them for a build. One reader for build, doctor and init."""
+"""Dockerfiles: read, analyse, and complete them for a build. One reader for build, doctor and init. And nginx.conf."""

@@ -10,6 +10,7 @@ from layerdoit.build import shown
 from layerdoit.core import side_by_side
 from layerdoit.core.console import warn
 from layerdoit.core.errors import Cleared, ContextDiffers, LayerdoitError
+from layerdoit.flows import component_outputs
 from layerdoit.layers.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def apps(session: Session, make: Make) -> list[Made]:
             # Made for all: their plans have the same images below.
             whole = session.whole or session
             found.append((whole, make(whole, layer)))
+    component_outputs.have(parts)
     building = [part for part in parts if part.plan.step("app").action != "reuse"]
     if len(building) < 2:
         return [*found, *((part, make(part, "app")) for part in parts)]

@@ -108,13 +108,14 @@ def _of_service(session: Session, prefix: str) -> Iterator[dict[str, Any]]:
     """The tasks that are about one service: `cycle_fast:api`."""
     service = session.project.service
     own = {task.name for task in TASKS if task.of_service}
+    below = {"app"} if session.project.kind == "compiled" else {"base", "deps", "app"}
     for task in TASKS:
         if not task.of_service:
             continue
         described = _task(session, task, prefix, ())
         described["basename"] = _named(prefix, f"{task.name}:{service}")
         described["doc"] = f"{task.line} Of {service}."
-        after = [f"{other}:{service}" if other in own else other for other in task.after if other != "app"]
+        after = [f"{other}:{service}" if other in own else other for other in task.after if other not in below]
         described["task_dep"] = [_named(prefix, other) for other in after]
         # It comes before what is asked of it, and is up to date where that is: the action itself looks.
         described["meta"]["on_request"] = True

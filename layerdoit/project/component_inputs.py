@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.resources import dockerfile_dir
-from layerdoit.layers.key import digest
+from layerdoit.layers.key import TAG_DIGITS, digest
 from layerdoit.layers.specs import node as node_specs
 from layerdoit.node import install_root, node_version, npmrc
 from layerdoit.node.install_root import SETTINGS, joined, normal
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from layerdoit.project.project import Project
     from layerdoit.project.snapshot import Tree
 
+OUTPUT: Final = "output-"
 DEBIAN: Final = "of Debian"
 """The version of a Node of which only the distribution knows it."""
 _RECIPES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -74,6 +75,11 @@ class ComponentInputs:
     def folder(self) -> Path:
         """What this checkout keeps of it."""
         return self.project.state / "components" / self.name
+
+    @property
+    def output(self) -> Path:
+        """The folder of its output on this machine, whole or not there; another key has another one."""
+        return self.folder / f"{OUTPUT}{self.key[:TAG_DIGITS]}"
 
     @cached_property
     def path(self) -> str:

@@ -17,7 +17,7 @@ from layerdoit.dockerfile import folders
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
 from layerdoit.project import git_sent, started
-from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, READING_SCRIPTS, Given
+from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, PAGE, READING_SCRIPTS, Given
 from layerdoit.tree import links
 from layerdoit.tree.sources import Sources
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from layerdoit.cargo.selection import Selection
     from layerdoit.cargo.stub import Stub
     from layerdoit.cargo.stub_closure import Closure
+    from layerdoit.project.component_inputs import ComponentInputs
     from layerdoit.project.project import Project
     from layerdoit.project.question import Question
     from layerdoit.project.snapshot import Tree
@@ -279,16 +280,36 @@ class Inputs:
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
         """Base, runtime, deps, app, each with its key. Of a project with services, each service has the app."""
+        if self.project.kind == "served" and self.question.kind == "build":
+            return self._page_specs()
         builder, runtime = self._base_specs()
         cooked = self._deps_spec(builder.key)
         if self.question.kind == "build" and self.project.services:
             return (builder, runtime, cooked)
         return (builder, runtime, cooked, self._app_spec(cooked, runtime))
 
+    def _page_specs(self) -> tuple[Spec, Spec]:
+        from layerdoit.project import page_inputs
+
+        runtime, image, recipe = self.runtime, self.question.image, self.given.digest_of(*PAGE)
+        assets = self.assets.digest()
+        app_spec = page_inputs.spec(self.served, self.project, image, runtime=runtime, recipe=recipe, assets=assets)
+        return runtime, app_spec
+
     @property
     def runtime(self) -> Spec:
         """The image that the binaries run on."""
         return self._base_specs()[1]
+
+    @cached_property
+    def served(self) -> ComponentInputs:
+        """The component whose files a page is."""
+        from layerdoit.project.component_inputs import ComponentInputs
+
+        whole = self.tree.whole
+        assert whole is not None  # noqa: S101 - only a service serves
+        name = whole.project.config.services[self.project.service].serve
+        return ComponentInputs(whole, str(name), self.question.platform)
 
     def siblings(self) -> list[Inputs]:
         """What the other compiled services of the project are made from, when the same is asked of them."""

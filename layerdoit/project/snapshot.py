@@ -26,6 +26,8 @@ READING_SCRIPTS = ("reads.sh", "trace.c", "calls.h", "hook.c", "reads.c", "texts
 """What records which files are read, and its sources."""
 APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh", "variables.sh", *READING_SCRIPTS)
 """The scripts of the app build."""
+PAGE = ("Dockerfile.page", "page.sh", "serve-page")
+"""What the image of a page is made with."""
 DEPS_SCRIPTS = ("cook.sh", "sync.sh", "variables.sh")
 """The scripts of the deps build. What local packages below external crates read is recorded there too."""
 
@@ -113,7 +115,8 @@ class Tree:
     def recipe_files(self) -> dict[str, bytes]:
         """Dockerfiles, by `Dockerfile.<layer>`, and the scripts that run in builds: what says how to build."""
         found = {f"Dockerfile.{layer}": self.dockerfile(layer).read_bytes() for layer in configuration.LAYERS}
-        return found | {name: (dockerfile_dir() / name).read_bytes() for name in {*APP_SCRIPTS, *DEPS_SCRIPTS}}
+        names = {*APP_SCRIPTS, *DEPS_SCRIPTS, *(PAGE if self.project.kind == "served" else ())}
+        return found | {name: (dockerfile_dir() / name).read_bytes() for name in names}
 
     # --- what the last run found out ---------------------------------------------------------------------------------
 

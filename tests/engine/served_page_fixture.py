@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from layerdoit.components import nginx_conf, static_page
+from layerdoit.components import static_page
 from layerdoit.config import Image
 from layerdoit.config.served_settings import PORT, packages
 from layerdoit.config.services_section import Static
 from layerdoit.core.resources import dockerfile_dir
+from layerdoit.dockerfile import nginx_conf
 from layerdoit.engine import broker, buildx
 
 SUITE = "trixie"

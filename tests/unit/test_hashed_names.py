@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from layerdoit.components.hashed_names import expression
 from layerdoit.config.services_section import Static
+from layerdoit.dockerfile.hashed_names import expression
 
 DEFAULT = re.compile(expression(Static().immutable))
 

@@ -24,7 +24,6 @@ deploy:
   gap: none
 base: {runtime_packages: [curl]}
 services:
-  api: {bins: [api]}
   page: {serve: web%s}
 """
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from layerdoit.components import hashed_names, nginx_conf
 from layerdoit.config.services_section import Static
 from layerdoit.core.errors import EngineError
 from layerdoit.deploy.docker import bridge
 from layerdoit.deploy.provider import Deployed
 from layerdoit.deploy.settings import Page
+from layerdoit.dockerfile import hashed_names, nginx_conf
 from layerdoit.engine.containers import Containers
 from tests.engine.deploy.cycling import Make, go, names, way
 from tests.engine.served_page_fixture import page_image

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from layerdoit.components import hashed_names
 from layerdoit.config.served_settings import PORT
+from layerdoit.dockerfile import hashed_names
 
 if TYPE_CHECKING:
     from layerdoit.config.services_section import Static
