@@ -42,8 +42,9 @@ def explain(inputs: Inputs, engine: Engine, words: list[str], old_word: str, new
     besides: dict[str, tuple[str, ...]] = {}
     if plan is not None:
         facts = read.facts(plan)
-        actions = {layer: plan.step(layer).action for layer in layers}
-        besides = {layer: tuple(outside.reasons(plan.step(layer), facts)) for layer in layers}
+        planned = [layer for layer in layers if plan.has(layer)]
+        actions = {layer: plan.step(layer).action for layer in planned}
+        besides = {layer: tuple(outside.reasons(plan.step(layer), facts)) for layer in planned}
     keys = {listing.key for side in (old, new) if (listing := side.layers.get("app")) is not None}
     log = read.app_log(keys) if "app" in layers else None
     missed = miss.missed(log[1]) if log is not None else None

@@ -208,7 +208,12 @@ class Reading:
 
     def ask_builder(self, plan: Plan) -> None:
         """Have the builder list its mounts, if an app build will look for one: that takes 0.1 s, so it begins early."""
-        if plan.step("app").action == "build" and self.layer in (None, "app") and not _new_chain(plan):
+        if (
+            plan.has("app")
+            and plan.step("app").action == "build"
+            and self.layer in (None, "app")
+            and not _new_chain(plan)
+        ):
             self._asked = Background(partial(_mount_ids, self.project.name, self.engine.builder))
 
     def facts(self, plan: Plan) -> outside.Facts:
@@ -225,7 +230,7 @@ class Reading:
         app = self.known.get(("app", app_key))
         made_with = app.label("mount") if app is not None else ""
         config = project.config
-        cook = self._cook(plan.step("deps"))
+        cook = self._cook(plan.step("deps")) if plan.has("deps") else ""
         return outside.Facts(
             known=known,
             cleared=project.state.cleared(),
@@ -270,7 +275,7 @@ class Reading:
 
 def _new_chain(plan: Plan) -> bool:
     """Whether the dependencies will be cooked in full."""
-    return plan.step("deps").action == "build" and plan.step("deps").parent is None
+    return plan.has("deps") and plan.step("deps").action == "build" and plan.step("deps").parent is None
 
 
 class Asked(NamedTuple):

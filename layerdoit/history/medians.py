@@ -119,12 +119,15 @@ def of_phase(folder: Path, variant: str, phase: str, *, besides: str = "") -> Fi
 
 
 def of_task(folder: Path, variant: str, tasks: Sequence[str]) -> Figures | None:
-    """Calls of one task that went well and had something to do; `tasks`: its names, as calls are recorded."""
+    """Calls of one task that went well and had something to do; `tasks`: its names, as calls are recorded.
+
+    Those of services, whose variant goes on behind that of the project, count too.
+    """
     rows = store.read(
         folder,
         f"""SELECT seconds AS value FROM runs
-            WHERE task IN ({", ".join("?" * len(tasks))}) AND variant = ? AND outcome = 'ok'
+            WHERE task IN ({", ".join("?" * len(tasks))}) AND variant || '/' LIKE ? AND outcome = 'ok'
             ORDER BY id DESC LIMIT ?""",  # noqa: S608 - question marks
-        (*tasks, variant, RECENT),
+        (*tasks, f"{variant}/%", RECENT),
     )
     return figures([row["value"] for row in rows])

@@ -137,7 +137,8 @@ class Report:
 
 def make(project: str, variant: str, rows: Sequence[Mapping[str, Any]], recorded: Recorded | None = None) -> Report:
     """`rows`: runs as `history.export.as_json` gives them, oldest first; `recorded`: the variant's benchmark."""
-    runs = [_seen(row) for row in rows if row["variant"] == variant]
+    # Those of services go on behind it.
+    runs = [_seen(row) for row in rows if f"{row['variant']}/".startswith(f"{variant}/")]
     outcomes: dict[str, int] = {}
     for run in runs:
         outcomes[run.outcome] = outcomes.get(run.outcome, 0) + 1
