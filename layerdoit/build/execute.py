@@ -116,7 +116,7 @@ def _build(work: Work, step: Step) -> Outcome:
     if step.from_scratch:
         mount = partial(leftovers.new_mount, project.state, run=f"{work.run.begun:x}")
     request = Request(work.inputs, work.engine, work.plan, step, secrets.args, mount, project.state.linked())
-    with project.state.open_log(f"{project.service}-{layer}" if project.service else layer) as log:
+    with project.state.open_log(f"{project.part}-{layer}" if project.part else layer) as log:
         recipe = _component(work).recipe(request)
         build = secret_mounts.with_secrets(work.inputs.tree, recipe, secrets)
         if step.from_scratch or layer in project.state.cleared():

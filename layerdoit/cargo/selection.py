@@ -69,6 +69,14 @@ def select(
     return _made(ws, {key for key, _ in pairs} | along, pairs)
 
 
+def together(found: Sequence[Selection]) -> Selection:
+    """What any of several selections has."""
+    if len(found) == 1:
+        return found[0]
+    packages = sorted({package for one in found for package in one.packages})
+    return Selection(tuple(packages), tuple(sorted({pair for one in found for pair in one.bins})))
+
+
 def _as_whole(
     ws: Workspace, pool: Sequence[str], pairs: list[tuple[str, str]], options: Options
 ) -> tuple[list[tuple[str, str]], set[str]]:

@@ -83,7 +83,7 @@ def labels(request: Request, parent: str, **more: str) -> dict[str, str]:
         "parent": parent,
         "variant": request.inputs.variant_of(spec.layer),
         "built": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        **({"service": service} if spec.layer == "app" and (service := request.inputs.project.service) else {}),
+        **({"service": service} if spec.layer == "app" and (service := request.inputs.project.part) else {}),
         **more,
     }
     return {PREFIX + name: value for name, value in values.items()}
@@ -207,7 +207,7 @@ def _crates(request: Request) -> int:
 def _app(request: Request) -> Recipe:
     inputs, step = request.inputs, request.step
     project, image = inputs.project, inputs.question.image
-    context = project.state / "context" / (f"app-{project.service}" if project.service else "app")
+    context = project.state / "context" / (f"app-{project.part}" if project.part else "app")
     control = context / "control"
     control_files(inputs, control, {**inputs.scripts(*APP_SCRIPTS), **image_control.files(inputs)})
     moved = stage(inputs.sources, context / "src", tree=control / "tree")

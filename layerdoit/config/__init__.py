@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from layerdoit.config import deploy_checks, environments, reading, service_checks, service_clashes, service_settings
+from layerdoit.config.call_settings import CallSettings
 from layerdoit.config.components_section import Component
 from layerdoit.config.deploy_section import Deploy, Health, Hooks
 from layerdoit.config.image_section import Image
@@ -33,6 +34,7 @@ __all__ = [
     "LAYERS",
     "VARIABLES",
     "Base",
+    "CallSettings",
     "Component",
     "Config",
     "Deploy",
@@ -68,27 +70,31 @@ FILE = "layerdoit.yaml"
 
 
 def load(
-    root: Path, *, overlay: Path | None = None, variables: Mapping[str, str], cache: reading.Cache | None = None
+    root: Path,
+    *,
+    overlay: Path | None = None,
+    variables: Mapping[str, str],
+    cache: reading.Cache | None = None,
+    call: CallSettings | None = None,
 ) -> Config:
     """Read layerdoit.yaml, which may be missing.
 
-    The environment's file overrides it, the overlay (`CONFIG=path`) both, variables override all.
+    What a `call` in the dodo.py says overrides it, the environment's file both, the overlay (`CONFIG=path`) all three,
+    variables override all.
     """
     if overlay is not None and not overlay.is_file():
         raise ConfigError(
             f'CONFIG: there is no file "{overlay}"',
             hint="name a file with the same keys as layerdoit.yaml: doit cycle_fast CONFIG=path/to/overrides.yaml",
         )
-    common = _checked(root, root / FILE, cache)
+    common = _with_call(_checked(root, root / FILE, cache), call, root, cache)
     rules = common.values.get("environments", {})
     asked = str(variable_value("ENV", variables["ENV"])) if "ENV" in variables else None
     environment = environments.chosen(root, rules, asked, common.where)
     named = environment != rules.get("default", environments.DEFAULT)
     own = [_checked(root, path, cache) for path in (root / environments.file_of(environment), overlay) if path]
     for one in own:
-        if "environments" in one.where:
-            what = "the rules of environments belong in layerdoit.yaml, where all of them can be seen"
-            raise ConfigError(what, where=one.where["environments"], hint="move them there")
+        _refuse_rules(one)
     where: dict[str, str] = {}
     for one in (common, *own):
         where |= one.where
@@ -96,7 +102,8 @@ def load(
     first = _of_its_own(common, own, environment) if named else common
     given = service_settings.of_variant(laid_over(one.values for one in (first, *own)), variables, where)
     values = reading.built(Config, over(given, variables))
-    found = files(root, overlay, environment)
+    of_call = (call.file,) if call is not None and call.file is not None else ()
+    found = (*of_call, *files(root, overlay, environment))
     config = Config(**values, source=found, where=where, environment=environment, named=named, given=given)
     _cross_check(config, root)
     service_checks.check(config)
@@ -105,6 +112,23 @@ def load(
     for name, service in services.items():
         _cross_check(service, root, f"services.{name}: ")
     return config
+
+
+def _with_call(
+    common: reading.Checked, call: CallSettings | None, root: Path, cache: reading.Cache | None
+) -> reading.Checked:
+    """layerdoit.yaml, with the settings of a call laid over."""
+    if call is None or not call.given:
+        return common
+    own = call.checked(root, cache)
+    _refuse_rules(own)
+    return reading.Checked(laid_over([common.values, own.values]), {**common.where, **own.where})
+
+
+def _refuse_rules(own: reading.Checked) -> None:
+    if "environments" in own.where:
+        what = "the rules of environments belong in layerdoit.yaml, where all of them can be seen"
+        raise ConfigError(what, where=own.where["environments"], hint="move them there")
 
 
 def _checked(root: Path, path: Path, cache: reading.Cache | None) -> reading.Checked:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from layerdoit.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from layerdoit.config.call_settings import CallSettings
     from layerdoit.config.schema import Config
 
 _EVERY: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
@@ -35,11 +36,28 @@ def check(config: Config, services: Mapping[str, Config]) -> None:
             seen[claim] = name
 
 
+def of_calls(calls: Mapping[CallSettings, Config]) -> None:
+    """The same of calls of a dodo.py for one folder."""
+    seen: dict[_Claim, CallSettings] = {}
+    for call, config in calls.items():
+        for claim in _claims(config, call.part, config) if not config.services else ():
+            for same in _alike(claim):
+                if same in seen:
+                    other = seen[same].prefix or "the tasks without prefix"
+                    what = f"{claim.path}: {other} and {call.prefix or 'the tasks without prefix'} would both have it"
+                    said = (config.where.get(claim.path), calls[seen[same]].where.get(claim.path), call.where)
+                    where = next(filter(None, said))
+                    hint = f"give one of them another one: config={{{_as_python(claim.path)}}}"
+                    raise ConfigError(f"{what}: {claim.value}", where=where, hint=hint)
+            seen[claim] = call
+
+
 def _claims(config: Config, name: str, one: Config) -> Iterator[_Claim]:
     deploy = one.deploy
-    title = f"{config.project}-{name}" if config.project else f"*-{name}"
+    title = "-".join(filter(None, (config.project or "*", name)))
     yield _Claim("deploy.name", deploy.name or title)
-    if not isinstance(config.services[name].image, str):
+    service = config.services.get(name)
+    if service is None or not isinstance(service.image, str):
         yield _Claim("image.repository", one.image.repository or title)
     if deploy.provider == "docker" and deploy.publish:
         yield _Claim("deploy.publish", deploy.publish, (deploy.bind,))
@@ -76,6 +94,11 @@ def _twice(config: Config, one: Config, name: str, other: str, claim: _Claim) ->
 def _nested(path: str) -> str:
     *sections, last = path.split(".")
     return "".join(f"{one}: {{" for one in sections) + f"{last}: …" + "}" * len(sections)
+
+
+def _as_python(path: str) -> str:
+    *sections, last = path.split(".")
+    return "".join(f'"{one}": {{' for one in sections) + f'"{last}": …' + "}" * len(sections)
 
 
 def _refuse_variables(config: Config, services: Mapping[str, Config]) -> None:

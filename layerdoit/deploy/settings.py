@@ -150,7 +150,7 @@ def settings_of(project: Project) -> DeploySettings:
         environment=project.environment,
         elsewhere=project.home,
         pages=_pages(project),
-        service=project.service,
+        service=project.part,
     )
 
 
@@ -175,6 +175,8 @@ def _source(project: Project) -> str:
     # Several deployments of one folder have a file each (CONFIG=…), or an environment.
     given = project.variables.get("CONFIG")
     file = given or (file_of(project.environment) if project.config.named else FILE)
+    if project.call is not None and project.call.given:
+        file = f"{given} over {project.call.name}" if given else project.call.name
     of = f" services.{project.service}" if project.service else ""
     return f"{file}{of} ENV={project.environment}" if project.config.named else f"{file}{of}"
 

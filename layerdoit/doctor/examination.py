@@ -44,6 +44,8 @@ from layerdoit.project.run import Run
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from layerdoit.config import CallSettings
+
 PATIENCE = 5.0
 """Seconds for all questions together; what has no answer by then is not checked."""
 
@@ -58,10 +60,15 @@ AREAS: Mapping[str, tuple[Rule, ...]] = {
 """Every rule, by what it is about."""
 
 
-def examine(root: Path, variables: Mapping[str, str], *, measure: bool = False) -> Report:
-    """Look at everything once. Errors of the project are findings; without `measure` nothing is built or downloaded."""
+def examine(
+    root: Path, variables: Mapping[str, str], *, measure: bool = False, call: CallSettings | None = None
+) -> Report:
+    """Look at everything once. Errors of the project are findings; without `measure` nothing is built or downloaded.
+
+    `call`: what a dodo.py says of the project.
+    """
     try:
-        session = Session(Run(), Project.open(root, variables))
+        session = Session(Run(), Project.open(root, variables, call=call))
     except LayerdoitError as error:
         unreadable = workspace.UNREADABLE.found(error.what, error.where, fix=error.hint)
         rest = Unchecked("everything else", "the configuration cannot be read")
@@ -227,7 +234,7 @@ class _Examination:
             yield Unchecked("time to a no-op", "nothing was built here yet, so a run would ask the registry")
             return
         begun = time.perf_counter()
-        fresh = Session(Run(), Project.open(self._root, self._project.variables))
+        fresh = Session(Run(), Project.open(self._root, self._project.variables, call=self._project.call))
         plan = fresh.plan
         took = time.perf_counter() - begun
         waiting = [step.spec.layer for step in plan.layers() if step.action != "reuse"]

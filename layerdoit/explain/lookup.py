@@ -144,7 +144,9 @@ class Reading:
         with commits.laid_out(self.project.root, commit) as laid:
             try:
                 # What this checkout has noted of its configuration is not parsed again where it is the same.
-                project = Project.open(laid.root, self.project.variables, notes=self.project.state)
+                here = self.project
+                call = here.call.in_folder(here.root, laid.root) if here.call else None
+                project = Project.open(laid.root, here.variables, notes=here.state, call=call)
                 tree = Tree(project, lent=self._lent(project))
                 return sides.of_inputs(Inputs(tree, self.inputs.question), "commit", commit.words, laid.notes)
             except LayerdoitError as error:

@@ -85,7 +85,9 @@ def at(session: Session) -> Iterator[Session]:
         if "CONFIG" in given:
             # Another configuration is that of the commit, too.
             given["CONFIG"] = str(root / given["CONFIG"])
-        project = Project.open(root, given, home=origin.own)
+        here = session.project
+        call = here.call.in_folder(here.root, root) if here.call else None
+        project = Project.open(root, given, home=origin.own, call=call)
         yield Session(session.run.again(), project, _ask(found.sha))
 
 

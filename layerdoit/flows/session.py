@@ -17,6 +17,7 @@ from layerdoit.project.snapshot import Tree
 if TYPE_CHECKING:
     # A run with nothing to do needs none of these at run time.
     from layerdoit.build.execute import Work
+    from layerdoit.config import CallSettings
     from layerdoit.flows.summary import Past
     from layerdoit.layers.plan import Plan
     from layerdoit.project.inputs import Inputs
@@ -67,7 +68,8 @@ class Session:
 
     def __reduce__(self) -> tuple[Callable[..., Session], tuple[object, ...]]:
         """Another process reads for itself."""
-        given = (self.project.root, self.project.variables, self._ask, self._from_scratch, self._service)
+        project = self.project
+        given = (project.root, project.variables, self._ask, self._from_scratch, self._service, project.call)
         return _reopened, (self.run, *given)
 
     @property
@@ -219,7 +221,7 @@ class Session:
 
     def variant(self, **variables: str) -> Session:
         """The same question of the project with other variables."""
-        project = Project.open(self.project.root, {**self.project.variables, **variables})
+        project = Project.open(self.project.root, {**self.project.variables, **variables}, call=self.project.call)
         return Session(self.run.again(), project, self._ask)
 
     def asking(self, ask: Ask) -> Session:
@@ -234,8 +236,9 @@ def _reopened(
     ask: Ask | None,
     from_scratch: Mapping[str, str],
     service: str,
+    call: CallSettings | None,
 ) -> Session:
-    project = Project.open(root, variables)
+    project = Project.open(root, variables, call=call)
     if service:
         whole = Session(replace(run, service=""), project, ask)
         session = whole.service(service)

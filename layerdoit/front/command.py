@@ -55,7 +55,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
             console.speak_for("")
         return code
 
-    def _root(self, given: str) -> str:
+    def _place(self, given: str) -> Mapping[str, Any]:
         from layerdoit.front import projects
 
         found = projects.find(given, Path.cwd(), self._dodo())
@@ -63,7 +63,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
             from layerdoit.front import tasks
 
             tasks.speak_for(found.prefix, found.folder)
-        return str(found.folder)
+        return {"root": str(found.folder), projects.CALL: found.call}
 
     def _prefixes(self) -> list[str]:
         """Those of the projects of the dodo.py; none where it cannot be run."""
@@ -92,7 +92,7 @@ class Layers(Command):  # type: ignore[misc]  # doit carries no types
         typed.remove(name)
         params, words = _parsed(name, verb, typed, self.config_vals, self._prefixes)
         if verb.of_project:
-            params = {**params, "root": self._root(params["root"])}
+            params = {**params, **self._place(params["root"])}
         with _silenced(params["quiet"]):
             return verb.run(params, words)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from layerdoit.config import CallSettings
 from layerdoit.core.errors import ConfigError
 
 
@@ -20,6 +22,8 @@ class Embedded(NamedTuple):
     """`file:line` of the call."""
     dodo: str = ""
     """The absolute path of that file: a process can load several of one name."""
+    call: CallSettings | None = None
+    """What it lays over layerdoit.yaml."""
 
     def shown(self, here: Path) -> str:
         """How `--root` names it."""
@@ -53,6 +57,35 @@ def twice(one: Embedded, other: str) -> ConfigError:
     which = f'have the prefix "{one.prefix}"' if one.prefix else "have no prefix"
     hint = f'give each a prefix of its own, such as prefix="{_word(one)}" in line {one.where.rpartition(":")[2]}'
     return ConfigError(f"the tasks of {other} and of this line {which}", where=one.where, hint=hint)
+
+
+def laid(where: str, prefix: str, config: Any, base: Path) -> CallSettings | None:
+    """What a call lays over layerdoit.yaml. `config`: as it was given; `base`: the folder of the dodo.py."""
+    if config is None:
+        return None
+    if isinstance(config, str | os.PathLike):
+        return CallSettings(where, prefix, file=(base / os.fspath(config)).resolve())
+    return CallSettings(where, prefix, values=config)
+
+
+def with_others(one: Embedded, *, plain: bool = False) -> CallSettings | None:
+    """What a call says, with the other calls of the same dodo for its folder. `plain`: `task_layerdoit` is among them.
+
+    None where there is nothing to say.
+    """
+    own = one.call or CallSettings(one.where, one.prefix)
+    folder = one.folder.resolve()
+    found = {
+        other.prefix: other.call or CallSettings(other.where, other.prefix)
+        for other in REGISTERED
+        if (other.dodo, other.folder.resolve()) == (one.dodo, folder) and other.prefix != one.prefix
+    }
+    if plain and one.prefix and Path(one.dodo).parent.resolve() == folder:
+        found.setdefault("", CallSettings(one.dodo))
+    if not own.given and not any(other.given for other in found.values()):
+        return None
+    # Each of them knows that it is not the only one.
+    return replace(own, others=tuple(replace(other, others=(own,)) for other in found.values()))
 
 
 def _word(one: Embedded) -> str:

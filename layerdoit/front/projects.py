@@ -5,17 +5,23 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.prose import suggestion
+from layerdoit.front import project_registry
 from layerdoit.front.project_registry import REGISTERED, Embedded
+
+if TYPE_CHECKING:
+    from layerdoit.project.project import Project
 
 DODO: Final = "dodo.py"
 MANIFEST: Final = "Cargo.toml"
+CALL: Final = "call"
+"""The value of a verb's options that holds what the call in the dodo.py says."""
 
 
 def find(root: str, here: Path, dodo: str = DODO) -> Embedded:
@@ -24,7 +30,7 @@ def find(root: str, here: Path, dodo: str = DODO) -> Embedded:
     if root:
         return _named(root, here, dodo)
     if (here / MANIFEST).is_file() and (here / dodo).is_file():
-        return Embedded(here, "")
+        return _without_prefix(here, dodo)
     projects = of_dodo(here, dodo)
     around = [one for one in projects if here.is_relative_to(one.folder)]
     if around:
@@ -45,6 +51,17 @@ def find(root: str, here: Path, dodo: str = DODO) -> Embedded:
         hint = f"say which: --root {projects[0].shown(here)}"
         raise ConfigError(f"there is no project in this folder; dodo.py has {names}", where=str(here), hint=hint)
     return Embedded(found or here, "")
+
+
+def _without_prefix(folder: Path, dodo: str) -> Embedded:
+    """The project of a folder. What its dodo.py lays over its settings, or over those of others, is asked for only
+    where it may do so."""
+    written = folder / dodo
+    if written.is_file() and "config" in written.read_text(encoding="utf-8", errors="replace"):
+        for one in of_dodo(folder, dodo):
+            if (one.folder, one.prefix) == (folder.resolve(), ""):
+                return one
+    return Embedded(folder, "")
 
 
 def of_dodo(here: Path, dodo: str = DODO) -> Sequence[Embedded]:
@@ -73,8 +90,19 @@ def _of(path: Path) -> Sequence[Embedded]:
             where=str(path),
             hint="correct it, or name the folder of a project: --root FOLDER",
         ) from None
-    own = [Embedded(path.parent, "")] if task_layerdoit in vars(module).values() else []
-    return [*own, *(Embedded(one.folder.resolve(), one.prefix) for one in REGISTERED)]
+    plain = any(value is task_layerdoit for value in vars(module).values())
+    own = [Embedded(path.parent, "", dodo=str(path))] if plain else []
+    found = [*own, *REGISTERED]
+    calls = [project_registry.with_others(one, plain=plain) for one in found]
+    return [Embedded(one.folder.resolve(), one.prefix, call=call) for one, call in zip(found, calls, strict=True)]
+
+
+def opened(params: Mapping[str, Any]) -> Project:
+    """The project that a verb is about. `params`: its values, among them what `find` has found."""
+    from layerdoit.front.variables import variables
+    from layerdoit.project.project import Project
+
+    return Project.open(Path(params["root"]), variables(), call=params.get(CALL))
 
 
 @contextmanager
@@ -91,7 +119,7 @@ def _as_doit_does(folder: Path) -> Iterator[None]:
 
 def _named(root: str, here: Path, dodo: str) -> Embedded:
     if (here / root).is_dir():
-        return Embedded(here / root, "")
+        return _without_prefix(here / root, dodo)
     projects = of_dodo(here, dodo)
     for one in projects:
         if root == one.prefix:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from layerdoit.config import CallSettings
 from layerdoit.core import console, terminal
 from layerdoit.core.console import replace_unprintable, unread, warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
@@ -29,16 +30,23 @@ from layerdoit.project.snapshot import Tree
 Action = Callable[..., Any]
 
 
-def tasks(root: str | os.PathLike[str] = ".", *, prefix: str = "") -> Callable[[], Iterator[dict[str, Any]]]:
+def tasks(
+    root: str | os.PathLike[str] = ".",
+    *,
+    prefix: str = "",
+    config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+) -> Callable[[], Iterator[dict[str, Any]]]:
     """A task creator for the Rust project at `root`, relative to the dodo.py. A prefix makes tasks `<prefix>:<name>`.
 
-    Bind it to a name that starts with `task_`.
+    `config`: a file like layerdoit.yaml, relative to the dodo.py, or a mapping of its keys, which is laid over it: so
+    one folder can have several images, with one base and one deps. Bind it to a name that starts with `task_`.
     """
     frame = sys._getframe(1)  # noqa: SLF001 - `inspect` would read every source on the stack
-    caller = frame.f_code.co_filename
+    caller, names = frame.f_code.co_filename, frame.f_globals
     base = Path(caller).parent if os.path.exists(caller) else Path.cwd()
-    folder = base / root
-    made = Embedded(folder, prefix, f"{os.path.relpath(caller)}:{frame.f_lineno}", os.path.abspath(caller))
+    folder, where = base / root, f"{os.path.relpath(caller)}:{frame.f_lineno}"
+    laid = project_registry.laid(where, prefix, config, base)
+    made = Embedded(folder, prefix, where, os.path.abspath(caller), laid)
     twin = project_registry.twin(made)
     if twin != made:
         REGISTERED.append(made)
@@ -49,7 +57,8 @@ def tasks(root: str | os.PathLike[str] = ".", *, prefix: str = "") -> Callable[[
         if twin is not None and twin != made:
             warn(f"error: {project_registry.twice(made, twin.where)}")
             raise Ended(ConfigError.exit_code)
-        return _created(folder, prefix)
+        plain = any(value is _PLAIN for value in names.values())
+        return _created(folder, prefix, project_registry.with_others(made, plain=plain))
 
     return task_layerdoit
 
@@ -61,13 +70,17 @@ def task_layerdoit() -> Iterator[dict[str, Any]]:
         if not one.prefix and Path(one.dodo).parent == here:
             warn(f"error: {project_registry.twice(one, 'task_layerdoit')}")
             raise Ended(ConfigError.exit_code)
-    return _created(here, "")
+    made = Embedded(here, "", dodo=next((one.dodo for one in REGISTERED if Path(one.dodo).parent == here), ""))
+    return _created(here, "", project_registry.with_others(made))
+
+
+_PLAIN = task_layerdoit
 
 
 # --- making the tasks ------------------------------------------------------------------------------------------------
 
 
-def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
+def _created(root: Path, prefix: str, call: CallSettings | None) -> Iterator[dict[str, Any]]:
     replace_unprintable()
     run = loading()
     try:
@@ -79,7 +92,9 @@ def _created(root: Path, prefix: str) -> Iterator[dict[str, Any]]:
             )
         asked = " ".join(word for word in run.to_run if not word.startswith("-")) if run else ""
         verbose = run is not None and run.verbose
-        session = Session(Run(asked, prefix, verbose), Project.open(root, variables()))
+        project = Project.open(root, variables(), call=call)
+        project.refuse_clashes()
+        session = Session(Run(asked, prefix, verbose), project)
     except (LayerdoitError, OSError) as error:
         failure = as_error(error)
         if run is not None and prefix and _is_for_others(run, prefix):

@@ -185,7 +185,7 @@ class Inputs:
     @cached_property
     def crates_of_others(self) -> frozenset[str]:
         """Names of crates that none of this image's binaries is made of, while those of other services are."""
-        if self.project.whole is None or self.question.kind != "build":
+        if not self.project.shares or self.question.kind != "build":
             return frozenset()
         from layerdoit.cargo import crate_names, stub_closure
 

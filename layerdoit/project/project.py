@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from layerdoit import config as configuration
+from layerdoit.config import service_clashes
 from layerdoit.config.service_settings import kind_of
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.state import State
@@ -17,7 +18,7 @@ from layerdoit.tree.lister import Lister
 
 if TYPE_CHECKING:
     # A run with nothing to do needs none of these at run time.
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.options import Options
@@ -38,7 +39,7 @@ class Project:
 
     `variables`: those of the command line; `state`: the folder `.layerdoit/`; `home`: the folder whose files of this
     machine a deployment uses (volumes, `env_file`, `.env.<name>`), where that is not `root`. `service`: which service
-    of the project `whole` it is; '' for a whole project.
+    of the project `whole` it is; '' for a whole project. `call`: what a dodo.py says of it.
     """
 
     root: Path
@@ -48,6 +49,7 @@ class Project:
     home: Path | None = None
     service: str = ""
     whole: Project | None = None
+    call: configuration.CallSettings | None = None
 
     @classmethod
     def open(
@@ -58,26 +60,22 @@ class Project:
         state: State | None = None,
         notes: State | None = None,
         home: Path | None = None,
+        call: configuration.CallSettings | None = None,
     ) -> Project:
-        """Read the configuration: layerdoit.yaml, the environment's file, that which CONFIG names, and the variables.
+        """Read the configuration: layerdoit.yaml, what a dodo.py says in a `call`, the environment's file, that which
+        CONFIG names, and the variables.
 
         `state`: another state folder than that of `root`; `notes`: another one that only the configuration is noted
         in. ConfigError where a file or variable is wrong.
         """
         root = root.resolve()
         state = state or State.open(root)
-        overlay = variables.get("CONFIG")
-        config = configuration.load(
-            root,
-            overlay=Path(overlay) if overlay else None,
-            variables=variables,
-            cache=SettingsCache(notes or state),
-        )
-        return cls(root, dict(variables), config, state, home)
+        config = _loaded(root, variables, notes or state, call)
+        return cls(root, dict(variables), config, state, home, call=call)
 
     def again(self) -> Project:
         """The same project, read again."""
-        found = Project.open(self.root, self.variables, state=self.state, home=self.home)
+        found = Project.open(self.root, self.variables, state=self.state, home=self.home, call=self.call)
         return found.of_service(self.service) if self.service else found
 
     # --- services ----------------------------------------------------------------------------------------------------
@@ -110,6 +108,46 @@ class Project:
             return "packed" if self.config.build.binary else "compiled"
         return kind_of(self.whole.config.services[self.service])
 
+    # --- other calls of the dodo.py for the same folder --------------------------------------------------------------
+
+    @cached_property
+    def _peers(self) -> tuple[configuration.Config, ...]:
+        """The settings of the other calls."""
+        others = self.call.others if self.call is not None else ()
+        return tuple(_loaded(self.root, self.variables, self.state, one) for one in others)
+
+    @property
+    def shares(self) -> bool:
+        """Whether there are other images of the same tree, with binaries of their own."""
+        return self.whole is not None or bool(self._peers)
+
+    @property
+    def part(self) -> str:
+        """Which image of the tree it is: that of a service, or of a call with settings of its own; '' for the only one.
+
+        What is noted about an image is noted apart for each.
+        """
+        called = self.call.part if self.call is not None else ""
+        return "-".join(filter(None, (called, self.service)))
+
+    def refuse_clashes(self) -> None:
+        """ConfigError where another call of the dodo.py would deploy or tag under the same name."""
+        if self.call is None:
+            return
+        calls = {self.call: self.config}
+        for one, config in zip(self.call.others, self._peers, strict=True):
+            # Calls that lay nothing over are one project under several prefixes.
+            if one.given or all(other.given for other in calls):
+                calls[one] = config
+        service_clashes.of_calls(calls)
+
+    @cached_property
+    def chosen(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+        """Packages and binaries that are named: by this project's settings, and by those of the other calls."""
+        if self.whole is not None:
+            return self.whole.chosen
+        return tuple((tuple(one.packages), _named_bins(one)) for one in (self.config, *self._peers))
+
     # --- names -------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -128,7 +166,7 @@ class Project:
     @property
     def title(self) -> str:
         """What the image is called where nothing else is configured: the project's name, and the service's."""
-        return f"{self.name}-{self.service}" if self.service else self.name
+        return f"{self.name}-{self.part}" if self.part else self.name
 
     def variant(self, kind: Kind = "build") -> str:
         """Question, profile and target: images of different variants are not compared with each other."""
@@ -138,7 +176,7 @@ class Project:
     @property
     def app_variant(self) -> str:
         """The same of app images, of which each service has its own."""
-        return f"{self.variant()}/{self.service}" if self.service else self.variant()
+        return f"{self.variant()}/{self.part}" if self.part else self.variant()
 
     @cached_property
     def repository(self) -> str:
@@ -148,7 +186,15 @@ class Project:
     @property
     def layers_repository(self) -> str:
         """The repository of base and deps on the engine: that of the whole project, whatever is chosen of it."""
-        return self.whole.repository if self.whole is not None else self.repository
+        return self.whole.layers_repository if self.whole is not None else self._common_repository
+
+    @cached_property
+    def _common_repository(self) -> str:
+        """What layerdoit.yaml says, whatever calls in a dodo.py lay over it; of another project, its own."""
+        if self.call is None or not self.call.given:
+            return self.repository
+        common = _loaded(self.root, self.variables, self.state, None)
+        return self.repository if common.project != self.config.project else common.image.repository or self.name
 
     @cached_property
     def checkout(self) -> git.Checkout | None:
@@ -255,10 +301,16 @@ class Project:
             return self.whole.selection
         from layerdoit.cargo import selection
 
-        config = self.config
-        compiled = [each.config.bins for each in self.services.values() if each.kind == "compiled"]
-        bins = tuple(dict.fromkeys((*config.bins, *(name for names in compiled for name in names))))
-        return selection.select(self.workspace, config.packages, bins, self.options, self._bin_places())
+        return selection.together([self._own_selection, *(self._selected(*one) for one in self.chosen[1:])])
+
+    @cached_property
+    def _own_selection(self) -> Selection:
+        return self._selected(*self.chosen[0])
+
+    def _selected(self, packages: Sequence[str], bins: Sequence[str]) -> Selection:
+        from layerdoit.cargo import selection
+
+        return selection.select(self.workspace, packages, bins, self.options, self._bin_places())
 
     def _bin_places(self) -> Mapping[str, str]:
         """Where packages and binaries are named; of a binary that the workspace does not have, where its service is."""
@@ -274,5 +326,23 @@ class Project:
     def bins(self) -> tuple[tuple[str, str], ...]:
         """Those of the binaries that the image holds, as (package, binary)."""
         if self.whole is None:
-            return self.selection.bins
+            return self._own_selection.bins
         return tuple(pair for pair in self.selection.bins if pair[1] in self.config.bins)
+
+
+def _loaded(
+    root: Path, variables: Mapping[str, str], notes: State, call: configuration.CallSettings | None
+) -> configuration.Config:
+    overlay = variables.get("CONFIG")
+    return configuration.load(
+        root,
+        overlay=Path(overlay) if overlay else None,
+        variables=variables,
+        cache=SettingsCache(notes),
+        call=call,
+    )
+
+
+def _named_bins(config: configuration.Config) -> tuple[str, ...]:
+    compiled = [one.bins for one in config.services.values() if kind_of(one) == "compiled"]
+    return tuple(dict.fromkeys((*config.bins, *(name for names in compiled for name in names))))

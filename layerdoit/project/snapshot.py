@@ -143,13 +143,15 @@ class Tree:
 
     @property
     def _answer_file(self) -> Path:
-        return fast_path.file(self.project.state.folder, repr(self.project.config))
+        return fast_path.file(self.project.state.folder, f"{self.project.part} {self.project.config!r}")
 
     def _signature(self, found: Sources) -> str:
         # An engine would have to be asked for its platform: the place stands for it.
         given = Given.of(self, "")
         said = git_sent.signature(self.project)
-        return fast_path.signature([repr(given), self.project.root.name, found.digest(), said])
+        # What is chosen for other images of the tree decides on the deps that all stand on.
+        chosen = repr(self.project.chosen)
+        return fast_path.signature([repr(given), chosen, self.project.root.name, found.digest(), said])
 
 
 class Given(NamedTuple):

@@ -208,8 +208,8 @@ def _compiled(spec: Spec) -> str:
 
 
 def _place(inputs: Inputs) -> Path:
-    service = inputs.project.service
-    return inputs.project.state / (f"reads-{service}" if service else "reads")
+    part = inputs.project.part
+    return inputs.project.state / (f"reads-{part}" if part else "reads")
 
 
 def _load(inputs: Inputs) -> tuple[Trace, ...]:

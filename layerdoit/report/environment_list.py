@@ -56,7 +56,9 @@ def _rows(project: Project, name: str) -> list[Row]:
     variables = {key: value for key, value in project.variables.items() if key not in ("ENV", "CONFIG")}
     rules = _rules(environments.rules(project.config.environments, name))
     try:
-        there = Project.open(project.root, variables if name == first else {**variables, "ENV": name})
+        there = Project.open(
+            project.root, variables if name == first else {**variables, "ENV": name}, call=project.call
+        )
         parts = list(there.services.values()) or [there]
         # What all of them would find out is found out once.
         _ = there.name, there.owner

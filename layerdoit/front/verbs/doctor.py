@@ -14,9 +14,10 @@ from layerdoit.front.verbs import JSON, Verb, flag
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the report; 1 for errors, with `--exit-code` 2 for warnings, otherwise 0. Builds only with `--measure`."""
     from layerdoit.doctor.examination import examine
+    from layerdoit.front import projects
     from layerdoit.front.variables import variables
 
-    found = examine(Path(params["root"]), variables(), measure=params["measure"])
+    found = examine(Path(params["root"]), variables(), measure=params["measure"], call=params.get(projects.CALL))
     if params["json"]:
         say(json.dumps(found.as_json(), indent=2))
     else:

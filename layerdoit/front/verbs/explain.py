@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.core.console import say
@@ -19,11 +18,10 @@ def run(params: Any, words: Sequence[str]) -> int:
     """Print the difference between two sides in words."""
     from layerdoit.explain import answer
     from layerdoit.flows.session import Session
-    from layerdoit.front.variables import variables
-    from layerdoit.project.project import Project
+    from layerdoit.front import projects
     from layerdoit.project.run import Run
 
-    session = Session(Run(), Project.open(Path(params["root"]), variables()))
+    session = Session(Run(), projects.opened(params))
 
     def explained(one: Session, given: Sequence[str]) -> Explanation:
         return answer.explain(one.inputs, one.engine, list(given), params["from"], params["to"])

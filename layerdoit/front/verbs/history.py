@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from layerdoit.core.errors import ConfigError
@@ -15,15 +14,14 @@ LAST: Final = text("last", "N", "only the newest N runs")
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the runs, newest last."""
-    from layerdoit.front.variables import variables
+    from layerdoit.front import projects
     from layerdoit.history import export
-    from layerdoit.project.project import Project
     from layerdoit.report.formats import NO_RUNS
 
     if params["json"] and params["csv"]:
         raise ConfigError("--json and --csv exclude each other", hint="give one of them")
     last = last_of(params)
-    state = Project.open(Path(params["root"]), variables()).state.folder
+    state = projects.opened(params).state.folder
     if params["csv"]:
         print(export.as_csv(state, last), end="")
         return 0

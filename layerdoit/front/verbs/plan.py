@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.core.console import say
@@ -55,11 +54,10 @@ def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
     from layerdoit.flows import obstacles
     from layerdoit.flows.session import Session
-    from layerdoit.front.variables import variables
-    from layerdoit.project.project import Project
+    from layerdoit.front import projects
     from layerdoit.project.run import Run
 
-    session = Session(Run(), Project.open(Path(params["root"]), variables()))
+    session = Session(Run(), projects.opened(params))
     plan = session.plan
     foreseen = _foreseen(session, plan)
     removal = _removal(session)

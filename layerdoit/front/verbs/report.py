@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.core.console import say
@@ -18,13 +17,12 @@ if TYPE_CHECKING:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print or write the report; with `--check`, 1 when a target is missed or nothing is known of it."""
-    from layerdoit.front.variables import variables
+    from layerdoit.front import projects
     from layerdoit.history import benchmarks, export
-    from layerdoit.project.project import Project
     from layerdoit.report import figures, headline, target_checks
 
     last = last_of(params)
-    project = Project.open(Path(params["root"]), variables())
+    project = projects.opened(params)
     name, variant = project.name, project.variant()
     recorded = benchmarks.latest(project.state.folder, variant)
     report = figures.make(name, variant, export.as_json(project.state.folder, last), recorded)
