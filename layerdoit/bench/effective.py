@@ -24,6 +24,17 @@ def effective(root: Path, variables: Mapping[str, str]) -> dict[str, Any]:
     return config.over(config.laid_over(given), variables)
 
 
+def of_service(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The settings of one service, as those of a project that is this program alone. Components are left out."""
+    own = values["services"][name]
+    found = {key: value for key, value in values.items() if key not in ("services", "components", "bins")}
+    base, more = dict(found.get("base") or {}), dict(own.get("base") or {})
+    packages = [*(base.get("runtime_packages") or ()), *(more.get("runtime_packages") or ())]
+    overlay = {section: dict(own.get(section) or {}) for section in ("image", "deploy")}
+    overlay["base"] = {**more, "runtime_packages": list(dict.fromkeys(packages))}
+    return {**config.laid_over((found, overlay)), "bins": list(own["bins"])}
+
+
 def _loaded(text: str) -> Any:
     import yaml
 

@@ -18,7 +18,7 @@ from layerdoit.bench.scenarios import Bump, Tree
 from layerdoit.bench.scratch import Scratch
 from layerdoit.build.host_secrets import Secrets, collect
 from layerdoit.cargo import manifest
-from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.core.state import State
 from layerdoit.core.units import count_text
 from layerdoit.engine.api import builder_name
@@ -73,17 +73,30 @@ class Bench:
             self.notes.append(text)
 
 
-def look_at(root: Path, variables: Mapping[str, str], scratch: Path) -> Subject:
-    """What a benchmark must know of a project before it copies it. What is noted meanwhile, is noted in `scratch`."""
-    inputs = Session(Run(), Project.open(root, variables, state=State(scratch))).inputs
+def look_at(root: Path, variables: Mapping[str, str], scratch: Path, service: str = "") -> Subject:
+    """What a benchmark must know of a project before it copies it. What is noted meanwhile, is noted in `scratch`.
+
+    `service`: which of the images is measured, where there are several.
+    """
+    session = Session(Run(), Project.open(root, variables, state=State(scratch)))
+    compiled = [name for name, one in session.project.services.items() if one.kind == "compiled"]
+    if compiled and service not in compiled:
+        what = (
+            f"there is no compiled service {service}" if service else "bench measures one image, and there are several"
+        )
+        raise ConfigError(what, hint=f"name one: {', '.join(f'--service {name}' for name in compiled)}")
+    given = effective.effective(session.project.root, variables)
+    if compiled:
+        session, given = session.service(service), effective.of_service(given, service)
+    inputs = session.inputs
     project, found = inputs.project, inputs.project.config
     return Subject(
         project.root,
         project.name,
-        inputs.variant,
-        project.repository,
+        inputs.app_variant,
+        project.layers_repository,
         inputs.entrypoint,
-        effective.effective(project.root, variables),
+        given,
         (*found.sources.include, *found.image.assets),
     )
 

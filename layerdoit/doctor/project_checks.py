@@ -95,7 +95,7 @@ RULES = tuple(rules(globals()))
 
 def members(ws: Workspace, config: Config, selection: Selection, runs: Choice) -> Iterator[Finding]:
     """Which binaries the image holds, and which it runs."""
-    if not config.packages and not config.bins:
+    if not config.packages and not config.bins and not config.services:
         root = ws.packages.get(ws.root_package or "")
         left = sorted(
             key
@@ -109,7 +109,7 @@ def members(ws: Workspace, config: Config, selection: Selection, runs: Choice) -
             what = f"of this workspace only {listed(list(selection.packages))} is built, not {listed(left)}"
             yield LEFT_OUT.found(what, "Cargo.toml")
     names = [binary for _, binary in selection.bins]
-    if config.image.entrypoint is None and runs.guessed:
+    if config.image.entrypoint is None and runs.guessed and not config.services:
         what = f"the image runs `{runs.name}`, the first of {listed(names)} by the alphabet: no manifest says which"
         yield GUESSED.found(what, fix=f"image: {{entrypoint: {runs.name}}} in layerdoit.yaml")
 

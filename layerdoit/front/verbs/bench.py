@@ -24,7 +24,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
 
     wanted = choice.wanted(params["against"], params["scenarios"], params["runs"])
     with scratch.folder() as work:
-        about = measuring.look_at(Path(params["root"]), variables(), _empty(work / "look"))
+        about = measuring.look_at(Path(params["root"]), variables(), _empty(work / "look"), params["service"])
         result, ended = _measured(about, wanted, work)
         if result.cells:
             _told(params, result)
@@ -102,6 +102,7 @@ VERB: Final = Verb(
     (
         text("against", "WAYS", "compare with these: plain, mount, chef, native (cargo here)", "plain,mount"),
         text("scenarios", "CHANGES", "changes to measure, such as leaf,nothing; default: all"),
+        text("service", "NAME", "which of the services is measured"),
         text("runs", "N", "how many times to measure everything", "3"),
         JSON,
         text("html", "FILE", "write one page with charts to this file"),
