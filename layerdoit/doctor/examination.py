@@ -25,6 +25,8 @@ from layerdoit.doctor import (
     lockfile,
     native_packages,
     neighbours,
+    part_checks,
+    part_facts,
     profile_checks,
     savings,
     secret_files,
@@ -53,6 +55,7 @@ AREAS: Mapping[str, tuple[Rule, ...]] = {
     "Engine": (*engine_checks.RULES, *neighbours.RULES),
     "Network and credentials": access.RULES,
     "Workspace": (*dodo_file.RULES, *lockfile.RULES, *workspace.RULES, *native_packages.RULES, *git_history.RULES),
+    "Services and components": part_checks.RULES,
     "Profiles and flags": (*profile_checks.RULES, *savings.RULES),
     "Sources": (*source_checks.RULES, *context.RULES, *secret_files.RULES),
     "Dockerfiles": dockerfiles.RULES,
@@ -130,6 +133,10 @@ class _Examination:
         yield from first
         if self._readable:
             yield from self._workspace(asked_engine, asked_cargo)
+            yield from _of_tree(
+                "services and components",
+                lambda: part_checks.parts(part_facts.collect(self._session), config),
+            )
         yield from _of_tree("size and secrets of the sources", lambda: self._tree_items(asked_tree))
         if self._readable:
             yield from _of_tree("files that the code reads", asked_read.result)
@@ -171,7 +178,8 @@ class _Examination:
         def checks() -> Iterator[Callable[[], Iterable[Item]]]:
             yield lambda: self._lock(asked_cargo)
             yield lambda: lockfile.unused_patches(ws, lock)
-            yield lambda: workspace.members(ws, config, project.selection, self._session.inputs.runs)
+            if not self._session.has_services:
+                yield lambda: workspace.members(ws, config, project.selection, self._session.inputs.runs)
             yield self._toolchain
             yield lambda: workspace.images(config)
             yield lambda: workspace.target(config, ws, lock, _architecture(asked_engine))

@@ -172,6 +172,11 @@ def test_dockerfiles_of_their_own_make_services(tmp_path: Path) -> None:
         "hourly": {"bins": "hourly", "port": 82, "image.env": {"FOR": "hourly"}, "image.expose": "82"},
     }
     assert values(found, "image", "base") == {"image.cmd": "run", "base.runtime_packages": "tzdata"}
+    alike = project(
+        tmp_path / "b", programs, {"api/Dockerfile": dockerfile("api", 81), "D.Dockerfile": dockerfile("hourly", 81)}
+    )
+    assert {name: one["port"] for name, one in services(alike).items()} == {"api": 81, "hourly": 81}
+    assert values(alike, "deploy", "image.expose") == {}, "two have one by chance"
     assert "- hourly  # from Dockerfile.hourly:8\n" in shown(found)
     assert set(found.files) == {"api/Dockerfile", "Dockerfile.hourly"}
 
@@ -237,6 +242,22 @@ def test_one_program_in_two_ways_is_two_services(tmp_path: Path) -> None:
     }  # fmt: skip
     same = project(tmp_path, {"shop": inside("")}, {**files, "compose.yaml": compose.replace("work]", "serve]")})
     assert same.services == (), "two replicas of one program"
+
+
+def test_what_others_wait_for_until_it_ends_is_no_service(tmp_path: Path) -> None:
+    compose = (
+        "services:\n  api: {build: ., command: api, depends_on: {prepare: {condition: CONDITION}}}\n"
+        "  admin: {build: ., command: admin}\n  prepare: {build: ., command: prepare}\n"
+    )
+    programs = {"api": inside(""), "admin": inside(""), "prepare": inside("")}
+    files = {"Dockerfile": "FROM rust AS build\nRUN cargo build\nFROM debian\n"}
+    for condition, expected in (
+        ("service_completed_successfully", {"api", "admin"}),
+        ("service_started", {"api", "admin", "prepare"}),
+    ):
+        text = compose.replace("CONDITION", condition)
+        found = project(tmp_path / condition, programs, {**files, "compose.yaml": text})
+        assert set(services(found)) == expected
 
 
 def test_a_stage_tells_which_program(tmp_path: Path) -> None:
