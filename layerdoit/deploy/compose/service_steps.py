@@ -14,6 +14,7 @@ from layerdoit.deploy.compose import leftover_calls, members
 from layerdoit.deploy.compose.members import BACK, OLD, TRY, Member, Settled
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import OurService
+from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.engine.container import Container, PortTaken
@@ -107,9 +108,15 @@ class ServiceReplacement:
             raise DeployError(f"docker compose made no container of {ours.service.name}")
         for one in self._fresh:
             self._created.filled(one.id, ours.injected)
+            self._bridge(one)
             # One that ends at its start shall not be started again and again.
             self._restarted(one, self._ours.service.restart and "no")
         return self._first_start()
+
+    def _bridge(self, one: Member) -> None:
+        bridge = Bridge(self._settings, self._containers)
+        bridge.lay(self._containers.inspect(self._old[-1].id) if self._old else None, self._inspected(one))
+        self.told += [text for text in bridge.told if text not in self.told]
 
     def _first_start(self) -> Service:
         """What can run beside the old one, started; the candidate."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
 from layerdoit.config import Deploy, Health
 from layerdoit.deploy.docker.deployment import DockerProvider
 from layerdoit.deploy.provider import Release
-from layerdoit.deploy.settings import DeploySettings
+from layerdoit.deploy.settings import DeploySettings, Page
+from layerdoit.dockerfile import hashed_names, nginx_conf
 from tests.engine.compose.composing import Project
 from tests.engine.deploy.cycling import ask
+from tests.engine.served_page_fixture import page_image
 from tests.support.ports import PORT, free_port
 from tests.support.waiting import until
 
@@ -264,3 +270,28 @@ def test_another_provider_takes_over_and_gives_back(composed: Project) -> None:
         assert [one.name for one in mine] == [name]
     finally:
         plain.destroy()
+
+
+def test_hashed_files_of_the_old_page_stay_for_one_more_release(
+    composed: Project, page_runtime: str, tmp_path: Path
+) -> None:
+    composed.write(f"services: {{web: {{build: ., ports: [{PORT}]}}}}")
+    pages = (Page(nginx_conf.ROOT, hashed_names.expression(["assets/*"])),)
+    statuses = []
+    for number in "123":
+        files = {"index.html": b"page", f"assets/{number}.js": number.encode()}
+        composed.image = page_image(files, page_runtime, tmp_path / number, port=PORT)
+        try:
+            done = composed.go(number, pages=pages, health={"path": "/"}, port=PORT)
+            assert done.error is None, done.error
+            assert done.service is not None
+            for name in "123":
+                with (
+                    contextlib.suppress(HTTPError),
+                    urlopen(f"http://{done.service.address}/assets/{name}.js") as found,
+                ):
+                    statuses.append(number + name)
+                    assert found.read() == name.encode()
+        finally:
+            composed.engine.images.remove(composed.image, force=True)
+    assert statuses == ["11", "21", "22", "32", "33"]
