@@ -111,14 +111,15 @@ class Inside:
             self._api.put_archive(container.id, folder, packed)
 
     def changed(self, container: Container) -> frozenset[str]:
-        """The paths in a container that are not as in its image."""
+        """The paths in a container that are not as in its image. The engine compares all files: it takes a while."""
         with sdk.asking(self.host):
             return frozenset(one["Path"] for one in self._api.diff(container.id) or ())
 
-    def mounted(self, container: Container) -> tuple[str, ...]:
-        """Where a container has volumes and folders of the host."""
+    def created(self, container: Container) -> tuple[str, tuple[str, ...]]:
+        """When a container was created, and where it has volumes and folders of the host."""
         with sdk.asking(self.host):
-            return tuple(one["Destination"] for one in self._api.inspect_container(container.id).get("Mounts") or ())
+            raw = self._api.inspect_container(container.id)
+        return str(raw["Created"]), tuple(one["Destination"] for one in raw.get("Mounts") or ())
 
     def _archive(self, container: Container) -> str:
         return f"{self._api.base_url}/v{api_version.spoken(self.host)}/containers/{container.id}/archive"

@@ -123,6 +123,19 @@ def test_a_restart_and_the_same_image_once_more_keep_them(
     assert (status(third, LAZY.format(0)), status(third, LAZY.format(1))) == (404, 200)
 
 
+def test_what_the_container_wrote_itself_is_no_part_of_the_page(
+    docker_engine: Any, make: Make, releases: list[str], project: str
+) -> None:
+    go(make("0", pages=PAGES), releases[0], "k0")
+    told = docker_engine.containers.get(project).exec_run(
+        ["sh", "-c", "cp -p /srv/page/plain.js /srv/page/assets/own-12345678.js && touch /srv/page/assets/own-*"],
+        user="root",
+    )
+    assert told.exit_code == 0, told.output
+    second = go(make("1", pages=PAGES), releases[1], "k1")
+    assert (status(second, "/assets/own-12345678.js"), status(second, LAZY.format(0))) == (404, 200)
+
+
 def _once_up(done: Deployed, path: str) -> int:
     for _ in range(500):
         try:
