@@ -37,6 +37,11 @@ class Page(NamedTuple):
     hashed: str
 
 
+OF_SERVICE: Final = " services."
+NAMED: Final = " ENV="
+"""What stands before the service and the environment in the label that says which settings described a deployment."""
+
+
 @dataclass(frozen=True)
 class DeploySettings:
     """`name`: the deployment's; `root`: the project's folder; `elsewhere`: see `home`.
@@ -177,8 +182,8 @@ def _source(project: Project) -> str:
     file = given or (file_of(project.environment) if project.config.named else FILE)
     if project.call is not None and project.call.given:
         file = f"{given} over {project.call.name}" if given else project.call.name
-    of = f" services.{project.service}" if project.service else ""
-    return f"{file}{of} ENV={project.environment}" if project.config.named else f"{file}{of}"
+    of = f"{OF_SERVICE}{project.service}" if project.service else ""
+    return f"{file}{of}{NAMED}{project.environment}" if project.config.named else f"{file}{of}"
 
 
 def _files(project: Project) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from layerdoit.engine.api import client, connect
@@ -86,7 +86,8 @@ def untag(project: str, wanted: Iterable[tuple[str, str]], owner: Owner = ANYONE
 
 @dataclass(frozen=True)
 class Deployment:
-    """A container of ours, running or not. `folder`: where it was deployed from; `marks`: whose, as its label says."""
+    """A container of ours, running or not. `folder`: where it was deployed from; `marks`: whose, as its label says;
+    `settings`: which ones described it."""
 
     id: str
     name: str
@@ -94,6 +95,13 @@ class Deployment:
     folder: str
     marks: str
     running: bool
+    settings: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is the one that is to serve: not one that was tried, and not what stands before it."""
+        return label(self.labels, "role") == "serving"
 
 
 def deployments(project: str) -> tuple[Deployment, ...]:
@@ -108,6 +116,8 @@ def deployments(project: str) -> tuple[Deployment, ...]:
             label(item["Labels"], FOLDER),
             label(item["Labels"], LABEL),
             item.get("State") == "running",
+            label(item["Labels"], "settings"),
+            item["Labels"],
         )
         for item in answer or ()
     )

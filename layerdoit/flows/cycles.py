@@ -18,7 +18,7 @@ from layerdoit.core.errors import DeployError
 from layerdoit.core.prose import listed
 from layerdoit.core.units import duration_text, size_text
 from layerdoit.deploy.provider import Provider, Release
-from layerdoit.flows import conditions, deploying, service_deploys
+from layerdoit.flows import conditions, deploying, left_behind, service_deploys
 from layerdoit.flows.deploying import Place
 from layerdoit.flows.ensure import ensure, ensure_each, sweep
 from layerdoit.flows.reporting import each, line, outcomes
@@ -47,6 +47,7 @@ def fast(session: Session, *, anew: bool = False) -> None:
         for one in session.built:
             local_only.show(one, release(one))
         return
+    left_behind.tell(session)
     for one in session.built:
         _tell_reused(one)
     _ask_for_all(session, anew=anew)

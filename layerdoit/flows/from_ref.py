@@ -19,7 +19,7 @@ from layerdoit.core.console import say
 from layerdoit.core.errors import ConfigError, ProcessError, WorkspaceError
 from layerdoit.core.process import CommandFailed, capture_quick
 from layerdoit.flows import preparing, reporting
-from layerdoit.flows.ensure import ensure, sweep
+from layerdoit.flows.ensure import ensure_each, sweep
 from layerdoit.flows.session import Session
 from layerdoit.project import clones, pushed, question
 from layerdoit.project.clones import Clone
@@ -52,17 +52,23 @@ def run(session: Session, then: Callable[[Session], None] | None = None) -> None
         if then is not None:
             _stays(other.project)
             preparing.before_build(other)
-            preparing.deployable(other)
+            preparing.deployable(other, whole=True)
         for layer in ("base", "deps", "app"):
-            reporting.outcomes(other, ensure(other, layer))
+            reporting.each(ensure_each(other, layer))
         sweep(other)
-        project = other.project
-        names = [f"{project.repository}:{tag}" for tag in other.inputs.question.tags]
-        for state in (project.state, *([session.project.state] if project.home else ())):
-            state.note_pushed(names, other.plan.step("app").spec.key)
-        say(f"image   {', '.join(names)}")
+        for one in other.built:
+            _tell(session, one)
         if then is not None:
             then(other)
+
+
+def _tell(session: Session, built: Session) -> None:
+    """Say what an image is called, and note that its tags are ours."""
+    project = built.project
+    names = [f"{project.repository}:{tag}" for tag in built.inputs.question.tags]
+    for state in (project.state, *([session.project.state] if project.home else ())):
+        state.note_pushed(names, built.plan.step("app").spec.key)
+    say(f"image   {', '.join(names)}")
 
 
 @contextmanager
@@ -93,6 +99,8 @@ def at(session: Session) -> Iterator[Session]:
 
 def _stays(project: Project) -> None:
     """ConfigError where data of a deployment would lie in the clone, which is cleaned before the next build."""
+    for one in project.services.values():
+        _stays(one)
     config = project.config.deploy
     inside = next((volume for volume in config.volumes if volume.startswith(".")), None)
     if project.home is None and (inside or config.provider == "compose"):
@@ -150,10 +158,13 @@ def _version(project: Project) -> str:
     """The version of the package whose program the image runs."""
     from layerdoit.cargo import entrypoint
 
-    packages, selection = project.workspace.packages, project.selection
+    packages, selection = project.workspace.packages, project.selection._replace(bins=project.bins)
     wanted = project.config.image.entrypoint
-    name = wanted or entrypoint.choose(project.workspace, selection, project.config.project, project.root.name).name
-    owners = [key for key, binary in selection.bins if binary == name] or list(selection.owners or packages)
+    if wanted is None and project.service:
+        wanted = next(iter(project.config.bins), None)
+    if wanted is None and selection.bins:
+        wanted = entrypoint.choose(project.workspace, selection, project.config.project, project.root.name).name
+    owners = [key for key, binary in selection.bins if binary == wanted] or list(selection.owners or packages)
     # A tag takes no `+`.
     return re.sub(r"[^\w.-]", "_", packages[owners[0]].version, flags=re.ASCII)
 

@@ -79,13 +79,13 @@ def variables(session: Session) -> dict[str, str]:
     return hooks.of_release(settings, Release(tag, key, "", settings.environment, commit or ""))
 
 
-def deployable(session: Session) -> None:
-    """What would not be deployed in the end is not built for minutes first."""
+def deployable(session: Session, *, whole: bool = False) -> None:
+    """What would not be deployed in the end is not built for minutes first. `whole`: all services are deployed."""
     from layerdoit.flows import conditions
     from layerdoit.flows.deploying import Place, wanted
 
     project = session.project
-    asked = [one for one in session.built if one.run.deploys]
+    asked = [one for one in session.built if whole or one.run.deploys]
     places = [(one, Place.of(one)) for one in asked]
     conditions.check(project)
     for one, place in places:

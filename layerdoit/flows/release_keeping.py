@@ -69,17 +69,17 @@ def keep(session: Session, settings: DeploySettings, added: Entry) -> None:
     images, project = session.engine.images, session.project
     if added.image and images.inspect(added.image):
         images.tag(added.image, project.repository, [_tag(added)])
-    let_go(session, settings)
+    let_go(session, settings, project.repository)
 
 
-def let_go(session: Session, settings: DeploySettings) -> None:
-    """Take the tags from the images of releases that are kept no longer."""
+def let_go(session: Session, settings: DeploySettings, repository: str) -> None:
+    """Take the tags from the images of releases that are kept no longer. `repository`: where these images are."""
     from layerdoit.engine import removal
 
     images, project = session.engine.images, session.project
     here = ReleaseLog(settings).here()
     wanted = {_tag(one) for one in release_log.kept(here)}
-    old = {f"{project.repository}:{_tag(one)}": one.image for one in here if one.good and _tag(one) not in wanted}
+    old = {f"{repository}:{_tag(one)}": one.image for one in here if one.good and _tag(one) not in wanted}
     there = [(name, image) for name, image in old.items() if images.inspect(name)]
     if there:
         removal.untag(project.name, there, project.owner)

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 def destroy(session: Session) -> bool:
     """Remove what is deployed; False where there was nothing. The log of releases stays, and has this too."""
-    place = Place.of(session)
+    return take_away(session, Place.of(session), session.project.repository)
+
+
+def take_away(session: Session, place: Place, repository: str) -> bool:
+    """The same of any deployment of the project. `repository`: where the images of its releases are."""
     conditions.agreed(session, f"remove {place.settings.name} from {session.project.environment}")
     with deploy_lock.held(place.settings):
         last, begun = ReleaseLog(place.settings).serving(), time.time()
         removed = place.provider.destroy()
         if removed or last:
             ReleaseLog(place.settings).add(_line(place, last, begun))
-            release_keeping.let_go(session, place.settings)
+            release_keeping.let_go(session, place.settings, repository)
     return removed
 
 

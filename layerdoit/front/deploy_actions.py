@@ -64,17 +64,25 @@ def cycle_nuclear(session: Session, yes: bool, dry_run: bool) -> bool:
     return cycles.anew(session, "cycle_nuclear", "nuke", yes=agreed, dry_run=dry_run)
 
 
-def destroy(session: Session) -> None:
-    """Remove the container; its absence is no error."""
-    from layerdoit.flows import conditions, removing
+def destroy(session: Session, left: bool) -> None:
+    """Remove the containers, and those that no setting describes any more; their absence is no error."""
+    from layerdoit.flows import conditions, left_behind, removing
 
-    if len(_deployed(session)) > 1:
-        names = listed([one.project.service for one in _deployed(session)])
-        conditions.agreed(session, f"remove {names} from {session.project.environment}")
-    for one in reversed(_deployed(session)):
-        whose = f" of {one.project.service}" if one.project.service else ""
-        removed = removing.destroy(one)
+    if session.project.service and left:
+        raise ConfigError("--left is about the whole project", hint="doit destroy --left")
+    parts = [] if left else _deployed(session)
+    behind = [] if session.project.service else left_behind.found(session)
+    names = [*(one.project.service for one in parts if one.project.service), *(one.deployment for one in behind)]
+    if len(names) > 1:
+        conditions.agreed(session, f"remove {listed(names)} from {session.project.environment}")
+    for part in reversed(parts):
+        whose = f" of {part.project.service}" if part.project.service else ""
+        removed = removing.destroy(part)
         say(f"container{whose} removed" if removed else f"there is no container{whose}: nothing to do")
+    for gone in left_behind.remove(session) if behind else ():
+        say(f"{gone.container} removed")
+    if left and not behind:
+        say("no deployment is left behind: nothing to do")
 
 
 def _deployed(session: Session) -> list[Session]:
@@ -143,6 +151,11 @@ def status(session: Session, json: bool) -> None:
     say(f"project {project.name}: {project.owner.words}{where}")
     for one in _deployed(session):
         _tell_status(one)
+    if not project.service:
+        from layerdoit.flows import left_behind
+
+        for left in left_behind.found(session):
+            say(f"{left.words}; doit destroy --left removes it")
     for step in session.plan.layers():
         say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {step.why}")
 

@@ -54,6 +54,15 @@ _GC: Params = (
         "help": "also clear what orphaned checkouts and branches left behind",
     },
 )
+_LEFT: Params = (
+    {
+        "name": "left",
+        "long": "left",
+        "type": bool,
+        "default": False,
+        "help": "only deployments that the configuration describes no more, such as that of a service which is gone",
+    },
+)
 _PIN: Params = (
     {"name": "remove", "long": "remove", "type": bool, "default": False, "help": "unpin"},
     {"name": "show", "long": "list", "type": bool, "default": False, "help": "list the pinned images"},
@@ -210,6 +219,7 @@ TASKS: tuple[TaskDoc, ...] = (
         "Stop and remove the container, if there is one.",
         "When you are done. Images stay: the next `deploy` takes a second or two.",
         "destroy",
+        _LEFT,
         of_service=True,
     ),
     TaskDoc(
