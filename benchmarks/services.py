@@ -218,7 +218,7 @@ def _plain(scratch: Scratch, made: Shop) -> tuple[list[str], dict[str, str]]:
     (made.root / "web/.dockerignore").write_text("node_modules\ndist\n", encoding="utf-8")
     session = Session(Run(), Project.open(made.root, {}))
     page = session.services["page"]
-    web = component_inputs.of_project(session.inputs.tree, session.engine.platform)["web"]
+    web = component_inputs.of(session.inputs.tree, "web", session.engine.platform)
     args = {"NODE": web.specs[0].tag, "RUNTIME": page.plan.step("runtime").spec.tag}
     build = buildkit.Build(
         dockerfile, made.root / "web", f"{scratch.name}:plain", args, node_secrets.collect(web), scratch.name

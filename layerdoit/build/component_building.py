@@ -2,7 +2,7 @@
 
     planned = plan(engine, inputs)              # steps with actions and reasons; no engine where the output is there
     outcomes = carry_out(run, engine, planned)  # pulls, builds and exports; history and logs
-    planned.output                              # the folder, complete or not there: it comes by a rename
+    planned.inputs.output                       # the folder, complete or not there: it comes by a rename
 
 A run may be killed at any time: what was there stays, and what is half done goes with the next run.
 """
@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.build import leftovers, node_secrets
+from layerdoit.build import leftovers, node_secrets, shown
 from layerdoit.components import node_failures, node_recipes
 from layerdoit.components.node_recipes import Wanted
-from layerdoit.core.errors import BuildError, Cleared, LayerdoitError
+from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, LayerdoitError
 from layerdoit.core.files import read_json, write_json
 from layerdoit.engine import buildx, image_labels
 from layerdoit.history import recording
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from layerdoit.engine.display import Display
     from layerdoit.engine.handle import Engine
     from layerdoit.layers.key import Spec
     from layerdoit.project.component_inputs import ComponentInputs
@@ -42,6 +44,7 @@ _MADE: Final = "made.json"
 """Keys and inputs of the output that was made last, to tell what changed since."""
 _TRASH: Final = "old-"
 _NEW: Final = "new-"
+_WORDS: Final = {"base": "making its base image", "deps": "installing packages", "output": "building"}
 KEPT: Final = 3
 """Outputs that stay: those of branches between which somebody goes to and fro."""
 
@@ -54,24 +57,9 @@ class ComponentPlan:
     steps: tuple[Step, Step, Step]
 
     @property
-    def key(self) -> str:
-        """The key of its output."""
-        return self.inputs.key
-
-    @property
-    def output(self) -> Path:
-        """The folder of its output."""
-        return self.inputs.output
-
-    @property
     def changes(self) -> bool:
         """Whether anything is pulled or built."""
         return any(step.action != "reuse" for step in self.steps)
-
-
-def is_there(inputs: ComponentInputs) -> bool:
-    """Whether the output is there."""
-    return inputs.output.is_dir()
 
 
 # --- the plan --------------------------------------------------------------------------------------------------------
@@ -85,7 +73,7 @@ def plan(
     `from_scratch`: layers to build although they are there.
     """
     base, deps, output = inputs.specs
-    if is_there(inputs) and not from_scratch:
+    if inputs.output.is_dir() and not from_scratch:
         return ComponentPlan(inputs, (_there(base), _there(deps), _there(output)))
     labels = engine.images.labels([base.tag, deps.tag])
     needs_deps = deps.tag not in labels or "deps" in from_scratch
@@ -121,10 +109,10 @@ def _remote(inputs: ComponentInputs, missing: Sequence[Spec]) -> frozenset[str]:
 # --- carrying it out -------------------------------------------------------------------------------------------------
 
 
-def carry_out(run: Run, engine: Engine, planned: ComponentPlan) -> list[Outcome]:
+def carry_out(run: Run, engine: Engine, planned: ComponentPlan, display: Display | None = None) -> list[Outcome]:
     """Do what the plan says. What a failed step means is in the history when its error comes out.
 
-    ContextDiffers or Cleared where tree or engine is no longer as it was planned for.
+    `display`: has a row for it. ContextDiffers or Cleared where tree or engine is no longer as it was planned for.
     """
     inputs = planned.inputs
     if not planned.changes:
@@ -135,12 +123,21 @@ def carry_out(run: Run, engine: Engine, planned: ComponentPlan) -> list[Outcome]
     for step in planned.steps:
         begun = time.monotonic()
         try:
-            done.append(_ensure(inputs, engine, step))
+            with _shown(display, inputs, step):
+                done.append(_ensure(inputs, engine, step))
+        except (ContextDiffers, Cleared):
+            raise
         except (LayerdoitError, KeyboardInterrupt, SystemExit) as error:
             recording.component(run, inputs.project, inputs.variant, done, (step, error, time.monotonic() - begun))
             raise
     recording.component(run, inputs.project, inputs.variant, done)
     return done
+
+
+def _shown(display: Display | None, inputs: ComponentInputs, step: Step) -> AbstractContextManager[None]:
+    if display is None or step.action == "reuse":
+        return nullcontext()
+    return display.work(shown.of_component(inputs.name), _WORDS[step.spec.layer])
 
 
 def _ensure(inputs: ComponentInputs, engine: Engine, step: Step) -> Outcome:
@@ -162,7 +159,7 @@ def _built(inputs: ComponentInputs, engine: Engine, step: Step, begun: float) ->
     secrets = node_secrets.collect(inputs)
     fresh = inputs.folder / f"{_NEW}{os.getpid()}"
     wanted = Wanted(inputs, engine, step, _below(inputs, engine, layer), secrets.args, fresh)
-    with state.open_log(f"{inputs.name}-{layer}") as log:
+    with state.open_log(f"{inputs.name}.{layer}") as log:
         recipe = node_recipes.recipe(wanted)
         build = node_secrets.with_secrets(recipe, secrets)
         if step.from_scratch or (layer != "output" and layer in state.cleared()):

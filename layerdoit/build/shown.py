@@ -80,6 +80,22 @@ def of_services(run: Run, parts: Sequence[tuple[Inputs, Plan]]) -> Display:
     return Display(Board(tuple(rows)), f"{run.prefix}:" if run.prefix else "")
 
 
+def beside(run: Run, plan: Plan, layers: Sequence[str], components: Sequence[str]) -> Display:
+    """What shows components that are built while layers are, or alone."""
+    from layerdoit.engine.board import Board, Row
+    from layerdoit.engine.display import Display
+
+    rows = board(plan, wanted(run.asked, run.prefix, layers)).rows if layers else ()
+    return Display(
+        Board((*rows, *(Row(of_component(name)) for name in components))), f"{run.prefix}:" if run.prefix else ""
+    )
+
+
+def of_component(name: str) -> str:
+    """What the row of a component is called."""
+    return f"{name} (node)" if name in ORDER else name
+
+
 def made(step: Step, seconds: float) -> None:
     """A layer is there now."""
     if step.action != "reuse":

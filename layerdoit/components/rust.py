@@ -210,14 +210,15 @@ def _app(request: Request) -> Recipe:
     context = project.state / "context" / (f"app-{project.part}" if project.part else "app")
     control = context / "control"
     control_files(inputs, control, {**inputs.scripts(*APP_SCRIPTS), **image_control.files(inputs)})
-    moved = stage(inputs.sources, context / "src", tree=control / "tree")
-    moved |= stage(inputs.assets, context / "assets")
+    sources, (asset_paths, staged) = inputs.compiled, inputs.placed
+    moved = stage(sources, context / "src", tree=control / "tree")
+    moved |= stage(staged, context / "assets")
     moved |= stage(image_control.libraries(inputs), control / "libraries")
     if moved:
         raise ContextDiffers.of(moved)
     _tell_pointers(inputs)
     _tell_lacking_git(inputs)
-    assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths]
+    assets = [(path, place, staged.host_path(path).is_dir()) for path, place in asset_paths]
     ours = inputs.tree.dockerfile("app").read_text(encoding="utf-8")
     sorted_names = binaries.ordered((name for _, name in inputs.bins), request.linked)
     # A Dockerfile of the project's own does this itself.
@@ -243,7 +244,7 @@ def _app(request: Request) -> Recipe:
             "RUNTIME": request.reference_of(runtime),
             "MOUNT": mounts.placed(mount, project.root, project.owner.drawn),
             "DEPS_KEY": cooked.key[:12],
-            "TREE": hashlib.sha256(tree_text(inputs.sources.entries)).hexdigest(),
+            "TREE": hashlib.sha256(tree_text(sources.entries)).hexdigest(),
             "WORKDIR": inputs.tree.all_sources.context_path("."),
             "CARGO_ARGS": cargo_args(inputs, stubs=False),
             "BINS": " ".join(name for _, name in inputs.selection.bins),

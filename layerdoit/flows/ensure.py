@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.build import execute, leftovers
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import Cleared, ContextDiffers, LayerdoitError
-from layerdoit.flows import preparing, service_builds
+from layerdoit.flows import component_builds, preparing, service_builds
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
 
@@ -54,12 +54,7 @@ def _ensured(session: Session, layer: str) -> list[Made]:
             session.read_again()
         for attempt in range(TRIES):
             try:
-                if layer == "app" and (session.project.service or session.has_services):
-                    made = service_builds.apps(session, done)
-                    if any(one.step.action != "reuse" for _, found in made for one in found):
-                        tidy(session.whole or session)
-                    return made
-                return [(session, done(session, layer))]
+                return _made(session, layer)
             except (ContextDiffers, Cleared) as error:
                 if attempt == TRIES - 1:
                     raise
@@ -69,6 +64,22 @@ def _ensured(session: Session, layer: str) -> list[Made]:
                 else:
                     session.read_again()
     raise AssertionError("unreachable")
+
+
+def _made(session: Session, layer: str) -> list[Made]:
+    beside = component_builds.Beside([], [], [])
+    if session.project.config.components and (layer == "app" or component_builds.begin_early(session, layer)):
+        beside = component_builds.make(session, done)
+    made = beside.made
+    if layer == "app" and (session.project.service or session.has_services):
+        made += service_builds.apps(session, done, beside.stopped)
+        if any(one.step.action != "reuse" for _, found in made for one in found):
+            tidy(session.whole or session)
+        service_builds.raised(beside.errors)
+        return made
+    if all(outcome.step.spec.layer not in IMAGES[layer] for _, found in made for outcome in found):
+        made.append((session, done(session, layer)))
+    return made
 
 
 def done(session: Session, layer: str, display: Display | None = None) -> list[Outcome]:

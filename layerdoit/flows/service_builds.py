@@ -10,7 +10,6 @@ from layerdoit.build import shown
 from layerdoit.core import side_by_side
 from layerdoit.core.console import warn
 from layerdoit.core.errors import Cleared, ContextDiffers, LayerdoitError
-from layerdoit.flows import component_outputs
 from layerdoit.layers.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -22,19 +21,18 @@ Make = Callable[..., list[Outcome]]
 """`ensure.done`: makes one layer of one session."""
 
 
-def apps(session: Session, make: Make) -> list[Made]:
-    """The app of one service, or of all. What fails in one is raised when the others are done.
+def apps(session: Session, make: Make, without: Sequence[Session] = ()) -> list[Made]:
+    """The app of one service, or of all. What fails in one is raised when the others are done. `without`: not these.
 
     BuildKit sees that their first step is the same one, and compiles once.
     """
-    parts, found = session.built, list[Made]()
+    parts, found = [part for part in session.built if part not in without], list[Made]()
     for layer in ("base", "deps"):
-        one = next((part for part in parts if _lacks(part, layer)), None)
+        one = next((part for part in parts if lacks(part, layer)), None)
         if one is not None:
             # Made for all: their plans have the same images below.
             whole = session.whole or session
             found.append((whole, make(whole, layer)))
-    component_outputs.have(parts)
     building = [part for part in parts if part.plan.step("app").action != "reuse"]
     if len(building) < 2:
         return [*found, *((part, make(part, "app")) for part in parts)]
@@ -43,18 +41,19 @@ def apps(session: Session, make: Make) -> list[Made]:
         jobs = {part.project.service: partial(make, part, "app", display) for part in building}
         ended = side_by_side.all_of(jobs)
     failed = [one.error for one in ended.values() if one.error is not None]
-    _raised(failed)
+    raised(failed)
     for part in parts:
         result = ended[part.project.service].result if part in building else make(part, "app")
         found.append((part, result or []))
     return found
 
 
-def _lacks(part: Session, layer: str) -> bool:
+def lacks(part: Session, layer: str) -> bool:
+    """Whether an app is to be built, and a layer that it stands on is not there."""
     return part.plan.has(layer) and part.plan.step("app").action == "build" and part.plan.step(layer).action != "reuse"
 
 
-def _raised(failed: Sequence[BaseException]) -> None:
+def raised(failed: Sequence[BaseException]) -> None:
     """One error comes out: what is worth another try last; the others are told, each once."""
     ranked = sorted(failed, key=lambda error: isinstance(error, ContextDiffers | Cleared))
     if not ranked:

@@ -253,6 +253,8 @@ def _from_to(old: Any, new: Any) -> str:
 def _setting(name: str, old: str | None, new: str | None) -> str | None:
     if name.startswith("Dockerfile.") or name == "local packages under external ones":
         return f"{name} changed"
+    if name.startswith(("component ", "embedded component ")):
+        return f"{name} {_came_or_went(old, new)}"
     if name.startswith("version ") and old and new:
         return f"{name.removeprefix('version ')} {old} → {new}"
     if name.startswith("build script "):

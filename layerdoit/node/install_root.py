@@ -13,6 +13,7 @@ import yaml
 
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.node import node_managers, package_json
+from layerdoit.node.folder_names import joined, normal
 from layerdoit.node.node_managers import LOCK_OF, LOCKS, MAKES, Manager
 from layerdoit.node.package_json import Manifest
 
@@ -254,19 +255,3 @@ def _upwards(folder: str) -> list[str]:
         folder = folder.rpartition("/")[0]
         found.append(folder)
     return found
-
-
-def joined(*parts: str) -> str:
-    """A path of parts that may be empty."""
-    return "/".join(part for part in parts if part)
-
-
-def normal(path: str) -> str:
-    """Without `.` and `..`; what leads out keeps them at its start."""
-    found: list[str] = []
-    for part in path.split("/"):
-        if part == ".." and found and found[-1] != "..":
-            found.pop()
-        elif part not in ("", "."):
-            found.append(part)
-    return "/".join(found)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from layerdoit.core import files
 from layerdoit.core.errors import ProcessError
-from layerdoit.node.install_root import joined
+from layerdoit.node.folder_names import joined
 
 FILES: Final = (".node-version", ".nvmrc")
 _VERSION: Final = re.compile(r"v?(\d+(?:\.\d+){0,2})")

@@ -12,7 +12,8 @@ from layerdoit.core.resources import dockerfile_dir
 from layerdoit.layers.key import TAG_DIGITS, digest
 from layerdoit.layers.specs import node as node_specs
 from layerdoit.node import install_root, node_version, npmrc
-from layerdoit.node.install_root import SETTINGS, joined, normal
+from layerdoit.node.folder_names import joined, normal
+from layerdoit.node.install_root import SETTINGS
 from layerdoit.tree.sources import Sources
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class ComponentInputs:
     @cached_property
     def path(self) -> str:
         """Its folder, within the project; '' for the project's own."""
-        found = normal(self.name if self.config.path is None else self.config.path)
+        found = folder_of(self.name, self.config)
         if found.startswith(".."):
             raise ConfigError(f"{self.setting}.path leads out of the project", where=self._where("path"))
         return found
@@ -173,7 +174,7 @@ class ComponentInputs:
     @property
     def output_path(self) -> str:
         """The folder of its output, within the project."""
-        return normal(joined(self.path, self.config.output))
+        return output_of(self.name, self.config)
 
     # --- keys --------------------------------------------------------------------------------------------------------
 
@@ -248,6 +249,20 @@ def _below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def of_project(tree: Tree, platform: str) -> Mapping[str, ComponentInputs]:
-    """The components of a project, by name."""
-    return {name: ComponentInputs(tree, name, platform) for name in tree.project.config.components}
+def folder_of(name: str, component: Component) -> str:
+    """A component's folder, within the project; '' for the project's own."""
+    return normal(name if component.path is None else component.path)
+
+
+def output_of(name: str, component: Component) -> str:
+    """The folder that its build writes, within the project."""
+    return normal(joined(folder_of(name, component), component.output))
+
+
+def of(tree: Tree, name: str, platform: str) -> ComponentInputs:
+    """A component of a tree; the same value for all services of one reading."""
+    whole = tree.whole or tree
+    known: dict[tuple[str, str], ComponentInputs] = whole.__dict__.setdefault("_components", {})
+    if (name, platform) not in known:
+        known[name, platform] = ComponentInputs(whole, name, platform)
+    return known[name, platform]

@@ -111,6 +111,38 @@ class Inputs:
         return self.tree.all_sources.under([path for path, _ in self.asset_paths])
 
     @cached_property
+    def components(self) -> Mapping[str, ComponentInputs]:
+        """The components whose output the app image has, by name."""
+        if self.question.kind != "build" or self.project.services or not self.project.config.components:
+            return {}
+        from layerdoit.project import component_outputs
+
+        return component_outputs.used(self.tree, self.question.platform)
+
+    @property
+    def placed(self) -> tuple[tuple[tuple[str, str], ...], Sources]:
+        """All that is copied into the image after compilation, outputs of components too, which must be there."""
+        if not self.components:
+            return self.asset_paths, self.assets
+        from layerdoit.project import component_outputs
+
+        paths = component_outputs.asset_paths(self.components, self.project)
+        return (*self.asset_paths, *paths), component_outputs.assets(self.components, self.project, self.assets)
+
+    @property
+    def compiled(self) -> Sources:
+        """The sources with what crates embed of components, as far as it is there."""
+        if not self.components:
+            return self.sources
+        from layerdoit.project import component_outputs
+
+        return component_outputs.embedded(self.components, self.sources)
+
+    def outputs_made(self) -> None:
+        """Outputs of components are there now: what the compiler sees is another thing."""
+        self.__dict__.pop("readable", None)
+
+    @cached_property
     def sources(self) -> Sources:
         """Files that the compiler may see: those of the project, and what `build.git` tells of its repository."""
         return git_sent.with_git(self.project, self._own_sources)
@@ -119,6 +151,10 @@ class Inputs:
     def _own_sources(self) -> Sources:
         """Assets are none of them, unless `sources.include` says so."""
         every = self.tree.all_sources
+        if self.project.config.components:
+            from layerdoit.project import component_outputs
+
+            every = component_outputs.without(self.project, every)
         assets = self.project.assets if self.question.kind == "build" else ()
         if not assets:
             return every
@@ -135,7 +171,7 @@ class Inputs:
         """The sources as compilers and build scripts see them; the same for all who compare what was read."""
         from layerdoit.tree.reads import files_of
 
-        return files_of(self.sources)
+        return files_of(self.compiled)
 
     @property
     def _none(self) -> Sources:
@@ -304,12 +340,7 @@ class Inputs:
     @cached_property
     def served(self) -> ComponentInputs:
         """The component whose files a page is."""
-        from layerdoit.project.component_inputs import ComponentInputs
-
-        whole = self.tree.whole
-        assert whole is not None  # noqa: S101 - only a service serves
-        name = whole.project.config.services[self.project.service].serve
-        return ComponentInputs(whole, str(name), self.question.platform)
+        return next(iter(self.components.values()))
 
     def siblings(self) -> list[Inputs]:
         """What the other compiled services of the project are made from, when the same is asked of them."""
@@ -384,6 +415,10 @@ class Inputs:
             more["folder of the workspace"] = home
         if self.question.unique:
             more["measured"] = self.question.unique
+        if self.components:
+            from layerdoit.project import component_outputs
+
+            more |= component_outputs.keys(self.components, self.project)
         if not more:
             return spec
         return Spec("app", {**spec.inputs, **more}, spec.repository, lambda: {**spec.label_inputs, **more})

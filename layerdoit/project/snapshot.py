@@ -31,6 +31,9 @@ PAGE = ("Dockerfile.page", "page.sh", "serve-page")
 DEPS_SCRIPTS = ("cook.sh", "sync.sh", "variables.sh")
 """The scripts of the deps build. What local packages below external crates read is recorded there too."""
 
+NODE_RECIPES = ("Dockerfile.node-base", "Dockerfile.node", "node-install.sh", "node-build.sh")
+"""What components are built by."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tree:
@@ -151,7 +154,19 @@ class Tree:
         said = git_sent.signature(self.project)
         # What is chosen for other images of the tree decides on the deps that all stand on.
         chosen = repr(self.project.chosen)
-        return fast_path.signature([repr(given), chosen, self.project.root.name, found.digest(), said])
+        more = [self.node_facts] if self.project.config.components else []
+        return fast_path.signature([repr(given), chosen, self.project.root.name, found.digest(), said, *more])
+
+    @cached_property
+    def node_facts(self) -> str:
+        """What keys of components follow from besides configuration and sources."""
+        from layerdoit.node import node_version
+
+        if self.whole is not None:
+            return self.whole.node_facts
+        recipes = [(dockerfile_dir() / name).read_text(encoding="utf-8") for name in NODE_RECIPES]
+        here = node_version.installed(self.project.root, self.project.state / "node.json")
+        return fast_path.signature([*recipes, here.version if here is not None else ""])
 
 
 class Given(NamedTuple):

@@ -200,7 +200,7 @@ def _others(spec: Spec) -> str:
 
 
 def _compiled(spec: Spec) -> str:
-    afterwards = ("sources", "assets", "runtime", "binaries", "image ")
+    afterwards = ("sources", "assets", "runtime", "binaries", "image ", "component ")
     return key({name: value for name, value in spec.inputs.items() if not name.startswith(afterwards)})
 
 

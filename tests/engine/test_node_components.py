@@ -57,7 +57,7 @@ class Component:
         return [step.action for step in self.plan().steps]
 
     def output(self) -> dict[str, str]:
-        folder = self.plan().output
+        folder = self.plan().inputs.output
         return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
     def fails(self) -> LayerdoitError:
@@ -119,11 +119,11 @@ def test_a_vite_page_is_built_and_an_edit_of_a_style_runs_only_the_build(web: Ca
     assert "style.css" in planned.steps[2].why
     one.build()
     assert any("teal" in text for text in one.output().values())
-    assert os.readlink(one.root / ".layerdoit/components/web/output") == one.plan().output.name
+    assert os.readlink(one.root / ".layerdoit/components/web/output") == one.plan().inputs.output.name
     # Back again: that output is still there.
     one.one.write({"web/src/style.css": ""})
     assert one.actions() == ["reuse", "reuse", "reuse"]
-    assert one.plan().key == before
+    assert one.plan().inputs.key == before
 
 
 # --- other managers --------------------------------------------------------------------------------------------------
@@ -310,13 +310,13 @@ def test_a_build_that_does_not_do_is_one_message(
     assert isinstance(error, BuildError)
     assert said in error.what
     assert hint in str(error.hint)
-    assert not one.plan().output.exists()
+    assert not one.plan().inputs.output.exists()
 
 
 def test_a_failed_build_leaves_the_output_before_it(web: Callable[..., Component]) -> None:
     one = web(files_of(package(WRITES)))
     one.build()
-    before = one.plan().output
+    before = one.plan().inputs.output
     one.one.write({"web/package.json": json.dumps(package("mkdir -p dist && echo half > dist/index.html; exit 1"))})
     one.fails()
     assert (before / "index.html").read_text() == "built\n"
