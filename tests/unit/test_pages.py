@@ -26,7 +26,7 @@ FOLDERS = (ROOT, ROOT / "layerdoit")
 TOP = "|".join(("layerdoit", "tests", "tools", "scripts", "dockerfiles", "benchmarks", "docs", "examples", *ROOMS))
 PATH = re.compile(rf"(?<![\w./-])((?:{TOP})/[\w./-]*\.(?:py|sh|toml|json|md))(?::([A-Za-z_][\w.]*))?(?![\w-])")
 # Services that pages speak of: `cycle_fast:api`.
-SERVICES = {"api", "worker", "page"}
+SERVICES = {"api", "worker", "page", "db"}
 # What doit itself has; in a project of a user, and here.
 DOITS = {"list", "info", "help", "forget", "clean", "strace", "tabcompletion", "auto", "ignore", "resetdep", "run"}
 
