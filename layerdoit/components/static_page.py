@@ -12,6 +12,7 @@ from layerdoit.components import rust
 from layerdoit.components.recipe import Recipe, Request
 from layerdoit.core.errors import BuildError, ContextDiffers
 from layerdoit.core.files import write_if_changed
+from layerdoit.core.prose import listed
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
     from layerdoit.config import Image
     from layerdoit.project.inputs import Inputs
+    from layerdoit.project.project import Project
 
+_SHOWN: Final = 5
 _STARTS: Final = "/usr/local/bin/serve-page"
 _CONF: Final = "/etc/nginx/page.conf"
 
@@ -86,10 +89,22 @@ def recipe(request: Request) -> Recipe:
     assets = [(path, place, inputs.assets.host_path(path).is_dir()) for path, place in inputs.asset_paths]
     runtime = request.plan.step("runtime").spec
     labels = rust.labels(request, runtime.key, runtime=runtime.key, **branches.labels(project))
-    compress = page_inputs.static(project).compress
-    page = Page(files_of(inputs.served.output), page_inputs.conf(project), image, compress, assets)
+    static, files = page_inputs.static(project), files_of(inputs.served.output)
+    if static.fallback is not None and static.fallback not in files.entries:
+        raise _without_fallback(project, static.fallback, inputs.served.setting, files)
+    page = Page(files, page_inputs.conf(project), image, static.compress, assets)
     made, text = build(page, context, request.reference_of(runtime), step.spec.tag, labels, request.engine.builder)
     return Recipe(made, text, "assembled")
+
+
+def _without_fallback(project: Project, name: str, component: str, files: Sources) -> BuildError:
+    setting = f"services.{project.service}.static.fallback"
+    where = project.config.where
+    return BuildError(
+        f"{setting}: the output of {component} has no {name}, only {listed(sorted(files.entries), _SHOWN)}",
+        where=where.get(setting, where.get(f"services.{project.service}")),
+        hint=f"correct {component}.output, or name another file; fallback: null: the page has no routes",
+    )
 
 
 LISTENER: Final = Listener()

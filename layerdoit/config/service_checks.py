@@ -38,9 +38,25 @@ def _services(config: Config) -> Iterator[ConfigError]:
             hint = suggestion(service.serve, known, "components") if known else "describe it under components:"
             where = config.where.get(f"{path}.serve")
             yield ConfigError(f'{path}.serve: there is no component "{service.serve}"', where=where, hint=hint)
+        yield from _page(config, name)
         if kind == "compiled" and service.bins:
             yield from _same_program(config, name, started)
     yield from _circles(config)
+
+
+def _page(config: Config, name: str) -> Iterator[ConfigError]:
+    service, path = config.services[name], f"services.{name}.static"
+    where = config.where.get(path)
+    if service.serve is None and "static" in config.given["services"][name]:
+        yield ConfigError(f"{path}: it serves no files", where=where, hint="say whose: serve: web, a component")
+    for proxied, address in service.static.proxy.items():
+        line = config.where.get(f"{path}.proxy.{proxied}", config.where.get(f"{path}.proxy", where))
+        if proxied == "/":
+            hint = "name the paths that the other service answers: proxy: {/api: …}"
+            yield ConfigError(f"{path}.proxy: with /, nothing is left of the page", where=line, hint=hint)
+        if "$" in address + proxied:
+            what = f"{path}.proxy.{proxied}: nginx would take what follows $ for a variable"
+            yield ConfigError(what, where=line, hint="write %24 for $")
 
 
 def _same_program(config: Config, name: str, started: dict[object, str]) -> Iterator[ConfigError]:

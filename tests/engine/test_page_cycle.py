@@ -134,3 +134,11 @@ def test_the_same_output_and_settings_are_the_same_image(page: Checkout) -> None
     (config,) = [page.image(tag)["Config"] for tag in built]
     assert (config["User"], config["StopSignal"]) == ("app", "SIGQUIT")
     assert config["Labels"]["io.layerdoit.service"] == "page"
+
+
+def test_an_output_without_the_page_for_routes(page: Checkout) -> None:
+    page.replace("layerdoit.yaml", "fallback: index.html", "fallback: app.html")
+    said = page.doit("image:page")
+    assert said.returncode == 1
+    assert "services.page.static.fallback: the output of components.web has no app.html" in said.stderr
+    assert "layerdoit.yaml:8" in said.stderr

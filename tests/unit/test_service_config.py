@@ -94,6 +94,21 @@ BAD = [
         ['services.page.serve: there is no component "wbe"', 'did you mean "web"?'],
     ),
     (
+        "services:\n  api:\n    bins: [a]\n    static: {compress: false}",
+        4,
+        ["services.api.static: it serves no files", "serve: web"],
+    ),
+    (
+        "components: {web: {}}\nservices:\n  page:\n    serve: web\n    static:\n      proxy: {/: 'http://api:80'}",
+        6,
+        ["services.page.static.proxy: with /, nothing is left of the page"],
+    ),
+    (
+        "components: {web: {}}\nservices:\n  page:\n    serve: web\n    static:\n      proxy: {/a: 'http://api/$x'}",
+        6,
+        ["services.page.static.proxy./a: nginx would take what follows $ for a variable", "%24"],
+    ),
+    (
         "services:\n  api: {bins: [a], needs: [web]}\n  web: {bins: [w], needs: [api]}",
         None,
         ["services need one another: ", "remove one of these needs"],
