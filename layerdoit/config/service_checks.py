@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from layerdoit.config import foreign_checks
 from layerdoit.config.service_settings import kind_of
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.prose import suggestion
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def check(config: Config) -> None:
     """Raise a ConfigError for the first thing that cannot be."""
-    for error in (*_services(config), *_components(config)):
+    for error in (*foreign_checks.check(config), *_services(config), *_components(config)):
         raise error
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Kind = Literal["compiled", "packed", "served", "foreign"]
 """How a service's image comes about: cargo, a program from elsewhere, the files of a component, somebody else's."""
 
+_OF_PLACE: Final = ("provider", "bind", "network")
+"""The settings of `deploy` at the top that are also those of a service whose image is not built here."""
 _SHORT: Final = {"port": ("deploy", "port"), "health": ("deploy", "health", "path")}
 
 
@@ -32,12 +34,16 @@ def kind_of(service: Service) -> Kind:
 def of_service(config: Config, name: str, variables: Mapping[str, str]) -> Config:
     """The settings of one service, as if it were the only program of the project."""
     own = config.given["services"][name]
-    common: Mapping[str, Any] = {
-        path: value for path, value in config.given.items() if path not in ("services", "bins")
-    }
-    served = kind_of(config.services[name]) == "served"
+    common: dict[str, Any] = {path: value for path, value in config.given.items() if path not in ("services", "bins")}
+    kind = kind_of(config.services[name])
+    served = kind == "served"
     if served:
         common = served_settings.common(common)
+    if kind == "foreign":
+        # The others are about programs of the project: their health, their secrets, their memory.
+        deploy = common.get("deploy", {})
+        common["deploy"] = {setting: deploy[setting] for setting in _OF_PLACE if setting in deploy}
+        variables = {}
     values = over(reading.merged(common, _overlay(config, name, own)), variables)
     if served:
         values = served_settings.completed(values, config.base.suite)

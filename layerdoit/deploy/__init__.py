@@ -29,7 +29,7 @@ def provider_of(project: Project) -> Provider:
 
 def provider_with(settings: DeploySettings) -> Provider:
     """The provider that these settings name."""
-    return module(settings.config.provider).provider(settings)
+    return module("docker" if settings.foreign else settings.config.provider).provider(settings)
 
 
 def settings_of(project: Project) -> DeploySettings:

@@ -186,7 +186,7 @@ class CommandProvider:
 
     def _variables(self, release: Release | None, previous: Release | None = None) -> dict[str, str]:
         settings = self.settings
-        found = release_words.variables(release, previous or settings.last, settings.environment, settings.service)
+        found = release_words.variables(release, previous or settings.last, settings.environment, settings.part)
         return {**settings.env, **found, **settings.secrets}
 
     def _service(self, release: Release) -> Service:

@@ -7,10 +7,10 @@ import json
 import os
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from layerdoit.config import FILE, Config, Deploy, Image, repository_name
 from layerdoit.config.environments import DEFAULT, file_of
@@ -49,8 +49,12 @@ class DeploySettings:
     `owner`: who the project is besides its name; `where`: file and line of each setting, by its path.
     `source`: which file says so, with the environment that is named; `environment`: which one it is.
     `whole`: all settings of the project; `files`: its files, relative to its folder; `serving`: the line of the log of
-    releases about what came to serve last; `pages`: what browsers load of it; `service`: its name in the table
-    `services`, '' of a project without.
+    releases about what came to serve last; `pages`: what browsers load of it; `part`: which image of the tree it is
+    about, '' for the only one.
+
+    Of one service of several: `service`: its name in the table `services`; `apart`: the named environment, or the
+    worktree, whose services keep apart from those of others; `foreign`: the image that it runs, where that is not built
+    here; `needs`: what it needs, of the table or of a compose file; `table`: all services of the table.
     """
 
     config: Deploy
@@ -67,6 +71,11 @@ class DeploySettings:
     elsewhere: Path | None = None
     pages: tuple[Page, ...] = field(default=(), compare=False)
     service: str = ""
+    part: str = ""
+    apart: str = ""
+    foreign: str = ""
+    needs: tuple[str, ...] = ()
+    table: Callable[[], Mapping[str, DeploySettings]] = field(default=dict, compare=False)
 
     @property
     def home(self) -> Path:
@@ -123,10 +132,29 @@ class DeploySettings:
         """The volumes, with sources that are relative to the project made absolute."""
         return tuple(_absolute(volume, self.home) for volume in self.config.volumes)
 
+    @property
+    def network(self) -> str:
+        """The network that it serves on: services of one environment find one another there by their names."""
+        own = f"layerdoit-{self.project}"
+        return self.config.network or (f"{own}.{self.apart}" if self.service and self.apart else own)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Its names in that network."""
+        return tuple(filter(None, (self.name, self.service)))
+
     def digest(self) -> str:
         """Names what a service is started with; how its health is judged makes no difference."""
+        return hashlib.sha256(json.dumps(self.facts(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def facts(self) -> Mapping[str, Any]:
+        """What a service is started with, by the names of the settings."""
         settings = {name: getattr(self.config, name) for name in _STARTED_WITH}
         facts = {**settings, "name": self.name, "env": dict(self.env)}
+        if self.needs:
+            facts["needs"] = self.needs
+        if self.foreign:
+            facts |= {"image": self.foreign, "network": self.network}
         if self.config.provider == "kubernetes":
             # Another manifest is another release, though the image is the same.
             facts["manifests"] = _contents(self.root, self.config.kubernetes)
@@ -134,14 +162,18 @@ class DeploySettings:
             from layerdoit.deploy import secret_values
 
             facts["secrets"] = secret_values.fingerprint(self.secrets)
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+        return facts
 
 
 def settings_of(project: Project) -> DeploySettings:
     """The deployment of a project in its environment; of a worktree of it, where ENV names none."""
     config = project.config.deploy
     name = deployment_name(project, project.worktree)
-    whole = project.config
+    whole, foreign = project.config, _foreign(project)
+    apart = project.environment if project.config.named else project.worktree
+    if foreign:
+        # Whose user it runs as, and where, is said in an image of somebody else.
+        whole = replace(whole, image=Image(user="root", workdir="/"))
     return DeploySettings(
         config,
         name,
@@ -151,12 +183,27 @@ def settings_of(project: Project) -> DeploySettings:
         whole.where,
         _source(project),
         whole,
-        partial(_files, project),
+        tuple if foreign else partial(_files, project),
         environment=project.environment,
         elsewhere=project.home,
         pages=_pages(project),
-        service=project.part,
+        service=project.service,
+        part=project.part,
+        apart=repository_name(apart).replace("/", "-") if apart else "",
+        foreign=foreign,
+        needs=project.whole.config.services[project.service].needs if project.whole else (),
+        table=partial(_table, project),
     )
+
+
+def _foreign(project: Project) -> str:
+    image = project.whole.config.services[project.service].image if project.whole else None
+    return image if isinstance(image, str) else ""
+
+
+def _table(project: Project) -> Mapping[str, DeploySettings]:
+    services = (project.whole or project).services
+    return {name: settings_of(one) for name, one in services.items()}
 
 
 def _pages(project: Project) -> tuple[Page, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ class Container:
     `env`: what it was started with; `out_of_memory`: whether that is what it was killed for. `health`: what the
     engine says by the HEALTHCHECK that it has ("" for none), and `health_said`: what that printed last. `restart`: the
     engine's policy for when it ends; `restarts`: how often it was started again by that. `image`: the id of its image.
+    `check`: the test of its HEALTHCHECK, as it is written.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Container:
     restart: str = "no"
     restarts: int = field(default=0, compare=False)
     image: str = field(default="", compare=False)
+    check: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def running(self) -> bool:
@@ -45,8 +47,13 @@ class Container:
 
     @property
     def attached(self) -> bool:
-        """Whether it is on the network that it serves on."""
-        return self.label("network") in self.networks
+        """Whether it is on the networks that it serves on."""
+        return all(network in self.networks for network in self.own_networks)
+
+    @property
+    def own_networks(self) -> tuple[str, ...]:
+        """The network that it serves on, and those of what it needs."""
+        return (self.label("network"), *filter(None, self.label("joined").split(",")))
 
     def label(self, name: str) -> str:
         """The value of `io.layerdoit.<name>`, or ''."""
@@ -60,7 +67,8 @@ _HOLDING: Final = ("running", "paused", "restarting")
 class Spec:
     """What to create. `publish`: host port, 0 for any free one, None for none. `memory`: bytes.
 
-    `restart`: the policy from its creation on; a candidate has none.
+    `restart`: the policy from its creation on; a candidate has none. `joined`: networks of what it needs, too.
+    `init`: whether it gets an init process, if the engine has one.
     """
 
     name: str
@@ -78,6 +86,8 @@ class Spec:
     memory: int | None = None
     cpus: float | None = None
     restart: str = "no"
+    joined: tuple[str, ...] = ()
+    init: bool = True
 
 
 class PortTaken(DeployError):
@@ -117,6 +127,14 @@ def name_taken(name: str) -> NameTaken:
     )
 
 
+def health_test(test: Sequence[str]) -> tuple[str, ...] | None:
+    """The command of a health check, as it is written in an image or a container; None for none."""
+    if not test or test[0] == "NONE":
+        return None
+    kind, *words = map(str, test)
+    return ("/bin/sh", "-c", *words) if kind == "CMD-SHELL" else tuple(words)
+
+
 def described(raw: Mapping[str, Any]) -> Container:
     settings = raw["NetworkSettings"]
     # Of one that ended together with its engine, the engine still lists the ports that it had.
@@ -145,4 +163,5 @@ def described(raw: Mapping[str, Any]) -> Container:
         restart=policy.get("Name") or "no",
         restarts=int(raw.get("RestartCount") or 0),
         image=str(raw.get("Image") or ""),
+        check=tuple((raw["Config"].get("Healthcheck") or {}).get("Test") or ()),
     )

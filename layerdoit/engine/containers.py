@@ -165,7 +165,7 @@ class Containers(Inside):
             host_config = self._api.create_host_config(
                 port_bindings=bindings,
                 binds=list(spec.volumes),
-                init=self._init,
+                init=self._init and spec.init,
                 network_mode=spec.network,
                 mem_limit=spec.memory,
                 nano_cpus=round(spec.cpus * 1e9) if spec.cpus else None,
@@ -191,7 +191,14 @@ class Containers(Inside):
                 if error.status_code == 409:
                     raise name_taken(spec.name) from error
                 raise Refused(str(error.explanation or error)) from error
-        return self._known(made["Id"])
+        created = self._known(made["Id"])
+        try:
+            for network in spec.joined:
+                self.attach(created, network, (), None)
+        except Refused:
+            self.remove(created)
+            raise
+        return created
 
     def start(self, container: Container, spec: Spec) -> Container:
         """Start; created again without an init process if the engine lacks `docker-init`."""
@@ -226,13 +233,16 @@ class Containers(Inside):
         with sdk.asking(self.host), contextlib.suppress(NotFound):
             self._api.stop(container.id, timeout=max(0, round(grace)))
 
-    def remove(self, container: Container) -> None:
-        """Remove, running or not. No error if it is gone; one that goes already is waited for. Named volumes stay."""
+    def remove(self, container: Container, *, volumes: bool = True) -> None:
+        """Remove, running or not. No error if it is gone; one that goes already is waited for. Named volumes stay.
+
+        `volumes`: remove also those without a name.
+        """
         from docker.errors import APIError, NotFound
 
         with sdk.asking(self.host):
             try:
-                self._api.remove_container(container.id, force=True, v=True)
+                self._api.remove_container(container.id, force=True, v=volumes)
             except NotFound:
                 return
             except APIError as error:
@@ -293,14 +303,29 @@ class Containers(Inside):
                 self._refuse(str(error.explanation), publish, error)
 
     def attach_again(self, container: Container) -> None:
-        """Connect to the network that it serves on."""
+        """Connect to the networks that it serves on, where it is not."""
         publish = int(container.label("publish") or 0) or None
-        # What stands behind a front has no other name than its own, and a front has none at all.
-        aliases = () if container.label("front") else (container.label("deployment") or self.deployment,)
-        self.attach(container, container.label("network"), aliases, publish)
+        own, *joined = container.own_networks
+        # What stands behind a front has no other name than its own, and a front has that of its service only.
+        alias = tuple(filter(None, [container.label("alias")]))
+        front = alias if container.label("role") == "front" else ()
+        aliases = front if container.label("front") else (container.label("deployment") or self.deployment, *alias)
+        if own not in container.networks:
+            self.attach(container, own, aliases, publish)
+        for network in joined:
+            if network not in container.networks:
+                # Whose it is may have removed it.
+                with contextlib.suppress(Refused):
+                    self.attach(container, network, (), publish)
+
+    def unplug(self, container: Container) -> None:
+        """Disconnect from the networks that it serves on, which frees the published ports."""
+        for network in container.own_networks:
+            if network in container.networks:
+                self.detach(container, network)
 
     def detach(self, container: Container, network: str) -> None:
-        """Disconnect from a network, which frees the published ports."""
+        """Disconnect from a network."""
         with sdk.asking(self.host):
             self._between_starts(
                 container, lambda: self._api.disconnect_container_from_network(container.id, network, force=True)

@@ -41,6 +41,11 @@ def fast(session: Session, *, anew: bool = False) -> None:
 
     `anew`: also where the image is the one that serves; it was built again.
     """
+    if session.project.kind == "foreign":
+        from layerdoit.flows import foreign_services
+
+        foreign_services.replace(session)
+        return
     if session.project.local_only:
         from layerdoit.flows import local_only
 
@@ -102,7 +107,12 @@ def _replaced(session: Session, *, anew: bool) -> bool:
 
 def preview(session: Session) -> None:
     """What `deploy` would change; changes nothing."""
-    for one in session.built:
+    for one in list(session.services.values()) or [session]:
+        if one.project.kind == "foreign":
+            from layerdoit.flows import foreign_services
+
+            foreign_services.preview(one, named=one is session)
+            continue
         app = one.plan.step("app")
         for text in deploying.changes(Place.of(one), deploying.wanted(one)):
             say(text)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.display import Display
 
 WORDS: Final = {
+    "needs": "starting what others need",
     "start": "starting the new container",
     "healthy": "waiting until it is healthy",
     "swap": "making it the one that serves",

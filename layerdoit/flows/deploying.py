@@ -268,7 +268,10 @@ def _tell(session: Session, release: Release, result: Deployed, service: Service
     say(f"deploy  {service.name} {how}{number}{at}")
     whose = f"{session.project.service}: " if session.project.service else ""
     for remark in result.remarks:
-        say(f"{whose}{remark}")
+        # Several services may need the same.
+        if remark not in session.run.done:
+            session.run.done.add(remark)
+            say(f"{whose}{remark}")
 
 
 def _how(result: Deployed, release: Release, *, named: bool) -> str:

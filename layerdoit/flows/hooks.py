@@ -67,7 +67,7 @@ def verify(project: Project, commands: Sequence[str], variables: Mapping[str, st
 
 def of_release(settings: DeploySettings, release: Release | None, url: str | None = None) -> dict[str, str]:
     """The variables that hooks get of a release; `url`: where it serves."""
-    found = release_words.variables(release, settings.last, settings.environment, settings.service)
+    found = release_words.variables(release, settings.last, settings.environment, settings.part)
     return {**found, "LAYERDOIT_DEPLOYMENT": settings.name, "LAYERDOIT_URL": url or ""}
 
 

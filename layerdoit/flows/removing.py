@@ -27,7 +27,7 @@ def take_away(session: Session, place: Place, repository: str) -> bool:
     with deploy_lock.held(place.settings):
         last, begun = ReleaseLog(place.settings).serving(), time.time()
         removed = place.provider.destroy()
-        if removed or last:
+        if (removed or last) and not place.settings.foreign:
             ReleaseLog(place.settings).add(_line(place, last, begun))
             release_keeping.let_go(session, place.settings, repository)
     return removed

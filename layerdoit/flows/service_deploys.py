@@ -29,9 +29,9 @@ Results = Mapping[str, bool | BaseException | None]
 
 def each(session: Session, deploy: Deploy) -> Results:
     """Deploy one service, or all. Errors are among the results; `Interrupted` comes out when all have ended."""
-    parts = {one.project.service: one for one in session.built}
+    parts = {one.project.service: one for one in list(session.services.values()) or [session]}
     if len(parts) == 1:
-        return {name: deploy(one) for name, one in parts.items()}
+        return {name: _one(deploy, one) for name, one in parts.items()}
     needs = {name: found & parts.keys() for name, found in service_checks.needs(session.project.config).items()}
     order = TopologicalSorter({name: needs.get(name, ()) for name in parts})
     order.prepare()
@@ -51,7 +51,15 @@ def each(session: Session, deploy: Deploy) -> Results:
 
 def _deployed(deploy: Deploy, rows: deploy_row.Shared, part: Session) -> bool:
     with rows.row(part.project.service):
+        return _one(deploy, part)
+
+
+def _one(deploy: Deploy, part: Session) -> bool:
+    if part.project.kind != "foreign":
         return deploy(part)
+    from layerdoit.flows import foreign_services
+
+    return foreign_services.have(part)
 
 
 def _result(ended: Ended[bool]) -> bool | BaseException | None:

@@ -103,7 +103,7 @@ class Session:
         """Those whose plan has an image of the project's own: the services that are built, or this one."""
         if self.project.services:
             return [one for one in self.services.values() if one.project.kind != "foreign"]
-        return [self]
+        return [self] if self.project.kind != "foreign" else []
 
     @property
     def project(self) -> Project:

@@ -72,10 +72,16 @@ def destroy(session: Session, left: bool) -> None:
         raise ConfigError("--left is about the whole project", hint="doit destroy --left")
     parts = [] if left else _deployed(session)
     behind = [] if session.project.service else left_behind.found(session)
-    names = [*(one.project.service for one in parts if one.project.service), *(one.deployment for one in behind)]
+    ours = [one for one in parts if one is session or one.project.kind != "foreign"]
+    names = [*(one.project.service for one in ours if one.project.service), *(one.deployment for one in behind)]
     if len(names) > 1:
         conditions.agreed(session, f"remove {listed(names)} from {session.project.environment}")
     for part in reversed(parts):
+        if part not in ours:
+            from layerdoit.flows import foreign_services
+
+            foreign_services.kept(part)
+            continue
         whose = f" of {part.project.service}" if part.project.service else ""
         removed = removing.destroy(part)
         say(f"container{whose} removed" if removed else f"there is no container{whose}: nothing to do")
@@ -101,7 +107,7 @@ def releases(session: Session, json: bool) -> None:
     """What was deployed, and how it ended."""
     from layerdoit.report import release_list
 
-    found = {one.project.service: release_list.of(one) for one in _deployed(session)}
+    found = {one.project.service: release_list.of(one) for one in session.built}
     if json:
         told = {name: release_list.as_json(entries) for name, entries in found.items()}
         say(dumps({"services": told} if session.project.services else told[session.project.service]))
@@ -156,17 +162,22 @@ def status(session: Session, json: bool) -> None:
 
         for left in left_behind.found(session):
             say(f"{left.words}; doit destroy --left removes it")
-    for step in session.plan.layers():
+    for step in session.plan.layers() if project.kind != "foreign" else ():
         say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {step.why}")
 
 
 def _layers_json(session: Session) -> Mapping[str, Any]:
-    return session.plan.as_json()
+    return session.plan.as_json() if session.project.kind != "foreign" else {}
 
 
 def _status_json(session: Session) -> Mapping[str, Any]:
-    found, app = deployment(session).status(), session.plan.step("app")
+    found = deployment(session).status()
     service = found.service
+    if session.project.kind == "foreign":
+        differs = service is None or bool(found.remark)
+        running = None if service is None else {**asdict(service), "health": found.health, "current": not differs}
+        return {"deployment": running}
+    app = session.plan.step("app")
     current = service is not None and service.key == app.spec.key
     running = None if service is None else {**asdict(service), "health": found.health, "current": current}
     return {"deployment": running, **({"app": app.as_json()} if session.project.service else {})}
@@ -177,7 +188,8 @@ def _tell_status(session: Session) -> None:
     from layerdoit.report.formats import when_text
 
     found, project = deployment(session).status(), session.project
-    service, app = found.service, session.plan.step("app")
+    service = found.service
+    app = session.plan.step("app") if project.kind != "foreign" else None
     fast = f"doit cycle_fast:{project.service}" if project.service else "doit cycle_fast"
     whose = f"{project.service}: " if project.service else ""
     if service is None:
@@ -187,10 +199,11 @@ def _tell_status(session: Session) -> None:
         say(f"{service.name}  {found.health}  {at}  since {when_text(instant(service.since) or None)}")
         other = f"runs another image than that of the current tree; {fast} replaces it"
         same = f"{'runs' if service.running else 'ran'} the image of the current tree"
-        say(same if service.key == app.spec.key else other)
+        if app is not None:
+            say(same if service.key == app.spec.key else other)
         if found.remark:
             say(found.remark)
-    if project.service:
+    if project.service and app is not None:
         say(f"{app.spec.layer:<5} {app.action:<6} {app.spec.tag}  {app.why}")
 
 

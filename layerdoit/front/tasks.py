@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from layerdoit.config import CallSettings
 from layerdoit.core import console, terminal
@@ -119,19 +119,24 @@ def _created(root: Path, prefix: str, call: CallSettings | None) -> Iterator[dic
         yield _group(prefix, root)
 
 
+_OF_IMAGES: Final = ("image", "rollback", "releases")
+"""Tasks that a service has none of whose image is not built here."""
+
+
 def _of_service(session: Session, prefix: str) -> Iterator[dict[str, Any]]:
     """The tasks that are about one service: `cycle_fast:api`."""
     service = session.project.service
     own = {task.name for task in TASKS if task.of_service}
+    foreign = session.project.kind == "foreign"
     below = {"app"} if session.project.kind == "compiled" else {"base", "deps", "app"}
     for task in TASKS:
-        if not task.of_service:
+        if not task.of_service or (foreign and task.name in _OF_IMAGES):
             continue
         described = _task(session, task, prefix, ())
         described["basename"] = _named(prefix, f"{task.name}:{service}")
         described["doc"] = f"{task.line} Of {service}."
         after = [f"{other}:{service}" if other in own else other for other in task.after if other not in below]
-        described["task_dep"] = [_named(prefix, other) for other in after]
+        described["task_dep"] = [_named(prefix, other) for other in after] if not foreign else []
         # It comes before what is asked of it, and is up to date where that is: the action itself looks.
         described["meta"]["on_request"] = True
         yield described

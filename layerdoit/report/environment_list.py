@@ -79,9 +79,7 @@ def _row(project: Project, name: str, rules: str, there: Project) -> Row:
 
 def _known(project: Project, name: str, settings: DeploySettings, status: Status, rules: str) -> Row:
     service, last = status.service, settings.serving()
-    row = Row(
-        name, settings.config.provider, settings.name, health=status.health, rules=rules, service=settings.service
-    )
+    row = Row(name, settings.config.provider, settings.name, health=status.health, rules=rules, service=settings.part)
     if service is None:
         return row
     same = last is not None and last.key == service.key

@@ -65,6 +65,25 @@ def _of_variable(root: Path, environ: Mapping[str, str]) -> list[str]:
     return [name for name in given.get("COMPOSE_FILE", "").split(separator) if name]
 
 
+def project_name(files: Sequence[Path], named: str | None, environ: Mapping[str, str]) -> str | None:
+    """What docker compose calls the project of these files; None where only it can tell."""
+    if named or environ.get("COMPOSE_PROJECT_NAME"):
+        return named or environ["COMPOSE_PROJECT_NAME"]
+    folder = files[0].parent
+    try:
+        noted = env_file.read(folder, ".env", None) if (folder / ".env").is_file() else {}
+        tops = [reading.parse(_OWN_TAGS.sub(b"", path.read_bytes()), path.name, deepest=_DEEPEST) for path in files]
+    except (OSError, ConfigError):
+        return None
+    if noted.get("COMPOSE_PROJECT_NAME"):
+        return None
+    written = [one for one in (_inner(top, "name") for top in tops) if one is not None]
+    if written:
+        text = written[-1].text or str(written[-1].value)
+        return None if "$" in text else text
+    return re.sub(r"[^-_a-z0-9]", "", folder.name.lower()).lstrip("_-") or None
+
+
 def _hint(root: Path) -> str:
     there = sorted(path.name for path in root.glob("*compose*.y*ml") if path.is_file())
     return f"the compose files there are: {', '.join(there)}" if there else "write it, or name another file"

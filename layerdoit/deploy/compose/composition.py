@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from layerdoit.core.errors import DeployError
 from layerdoit.core.prose import suggestion
+from layerdoit.engine.container import health_test
 
 Values = Mapping[str, Any]
 Strategy = Literal["beside", "tried", "recreate"]
@@ -62,12 +63,9 @@ class Service:
         """The command of its own health check."""
         healthcheck = self.values.get("healthcheck") or {}
         test = healthcheck.get("test") or ()
-        if healthcheck.get("disable") or not test or test[0] == "NONE":
-            return None
         if isinstance(test, str):
-            return ("/bin/sh", "-c", test)
-        kind, *words = test
-        return ("/bin/sh", "-c", *words) if kind == "CMD-SHELL" else tuple(map(str, words))
+            test = ("CMD-SHELL", test)
+        return None if healthcheck.get("disable") else health_test(test)
 
     @property
     def restart(self) -> str:
@@ -151,22 +149,22 @@ class Composition:
         others = (one for one in self.services.values() if one.name != service.name)
         return tuple(one for one in others if build and _recipe(one.values.get("build")) == _recipe(build))
 
-    def before(self, service: Service) -> tuple[Service, ...]:
-        """All services that it needs, each after those that it needs itself."""
+    def before(self, service: Service, more: Collection[str] = ()) -> tuple[Service, ...]:
+        """All services that it needs, each after those that it needs itself. `more`: needed, too, as we know."""
         found: dict[str, Service] = {}
 
-        def visit(one: Service, above: tuple[str, ...]) -> None:
-            for name in sorted(one.needs):
+        def visit(names: Collection[str], above: tuple[str, ...]) -> None:
+            for name in sorted(names):
                 if name in self.services and name not in found and name not in above:
-                    visit(self.services[name], (*above, name))
+                    visit(self.services[name].needs, (*above, name))
                     found[name] = self.services[name]
 
-        visit(service, (service.name,))
+        visit({*service.needs, *more}, (service.name,))
         return tuple(found.values())
 
-    def after(self, service: Service) -> tuple[Service, ...]:
+    def after(self, service: Service, more: Collection[str] = ()) -> tuple[Service, ...]:
         """The services that it does not need."""
-        before = {one.name for one in self.before(service)} | {service.name}
+        before = {one.name for one in self.before(service, more)} | {service.name}
         return tuple(one for name, one in self.services.items() if name not in before)
 
     def once(self) -> frozenset[str]:

@@ -38,16 +38,15 @@ class Neighbours:
 
     def before(self) -> list[str]:
         """Start what our service needs; returns what was done, in words."""
-        return self._start(self._ours.composition.before(self._ours.service), again=True)
+        return self._start(self._ours.before, again=True)
 
     def after(self) -> list[str]:
         """Start everything else of the project; returns what was done, in words."""
-        return self._start(self._ours.composition.after(self._ours.service), again=False)
+        return self._start(self._ours.after, again=False)
 
     def ensure(self) -> list[str]:
         """Both, where our service is what it should be."""
-        both = (*self._ours.composition.before(self._ours.service), *self._ours.composition.after(self._ours.service))
-        return self._start(both, again=False)
+        return self._start((*self._ours.before, *self._ours.after), again=False)
 
     def outdated(self) -> list[tuple[Service, bool]]:
         """The services that docker compose would start, and whether they are there already."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from layerdoit.config import Health, repository_name
 from layerdoit.core import files
 from layerdoit.core.errors import DeployError
+from layerdoit.core.prose import suggestion
 from layerdoit.core.state import State
 from layerdoit.deploy.compose import compose_files, members, override_file
 from layerdoit.deploy.compose.compose_program import ComposeProgram
@@ -94,6 +95,30 @@ class OurService:
     def _first_line(self) -> str | None:
         named = (self.line_of(name) for name in self.composition.services)
         return next(filter(None, named), None)
+
+    @property
+    def before(self) -> tuple[Service, ...]:
+        """The services that it needs, by the file or by `needs`."""
+        return self.composition.before(self.service, self.settings.needs)
+
+    @property
+    def after(self) -> tuple[Service, ...]:
+        """The services that it does not need."""
+        return self.composition.after(self.service, self.settings.needs)
+
+    def refuse_unknown_needs(self) -> None:
+        """Raise where it needs something that is neither in the file nor a service that we build."""
+        table = self.settings.table()
+        for name in self.settings.needs:
+            if name in self.composition.services or (name in table and not table[name].foreign):
+                continue
+            where = self.settings.where.get(f"services.{self.settings.service}.needs")
+            if name in table:
+                what = f"{self.settings.service} is a service of {self.program.shown}, and needs {name}, which is not"
+                raise DeployError(what, where=where, hint=f"describe {name} there: it has to be in the same network")
+            what = f"{self.settings.service} needs {name}, which is no service here, nor in {self.program.shown}"
+            known = sorted({*self.composition.services, *table} - {self.settings.service})
+            raise DeployError(what, where=where, hint=suggestion(name, known, "services"))
 
     @cached_property
     def siblings(self) -> tuple[Service, ...]:

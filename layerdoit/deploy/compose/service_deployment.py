@@ -56,6 +56,7 @@ class ComposeProvider:
             service = ours.service
         finally:
             version.result()
+        ours.refuse_unknown_needs()
         for warning in ours.warnings:
             warn(f"docker compose: {warning}")
         if (bound := ours.composition.sharing(service)) is not None:

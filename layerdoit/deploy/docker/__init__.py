@@ -15,6 +15,10 @@ __all__ = ["PHASES", "provider"]
 
 def provider(settings: DeploySettings) -> Provider:
     """See `ProviderModule`."""
+    if settings.foreign:
+        from layerdoit.deploy.docker.foreign_provider import ForeignProvider
+
+        return ForeignProvider(settings)
     from layerdoit.deploy.docker.deployment import DockerProvider
 
     return DockerProvider(settings)

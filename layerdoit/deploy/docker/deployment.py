@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from layerdoit.core.errors import ConfigError, DeployError
+from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
+from layerdoit.core.signals import as_errors
+from layerdoit.deploy import needs
 from layerdoit.deploy.docker import described, refusals, sockets, swap
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.docker.replacement import Replacement
@@ -41,16 +43,24 @@ class DockerProvider:
 
         _ = self.settings.env, self.settings.secrets  # What cannot be read is told before anything is built.
         self._containers.refuse_namesakes(self.settings.where.get("project"))
+        needs.check(self.settings)
 
     def deploy(
         self, release: Release, *, anew: bool = False, on_phase: Callable[[str], None] = lambda _: None
     ) -> Deployed:
-        """See `Provider`."""
-        steps = self.replacement()
+        """See `Provider`. What it needs is had first; where that fails, nothing is replaced."""
+        try:
+            with as_errors():
+                ready = needs.have(self.settings)
+        except LayerdoitError as error:
+            found = self._containers.serving(self.settings.name, self.settings.source)
+            serving = described.service(found, self.settings, self._containers) if found else None
+            return Deployed(serving, failed_in=swap.START, error=error)
+        steps = self.replacement(ready.networks)
         done = swap.run(steps, release, anew=anew, draining=steps, on_phase=on_phase)
         if isinstance(done.error, Refused):
             refusals.explained(done.error, self.settings)
-        remarks = list(done.remarks)
+        remarks = [*ready.remarks, *done.remarks]
         if done.service is not None and done.error is None and done.phases and self.settings.config.port is None:
             remarks += self._unpublished(done.service.id)
         return replace(done, remarks=tuple(remarks))
@@ -101,9 +111,9 @@ class DockerProvider:
         elif unknown:
             yield "no port is published; if the service listens on one, set deploy.port in layerdoit.yaml"
 
-    def replacement(self) -> Replacement:
-        """The steps that `deploy` takes, for one replacement."""
-        return Replacement(self.settings, self._containers, self._health)
+    def replacement(self, joined: Sequence[str] = ()) -> Replacement:
+        """The steps that `deploy` takes, for one replacement. `joined`: networks of what it needs."""
+        return Replacement(self.settings, self._containers, self._health, joined)
 
     def status(self) -> Status:
         """See `Provider`."""

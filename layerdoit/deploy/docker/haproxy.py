@@ -65,15 +65,19 @@ class Front:
 
     def spec(self, service: Spec, publish: int) -> Spec:
         """The front of a container that is to be created."""
-        labels = {name: service.labels[name] for name in ("port", "bind", "network", "front", "restart", "leased-from")}
-        return self._spec({**labels, "publish": str(publish)})
+        names = ("port", "bind", "network", "front", "restart", "leased-from")
+        labels = {name: service.labels[name] for name in names}
+        return self._spec({**labels, "alias": service.labels.get("alias", ""), "publish": str(publish)})
 
     def spec_of(self, container: Container) -> Spec:
         """The front that a container had when it was started."""
-        names = ("port", "bind", "network", "front", "restart", "leased-from", "publish")
+        names = ("port", "bind", "network", "front", "restart", "alias", "leased-from", "publish")
         return self._spec({name: container.label(name) for name in names})
 
     def _spec(self, labels: dict[str, str]) -> Spec:
+        if labels["alias"] == self._settings.name:
+            # By that name it finds what it leads to.
+            labels["alias"] = ""
         facts = {name: labels[name] for name in ("port", "bind", "network", "front", "publish")}
         facts |= {"image": front_image.reference(), "name": self._settings.name}
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -82,6 +86,7 @@ class Front:
             image=front_image.reference(),
             network=labels["network"],
             labels={**labels, "role": "front", "layer": "front", "config": digest},
+            aliases=tuple(filter(None, [labels["alias"]])),
             port=int(labels["port"]),
             publish=int(labels["publish"]),
             bind=labels["bind"],

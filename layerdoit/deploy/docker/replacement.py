@@ -7,6 +7,7 @@ moment, also after `kill -9`, the names tell what is to be done (`recover`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Literal
@@ -31,8 +32,12 @@ from layerdoit.engine.containers import Containers
 class Replacement:
     """`Steps` on the containers of one deployment. It keeps what it has found and begun: make a new one each time."""
 
-    def __init__(self, settings: DeploySettings, containers: Containers, health: Health) -> None:
+    def __init__(
+        self, settings: DeploySettings, containers: Containers, health: Health, joined: Sequence[str] = ()
+    ) -> None:
+        """`joined`: networks of what the service needs."""
         self._settings = settings
+        self._joined = tuple(network for network in joined if network != settings.network)
         self._config = settings.config
         self._containers = containers
         self._health = health
@@ -240,6 +245,8 @@ class Replacement:
             "bind": config.bind,
             "front": self._front.mode if behind else "",
             "restart": config.restart,
+            "alias": self._settings.service,
+            "joined": ",".join(self._joined),
             "leased-from": self._ports.leased_from,
         }
         return Spec(
@@ -248,7 +255,7 @@ class Replacement:
             network=self._network(),
             labels=labels,
             # The front finds it by its own name, which it has only when it serves.
-            aliases=() if behind else (self._settings.name,),
+            aliases=() if behind else self._settings.aliases,
             port=config.port,
             publish=publish if not behind else None if self._health.direct else 0,
             bind=config.bind,
@@ -259,6 +266,7 @@ class Replacement:
             stop_grace=config.stop_grace,
             memory=config.memory,
             cpus=config.cpus,
+            joined=self._joined,
         )
 
     def _spec_for(self, way: Literal["plain", "moved", "again", "try"]) -> Spec:
@@ -315,14 +323,14 @@ class Replacement:
         return self._settings.name + part
 
     def _network(self) -> str:
-        return self._config.network or f"layerdoit-{self._settings.project}"
+        return self._settings.network
 
     def _check_network(self) -> str:
         return f"layerdoit-{self._settings.project}-check"
 
     def _free_port(self) -> None:
-        if self._holder is not None and self._holder.attached:
-            self._containers.detach(self._holder, self._holder.label("network"))
+        if self._holder is not None:
+            self._containers.unplug(self._holder)
 
     def _remove_named(self, part: str, grace: float = 0) -> None:
         container = self._containers.inspect_mine(self._name(part))

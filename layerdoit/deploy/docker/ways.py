@@ -31,5 +31,6 @@ def choose(
         return "plain"
     # A service that was found to need its network is not tried without it once more.
     needs_network = old.label("way") == "again" and old.label("config") == settings.digest()
-    connected = settings.config.network is not None or not settings.config.isolated_start
+    # What it needs is out of reach on an isolated network, and connections made there would not outlive the swap.
+    connected = settings.config.network is not None or not settings.config.isolated_start or bool(settings.needs)
     return "again" if connected or needs_network else "moved"

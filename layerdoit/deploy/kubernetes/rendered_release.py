@@ -39,7 +39,7 @@ class Rendering:
     def image(self) -> str:
         """What the manifests call the image."""
         settings = self._settings
-        title = f"{settings.project}-{settings.service}" if settings.service else settings.project
+        title = f"{settings.project}-{settings.part}" if settings.part else settings.project
         return self._config.image or settings.image.repository or title
 
     def names(self, reference: str = "") -> tuple[str, ...]:

@@ -21,13 +21,14 @@ from tests.engine.static_program import program
 from tests.support.ports import PORT
 
 SERVER = r"""
-use std::{env, io::{Read, Write}, net::{TcpListener, TcpStream}, process::exit, thread, time::Duration};
+use std::{env, io::{Read, Write}, net::{TcpListener, TcpStream, ToSocketAddrs}, process::exit, thread, time::Duration};
 fn arg(name: &str) -> Option<String> { env::var(name).ok() }
 fn main() {
     println!("starting {}", arg("VERSION").unwrap_or_default());
     if let Some(peer) = arg("NEEDS") {
         // Something outside that must answer before this service can start.
-        if TcpStream::connect_timeout(&peer.parse().unwrap(), Duration::from_secs(1)).is_err() {
+        let found = peer.to_socket_addrs().ok().and_then(|mut all| all.next());
+        if found.is_none_or(|at| TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_err()) {
             println!("cannot reach {peer}");
             exit(9);
         }
