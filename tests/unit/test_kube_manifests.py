@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,33 @@ def test_the_user_s_objects_stay_as_they_are() -> None:
 )
 def test_an_image_s_name(image: str, parts: tuple[str, str]) -> None:
     assert manifests.split(image) == parts
+
+
+WORKER = (
+    DEPLOYMENT.replace("name: web}", "name: worker}")
+    .replace("image: shop\n", "image: shop-worker\n")
+    .replace('initContainers: [{name: migrate, image: "shop:latest"}]\n      ', "")
+)
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: common}\n"
+
+
+def of_service(*documents: str) -> Rendered:
+    found = manifests.parse("---\n".join(documents), "k8s/web.yaml")
+    return manifests.render(found, replace(WANTED, names=("shop",), others=("shop-worker",)))
+
+
+def test_the_workloads_of_other_services_stay_as_they_run() -> None:
+    rendered = of_service(DEPLOYMENT, WORKER, CONFIG_MAP)
+    assert [one["metadata"]["name"] for one in rendered.objects] == ["web", "common"]
+    assert "shop-worker" not in str(rendered.objects)
+    with pytest.raises(ConfigError, match="no manifest has the image shop; their images are envoy, shop-worker"):
+        of_service(WORKER)
+
+
+def test_a_workload_with_the_images_of_two_services() -> None:
+    both = DEPLOYMENT.replace('"envoy:1.2"', '"shop-worker:latest"')
+    with pytest.raises(ConfigError) as caught:
+        of_service(both)
+    said = str(caught.value)
+    assert said.startswith("k8s/web.yaml:12: Deployment/web holds the images of two services, shop and shop-worker")
+    assert "give each service a workload of its own" in said

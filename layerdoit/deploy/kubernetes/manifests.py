@@ -80,7 +80,8 @@ class Wanted:
 
     `names`: what the image may be called there; `tags`: its tags that mean "the one of layerdoit". `reference`: what to
     write instead. `annotations`: of the workloads, `template`: of their pods, `labels`: of the workloads.
-    `secret`: what the manifests call the Secret; `secret_now`: what it is called now.
+    `secret`: what the manifests call the Secret; `secret_now`: what it is called now. `others`: images of other
+    services, whose workloads stay as they run.
     """
 
     names: tuple[str, ...]
@@ -92,6 +93,7 @@ class Wanted:
     labels: Mapping[str, str] = field(default_factory=dict)
     secret: str = ""
     secret_now: str = ""
+    others: tuple[str, ...] = ()
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -176,7 +178,7 @@ def render(manifests: Sequence[Manifest], wanted: Wanted, where: str | None = No
     objects: list[Json] = []
     ours: list[int] = []
     uses = False
-    for one in sorted(manifests, key=lambda each: each.kind not in _FIRST):
+    for one in sorted(without(manifests, wanted.others, wanted), key=lambda each: each.kind not in _FIRST):
         body = copy.deepcopy(one.body)
         _refuse_elsewhere(one, wanted.namespace)
         templates = [pod for pod in _pod_specs(body) if _replaced(pod[1], one, wanted)]
@@ -193,6 +195,26 @@ def render(manifests: Sequence[Manifest], wanted: Wanted, where: str | None = No
         raise _no_image(manifests, wanted, where)
     places = {one.title: one.place() for one in manifests}
     return Rendered(tuple(objects), tuple(ours), uses, places, _unwaited(objects, ours))
+
+
+def without(manifests: Sequence[Manifest], others: Sequence[str], wanted: Wanted | None = None) -> Sequence[Manifest]:
+    """Those that are not the workloads of other services. ConfigError where one holds an image of both."""
+    if not others:
+        return manifests
+    found = []
+    for one in manifests:
+        named = {split(image)[0]: image for image in images(one.body)}
+        theirs = [name for name in named if name in others]
+        ours = [name for name in named if wanted is not None and name in wanted.names]
+        if theirs and ours:
+            raise ConfigError(
+                f"{one.title} holds the images of two services, {ours[0]} and {theirs[0]}, which are rolled out apart",
+                where=one.place(named[theirs[0]]),
+                hint="give each service a workload of its own",
+            )
+        if not theirs:
+            found.append(one)
+    return found
 
 
 def _unwaited(objects: Sequence[Json], ours: Sequence[int]) -> tuple[str, ...]:

@@ -46,11 +46,23 @@ class Rendering:
         """What the image may be called: by its short name, or by the one in the registry."""
         return tuple(dict.fromkeys(filter(None, (self.image, manifests.split(reference)[0]))))
 
+    @property
+    def _others(self) -> tuple[str, ...]:
+        """What the manifests call the images of the other services: each is rolled out by itself."""
+        ours, found = self._settings, list[str]()
+        for name, one in ours.table().items():
+            there, here = one.config.kubernetes, self._config
+            same = (there.context, there.namespace) == (here.context, here.namespace)
+            if name != ours.service and one.config.provider == "kubernetes" and same and not one.foreign:
+                found.append(Rendering(one, self._kubectl, "").image)
+        return tuple(found)
+
     def of(self, release: Release, secret_now: str = "") -> Rendered:
         """What is applied for a release. ConfigError where a manifest is wrong, or none has the image."""
         where = self._place()
         wanted = Wanted(
-            names=self.names(release.reference),
+            # All services are pushed to one repository: its name tells nothing of them.
+            names=(self.image,) if self._settings.service else self.names(release.reference),
             reference=release.reference,
             namespace=self._kubectl.namespace,
             tags=self._tags(release),
@@ -60,6 +72,7 @@ class Rendering:
             labels={LABEL: self._settings.name},
             secret=self._secret,
             secret_now=secret_now,
+            others=self._others,
         )
         found = manifests.render(self.manifests(), wanted, where)
         if self._settings.config.secrets and not found.secrets_used:
@@ -70,7 +83,12 @@ class Rendering:
 
     def _digest(self, release: Release, secret_now: str) -> str:
         """Names what is applied, whichever commit it is of."""
-        facts = [release.reference, release.key, secret_now, [one.body for one in self.manifests()]]
+        facts = [
+            release.reference,
+            release.key,
+            secret_now,
+            [one.body for one in manifests.without(self.manifests(), self._others)],
+        ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     def manifests(self) -> list[Manifest]:
