@@ -54,8 +54,9 @@ def image(session: Session) -> None:
     # In a cycle, the tags follow what serves.
     for one in session.built if not session.run.deploys else ():
         names = one.project.references
-        # A program that serves nothing is started by hand.
-        start = f" (docker run --rm {names[0]})" if names and one.project.config.deploy.port is None else ""
+        # A program that serves nothing, and is no service, is started by hand.
+        by_hand = names and one.project.config.deploy.port is None and not one.project.service
+        start = f" (docker run --rm {names[0]})" if by_hand else ""
         say(f"image   {', '.join(names)}{start}")
 
 

@@ -17,7 +17,7 @@ class Ready:
     """What is there, in a sentence, for a task that has nothing to do. `owner`: the project's run."""
 
     def __init__(self, session: Session, name: str) -> None:
-        self.owner = session.run.token + session.run.prefix
+        self.owner = f"{session.run.begun:x}{session.run.prefix}"
         self._session = session
         self._name = name
 

@@ -84,14 +84,17 @@ def idle(inputs: Inputs, image: str) -> frozenset[str]:
     own = _of_own(inputs, trace.reads)
     if any(read.kind == reads.OPAQUE for read in own):
         return frozenset()
-    read = {posixpath.normpath(one.path) if "." in one.path[:1] or "/." in one.path else one.path for one in own}
+    read, looked_for = set[str](), set[str]()
+    for one in own:
+        path = posixpath.normpath(one.path) if "." in one.path[:1] or "/." in one.path else one.path
+        (looked_for if one.kind == reads.PRESENT else read).add(path)
     listed = {one.path for one in own if one.kind == reads.OPENED}
 
     def is_idle(path: str) -> bool:
         if path in read or path.rpartition("/")[2] == "Cargo.toml":
             return False
         there = path in trace.files.entries and path in here.entries
-        return there or not listed.intersection(("", ".", *reads.ancestry(path)))
+        return there or (path not in looked_for and not listed.intersection(("", ".", *reads.ancestry(path))))
 
     differing = reads.differing(trace.files, here)
     busy = _shown(inputs, [path for path in differing if not is_idle(path)])

@@ -78,9 +78,9 @@ def run(params: Any, _words: Sequence[str]) -> int:
         say(json.dumps({"layers": layers, **({"services": services} if services else {}), **more}, indent=2))
     else:
         for step in plan.layers():
-            _tell(step, foreseen, compiling if compiling and step.spec.layer == "deps" else None)
+            _tell(step.spec.layer, step, foreseen, compiling if compiling and step.spec.layer == "deps" else None)
         for one in parts:
-            _tell(one.plan.step("app"), _foreseen(one, one.plan), None)
+            _tell(one.project.service, one.plan.step("app"), _foreseen(one, one.plan), None)
         if removal:
             say(removal.line())
         if stops:
@@ -88,10 +88,10 @@ def run(params: Any, _words: Sequence[str]) -> int:
     return CHANGES if params["exit_code"] and any(one.changes for one in (plan, *(each.plan for each in parts))) else 0
 
 
-def _tell(step: Step, foreseen: Mapping[str, Foreseen], compiling: Compiling | None) -> None:
+def _tell(name: str, step: Step, foreseen: Mapping[str, Foreseen], compiling: Compiling | None) -> None:
     from layerdoit.layers import reasons
 
-    say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
+    say(f"{name:<5} {step.action:<6} {step.spec.tag}{foreseen[step.spec.layer].text()}")
     why = [reason for reason in step.reasons if compiling is None or compiling.shown(reason)]
     for sentence in (*reasons.sentences(why), *(compiling.lines() if compiling else ())):
         say(f"      {sentence}")
