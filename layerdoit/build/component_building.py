@@ -14,7 +14,7 @@ import shutil
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.build import leftovers, node_secrets, shown
 from layerdoit.components import node_failures, node_recipes
@@ -23,7 +23,7 @@ from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, Layerdoit
 from layerdoit.core.files import read_json, write_json
 from layerdoit.engine import buildx, image_labels
 from layerdoit.history import recording
-from layerdoit.layers import decision
+from layerdoit.layers import decision, reasons
 from layerdoit.layers.decision import Present, Previous
 from layerdoit.layers.outcome import Outcome
 from layerdoit.layers.plan import UP_TO_DATE, Step
@@ -55,6 +55,21 @@ class ComponentPlan:
 
     inputs: ComponentInputs
     steps: tuple[Step, Step, Step]
+
+    def as_json(self) -> dict[str, Any]:
+        """The documented form: the images, and the output with its folder in place of a tag."""
+        *images, output = (step.as_json() for step in self.steps)
+        return {"layers": [*images, {**output, "tag": None, "folder": str(self.inputs.output)}]}
+
+    def lines(self) -> list[str]:
+        """The same for people; what is there is not told."""
+        found = []
+        for step in self.steps:
+            if step.action != "reuse":
+                what = self.inputs.output_path if step.spec.layer == "output" else step.spec.tag
+                found += [f"{self.inputs.name:<5} {step.action:<6} {what}"]
+                found += [f"      {sentence}" for sentence in reasons.sentences(step.reasons)]
+        return found
 
     @property
     def changes(self) -> bool:

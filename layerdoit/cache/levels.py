@@ -106,11 +106,11 @@ def spared(usage: Usage, less: Narrow) -> Collection[str]:
 
 
 def ranks(images: Iterable[ImageUse]) -> Mapping[tuple[str, str], list[str]]:
-    """Ids of images, the newest first, by layer and variant; profile and target make no difference to a base."""
+    """Ids of images, the newest first, by layer and variant; profile and target make none to a base."""
     found: dict[tuple[str, str], list[str]] = {}
     for image in sorted(images, key=lambda image: (-image.made, image.id)):
         if image.tags:
-            variant = "" if image.layer in IMAGES["base"] else image.variant
+            variant = image.component if image.layer in IMAGES["base"] else image.variant
             found.setdefault((image.layer, variant), []).append(image.id)
     return found
 

@@ -27,7 +27,7 @@ class ImageUse:
     where they are not known. `elsewhere`: keyed tags, and those beside them, that another configuration of this
     project gave (another image.repository); only of an image that has none of this one's. `owner`: which other project
     of this name made it, where this tree is built on it; '' for ours. Another's image has no tags of ours: nothing here
-    clears it.
+    clears it. `component`: whose Node or packages it has, '' of Rust's images.
     """
 
     id: str
@@ -55,6 +55,7 @@ class ImageUse:
     layers: tuple[int, ...] = ()
     elsewhere: tuple[str, ...] = ()
     owner: str = ""
+    component: str = ""
 
     @property
     def name(self) -> str:

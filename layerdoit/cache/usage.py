@@ -52,7 +52,7 @@ def _gathered(
 
     project, images = inputs.project, engine.images
     current = {name: step.spec.key for name, step in steps.items()}
-    wanted = {(step.spec.layer, step.spec.key) for step in steps.values()}
+    wanted = {(step.spec.layer, step.spec.key) for step in steps.values()} | _of_components(inputs)
     named = [image for image in images.of_project(project.name) if image.label("project") == project.name]
     ours, theirs = whose.images(project.owner, named)
     found = [*ours, *whose.lent(ours, theirs, wanted)]
@@ -138,6 +138,7 @@ def _use(
         branch=image.label("branch"),
         branch_gone=known.gone(image, _checkout(image), tagged),
         owner=owner,
+        component=image.label("component"),
     )
 
 
@@ -203,12 +204,29 @@ def _planned(inputs: Inputs, engine: Engine) -> Mapping[str, Step]:
     return found
 
 
+def _of_components(inputs: Inputs) -> set[tuple[str, str]]:
+    """Layer and key of the images that the tree's components are built by."""
+    if inputs.question.kind != "build":
+        return set()
+    from layerdoit.project import component_inputs
+
+    try:
+        every = [
+            component_inputs.of(inputs.tree, name, inputs.question.platform)
+            for name in inputs.project.config.components
+        ]
+        return {(spec.layer, spec.key) for one in every for spec in one.specs[:2]}
+    except LayerdoitError:
+        return set()
+
+
 def _mount(inputs: Inputs, uses: Iterable[ImageUse]) -> str:
     """The id of the mount that the next app build of this tree would compile in; '' while there are no deps for it."""
     from layerdoit.build import leftovers
     from layerdoit.engine import mounts
 
-    cook = next((use.cook or use.key[:12] for use in uses if use.layer == "deps" and use.current), "")
+    cooked = (use for use in uses if use.layer == "deps" and use.current and not use.component)
+    cook = next((use.cook or use.key[:12] for use in cooked), "")
     if not cook:
         return ""
     project = inputs.project
@@ -244,7 +262,7 @@ def _friendly(project: Project, places: Iterable[Checkout]) -> frozenset[str]:
 
 def _sorted_out(project: Project, image: Image, friendly: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Tags of ours, the keyed ones last, and the others."""
-    local = {_familiar(one.repository) for one in project.images}
+    local = _repositories(project, image)
     shared = project.config.registry.repository
     repositories = {*local, *([_familiar(shared)] if shared else ())}
     keyed = {key_tag(repository, image.label("layer"), image.label("key")) for repository in repositories}
@@ -278,8 +296,15 @@ def _of_another_configuration(image: Image, tags: Sequence[str], friendly: Colle
 def _pin(project: Project, image: Image) -> str:
     """The tag that pins it: in the repository where it is, or was."""
     layer, key = image.label("layer"), image.label("key")
-    names = [pin_tag(_familiar(one.repository), layer, key) for one in project.images]
+    names = [pin_tag(repository, layer, key) for repository in _repositories(project, image)]
     return next((name for name in names if name in image.tags), names[0])
+
+
+def _repositories(project: Project, image: Image) -> list[str]:
+    """Where an image may be on the engine: one of a component, whether or not it is configured still, has its own."""
+    if component := image.label("component"):
+        return [f"{project.name}-{component}"]
+    return list(dict.fromkeys(_familiar(one.repository) for one in project.images))
 
 
 def _familiar(repository: str) -> str:

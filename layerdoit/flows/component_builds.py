@@ -18,6 +18,7 @@ from layerdoit.flows import service_builds
 from layerdoit.layers.key import IMAGES, ORDER
 
 if TYPE_CHECKING:
+    from layerdoit.build.component_building import ComponentPlan
     from layerdoit.engine.display import Display
     from layerdoit.flows.service_builds import Made, Make
     from layerdoit.flows.session import Session
@@ -33,6 +34,13 @@ def lacking(session: Session) -> dict[str, ComponentInputs]:
     if not session.project.config.components or session.inputs.question.kind != "build":
         return {}
     return {name: one for part in session.built for name, one in _of(part).items()}
+
+
+def plans(session: Session) -> list[ComponentPlan]:
+    """What would be done to them. EngineError without an engine."""
+    from layerdoit.build import component_building
+
+    return [component_building.plan(session.engine, one) for one in lacking(session).values()]
 
 
 def _of(part: Session) -> Mapping[str, ComponentInputs]:

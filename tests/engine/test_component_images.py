@@ -131,6 +131,39 @@ def test_it_is_built_beside_base_and_deps(page: New) -> None:
     assert "web     build web/dist" in run.stdout
 
 
+def test_the_plan_tells_of_what_an_image_waits_for(page: New) -> None:
+    one = page()
+    one.build()
+    assert "web" not in one.doit("layers", "plan").stdout.replace(f"{one.name}-web", "")
+    one.write({"web/style.css": "two\n"})
+    said = one.doit("layers", "plan").stdout
+    assert "web   build  web/dist\n      1 file changed: web/style.css\n" in said
+    told = json.loads(one.doit("layers", "plan", "--json").stdout)["components"]["web"]["layers"]
+    assert [layer["action"] for layer in told] == ["reuse", "reuse", "build"]
+    assert told[2]["folder"].startswith(str(one.root / ".layerdoit/components/web/output-"))
+
+
+def test_cache_levels_clear_its_images_as_they_clear_rust_s(page: New) -> None:
+    one = page()
+    one.build()
+
+    def layers() -> list[str]:
+        found = [tag.partition(":")[2] for tag in one.tags() if tag.startswith(f"{one.name}-web:")]
+        return sorted(tag.partition("-")[0] for tag in found)
+
+    assert one.doit("cache_gc", "--stale", "--yes").returncode == 0
+    assert one.doit("cache_clear:medium", "--yes").returncode == 0
+    assert layers() == ["base", "deps"]
+    assert one.doit("cache_clear:hard", "--yes").returncode == 0
+    assert layers() == ["base"]
+    assert one.doit("cache_clear:nuke", "--yes").returncode == 0
+    assert layers() == []
+    # All of it comes back; the output has been there all the time.
+    one.write({"web/style.css": "two\n"})
+    one.build()
+    assert one.run(f"{one.name}:latest") == "two\n"
+
+
 # --- ended runs ------------------------------------------------------------------------------------------------------
 
 LASTS = "echo begun; sleep 600"

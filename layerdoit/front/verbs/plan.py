@@ -52,7 +52,7 @@ class Foreseen:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
-    from layerdoit.flows import obstacles
+    from layerdoit.flows import component_builds, obstacles
     from layerdoit.flows.session import Session
     from layerdoit.front import projects
     from layerdoit.project.run import Run
@@ -64,6 +64,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     compiling = _compiling(session, plan)
     stops = obstacles.of_session(session)
     parts = session.built if session.project.services else []
+    components = component_builds.plans(session)
     if params["json"]:
         compiles = {"deps": compiling.as_json() if compiling else None}
         layers = [
@@ -75,10 +76,14 @@ def run(params: Any, _words: Sequence[str]) -> int:
             for one in parts
         }
         more = {"removes": removal.as_json() if removal else None, "obstacle": stops.what if stops else None}
-        say(json.dumps({"layers": layers, **({"services": services} if services else {}), **more}, indent=2))
+        named = {one.inputs.name: one.as_json() for one in components}
+        told = {**({"services": services} if services else {}), **({"components": named} if named else {})}
+        say(json.dumps({"layers": layers, **told, **more}, indent=2))
     else:
         for step in plan.layers():
             _tell(step.spec.layer, step, foreseen, compiling if compiling and step.spec.layer == "deps" else None)
+        for text in (line for one in components for line in one.lines()):
+            say(text)
         for one in parts:
             _tell(one.project.service, one.plan.step("app"), _foreseen(one, one.plan), None)
         if removal:
