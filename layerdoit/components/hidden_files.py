@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import missing_files, output
 from layerdoit.cargo.failures import Advice
+from layerdoit.project import component_outputs
 from layerdoit.tree import hidden, layout, links
+from layerdoit.tree.hidden import Hidden
 
 if TYPE_CHECKING:
     from layerdoit.cargo.missing_files import Candidate
     from layerdoit.project.inputs import Inputs
-    from layerdoit.tree.hidden import Hidden
 
 # What is made by the build itself, and what git keeps for itself, is hidden from a build for good reason.
 _NEVER: Final = frozenset({".git", ".layerdoit"})
@@ -75,6 +76,8 @@ def _absent(inputs: Inputs, path: str, words: str) -> Advice:
 def _why(inputs: Inputs, path: str) -> Hidden | None:
     if _NEVER.intersection(path.split("/")) or path in (".", ".."):
         return None
+    if (component := component_outputs.hides(inputs.project, path)) and os.path.lexists(inputs.project.root / path):
+        return Hidden(path, f"it is of the component {component}, of which no compiler sees anything", path)
     found = hidden.why(inputs.project.lister, path, tuple(inputs.question.image.assets))
     # The target folder.
     return None if found and (inputs.project.root / found.include / "CACHEDIR.TAG").is_file() else found

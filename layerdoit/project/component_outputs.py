@@ -140,5 +140,18 @@ def without(project: Project, every: Sources) -> Sources:
     return Sources(every.root, every.home, {path: one for path, one in every.entries.items() if is_source(path)})
 
 
+def hides(project: Project, path: str) -> str | None:
+    """The component for whose sake a path within the project is no source of the compilation."""
+    for name, one in project.config.components.items():
+        folder = component_inputs.folder_of(name, one)
+        if (
+            folder
+            and _below(path, (folder,))
+            and not (one.embed and _below(path, [component_inputs.output_of(name, one)]))
+        ):
+            return name
+    return None
+
+
 def _below(path: str, folders: tuple[str, ...] | list[str]) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)

@@ -98,6 +98,18 @@ def test_an_embedded_output_is_built_first_and_a_folder_here_is_not_taken_for_it
     assert {outcome.step.action for outcome in one.build().values()} == {"reuse"}
 
 
+def test_a_crate_that_reads_the_component_s_sources_is_told_of_the_setting(page: New) -> None:
+    one = page()
+    one.write({"api/src/main.rs": EMBEDS.replace("dist/", "")})
+    with pytest.raises(BuildError) as caught:
+        one.build()
+    assert "web/style.css is not sent to builds: it is of the component web" in caught.value.what
+    assert "sources: {include: [web/style.css]}" in str(caught.value.hint)
+    one.configure("components:\n  web: {into: /srv/web}\nbins: [api]\nsources: {include: [web/style.css]}\n")
+    one.build()
+    assert one.run(f"{one.name}:latest") == "one\n"
+
+
 SERVICES = "services:\n  api: {bins: [api]}\n  worker: {bins: [worker]}\n"
 
 
