@@ -148,18 +148,20 @@ def _how(shape: Shape) -> tuple[Hint, ...]:
 
 def _of_dockerfiles(root: Path, names: Sequence[str], composed: compose.Told, files: Files) -> tuple[Shape, ...]:
     """Dockerfiles for different programs, the likeliest one of each."""
-    shapes: dict[str, Shape] = {}
+    # Without the sources, which take long to search: they tell nothing of which program it is.
+    plain = files._replace(names=lambda _: False, starts=lambda _: False)
+    found: dict[str, tuple[str, str]] = {}
     for name in names:
-        if is_for_development(name):
-            continue
-        hints = _of_file(root, name, None, {}, files)
+        hints = () if is_for_development(name) else _of_file(root, name, None, {}, plain)
         program = _started(hints, files.programs)
-        if program is not None and program not in shapes and not NO_SERVICE.search(program):
-            more = composed.hints if composed.dockerfile == name else ()
+        if program is not None and not NO_SERVICE.search(program):
             told = sorted((hint for hint in hints if hint.kind in ("entrypoint", "copied", "bin")), key=_first)
-            where = told[0].where
-            shapes[program] = Shape(program, program, where, (*hints, *more))
-    return tuple(shapes.values()) if len(shapes) > 1 else ()
+            found.setdefault(program, (name, told[0].where))
+    shapes = []
+    for program, (name, where) in found.items() if len(found) > 1 else ():
+        more = composed.hints if composed.dockerfile == name else ()
+        shapes.append(Shape(program, program, where, (*_of_file(root, name, None, {}, files), *more)))
+    return tuple(shapes)
 
 
 def _first(hint: Hint) -> bool:

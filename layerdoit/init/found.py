@@ -174,6 +174,10 @@ def look(root: Path) -> Found:
         return run_time.look(lister, workspace, selected, options, told, settings, sources)
 
     services = service_shapes.look(workspace, chosen, options, every, hints, existing.shapes, of_one) if chosen else ()
+    fronts = front_end_uses.candidates(lister, workspace, existing.files)
+    wanted = [*_assets(hints), *(one.path for one in runs.opened)]
+    # In one go, for all sources are read.
+    compiled = compiled_in.readers(workspace, lister.files, [*wanted, *(one.output for one in fronts)])
     sqlx = prepared_queries(root, locked)
     submodules = git.empty_submodules(root)
     return Found(
@@ -196,7 +200,7 @@ def look(root: Path) -> Found:
         asks_database=None if sqlx else first_query(root, locked),
         submodules=submodules,
         named_submodules=_named(root, submodules, hints),
-        compiled=compiled_in.readers(workspace, lister.files, [*_assets(hints), *(one.path for one in runs.opened)]),
+        compiled={path: where for path, where in compiled.items() if path in wanted},
         hidden=tuple(_hidden(lister)),
         pointers=tuple(lfs.pointers(root, lister.files)),
         wrappers=tuple(wrappers.wanted(workspace.config)),
@@ -204,7 +208,7 @@ def look(root: Path) -> Found:
         asks_git=tuple(git_asked.asked(workspace)),
         runs=runs,
         services=services,
-        front_ends=front_end_uses.look(lister, workspace, every, hints, runs),
+        front_ends=front_end_uses.look(fronts, lister, workspace, every, hints, runs, compiled),
     )
 
 

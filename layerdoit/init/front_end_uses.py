@@ -1,6 +1,7 @@
 """Front ends that a package manager builds, and what has their pages: a crate, or an image. Only reads.
 
-look(lister, workspace, sources, hints, runs) -> tuple[FrontEnd, ...]
+candidates(lister, workspace, read) -> tuple[FrontEnd, ...]
+look(candidates, …) -> tuple[FrontEnd, ...]
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.cargo import rust_code
-from layerdoit.init import compiled_in, front_end_packages, front_end_tools, opened_files
+from layerdoit.init import front_end_packages, front_end_tools, opened_files
 from layerdoit.init.front_end_packages import NodePackage
 from layerdoit.init.front_end_tools import Pages
 from layerdoit.init.rust_files import text_of
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 _USUAL: Final = ("dist", "build", "out", "public")
 _SERVED: Final = frozenset((*_USUAL, "static", "www", "web", "frontend", "client", "ui", "site", "assets"))
 _RUNS_NPM: Final = re.compile(r"\bNpmBuild\b|\bnpm_resource_dir\b|\"(?:npm|npx|pnpm|yarn|bun)(?:[ .\"])")
+_RUN: Final = re.compile(r"\b(?:npm|pnpm|yarn)\s+([^&|;\n\"']+)")
+_UNKNOWN: Final = "its build script"
 _SETTINGS: Final = re.compile(r"[^/]*\.(?:toml|ya?ml|ini|env\.example)|\.env(?:\.\w+)?")
-_NO_SETTINGS: Final = re.compile(r"Cargo\.|pnpm-|compose|rust-toolchain|layerdoit|^\.|Trunk|Dioxus")
+_NO_SETTINGS: Final = re.compile(r"Cargo\.|pnpm-|compose|rust-toolchain|layerdoit|^\.(?!env)|Trunk|Dioxus")
 
 
 class FrontEnd(NamedTuple):
@@ -55,31 +58,59 @@ class FrontEnd(NamedTuple):
         return bool(self.embedded or self.opened or self.copied)
 
 
-def look(
-    lister: Lister, workspace: Workspace, sources: Sequence[Source], hints: Sequence[Hint], runs: RunTime
-) -> tuple[FrontEnd, ...]:
-    """Every front end, with what uses it. `sources`: those of the programs that are built."""
+def candidates(lister: Lister, workspace: Workspace, read: Collection[str]) -> tuple[FrontEnd, ...]:
+    """Every folder of pages that something here may make. `read`: existing files that may say by which script."""
     packages = front_end_packages.find(workspace.root)
-    if not packages:
-        return ()
     found = [
         FrontEnd(package, pages, package.inside(pages.output))
         for package in packages
         if (pages := front_end_tools.made(workspace.root, package)) is not None
     ]
     known = {one.package.folder for one in found}
-    tracked = {posixpath.dirname(name) for name in lister.files}
+    tracked = {posixpath.dirname(name) for name in lister.files} if packages else set()
     for package in packages:
         # Of tools that nobody here knows, what uses the output tells which it is.
         if package.folder not in known and package.folder != ".":
             for output in _USUAL:
                 path = package.inside(output)
                 if not any(f"{name}/".startswith(f"{path}/") for name in tracked):
-                    found.append(FrontEnd(package, Pages("its build script", output, package.where, sure=False), path))
-    compiled = compiled_in.readers(workspace, lister.files, [one.output for one in found])
+                    found.append(FrontEnd(package, Pages(_UNKNOWN, output, package.where, sure=False), path))
+    texts = [text_of(workspace.root / name) or "" for name in read] if found else []
+    return tuple(one._replace(pages=_by_script_of(one, texts)) for one in found)
+
+
+def _by_script_of(one: FrontEnd, texts: Collection[str]) -> Pages:
+    """With the script that existing files run, where that is another one than `build`."""
+    named = {
+        word
+        for text in texts
+        for words in _RUN.findall(text)
+        for word in words.split()
+        if word in one.package.scripts and word.startswith(("build", "generate"))
+    }
+    other = one.pages.command == "build" and len(named) == 1
+    return one.pages._replace(command=named.pop()) if other else one.pages
+
+
+def look(
+    found: Sequence[FrontEnd],
+    lister: Lister,
+    workspace: Workspace,
+    sources: Sequence[Source],
+    hints: Sequence[Hint],
+    runs: RunTime,
+    compiled: Mapping[str, str],
+) -> tuple[FrontEnd, ...]:
+    """Those of the candidates that are front ends, with what uses them.
+
+    `sources`: of the programs that are built; `compiled`: which outputs something compiles in.
+    """
+    if not found:
+        return ()
     scripts = tuple(_scripts(workspace))
     looked = [_used(one, workspace, sources, hints, runs, compiled) for one in found]
-    looked = [one for one in looked if one.is_used or (one.pages.sure and one.package.folder in known)]
+    # Only what uses the output tells that it is one, where the tool is not known.
+    looked = [one for one in looked if one.is_used or (one.pages.sure or one.pages.tool != _UNKNOWN)]
     looked = [one for one in looked if one.is_used or not one.package.doubtful]
     looked = _leftover(workspace, looked, runs)
     return tuple(one._replace(by_script=_script_of(one, scripts), instead=_instead(lister, one)) for one in looked)

@@ -237,6 +237,20 @@ def test_a_dockerfile_s_place_is_taken_and_its_own_way_is_not_told(tmp_path: Pat
     assert not remarks(found, "pages")
 
 
+def test_the_script_is_that_of_an_existing_dockerfile(tmp_path: Path) -> None:
+    scripts = {"build": "vite build", "build:static": "STATIC=1 vite build", "lint": "x"}
+    files = {"web/package.json": package(scripts=scripts), **LOCK}
+    for run, build in (
+        ("npm --prefix web ci && npm --prefix web run build:static", {"build": "npm run build:static"}),
+        ("cd web && npm run lint && npm run build", {}),
+        ("npm run build:static && npm run build", {}),
+        ("yarn build:static", {"build": "npm run build:static"}),
+    ):
+        dockerfile = f"FROM rust\nRUN {run}\nRUN cargo build\n"
+        found = project(tmp_path, SERVES, {**files, "Dockerfile": dockerfile})
+        assert component(found) == {"path": "web", "output": "dist", "into": "/srv/web/dist", **build}, run
+
+
 def test_without_a_component_a_dockerfile_s_way_is_still_told(tmp_path: Path) -> None:
     found = project(tmp_path, inside(""), {"web/package.json": package(), "Dockerfile": DOCKERFILE})
     assert component(found) == {}
