@@ -113,14 +113,17 @@ def _told_of(own: Sequence[Service], services: Mapping[str, Service], project: s
         )
         if len(own) > 1:
             yield Hint("compose-service", primary.name, primary.where, sure=False)
-    yield from (Hint("beside", one.name, one.where) for one in others)
+    for one in others:
+        context, dockerfile, _ = compose_service.build(one)
+        yield Hint("beside", one.name, one.where, context if dockerfile else "")
     if others:
         where = others[0].where.rpartition(":")[0]
         described = ", ".join(_described(one) for one in others)
         start = " ".join(one.name for one in others)
         verb = "is not started" if len(others) == 1 else "are not started"
         instead = "; or with deploy: {provider: compose}, where they are" if own else ""
-        yield note(where, f"{described} {verb} by layerdoit: docker compose up -d {start}{instead}")
+        text = f"{described} {verb} by layerdoit: docker compose up -d {start}{instead}"
+        yield Hint("note-beside", text, where)
 
 
 def _described(service: Service) -> str:

@@ -55,10 +55,12 @@ class Proposed(NamedTuple):
 def proposed(found: Found) -> tuple[Proposed, ...]:
     """A component for each front end that a component can build, with a name of its own."""
     made: list[Proposed] = []
+    # Images of services and of components are called by these names.
+    taken = {service.name for service in found.services}
     for front in found.front_ends:
         if front.pages.problem:
             continue
-        made.append(_proposed(front, _name(front, {other.name for other in made})))
+        made.append(_proposed(front, _name(front, {*taken, *(other.name for other in made)})))
     return tuple(made)
 
 

@@ -7,9 +7,9 @@ image of a script that is run in its place), `cmd` and `args` (JSON list), `env`
 `health-command`, `health-timeout`, `stop-signal`, `stop-grace`, `volume` (a path), `folder` (one that it makes),
 `mount` (`source:target[:ro]`), `network`, `isolated` (no), `base-image`, `arg` (a build argument), `features` (comma
 list), `default-features` (no), `all-features` (yes), `package`, `bin`, `profile`, `target`, `root` (nobody else runs
-it), `provider` and `compose-service` (where it may be deployed), `beside` (another service of a compose file),
-`front-end` (a package, or `package/binary`, that browsers run), `note` (a sentence: what has no counterpart, and what
-to do).
+it), `provider` and `compose-service` (where it may be deployed), `beside` (another service of a compose file; `why`:
+the folder that it is built from), `front-end` (a package, or `package/binary`, that browsers run), `note` (a sentence:
+what has no counterpart, and what to do), `note-beside` (one on other services, which may be needs of services).
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def propose(found: Found) -> Proposal:
         *_git(found),
         *package_items.items(found),
         *_sources(found),
-        *service_items.items(found, services, _project(found), _proposed_name(found)),
+        *service_items.items(found, services, components, _project(found), _proposed_name(found)),
         *front_end_items.items(found, components),
     ]
     valid = [checked(item) for item in every]

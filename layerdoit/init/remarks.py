@@ -37,7 +37,7 @@ def of(found: Found, services: Services) -> Iterator[str]:
     for told in (run_items.remarks, folders_of_user.remarks, image_settings.remarks):
         yield from dict.fromkeys(remark for part in parts for remark in told(part))
     yield from _not_served(found)
-    yield from _notes(found)
+    yield from _notes(found, services)
     yield from found.notes
     if not found.configured and found.problem is None:
         yield (
@@ -69,9 +69,10 @@ def _submodules(found: Found) -> Iterator[str]:
         yield f"{len(found.submodules)} submodules are not checked out; nothing that is built names them"
 
 
-def _notes(found: Found) -> Iterator[str]:
+def _notes(found: Found, services: Services) -> Iterator[str]:
     """What has no counterpart, by its line; what helps against those of a kind stands once, after the last."""
-    listed_notes = [hint for hint in found.hints if hint.kind == "note"]
+    kinds = ("note",) if services.programs else ("note", "note-beside")
+    listed_notes = [hint for hint in found.hints if hint.kind in kinds]
     yield from (f"{hint.where}: {hint.value}" for hint in listed_notes if not hint.why)
     for advice in dict.fromkeys(hint.why for hint in listed_notes if hint.why):
         own = [f"{hint.where}: {hint.value}" for hint in listed_notes if hint.why == advice]

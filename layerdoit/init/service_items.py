@@ -1,14 +1,14 @@
 """Services, as settings: what all have stands at the top, what one has in its own part; and pages served beside. Pure.
 
 proposed(found, components) -> Services
-items(found, services, project) -> Iterator[Item]
+items(found, services, components, project, name) -> Iterator[Item]
 parts(found, services) -> tuple[Found, ...]      # each program by itself, as if it were the only one
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -60,7 +60,7 @@ def proposed(found: Found, components: Sequence[Proposed]) -> tuple[Services, tu
     pages: list[PageService] = []
     for one in free:
         taken = {name for name, _ in ports} | {page.name for page in pages} | {each.name for each in programs}
-        name = "page" if "page" not in taken else f"{one.name}-page"
+        name = _page_name(one, found, taken)
         port = next(port for port in range(_PAGE_PORT, 65536) if port not in {number for _, number in ports})
         ports.append((name, port))
         pages.append(_page(one, name, port, ports))
@@ -101,6 +101,13 @@ def _ports(found: Found, programs: Sequence[ServiceFound]) -> list[tuple[str, in
     ]
 
 
+def _page_name(one: Proposed, found: Found, taken: Collection[str]) -> str:
+    """As a compose file calls what it builds from the folder."""
+    composed = [hint.value for hint in found.hints if hint.kind == "beside" and hint.why == one.front.package.folder]
+    names = (name for name in (*composed, "page") if re.fullmatch(r"[a-z0-9-]+", name) and name != one.name)
+    return next((name for name in names if name not in taken), f"{one.name}-page")
+
+
 def _page(one: Proposed, name: str, port: int, ports: Sequence[tuple[str, int]]) -> PageService:
     proxy = []
     needs = []
@@ -126,12 +133,16 @@ def parts(found: Found, services: Services) -> tuple[Found, ...]:
     return tuple(_part(found, one) for one in services.programs) if services.programs else (found,)
 
 
-def items(found: Found, services: Services, project: str, name: str | None) -> Iterator[Item]:
+def items(
+    found: Found, services: Services, components: Sequence[Proposed], project: str, name: str | None
+) -> Iterator[Item]:
     """What containers and images have. `name`: the one that is proposed for the project."""
     if not services.programs:
         yield from _own_items(found, project, name)
         return
     every = {one.name: list(_settled(_own_items(_part(found, one), project))) for one in services.programs}
+    served = {page.component for page in services.pages}
+    folders = {one.front.package.folder for one in components if one.name in served}
     for one in services.programs:
         start = f"services.{one.name}"
         for place, (_, binary) in enumerate(one.selection.bins):
@@ -139,7 +150,7 @@ def items(found: Found, services: Services, project: str, name: str | None) -> I
         wanted = dict(one.needs)
         yield from (Item(f"{start}.needs", needed, where) for needed, where in wanted.items())
         for hint in found.hints:
-            if hint.kind == "beside" and hint.value not in wanted:
+            if hint.kind == "beside" and hint.value not in wanted and hint.why not in folders:
                 yield Item(f"{start}.needs", hint.value, f"of {hint.where}: if it needs it", active=False)
         for item in every[one.name]:
             if not item.path.startswith(_OF_SERVICES):

@@ -101,7 +101,7 @@ def test_other_services_are_named_and_what_points_to_them(tmp_path: Path) -> Non
         "  db: {image: 'postgres:16'}\n  cache: {image: redis, profiles: [full]}\n  ui: {build: ./ui}\nname: shop\n"
     )
     hints = told(tmp_path, f"{lines}#{beside}")
-    notes = [hint.value for hint in hints if hint.kind == "note"]
+    notes = [hint.value for hint in hints if hint.kind.startswith("note")]
     assert any("db (postgres:16), cache (redis, profile full), ui" in text for text in notes)
     assert any("docker compose up -d db cache ui; or with deploy: {provider: compose}" in text for text in notes)
     (way,) = (hint for hint in hints if hint.kind == "provider")
@@ -122,7 +122,10 @@ def test_the_own_service_is_found(tmp_path: Path) -> None:
     named = "services:\n  x: {image: 'me/server:1', ports: ['1:2']}\n  y: {image: other, ports: ['3:4']}\n"
     assert plain(list(read(tmp_path / "b", {"compose.yml": named}).hints))[:1] == [("port", "2")]
     foreign = "services:\n  x: {image: other, ports: ['3:4']}\n"
-    assert [kind for kind, _ in plain(list(read(tmp_path / "c", {"compose.yml": foreign}).hints))] == ["beside", "note"]
+    assert [kind for kind, _ in plain(list(read(tmp_path / "c", {"compose.yml": foreign}).hints))] == [
+        "beside",
+        "note-beside",
+    ]
     below = "services:\n  x: {build: {context: .., dockerfile: docker/Own.Dockerfile, target: run}}\n"
     got = read(tmp_path / "d", {"docker/compose.yml": below, "docker/Own.Dockerfile": "FROM rust\nRUN cargo build\n"})
     assert (got.dockerfile, got.target, got.files) == ("docker/Own.Dockerfile", "run", ("docker/compose.yml",))
@@ -165,7 +168,7 @@ def test_extends_anchors_overrides_and_includes(tmp_path: Path) -> None:
     ):
         assert one in got, one
     assert {value for kind, value in got if kind == "deploy-env"} == {"LOG=info", "M=more", "N=two"}
-    assert any("db (postgres) is not started" in value for kind, value in got if kind == "note")
+    assert any("db (postgres) is not started" in value for kind, value in got if kind == "note-beside")
     assert set(found.files) == {"compose.yaml", "compose.override.yaml", "base/common.yml", "more/db.yml"}
     assert found.notes == ("compose.yaml was read; compose.prod.yaml may be of interest, too",)
 

@@ -303,6 +303,23 @@ def test_pages_that_no_program_serves_are_a_service(tmp_path: Path) -> None:
     assert not remarks(found, "nothing here is seen to serve")
 
 
+def test_a_page_is_called_as_a_compose_file_calls_it(tmp_path: Path) -> None:
+    compose = "services:\n  api: {build: .}\n  front: {build: ./web}\n  db: {image: postgres}\n"
+    files = {**PAGE, "compose.yaml": compose, "web/Dockerfile": 'FROM node\nCMD ["npm", "start"]\n'}
+    found = project(tmp_path, {"shop": API}, files)
+    assert services(found)["front"]["serve"] == "web"
+    assert "- db  # of compose.yaml:4: if it needs it\n" in shown(found)
+    assert "- front" not in shown(found)
+    assert not remarks(found, "not started by layerdoit")
+
+
+def test_services_and_components_have_names_of_their_own(tmp_path: Path) -> None:
+    page = {name.replace("web/", "ui/api/"): text for name, text in PAGE.items()}
+    found = project(tmp_path, {"api": API.replace("{ ", '{ ServeDir::new("ui/api/dist"); ', 1), "admin": ADMIN}, page)
+    assert set(services(found)) == {"api", "admin"}
+    assert values(found, "components.ui-api.path") == {"components.ui-api.path": "ui/api"}
+
+
 def test_beside_a_program_that_does_not_serve_pages_are_a_comment(tmp_path: Path) -> None:
     found = project(tmp_path, {"shop": inside("")}, PAGE)
     assert services(found) == {}
