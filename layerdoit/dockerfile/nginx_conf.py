@@ -147,7 +147,7 @@ def _served(settings: Static, port: int) -> Iterator[str]:
     yield f"listen {port} default_server;"
     yield f"root {ROOT};"
     for number, (path, address) in enumerate(sorted(settings.proxy.items())):
-        yield from _proxy(path.rstrip("/") or "/", address, f"$to{number}")
+        yield from _proxy(path.rstrip("/"), address, number)
     yield from _location(r'~ "/[.](?!well-known(?:/|$))"', "return 404;")
     if found := hashed_names.expression(settings.immutable):
         kept = f'add_header Cache-Control "public, max-age={_YEAR}, immutable";'
@@ -162,16 +162,23 @@ def _served(settings: Static, port: int) -> Iterator[str]:
     yield from _location("@route", *folder, *missing, last, again)
 
 
-def _proxy(path: str, address: str, variable: str) -> Iterator[str]:
+def _proxy(path: str, address: str, number: int) -> Iterator[str]:
     parts = urlsplit(address)
-    lines = [f'set {variable} "{_quoted(f"{parts.scheme}://{parts.netloc}")}";']
+    passed = [
+        f'set $to{number} "{_quoted(f"{parts.scheme}://{parts.netloc}")}";',
+        f"proxy_pass $to{number};",
+        *_passed(parts.scheme),
+    ]
+    lines = [*passed, f"error_page 502 504 = @again{number};"]
     if parts.path:
-        start = "".join(map(hashed_names.literal, path.rstrip("/")))
-        lines.append(f'rewrite "^{_quoted(start)}/?(.*)$" "{_quoted(parts.path.rstrip("/"))}/$1" break;')
-    lines += [f"proxy_pass {variable};", *_passed(parts.scheme)]
-    if path != "/":
-        yield from _location(f'= "{_quoted(path)}"', *lines)
-    yield from _location(f'^~ "{_quoted(path.rstrip("/"))}/"', *lines)
+        start = "".join(map(hashed_names.literal, path))
+        # It ends what is set.
+        lines.insert(1, f'rewrite "^{_quoted(start)}/?(.*)$" "{_quoted(parts.path.rstrip("/"))}/$1" break;')
+    yield from _location(f'= "{_quoted(path)}"', *lines)
+    yield from _location(f'^~ "{_quoted(path)}/"', *lines)
+    # What has just been replaced is still known by its old address: by now, its name is asked for again.
+    only = ("if ($request_method !~ ^(GET|HEAD)$) {", f"{_INDENT}return 502;", "}")
+    yield from _location(f"@again{number}", *only, *passed)
 
 
 def _passed(scheme: str) -> Iterator[str]:
@@ -192,7 +199,7 @@ def _passed(scheme: str) -> Iterator[str]:
         yield "proxy_set_header Host $http_host;"
     yield "proxy_buffering off;"
     yield "proxy_request_buffering off;"
-    yield "proxy_connect_timeout 5s;"
+    yield f"proxy_connect_timeout {5 if scheme == 'https' else 2}s;"
     yield "proxy_read_timeout 24h;"
     yield "proxy_send_timeout 24h;"
     yield "client_max_body_size 0;"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import NotFound
 
 from layerdoit.config.services_section import Static
 from tests.engine.served_page_fixture import Serve, Served, page_image
@@ -213,13 +215,23 @@ def test_a_proxy_before_there_is_the_other_service_and_then(
     page = serve(FILES, Static(proxy=proxy), network=network)
     assert page.get("/").status == 200
     assert page.get("/api/items").status == 502
-    upstream = docker_engine.containers.create(page_runtime, ["-e", UPSTREAM], entrypoint="perl", init=True)
+    first, second = (_upstream(docker_engine, page_runtime) for _ in range(2))
     try:
-        docker_engine.networks.get(network).connect(upstream, aliases=["the-api"])
-        upstream.start()
+        docker_engine.networks.get(network).connect(first, aliases=["the-api"])
         _asked_through(page)
+        # Replaced by another one at another address.
+        docker_engine.networks.get(network).connect(second, aliases=["the-api"])
+        assert page.get("/v2/before?x=1").status == 200
+        first.remove(force=True)
+        assert page.get("/v2/after?x=1").body.startswith(b"GET /inner/after?x=1 HTTP/1.1")
     finally:
-        upstream.remove(force=True)
+        for one in (first, second):
+            with contextlib.suppress(NotFound):
+                one.remove(force=True)
+
+
+def _upstream(engine: Any, image: str) -> Any:
+    return engine.containers.run(image, ["-e", UPSTREAM], entrypoint="perl", init=True, detach=True)
 
 
 def _asked_through(page: Served) -> None:
