@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from layerdoit.components import Component
     from layerdoit.components.recipe import Recipe
     from layerdoit.engine.display import Display
     from layerdoit.engine.handle import Engine
@@ -111,17 +110,18 @@ def _build(work: Work, step: Step) -> Outcome:
         )
     begun = time.monotonic()
     sources = secret_mounts.git_sources(work.inputs.tree, step)
-    secrets = collect(project=project.workspace.config, repositories=sources, root=project.root)
+    cargo = project.workspace.config if project.has_rust else {}
+    secrets = collect(project=cargo, repositories=sources, root=project.root)
     mount = partial(leftovers.mount, project.state)
     if step.from_scratch:
         mount = partial(leftovers.new_mount, project.state, run=f"{work.run.begun:x}")
     request = Request(work.inputs, work.engine, work.plan, step, secrets.args, mount, project.state.linked())
     with project.state.open_log(f"{project.part}-{layer}" if project.part else layer) as log:
-        recipe = _component(work).recipe(request)
+        recipe = component(work.inputs.component).recipe(request)
         build = secret_mounts.with_secrets(work.inputs.tree, recipe, secrets)
         if step.from_scratch or layer in project.state.cleared():
             # BuildKit's own cache would bring back what the user cleared.
-            build = replace(build, no_cache_stages=_PAGE[layer] if _is_page(work) else _STAGES[layer])
+            build = replace(build, no_cache_stages=_PAGE[layer] if work.inputs.component == "page" else _STAGES[layer])
         leftovers.replacing(project.state, work.engine.images, step.spec.tag)
         report = _run(work, step, build, log, recipe)
         if step.from_scratch and layer == "app" and PREFIX + "mount" in build.labels:
@@ -131,7 +131,7 @@ def _build(work: Work, step: Step) -> Outcome:
 
 def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recipe) -> Report:
     """Build, and tell what the build said; the component words a failure for the user."""
-    made_of = _component(work)
+    made_of = component(work.inputs.component)
     try:
         report = buildx.run(build, log, recipe.crates, made_of.LISTENER).report
         _log_diagnostics(log, report.notes)
@@ -145,14 +145,6 @@ def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recip
         raise Cleared(f"{step.spec.layer}: an image that it builds on was removed meanwhile") from error
 
 
-def _component(work: Work) -> Component:
-    return component("page" if _is_page(work) else "rust")
-
-
-def _is_page(work: Work) -> bool:
-    return work.inputs.project.kind == "served"
-
-
 def _log_diagnostics(log: TextIO, notes: Sequence[str]) -> None:
     """What the compiler said, as text: the scripts pass it on packed."""
     for said in script_protocol.diagnostics(notes):
@@ -163,7 +155,7 @@ def _log_diagnostics(log: TextIO, notes: Sequence[str]) -> None:
 def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, cold: bool) -> Outcome:
     project, layer = work.inputs.project, step.spec.layer
     counts = script_protocol.counts(report.notes)
-    compiles = layer == "app" and not _is_page(work)
+    compiles = layer == "app" and work.inputs.component == "rust"
     if compiles and counts is None:
         # Only assets or settings are new: BuildKit had what cargo made.
         how = "assembled"

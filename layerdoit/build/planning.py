@@ -102,7 +102,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     # With many images the engine takes its time: meanwhile what was read is compared.
     listed = Background(lambda: engine.images.of_project(project.name))
     missing = [spec for spec in specs if spec.tag not in labels]
-    read = inputs.project.kind != "served"
+    read = inputs.component == "rust"
     same = None if anew or not read else _same(engine, inputs, missing)
     if same:
         missing = [spec for spec in missing if spec.layer != "app"]

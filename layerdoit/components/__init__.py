@@ -34,8 +34,9 @@ class Component(Protocol):
 COMPONENTS: Final[Mapping[str, str]] = {
     "rust": "layerdoit.components.rust",
     "page": "layerdoit.components.static_page",
+    "packed": "layerdoit.components.packed_program",
 }
-"""The module of each component, by name. It is imported when something is built with it."""
+"""The module of each component, by name (`Inputs.component`). It is imported when something is built with it."""
 
 
 def component(name: str) -> Component:

@@ -97,7 +97,10 @@ def _base(request: Request) -> Recipe:
 
     project, tree, step = request.inputs.project, request.inputs.tree, request.step
     config = project.config
-    origin = broker.origin(config.base, tree.toolchain, tree.targets, step.spec.layer, project.root, request.engine)
+    toolchain = tree.toolchain if step.spec.layer == "base" else None
+    targets = tree.targets if toolchain else ()
+    components = toolchain.components if toolchain else ()
+    origin = broker.origin(config.base, toolchain, targets, step.spec.layer, project.root, request.engine)
     context = project.state / "context" / "base"
     context.mkdir(parents=True, exist_ok=True)
     args = {
@@ -106,8 +109,8 @@ def _base(request: Request) -> Recipe:
         "BUILDER_PACKAGES": " ".join(config.base.packages),
         "RUNTIME_PACKAGES": " ".join(config.base.runtime_packages),
         "RUST_CHANNEL": origin.channel,
-        "RUST_TARGETS": " ".join(tree.targets),
-        "RUST_COMPONENTS": " ".join(tree.toolchain.components),
+        "RUST_TARGETS": " ".join(targets),
+        "RUST_COMPONENTS": " ".join(components),
         "APP_USER": config.image.user,
         **({"RUST_IMAGE": origin.rust_image} if origin.rust_image else {}),
         **request.host_args,

@@ -23,10 +23,20 @@ def check(config: Config) -> None:
 
 def _services(config: Config) -> Iterator[ConfigError]:
     started: dict[object, str] = {}
+    if config.services and config.build.binary is not None:
+        hint = f"say of which one it is: services: {{{next(iter(config.services))}: {{build: {{binary: …}}}}}}"
+        what = "build.binary: with services, each has a program of its own"
+        yield ConfigError(what, where=config.where.get("build.binary"), hint=hint)
     for name, service in config.services.items():
         path = f"services.{name}"
         where = config.where.get(path)
         kind = kind_of(service)
+        if kind in ("served", "foreign") and service.build.binary is not None:
+            other = {"foreign": "image", "served": "serve"}[kind]
+            where = config.where.get(f"{path}.build.binary", where)
+            yield ConfigError(
+                f"{path}: it has both build.binary and {other}", where=where, hint="remove one of the two"
+            )
         if kind == "compiled" and not service.bins:
             what = f"{path}: it has no program"
             hint = "name its binaries (bins: [api]), a component that it serves, or an image that is not built here"

@@ -91,7 +91,7 @@ def _where(config: Config, name: str) -> dict[str, str]:
 
 def of_variant(values: dict[str, Any], variables: Mapping[str, str], where: Mapping[str, str]) -> dict[str, Any]:
     """Settings with the runtime image that VARIANT names; its image has tags of its own."""
-    if "VARIANT" not in variables:
+    if not variables.get("VARIANT"):
         return values
     name, known = str(variable_value("VARIANT", variables["VARIANT"])), values.get("variants", {})
     if name not in known:

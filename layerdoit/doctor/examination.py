@@ -100,6 +100,7 @@ class _Examination:
         self._root = session.project.root
         self._locked = False
         self._readable = False
+        self._broken = False
 
     def items(self) -> Iterator[Item]:
         """Everything that is to be said, area by area."""
@@ -131,8 +132,10 @@ class _Examination:
         yield from _of_tree("certificates, names and credentials", asked_access.result)
         yield from dodo_file.dodo(self._root)
         yield from first
-        if self._readable:
+        if self._readable and self._project.has_rust:
             yield from self._workspace(asked_engine, asked_cargo)
+            yield from self._programs()
+        if self._readable:
             yield from _of_tree(
                 "services and components",
                 lambda: part_checks.parts(part_facts.collect(self._session), config),
@@ -146,6 +149,10 @@ class _Examination:
 
     def _first(self) -> Iterator[Item]:
         """Can the workspace be read at all?"""
+        if not self._project.has_rust:
+            yield from self._programs()
+            self._readable = True
+            return
         self._locked = (self._root / "Cargo.lock").is_file()
         if not self._locked and (self._root / "Cargo.toml").is_file() and self._parses():
             yield lockfile.MISSING.found("there is no Cargo.lock", "Cargo.toml")
@@ -157,6 +164,23 @@ class _Examination:
         except LayerdoitError as error:
             yield workspace.UNREADABLE.found(error.what, _relative(error.where, self._root), fix=error.hint)
             yield Unchecked("workspace", "it cannot be read")
+
+    def _programs(self) -> Iterator[Item]:
+        """Those that were compiled elsewhere."""
+        from layerdoit.components import packed_program
+
+        for one in self._session.built:
+            if one.project.program is None:
+                continue
+            try:
+                _ = one.inputs.specs
+                found = packed_program.checked(one.inputs)
+            except LayerdoitError as error:
+                yield workspace.PROGRAM.found(error.what, _relative(error.where, self._root), fix=error.hint)
+                self._broken = True
+            else:
+                needs = f", which {found.interpreter} starts" if found.interpreter else ", static"
+                yield Fact("program", f"{one.project.program}: linux/{found.machine}{needs}")
 
     def _parses(self) -> bool:
         """Whether the root's manifest is TOML; where it is not, reading the workspace says so."""
@@ -235,7 +259,7 @@ class _Examination:
         yield from native_packages.missing(needs, project.config)
 
     def _no_op(self) -> Iterator[Item]:
-        if not self._readable:
+        if not self._readable or self._broken:
             return
         remembered = self._tree.remembered(self._session.engine.place)
         if self._project.config.registry.repository and remembered is None:
@@ -252,11 +276,15 @@ class _Examination:
 
     def _listing(self) -> tree_facts.Tree:
         sources = self._tree.all_sources if self._readable else self._tree.scan(())
+        if not self._project.has_rust:
+            sent = [path for path in self._project.assets if (self._root / path).exists()]
+            sources = sources.under([sources.context_path(path) for path in sent])
+            return tree_facts.collect(sources, frozenset(sources.entries))
         assets = frozenset(self._session.inputs.assets.entries) if self._readable else frozenset()
         return tree_facts.collect(sources, assets)
 
     def _read_by_code(self) -> Iterator[Item]:
-        if self._readable:
+        if self._readable and self._project.has_rust:
             project = self._project
             facts = source_facts.collect(project.lister, self._tree.all_sources, project.config, self._tree.lock)
             yield from source_checks.sources(facts)
@@ -270,7 +298,7 @@ class _Examination:
         config = self._project.config
         own = [path for path in (config.dockerfiles.base, config.dockerfiles.deps, config.dockerfiles.app) if path]
         channel, msrv = None, None
-        if self._readable:
+        if self._readable and self._project.has_rust:
             msrv = workspace.highest_msrv(self._project.workspace)
             try:
                 named = self._tree.toolchain
@@ -283,7 +311,7 @@ class _Examination:
 
     def _builder(self) -> tuple[Builder | Failed, int | None]:
         found = engine_facts.builder(self._session.engine.builder)
-        if isinstance(found, Failed) or not self._readable:
+        if isinstance(found, Failed) or not self._readable or not self._project.has_rust:
             return found, None
         return found, engine_facts.mounts(self._project.name, found)
 
@@ -291,7 +319,8 @@ class _Examination:
         from layerdoit.build.host_secrets import collect
 
         project = self._project
-        cargo = project.workspace.config if self._readable else {}
+        compiled = self._readable and project.has_rust
+        cargo = project.workspace.config if compiled else {}
         try:
             handed = collect(project=cargo, root=project.root)
         except LayerdoitError as error:
@@ -300,7 +329,7 @@ class _Examination:
             return
         bundle = str(handed.files["ca"]) if "ca" in handed.files else None
         yield from access.certificates(bundle, None)
-        locked = [package.source or "" for package in self._tree.lock.external] if self._readable else []
+        locked = [package.source or "" for package in self._tree.lock.external] if compiled else []
         wanted = access.sources(locked, cargo)
         proxies = access_facts.proxies()
         asked = (

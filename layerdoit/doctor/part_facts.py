@@ -33,8 +33,8 @@ def collect(session: Session) -> Parts:
         broken=tuple(broken),
         committed={one.name: file for one in sound if (file := _tracked(root, one.output_path))},
         open=tuple(one.name for one in sound if _is_seen(root, f"{one.path or '.'}/node_modules")),
-        bound=tuple(_bound(project)),
-        programs=tuple(_programs(project)),
+        bound=tuple(_bound(project)) if project.has_rust else (),
+        programs=tuple(_programs(project)) if project.has_rust else (),
         composed=_composed(project),
     )
 

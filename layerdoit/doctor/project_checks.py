@@ -27,6 +27,13 @@ UNREADABLE = Rule(
     "nothing can be built from it",
     "correct it and run again",
 )
+PROGRAM = Rule(
+    "packed-program",
+    "error",
+    "A program that was compiled elsewhere is not there, or cannot run in the image.",
+    "the build refuses it",
+    "compile it, or correct build.binary",
+)
 LEFT_OUT = Rule(
     "members-left-out",
     "hint",

@@ -49,11 +49,16 @@ class Origin:
     words: str
 
 
-def origin(base: Base, toolchain: Toolchain, targets: Sequence[str], layer: str, root: Path, engine: Engine) -> Origin:
-    """Decide what a builder (`base`) or `runtime` image is built from on an engine, and get it ready."""
-    version = toolchain.release or toolchain.channel
+def origin(
+    base: Base, toolchain: Toolchain | None, targets: Sequence[str], layer: str, root: Path, engine: Engine
+) -> Origin:
+    """Decide what a builder (`base`) or `runtime` image is built from on an engine, and get it ready.
+
+    `toolchain`: only a builder has one.
+    """
+    version = "" if toolchain is None else toolchain.release or toolchain.channel
     _of_debian(base, layer)
-    if layer == "runtime":
+    if toolchain is None or layer == "runtime":
         if base.runtime_image:
             _explicit(engine, base.runtime_image, "base.runtime_image")
             return Origin("image", base.runtime_image, None, None, version, f"from {base.runtime_image}")

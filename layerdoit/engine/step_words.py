@@ -20,6 +20,7 @@ _COMMANDS: Final = (
     (r"\brustup (toolchain|target|component|run)", "preparing the Rust toolchain"),
     (r"^rustc --version", "trying the Rust toolchain"),
     (r"\buseradd|\badduser", "making the user of the service"),
+    (r"/pack\.sh", "trying the program on its image"),
     (r"\bldconfig", "indexing shared libraries"),
 )
 _INTERNAL: Final = (

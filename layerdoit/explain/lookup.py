@@ -210,12 +210,8 @@ class Reading:
 
     def ask_builder(self, plan: Plan) -> None:
         """Have the builder list its mounts, if an app build will look for one: that takes 0.1 s, so it begins early."""
-        if (
-            plan.has("app")
-            and plan.step("app").action == "build"
-            and self.layer in (None, "app")
-            and not _new_chain(plan)
-        ):
+        compiled = plan.has("deps") and plan.has("app")
+        if compiled and plan.step("app").action == "build" and self.layer in (None, "app") and not _new_chain(plan):
             self._asked = Background(partial(_mount_ids, self.project.name, self.engine.builder))
 
     def facts(self, plan: Plan) -> outside.Facts:

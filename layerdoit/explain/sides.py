@@ -60,12 +60,13 @@ def of_inputs(inputs: Inputs, kind: str, words: str, notes: Iterable[str] = ()) 
     from layerdoit.explain import graph
 
     listings = {spec.layer: _of_spec(inputs, spec) for spec in inputs.specs}
-    ws, lock = inputs.project.workspace, inputs.tree.lock
+    project = inputs.project
+    needs = (lambda: graph.build(project.workspace, inputs.tree.lock, inputs.closure)) if project.has_rust else None
     return Side(
         kind,
         words,
         listings,
-        lambda: graph.build(ws, lock, inputs.closure),
+        needs,
         tuple(notes),
         {spec.layer: spec.tag for spec in inputs.specs},
     )
@@ -85,7 +86,7 @@ def of_label(image: Image) -> Listing:
     """What the label of an image says. Of a listing that was too large for a label, the packages are left."""
     inputs = image.inputs or None
     layer = image.label("layer")
-    marker = {"deps": "resolver", "app": "deps", "base": "os", "runtime": "os"}.get(layer, "")
+    marker = {"deps": "resolver", "app": "runtime", "base": "os", "runtime": "os"}.get(layer, "")
     return Listing(image.label("key"), inputs, whole=inputs is not None and marker in inputs)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from layerdoit.components.rust_failures import NotBuilt
 from layerdoit.components.script_protocol import NoClippy, Section, every, parse
 from layerdoit.core.console import say
-from layerdoit.core.errors import BuildError
+from layerdoit.core.errors import BuildError, WorkspaceError
 from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text, duration_text
 from layerdoit.flows.ensure import ensure
@@ -37,6 +37,9 @@ def run(session: Session) -> tuple[list[Outcome], Printed | None]:
 
     That is shown as it comes. Raises BuildError when a test or clippy failed.
     """
+    if not session.project.has_rust:
+        what = f"nothing is compiled in {session.project.root}, so there is nothing to test"
+        raise WorkspaceError(what, hint="test the program where it is compiled")
     outcomes = [outcome for layer in ("base", "deps") for outcome in ensure(session, layer)]
     try:
         outcomes += ensure(session, "app")

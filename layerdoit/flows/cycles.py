@@ -267,6 +267,9 @@ def refresh(session: Session, *, dry_run: bool) -> None:
     from layerdoit.engine import mounts
 
     project = session.project
+    if not project.has_rust:
+        say("cache_refresh has nothing to do: nothing is compiled here")
+        return
     tag = session.plan.step("deps").spec.tag
     cooked = [image for image in session.engine.images.of_project(project.name) if image.label("layer") == "deps"]
     old = next((image for image in cooked if tag in image.tags), None)

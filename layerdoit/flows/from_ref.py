@@ -149,7 +149,8 @@ def _ask(sha: str) -> Callable[[Project, str], Question]:
 
     def ask(project: Project, platform: str) -> Question:
         asked = question.build(project, platform)
-        return replace(asked, tags=(f"{_version(project)}-{sha[:_SHORT]}",))
+        version = f"{_version(project)}-" if project.has_rust else ""
+        return replace(asked, tags=(f"{version}{sha[:_SHORT]}",))
 
     return ask
 

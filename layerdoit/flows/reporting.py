@@ -131,7 +131,7 @@ def guessed(inputs: Inputs, outcome: Outcome) -> list[str]:
     if outcome.step.spec.layer != "app" or outcome.step.action != "build":
         return []
     names = [name for _, name in inputs.bins]
-    if inputs.project.service or inputs.question.image.entrypoint is not None or not inputs.runs.guessed:
+    if not names or inputs.project.service or inputs.question.image.entrypoint is not None or not inputs.runs.guessed:
         return []
     runs = f"the image runs `{inputs.entrypoint}`, the first of {listed(names, 8)} by the alphabet"
     return [f"{runs}; choose with image.entrypoint in layerdoit.yaml"]

@@ -147,7 +147,8 @@ class Session:
             return unchanged
         # While the engine is asked, the manifests are read.
         self.engine.ask_platform()
-        _ = self.project.selection
+        if self.project.has_rust:
+            _ = self.project.selection
         made = planning.make(self.engine, self.inputs, from_scratch=self._from_scratch)
         planning.remember(self.engine, self.inputs, made)
         return made

@@ -32,9 +32,11 @@ class Ready:
             project, app = each[0].project, each[0].plan.step("app")
             why = "" if app.reasons == UP_TO_DATE else f" ({app.why})"
             return f"nothing to do: {', '.join(project.references)} is the image of this tree{why}"
-        layer = IMAGES[self._name][0]
-        tags = [one.plan.step(layer).spec.tag for one in _parts(session, self._name)]
-        return f"nothing to do: the image {', '.join(tags)} is there"
+        plans = [one.plan for one in _parts(session, self._name)]
+        tags = [next((plan.step(name).spec.tag for name in IMAGES[self._name] if plan.has(name)), "") for plan in plans]
+        if not any(tags):
+            return "nothing to do: nothing is compiled here"
+        return f"nothing to do: the image {', '.join(filter(None, tags))} is there"
 
     def __repr__(self) -> str:
         """What `doit info` shows."""

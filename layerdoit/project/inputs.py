@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import posixpath
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from layerdoit import config as configuration
-from layerdoit.core.errors import ConfigError, WorkspaceError
+from layerdoit.core.errors import ConfigError
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.dockerfile import folders
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
-from layerdoit.project import git_sent, started
-from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, PAGE, READING_SCRIPTS, Given
-from layerdoit.tree import links
+from layerdoit.project import git_sent, named_files, packing, started
+from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, PACK, PAGE, READING_SCRIPTS, Given
 from layerdoit.tree.sources import Sources
 
 if TYPE_CHECKING:
@@ -76,32 +74,10 @@ class Inputs:
     @cached_property
     def asset_paths(self) -> tuple[tuple[str, str], ...]:
         """Assets as context path and absolute path in the image; each exists. Of a link, it is what it leads to."""
-        return tuple((self._asset(path), place) for path, place in self.question.image.assets.items())
-
-    def _asset(self, path: str) -> str:
-        def refused(problem: str, hint: str) -> WorkspaceError:
-            return WorkspaceError(
-                f"image.assets: {problem}", where=self.project.config.where.get("image.assets"), hint=hint
-            )
-
-        root, sources = self.project.root, self.tree.all_sources
-        way = links.way(str(root), path)
-        if not (root / path).exists():
-            if way.links and os.path.lexists(root / way.links[-1]):
-                target = os.readlink(root / way.links[-1])
-                raise refused(f'"{path}" is a link to {target}, which is not there', "make it, or correct the link")
-            raise refused(f'there is no "{path}"', "give paths relative to the project's root")
-        if not way.links:
-            return sources.context_path(path)
-        end = sources.context_path(way.end) if way.end else ""
-        if way.end and sources.under((end,)).entries:
-            return end
-        target = os.path.realpath(root / path)
-        inside = os.path.relpath(target, root)
-        hint = f"name what it leads to: image: {{assets: {{{inside}: {self.question.image.assets[path]}}}}}"
-        if links.leads_out(inside):
-            hint = "copy it into the project: builds are sent what lies in the project, or in its git repository"
-        raise refused(f'"{path}" is a link to {target}, which is not sent to builds', hint)
+        return tuple(
+            (named_files.context_path(self.tree, path, "image.assets", place), place)
+            for path, place in self.question.image.assets.items()
+        )
 
     @cached_property
     def assets(self) -> Sources:
@@ -144,7 +120,12 @@ class Inputs:
 
     @cached_property
     def sources(self) -> Sources:
-        """Files that the compiler may see: those of the project, and what `build.git` tells of its repository."""
+        """Files that the compiler may see: those of the project, and what `build.git` tells of its repository.
+
+        Where a program is packed, it is the only one.
+        """
+        if self.component == "packed":
+            return packing.program(self.tree)
         return git_sent.with_git(self.project, self._own_sources)
 
     @property
@@ -235,6 +216,8 @@ class Inputs:
     @cached_property
     def entrypoint(self) -> str:
         """The binary that the image runs; '' where it has none."""
+        if self.component == "packed":
+            return packing.entrypoint(self.project, self.question.image, self.script)
         names = [name for _, name in self.bins]
         wanted = self.question.image.entrypoint
         if not names:
@@ -313,16 +296,30 @@ class Inputs:
         """What the keys follow from besides the contents of the tree."""
         return Given.of(self.tree, self.question.platform)
 
+    @property
+    def component(self) -> str:
+        """What makes the app image: a name in `components.COMPONENTS`."""
+        if self.question.kind != "build":
+            return "rust"
+        return {"packed": "packed", "served": "page"}.get(self.project.kind, "rust")
+
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
-        """Base, runtime, deps, app, each with its key. Of a project with services, each service has the app."""
-        if self.project.kind == "served" and self.question.kind == "build":
+        """Base, runtime, deps, app, each with its key. Of a project with services, each service has the app.
+
+        Where nothing is compiled, there is nothing to compile with.
+        """
+        if self.component == "page":
             return self._page_specs()
-        builder, runtime = self._base_specs()
+        if self.component == "packed":
+            return (self.runtime, self._packed_spec())
+        if self.question.kind == "build" and self.project.services and not self.project.has_rust:
+            return ()
+        builder = base.builder(self._base_facts, self.project.layers_repository)
         cooked = self._deps_spec(builder.key)
         if self.question.kind == "build" and self.project.services:
-            return (builder, runtime, cooked)
-        return (builder, runtime, cooked, self._app_spec(cooked, runtime))
+            return (builder, self.runtime, cooked)
+        return (builder, self.runtime, cooked, self._app_spec(cooked, self.runtime))
 
     def _page_specs(self) -> tuple[Spec, Spec]:
         from layerdoit.project import page_inputs
@@ -332,10 +329,10 @@ class Inputs:
         app_spec = page_inputs.spec(self.served, self.project, image, runtime=runtime, recipe=recipe, assets=assets)
         return runtime, app_spec
 
-    @property
+    @cached_property
     def runtime(self) -> Spec:
         """The image that the binaries run on."""
-        return self._base_specs()[1]
+        return base.runtime(self._base_facts, self.project.layers_repository)
 
     @cached_property
     def served(self) -> ComponentInputs:
@@ -353,24 +350,23 @@ class Inputs:
         trees = [tree.of_service(name) for name in names]
         return [Inputs(one, question.build(one.project, self.question.platform)) for one in trees]
 
-    def _base_specs(self) -> tuple[Spec, Spec]:
+    @cached_property
+    def _base_facts(self) -> base.BaseFacts:
         given = self.given
-        config = given.config
-        facts = base.BaseFacts(
+        config, toolchain = given.config, given.toolchain
+        return base.BaseFacts(
             dockerfile=given.digest_of("Dockerfile.base"),
             suite=config.base.suite,
             platform=given.platform,
-            toolchain=given.toolchain.identity,
-            targets=self.tree.targets,
+            toolchain=toolchain.identity if toolchain else "",
+            targets=self.tree.targets if toolchain else (),
             packages=config.base.packages,
             runtime_packages=config.base.runtime_packages,
             image=config.base.image or "",
             runtime_image=config.base.runtime_image or "",
             user=config.image.user,
-            components=given.toolchain.components,
+            components=toolchain.components if toolchain else (),
         )
-        repository = self.project.layers_repository
-        return base.builder(facts, repository), base.runtime(facts, repository)
 
     def _deps_spec(self, base_key: str) -> Spec:
         from layerdoit.cargo import cargo_config, deps_inputs
@@ -397,6 +393,19 @@ class Inputs:
         """By what a check differs from a build."""
         before = self.question.prelude["build.sh"]
         return {f"{deps.CHECK}script": hashlib.sha256(before).hexdigest()[:16]}
+
+    def _packed_spec(self) -> Spec:
+        facts = app.AppFacts(
+            dockerfile=self.given.digest_of(*PACK),
+            sources=self.sources.digest(),
+            assets=self.assets.digest(),
+            bins=self.entrypoint,
+            settings=self.settings,
+            variables={},
+            files=lambda: (self.listing(self.sources), self.listing(self.assets)),
+        )
+        packing.refuse_compiling(self.project)
+        return app.spec(facts, None, self.runtime.key, self.project.repository)
 
     def _app_spec(self, cooked: Spec, runtime: Spec) -> Spec:
         facts = app.AppFacts(

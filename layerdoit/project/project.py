@@ -146,7 +146,24 @@ class Project:
         """Packages and binaries that are named: by this project's settings, and by those of the other calls."""
         if self.whole is not None:
             return self.whole.chosen
-        return tuple((tuple(one.packages), _named_bins(one)) for one in (self.config, *self._peers))
+        return tuple(
+            (tuple(one.packages), _named_bins(one))
+            for one in (self.config, *(one for one in self._peers if not one.build.binary))
+        )
+
+    @cached_property
+    def has_rust(self) -> bool:
+        """Whether cargo compiles anything of the tree, for whatever service: only then is there a workspace to read."""
+        if self.whole is not None:
+            return self.whole.has_rust
+        if self.services:
+            return any(one.kind == "compiled" for one in self.services.values())
+        return self.kind == "compiled"
+
+    @property
+    def program(self) -> str | None:
+        """The program that was compiled elsewhere, by its path in the project; None where cargo compiles."""
+        return self.config.build.binary if self.kind == "packed" else None
 
     # --- names -------------------------------------------------------------------------------------------------------
 
@@ -160,6 +177,10 @@ class Project:
             return self.whole.name
         if self.config.project:
             return self.config.project
+        if not self.has_rust:
+            has_manifest = (self.root / "Cargo.toml").is_file()
+            found = self.workspace.root_package if has_manifest else None
+            return configuration.repository_name(found or self.root.name)
         only = self.selection.owners[0] if len(self.selection.owners) == 1 else self.root.name
         return configuration.repository_name(self.workspace.root_package or only)
 
@@ -168,6 +189,11 @@ class Project:
         """What the image is called where nothing else is configured: the project's name, and the service's."""
         return f"{self.name}-{self.part}" if self.part else self.name
 
+    @property
+    def runtime_variant(self) -> str:
+        """Which of `variants` the runtime image is; '' for the ordinary one."""
+        return self.variables.get("VARIANT", "")
+
     def variant(self, kind: Kind = "build") -> str:
         """Question, profile and target: images of different variants are not compared with each other."""
         suffix = "" if kind == "build" else f"+{kind}"
@@ -175,8 +201,9 @@ class Project:
 
     @property
     def app_variant(self) -> str:
-        """The same of app images, of which each service has its own."""
-        return f"{self.variant()}/{self.part}" if self.part else self.variant()
+        """The same of app images, of which each service has its own, and each runtime image."""
+        own = f"{self.variant()}/{self.part}" if self.part else self.variant()
+        return f"{own}+{self.runtime_variant}" if self.runtime_variant else own
 
     @cached_property
     def repository(self) -> str:
@@ -219,7 +246,9 @@ class Project:
     @property
     def tags(self) -> tuple[str, ...]:
         """The friendly tags of the image. A named environment is the same one from every worktree."""
-        return (self.worktree,) if self.worktree and not self.config.named else tuple(self.config.image.tags)
+        if not self.worktree or self.config.named:
+            return tuple(self.config.image.tags)
+        return (f"{self.worktree}-{self.runtime_variant}" if self.runtime_variant else self.worktree,)
 
     @property
     def local_only(self) -> bool:
@@ -258,8 +287,9 @@ class Project:
         """The assets of all images of the tree, by their paths in the project: none of them is a source of another."""
         if self.whole is not None:
             return self.whole.assets
-        services = (path for each in self.services.values() for path in each.config.image.assets)
-        return tuple(dict.fromkeys((*self.config.image.assets, *services)))
+        each = (self, *self.services.values())
+        paths = [path for one in each for path in one.config.image.assets]
+        return tuple(dict.fromkeys((*paths, *(one.program for one in each if one.program is not None))))
 
     # --- manifests ---------------------------------------------------------------------------------------------------
 
@@ -271,6 +301,11 @@ class Project:
         from layerdoit.cargo import manifest
 
         return manifest.load(self.root, self.lister)
+
+    @cached_property
+    def extra(self) -> tuple[str, ...]:
+        """What is sent besides the files of the tree: what its workspace lies in, or depends on."""
+        return self.workspace.extra if self.has_rust else ()
 
     @cached_property
     def options(self) -> Options:
@@ -324,7 +359,9 @@ class Project:
 
     @cached_property
     def bins(self) -> tuple[tuple[str, str], ...]:
-        """Those of the binaries that the image holds, as (package, binary)."""
+        """Those of the compiled binaries that the image holds, as (package, binary)."""
+        if not self.has_rust:
+            return ()
         if self.whole is None:
             return self._own_selection.bins
         return tuple(pair for pair in self.selection.bins if pair[1] in self.config.bins)

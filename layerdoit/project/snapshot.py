@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 READING_SCRIPTS = ("reads.sh", "trace.c", "calls.h", "hook.c", "reads.c", "texts.h")
 """What records which files are read, and its sources."""
+PACK = ("Dockerfile.pack", "pack.sh", "runtime.sh")
+"""What the image of a program is made with that was compiled elsewhere."""
 APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh", "variables.sh", *READING_SCRIPTS)
 """The scripts of the app build."""
 PAGE = ("Dockerfile.page", "page.sh", "serve-page")
@@ -68,6 +70,8 @@ class Tree:
         """`name version` of every external package of Cargo.lock, as a deps image's label holds it."""
         if self.whole is not None:
             return self.whole.locked
+        if not self.project.has_rust:
+            return ""
         from layerdoit.engine.image_labels import locked_text
 
         return locked_text(f"{package.name} {package.version}" for package in self.lock.external)
@@ -94,7 +98,7 @@ class Tree:
         """Every file that git, or the configuration, counts to the project."""
         if self._answer is not None:
             return self.scan(self._answer.extra)
-        return self.scan(self.project.workspace.extra)
+        return self.scan(self.project.extra)
 
     def scan(self, extra: tuple[str, ...]) -> Sources:
         """Hash the tree, `extra` being that of the workspace; once for the same question."""
@@ -118,8 +122,8 @@ class Tree:
     def recipe_files(self) -> dict[str, bytes]:
         """Dockerfiles, by `Dockerfile.<layer>`, and the scripts that run in builds: what says how to build."""
         found = {f"Dockerfile.{layer}": self.dockerfile(layer).read_bytes() for layer in configuration.LAYERS}
-        names = {*APP_SCRIPTS, *DEPS_SCRIPTS, *(PAGE if self.project.kind == "served" else ())}
-        return found | {name: (dockerfile_dir() / name).read_bytes() for name in names}
+        more = {"served": PAGE, "packed": PACK}.get(self.project.kind, ())
+        return found | {name: (dockerfile_dir() / name).read_bytes() for name in {*APP_SCRIPTS, *DEPS_SCRIPTS, *more}}
 
     # --- what the last run found out ---------------------------------------------------------------------------------
 
@@ -139,9 +143,9 @@ class Tree:
 
     def remember(self, place: str, layers: Sequence[tuple[str, str, str]]) -> None:
         """Keep what was found out for the next run. `layers`: layer, key and repository of each image."""
-        workspace = self.project.workspace
-        signature = self._signature(self.scan(workspace.extra))
-        answer = fast_path.Answer(signature, place, workspace.extra, tuple(layers), self.locked)
+        extra = self.project.extra
+        signature = self._signature(self.scan(extra))
+        answer = fast_path.Answer(signature, place, extra, tuple(layers), self.locked)
         fast_path.write(self._answer_file, answer)
 
     @property
@@ -172,11 +176,11 @@ class Tree:
 class Given(NamedTuple):
     """All that keys follow from besides the contents of the tree: specs are made from it, and the fast path signs it.
 
-    `recipes`: sha256 of each Dockerfile and script, by name.
+    `recipes`: sha256 of each Dockerfile and script, by name; `toolchain`: None where nothing is compiled.
     """
 
     config: configuration.Config
-    toolchain: Toolchain
+    toolchain: Toolchain | None
     platform: str
     recipes: tuple[tuple[str, str], ...]
     version: str
@@ -187,7 +191,8 @@ class Given(NamedTuple):
         from layerdoit.core.version import __version__
 
         recipes = sorted((name, hashlib.sha256(content).hexdigest()) for name, content in tree.recipe_files.items())
-        return cls(tree.project.config, tree.toolchain, platform, tuple(recipes), __version__)
+        toolchain = tree.toolchain if tree.project.has_rust else None
+        return cls(tree.project.config, toolchain, platform, tuple(recipes), __version__)
 
     def digest_of(self, *names: str) -> str:
         """16 hexadecimal digits for Dockerfiles and scripts together."""

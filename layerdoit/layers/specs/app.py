@@ -44,12 +44,13 @@ class AppFacts:
     versions: Callable[[], Mapping[str, str]] = dict
 
 
-def spec(facts: AppFacts, deps_key: str, runtime_key: str, repository: str) -> Spec:
-    """The app layer on top of a deps and a runtime image."""
+def spec(facts: AppFacts, deps_key: str | None, runtime_key: str, repository: str) -> Spec:
+    """The app layer on top of a deps and a runtime image. `deps_key`: None for a program that is only packed."""
+    recipe = {"Dockerfile.pack": facts.dockerfile} if deps_key is None else {"Dockerfile.app": facts.dockerfile}
     common = {
-        "deps": deps_key,
+        **({} if deps_key is None else {"deps": deps_key}),
         "runtime": runtime_key,
-        "Dockerfile.app": facts.dockerfile,
+        **recipe,
         "binaries": facts.bins,
         **facts.variables,
         **{f"image {name}": value for name, value in facts.settings.items()},
