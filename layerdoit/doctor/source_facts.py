@@ -28,9 +28,17 @@ def collect(lister: Lister, sources: Sources, config: Config, lock: Lock | None 
     # What `sources.include` names again is sent although it is an asset, too.
     again = tuple(posixpath.normpath(path) for path in config.sources.include)
     assets = tuple(config.image.assets)
+    # A component builds it, and builds have it from there.
+    built = [
+        posixpath.normpath(posixpath.join(one.path or name, one.output))
+        for name, one in config.components.items()
+        if one.embed
+    ]
 
     def why(path: str) -> Hidden | None:
         own = posixpath.normpath(path)
+        if any(f"{own}/".startswith(f"{output}/") for output in built):
+            return None
         sent = any(f"{own}/".startswith(f"{name}/") for name in again)
         return hidden.why(lister, path, () if sent else assets)
 

@@ -58,7 +58,7 @@ def proposed(found: Found) -> tuple[Proposed, ...]:
     # Images of services and of components are called by these names.
     taken = {service.name for service in found.services}
     for front in found.front_ends:
-        if front.pages.problem:
+        if front.pages.problem or front.package.folder.startswith(".."):
             continue
         made.append(_proposed(front, _name(front, {*taken, *(other.name for other in made)})))
     return tuple(made)
@@ -209,6 +209,14 @@ def remarks(found: Found, components: Sequence[Proposed]) -> Iterator[str]:
     for front in found.front_ends:
         if front.pages.problem:
             yield f"{front.package.where}: {front.pages.problem}"
+        elif front.package.folder.startswith(".."):
+            builder = next(iter(front.package.builders), "npm")
+            yield (
+                f"{front.package.where}: {front.pages.tool} makes pages beside this project, and a component is inside of "
+                'it: with a Cargo.toml in the folder above ([workspace] members = ["'
+                f'{found.root.name}"]), and init there, it is; until then, hooks: {{before_build: [cd '
+                f"{front.package.folder} && {builder} run {front.pages.command}]}} makes {front.output} on this machine"
+            )
     for one in components:
         front, package = one.front, one.front.package
         if not one.problem:

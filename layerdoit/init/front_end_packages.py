@@ -29,6 +29,7 @@ _NO_FRONT_ENDS: Final = frozenset((
     "extensions", "dist",
 ))  # fmt: skip
 _BESIDE: Final = re.compile(r"(?i)(?:^|/)(?:docs?|documentation|website|site|demos?|landing|storybook|book|www)(?:/|$)")
+_CALLED: Final = ("app", "client", "dashboard", "front", "frontend", "ui", "web", "webapp")
 _DEEPEST: Final = 3
 _RUN: Final = re.compile(r"(?:\b(?:npm|pnpm|yarn|bun)(?:\s+run)?|\brun-[ps]|\bnpm-run-all)\s+([^&|;]+)")
 # What makes pages of documentation, programs for desks, plugins of editors, packages for others.
@@ -81,9 +82,9 @@ class NodePackage(NamedTuple):
         return tuple(dict.fromkeys(LOCKS[name] for name in self.locks))
 
 
-def find(root: Path) -> tuple[NodePackage, ...]:
-    """Those that may make pages, the nearest to the root first."""
-    manifests = dict(_manifests(root))
+def find(root: Path, top: str | None = None) -> tuple[NodePackage, ...]:
+    """Those that may make pages, the nearest to the root first. `top`: of its repository, for what is beside the root."""
+    manifests = {**dict(_manifests(root)), **dict(_beside(root, top))}
     spaces = [(folder, _members(root, folder, data)) for folder, data in manifests.items()]
     built = {data.get("name") for data in manifests.values() if "build" in _table(data, "scripts")}
     found = []
@@ -118,13 +119,25 @@ def _manifests(root: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         folders[:] = sorted(
             name for name in folders if depth < _DEEPEST and name not in _NO_FRONT_ENDS and not name.startswith(".")
         )
-        if "package.json" in names:
-            try:
-                data = json.loads(text_of(Path(place, "package.json")) or "")
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(data, dict):
-                yield folder, data
+        if "package.json" in names and (data := _read(Path(place))) is not None:
+            yield folder, data
+
+
+def _read(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        data = json.loads(text_of(folder / "package.json") or "")
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _beside(root: Path, top: str | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Folders beside the root that are called like a front end, in the same repository."""
+    if top is None or not root.parent.is_relative_to(top):
+        return
+    for name in _CALLED:
+        if root.name != name and (data := _read(root.parent / name)) is not None:
+            yield f"../{name}", data
 
 
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

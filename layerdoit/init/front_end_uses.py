@@ -60,7 +60,7 @@ class FrontEnd(NamedTuple):
 
 def candidates(lister: Lister, workspace: Workspace, read: Collection[str]) -> tuple[FrontEnd, ...]:
     """Every folder of pages that something here may make. `read`: existing files that may say by which script."""
-    packages = front_end_packages.find(workspace.root)
+    packages = front_end_packages.find(workspace.root, lister.top)
     found = [
         FrontEnd(package, pages, package.inside(pages.output))
         for package in packages

@@ -456,6 +456,19 @@ def test_what_is_an_asset_and_included_too_is_sent(tmp_path: Path) -> None:
     assert Hidden("a", "why", "web").hint(["web"]).endswith("{include: [web]}")
 
 
+@pytest.mark.parametrize(("embed", "said"), [("embed: true", []), ("into: /srv/x", ["source-hidden"])])
+def test_what_a_component_builds_for_a_crate_is_not_missed(tmp_path: Path, embed: str, said: list[str]) -> None:
+    tree = locked_workspace.make(tmp_path / "w")
+    tree.write("api/src/main.rs", 'const PAGE: &str = include_str!("../../ui/dist/a.html");\nfn main() {}\n')
+    tree.write("ui/dist/a.html", "")
+    tree.write(".gitignore", "dist\n")
+    with (tree.root / "layerdoit.yaml").open("a") as file:
+        file.write(f"components: {{ui: {{{embed}}}}}\n")
+    inputs = tree.inputs()
+    facts = source_facts.collect(inputs.project.lister, inputs.tree.all_sources, inputs.project.config)
+    assert [item.id for item in source_checks.sources(facts)] == said
+
+
 def test_queries_that_no_build_can_check_are_found(tmp_path: Path) -> None:
     tree = locked_workspace.make(tmp_path / "w")
     tree.write("api/src/main.rs", 'fn main() {\n    sqlx::query!("SELECT 1");\n}\n')

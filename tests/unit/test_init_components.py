@@ -13,6 +13,8 @@ from layerdoit import config
 from layerdoit.init import proposal, write
 from layerdoit.init.found import Found
 from tests.support import proposed as support
+from tests.support.files import write as write_files
+from tests.support.git import git
 from tests.support.proposed import inside, project
 
 SERVES = inside('axum::serve(l, Router::new().fallback_service(ServeDir::new("web/dist")));')
@@ -403,6 +405,20 @@ def test_pages_outside_of_their_folder_are_told(tmp_path: Path) -> None:
     found = project(tmp_path, inside('ServeDir::new("static")'), files)
     assert component(found) == {}
     assert remarks(found, "web/vite.config.ts:1", "writes to static, outside of web")
+
+
+def test_pages_beside_the_project_are_told(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    for name in ("web", "scripts"):
+        write_files(tmp_path / name, {"package.json": package(), "yarn.lock": ""})
+    found = project(tmp_path / "server", EMBEDS.replace("web/", "../web/"), needs=("rust-embed",))
+    assert "components" not in shown(found)
+    (told,) = remarks(found, "beside this project")
+    assert told.startswith("../web/package.json:4: Vite")
+    assert 'members = ["server"]' in told
+    assert "cd ../web && yarn run build" in told
+    alone = project(tmp_path.parent / "elsewhere/server", inside(""))
+    assert not remarks(alone, "beside this project")
 
 
 def test_what_init_wrote_is_not_proposed_again(tmp_path: Path) -> None:
