@@ -83,7 +83,7 @@ class NodePackage(NamedTuple):
 
 
 def find(root: Path, top: str | None = None) -> tuple[NodePackage, ...]:
-    """Those that may make pages, the nearest to the root first. `top`: of its repository, for what is beside the root."""
+    """Those that may make pages, the nearest to the root first. `top`: of its repository, for what is beside it."""
     manifests = {**dict(_manifests(root)), **dict(_beside(root, top))}
     spaces = [(folder, _members(root, folder, data)) for folder, data in manifests.items()]
     built = {data.get("name") for data in manifests.values() if "build" in _table(data, "scripts")}
