@@ -212,8 +212,8 @@ def remarks(found: Found, components: Sequence[Proposed]) -> Iterator[str]:
         elif front.package.folder.startswith(".."):
             builder = next(iter(front.package.builders), "npm")
             yield (
-                f"{front.package.where}: {front.pages.tool} makes pages beside this project, and a component is inside of "
-                'it: with a Cargo.toml in the folder above ([workspace] members = ["'
+                f"{front.package.where}: {front.pages.tool} makes pages beside this project, and a component is "
+                'inside of it: with a Cargo.toml in the folder above ([workspace] members = ["'
                 f'{found.root.name}"]), and init there, it is; until then, hooks: {{before_build: [cd '
                 f"{front.package.folder} && {builder} run {front.pages.command}]}} makes {front.output} on this machine"
             )
