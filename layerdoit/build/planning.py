@@ -61,17 +61,11 @@ def remember(engine: Engine, inputs: Inputs, made: plan.Plan) -> None:
 
 
 def _place(engine: Engine, tree: Tree) -> str:
-    """What an answer holds for, besides the tree: the engine; of a page also what it serves, and how.
-
-    A component is made from more than the tree, such as this machine's Node.
-    """
+    """What an answer holds for, besides the tree and its configuration: the engine; of a page also how it is served."""
     project = tree.project
-    if project.kind != "served" or tree.whole is None or project.whole is None:
+    if project.kind != "served" or project.whole is None:
         return engine.place
-    from layerdoit.project.component_inputs import ComponentInputs
-
-    service = project.whole.config.services[project.service]
-    return f"{engine.place} {service!r} {ComponentInputs(tree.whole, str(service.serve), '').key}"
+    return f"{engine.place} {project.whole.config.services[project.service]!r}"
 
 
 def settled(engine: Engine, made: plan.Plan, layers: Sequence[str]) -> plan.Plan:
