@@ -113,7 +113,9 @@ class Compose(Settings):
         many(NAME, "compose files"), NO_TEXT, "Compose files, in their order; default: those that compose finds itself."
     )
     service: str | None = setting(
-        optional(NAME), None, "Service that runs the image; default: the one that builds this project."
+        optional(NAME),
+        None,
+        "Service that runs the image; default: the one that builds this project, or is called like our service.",
     )
     strategy: str | None = setting(
         optional(choice("beside", "recreate")),

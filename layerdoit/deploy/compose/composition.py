@@ -112,10 +112,11 @@ class Composition:
         services = {name: Service(name, values) for name, values in (raw.get("services") or {}).items()}
         return cls(str(raw["name"]), services, raw)
 
-    def chosen(self, wanted: str | None, root: Path, images: Collection[str], files: str) -> Service:
+    def chosen(self, wanted: str | None, root: Path, images: Collection[str], files: str, called: str = "") -> Service:
         """The service that runs our image: the one that is named, or built from the project, or runs such an image.
 
-        DeployError where none or several are. `images`: what the project's image is called; `files`: the compose files.
+        DeployError where none or several are. `images`: what the project's image is called; `files`: the compose files;
+        `called`: which of several services of the project is meant, '' where it has one image.
         """
         if wanted is not None:
             if wanted not in self.services:
@@ -124,12 +125,23 @@ class Composition:
                     hint=suggestion(wanted, sorted(self.services), "its services") if self.services else None,
                 )
             return self.services[wanted]
-        found = _built_from(self.services.values(), root) or [
+        if called in self.services:
+            return self.services[called]
+        built = _built_from(self.services.values(), root)
+        if called:
+            built = [one for one in built if (one.values.get("build") or {}).get("target") == called]
+        found = built or [
             one for one in self.services.values() if _repository(str(one.values.get("image") or "")) in images
         ]
         names = sorted(one.name for one in found)
         if len(found) == 1:
             return found[0]
+        if called:
+            raise DeployError(
+                f"{files} has no service {called}, and none that is built with the target {called} or runs its image: "
+                f"{', '.join(sorted(self.services)) or 'it has none'}",
+                hint=f"name the one that runs it: services: {{{called}: {{deploy: {{compose: {{service: …}}}}}}}}",
+            )
         if not found:
             raise DeployError(
                 f"no service of {files} is built from this project or runs its image: "

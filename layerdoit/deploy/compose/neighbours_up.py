@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Final
 
 from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import DeployError
+from layerdoit.core.files import machine_lock
 from layerdoit.core.prose import listed
 from layerdoit.deploy.compose import members
 from layerdoit.deploy.compose.composition import Service
@@ -42,11 +44,21 @@ class Neighbours:
 
     def after(self) -> list[str]:
         """Start everything else of the project; returns what was done, in words."""
-        return self._start(self._ours.after, again=False)
+        return self._start(self._ready(self._ours.after), again=False)
 
     def ensure(self) -> list[str]:
         """Both, where our service is what it should be."""
-        return self._start((*self._ours.before, *self._ours.after), again=False)
+        return self._start((*self._ours.before, *self._ready(self._ours.after)), again=False)
+
+    def _ready(self, services: Iterable[Service]) -> list[Service]:
+        """Those that need nothing which another service of ours is yet to bring: that one starts them."""
+        others = self._ours.others
+        if not others:
+            return list(services)
+        running = {name for name, there in self._by_service().items() if any(one.running for one in there)}
+        lacking = others.keys() - running
+        needs = ((one, {below.name for below in self._ours.composition.before(one)}) for one in services)
+        return [one for one, names in needs if not names & lacking]
 
     def outdated(self) -> list[tuple[Service, bool]]:
         """The services that docker compose would start, and whether they are there already."""
@@ -54,16 +66,28 @@ class Neighbours:
         return [
             (one, bool(found.get(one.name)))
             for one in self._ours.composition.services.values()
-            if one.name != self._ours.service.name and not self._settled(one, found.get(one.name, ()), again=False)
+            if one.name not in {self._ours.service.name, *self._ours.others}
+            and not self._settled(one, found.get(one.name, ()), again=False)
         ]
 
     def _start(self, services: Iterable[Service], *, again: bool) -> list[str]:
         """`again`: whether what does its work and ends does it once more, such as migrations for a new release."""
-        found = self._by_service()
-        wanted = [one for one in services if not self._settled(one, found.get(one.name, ()), again=again)]
-        if wanted:
-            self._up([one.name for one in wanted])
+        # Another service of ours may start the same ones just now.
+        with machine_lock(f"compose-{self._ours.composition.name}-needed"):
+            found = self._by_service()
+            wanted = [one for one in services if not self._settled(one, found.get(one.name, ()), again=again)]
+            if self._ours.others:
+                # One after the other, in their order: without their dependencies, docker compose waits for none.
+                for name in self._in_order(wanted):
+                    self._up([name])
+            elif wanted:
+                self._up([one.name for one in wanted])
         return [f"{one.name} was {'brought up to date' if found.get(one.name) else 'started'}" for one in wanted]
+
+    def _in_order(self, services: Sequence[Service]) -> list[str]:
+        names = {one.name for one in services}
+        needs = {one.name: {below.name for below in self._ours.composition.before(one)} & names for one in services}
+        return list(TopologicalSorter(needs).static_order())
 
     def _settled(self, service: Service, there: Sequence[Member], *, again: bool) -> bool:
         once = service.name in self._once
@@ -108,7 +132,7 @@ class Neighbours:
                 if (names and name not in names) or not (ended or (gone and names) or "(unhealthy)" in one.status):
                     continue
                 container = self._containers.inspect(one.id)
-                if container is None or name == self._ours.service.name:
+                if container is None or name in {self._ours.service.name, *self._ours.others}:
                     continue
                 lines = container_log.plain(self._containers.log_tail(container, _LOG_LINES))
                 how = "is not healthy" if one.running else f"ended with exit code {container.exit_code}"

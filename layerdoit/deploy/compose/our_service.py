@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import posixpath
@@ -14,6 +15,7 @@ from typing import Any, Final
 from layerdoit.config import Health, repository_name
 from layerdoit.core import files
 from layerdoit.core.errors import DeployError
+from layerdoit.core.files import machine_lock
 from layerdoit.core.prose import suggestion
 from layerdoit.core.state import State
 from layerdoit.deploy.compose import compose_files, members, override_file
@@ -78,11 +80,8 @@ class OurService:
         """The one that runs our image; DeployError, with file and line, where that is not clear."""
         settings = self.settings
         wanted, where = settings.config.compose.service, settings.where.get("deploy.compose.service")
-        images = {repository_name(name).rpartition("/")[2] for name in (settings.project, settings.root.name)}
-        if settings.image.repository:
-            images.add(settings.image.repository.rpartition("/")[2])
         try:
-            return self.composition.chosen(wanted, settings.root, images, self.program.shown)
+            found = self._chosen(settings)
         except DeployError as error:
             if wanted and (inactive := compose_files.profiles(self.program.files, wanted)):
                 error.reworded(
@@ -91,6 +90,34 @@ class OurService:
                     hint=f"COMPOSE_PROFILES={inactive[0]}, in the environment or in .env, switches it on",
                 )
             raise error.reworded(where=where or self._first_line()) from None
+        if found.name in self.others:
+            what = f"{self.others[found.name]} and {settings.service} would both be the service {found.name}"
+            hint = f"name another one: services: {{{settings.service}: {{deploy: {{compose: {{service: …}}}}}}}}"
+            raise DeployError(what, where=where or self.line_of(found.name), hint=hint)
+        return found
+
+    def _chosen(self, settings: DeploySettings) -> Service:
+        names = [settings.project, settings.root.name]
+        if settings.part:
+            names = [f"{settings.project}-{settings.part}"]
+        images = {repository_name(name).rpartition("/")[2] for name in names}
+        if settings.image.repository:
+            images.add(settings.image.repository.rpartition("/")[2])
+        wanted, called = settings.config.compose.service, settings.service
+        return self.composition.chosen(wanted, settings.root, images, self.program.shown, called)
+
+    @cached_property
+    def others(self) -> Mapping[str, str]:
+        """The services of the file that run images of other services of ours, and what we call those: each is deployed
+        by itself, at the same time as this one."""
+        here, found = self.settings.config.compose, dict[str, str]()
+        for name, one in self.settings.table().items():
+            there = one.config.compose
+            same = (there.file, there.project) == (here.file, here.project)
+            if name != self.settings.service and one.config.provider == "compose" and same and not one.foreign:
+                with contextlib.suppress(DeployError):
+                    found[self._chosen(one).name] = name
+        return found
 
     def _first_line(self) -> str | None:
         named = (self.line_of(name) for name in self.composition.services)
@@ -99,12 +126,15 @@ class OurService:
     @property
     def before(self) -> tuple[Service, ...]:
         """The services that it needs, by the file or by `needs`."""
-        return self.composition.before(self.service, self.settings.needs)
+        return self._of_the_user(self.composition.before(self.service, self.settings.needs))
 
     @property
     def after(self) -> tuple[Service, ...]:
         """The services that it does not need."""
-        return self.composition.after(self.service, self.settings.needs)
+        return self._of_the_user(self.composition.after(self.service, self.settings.needs))
+
+    def _of_the_user(self, found: Iterable[Service]) -> tuple[Service, ...]:
+        return tuple(one for one in found if one.name not in self.others)
 
     def refuse_unknown_needs(self) -> None:
         """Raise where it needs something that is neither in the file nor a service that we build."""
@@ -123,7 +153,13 @@ class OurService:
     @cached_property
     def siblings(self) -> tuple[Service, ...]:
         """Services that are built in the same way, and get our image, too."""
-        return self.composition.siblings(self.service)
+        alike = self.composition.siblings(self.service)
+        ours = [self.others[one.name] for one in alike if one.name in self.others]
+        table = list(self.settings.table())
+        if any(table.index(name) < table.index(self.settings.service) for name in ours):
+            # They get the image of the first one that is built so.
+            return ()
+        return self._of_the_user(alike)
 
     @property
     def image(self) -> str:
@@ -249,7 +285,10 @@ class OurService:
 
     def up(self, *words: str) -> None:
         """`docker compose up` with our file laid over the user's."""
-        self.program.up((self.overlay,), *words)
+        # What else is ours has a file of its own, and is replaced by itself.
+        alone = ["--no-deps"] if self.others and "--no-deps" not in words else []
+        with machine_lock(f"compose-{self.composition.name}-up"):
+            self.program.up((self.overlay,), *alone, *words)
 
     @cached_property
     def injected(self) -> tuple[tuple[str, bytes, int], ...]:
