@@ -76,9 +76,13 @@ def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[No
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            from layerdoit.core.side_by_side import others_run
+
             if on_wait is not None:
                 on_wait()
-            fcntl.flock(file, fcntl.LOCK_EX)
+            # Who holds it may be another job of this process, which needs its turn to let it go.
+            with others_run():
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

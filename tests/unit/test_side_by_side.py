@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.core import console, process, side_by_side, signals
+from layerdoit.core import console, files, process, side_by_side, signals
 from layerdoit.core.errors import BuildError, Interrupted
 from tests.support.waiting import until
 
@@ -190,3 +190,31 @@ def test_a_signal_ends_all_children_and_comes_out_once(number: signal.Signals, t
     assert (told["all"], told["service"]) == (str(number.value), str(number.value))
     assert told.keys() == {"api", "worker", "service", "all"}
     assert (tmp_path / "api").read_text() == (tmp_path / "worker").read_text() == "ended\n"
+
+
+def test_a_job_that_waits_for_a_lock_lets_the_one_that_holds_it_go_on(tmp_path: Path) -> None:
+    lock, gate, inside = tmp_path / "lock", tmp_path / "gate", threading.Event()
+    os.mkfifo(gate)
+
+    def holds() -> str:
+        with files.locked(lock):
+            inside.set()
+            # Its turn is another's while this child runs; it ends when the other one stands before the lock.
+            process.capture(["cat", str(gate)])
+        return "held"
+
+    def opened() -> None:
+        gate.write_text("x")
+
+    def waits() -> str:
+        with side_by_side.others_run():
+            inside.wait()
+        with files.locked(lock, opened):
+            return "had it after"
+
+    found: dict[str, side_by_side.Ended[str]] = {}
+    jobs = {"holds": holds, "waits": waits}
+    thread = threading.Thread(target=lambda: found.update(side_by_side.all_of(jobs)), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert {name: ended.result for name, ended in found.items()} == {"holds": "held", "waits": "had it after"}
