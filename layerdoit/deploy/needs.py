@@ -1,14 +1,12 @@
 """What a service needs beside it: containers of images that we do not build, and services of a compose file.
 
-They are started where they do not run, waited for, and otherwise left alone. In which order services of ours are
-deployed is `order`; what starts them is not here.
+They are started where they do not run, waited for, and otherwise left alone. Services of ours are deployed in the order
+of their needs, which is not done here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from graphlib import TopologicalSorter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerdoit.core.errors import DeployError
@@ -16,25 +14,6 @@ from layerdoit.deploy.docker.foreign import Foreign, Had
 
 if TYPE_CHECKING:
     from layerdoit.deploy.settings import DeploySettings
-
-
-def order(needs: Mapping[str, AbstractSet[str]]) -> tuple[tuple[str, ...], ...]:
-    """Services in groups: those of a group need only those of groups before. The needs have no circle."""
-    sorter = TopologicalSorter(needs)
-    sorter.prepare()
-    found = []
-    while group := sorter.get_ready():
-        found.append(tuple(sorted(group)))
-        sorter.done(*group)
-    return tuple(found)
-
-
-def above(needs: Mapping[str, AbstractSet[str]], failed: str) -> frozenset[str]:
-    """The services that need one, directly or not: what stops when that one fails."""
-    found = {failed}
-    while more := {name for name, wanted in needs.items() if wanted & found} - found:
-        found |= more
-    return frozenset(found - {failed})
 
 
 def check(settings: DeploySettings) -> None:
