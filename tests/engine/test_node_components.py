@@ -21,6 +21,7 @@ from layerdoit.project.component_inputs import ComponentInputs
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 from layerdoit.project.snapshot import Tree
+from tests.engine.registry_fixture import Registry
 from tests.support.checkout import Checkout
 from tests.support.git import commit_all, git
 from tests.support.node_project import RUST
@@ -68,10 +69,10 @@ class Component:
 
 @pytest.fixture
 def web(checkout: New) -> Callable[..., Component]:
-    """`web(files, settings)`: a checkout with a component."""
+    """`web(files, settings, more)`: a checkout with a component."""
 
-    def new(files: Mapping[str, str], settings: str = "") -> Component:
-        one = checkout({**RUST, **files}, f"components:\n  web: {{into: /srv/web{settings}}}\n")
+    def new(files: Mapping[str, str], settings: str = "", more: str = "") -> Component:
+        one = checkout({**RUST, **files}, f"components:\n  web: {{into: /srv/web{settings}}}\n{more}")
         git(one.root, "init", "-q")
         commit_all(one.root)
         return Component(one)
@@ -80,7 +81,7 @@ def web(checkout: New) -> Callable[..., Component]:
 
 
 @pytest.fixture
-def registry(docker_engine: Any) -> Iterator[NpmRegistry]:
+def npm(docker_engine: Any) -> Iterator[NpmRegistry]:
     """A registry that asks for a token."""
     with npm_registry(docker_engine, TOKEN) as found:
         yield found
@@ -215,24 +216,24 @@ SPY = (
 )
 
 
-def spying(web: Callable[..., Component], registry: NpmRegistry, settings: str = "") -> Component:
-    registry.publish("spy", {"spy.js": SPY, "index.js": "module.exports = 1"}, scripts={"postinstall": "node spy.js"})
+def spying(web: Callable[..., Component], npm: NpmRegistry, settings: str = "") -> Component:
+    npm.publish("spy", {"spy.js": SPY, "index.js": "module.exports = 1"}, scripts={"postinstall": "node spy.js"})
     seen = "node_modules/spy/seen.txt"
     build = f"{WRITES}; cp {seen} dist/seen.txt || true; node node_modules/spy/spy.js; cp {seen} dist/again.txt"
     manifest = package(build, dependencies={"spy": "1.0.0"})
-    return web({**files_of(manifest, registry.lock(manifest)), "web/.npmrc": settings_of(registry)}, settings)
+    return web({**files_of(manifest, npm.lock(manifest)), "web/.npmrc": settings_of(npm)}, settings)
 
 
-def settings_of(registry: NpmRegistry) -> str:
-    token = f"//{registry.host}:{registry.port}/:_authToken=${{LAYERDOIT_TEST_NPM_TOKEN}}"
-    return f"registry={registry.address}\n{token}\n"
+def settings_of(npm: NpmRegistry) -> str:
+    token = f"//{npm.host}:{npm.port}/:_authToken=${{LAYERDOIT_TEST_NPM_TOKEN}}"
+    return f"registry={npm.address}\n{token}\n"
 
 
 def test_a_login_reaches_the_download_and_nothing_else(
-    web: Callable[..., Component], registry: NpmRegistry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    web: Callable[..., Component], npm: NpmRegistry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LAYERDOIT_TEST_NPM_TOKEN", TOKEN)
-    one = spying(web, registry)
+    one = spying(web, npm)
     done = one.build()
     seen = one.output()
     assert "npmrc: registry=" in seen["seen.txt"]
@@ -252,32 +253,32 @@ def test_a_login_reaches_the_download_and_nothing_else(
 
 
 def test_install_scripts_run_only_where_that_is_wanted(
-    web: Callable[..., Component], registry: NpmRegistry, monkeypatch: pytest.MonkeyPatch
+    web: Callable[..., Component], npm: NpmRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAYERDOIT_TEST_NPM_TOKEN", TOKEN)
-    one = spying(web, registry, ", scripts: false")
+    one = spying(web, npm, ", scripts: false")
     one.build()
     assert "seen.txt" not in one.output()
 
 
 def test_a_login_that_is_not_there_is_named(
-    web: Callable[..., Component], registry: NpmRegistry, monkeypatch: pytest.MonkeyPatch
+    web: Callable[..., Component], npm: NpmRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LAYERDOIT_TEST_NPM_TOKEN", raising=False)
-    error = spying(web, registry).fails()
+    error = spying(web, npm).fails()
     assert "the registry refused the login: LAYERDOIT_TEST_NPM_TOKEN is not set" in error.what
     assert error.hint == "set LAYERDOIT_TEST_NPM_TOKEN"
 
 
 def test_a_package_that_the_registry_has_not_is_told(
-    web: Callable[..., Component], registry: NpmRegistry, monkeypatch: pytest.MonkeyPatch
+    web: Callable[..., Component], npm: NpmRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAYERDOIT_TEST_NPM_TOKEN", TOKEN)
     manifest = package(WRITES, dependencies={"gone": "1.0.0"})
-    registry.publish("gone", {})
-    lock = registry.lock(manifest)
-    registry.withdraw("gone")
-    one = web({**files_of(manifest, lock), "web/.npmrc": settings_of(registry)})
+    npm.publish("gone", {})
+    lock = npm.lock(manifest)
+    npm.withdraw("gone")
+    one = web({**files_of(manifest, lock), "web/.npmrc": settings_of(npm)})
     assert "the registry has no such package" in one.fails().what
 
 
@@ -350,3 +351,17 @@ def test_images_are_known_as_the_project_s(web: Callable[..., Component]) -> Non
     one.build()
     assert {tag.partition(":")[0] for tag in one.one.tags()} == {f"{one.one.name}-web"}
     assert {tag.partition(":")[2].partition("-")[0] for tag in one.one.tags()} == {"base", "deps"}
+
+
+def test_its_images_are_shared_as_rust_s_are(web: Callable[..., Component], registry: Registry) -> None:
+    repository = f"team/components-{os.getpid()}"
+    shared = f"registry: {{repository: {registry.address}/{repository}, push: [base, deps]}}\n"
+    one = web(files_of(package(WRITES)), "", shared)
+    one.build()
+    assert [tag.partition("-")[0] for tag in registry.tags(repository)] == ["base", "deps"]
+    one.one.remove()
+    one.one.write({"web/more.js": "1;"})
+    assert one.actions() == ["reuse", "pull", "build"]
+    done = one.build()
+    assert done["deps"].how.startswith("pulled from ")
+    assert {tag.partition(":")[2].partition("-")[0] for tag in one.one.tags()} == {"deps"}
