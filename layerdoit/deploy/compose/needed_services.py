@@ -89,8 +89,9 @@ class NeededServices:
 
     def _all_up(self) -> list[Container] | None:
         """One container of each, running and not unhealthy, without asking docker compose; None where it is not so."""
-        project = compose_files.project_name(self._program.files, self._settings.config.compose.project, os.environ)
-        if project is None:
+        settings = self._settings
+        project = compose_files.project_name(self._program.files, settings.config.compose.project, os.environ)
+        if project is None or settings.home != settings.root:
             return None
         there, found = self._there(project), list[Container]()
         for name in self._names:

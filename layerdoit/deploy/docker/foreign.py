@@ -204,6 +204,8 @@ class Foreign:
         ports = Ports(settings, self.containers)
         publish = ports.choose(old)
         labels = {
+            # Its image may have been built upon one of ours, and has that one's labels.
+            "key": "",
             "config": settings.digest(),
             "facts": json.dumps(self._facts()),
             "role": "serving",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from functools import partial
 from typing import Final
@@ -17,6 +18,8 @@ from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.container import Container
 from layerdoit.engine.containers import Containers
 
+_SECTION: Final = re.compile(r"(?<!\{)\b(deploy: \{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})")
+"""`deploy: {env: {A: …}}`, with as many braces as hints have."""
 LOG_LINES: Final = 500
 """Lines of a log that are looked at; of these, a message shows few."""
 
@@ -111,5 +114,11 @@ class Health:
         cause = not_up.found(case, partial(self.elsewhere, container)) or Cause("", hint, certain=False)
         what = f"{what}: {cause.what}" if cause.what else what
         message = f"the new container of {self._name} {what}\n{container_log.quoted(lines)}"
-        error = Unhealthy(message, ended=ended, hint=cause.hint, certain=cause.certain)
+        hint = _of_service(cause.hint, self._settings.service)
+        error = Unhealthy(message, ended=ended, hint=hint, certain=cause.certain)
         return error.reworded(where=self._settings.where.get(cause.setting))
+
+
+def _of_service(hint: str, service: str) -> str:
+    """The lines for layerdoit.yaml that a hint gives, as they are for one service of several."""
+    return _SECTION.sub(rf"services: {{{service}: {{\1}}}}", hint) if service else hint

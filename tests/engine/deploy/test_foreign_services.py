@@ -176,6 +176,9 @@ def test_one_that_ends_at_its_start_leaves_its_data_only(docker_engine: Any, pro
     assert "giving up" in caught.value.what
     assert names(docker_engine, project) == []
     assert docker_engine.volumes.get(f"{project}-db-data")
+    with pytest.raises(DeployError) as caught:
+        Foreign(db(env={"ASKS": "DB_PASSWORD"})).have()
+    assert caught.value.hint == "add to layerdoit.yaml: services: {db: {deploy: {env: {DB_PASSWORD: …}}}}"
     assert Foreign(db()).have().remarks, "corrected settings are taken at once: it was never healthy"
 
 
