@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
@@ -131,15 +131,19 @@ def check(session: Session) -> None:
     checking.show(session)
 
 
-def asking_which(task: str, services: list[str], action: Callable[..., Any]) -> Callable[..., Any]:
+class AskingWhich:
     """The action of a task that is about one service, where none was named."""
 
-    @functools.wraps(action)
-    def refused(*_: Any, **__: Any) -> None:
-        names = ", ".join(f"doit {task}:{name}" for name in services)
-        raise ConfigError(f"{task} is about one service, and there are {len(services)}", hint=f"name it: {names}")
+    def __init__(self, task: str, services: Sequence[str], action: Callable[..., Any]) -> None:
+        self._task = task
+        self._services = tuple(services)
+        # Its options are those of the task.
+        functools.update_wrapper(self, action)
 
-    return refused
+    def __call__(self, *_: Any, **__: Any) -> None:
+        names = ", ".join(f"doit {self._task}:{name}" for name in self._services)
+        what = f"{self._task} is about one service, and there are {len(self._services)}"
+        raise ConfigError(what, hint=f"name it: {names}")
 
 
 ACTIONS: Mapping[str, Callable[..., Any]] = {

@@ -246,7 +246,7 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     action = actions.ACTIONS[group]
     arguments = [session, name] if name else [session]
     if task.of_one and session.project.services:
-        action = actions.asking_which(task.name, list(session.project.services), action)
+        action = actions.AskingWhich(task.name, tuple(session.project.services), action)
     described: dict[str, Any] = {
         # A level is no sub-task of doit's, for `doit list` would not show it.
         "basename": _named(prefix, task.name),

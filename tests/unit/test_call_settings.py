@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import pickle
 import re
@@ -13,7 +14,7 @@ import pytest
 from layerdoit.core.errors import ConfigError
 from layerdoit.deploy.settings import settings_of
 from layerdoit.flows.session import Session
-from layerdoit.front import projects
+from layerdoit.front import projects, tasks
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 
@@ -132,7 +133,7 @@ def test_calls_of_one_folder_share_all_but_their_image(shop: Path) -> None:
     assert main.app_variant != worker.app_variant
     assert (main.variant(), main.name) == (worker.variant(), worker.name)
     ours, theirs = settings_of(main), settings_of(worker)
-    assert (ours.name, theirs.name, theirs.service) == ("shop", "shop-w", "w")
+    assert (ours.name, theirs.name, theirs.part) == ("shop", "shop-w", "w")
     assert (ours.source, theirs.source) == ("layerdoit.yaml", "dodo.py w")
     (shop / "layerdoit.yaml").write_text(OWN + "image: {repository: mine}\n")
     written(shop, "", f'prefix="w", config={WORKER[:-1]}, "image": {{"repository": "theirs"}}}}')
@@ -198,3 +199,14 @@ def test_verbs_have_the_settings_of_the_call(shop: Path) -> None:
     assert projects.opened(params).config.bins == ("worker",)
     plain = projects.find("", shop)
     assert (plain.prefix, plain.call is not None and len(plain.call.others)) == ("", 1)
+
+
+def test_tasks_of_services_go_to_another_process(shop: Path) -> None:
+    """As `doit -n` sends them where processes are not forked."""
+    (shop / "layerdoit.yaml").write_text("services:\n  api: {bins: [api]}\n  worker: {bins: [worker]}\n")
+    made = {one["basename"]: one for one in tasks.tasks(shop)()}
+    for name in ("cycle_fast", "cycle_fast:api", "exec", "exec:worker", "destroy"):
+        ((action, arguments),) = made[name]["actions"]
+        again, there = pickle.loads(pickle.dumps((action, arguments)))
+        assert there[0].project.service == name.partition(":")[2]
+        assert inspect.signature(again) == inspect.signature(action)

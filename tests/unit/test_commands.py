@@ -45,6 +45,13 @@ def test_the_command_gets_the_release(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "here/shop@sha256:2 sha256:2 k2 c0ffee 2 prod here/shop@sha256:1\n"
 
 
+def test_the_command_knows_which_service_it_is_about(tmp_path: Path) -> None:
+    whole = provider(tmp_path, deploy='echo "service=$LAYERDOIT_SERVICE" >> done')
+    for part in ("", "api"):
+        assert CommandProvider(replace(whole.settings, part=part)).deploy(RELEASE).error is None
+    assert done(tmp_path) == ["service=", "service=api"]
+
+
 def test_without_a_command_nothing_can_be_deployed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"needs deploy\.command\.deploy") as caught:
         provider(tmp_path, deploy=None).check(RELEASE)
