@@ -74,6 +74,8 @@ _PARTS: Final = (
     "js mjs cjs css map json wasm webmanifest woff woff2 ttf otf ico png apng jpg jpeg gif webp avif svg bmp jxl"
 )
 """What a page loads: a path that ends so is no route, and a page in its place would be taken for it."""
+_UNDATED: Final = 'add_header Last-Modified "";'
+"""The times of the files are made of their contents (page.sh), for the ETag."""
 _YEAR: Final = 31_536_000
 _INDENT: Final = "    "
 
@@ -151,15 +153,15 @@ def _served(settings: Static, port: int) -> Iterator[str]:
     yield from _location(r'~ "/[.](?!well-known(?:/|$))"', "return 404;")
     if found := hashed_names.expression(settings.immutable):
         kept = f'add_header Cache-Control "public, max-age={_YEAR}, immutable";'
-        yield from _location(f'~ "^/{_quoted(found)}"', "try_files $uri =404;", kept)
-    again = "add_header Cache-Control no-cache;"
-    yield from _location(f'~* "[.](?:{"|".join(_PARTS.split())})$"', "try_files $uri =404;", again)
-    yield from _location("/", "try_files $uri $uri.html ${uri}index.html @route;", again)
+        yield from _location(f'~ "^/{_quoted(found)}"', "try_files $uri =404;", kept, _UNDATED)
+    again = ("add_header Cache-Control no-cache;", _UNDATED)
+    yield from _location(f'~* "[.](?:{"|".join(_PARTS.split())})$"', "try_files $uri =404;", *again)
+    yield from _location("/", "try_files $uri $uri.html ${uri}index.html @route;", *again)
     # A folder, whose page has links relative to it; or a route that only the page knows.
     last = "return 404;" if settings.fallback is None else f'try_files "/{_quoted(settings.fallback)}" =404;'
     folder = ("if (-f $document_root$uri/index.html) {", f"{_INDENT}rewrite ^ $uri/ redirect;", "}")
     missing = ("error_page 404 /404.html;",) if settings.fallback is None else ()
-    yield from _location("@route", *folder, *missing, last, again)
+    yield from _location("@route", *folder, *missing, last, *again)
 
 
 def _proxy(path: str, address: str, number: int) -> Iterator[str]:

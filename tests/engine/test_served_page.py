@@ -56,6 +56,7 @@ def test_files_their_types_and_how_long_browsers_keep_them(serve: Serve) -> None
         assert (found.status, found.headers["content-type"], found.headers["cache-control"]) == (200, *expected), path
         assert found.body == FILES[path.lstrip("/") or "index.html"]
         assert found.headers["server"] == "nginx", "no version"
+        assert "last-modified" not in found.headers
 
 
 def test_routes_of_the_page_and_what_is_none(serve: Serve) -> None:
