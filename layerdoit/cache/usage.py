@@ -249,14 +249,19 @@ def _foreign(engine: Engine, found: Iterable[Image]) -> Iterator[tuple[tuple[str
 
 def _friendly(project: Project, places: Iterable[Checkout]) -> frozenset[str]:
     """Tags besides the keyed ones that builds of this project give: configured ones, names of worktrees and of
-    environments."""
+    environments; each also for the variants of the runtime image."""
     from layerdoit.config import environments, repository_name
 
     others = environments.known(project.root, project.config.environments)[1:]
     trees = {repository_name(place.name) for place in places if place.name}
     besides = {*trees, *others, *([project.worktree] if project.worktree else ())}
+    ends = ("", *(f"-{variant}" for variant in project.config.variants))
+    asked = f"-{project.runtime_variant}" if project.runtime_variant else ""
     return frozenset(
-        f"{_familiar(one.repository)}:{name}" for one in project.images for name in {*one.config.image.tags, *besides}
+        f"{_familiar(one.repository)}:{name}{end}"
+        for one in project.images
+        for name in {*(tag.removesuffix(asked) for tag in one.config.image.tags), *besides}
+        for end in ends
     )
 
 

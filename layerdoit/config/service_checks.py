@@ -31,12 +31,9 @@ def _services(config: Config) -> Iterator[ConfigError]:
         path = f"services.{name}"
         where = config.where.get(path)
         kind = kind_of(service)
-        if kind in ("served", "foreign") and service.build.binary is not None:
-            other = {"foreign": "image", "served": "serve"}[kind]
+        if kind == "served" and service.build.binary is not None:
             where = config.where.get(f"{path}.build.binary", where)
-            yield ConfigError(
-                f"{path}: it has both build.binary and {other}", where=where, hint="remove one of the two"
-            )
+            yield ConfigError(f"{path}: it has both build.binary and serve", where=where, hint="remove one of the two")
         if kind == "compiled" and not service.bins:
             what = f"{path}: it has no program"
             hint = "name its binaries (bins: [api]), a component that it serves, or an image that is not built here"

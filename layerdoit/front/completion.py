@@ -29,6 +29,10 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {"explain": LAYERS, "completion": 
 """What may follow a verb."""
 
 
+_VARIANTS: Final = r"sed -n '/^variants:/,/^[^ #]/s/^  \([a-z0-9][a-z0-9-]*\):.*/\1/p' layerdoit.yaml 2>/dev/null"
+"""Prints the names of the variants, one a line, as the documentation writes them."""
+
+
 class Word(NamedTuple):
     """What can be typed, and what it is."""
 
@@ -124,6 +128,7 @@ __layerdoit() {
   done
   case $$cur in
     CONFIG=*) COMPREPLY=($$(compgen -f -- "$${cur#CONFIG=}")); return ;;
+    VARIANT=*) COMPREPLY=($$(compgen -W "$$($variants)" -- "$${cur#VARIANT=}")); return ;;
 $values
   esac
   case $$before in
@@ -174,6 +179,7 @@ complete -F __layerdoit doit
 def bash() -> str:
     """For bash 3.2 and later, without the package bash-completion."""
     return _BASH.substitute(
+        variants=_VARIANTS,
         tasks=shlex.quote("\n".join(_texts(tasks()))),
         task_options=_cases(of_tasks(), "    {0} | *:{0}) echo {1} ;;"),
         verb_options=_cases(of_verbs(), "    {0}) echo {1} ;;"),
@@ -226,6 +232,7 @@ _doit() {
   done
   case $$cur in
     CONFIG=*) compset -P '*='; _files; return ;;
+    VARIANT=*) compset -P '*='; compadd -- $${(f)"$$($variants)"}; return ;;
 $values
   esac
   case $$before in
@@ -272,6 +279,7 @@ if [[ $$funcstack[1] == _doit ]]; then _doit "$$@"; else compdef _doit doit; fi
 def zsh() -> str:
     """A file for `$fpath`, which can be sourced, too."""
     return _ZSH.substitute(
+        variants=_VARIANTS,
         tasks=" ".join(map(shlex.quote, _texts(tasks()))),
         about=" ".join(f"{shlex.quote(one.text)} {shlex.quote(one.about)}" for one in _each_once()),
         verbs=shlex.quote(_together(verbs())),
@@ -312,6 +320,9 @@ end
 function __layerdoit_roots
     string replace -rf -- '^(.*):image$$' '$$1' (__layerdoit_tasks)
     __fish_complete_directories
+end
+function __layerdoit_variants
+    string replace -r '^' VARIANT= -- ($variants)
 end
 function __layerdoit_words
     set -l typed (commandline -opc)
@@ -364,6 +375,7 @@ $lines
 def fish() -> str:
     """For fish 3.4 and later."""
     return _FISH.substitute(
+        variants=_VARIANTS,
         tasks=" ".join(_texts(tasks())),
         verbs=" ".join(VERBS),
         verb_lines="\n".join(f"            printf '%s\\t%s\\n' {one.text} {shlex.quote(one.about)}" for one in verbs()),
@@ -378,6 +390,7 @@ def _fish_lines() -> Iterator[str]:
     for variable in VARIABLES:
         values = VALUES.get(variable.name, ())
         offered = " ".join([f"{variable.name}=", *(f"{variable.name}={value}" for value in values)])
+        offered += " (__layerdoit_variants)" if variable.name == "VARIANT" else ""
         yield f"complete -c doit -n {taken} -a {shlex.quote(offered)} -d {shlex.quote(variable.doc)}"
     for verb, words in WORDS.items():
         yield f"complete -c doit -n '__layerdoit_is __layerdoit_verb {verb}' -a {shlex.quote(' '.join(words))}"

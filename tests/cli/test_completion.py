@@ -127,6 +127,14 @@ def test_values_of_variables(offers: Offers) -> None:
     assert offers("doit layers plan ON_MISSING=pu") == {"ON_MISSING=pull", "ON_MISSING=pull,build"}
 
 
+def test_variants_of_the_project(offers: Offers, plain: Crate) -> None:
+    assert offers("doit image VARIANT=d") <= {"VARIANT="}, "there are none"
+    variants = "variants:\n  slim: {}\n  # for who looks into it\n  debug:\n    runtime_packages: [gdb]\n"
+    plain.write("layerdoit.yaml", f"project: any\n{variants}base:\n  suite: trixie\n")
+    assert offers("doit image VARIANT=d") == {"VARIANT=debug"}
+    assert offers("doit layers plan VARIANT=") - {"VARIANT="} == {"VARIANT=slim", "VARIANT=debug"}
+
+
 def test_under_a_prefix(offers: Offers, plain: Crate) -> None:
     plain.write("dodo.py", 'import layerdoit\ntask_api = layerdoit.tasks(".", prefix="api")\n')
     assert offers("doit cyc") == (set() if offers.shell != "fish" else offers("doit cyc"))  # fish looks inside words

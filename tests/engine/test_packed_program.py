@@ -258,3 +258,42 @@ def test_everything_else_knows_that_nothing_is_compiled(checkout: Callable[..., 
     compiled(one, "out/server", SAYS.replace("hello", "good day"))
     explained = one.doit("layers", "explain").stdout
     assert "file out/server changed" in explained
+
+
+def test_services_of_packed_programs_alone(checkout: Callable[..., Checkout]) -> None:
+    one = packed(checkout)
+    compiled(one, "out/legacy", SAYS.replace("hello", "old"), "-static")
+    services = {
+        "api": {"build": {"binary": "out/server"}},
+        "legacy": {"build": {"binary": "out/legacy"}, "base": {"runtime_packages": ["netbase"]}},
+    }
+    one.configure(yaml.safe_dump({"services": services}))
+    for words in (("image",), ("image",), ("base",), ("deps",), ("layers", "plan"), ("layers", "doctor"), ("status",)):
+        done = one.doit(*words)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    assert one.run(f"{one.name}-api:latest", "x") == "hello 2\n"
+    assert one.run(f"{one.name}-legacy:latest") == "old 1\n"
+    legacy = one.image(f"{one.name}-legacy:latest")["Id"]
+    compiled(one, "out/server", SAYS.replace("hello", "good day"))
+    done = one.doit("image")
+    assert done.returncode == 0, done.stderr
+    assert one.run(f"{one.name}-api:latest") == "good day 1\n"
+    assert one.image(f"{one.name}-legacy:latest")["Id"] == legacy
+    assert {tag.split(":")[1].split("-")[0] for tag in one.tags()} == {"runtime", "app", "latest"}
+
+
+def test_a_packed_service_beside_a_compiled_one(checkout: Callable[..., Checkout]) -> None:
+    one = checkout()
+    compiled(one, "target/legacy", SAYS, "-static")
+    one.configure("services:\n  app: {bins: [app]}\n  legacy: {build: {binary: target/legacy}}\n")
+    one.write({"dodo.py": DODO})
+    assert one.doit("image").returncode == 0
+    assert one.run(f"{one.name}-legacy:latest") == "hello 1\n"
+    assert one.said(f"{one.name}-app:latest") == one.promised()
+    app = one.session().service("app").plan.step("app").spec.key
+    compiled(one, "target/legacy", SAYS.replace("hello", "good day"), "-static")
+    session = one.session()
+    assert session.service("app").plan.step("app").spec.key == app, "the program is no source of the other service"
+    assert session.service("legacy").plan.step("app").action == "build"
+    assert one.doit("image:legacy").returncode == 0
+    assert one.run(f"{one.name}-legacy:latest") == "good day 1\n"

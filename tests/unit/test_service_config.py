@@ -120,6 +120,31 @@ BAD = [
         ["services.db: it has both bins and image", "remove one of the two"],
     ),
     (
+        "services:\n  api: {bins: [a], build: {binary: out/a}}",
+        2,
+        ["services.api: it has both bins and build.binary", "remove one of the two"],
+    ),
+    (
+        "components: {web: {}}\nservices:\n  page:\n    serve: web\n    build:\n      binary: out/a",
+        6,
+        ["services.page: it has both build.binary and serve", "remove one of the two"],
+    ),
+    (
+        "services:\n  api: {build: {binary: /out/a}}",
+        2,
+        ["services.api.build.binary: expected a path inside the project"],
+    ),
+    (
+        "build: {binary: out/a}\nservices:\n  api: {bins: [a]}",
+        1,
+        ["build.binary: with services, each has a program of its own", "services: {api: {build: {binary: …}}}"],
+    ),
+    ("variants:\n  Slim: {}", 2, ["the name of a service", "lower-case letters"]),
+    ("variants:\n  '': {}", 2, ["the name of a service"]),
+    ("variants:\n  slim: {packages: [a]}", 2, ['unknown key "variants.slim.packages"', "runtime_packages"]),
+    ("variants:\n  slim: {runtime_image: 'not an image'}", 2, ["variants.slim.runtime_image"]),
+    ("variants: [slim]", 1, ["variants"]),
+    (
         "services:\n  web: {bins: [w]}\n  api:\n    bins: [a]\n    health: /health",
         5,
         ["services.api: deploy.health.path needs deploy.port", "set deploy.port, or check it by command or log"],
