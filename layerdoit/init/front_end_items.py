@@ -91,6 +91,8 @@ def _problem(one: Proposed, manager: str | None) -> str:
         return f"{front.package.home} has no lock file of npm, pnpm or yarn"
     if front.by_script is not None:
         return f"{front.by_script} runs a package manager itself"
+    if front.package.rust:
+        return f"its script runs {front.package.rust}"
     if front.pages.output.startswith(".."):
         return f"it writes to {front.output}, outside of its folder"
     if not front.is_used:
@@ -232,6 +234,12 @@ def remarks(found: Found, components: Sequence[Proposed]) -> Iterator[str]:
                 f"{front.by_script} runs a package manager, and builds have neither Node nor a network: let it take "
                 f"{front.output} where that is there already, and have it made first by the component {one.name}, with "
                 "embed: true"
+            )
+        elif package.rust:
+            yield (
+                f"{package.where}: the script that makes the pages runs {package.rust}, and the image of a component "
+                "has no Rust: run that by hooks: {before_build: […]}, name what it makes in sources.include, and let "
+                f"the component {one.name} run a script without it"
             )
         elif front.pages.output.startswith(".."):
             yield (

@@ -32,6 +32,7 @@ _BESIDE: Final = re.compile(r"(?i)(?:^|/)(?:docs?|documentation|website|site|dem
 _CALLED: Final = ("app", "client", "dashboard", "front", "frontend", "ui", "web", "webapp")
 _DEEPEST: Final = 3
 _RUN: Final = re.compile(r"(?:\b(?:npm|pnpm|yarn|bun)(?:\s+run)?|\brun-[ps]|\bnpm-run-all)\s+([^&|;]+)")
+_RUST: Final = re.compile(r"(?:^|[\s&|;(\"'])(cargo|wasm-pack|trunk|wasm-bindgen)\s")
 # What makes pages of documentation, programs for desks, plugins of editors, packages for others.
 _OTHER: Final = frozenset((
     "vitepress", "vuepress", "@docusaurus/core", "@astrojs/starlight", "nextra", "docsify-cli", "honkit",
@@ -75,6 +76,12 @@ class NodePackage(NamedTuple):
         for name in list(_named(self.scripts, "build")):
             found.setdefault(name)
         return " && ".join(self.scripts[name] for name in found)
+
+    @property
+    def rust(self) -> str:
+        """The program of Rust's that its build script runs; '' for none."""
+        found = _RUST.search(self.commands)
+        return found[1] if found else ""
 
     @property
     def builders(self) -> tuple[str, ...]:

@@ -391,6 +391,21 @@ def test_a_build_script_that_runs_npm_is_told(tmp_path: Path) -> None:
     assert component(project(tmp_path, EMBEDS, other, needs=("rust-embed",)))["embed"] is True
 
 
+@pytest.mark.parametrize(
+    ("scripts", "program"),
+    [
+        ({"build": "npm run wasm && vite build", "wasm": "wasm-pack build ../core"}, "wasm-pack"),
+        ({"build": "cargo build && vite build"}, "cargo"),
+        ({"build": "vite build --outDir dist", "docs": "cargo doc"}, ""),
+        ({"build": "vite build --mode cargo"}, ""),
+    ],
+)
+def test_a_script_that_needs_rust_is_told(tmp_path: Path, scripts: dict[str, str], program: str) -> None:
+    found = project(tmp_path, SERVES, {"web/package.json": package(scripts=scripts), **LOCK})
+    assert (component(found) == {}) is bool(program)
+    assert bool(remarks(found, f"runs {program}, and the image of a component has no Rust")) is bool(program)
+
+
 def test_pages_that_somebody_copies_into_a_crate_are_told(tmp_path: Path) -> None:
     code = EMBEDS.replace("web/dist", "static")
     found = project(
