@@ -5,7 +5,7 @@ set -eu
 cp -a /ctx/. /app/
 export HUSKY=0 LEFTHOOK=0 SKIP_INSTALL_SIMPLE_GIT_HOOKS=1 npm_config_update_notifier=false npm_config_offline=true
 if [ "$MANAGER" = pnpm ]; then
-  export npm_config_manage_package_manager_versions=false pnpm_config_manage_package_manager_versions=false
+  export npm_config_manage_package_manager_versions=false pnpm_config_pm_on_fail=ignore
   export npm_config_store_dir=/var/cache/pnpm pnpm_config_store_dir=/var/cache/pnpm
   export npm_config_verify_deps_before_run=false pnpm_config_verify_deps_before_run=false
 fi

@@ -7,8 +7,8 @@ if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi
 if [ -s /run/secrets/proxy ]; then . /run/secrets/proxy; fi
 export CI=true npm_config_update_notifier=false npm_config_audit=false npm_config_fund=false
 if [ "$MANAGER" = pnpm ]; then
-  # The one of the project, and no other one.
-  export npm_config_manage_package_manager_versions=false pnpm_config_manage_package_manager_versions=false
+  # The one of the project, and no other one. Scripts that nobody has approved do not run, which is no failure.
+  export npm_config_manage_package_manager_versions=false pnpm_config_pm_on_fail=ignore pnpm_config_strict_dep_builds=false
   export npm_config_store_dir=/var/cache/pnpm pnpm_config_store_dir=/var/cache/pnpm
 fi
 export YARN_ENABLE_TELEMETRY=0 YARN_ENABLE_GLOBAL_CACHE=true YARN_ENABLE_PROGRESS_BARS=false

@@ -190,6 +190,8 @@ __metadata:
   languageName: unknown
   linkType: soft
 """
+# What pnpm does by itself has changed a lot since 10.
+NEWEST = {"packageManager": "pnpm@12.21.0"}
 LOCKS: dict[str, tuple[str, str, dict[str, str]]] = {
     "pnpm": ("pnpm-lock.yaml", PNPM, {}),
     "yarn": ("yarn.lock", YARN, {}),
@@ -197,10 +199,12 @@ LOCKS: dict[str, tuple[str, str, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("manager", LOCKS)
-def test_other_managers_install_by_their_lock_files(web: Callable[..., Component], manager: str) -> None:
+@pytest.mark.parametrize(("manager", "field"), [*((name, {}) for name in LOCKS), ("pnpm", NEWEST)])
+def test_other_managers_install_by_their_lock_files(
+    web: Callable[..., Component], manager: str, field: dict[str, str]
+) -> None:
     lock, text, more = LOCKS[manager]
-    one = web({"web/package.json": json.dumps(package(USES, **NUMBER)), f"web/{lock}": text, **more})
+    one = web({"web/package.json": json.dumps(package(USES, **NUMBER, **field)), f"web/{lock}": text, **more})
     one.build()
     assert one.output() == {"a": "true"}
 
