@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 _NOTE: Final = "pushed.json"
 _KEPT: Final = 20
+# Services are deployed side by side.
+_noting: Final = threading.Lock()
 
 
 class Pushed(NamedTuple):
@@ -47,6 +50,7 @@ def push(project: Project, spec: Spec, image: str) -> Pushed:
         return Pushed(f"{repository}@{digest}", digest)
     begun = time.monotonic()
     sent = registry.push_release(spec.tag, tag(repository, spec.layer, spec.key))
-    kept = {**dict(list(noted.items())[-_KEPT:]), name: sent.digest}
-    state.keep_note(_NOTE, kept)
+    with _noting:
+        kept = {**dict(list(state.note(_NOTE).items())[-_KEPT:]), name: sent.digest}
+        state.keep_note(_NOTE, kept)
     return Pushed(f"{repository}@{sent.digest}", sent.digest, sent.bytes, time.monotonic() - begun)

@@ -171,3 +171,28 @@ def test_an_environment_gets_the_commit_with_the_files_of_this_machine(
     assert (refused.returncode != 0, "requires a clean tree" in refused.stderr) == (True, True)
     shown = said(one.doit("from_source", "REF=main", "ENV=dev", "LOCAL_ONLY=1"))
     assert "deploy " not in shown
+
+
+def test_all_services_of_a_commit(pushed: Checkout, tmp_path: Path) -> None:
+    """Those that the commit has: its worker is called jobs in the tree by now."""
+    one = pushed
+    each = "{bins: [NAME], deploy: {stop_grace: 0}}"
+    services = "services:\n" + "".join(f"  {name}: {each.replace('NAME', name)}\n" for name in ("api", "worker"))
+    loops = 'fn main() { println!("NAME"); loop { std::thread::sleep(std::time::Duration::from_secs(9)); } }\n'
+    (one.root / "src/main.rs").unlink()
+    one.write({f"src/bin/{name}.rs": loops.replace("NAME", name) for name in ("api", "worker")})
+    one.configure(services)
+    sha = commit_all(one.root.parent, "services")[:12]
+    git(one.root, "push", "--quiet", "origin", "main")
+    one.replace("layerdoit.yaml", "  worker:", "  jobs:")
+    try:
+        shown = said(one.doit("from_source", "REF=main", "ENV=dev"))
+        for name in ("api", "worker"):
+            assert f"image   {one.name}-{name}:1.2.0_3-{sha}" in shown
+            assert f"deploy  {one.name}-{name} started" in shown
+        assert "jobs" not in shown
+        assert one.image(f"{one.name}-jobs:latest") is None
+    finally:
+        mine = ["--filter", f"label=io.layerdoit.project={one.name}"]
+        for name in docker("ps", "--all", "--quiet", *mine).split():
+            docker("rm", "--force", name)

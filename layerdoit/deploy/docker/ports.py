@@ -24,6 +24,7 @@ class Ports:
     def __init__(self, settings: DeploySettings, containers: Containers) -> None:
         self._config = settings.config
         self._where = settings.where
+        self._service = settings.service
         self._containers = containers
 
     @property
@@ -51,7 +52,9 @@ class Ports:
     def taken(self, port: int) -> DeployError:
         """The message for a port that somebody else has; it says who."""
         by, stop = self._holder(port)
-        hint = f"set deploy.publish (PUBLISH=...) to another port (0: any free one), or {stop}"
+        # A variable of the command line is of all services.
+        setting = f"services.{self._service}.deploy.publish" if self._service else "deploy.publish (PUBLISH=...)"
+        hint = f"set {setting} to another port (0: any free one), or {stop}"
         error = DeployError(f"port {port} is taken by {by}", hint=hint)
         return error.reworded(where=self._where.get("deploy.publish"))
 
