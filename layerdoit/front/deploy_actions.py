@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from json import dumps
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
 from layerdoit.core.console import pass_on, say, warn
-from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.core.prose import listed
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ def destroy(session: Session, left: bool) -> None:
     if session.project.service and left:
         raise ConfigError("--left is about the whole project", hint="doit destroy --left")
     parts = [] if left else _deployed(session)
-    behind = [] if session.project.service else left_behind.found(session)
+    behind: list[left_behind.Left] = []
+    # What serves elsewhere is removed without an engine here, too.
+    with contextlib.nullcontext() if left else contextlib.suppress(EngineError):
+        behind += [] if session.project.service else left_behind.found(session)
     ours = [one for one in parts if one is session or one.project.kind != "foreign"]
     names = [*(one.project.service for one in ours if one.project.service), *(one.deployment for one in behind)]
     if len(names) > 1:
