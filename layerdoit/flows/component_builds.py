@@ -31,9 +31,14 @@ _RUST = "the Rust layers"
 
 def lacking(session: Session) -> dict[str, ComponentInputs]:
     """Components whose output is not there, and that images need which are to be built."""
-    if not session.project.config.components or session.inputs.question.kind != "build":
+    if not session.project.config.components:
         return {}
-    return {name: one for part in session.built for name, one in _of(part).items()}
+    return {name: one for part in _parts(session) for name, one in _of(part).items()}
+
+
+def _parts(session: Session) -> list[Session]:
+    """Those that have an app each. A check asks about the workspace as a whole."""
+    return session.built if session.project.service or session.has_services else [session]
 
 
 def plans(session: Session) -> list[ComponentPlan]:
@@ -57,7 +62,7 @@ def begin_early(session: Session, layer: str) -> bool:
 
 def _below(session: Session) -> list[str]:
     """The layers that are built before the apps."""
-    return [layer for layer in _LAYERS if any(service_builds.lacks(part, layer) for part in session.built)]
+    return [layer for layer in _LAYERS if any(service_builds.lacks(part, layer) for part in _parts(session))]
 
 
 class Beside(NamedTuple):
@@ -88,13 +93,13 @@ def make(session: Session, make_layer: Make) -> Beside:
     for name, one in waiting.items():
         for outcome in ended[name].result or ():  # type: ignore[attr-defined]
             _tell(session, one, outcome)
-    for part in session.built:
+    for part in _parts(session):
         part.inputs.outputs_made()
     failed = {name: one.error for name, one in ended.items() if one.error is not None}
     made: list[Made] = ended[_RUST].result or [] if _RUST in ended else []  # type: ignore[assignment]
-    stopped = [part for part in session.built if _of(part)]
+    stopped = [part for part in _parts(session) if _of(part)]
     again = any(isinstance(error, ContextDiffers | Cleared) for error in failed.values())
-    if again or _RUST in failed or len(stopped) == len(session.built):
+    if again or _RUST in failed or len(stopped) == len(_parts(session)):
         service_builds.raised(list(failed.values()))
     return Beside(made, stopped, list(failed.values()))
 

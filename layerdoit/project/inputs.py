@@ -88,12 +88,14 @@ class Inputs:
 
     @cached_property
     def components(self) -> Mapping[str, ComponentInputs]:
-        """The components whose output the app image has, by name."""
-        if self.question.kind != "build" or self.project.services or not self.project.config.components:
+        """The components whose output the app image has, by name; of a check, those that crates embed."""
+        building = self.question.kind == "build"
+        if not self.project.config.components or (building and self.project.services):
             return {}
         from layerdoit.project import component_outputs
 
-        return component_outputs.used(self.tree, self.question.platform)
+        found = component_outputs.used(self.tree, self.question.platform)
+        return found if building else {name: one for name, one in found.items() if one.config.embed}
 
     @property
     def placed(self) -> tuple[tuple[tuple[str, str], ...], Sources]:

@@ -98,6 +98,14 @@ def test_an_embedded_output_is_built_first_and_a_folder_here_is_not_taken_for_it
     assert {outcome.step.action for outcome in one.build().values()} == {"reuse"}
 
 
+def test_a_check_has_what_crates_embed(page: New) -> None:
+    one = page("embed: true")
+    one.write({"api/src/main.rs": EMBEDS})
+    done = one.doit("check")
+    assert done.returncode == 0, done.stderr
+    assert (one.root / ".layerdoit/components/web/output/style.css").read_text() == "one\n"
+
+
 def test_a_crate_that_reads_the_component_s_sources_is_told_of_the_setting(page: New) -> None:
     one = page()
     one.write({"api/src/main.rs": EMBEDS.replace("dist/", "")})
