@@ -18,7 +18,7 @@ from layerdoit.bench.scenarios import Bump, Tree
 from layerdoit.bench.scratch import Scratch
 from layerdoit.build.host_secrets import Secrets, collect
 from layerdoit.cargo import manifest
-from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.core.errors import ConfigError, LayerdoitError, WorkspaceError
 from layerdoit.core.state import State
 from layerdoit.core.units import count_text
 from layerdoit.engine.api import builder_name
@@ -79,6 +79,9 @@ def look_at(root: Path, variables: Mapping[str, str], scratch: Path, service: st
     `service`: which of the images is measured, where there are several.
     """
     session = Session(Run(), Project.open(root, variables, state=State(scratch)))
+    if not session.project.has_rust:
+        what = f"nothing is compiled in {session.project.root}, so there is nothing to compare"
+        raise WorkspaceError(what, hint="measure where the program is compiled")
     compiled = [name for name, one in session.project.services.items() if one.kind == "compiled"]
     if compiled and service not in compiled:
         what = (

@@ -17,10 +17,10 @@ PARTS: Final = ("", "-next", "-old", "-try")
 class Container:
     """One container as the engine describes it. `networks`: name -> address; `ports`: container -> host side.
 
-    `env`: what it was started with; `out_of_memory`: whether that is what it was killed for. `health`: what the
-    engine says by the HEALTHCHECK that it has ("" for none), and `health_said`: what that printed last. `restart`: the
-    engine's policy for when it ends; `restarts`: how often it was started again by that. `image`: the id of its image.
-    `check`: the test of its HEALTHCHECK, as it is written.
+    `ended_at`: when it ended last, before it was started again; `env`: what it was started with; `out_of_memory`:
+    whether that is what it was killed for. `health`: what the engine says by the HEALTHCHECK that it has ("" for none),
+    and `health_said`: what that printed last. `restart`: the engine's policy for when it ends; `restarts`: how often it
+    was started again by that. `image`: the id of its image. `check`: the test of its HEALTHCHECK, as it is written.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Container:
     networks: Mapping[str, str]
     ports: Mapping[int, tuple[str, int]]
     started_at: str = ""
+    ended_at: str = ""
     pid: int = 0
     env: Mapping[str, str] = field(default_factory=dict, compare=False)
     out_of_memory: bool = False
@@ -155,6 +156,7 @@ def described(raw: Mapping[str, Any]) -> Container:
         networks={name: attached.get("IPAddress", "") for name, attached in (settings.get("Networks") or {}).items()},
         ports=ports,
         started_at=raw["State"].get("StartedAt", ""),
+        ended_at="" if (ended := raw["State"].get("FinishedAt", "")).startswith("0001-") else ended,
         pid=int(raw["State"].get("Pid") or 0),
         env=dict(one.split("=", 1) for one in raw["Config"].get("Env") or () if "=" in one),
         out_of_memory=bool(raw["State"].get("OOMKilled")),

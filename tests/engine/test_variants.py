@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -98,3 +100,36 @@ def test_a_variant_of_a_project_without_variants(checkout: Callable[..., Checkou
     with pytest.raises(ConfigError, match="describe it in") as raised:
         one.session(variables={"VARIANT": "debug"})
     assert raised.value.what == 'there is no variant "debug"'
+
+
+WAITS = r"""
+#include <stdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void stop(int signal) { exit(signal != SIGTERM); }
+int main(void) { signal(SIGTERM, stop); puts("ready to serve"); fflush(stdout); for (;;) pause(); }
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
+def test_a_variant_is_deployed_in_the_place_of_the_other(checkout: Callable[..., Checkout]) -> None:
+    health = "deploy: {health: {log: ready to serve}}\nbuild: {binary: server}\n"
+    one = checkout({"dodo.py": "from layerdoit import task_layerdoit\n"}, more=f"{VARIANTS}{health}")
+    argv = ["gcc", "-x", "c", "-static", "-o", str(one.root / "server"), "-"]
+    subprocess.run(argv, input=WAITS, text=True, check=True)
+
+    def serving(*words: str) -> str:
+        done = one.doit("cycle_fast", *words)
+        assert done.returncode == 0, done.stderr
+        argv = ["docker", "inspect", "--format", "{{.Image}}", one.name]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        ordinary = serving()
+        assert ordinary == one.image()["Id"]
+        assert serving("VARIANT=debug") == one.image("latest-debug")["Id"] != ordinary
+        assert one.image()["Id"] == ordinary
+        assert serving() == ordinary
+    finally:
+        assert one.doit("destroy").returncode == 0

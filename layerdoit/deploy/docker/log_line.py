@@ -27,7 +27,9 @@ class LogLine:
         """None once the line is there, else that it is not."""
         start = (container.id, container.started_at)
         if start != self._start:
-            self._start, self._since, self._found = start, _moment(container.started_at), False
+            # Not from its start on: a quick program has logged before the engine notes that it started it.
+            since = _moment(container.ended_at) if container.ended_at else 0.0
+            self._start, self._since, self._found = start, since, False
         if not self._found:
             self._found = any(map(self._matches, self._new(container)))
         return None if self._found else f'no line of its log matches "{self._pattern.pattern}"'
