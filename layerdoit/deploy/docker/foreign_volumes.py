@@ -62,8 +62,9 @@ class Volumes:
                 raise DeployError(
                     f"{other} runs with the volume {name}, too: two at once would ruin its content",
                     where=self._settings.where.get("deploy.volumes"),
-                    hint=f"give {self._settings.service or self._settings.name} a volume of its own "
-                    f"(deploy: {{volumes: […]}}), or stop that one (docker stop {other})",
+                    hint=f"give {self._settings.service or self._settings.name} a volume of its own (deploy: "
+                    "{volumes: […]}; without, what its image keeps is apart in each environment and worktree), or stop "
+                    f"that one (docker stop {other})",
                 )
 
     def _declared(self) -> Iterator[str]:
