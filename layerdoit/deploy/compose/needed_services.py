@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from layerdoit.config import Deploy, Health
+from layerdoit.core.console import say
 from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.core.files import machine_lock
@@ -61,7 +62,8 @@ class NeededServices:
             there = self._there(self._composition.name)
             gone = [name for name in self._names if not any(one.running for one in there.get(name, ()))]
             if gone:
-                tell(Doing(f"docker compose starts {listed(gone)}"))
+                # It may have to build or to pull, and no row of a deployment is shown yet.
+                say(f"starting {listed(gone)} of {self._program.shown}, which {self._settings.service} needs")
                 self._program.up((), "-d", "--no-recreate", *gone)
                 there = self._there(self._composition.name)
             for name in self._names:
