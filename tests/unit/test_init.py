@@ -667,24 +667,46 @@ REAL = {
     ".cargo/config.toml": "[build]\nrustflags = ['-Clink-arg=-fuse-ld=mold']\n",
     "rust-toolchain.toml": "[toolchain]\nchannel = '1.80'\n",
     ".gitmodules": "[submodule 'x']\npath = x\n",
+    "web/package.json": (
+        '{"name": "web", "scripts": {"build": "vite build"}, "workspaces": ["a"],\n"dependencies": {"vite": "1"}}'
+    ),
+    "web/vite.config.ts": "x({build: {outDir: 'made'},\nserver: {proxy: {'/api': 'http://localhost:8080'}}})\n",
+    "web/pnpm-workspace.yaml": "packages:\n  - a\n",
+    "web/yarn.lock": "",
+}
+# Several services, and files that tell of them.
+SEVERAL = {
+    "compose.yaml": (
+        "services:\n  web:\n    build: {context: ., args: {BIN: server}}\n    depends_on: {db: {condition: x}}\n"
+        "  work:\n    build: .\n    command: [server, work]\n    environment: {DB: 'x://db:1'}\n  db: {image: y}\n"
+    ),
+    "Dockerfile": (
+        'FROM rust AS b\nRUN cargo build\nFROM debian\nARG BIN=server\nCOPY --from=b /t/server /s\nCMD ["/s"]\n'
+    ),
+    "web/package.json": '{"scripts": {"build": "ng build"}, "devDependencies": {"@angular/core": "1"}}',
+    "web/angular.json": (
+        '{"projects": {"x": {"architect": {"build": {"builder": "a:application",\n"options": {"outputPath": "o"}}}}}}'
+    ),
 }
 ODD = ["[", "]", "=", '"', "\0", "{}", "é", "- ", "$", "<<", "1", "[[bin]]\n", "\n\n"]
-PIECES = st.sampled_from([line for text in REAL.values() for line in text.split("\n")] + ODD)
+TEXTS = (*REAL.values(), *SEVERAL.values())
+PIECES = st.sampled_from([line for text in TEXTS for line in text.split("\n")] + ODD)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.sampled_from(sorted(REAL)), st.integers(0, 900), st.integers(0, 40), PIECES)
+@given(st.booleans(), st.sampled_from(sorted({**REAL, **SEVERAL})), st.integers(0, 900), st.integers(0, 40), PIECES)
 # The version of a package stands where that of the lockfile does.
-@example("Cargo.lock", 1, 23, 'name = "server"')
-def test_mutilated_trees(tmp_path: Path, name: str, start: int, gone: int, piece: str) -> None:
+@example(False, "Cargo.lock", 1, 23, 'name = "server"')
+def test_mutilated_trees(tmp_path: Path, several: bool, name: str, start: int, gone: int, piece: str) -> None:
     """One clear error, or files that are valid: never another exception."""
-    text = REAL[name]
-    make(tmp_path, {**REAL, name: text[:start] + piece + text[start + gone :]})
+    files = {**REAL, **(SEVERAL if several or name not in REAL else {})}
+    text = files[name]
+    make(tmp_path, {**files, name: text[:start] + piece + text[start + gone :]})
     try:
         found = look(tmp_path)
     except LayerdoitError:
         return
     written = shown(found)
-    reading.check(config.Config, reading.parse(written.encode(), "layerdoit.yaml"), "layerdoit.yaml")
-    assert unlike_schema(written) == []
+    loaded(written, tmp_path)
+    (tmp_path / "layerdoit.yaml").unlink()
     assert shown(look(tmp_path)) == written
