@@ -117,3 +117,17 @@ def test_environments_have_a_line_for_each_service(shop: Crate, docker_engine: o
 def test_the_lock_of_each_service(shop: Crate, docker_engine: object) -> None:
     said = shop.doit("deploy_unlock").ok().out.splitlines()
     assert [line.partition(":")[0] for line in said] == ["api", "worker"]
+
+
+# --- removing --------------------------------------------------------------------------------------------------------
+
+
+def test_what_serves_elsewhere_is_removed_without_an_engine(shop: Crate) -> None:
+    commands = "{provider: command, command: {deploy: 'true', destroy: 'echo gone: $LAYERDOIT_SERVICE'}}"
+    own = f"project: {shop.name}\ndeploy: {commands}\nservices:\n  api: {{bins: [api]}}\n  worker: {{bins: [worker]}}\n"
+    shop.write("layerdoit.yaml", own)
+    nowhere = {"DOCKER_HOST": "unix:///nowhere"}
+    out = shop.doit("destroy", env=nowhere).ok().out
+    assert [line for line in out.splitlines() if line.startswith("gone")] == ["gone: worker", "gone: api"]
+    assert "no Docker engine answers" in message(shop.doit("destroy", "--left", env=nowhere))[0]
+    assert message(shop.doit("destroy:api", "--left"))[1] == "doit destroy --left"
