@@ -62,7 +62,7 @@ class Rendering:
         where = self._place()
         wanted = Wanted(
             # All services are pushed to one repository: its name tells nothing of them.
-            names=(self.image,) if self._settings.service else self.names(release.reference),
+            names=(self.image,) if self._settings.part else self.names(release.reference),
             reference=release.reference,
             namespace=self._kubectl.namespace,
             tags=self._tags(release),

@@ -19,7 +19,7 @@ def services(place: Place) -> dict[str, KubernetesProvider]:
     whole = place.settings()
     table: dict[str, DeploySettings] = {}
     for name in ("api", "worker"):
-        table[name] = replace(whole, name=f"shop-{name}-prod", service=name, table=lambda: table)
+        table[name] = replace(whole, name=f"shop-{name}-prod", service=name, part=name, table=lambda: table)
     return {name: KubernetesProvider(one) for name, one in table.items()}
 
 
