@@ -3,7 +3,12 @@
 # The mount has no `from=`: BuildKit would hash the whole target folder of each new deps image (measured: 75 MB/s).
 ARG DEPS
 ARG RUNTIME
+# The runtime image that binaries are tried on: for a variant that only adds packages, the ordinary one, so that the step
+# that compiles is the one that was run already.
+ARG TRIED=${RUNTIME}
 FROM ${RUNTIME} AS runtime
+
+FROM ${TRIED} AS tried
 
 FROM ${DEPS} AS build
 ARG MOUNT
@@ -17,7 +22,7 @@ ARG ENTRYPOINT
 RUN --network=none \
     --mount=type=bind,source=src,target=/ctx \
     --mount=type=bind,source=control,target=/control \
-    --mount=type=bind,from=runtime,target=/runtime \
+    --mount=type=bind,from=tried,target=/runtime \
     --mount=type=cache,id=${MOUNT},target=/build,sharing=locked \
     --mount=type=secret,id=cargo-config,target=/cargo/config.toml \
     sh /control/build.sh

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import follow
 from layerdoit.cargo.selection import bin_arguments, package_ids
-from layerdoit.components import image_control, script_protocol
+from layerdoit.components import image_control, script_protocol, tried_on
 from layerdoit.components.recipe import Recipe, Request
 from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, ContextDiffers
@@ -235,6 +235,7 @@ def _app(request: Request) -> Recipe:
     text = dockerfiles.app(ours, image, assets, sorted_names, starts, index=index, owned=owned)
     cooked, runtime = request.plan.step("deps").spec, request.plan.step("runtime").spec
     mount = request.mount(mounts.identity(project.name, project.root, inputs.variant, _cook(request, cooked)))
+    tried = tried_on.ordinary(request)
     origin = {"deps": cooked.key, "runtime": runtime.key, "mount": mount, **branches.labels(project)}
     build = buildx.Build(
         "app",
@@ -245,6 +246,7 @@ def _app(request: Request) -> Recipe:
         {
             "DEPS": request.reference_of(cooked),
             "RUNTIME": request.reference_of(runtime),
+            **({"TRIED": request.reference_of(tried)} if tried else {}),
             "MOUNT": mounts.placed(mount, project.root, project.owner.drawn),
             "DEPS_KEY": cooked.key[:12],
             "TREE": hashlib.sha256(tree_text(sources.entries)).hexdigest(),

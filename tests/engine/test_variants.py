@@ -32,7 +32,7 @@ def test_a_variant_compiles_nothing_and_has_a_tag_of_its_own(checkout: Callable[
         "deps": "reuse",
         "app": "build",
     }
-    assert varied["app"].counts["compiled"] == 0
+    assert (varied["app"].how, varied["app"].counts) == ("assembled", {}), "cargo did not even run"
     assert varied["deps"].step.spec.key == first["deps"].step.spec.key
     assert varied["app"].step.spec.key != first["app"].step.spec.key
     assert one.image()["Id"] == ordinary, "the ordinary image keeps its tag"
@@ -61,6 +61,9 @@ def test_an_edit_is_compiled_once_for_all_variants(checkout: Callable[..., Check
     assert [(reason.kind, reason.names) for reason in reasons] == [("changed", ("file app/src/main.rs",))]
     assert varied["app"].counts["compiled"] == 1
     assert one.build()["app"].counts["compiled"] == 0
+    one.replace("app/src/main.rs", "edited", "twice")
+    assert one.build()["app"].counts["compiled"] == 1
+    assert one.build(VARIANT="debug")["app"].how == "assembled"
     assert one.said(f"{one.name}:latest") == one.said(f"{one.name}:latest-debug") == one.promised()
 
 
@@ -133,3 +136,9 @@ def test_a_variant_is_deployed_in_the_place_of_the_other(checkout: Callable[...,
         assert serving() == ordinary
     finally:
         assert one.doit("destroy").returncode == 0
+
+
+def test_where_packages_are_not_all_a_variant_is_tried_on_its_own_image(checkout: Callable[..., Checkout]) -> None:
+    one = checkout(more=f"{VARIANTS}image: {{smoke: ['']}}\n")
+    one.build()
+    assert one.build(VARIANT="debug")["app"].counts["compiled"] == 0
