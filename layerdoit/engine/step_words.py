@@ -21,6 +21,11 @@ _COMMANDS: Final = (
     (r"^rustc --version", "trying the Rust toolchain"),
     (r"\buseradd|\badduser", "making the user of the service"),
     (r"/pack\.sh", "trying the program on its image"),
+    (r"/page\.sh", "compressing the page"),
+    (r"/node-install\.sh download", "downloading the packages"),
+    (r"/node-install\.sh", "starting the packages' install scripts"),
+    (r"npm install --global|/npm/bin/", "preparing Node and its package manager"),
+    (r"/node-build\.sh", "building the front end"),
     (r"\bldconfig", "indexing shared libraries"),
 )
 _INTERNAL: Final = (
