@@ -252,7 +252,8 @@ class Reading:
         return (image.label("cook") or deps.spec.key[:TAG_DIGITS]) if image is not None else ""
 
     def _logs(self, layer: str) -> Iterator[Path]:
-        return reversed(self.project.state.logs(layer))
+        service = self.project.service
+        return reversed(self.project.state.logs(f"{service}-{layer}" if service and layer == "app" else layer))
 
     def _heads(self) -> Iterator[tuple[str, str]]:
         for layer in ORDER:
