@@ -252,8 +252,8 @@ class Reading:
         return (image.label("cook") or deps.spec.key[:TAG_DIGITS]) if image is not None else ""
 
     def _logs(self, layer: str) -> Iterator[Path]:
-        service = self.project.service
-        return reversed(self.project.state.logs(f"{service}-{layer}" if service and layer == "app" else layer))
+        part = self.project.part
+        return reversed(self.project.state.logs(f"{part}-{layer}" if part and layer == "app" else layer))
 
     def _heads(self) -> Iterator[tuple[str, str]]:
         for layer in ORDER:
