@@ -106,6 +106,9 @@ def _components(config: Config) -> Iterator[ConfigError]:
         if component.into is None and not component.embed and name not in served:
             hint = "say where its files go: into: /srv/web, embed: true, or a service with serve: " + name
             yield ConfigError(f"{path}: nothing uses what it builds", where=where, hint=hint)
+        if name in config.services:
+            what = f"{path}: there is a service of this name, and the images of both would be called the same"
+            yield ConfigError(what, where=where, hint=f"call the component otherwise, such as {name}-files")
         for service in component.services:
             if service not in config.services:
                 hint = suggestion(service, sorted(config.services), "services")

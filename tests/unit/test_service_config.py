@@ -99,6 +99,11 @@ BAD = [
         ["services.api.static: it serves no files", "serve: web"],
     ),
     (
+        "services:\n  web: {serve: web}\ncomponents:\n  web: {}",
+        4,
+        ["components.web: there is a service of this name", "web-files"],
+    ),
+    (
         "components: {web: {}}\nservices:\n  page:\n    serve: web\n    static:\n      proxy: {/: 'http://api:80'}",
         6,
         ["services.page.static.proxy: with /, nothing is left of the page"],
