@@ -109,6 +109,9 @@ def shop(scratch: Scratch, label: str, services: Sequence[str]) -> Iterator[Shop
     finally:
         for words in ([*peers.command(), "destroy"], _compose("down", "--volumes", "--rmi", "local", "-t", "0")):
             subprocess.run(words, cwd=root, capture_output=True, check=False)
+        # The end of the session looks for its own name only.
+        buildkit.remove_images(buildkit.tags_of(name))
+        buildkit.remove_images(buildkit.images_of(name))
 
 
 def _compose(*words: str) -> list[str]:
