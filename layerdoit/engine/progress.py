@@ -155,7 +155,8 @@ class Reader:
                 self.report.export = _seconds(*self._exporting)
         if vertex.get("error"):
             self.report.failed_step = name
-            self.report.tail = self._tails.get(digest, [])
+            # What it said may come in the same event, or later.
+            self.report.tail = self._tails.setdefault(digest, [])
             self._log(f"# failed: {name}: {redact(vertex['error'])}")
 
     def _follow_step(self, digest: str, name: str, *, is_running: bool) -> None:

@@ -50,6 +50,16 @@ def test_notes_of_the_scripts_are_kept_as_they_are() -> None:
     assert read.report.notes == notes
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_what_a_step_said_counts_though_it_comes_with_its_failure_or_after_it(together: bool) -> None:
+    read, _ = reader()
+    failed = {"vertexes": [{"digest": "v", "name": "[1/1] RUN it", "error": "exit code: 1"}]}
+    said = output("error: the reason\n")
+    for event in [{**failed, **said}] if together else [failed, said]:
+        read.feed(json.dumps(event))
+    assert read.report.tail == ["error: the reason"]
+
+
 def test_without_a_listener_lines_are_only_kept(capsys: pytest.CaptureFixture[str], told: list[Doing]) -> None:
     log: list[str] = []
     read = Reader(log.append)
