@@ -52,8 +52,8 @@ def test_the_engine_starts_again_what_serves_and_nothing_else(
     seen: list[tuple[str, str]] = []
     original = DockerProvider.replacement
 
-    def watched(provider: DockerProvider) -> Any:
-        steps = original(provider)
+    def watched(provider: DockerProvider, *networks: Any) -> Any:
+        steps = original(provider, *networks)
         wait, remove = steps.wait_healthy, steps.remove_old
 
         def waiting(candidate: Any) -> Any:
