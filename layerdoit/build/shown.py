@@ -55,7 +55,7 @@ def display(run: Run, plan: Plan, layers: Sequence[str]) -> Display:
     from layerdoit.engine.display import Display
 
     rows = board(plan, wanted(run.asked, run.prefix, layers))
-    return Display(rows, f"{run.prefix}:" if run.prefix else "")
+    return Display(rows, run.label)
 
 
 def working(shown: Display, run: Run, inputs: Inputs, step: Step, *, cold: bool) -> AbstractContextManager[None]:
@@ -77,7 +77,7 @@ def of_services(run: Run, parts: Sequence[tuple[Inputs, Plan]]) -> Display:
 
     steps = [(inputs, plan.step("app")) for inputs, plan in parts]
     rows = [Row(row_of(inputs, step), "reused" if step.action == "reuse" else "waits") for inputs, step in steps]
-    return Display(Board(tuple(rows)), f"{run.prefix}:" if run.prefix else "")
+    return Display(Board(tuple(rows)), run.label)
 
 
 def beside(run: Run, plan: Plan, layers: Sequence[str], components: Sequence[str]) -> Display:
@@ -86,9 +86,7 @@ def beside(run: Run, plan: Plan, layers: Sequence[str], components: Sequence[str
     from layerdoit.engine.display import Display
 
     rows = board(plan, wanted(run.asked, run.prefix, layers)).rows if layers else ()
-    return Display(
-        Board((*rows, *(Row(of_component(name)) for name in components))), f"{run.prefix}:" if run.prefix else ""
-    )
+    return Display(Board((*rows, *(Row(of_component(name)) for name in components))), run.label)
 
 
 def of_component(name: str) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
-import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from layerdoit.components import layer_labels
 from layerdoit.components.recipe import Recipe
 from layerdoit.core.errors import ContextDiffers
 from layerdoit.core.files import write_if_changed
 from layerdoit.engine import buildx, node_broker
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.node_broker import Asked
-from layerdoit.engine.ownership import LABEL
 from layerdoit.engine.progress import Listener
 from layerdoit.tree.staging import stage
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 LISTENER: Final = Listener()
 """Package managers say too little that a machine could read."""
-MAX_LABEL: Final = 100_000
 STAGES: Final[Mapping[str, tuple[str, ...]]] = {"base": ("base",), "deps": ("deps",), "output": ("build",)}
 """The stages of the Dockerfiles that make a layer."""
 
@@ -51,20 +48,8 @@ def recipe(wanted: Wanted) -> Recipe:
 
 def labels(wanted: Wanted, parent: str) -> dict[str, str]:
     """The labels by which an image is known as ours."""
-    inputs, spec = wanted.inputs, wanted.step.spec
-    listed = json.dumps(spec.label_inputs, sort_keys=True, separators=(",", ":"))
-    values = {
-        "project": inputs.project.name,
-        LABEL: inputs.project.owner.text,
-        "layer": spec.layer,
-        "component": inputs.name,
-        "key": spec.key,
-        "inputs": listed if len(listed) <= MAX_LABEL else "{}",
-        "parent": parent,
-        "variant": inputs.variant,
-        "built": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    return {PREFIX + name: value for name, value in values.items()}
+    inputs = wanted.inputs
+    return layer_labels.labels(inputs.project, wanted.step.spec, parent, inputs.variant, component=inputs.name)
 
 
 def context(inputs: ComponentInputs, layer: str) -> Path:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
-import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import follow
 from layerdoit.cargo.selection import bin_arguments, package_ids
-from layerdoit.components import image_control, script_protocol, tried_on
+from layerdoit.components import image_control, layer_labels, script_protocol, tried_on
 from layerdoit.components.recipe import Recipe, Request
 from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, ContextDiffers
@@ -21,7 +19,6 @@ from layerdoit.dockerfile import binaries, folders
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX
-from layerdoit.engine.ownership import LABEL
 from layerdoit.engine.progress import Listener
 from layerdoit.layers.specs import deps as deps_layer
 from layerdoit.project import branches
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
     from layerdoit.layers.key import Spec
     from layerdoit.project.inputs import Inputs
 
-# A label travels as one argument of a command: the kernel takes 128 KiB.
-MAX_LABEL = 100_000
 # File names in a line.
 _SHOWN: Final = 5
 
@@ -69,24 +64,9 @@ def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
 
 def labels(request: Request, parent: str, **more: str) -> dict[str, str]:
     """The labels by which an image is known as ours."""
-    spec = request.step.spec
-    inputs = json.dumps(spec.label_inputs, sort_keys=True, separators=(",", ":"))
-    if len(inputs.encode()) > MAX_LABEL:
-        brief = {name: value[:40] for name, value in spec.label_inputs.items() if name.startswith("package ")}
-        inputs = json.dumps(brief, sort_keys=True, separators=(",", ":"))[:MAX_LABEL]
-    values = {
-        "project": request.inputs.project.name,
-        LABEL: request.inputs.project.owner.text,
-        "layer": spec.layer,
-        "key": spec.key,
-        "inputs": inputs,
-        "parent": parent,
-        "variant": request.inputs.variant_of(spec.layer),
-        "built": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        **({"service": service} if spec.layer == "app" and (service := request.inputs.project.part) else {}),
-        **more,
-    }
-    return {PREFIX + name: value for name, value in values.items()}
+    spec, inputs = request.step.spec, request.inputs
+    part = {"service": inputs.project.part} if spec.layer == "app" and inputs.project.part else {}
+    return layer_labels.labels(inputs.project, spec, parent, inputs.variant_of(spec.layer), **part, **more)
 
 
 # --- base ------------------------------------------------------------------------------------------------------------

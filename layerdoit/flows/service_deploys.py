@@ -36,8 +36,7 @@ def each(session: Session, deploy: Deploy) -> Results:
     order = TopologicalSorter({name: needs.get(name, ()) for name in parts})
     order.prepare()
     results: dict[str, bool | BaseException | None] = {}
-    label = f"{session.run.prefix}:" if session.run.prefix else ""
-    with deploy_row.Shared(label, parts) as rows:
+    with deploy_row.Shared(session.run.label, parts) as rows:
         while order.is_active():
             ready = order.get_ready()
             going = [name for name in ready if not _lost(needs.get(name, ()), results)]

@@ -175,16 +175,12 @@ def _layers_json(session: Session) -> Mapping[str, Any]:
 
 
 def _status_json(session: Session) -> Mapping[str, Any]:
-    found = deployment(session).status()
-    service = found.service
-    if session.project.kind == "foreign":
-        differs = service is None or bool(found.remark)
-        running = None if service is None else {**asdict(service), "health": found.health, "current": not differs}
-        return {"deployment": running}
-    app = session.plan.step("app")
-    current = service is not None and service.key == app.spec.key
+    found, foreign = deployment(session).status(), session.project.kind == "foreign"
+    service, app = found.service, None if foreign else session.plan.step("app")
+    # Of somebody else's image, nothing but a remark says that it was started otherwise.
+    current = service is not None and (service.key == app.spec.key if app else not found.remark)
     running = None if service is None else {**asdict(service), "health": found.health, "current": current}
-    return {"deployment": running, **({"app": app.as_json()} if session.project.service else {})}
+    return {"deployment": running, **({"app": app.as_json()} if app and session.project.service else {})}
 
 
 def _tell_status(session: Session) -> None:

@@ -47,6 +47,11 @@ class Run:
         """The run's name in the history."""
         return f"{self.begun:x}.{self.service}" if self.service else f"{self.begun:x}"
 
+    @property
+    def label(self) -> str:
+        """What stands before the rows of its display, where several projects are worked on at once."""
+        return f"{self.prefix}:" if self.prefix else ""
+
     def of_service(self, name: str) -> Run:
         """A service's part of this run: with figures of its own; what is done once is done once for all."""
         return Run(self.asked, self.prefix, self.verbose, self.begun, done=self.done, service=name)
