@@ -22,7 +22,8 @@ from layerdoit.config.line_variables import (
     switched_on,
     variable_value,
 )
-from layerdoit.config.schema import Base, Config, Deps, Dockerfiles, Keep, Registry, Retention, Sources
+from layerdoit.config.registry_section import Registry
+from layerdoit.config.schema import Base, Config, Deps, Dockerfiles, Keep, Retention, Sources
 from layerdoit.config.service_settings import of_service
 from layerdoit.config.services_section import Service, ServiceBase, Static
 from layerdoit.core.errors import ConfigError

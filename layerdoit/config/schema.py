@@ -29,6 +29,7 @@ from layerdoit.config.kinds import (
     span,
     text,
 )
+from layerdoit.config.registry_section import Registry
 from layerdoit.config.services_section import COMPONENT, SERVICE, Service, ServiceBase
 from layerdoit.config.targets import targets as measurements
 from layerdoit.config.values import (
@@ -43,12 +44,10 @@ from layerdoit.config.values import (
     PACKAGE,
     PROFILE,
     PROJECT,
-    REPOSITORY,
     TARGET,
     TEXT,
     VARIABLE,
 )
-from layerdoit.layers.key import LAYERS
 
 # Each class has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
@@ -139,16 +138,6 @@ class Deps(Settings):
         NO_TEXT,
         "Variables of `env` that third-party crates read too, so that a new value compiles them all anew.",
     )
-
-
-@settings_class
-class Registry(Settings):
-    """Where layers are shared with other machines."""
-
-    repository: str | None = setting(
-        optional(REPOSITORY), None, "Repository that keyed layers are pulled from and pushed to."
-    )
-    push: tuple[str, ...] = setting(many(choice(*LAYERS), "base, deps, app"), NO_TEXT, "Layers to push after a build.")
 
 
 _COUNT = integer("a number from 0 to 10000", 0, 10_000)

@@ -1,0 +1,20 @@
+"""The settings of the registry where layers are shared."""
+
+from __future__ import annotations
+
+from layerdoit.config.deploy_section import NO_TEXT
+from layerdoit.config.kinds import Settings, choice, many, optional, setting, settings_class
+from layerdoit.config.values import REPOSITORY
+from layerdoit.layers.key import LAYERS
+
+# It has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
+
+
+@settings_class
+class Registry(Settings):
+    """Where layers are shared with other machines."""
+
+    repository: str | None = setting(
+        optional(REPOSITORY), None, "Repository that keyed layers are pulled from and pushed to."
+    )
+    push: tuple[str, ...] = setting(many(choice(*LAYERS), "base, deps, app"), NO_TEXT, "Layers to push after a build.")
