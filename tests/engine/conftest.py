@@ -16,12 +16,13 @@ from layerdoit.flows.ensure import ensure
 from tests.engine.cache_fixture import tool
 from tests.engine.cycle_fixture import parents
 from tests.engine.registry_fixture import official, registry
+from tests.engine.second_engine_fixture import second_engine
 from tests.engine.served_page_fixture import page_runtime, serve
 from tests.support.checkout import Checkout
 from tests.support.printing_workspace import TINY
 
 # What takes long to make is made once, whichever files ask for it.
-__all__ = ["official", "page_runtime", "parents", "registry", "serve", "tool"]
+__all__ = ["official", "page_runtime", "parents", "registry", "second_engine", "serve", "tool"]
 
 
 @pytest.fixture(scope="session", autouse=True)
