@@ -29,6 +29,7 @@ from layerdoit.config.kinds import (
     span,
     text,
 )
+from layerdoit.config.platforms_section import PLATFORM
 from layerdoit.config.registry_section import Registry
 from layerdoit.config.services_section import COMPONENT, SERVICE, Service, ServiceBase
 from layerdoit.config.targets import targets as measurements
@@ -272,6 +273,12 @@ class Config(Settings):
         ServiceBase,
         "Runtime images of other content for the same binaries, by name: `{debug: {runtime_packages: [gdb, curl]}}`; "
         "VARIANT=debug chooses one.",
+    )
+    platforms: tuple[str, ...] = setting(
+        many(PLATFORM, "platforms"),
+        NO_TEXT,
+        "Platforms that published images are for: `[linux/amd64, linux/arm64]`; default: the engine's. Other tasks "
+        "build for the engine's, or for the one that PLATFORM names.",
     )
     builder: str | None = setting(
         optional(NAME),

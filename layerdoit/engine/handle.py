@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.api import Api
     from layerdoit.engine.builder_platform import Described
     from layerdoit.engine.mounts import Mount
+    from layerdoit.engine.platform_way import Way
     from layerdoit.engine.registry_answers import Refusal
     from layerdoit.layers.key import Spec
 
@@ -39,10 +40,12 @@ def _told(own: str, name: str, chosen_by: str) -> None:
 class Engine:
     """A Docker engine and the buildx builder that builds for it. Nothing is asked until it is needed.
 
-    `configured`: the builder that the configuration names; None for the engine's own.
+    `configured`: the builder that the configuration names; None for the engine's own. `way`: how images for a platform
+    come about that was asked for; None for the builder's own.
     """
 
     configured: str | None = None
+    way: Way | None = None
 
     @cached_property
     def api(self) -> Api:
@@ -57,7 +60,7 @@ class Engine:
     @cached_property
     def builder(self) -> str:
         """The name of the builder for `docker buildx`."""
-        return self.configured or api.builder_name()
+        return (self.way.builder if self.way is not None else None) or self.configured or api.builder_name()
 
     @cached_property
     def is_local(self) -> bool:
@@ -77,11 +80,22 @@ class Engine:
         machine. A builder that is made anew is described in another way.
         """
         described = "" if self.builder == api.builder_name() else api.described_builder(self.builder)
-        return f"{api.endpoint()}\n{self.builder}\n{architecture()}\n{described}"
+        asked = "" if self.way is None else f"\n{self.way!r}"
+        return f"{api.endpoint()}\n{self.builder}\n{architecture()}\n{described}{asked}"
 
     @property
     def platform(self) -> str:
-        """What images are built for, such as `linux/arm64`: the builder's platform, not that of this machine.
+        """What images are for, such as `linux/arm64`: what was asked for, else the builder's own platform."""
+        return self.way.platform if self.way is not None else self.native
+
+    @property
+    def build_platform(self) -> str:
+        """What compiles runs on."""
+        return self.way.build_platform if self.way is not None else self.native
+
+    @property
+    def native(self) -> str:
+        """The builder's own platform, which need not be that of this machine.
 
         If no engine answers, nothing can be built; keys are then those of this machine.
         """

@@ -30,9 +30,10 @@ Ask = Callable[[Project, str], "Question"]
 class _Reading:
     """One reading of the tree, and what was worked out from it. It is replaced as a whole, never amended."""
 
-    def __init__(self, tree: Tree, engine: Engine) -> None:
+    def __init__(self, tree: Tree, whole: _Reading | None = None) -> None:
         self.tree = tree
-        self.engine = engine
+        self._whole = whole
+        self._engine: Engine | None = None
         self.inputs: Inputs | None = None
         self.plan: Plan | None = None
         self._services: dict[str, _Reading] = {}
@@ -40,12 +41,21 @@ class _Reading:
     @classmethod
     def of(cls, project: Project) -> _Reading:
         """A new one."""
-        return cls(Tree(project), Engine(project.config.builder))
+        return cls(Tree(project))
+
+    @property
+    def engine(self) -> Engine:
+        """Where images are, and are built. EngineError where a platform is asked for that nothing here builds for."""
+        if self._whole is not None:
+            return self._whole.engine
+        if self._engine is None:
+            self._engine = Engine(self.tree.project.config.builder, self.tree.project.way)
+        return self._engine
 
     def of_service(self, name: str) -> _Reading:
         """The same reading, for one of the services."""
         if name not in self._services:
-            self._services[name] = _Reading(self.tree.of_service(name), self.engine)
+            self._services[name] = _Reading(self.tree.of_service(name), self)
         return self._services[name]
 
 
@@ -224,6 +234,18 @@ class Session:
         """The same question of the project with other variables."""
         project = Project.open(self.project.root, {**self.project.variables, **variables}, call=self.project.call)
         return Session(self.run.again(), project, self._ask)
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """The platforms that published images are for."""
+        config = self.project.config
+        return config.platforms or (Engine(config.builder).platform,)
+
+    def on(self, platform: str) -> Session:
+        """The same question for a platform, in a run of its own."""
+        if self.whole is not None:
+            return self.whole.on(platform).service(self._service)
+        return self.variant(PLATFORM=platform)
 
     def asking(self, ask: Ask) -> Session:
         """Another question of the same project, in a run of its own."""

@@ -13,6 +13,7 @@ from string import Template
 from typing import Final, NamedTuple
 
 from layerdoit.config import VARIABLES
+from layerdoit.core.platform import PLATFORMS
 from layerdoit.front.help_text import ASKS
 from layerdoit.front.task_table import TASKS
 from layerdoit.front.verbs import COMMON, VERBS, Option, load
@@ -20,6 +21,7 @@ from layerdoit.layers.key import LAYERS
 
 VALUES: Final[Mapping[str, tuple[str, ...]]] = {
     "PROFILE": ("dev", "release"),
+    "PLATFORM": tuple(one.name for one in PLATFORMS),
     "YES": ("yes", "no"),
     "ON_MISSING": ("pull,build", "pull", "build", "fail"),
     **{one.name: tuple(one.kind.json["enum"]) for one in VARIABLES if "enum" in one.kind.json},

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from layerdoit.cargo.selection import Selection
     from layerdoit.config.service_settings import Kind as ServiceKind
     from layerdoit.engine.ownership import Owner
+    from layerdoit.engine.platform_way import Way
 
 # What says how to build is keyed by what it says; it is no source, so that an edit of it runs no cargo.
 _OURS = ("dodo.py", configuration.FILE, "layerdoit.*.yaml")
@@ -193,6 +194,24 @@ class Project:
     def runtime_variant(self) -> str:
         """Which of `variants` the runtime image is; '' for the ordinary one."""
         return self.variables.get("VARIANT", "")
+
+    @property
+    def platform(self) -> str | None:
+        """The platform that was asked for; None for the engine's."""
+        written = self.variables.get("PLATFORM")
+        return None if not written else str(configuration.variable_value("PLATFORM", written))
+
+    @cached_property
+    def way(self) -> Way | None:
+        """How an image for that platform comes about. EngineError where nothing here can build it."""
+        if self.whole is not None:
+            return self.whole.way
+        if self.platform is None:
+            return None
+        from layerdoit.engine import platform_ways
+        from layerdoit.engine.handle import Engine
+
+        return platform_ways.choose(self.platform, Engine(self.config.builder), self.config)
 
     def variant(self, kind: Kind = "build") -> str:
         """Question, profile and target: images of different variants are not compared with each other."""

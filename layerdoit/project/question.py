@@ -21,7 +21,7 @@ CHECKED = ("cook.sh", "build.sh")
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, and for which platform.
+    """What is asked, and for which platform the image is.
 
     `image`: settings of the image; `shared`: layers that are pushed; `tags`: friendly tags; `prelude`: by script, what
     stands before it; `files`: more files that the scripts read; `unique`: a text that makes the app's key unlike any

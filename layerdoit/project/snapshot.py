@@ -150,7 +150,9 @@ class Tree:
 
     @property
     def _answer_file(self) -> Path:
-        return fast_path.file(self.project.state.folder, f"{self.project.part} {self.project.config!r}")
+        project = self.project
+        settings = " ".join((project.part, project.platform or "", repr(project.config)))
+        return fast_path.file(project.state.folder, settings)
 
     def _signature(self, found: Sources) -> str:
         # An engine would have to be asked for its platform: the place stands for it.

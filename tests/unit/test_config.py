@@ -190,6 +190,7 @@ image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint
         expose: [8080, 53/udp], assets: {static: /srv/static}, smoke: [--version],
         check_libraries: false, stop_signal: SIGINT}
 registry: {repository: registry.example.com/team/layers, push: [deps, app]}
+platforms: [amd64, linux/arm64]
 builder: farm
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}
 deploy: {name: shop, port: 8080, publish: 0, bind: "::1", verify: [./look],
@@ -225,6 +226,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert got.image.tags == ("latest", "1.10")
     assert got.image.expose == ("8080", "53/udp")
     assert got.base.on_missing == ()
+    assert got.platforms == ("linux/amd64", "linux/arm64")
     assert got.deploy.health.command == ("/bin/sh", "-c", "true")
     assert (got.deploy.restart, got.deploy.secrets) == ("no", {"DB_TOKEN": None})
     assert got.environments["prod"] == {"require": ("clean", "branch=main"), "confirm": True}
