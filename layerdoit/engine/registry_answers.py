@@ -8,7 +8,19 @@ from typing import Final, Literal, NamedTuple
 from layerdoit.core.process import redact
 
 Kind = Literal[
-    "refused", "name", "silent", "ca", "certificate", "plain", "login", "rights", "absent", "quota", "broken", "other"
+    "refused",
+    "name",
+    "silent",
+    "ca",
+    "certificate",
+    "plain",
+    "login",
+    "rights",
+    "absent",
+    "quota",
+    "unchangeable",
+    "broken",
+    "other",
 ]
 
 LONGEST: Final = 300
@@ -20,12 +32,13 @@ _SIGNS: Final[tuple[tuple[Kind, str], ...]] = (
     ("certificate", r"x509:|tls: |certificate (?:has expired|is not valid|is valid for)"),
     ("name", r"no such host|server misbehaving|name resolution|name or service not known"),
     ("refused", r"connection refused"),
-    ("silent", r"Client\.Timeout|handshake timeout|deadline exceeded|i/o timeout|timed out"),
+    ("silent", r"Client\.Timeout|Remote end closed|handshake timeout|deadline exceeded|i/o timeout|timed out"),
     ("silent", r"network is unreachable|no route to host|connection reset|dial tcp|\bEOF$"),
     ("quota", r"too ?many ?requests|\b429\b|quota|\b507\b|insufficient storage|\b413\b"),
     ("login", r"unauthorized|no basic auth credentials|authentication required|incorrect username|\b401\b"),
     ("rights", r"denied|forbidden|\b403\b"),
     ("absent", r"not found|(?:manifest|name)[ _]unknown|name[ _]invalid|No such image|does not exist|\b404\b"),
+    ("unchangeable", r"\b405\b|read-only|operation is unsupported"),
     ("broken", r"HTTP status:? 5\d\d|HTTP 5\d\d|status code:? 5\d\d|status:? 5\d\d|service unavailable|bad gateway"),
 )
 _UNREACHABLE: Final[frozenset[Kind]] = frozenset({"refused", "name", "silent"})
@@ -47,10 +60,10 @@ class Refusal(NamedTuple):
         last = self.said.rpartition(": ")[2]
         return f"the registry cannot be reached ({last})" if self.unreachable else self.said
 
-    def advice(self, reference: str, verb: Literal["push", "pull"]) -> str:
+    def advice(self, reference: str, verb: Literal["push", "pull", "delete"]) -> str:
         """What to do next. `reference`: the image that was asked for."""
         host, name = host_of(reference), reference.rpartition(":")[0] or reference
-        to = "to " if verb == "push" else ""
+        to = {"push": "to ", "pull": "", "delete": "in "}[verb]
         return {
             "refused": f"nothing listens at {host}: start the registry, or correct the address",
             "name": f"{host} has no address here: correct the name, or look at the network (DNS, VPN)",
@@ -72,8 +85,18 @@ class Refusal(NamedTuple):
                 else f"look whether {reference} is in the registry"
             ),
             "quota": "the registry's limit is reached: wait, or free some space there, or have the limit raised",
+            "unchangeable": (
+                f"{host} removes nothing: have deletion switched on where it runs (storage.delete.enabled: true of a "
+                "Docker registry), or remove images by its own means"
+                if verb == "delete"
+                else f"{host} takes no changes: look whether it is read-only or a mirror"
+            ),
             "broken": f"the registry {host} itself failed: try again, and tell who runs it",
-            "other": f"try docker {verb} {reference} by hand, which says more",
+            "other": (
+                f"look into the log of {host}"
+                if verb == "delete"
+                else f"try docker {verb} {reference} by hand, which says more"
+            ),
         }[self.kind]
 
 
