@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from layerdoit.config.ci_section import Ci
 from layerdoit.config.components_section import Component
 from layerdoit.config.deploy_section import NO_ENV, NO_TEXT, Deploy, Hooks
 from layerdoit.config.environments import environments as stages
@@ -298,6 +299,7 @@ class Config(Settings):
         "of an environment are in `layerdoit.<name>.yaml`.",
     )
     retention: Retention = section(Retention, "Which images and mounts retention keeps.")
+    ci: Ci = section(Ci, "What `doit layers ci` writes for a CI service.")
     targets: Mapping[str, str] = setting(
         measurements(), NO_ENV, "Targets that `doit layers report --check` checks, by name."
     )

@@ -66,11 +66,17 @@ def _without_prefix(folder: Path, dodo: str) -> Embedded:
 
 def of_dodo(here: Path, dodo: str = DODO) -> Sequence[Embedded]:
     """The projects of the nearest dodo.py at or above a folder that has to do with us; none without one."""
+    path = nearest_dodo(here, dodo)
+    return _of(path) if path is not None else ()
+
+
+def nearest_dodo(here: Path, dodo: str = DODO) -> Path | None:
+    """The nearest dodo.py at or above a folder that has to do with us."""
     for folder in (here, *here.parents):
         path = folder / dodo
         if path.is_file() and "layerdoit" in path.read_text(encoding="utf-8", errors="replace"):
-            return _of(path)
-    return ()
+            return path
+    return None
 
 
 def _of(path: Path) -> Sequence[Embedded]:

@@ -209,6 +209,14 @@ retention: {after_build: true, keep_tags: ["v*"], protect: [current],
             base: {keep_last: 2, max_bytes: 5GB, min_age: 4w}, deps: {keep_last: 3, max_bytes: 20GB, min_age: 7d},
             app: {keep_last: 0, max_bytes: 1.5GiB, min_age: 90m}, mounts: {keep_last: 1, max_bytes: 30GB, min_age: 2d}}
 targets: {deps_hit_rate: ">80%", leaf_edit: "<5s"}
+ci:
+  workflows: [build]
+  branches: [trunk]
+  runners: {arm64: big-arm}
+  login: job
+  install: [-r, requirements.txt]
+  timeout: 30
+  base_cron: 0 5 * * 1
 """
 
 

@@ -23,6 +23,7 @@ VERBS: Final[Mapping[str, str]] = {
     "history": "layerdoit.front.verbs.history",
     "bench": "layerdoit.front.verbs.bench",
     "init": "layerdoit.front.verbs.init",
+    "ci": "layerdoit.front.verbs.ci",
     "completion": "layerdoit.front.verbs.completion",
     "version": "layerdoit.front.verbs.version",
 }
