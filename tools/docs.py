@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -110,6 +111,8 @@ def _shown(value: object) -> str:
         return f"[{', '.join(map(_shown, value))}]"
     if isinstance(value, Mapping):
         return "{}" if not value else f"{{{', '.join(f'{name}: {_shown(item)}' for name, item in value.items())}}}"
+    if isinstance(value, str) and "{" in value:
+        return json.dumps(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

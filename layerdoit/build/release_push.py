@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from layerdoit.layers.key import Spec
     from layerdoit.project.project import Project
 
-_NOTE: Final = "pushed.json"
-_KEPT: Final = 20
+_NOTE: Final = "in_registry.json"
+_KEPT: Final = 40
 # Services are deployed side by side.
 _noting: Final = threading.Lock()
 
@@ -39,18 +39,23 @@ def repository_of(project: Project) -> str:
     return repository
 
 
-def push(project: Project, spec: Spec, image: str) -> Pushed:
-    """Push the app image, unless the registry has it. `image`: its id on the engine: the same key may be built anew."""
+def push(project: Project, spec: Spec, image: str, repository: str = "") -> Pushed:
+    """Push an image by its key, unless the registry has it. `image`: its id on the engine: a key may be built anew."""
     from layerdoit.engine import registry
 
-    repository = repository_of(project)
-    name, state = f"{repository} {image}", project.state
-    noted = state.note(_NOTE)
-    if (digest := noted.get(name)) and registry.has_digest(repository, digest):
+    repository = repository or repository_of(project)
+    digest = known(project, repository, image)
+    if digest and registry.has_digest(repository, digest):
         return Pushed(f"{repository}@{digest}", digest)
     begun = time.monotonic()
     sent = registry.push_release(spec.tag, tag(repository, spec.layer, spec.key))
     with _noting:
-        kept = {**dict(list(state.note(_NOTE).items())[-_KEPT:]), name: sent.digest}
+        state = project.state
+        kept = {**dict(list(state.note(_NOTE).items())[-_KEPT:]), f"{repository} {image}": sent.digest}
         state.keep_note(_NOTE, kept)
     return Pushed(f"{repository}@{sent.digest}", sent.digest, sent.bytes, time.monotonic() - begun)
+
+
+def known(project: Project, repository: str, image: str) -> str:
+    """The digest that an image of this engine has in a repository; '' where it was not pushed from here."""
+    return project.state.note(_NOTE).get(f"{repository} {image}", "")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from layerdoit.config import environments, reading
 from layerdoit.config.kinds import Kind, Node, boolean, choice, text
 from layerdoit.config.platforms_section import PLATFORM
+from layerdoit.config.publish_section import VERSION
 from layerdoit.config.schema import Config
 from layerdoit.config.services_section import SERVICE
 from layerdoit.core.errors import ConfigError
@@ -40,6 +41,7 @@ VARIABLES = (
     ),
     Variable("REF", None, text("a branch, tag or commit"), "What `from_source` builds: a branch, a tag or a commit."),
     Variable("REPO", None, text("a repository"), "Repository that `from_source` builds; default: this one's remote."),
+    Variable("VERSION", None, VERSION, "Version that is published; default: of the git tag, or of Cargo.toml."),
     Variable("VARIANT", None, SERVICE, "Runtime image to use: one of `variants`."),
     Variable("PLATFORM", None, PLATFORM, "Platform that the image is for, such as linux/arm64; default: the engine's."),
     Variable("YES", None, boolean(), "Answer yes to every question."),

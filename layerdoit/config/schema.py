@@ -31,6 +31,7 @@ from layerdoit.config.kinds import (
     text,
 )
 from layerdoit.config.platforms_section import PLATFORM
+from layerdoit.config.publish_section import Publish
 from layerdoit.config.registry_section import Registry
 from layerdoit.config.services_section import COMPONENT, SERVICE, Service, ServiceBase
 from layerdoit.config.targets import targets as measurements
@@ -258,6 +259,7 @@ class Config(Settings):
     deps: Deps = section(Deps, "The deps layer: third-party crates, compiled.")
     image: Image = section(Image, "The finished image.")
     registry: Registry = section(Registry, "Where layers are shared with other machines.")
+    publish: Publish = section(Publish, "Images for people: where they are pushed, under which tags.")
     services: Mapping[str, Service] = sections(
         SERVICE,
         Service,

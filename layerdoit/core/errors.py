@@ -95,6 +95,10 @@ class DeployError(LayerdoitError):
     """A container did not start, or did not become healthy."""
 
 
+class PublishError(LayerdoitError):
+    """Something stands against a publication. No tag was moved, unless it says so."""
+
+
 class Interrupted(LayerdoitError):
     """A signal ended the work; `exit_code` is 128 + the signal's number."""
 

@@ -110,6 +110,11 @@ def refusal(error: object) -> Refusal:
 
 def host_of(reference: str) -> str:
     """The registry of an image name, as docker reads it: the first part, if it cannot be a plain name."""
-    first, slash, _ = reference.partition("/")
-    found = first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+    found = reference.partition("/")[0] if has_registry(reference) else "docker.io"
     return "docker.io" if found == "index.docker.io" else found
+
+
+def has_registry(repository: str) -> bool:
+    """Whether the name of a repository says in which registry it is."""
+    first, slash, _ = repository.partition("/")
+    return bool(slash) and ("." in first or ":" in first or first == "localhost")

@@ -99,7 +99,7 @@ def rules_of(config: Config) -> tuple[Rules, str | None]:
 
 
 def _changed(project: Project) -> Sequence[str]:
-    lines = _git(project, "status", "--porcelain", "--untracked-files=normal", "--", ".")
+    lines = _git(project, *git.CHANGED)
     return [line[3:] for line in lines if line.strip()]
 
 

@@ -21,7 +21,7 @@ from layerdoit.core.process import CommandFailed, capture_quick
 from layerdoit.flows import preparing, reporting
 from layerdoit.flows.ensure import ensure_each, sweep
 from layerdoit.flows.session import Session
-from layerdoit.project import clones, pushed, question
+from layerdoit.project import clones, program_package, pushed, question
 from layerdoit.project.clones import Clone
 from layerdoit.project.identity import address
 from layerdoit.project.project import Project
@@ -157,17 +157,8 @@ def _ask(sha: str) -> Callable[[Project, str], Question]:
 
 def _version(project: Project) -> str:
     """The version of the package whose program the image runs."""
-    from layerdoit.cargo import entrypoint
-
-    packages, selection = project.workspace.packages, project.selection._replace(bins=project.bins)
-    wanted = project.config.image.entrypoint
-    if wanted is None and project.service:
-        wanted = next(iter(project.config.bins), None)
-    if wanted is None and selection.bins:
-        wanted = entrypoint.choose(project.workspace, selection, project.config.project, project.root.name).name
-    owners = [key for key, binary in selection.bins if binary == wanted] or list(selection.owners or packages)
     # A tag takes no `+`.
-    return re.sub(r"[^\w.-]", "_", packages[owners[0]].version, flags=re.ASCII)
+    return re.sub(r"[^\w.-]", "_", program_package.of(project).version, flags=re.ASCII)
 
 
 # --- where commits come from -----------------------------------------------------------------------------------------

@@ -60,6 +60,27 @@ def image(session: Session) -> None:
         say(f"image   {', '.join(names)}{start}")
 
 
+def push(session: Session) -> None:
+    """Push the image under its tags."""
+    from layerdoit.flows import publishing
+
+    publishing.push(session)
+
+
+def publish(session: Session, dirty: bool, force: bool, sbom: bool, provenance: bool, sign: str) -> None:
+    """Publish the image under its version."""
+    from layerdoit.flows import publishing
+
+    publishing.publish(session, publishing.Wish(dirty, force, sbom, provenance, sign))
+
+
+def publish_base(session: Session, dirty: bool, force: bool, sbom: bool, provenance: bool, sign: str) -> None:
+    """Publish the base images."""
+    from layerdoit.flows import publishing
+
+    publishing.publish_base(session, publishing.Wish(dirty, force, sbom, provenance, sign))
+
+
 # --- caches ----------------------------------------------------------------------------------------------------------
 
 
@@ -151,6 +172,9 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {
     "deps": deps,
     "app": app,
     "image": image,
+    "push": push,
+    "publish": publish,
+    "publish_base": publish_base,
     "check": check,
     "cache_status": cache_status,
     "cache_clear": cache_clear,

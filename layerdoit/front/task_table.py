@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from layerdoit.front.publish_params import PUBLISH
+
 Params = tuple[dict[str, Any], ...]
 
 JSON: dict[str, Any] = {"name": "json", "long": "json", "type": bool, "default": False, "help": "print one JSON object"}
@@ -197,6 +199,32 @@ TASKS: tuple[TaskDoc, ...] = (
         "tagged <version>-<commit>. Keys are those of the same tree built in place, so that images are shared.",
         "For a release, a colleague's branch, or an older version, whatever you are working on.",
         "from_source REF=main",
+    ),
+    TaskDoc(
+        "push",
+        "Push the image to its registry, under `image.tags`.\n\n"
+        "The repository is `publish.repository`, else `image.repository` where a registry is in it.",
+        "To share what you have now, such as `latest` of a branch; versions for people are published.",
+        "push",
+        after=("image",),
+        of_service=True,
+    ),
+    TaskDoc(
+        "publish",
+        "Publish the image by version, under the tags of `publish.tags`.\n\n"
+        "Builds for each of `platforms`, pushes by digest, pulls and checks each image; then the tags move. A version\n"
+        "that is another image stays. VERSION= gives the version; default: of the git tag, or of Cargo.toml.",
+        "To release: people and other machines pull it by its version.",
+        "publish VERSION=1.4.0",
+        PUBLISH,
+        of_service=True,
+    ),
+    TaskDoc(
+        "publish_base",
+        "Publish the base images, under the tags of `publish.base_tags`.",
+        "For those who build on the same base by other means, such as a Dockerfile of theirs.",
+        "publish_base VERSION=2026.1.0",
+        PUBLISH,
     ),
     TaskDoc(
         "deploy",

@@ -119,7 +119,7 @@ def _created(root: Path, prefix: str, call: CallSettings | None) -> Iterator[dic
         yield _group(prefix, root)
 
 
-_OF_IMAGES: Final = ("image", "rollback", "releases")
+_OF_IMAGES: Final = ("image", "push", "publish", "rollback", "releases")
 """Tasks that a service has none of whose image is not built here."""
 
 

@@ -102,6 +102,13 @@ BAD = [
     ),
     ("image: {smoke: ['a\\']}", 1, ["image.smoke[0]: nothing follows the last backslash in"]),
     ("registry: {push: [apps]}", 1, ["registry.push[0]: expected one of base, deps, app", '"app"']),
+    ('publish: {tags: ["{versoin}"]}', 1, ["publish.tags[0]", "there is no {versoin}", '"version"']),
+    ('publish:\n  tags:\n    - "{rust}"', 3, ["publish.tags[0]", "there is no {rust}"]),
+    ("publish: {tags: [{version}]}", 1, ["braces begin a mapping", 'write it in quotes: "{version}"']),
+    ('publish: {base_tags: ["base {date}"]}', 1, ["publish.base_tags[0]", "a tag with names in braces"]),
+    ('publish: {tags: ["{version"]}', 1, ["gives no tag of an image"]),
+    ("publish: {tags: []}", 1, ["at least 1 item"]),
+    ("publish: {repository: shop:1}", 1, ["an image repository without a tag"]),
     ("registry:\n  push: [app]", 2, ["registry.repository is not set", "REGISTRY="]),
     ("dockerfiles:\n  app: no/such", 2, ['dockerfiles.app: there is no file "no/such"']),
     ("dockerfiles: {app: /etc/passwd}", 1, ["expected a path inside the project"]),
@@ -191,6 +198,8 @@ image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint
         check_libraries: false, stop_signal: SIGINT}
 registry: {repository: registry.example.com/team/layers, push: [deps, app]}
 platforms: [amd64, linux/arm64]
+publish: {repository: registry.example.com/team/shop, tags: ["{version}"], base_tags: ["base-{rust}"], check: [-V],
+          sbom: true, provenance: true, sign: cosign.key}
 builder: farm
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}
 deploy: {name: shop, port: 8080, publish: 0, bind: "::1", verify: [./look],

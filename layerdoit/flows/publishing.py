@@ -1,0 +1,265 @@
+"""Images for people: `doit push`, `doit publish`, `doit publish_base`.
+
+Whatever stands against it is found before anything is built, as far as it can be; tags move when all else is done, of
+all platforms and all services.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from layerdoit.build import publish_check, publish_facts, publish_place, publish_target, release_push
+from layerdoit.build.publish_check import Check
+from layerdoit.build.publish_tags import needs_version
+from layerdoit.build.publish_target import Sent, Standing, Target
+from layerdoit.core.console import say, warn
+from layerdoit.core.doing import Doing, tell
+from layerdoit.core.errors import ConfigError, PublishError
+from layerdoit.core.prose import listed
+from layerdoit.core.units import duration_text, size_text
+from layerdoit.flows import conditions, reporting
+from layerdoit.flows.ensure import ensure_each, sweep
+from layerdoit.project import question
+
+if TYPE_CHECKING:
+    from layerdoit.flows.session import Session
+    from layerdoit.project.project import Project
+    from layerdoit.project.question import Question
+
+_RUNTIME: Final = "runtime"
+
+
+class Wish(NamedTuple):
+    """What the user asked for. `dirty`: of a tree that differs from its commit, too; `force`: overwrite what is there.
+
+    `sbom`, `provenance`, `sign`: what goes beside the image.
+    """
+
+    dirty: bool = False
+    force: bool = False
+    sbom: bool = False
+    provenance: bool = False
+    sign: str = ""
+
+
+class Job(NamedTuple):
+    """An image to publish, and what tells whether it is right."""
+
+    target: Target
+    checks: tuple[Check, ...]
+
+
+# --- push ------------------------------------------------------------------------------------------------------------
+
+
+def push(session: Session) -> None:
+    """Have the images of the tree in the registry, under `image.tags`."""
+    _allowed(session.project)
+    places = {one: publish_place.of(one.project) for one in session.built}
+    if "app" not in session.run.reported:
+        reporting.each(ensure_each(session, "app"))
+    for one, repository in places.items():
+        _pushed(one, repository)
+
+
+def _pushed(session: Session, repository: str) -> None:
+    from layerdoit.engine.registry_api import RegistryApi
+
+    project, spec, tags = session.project, session.plan.step("app").spec, session.inputs.question.tags
+    api = RegistryApi.of(repository)
+    image = str((session.engine.images.inspect(spec.tag) or {}).get("Id") or "")
+    with _row(session, "push"):
+        sent = release_push.push(project, spec, image, repository)
+        manifest = api.manifest(sent.digest)
+        if manifest is None:
+            raise PublishError(f"{repository} has {sent.digest[:19]} no more", hint="run again: retention may have run")
+        moved = [name for name in tags if api.digest(name) != sent.digest]
+        for name in moved:
+            api.put_manifest(name, manifest.media_type, manifest.content)
+    names = ", ".join(tags)
+    if not moved and not sent.seconds:
+        say(f"push    nothing to do: {repository}:{names} is the image of this tree")
+        return
+    how = f" ({size_text(sent.bytes)} in {duration_text(sent.seconds)})" if sent.seconds else ""
+    say(f"push    {repository}:{names}{how}")
+
+
+# --- publish ---------------------------------------------------------------------------------------------------------
+
+
+def publish(session: Session, wish: Wish) -> None:
+    """Publish the image of the tree, or those of all services, under the tags of `publish.tags`."""
+    found = _ready(session, wish)
+    platforms = _platforms(session)
+    jobs = []
+    for one in session.built:
+        project = one.project
+        facts = publish_facts.facts(project, found, project.config.publish.tags)
+        sessions = {name: _part(at, project.service) for name, at in platforms.items()}
+        specs = {name: at.plan.step("app").spec for name, at in sessions.items()}
+        target = Target(
+            project, publish_place.of(project), project.config.publish.tags, facts, specs, session.engine.images
+        )
+        jobs.append(Job(target, publish_check.of_app(project.config)))
+    if not jobs:
+        raise ConfigError("no image is built here, and so there is nothing to publish", hint="doit layers plan")
+    _carried_out(session, jobs, wish, platforms, ("base", "deps", "app"))
+
+
+def publish_base(session: Session, wish: Wish) -> None:
+    """Publish the builder and the runtime image, under the tags of `publish.base_tags`."""
+    whole = session.whole or session
+    found = _ready(whole, wish)
+    project, platforms = whole.project, _platforms(whole)
+    config = project.config
+    repository = publish_place.of(project)
+    facts = publish_facts.bare(project, found)._replace(version=publish_facts.given(project))
+    jobs = []
+    for layer in ("base", _RUNTIME):
+        specs = {name: at.plan.step(layer).spec for name, at in platforms.items() if at.plan.has(layer)}
+        if not specs:
+            continue
+        # A base has a version only where one is given: that of the program is not its own.
+        templates = tuple(one for one in config.publish.base_tags if facts.version or not needs_version(one))
+        checks = [Check(("--version",), must=True, entrypoint="rustc")]
+        own = facts._replace(rust=_rust(whole))
+        if layer == _RUNTIME:
+            # What it holds of Rust is what binaries bring.
+            templates, checks = tuple(_of_runtime(one) for one in templates if "{rust}" not in one), list[Check]()
+        target = Target(project, repository, templates, own, specs, whole.engine.images)
+        jobs.append(Job(target, tuple(checks)))
+    if not jobs:
+        raise ConfigError("nothing is compiled here, and so there is no base image", hint="doit layers plan")
+    _carried_out(whole, jobs, wish, platforms, ("base",))
+
+
+def _of_runtime(template: str) -> str:
+    return f"{_RUNTIME}{template.removeprefix('base')}" if template.startswith("base") else f"{_RUNTIME}-{template}"
+
+
+def _rust(session: Session) -> str:
+    return session.tree.toolchain.identity.partition(" ")[0] if session.project.has_rust else ""
+
+
+def _ready(session: Session, wish: Wish) -> publish_facts.Commit:
+    """What must be true before anything is built. The commit that is published."""
+    project = session.project
+    _allowed(project)
+    conditions.require_named(project)
+    conditions.check(project)
+    found = publish_facts.commit(project)
+    if found.changed and not wish.dirty:
+        raise PublishError(
+            f"this tree differs from its commit: {listed(found.changed, 3)}",
+            hint="commit or stash the changes; to publish them all the same: --dirty",
+        )
+    return found
+
+
+def _allowed(project: Project) -> None:
+    if project.local_only:
+        raise ConfigError("LOCAL_ONLY: nothing is to be pushed", hint="doit image builds, and pushes nothing")
+
+
+def _platforms(session: Session) -> Mapping[str, Session]:
+    """A session for each platform, the engine's own among them is this one. Of services, that of the whole."""
+    whole = session.whole or session
+    found = {}
+    for platform in whole.platforms:
+        own = platform == whole.engine.platform
+        # Friendly tags on this engine are for the images that it runs.
+        found[platform] = whole if own else whole.on(platform).asking(_untagged)
+    return found
+
+
+def _untagged(project: Project, platform: str) -> Question:
+    return replace(question.build(project, platform), tags=())
+
+
+def _part(whole: Session, service: str) -> Session:
+    return whole.service(service) if service else whole
+
+
+def _carried_out(
+    session: Session, jobs: Sequence[Job], wish: Wish, platforms: Mapping[str, Session], layers: Sequence[str]
+) -> None:
+    standings = [publish_target.examine(job.target, force=wish.force) for job in jobs]
+    for job, standing in zip(jobs, standings, strict=True):
+        for text in standing.remarks:
+            say(f"publish {text}")
+        for name, found in standing.overwrites.items():
+            warn(f"--force overwrites {job.target.repository}:{name}: {found.words}")
+    if not any(standing.lacking for standing in standings):
+        for job, standing in zip(jobs, standings, strict=True):
+            names = ", ".join(standing.tags.all)
+            say(f"publish nothing to do: {job.target.repository}:{names} is the image of this tree")
+        return
+    conditions.agreed(session, f"publish {', '.join(_named(*pair) for pair in zip(jobs, standings, strict=True))}")
+    if not all(standing.digest for standing in standings):
+        _built(session, platforms, layers)
+    sent = [_sent(session, *pair) for pair in zip(jobs, standings, strict=True)]
+    for job, one in zip(jobs, sent, strict=True):
+        _checked(session, job, one)
+    for job, standing, one in zip(jobs, standings, sent, strict=True):
+        with _row(session, "tags"):
+            digest = publish_target.move(job.target, standing, one.digest)
+        say(f"publish {job.target.repository}:{', '.join(standing.tags.all)} is {digest}")
+
+
+def _named(job: Job, standing: Standing) -> str:
+    return f"{job.target.repository}:{standing.tags.all[0]}"
+
+
+def _built(session: Session, platforms: Mapping[str, Session], layers: Sequence[str]) -> None:
+    service = session.project.service
+    for whole in platforms.values():
+        one = _part(whole, service)
+        for layer in layers:
+            reporting.each(ensure_each(one, layer))
+        sweep(whole)
+
+
+def _sent(session: Session, job: Job, standing: Standing) -> Sent:
+    """The images are in the registry by their digests."""
+    target = job.target
+    if standing.digest:
+        return Sent(standing.digest, publish_target.children(target, standing))
+    with _row(session, "push"):
+        sent = publish_target.send(target, standing.api)
+    told = f"{size_text(sent.bytes)} in {duration_text(sent.seconds)}"
+    say(f"push    {target.repository}@{sent.digest} ({listed(sorted(sent.children))}; {told})")
+    return sent
+
+
+def _checked(session: Session, job: Job, sent: Sent) -> None:
+    target, version = job.target, job.target.facts.version
+    own = session.engine.platform
+    for platform, digest in sorted(sent.children.items()):
+        with _row(session, "check"):
+            told = list(publish_check.tried(target.repository, digest, platform, job.checks, own))
+        for text in told:
+            say(f"check   {platform}: {text}")
+            if version is not None and (other := publish_check.other_version(text, str(version))):
+                warn(f"the program says that it is {other}, and is published as {version}")
+
+
+_WORDS: Final = {
+    "push": "pushing the image",
+    "check": "pulling and checking what was pushed",
+    "tags": "moving the tags",
+}
+
+
+@contextlib.contextmanager
+def _row(session: Session, phase: str) -> Iterator[None]:
+    """Show what goes on."""
+    from layerdoit.engine.board import Board, Row
+    from layerdoit.engine.display import Display
+
+    display = Display(Board((Row("publish"),)), session.run.label)
+    with display.shown(), display.work("publish", _WORDS[phase]):
+        tell(Doing(_WORDS[phase]))
+        yield

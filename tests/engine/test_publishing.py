@@ -1,0 +1,219 @@
+"""Images for people in a real registry: tags, what is never overwritten, and that nothing is half-published."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit.build import publish_target
+from layerdoit.build.publish_tags import Facts
+from layerdoit.build.publish_target import Target
+from layerdoit.core.errors import BuildError, ConfigError, PublishError
+from layerdoit.core.release_version import Version
+from layerdoit.engine.handle import Engine
+from layerdoit.engine.registry_api import LIST, RegistryApi
+from layerdoit.flows import publishing
+from layerdoit.flows.publishing import Wish
+from layerdoit.layers.key import Spec
+from layerdoit.project.project import Project
+from tests.engine.published_fixture import Published
+from tests.engine.registry_fixture import Registry, docker
+from tests.support.checkout import Checkout
+
+Make = Callable[..., Published]
+
+
+@pytest.fixture
+def make(checkout: Callable[..., Checkout], registry: Registry) -> Make:
+    def made(**config: Any) -> Published:
+        return Published(checkout({}), f"{registry.address}/team/{uuid.uuid4().hex[:8]}", **config)
+
+    return made
+
+
+def test_push_gives_the_tags_of_the_image_and_nothing_again(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    one = make(image={"tags": ["latest", "edge"]})
+    one.push()
+    assert set(one.tags()) == {"latest", "edge"}
+    assert len(set(one.tags().values())) == 1
+    assert "nothing to do" not in capsys.readouterr().out
+    one.push()
+    assert "push    nothing to do" in capsys.readouterr().out
+    before = one.tags()
+    one.program("second")
+    one.push()
+    assert set(one.tags()) == set(before)
+    assert one.tags() != before
+
+
+def test_a_version_is_published_once(make: Make, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    one = make()
+    one.publish(VERSION="1.0.0")
+    digest = one.tags()["1.0.0"]
+    assert one.tags() == dict.fromkeys(("1.0.0", "1.0", "latest"), digest)
+    assert "check   linux/amd64: --version: first 1.0.0" in capsys.readouterr().out
+    # By its digest, it is the very image that was built here.
+    assert docker("image", "ls", "--quiet", one.repository) == "", "this engine keeps no name of the registry's"
+    one.publish(VERSION="1.0.0")
+    assert "publish nothing to do" in capsys.readouterr().out
+    # Another clone, which has pushed nothing, finds it by its key.
+    (one.one.root / ".layerdoit/in_registry.json").unlink()
+    one.publish(VERSION="1.0.0")
+    assert "publish nothing to do" in capsys.readouterr().out
+
+    one.program("second")
+    with pytest.raises(PublishError, match=r"1\.0\.0 is published already, as another image \(sha256:") as caught:
+        one.publish(VERSION="1.0.0")
+    assert "--force" in str(caught.value.hint)
+    one.publish(VERSION="1.1.0-rc.1")
+    candidate = one.tags()["1.1.0-rc.1"]
+    assert one.tags() == {**dict.fromkeys(("1.0.0", "1.0", "latest"), digest), "1.1.0-rc.1": candidate}
+    capsys.readouterr()
+    one.publish(Wish(force=True), VERSION="1.0.0")
+    assert f"--force overwrites {one.repository}:1.0.0: {digest[:19]}, made " in capsys.readouterr().err
+    assert set(one.tags().values()) == {candidate}
+
+
+def test_what_stands_against_it_is_told_before_anything_is_built(make: Make) -> None:
+    one = make()
+    with pytest.raises(ConfigError, match="nothing says which version"):
+        one.publish()
+    one.one.write({"new.txt": "x"})
+    with pytest.raises(PublishError, match=r"differs from its commit: new\.txt"):
+        one.publish(VERSION="1.0.0")
+    one.publish(Wish(dirty=True), VERSION="1.0.0")
+    one.commit()
+    one.one.git("tag", "v2.0.0")
+    one.publish()
+    assert sorted(one.tags()) == ["1.0", "1.0.0", "2.0", "2.0.0", "latest"]
+    with pytest.raises(ConfigError, match="LOCAL_ONLY"):
+        one.publish(LOCAL_ONLY="1")
+
+
+def test_what_does_not_run_gets_no_tag(make: Make) -> None:
+    one = make()
+    one.configure(publish={"repository": one.repository, "check": ["--version", "serve --now"]})
+    with pytest.raises(PublishError, match=r"`serve --now` ended with 3"):
+        one.publish(VERSION="1.0.0")
+    assert one.tags() == {}
+    one.configure()
+    one.program("crash", "int main(int many) { return many > 1 ? *(volatile int *)0 : 0; }\n")
+    with pytest.raises(PublishError, match=r"`--version` could not be run"):
+        one.publish(VERSION="1.0.0")
+    assert one.tags() == {}
+    one.program("serves", "#include <unistd.h>\nint main(void) { pause(); return 0; }\n")
+    one.publish(VERSION="1.0.0")
+    assert "1.0.0" in one.tags()
+
+
+def test_two_machines_publish_one_version_at_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = make()
+    real, other = publish_target.send, list[str]()
+
+    def overtaken(target: Target, api: RegistryApi) -> publish_target.Sent:
+        sent = real(target, api)
+        if not other:
+            other.append(sent.digest)
+            one.program("other")
+            one.publish(VERSION="1.0.0")
+        return sent
+
+    monkeypatch.setattr(publish_target, "send", overtaken)
+    with pytest.raises(PublishError, match=r"another machine has published .*:1\.0\.0 meanwhile"):
+        one.publish(VERSION="1.0.0")
+    winner = one.tags()["1.0.0"]
+    assert other[0] != winner
+    assert set(one.tags().values()) == {winner}, "latest is that of the one who won"
+
+
+def test_a_version_that_is_overwritten_at_the_last_moment_is_noticed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = make()
+    one.publish(VERSION="1.0.0")
+    theirs = one.api.manifest("1.0.0")
+    assert theirs is not None
+    one.program("mine")
+    real = RegistryApi.put_manifest
+
+    def put(api: RegistryApi, reference: str, media_type: str, content: bytes) -> str:
+        done = real(api, reference, media_type, content)
+        if reference == "latest":
+            real(api, "2.0.0", theirs.media_type, theirs.content)
+        return done
+
+    monkeypatch.setattr(RegistryApi, "put_manifest", put)
+    with pytest.raises(PublishError, match=r"another machine has published .*:2\.0\.0 meanwhile"):
+        one.publish(VERSION="2.0.0")
+    assert set(one.tags().values()) == {theirs.digest}
+
+
+def test_one_failed_platform_publishes_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = make()
+    session = one.one.session(variables={"VERSION": "1.0.0"})
+    with_two = {"linux/amd64": session, "linux/arm64": session}
+    monkeypatch.setattr(publishing, "_platforms", lambda _: with_two)
+    built = []
+
+    def build(*_: object) -> list[object]:
+        built.append(1)
+        if len(built) > 3:
+            raise BuildError("arm64 does not build")
+        return []
+
+    monkeypatch.setattr(publishing, "ensure_each", build)
+    with pytest.raises(BuildError):
+        publishing.publish(session, Wish())
+    assert one.tags() == {}
+
+
+def test_platforms_are_joined_by_digest(registry: Registry, docker_engine: Any, tmp_path: Path) -> None:
+    name = f"lt-joined-{uuid.uuid4().hex[:8]}"
+    specs = {}
+    for architecture in ("amd64", "arm64"):
+        folder = tmp_path / architecture
+        folder.mkdir()
+        (folder / "word").write_text(f"{name} {architecture}")
+        spec = Spec.of_key("app", uuid.uuid4().hex * 2, name)
+        (folder / "Dockerfile").write_text(f"FROM scratch\nCOPY word /\nLABEL io.layerdoit.key={spec.key}\n")
+        words = ["--quiet", "--load", "--provenance=false", "--platform", f"linux/{architecture}", "--tag", spec.tag]
+        docker("buildx", "build", *words, str(folder))
+        specs[f"linux/{architecture}"] = spec
+    (tmp_path / "layerdoit.yaml").write_text(f"project: {name}\nbuild: {{binary: out}}\n")
+    project = Project.open(tmp_path, {})
+    repository = f"{registry.address}/team/{name}"
+    facts = Facts(Version(1, 0, 0))
+    target = Target(project, repository, ("{version}", "latest"), facts, specs, Engine().images)
+    try:
+        standing = publish_target.examine(target, force=False)
+        sent = publish_target.send(target, standing.api)
+        assert standing.api.tags() == tuple(sorted(spec.tag.partition(":")[2] for spec in specs.values()))
+        publish_target.move(target, standing, sent.digest)
+        found = standing.api.manifest("1.0.0")
+        assert found is not None
+        assert (found.digest, found.media_type) == (sent.digest, LIST)
+        assert {one.platform: one.digest for one in found.children} == dict(sent.children)
+        again = publish_target.examine(target, force=False)
+        assert (again.digest, again.lacking) == (sent.digest, ())
+        assert publish_target.send(target, standing.api)._replace(seconds=0.0) == sent._replace(bytes=0, seconds=0.0)
+        shown = json.loads(docker("buildx", "imagetools", "inspect", "--raw", f"{repository}:latest"))
+        assert [one["platform"]["architecture"] for one in shown["manifests"]] == ["amd64", "arm64"]
+    finally:
+        docker("image", "rm", "--force", *(spec.tag for spec in specs.values()))
+
+
+def test_base_images_are_published_under_tags_of_their_own(make: Make) -> None:
+    one = make()
+    tags = ["base-{version}", "base-rust{rust}", "{branch}-base", "base-latest"]
+    one.configure(publish={"repository": one.repository, "base_tags": tags})
+    publishing.publish_base(one.one.session(), Wish())
+    assert set(one.tags()) == {"runtime-main-base", "runtime-latest"}
+    one.program("second")
+    publishing.publish_base(one.one.session(variables={"VERSION": "2026.1.0"}), Wish())
+    assert set(one.tags()) == {"runtime-main-base", "runtime-latest", "runtime-2026.1.0"}
+    assert len(set(one.tags().values())) == 1
