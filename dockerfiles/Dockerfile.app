@@ -6,11 +6,13 @@ ARG RUNTIME
 # The runtime image that binaries are tried on: for a variant that only adds packages, the ordinary one, so that the step
 # that compiles is the one that was run already.
 ARG TRIED=${RUNTIME}
+# What compiles runs on this platform: for an image for another one it is cross-compiled.
+ARG COMPILER_PLATFORM=${TARGETPLATFORM}
 FROM ${RUNTIME} AS runtime
 
 FROM ${TRIED} AS tried
 
-FROM ${DEPS} AS build
+FROM --platform=${COMPILER_PLATFORM} ${DEPS} AS build
 ARG MOUNT
 ARG WORKDIR
 ARG CARGO_ARGS

@@ -45,14 +45,23 @@ on_runtime() {
 
 # The libraries and symbol versions that a binary needs must be in the image: its own loader says.
 check_runtime() {
+  readelf -hld "$1" >/tmp/headers 2>/dev/null
+  machine=$(sed -n 's/^ *Machine: *//p' /tmp/headers)
+  if [ -n "$machine" ] && [ -n "$MACHINE" ] && [ "$machine" != "$MACHINE" ]; then
+    echo "layerdoit: other-machine binary=$(basename "$1") $machine" >&2
+    return 1
+  fi
   [ "$CHECK_LIBRARIES" = yes ] || return 0
-  readelf -ld "$1" >/tmp/headers 2>/dev/null
   loader=$(sed -n 's/.*program interpreter: \(.*\)\]/\1/p' /tmp/headers)
   [ -n "$loader" ] || return 0
-  ! is_plain "$1" "$loader" || return 0
+  [ -n "$FOREIGN" ] || ! is_plain "$1" "$loader" || return 0
   if ! [ -e "/runtime$loader" ]; then
     echo "layerdoit: missing binary=$(basename "$1") library=$loader package=libc6" >&2
     return 1
+  fi
+  if [ -n "$FOREIGN" ]; then
+    check_foreign "$1"
+    return
   fi
   "/runtime$loader" --inhibit-cache --inhibit-rpath "$1" --library-path "$(library_path "$1" "$loader")" --list "$1" >/tmp/libraries 2>&1 || true
   bad=0
@@ -69,6 +78,61 @@ check_runtime() {
     esac
   done </tmp/libraries
   return "$bad"
+}
+
+# The same of a program for another machine, whose loader does not run here: by what it, and each library, says of itself.
+check_foreign() {
+  library_path "$1" "$loader" | tr ':' '\n' | grep . >/tmp/within
+  printf '%s\n' "$1" >/tmp/unread
+  : >/tmp/known
+  bad=0
+  while read -r file <&3; do
+    readelf -d "$file" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p' >/tmp/needed
+    while read -r library <&4; do
+      at=$(place_of "$library")
+      grep -qxF "$library" /tmp/known && continue
+      echo "$library" >>/tmp/known
+      if [ -n "$at" ]; then
+        echo "$at" >>/tmp/unread
+        continue
+      fi
+      # The packages of a cross-compiler are called after those that they stand for.
+      package=$(dpkg -S "*/$library" 2>/dev/null | head -n 1 | cut -d: -f1 | sed 's/-[a-z0-9]*-cross$//')
+      found=$([ -n "$package" ] || whence "$library")
+      echo "layerdoit: missing binary=$(basename "$1") library=$library package=${package:-?}$found" >&2
+      bad=1
+    done 4</tmp/needed
+    versions_needed "$file" >/tmp/versions
+    while read -r library version <&4; do
+      at=$(place_of "$library")
+      [ -n "$at" ] || continue
+      versions_of "$at" | grep -qxF "$version" && continue
+      echo "layerdoit: too-new binary=$(basename "$1") $library: version $version not found (required by $(basename "$file"))" >&2
+      bad=1
+    done 4</tmp/versions
+  done 3</tmp/unread
+  return "$bad"
+}
+
+# Where the loader would find a library, by the folders of /tmp/within.
+place_of() {
+  while read -r folder; do
+    if [ -e "$folder/$1" ]; then
+      echo "$folder/$1"
+      return
+    fi
+  done </tmp/within
+}
+
+# Lines of `<library> <version>`, and the versions that a library has.
+versions_needed() {
+  readelf -VW "$1" 2>/dev/null | awk '/^Version needs section/ { within = 1 } /^Version definition section/ { within = 0 }
+    within && / File: / { for (i = 1; i < NF; i++) if ($i == "File:") library = $(i + 1) }
+    within && / Name: / { for (i = 1; i < NF; i++) if ($i == "Name:") print library, $(i + 1) }'
+}
+versions_of() {
+  readelf -VW "$1" 2>/dev/null | awk '/^Version definition section/ { within = 1 } /^Version needs section/ { within = 0 }
+    within && / Name: / { for (i = 1; i < NF; i++) if ($i == "Name:") print $(i + 1) }'
 }
 
 # The ordinary case, in a tenth of the time: nothing says where to look, and the folders of the system have all there is.

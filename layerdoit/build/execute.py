@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from layerdoit.project.run import Run
 
 # The stages of our Dockerfiles that make a layer.
-_STAGES: Final = {"base": ("builder",), "runtime": ("runtime",), "deps": ("deps",), "app": ("build",)}
+_STAGES: Final = {"base": ("builder",), "runtime": ("runtime", "unpacked"), "deps": ("deps",), "app": ("build",)}
 _PAGE: Final = {"runtime": ("runtime",), "app": ("page",)}
 
 
@@ -85,6 +85,7 @@ def _ensure(work: Work, step: Step) -> Outcome:
         return Outcome(step)
     recording.begin(work.run, work.inputs)
     work.engine.tell_of_builder()
+    work.engine.tell_of_way()
     return _pull(work, step) if step.action == "pull" else _build(work, step)
 
 

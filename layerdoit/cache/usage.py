@@ -211,10 +211,7 @@ def _of_components(inputs: Inputs) -> set[tuple[str, str]]:
     from layerdoit.project import component_inputs
 
     try:
-        every = [
-            component_inputs.of(inputs.tree, name, inputs.question.platform)
-            for name in inputs.project.config.components
-        ]
+        every = [component_inputs.of(inputs.tree, name, inputs.native) for name in inputs.project.config.components]
         return {(spec.layer, spec.key) for one in every for spec in one.specs[:2]}
     except LayerdoitError:
         return set()

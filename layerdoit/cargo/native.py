@@ -124,6 +124,12 @@ class Table:
         return out
 
     @functools.cached_property
+    def programs(self) -> frozenset[str]:
+        """Packages that run, or are loaded, while something is compiled."""
+        entries = [*self.data["tool"].values(), self.data["library"]["libclang"]]
+        return frozenset(name for entry in entries for name in entry["build"])
+
+    @functools.cached_property
     def suites(self) -> tuple[str, ...]:
         """The suites besides the default one."""
         own = (name for name, entry in self.data["suites"].items() if "like" not in entry)

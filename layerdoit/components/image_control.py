@@ -12,6 +12,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.core.platform import platform_of
 from layerdoit.tree.sources import Sources
 
 if TYPE_CHECKING:
@@ -28,9 +29,23 @@ _INDEXED: Final = re.compile(r"/usr/local/lib(/[^/]+-linux-gnu\w*)?")
 def files(inputs: Inputs) -> Mapping[str, bytes]:
     """The files that build.sh reads beside its scripts."""
     return {
-        "image": image(inputs.question.image, _placed(inputs), deny_warnings=inputs.denies_warnings).encode(),
-        "smoke": smoke(inputs.question.image.smoke).encode(),
+        "image": (
+            image(inputs.question.image, _placed(inputs), deny_warnings=inputs.denies_warnings) + _machine(inputs)
+        ).encode(),
+        "smoke": smoke(inputs.question.image.smoke if runs(inputs) else ()).encode(),
     }
+
+
+def runs(inputs: Inputs) -> bool:
+    """Whether programs of the image can run in a build."""
+    return inputs.project.way is None or inputs.project.way.runs
+
+
+def _machine(inputs: Inputs) -> str:
+    """Which machine the image is for, and whether it is another one than that which compiles."""
+    way, found = inputs.project.way, platform_of(inputs.question.platform)
+    foreign = way is not None and way.platform != way.build_platform
+    return f"MACHINE={shlex.quote(found.machine if found else '')}\nFOREIGN={'yes' if foreign else ''}\n"
 
 
 def image(settings: Image, placed: Mapping[str, str], *, deny_warnings: bool = False) -> str:

@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.components.script_protocol import Missing, TooNew, every
+from layerdoit.components.script_protocol import Missing, OtherMachine, TooNew, every
 from layerdoit.core.prose import yaml_scalar
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ ONE_SUITE: Final = "use one suite for builder and runtime image (base.suite, bas
 _LINKED_OLDER: Final = (
     "compile it on the system that it runs on, or on an older one; or choose a newer runtime image (base.suite, "
     "base.runtime_image)"
+)
+_TARGETS: Final = (
+    "leave the target to PLATFORM=: remove what names another one (target, env, build.target of .cargo/config.toml)"
 )
 _OTHERWISE: Final = "if it gets there in another way: image: {check_libraries: false}"
 _PLACE: Final = "/usr/lib"
@@ -31,7 +34,9 @@ def told(notes: Sequence[str], config: Config) -> tuple[str, str]:
     newer = every(TooNew, notes)
     lines = [f"{note.binary} needs {note.library}, which the image lacks ({_origin(note)})" for note in missing]
     lines += [f"{note.words} (the builder's libraries are newer than the runtime's)" for note in newer]
-    steps = [*_steps(missing, config), *([ONE_SUITE] if newer else [])]
+    others = every(OtherMachine, notes)
+    lines += [f"{note.binary} was compiled for {note.machine}, and the image is for another machine" for note in others]
+    steps = [*_steps(missing, config), *([ONE_SUITE] if newer else []), *([_TARGETS] if others else [])]
     return "\n".join(["the binaries would not start on the runtime image:", *lines]), "; ".join(steps)
 
 

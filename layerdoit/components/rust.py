@@ -14,6 +14,7 @@ from layerdoit.components.recipe import Recipe, Request
 from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, ContextDiffers
 from layerdoit.core.files import write_if_changed
+from layerdoit.core.platform import platform_of
 from layerdoit.core.prose import listed
 from layerdoit.dockerfile import binaries, folders
 from layerdoit.dockerfile import edit as dockerfiles
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from layerdoit.engine.handle import Engine
     from layerdoit.layers.key import Spec
     from layerdoit.project.inputs import Inputs
 
@@ -80,13 +82,17 @@ def _base(request: Request) -> Recipe:
     toolchain = tree.toolchain if step.spec.layer == "base" else None
     targets = tree.targets if toolchain else ()
     components = toolchain.components if toolchain else ()
+    packages = project.packages
     origin = broker.origin(config.base, toolchain, targets, step.spec.layer, project.root, request.engine)
     context = project.state / "context" / "base"
     context.mkdir(parents=True, exist_ok=True)
     args = {
-        "METHOD": origin.method,
+        # Only a builder starts with Rust.
+        "METHOD": "bootstrap" if origin.method == broker.UNPACKED else origin.method,
         "OS_IMAGE": origin.os_image,
-        "BUILDER_PACKAGES": " ".join(config.base.packages),
+        "BUILDER_PACKAGES": " ".join(packages.native),
+        "FOREIGN": packages.architecture,
+        "FOREIGN_PACKAGES": " ".join(packages.foreign),
         "RUNTIME_PACKAGES": " ".join(config.base.runtime_packages),
         "RUST_CHANNEL": origin.channel,
         "RUST_TARGETS": " ".join(targets),
@@ -95,6 +101,10 @@ def _base(request: Request) -> Recipe:
         **({"RUST_IMAGE": origin.rust_image} if origin.rust_image else {}),
         **request.host_args,
     }
+    target = "builder" if step.spec.layer == "base" else "runtime"
+    if origin.method == broker.UNPACKED:
+        target = "runtime-unpacked"
+        args |= foreign_arguments(request.engine)
     build = buildx.Build(
         step.spec.layer,
         context / "Dockerfile",
@@ -102,11 +112,18 @@ def _base(request: Request) -> Recipe:
         [step.spec.tag],
         labels(request, origin.rust_image or origin.os_image, origin=origin.method),
         args,
-        target="builder" if step.spec.layer == "base" else "runtime",
+        target=target,
         contexts={"toolchain": str(origin.sysroot)} if origin.sysroot else {},
         builder=request.engine.builder,
+        platform=request.engine.flag(step.spec.layer),
     )
     return Recipe(build, tree.dockerfile("base").read_text(encoding="utf-8"), origin.words)
+
+
+def foreign_arguments(engine: Engine) -> dict[str, str]:
+    """What says that a part of a build runs on the builder's own platform, and the image is for another."""
+    found = platform_of(engine.platform)
+    return {"COMPILER_PLATFORM": engine.native, "ARCHITECTURE": found.debian if found else ""}
 
 
 # --- deps ------------------------------------------------------------------------------------------------------------
@@ -160,6 +177,7 @@ def _deps(request: Request) -> Recipe:
             **request.host_args,
         },
         builder=request.engine.builder,
+        platform=request.engine.flag("deps"),
     )
     how = f"cooked from {parent.tag}" if parent else "cooked"
     text = inputs.tree.dockerfile("deps").read_text(encoding="utf-8")
@@ -188,7 +206,7 @@ def _crates(request: Request) -> int:
 
 
 def _app(request: Request) -> Recipe:
-    inputs, step = request.inputs, request.step
+    inputs, step, engine = request.inputs, request.step, request.engine
     project, image = inputs.project, inputs.question.image
     context = project.state / "context" / (f"app-{project.part}" if project.part else "app")
     control = context / "control"
@@ -199,6 +217,8 @@ def _app(request: Request) -> Recipe:
     moved |= stage(image_control.libraries(inputs), control / "libraries")
     if moved:
         raise ContextDiffers.of(moved)
+    if image.smoke and not image_control.runs(inputs):
+        warn(f"the smoke test is not run: nothing here runs programs of {inputs.question.platform}")
     _tell_pointers(inputs)
     _tell_lacking_git(inputs)
     assets = [(path, place, staged.host_path(path).is_dir()) for path, place in asset_paths]
@@ -236,9 +256,11 @@ def _app(request: Request) -> Recipe:
             "CHECKED": " ".join(_checked(inputs, runtime)),
             # Only the smoke test asks: without one, another entry point runs no cargo.
             "ENTRYPOINT": inputs.entrypoint if image.smoke else "",
+            **({"COMPILER_PLATFORM": engine.build_platform} if engine.build_platform != engine.platform else {}),
             **dockerfiles.arguments(text),
         },
-        builder=request.engine.builder,
+        builder=engine.builder,
+        platform=engine.flag("app"),
     )
     return Recipe(build, text, "compiled")
 

@@ -155,6 +155,13 @@ class TooNew(NamedTuple):
     words: str
 
 
+class OtherMachine(NamedTuple):
+    """`other-machine binary=B WORDS`: a binary for another machine than the image, in the words of readelf."""
+
+    binary: str
+    machine: str
+
+
 class OtherContext(NamedTuple):
     """`context WORDS`: the sources that arrived are not those that the image is keyed by."""
 
@@ -191,6 +198,7 @@ Message: TypeAlias = (
     | NoBinary
     | Missing
     | TooNew
+    | OtherMachine
     | OtherContext
     | Measured
     | Unmeasured
@@ -222,6 +230,7 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
         ),
     ),
     "too-new": (r"too-new binary=(\S*) (.+)", TooNew),
+    "other-machine": (r"other-machine binary=(\S*) (.+)", OtherMachine),
     "context": (r"context (.+)", OtherContext),
     "measured": (r"measured (\d+) (\d+) (.+)", lambda ms, size, name: Measured(name, int(ms), int(size))),
     "unmeasured": (r"unmeasured (.+)", Unmeasured),

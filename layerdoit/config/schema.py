@@ -283,6 +283,12 @@ class Config(Settings):
         "Platforms that published images are for: `[linux/amd64, linux/arm64]`; default: the engine's. Other tasks "
         "build for the engine's, or for the one that PLATFORM names.",
     )
+    cross: str = setting(
+        choice("auto", "gcc", "never"),
+        "auto",
+        "How programs for another platform than the builder's are compiled: `gcc` cross-compiles with Debian's "
+        "compiler, `never` compiles under emulation, which is many times slower; `auto`: `gcc`.",
+    )
     builder: str | None = setting(
         optional(NAME),
         None,

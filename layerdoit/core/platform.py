@@ -11,31 +11,39 @@ _DOCKER: Final = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7":
 class Platform(NamedTuple):
     """One platform, by its names.
 
-    `name`: Docker's; `rust`: the first word of a triple; `elf`: number of the machine, in the header of a program.
+    `name`: Docker's; `rust`: the first word of a triple; `debian`: the architecture of packages; `gnu`: what the names
+    of the C compiler begin with; `machine`: what readelf calls it.
     """
 
     name: str
     rust: str
-    elf: int
+    debian: str
+    gnu: str
+    machine: str
 
     @property
-    def triple(self) -> str:
-        """The target of Rust with the C library of Debian."""
-        return self.with_library("gnu")
+    def word(self) -> str:
+        """Its name in a word: `arm64`, `arm-v7`."""
+        return self.name.removeprefix("linux/").replace("/", "-")
 
-    def with_library(self, library: str) -> str:
-        """The target of Rust with `gnu` or `musl`."""
+    @property
+    def folder(self) -> str:
+        """Debian's folder of libraries."""
+        return "i386-linux-gnu" if self.debian == "i386" else self.gnu
+
+    def triple(self, library: str = "gnu") -> str:
+        """The target of Rust with the C library `gnu` or `musl`."""
         return f"{self.rust}-unknown-linux-{library}{'eabihf' if self.rust == 'armv7' else ''}"
 
 
 PLATFORMS: Final = (
-    Platform("linux/amd64", "x86_64", 62),
-    Platform("linux/arm64", "aarch64", 183),
-    Platform("linux/arm/v7", "armv7", 40),
-    Platform("linux/386", "i686", 3),
-    Platform("linux/ppc64le", "powerpc64le", 21),
-    Platform("linux/riscv64", "riscv64gc", 243),
-    Platform("linux/s390x", "s390x", 22),
+    Platform("linux/amd64", "x86_64", "amd64", "x86_64-linux-gnu", "Advanced Micro Devices X86-64"),
+    Platform("linux/arm64", "aarch64", "arm64", "aarch64-linux-gnu", "AArch64"),
+    Platform("linux/arm/v7", "armv7", "armhf", "arm-linux-gnueabihf", "ARM"),
+    Platform("linux/386", "i686", "i386", "i686-linux-gnu", "Intel 80386"),
+    Platform("linux/ppc64le", "powerpc64le", "ppc64el", "powerpc64le-linux-gnu", "PowerPC64"),
+    Platform("linux/riscv64", "riscv64gc", "riscv64", "riscv64-linux-gnu", "RISC-V"),
+    Platform("linux/s390x", "s390x", "s390x", "s390x-linux-gnu", "IBM S/390"),
 )
 """Those that Debian and Rust both know."""
 

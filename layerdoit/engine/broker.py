@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,18 +20,22 @@ from layerdoit.core.background import Background, Late
 from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.core.files import machine_lock
-from layerdoit.core.platform import architecture, docker_name
+from layerdoit.core.platform import architecture, docker_name, platform_of
+from layerdoit.engine import foreign_base
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.registry_answers import Refusal
 
 if TYPE_CHECKING:
     from layerdoit.config import Base
+    from layerdoit.core.platform import Platform
     from layerdoit.engine.handle import Engine
 
 OS_REPOSITORY = "layerdoit-os"
 # Part of an OS image's key: what mmdebstrap is asked for.
 OS_PACKAGES = "ca-certificates"
 APT = Path("/etc/apt")
+UNPACKED = "unpacked"
+"""The method of a runtime image that is put together without running any program of it."""
 # Seconds that a registry has to answer where nothing is pulled.
 PATIENCE = 4.0
 # The official Rust images are of releases only.
@@ -39,7 +44,7 @@ _RELEASE = re.compile(r"\d+\.\d+(\.\d+)?$")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a base image starts: `method` is `image` or `bootstrap`; `words`: for the user."""
+    """Where a base image starts: `method` is `image`, `bootstrap` or `unpacked`; `words`: for the user."""
 
     method: str
     os_image: str
@@ -58,6 +63,8 @@ def origin(
     """
     version = "" if toolchain is None else toolchain.release or toolchain.channel
     _of_debian(base, layer)
+    if (engine.platform if layer == "runtime" else engine.build_platform) != engine.native:
+        return _foreign(base, toolchain if layer == "base" else None, version, engine)
     if toolchain is None or layer == "runtime":
         if base.runtime_image:
             _explicit(engine, base.runtime_image, "base.runtime_image")
@@ -79,12 +86,37 @@ def origin(
             return _from_image(official, version)
         if base.builder == "image":
             raise _no_image(official, refusal)
-    same_platform(engine.platform, f"and the image {official} {_lacking(refusal)}")
+    same_platform(engine.native, f"and the image {official} {_lacking(refusal)}")
     sysroot = _sysroot(toolchain, targets, root, official, refusal)
     _, image, words = system(base, engine)
     # One reason is enough: that of the system's image would be the same.
     words = f"{words.partition(' (')[0]}, with this machine's Rust {version}{_because(official, refusal)}"
     return Origin("bootstrap", image, None, sysroot, version, words)
+
+
+def _foreign(base: Base, toolchain: Toolchain | None, version: str, engine: Engine) -> Origin:
+    """The same of an image for another platform than the builder's."""
+    platform, runs = engine.platform, engine.way is not None and engine.way.runs
+    if toolchain is None:
+        if base.runtime_image:
+            image = foreign_base.runtime_image(base.runtime_image, engine)
+            return Origin("image", image, None, None, version, f"from {image} for {platform}")
+        if not runs:
+            _, image, words = system(base, engine)
+            return Origin(UNPACKED, image, None, None, version, f"{words}; {foreign_base.UNPACKED}")
+        method, image, words = foreign_base.system(base, engine, bootstrap_os)
+        return Origin(method, image, None, None, version, words)
+    if base.image:
+        return _from_image(foreign_base.builder_image(base.image, engine), version)
+    official = f"rust:{version}-slim-{base.suite}"
+    if (
+        base.builder != "bootstrap"
+        and _official(partial(engine.offers_for, platform=platform), official, version) is None
+    ):
+        return _from_image(official, version)
+    sysroot = foreign_base.sysroot(toolchain.channel, version, platform)
+    _, image, words = foreign_base.system(base, engine, bootstrap_os)
+    return Origin("bootstrap", image, None, sysroot, version, f"{words.partition(' (')[0]}, with Rust {version}")
 
 
 def obstacle(
@@ -252,7 +284,7 @@ def system(base: Base, engine: Engine) -> tuple[str, str, str]:
                 ),
             )
     why = f"and the image {image} {_lacking(refusal)}"
-    same_platform(engine.platform, why)
+    same_platform(engine.native, why)
     if not engine.is_local:
         raise EngineError(
             f"builder {engine.builder} cannot use a system that is made on this machine, {why}",
@@ -261,13 +293,18 @@ def system(base: Base, engine: Engine) -> tuple[str, str, str]:
     return "bootstrap", bootstrap_os(base.suite), "bootstrapped with mmdebstrap" + _because(image, refusal)
 
 
-def bootstrap_os(suite: str) -> str:
-    """The tag of a minimal Debian image, made with mmdebstrap if the engine lacks it. All projects share it."""
-    from docker.errors import APIError, ImageNotFound
+def bootstrap_os(suite: str, platform: str | None = None) -> str:
+    """The tag of a minimal Debian image, made with mmdebstrap if the engine lacks it. All projects share it.
+
+    `platform`: another one than this machine's, whose programs run here all the same.
+    """
+    from docker.errors import ImageNotFound
 
     from layerdoit.engine.api import client
 
-    key = hashlib.sha256(f"mmdebstrap minbase {OS_PACKAGES} {suite}".encode()).hexdigest()
+    foreign = platform_of(platform) if platform else None
+    own = f"mmdebstrap minbase {OS_PACKAGES} {suite}"
+    key = hashlib.sha256((f"{own} {foreign.debian}" if foreign else own).encode()).hexdigest()
     name = f"{OS_REPOSITORY}:{suite}-{key[:12]}"
     # Two first builds at once would each make one, and the first would be left without its tag.
     with machine_lock(name.replace(":", "-")), client() as engine:
@@ -276,22 +313,22 @@ def bootstrap_os(suite: str) -> str:
         except ImageNotFound:
             with tempfile.TemporaryDirectory(prefix="layerdoit-os-") as folder:
                 archive = Path(folder) / "os.tar"
-                _mmdebstrap(suite, archive)
-                repository, tag = name.split(":")
-                changes = [f"LABEL {PREFIX}layer=os {PREFIX}key={key} {PREFIX}project={OS_REPOSITORY}"]
+                _mmdebstrap(suite, archive, foreign)
+                labels = f"LABEL {PREFIX}layer=os {PREFIX}key={key} {PREFIX}project={OS_REPOSITORY}"
+                on = ["--platform", foreign.name] if foreign else []
                 try:
-                    engine.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=changes)
-                except APIError as error:
-                    raise EngineError(
-                        f"the engine refused to import the {suite} system: {error.explanation}"
-                    ) from error
+                    process.capture(["docker", "import", *on, "--change", labels, str(archive), name])
+                except process.CommandFailed as error:
+                    said = error.stderr.strip() or error.what
+                    raise EngineError(f"the engine refused to import the {suite} system: {said}") from error
     return name
 
 
-def _mmdebstrap(suite: str, archive: Path) -> None:
+def _mmdebstrap(suite: str, archive: Path, foreign: Platform | None) -> None:
     mirrors = apt_mirrors(suite, _apt_sources(APT))
-    argv = ["mmdebstrap", "--variant=minbase", f"--include={OS_PACKAGES}", suite, str(archive), *mirrors]
-    tell(Doing(f"making a minimal {suite} system with mmdebstrap"))
+    on, words = ([f"--architectures={foreign.debian}"], f" for {foreign.name}") if foreign else ([], "")
+    argv = ["mmdebstrap", *on, "--variant=minbase", f"--include={OS_PACKAGES}", suite, str(archive), *mirrors]
+    tell(Doing(f"making a minimal {suite} system{words} with mmdebstrap"))
     try:
         process.capture(argv)
     except process.ProgramMissing as error:

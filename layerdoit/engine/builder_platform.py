@@ -15,6 +15,7 @@ class Described:
 
     driver: str
     platform: str
+    platforms: tuple[str, ...] = ()
 
 
 def described(name: str, text: str) -> Described:
@@ -25,6 +26,7 @@ def described(name: str, text: str) -> Described:
             f"builder {name} does not report the platforms that it builds for",
             hint=f"docker buildx inspect --bootstrap {name} shows why it does not start",
         )
-    first = platforms.split(",")[0].strip().rstrip("*")
+    named = [one.strip().rstrip("*") for one in platforms.split(",")]
     # `linux/amd64/v2` is a variant that every amd64 image runs on; of ARM the variant is another instruction set.
-    return Described(field(text, "Driver"), re.sub(r"^(linux/amd64)/v\d+$", r"\1", first))
+    first = re.sub(r"^(linux/amd64)/v\d+$", r"\1", named[0])
+    return Described(field(text, "Driver"), first, tuple(dict.fromkeys((first, *named))))

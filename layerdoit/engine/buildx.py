@@ -24,6 +24,7 @@ _EXIT_CODE = re.compile(r"exit code: (\d+)\s*$")
 class Build:
     """One call of `docker buildx build`. Secrets by id: `secrets` are files, `values` contents; `contexts`: folders.
 
+    `platform`: what the image is for, None for the builder's own.
     `output`: a folder that the files of the result are written to, instead of an image.
     """
 
@@ -41,6 +42,7 @@ class Build:
     no_cache_stages: Sequence[str] = ()
     builder: str | None = None
     output: Path | None = None
+    platform: str | None = None
 
     def argv(self) -> list[str]:
         """The command, as a user could type it."""
@@ -51,6 +53,7 @@ class Build:
         result = ["--load"] if self.output is None else ["--output", f"type=local,dest={self.output}"]
         command = ["--progress", progress, "--provenance", "false", *result]
         command += ["--builder", self.builder or builder_name()]
+        command += ["--platform", self.platform] if self.platform else []
         command += ["--file", str(self.dockerfile)]
         for flag, pairs in (
             ("--build-arg", self.args),

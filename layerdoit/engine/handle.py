@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.background import Background, begun
-from layerdoit.core.console import warn
+from layerdoit.core.console import say, warn
 from layerdoit.core.errors import EngineError, ProcessError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import api
@@ -34,6 +34,11 @@ def _told(own: str, name: str, chosen_by: str) -> None:
         f"builds run on the engine's own builder, {own}, and not on {name} ({chosen_by}): BUILDER={name}, or "
         f"builder: {name} in layerdoit.yaml, chooses that one; builder: {own} in layerdoit.yaml keeps to this one"
     )
+
+
+@cache
+def _way_told(words: str) -> None:
+    say(words)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +77,11 @@ class Engine:
         if self.configured is None and (found := api.builder_passed_over()) is not None:
             _told(self.builder, *found)
 
+    def tell_of_way(self) -> None:
+        """Say, once in a run, how the image for another platform comes about."""
+        if self.way is not None and (self.way.foreign or self.way.builder is not None):
+            _way_told(self.way.words)
+
     @property
     def place(self) -> str:
         """What the platform follows from, without asking for it: endpoint, builder, and this machine's architecture.
@@ -93,6 +103,12 @@ class Engine:
         """What compiles runs on."""
         return self.way.build_platform if self.way is not None else self.native
 
+    def flag(self, layer: str) -> str | None:
+        """The platform that a build of a layer has to name; None where it is the builder's own, as ever."""
+        if self.way is None or not self.way.foreign:
+            return None
+        return self.build_platform if layer in ("base", "deps") else self.platform
+
     @property
     def native(self) -> str:
         """The builder's own platform, which need not be that of this machine.
@@ -100,6 +116,11 @@ class Engine:
         If no engine answers, nothing can be built; keys are then those of this machine.
         """
         return self.ask_platform().result()
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """The platforms whose programs run in builds: the builder's own, and those that it emulates."""
+        return self._described.platforms
 
     def ask_platform(self) -> Background[str]:
         """Ask for the platform in the background, because the engine takes 7 ms to answer."""
@@ -157,6 +178,12 @@ class Engine:
         from layerdoit.engine import registry
 
         return registry.offered(reference)
+
+    def offers_for(self, reference: str, platform: str) -> Refusal | None:
+        """Whether an image is to be had for another platform than the builder's. Returns None, or why it is not."""
+        from layerdoit.engine import registry
+
+        return registry.offered_for(reference, platform)
 
     @cached_property
     def _silent(self) -> dict[str, Refusal]:

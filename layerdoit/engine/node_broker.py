@@ -69,7 +69,7 @@ def origin(base: Base, asked: Asked, setting: str, engine: Engine) -> NodeOrigin
             f"{_lacking(here, asked.version)}, and the image {official} is not {_used(refusal)}",
             hint=f"install Node {asked.version} on this machine, or name an image that has it ({setting}.image)",
         )
-    broker.same_platform(engine.platform, f"and the image {official} is not {_used(refusal)}")
+    broker.same_platform(engine.native, f"and the image {official} is not {_used(refusal)}")
     contexts = {"node": str(_folder(here.program)), "npm": str(here.npm)}
     return NodeOrigin("host", image, "scratch", contexts, f"{start}, with this machine's Node {here.version}{why}")
 

@@ -1,6 +1,6 @@
 """How an image for a platform is built: natively, by cross-compilation, or under emulation.
 
-choose(platform, engine, config) -> Way
+choose(platform, engine, config, compiles=…) -> Way
 """
 
 from __future__ import annotations
@@ -8,20 +8,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerdoit.core.errors import EngineError
-from layerdoit.engine.platform_way import Way
+from layerdoit.engine.platform_way import REGISTER, Way
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
     from layerdoit.engine.handle import Engine
 
 
-def choose(platform: str, engine: Engine, config: Config) -> Way:
-    """The way to an image for a platform. EngineError where there is none."""
-    native = engine.platform
+def choose(platform: str, engine: Engine, config: Config, *, compiles: bool) -> Way:
+    """The way to an image for a platform. EngineError where there is none.
+
+    `compiles`: whether cargo compiles anything of the project.
+    """
+    native = engine.native
     if platform == native:
         return Way(platform, "native", None, native, f"builder {engine.builder} is of this platform")
-    raise EngineError(
-        f"nothing here can build for {platform}: builder {engine.builder} builds for {native}",
-        where=config.where.get("platforms"),
-        hint="use a builder of that platform (BUILDER=…)",
+    runs = platform in engine.platforms
+    emulated = f"builder {engine.builder} runs programs of {platform}"
+    if config.cross == "never":
+        if runs:
+            return Way(platform, "emulated", None, native, f"cross: never; {emulated}")
+        raise _none(platform, engine, config)
+    without = emulated if runs else f"builder {engine.builder} runs no programs of {platform}"
+    if not compiles:
+        return Way(platform, "cross", None, native, f"nothing is compiled; {without}", runs=runs)
+    linker = "gcc" if config.cross == "auto" else config.cross
+    return Way(platform, "cross", None, native, f"cross-compiled on {native} with {linker}; {without}", linker, runs)
+
+
+def _none(platform: str, engine: Engine, config: Config) -> EngineError:
+    return EngineError(
+        f"nothing here can build for {platform}: builder {engine.builder} builds for {engine.native}, and "
+        "`cross: never` forbids to cross-compile",
+        where=config.where.get("cross"),
+        hint=f"{REGISTER}; or remove the setting",
     )

@@ -158,6 +158,29 @@ def offered(reference: str) -> Refusal | None:
     return None
 
 
+def offered_for(reference: str, platform: str) -> Refusal | None:
+    """Whether an image is here or in its registry for a platform: None, or why not. Pulls nothing: a build does.
+
+    An engine keeps a tag for one platform only, and a pull would take it from the other.
+    """
+    from docker.errors import APIError
+
+    with client() as engine:
+        with contextlib.suppress(APIError):
+            found = engine.images.get(reference).attrs
+            if f"{found.get('Os')}/{found.get('Architecture')}" == "/".join(platform.split("/")[:2]):
+                return None
+        try:
+            with _refusals():
+                data = engine.images.get_registry_data(reference)
+        except _Refused as error:
+            return error.refusal
+        if data.has_platform(platform):  # type: ignore[no-untyped-call]
+            return None
+        has = ", ".join(f"{one['os']}/{one['architecture']}" for one in data.attrs["Platforms"] if one["architecture"])
+        return Refusal("absent", f"it is there only for {has or 'other platforms'}")
+
+
 # --- inside ----------------------------------------------------------------------------------------------------------
 
 

@@ -56,6 +56,7 @@ def image(session: Session) -> None:
         names = one.project.references
         # A program that serves nothing, and is no service, is started by hand.
         by_hand = names and one.project.config.deploy.port is None and not one.project.service
+        by_hand = by_hand and (one.project.way is None or one.project.way.runs)
         start = f" (docker run --rm {names[0]})" if by_hand else ""
         say(f"image   {', '.join(names)}{start}")
 

@@ -46,6 +46,12 @@ class Inputs:
         return self.tree.project
 
     @property
+    def native(self) -> str:
+        """The builder's own platform. What components make is for every platform, and is made on this one."""
+        way = self.project.way
+        return self.question.platform if way is None else way.native
+
+    @property
     def variant(self) -> str:
         """Question, profile and target: images of different variants are not compared with each other."""
         return self.question.variant(self.project)
@@ -94,7 +100,7 @@ class Inputs:
             return {}
         from layerdoit.project import component_outputs
 
-        found = component_outputs.used(self.tree, self.question.platform)
+        found = component_outputs.used(self.tree, self.native)
         return found if building else {name: one for name, one in found.items() if one.config.embed}
 
     @property
@@ -355,14 +361,15 @@ class Inputs:
     @cached_property
     def _base_facts(self) -> base.BaseFacts:
         given = self.given
-        config, toolchain = given.config, given.toolchain
+        config, toolchain, way = given.config, given.toolchain, self.project.way
         return base.BaseFacts(
             dockerfile=given.digest_of("Dockerfile.base"),
             suite=config.base.suite,
             platform=given.platform,
+            build_platform=given.platform if way is None else way.build_platform,
             toolchain=toolchain.identity if toolchain else "",
             targets=self.tree.targets if toolchain else (),
-            packages=config.base.packages,
+            packages=self.project.packages.every,
             runtime_packages=config.base.runtime_packages,
             image=config.base.image or "",
             runtime_image=config.base.runtime_image or "",

@@ -11,6 +11,7 @@ from layerdoit import config as configuration
 from layerdoit.config import service_clashes
 from layerdoit.config.service_settings import kind_of
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.platform import platform_of
 from layerdoit.core.state import State
 from layerdoit.project.settings_cache import SettingsCache
 from layerdoit.tree import git, links
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     # A run with nothing to do needs none of these at run time.
     from collections.abc import Mapping, Sequence
 
+    from layerdoit.cargo.cross import Packages
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.options import Options
     from layerdoit.cargo.selection import Selection
@@ -211,12 +213,54 @@ class Project:
         from layerdoit.engine import platform_ways
         from layerdoit.engine.handle import Engine
 
-        return platform_ways.choose(self.platform, Engine(self.config.builder), self.config)
+        engine = Engine(self.config.builder)
+        return platform_ways.choose(self.platform, engine, self.config, compiles=self.has_rust)
+
+    @property
+    def elsewhere(self) -> str:
+        """A word for the platform that was asked for, `arm64`; '' for the engine's."""
+        way = self.way
+        if way is None or not (way.foreign or way.builder is not None):
+            return ""
+        return way.platform.removeprefix("linux/").replace("/", "-")
+
+    @cached_property
+    def target(self) -> str | None:
+        """The target triple; None for the builder's own."""
+        config, way = self.config, self.way
+        found = platform_of(way.platform) if way is not None else None
+        if way is None or found is None:
+            return config.target
+        from layerdoit.cargo import cross
+
+        configured = cross.target(config.target, found)
+        return configured or (found.triple() if way.linker else None)
+
+    @cached_property
+    def env(self) -> Mapping[str, str]:
+        """Variables of cargo: those of cross-compilation, and the configured ones."""
+        way = self.way
+        found = platform_of(way.platform) if way is not None and way.linker else None
+        if found is None or self.target is None:
+            return self.config.env
+        from layerdoit.cargo import cross
+
+        return {**cross.variables(found, self.target), **self.config.env}
+
+    @property
+    def packages(self) -> Packages:
+        """Debian packages of the builder."""
+        from layerdoit.cargo import cross
+
+        way, configured = self.way, self.config.base.packages
+        found = platform_of(way.platform) if way is not None and way.linker else None
+        return cross.Packages(configured) if found is None else cross.packages(configured, found)
 
     def variant(self, kind: Kind = "build") -> str:
         """Question, profile and target: images of different variants are not compared with each other."""
         suffix = "" if kind == "build" else f"+{kind}"
-        return f"{self.config.profile}{suffix}/{self.config.target or 'host'}"
+        # What another builder compiles, or an emulated one, has no target.
+        return f"{self.config.profile}{suffix}/{self.target or self.elsewhere or 'host'}"
 
     @property
     def app_variant(self) -> str:
@@ -265,9 +309,11 @@ class Project:
     @property
     def tags(self) -> tuple[str, ...]:
         """The friendly tags of the image. A named environment is the same one from every worktree."""
-        if not self.worktree or self.config.named:
-            return tuple(self.config.image.tags)
-        return (f"{self.worktree}-{self.runtime_variant}" if self.runtime_variant else self.worktree,)
+        names = tuple(self.config.image.tags)
+        if self.worktree and not self.config.named:
+            names = (f"{self.worktree}-{self.runtime_variant}" if self.runtime_variant else self.worktree,)
+        # An engine has one image for a tag, and that is its own platform's.
+        return tuple(f"{name}-{self.elsewhere}" for name in names) if self.elsewhere else names
 
     @property
     def local_only(self) -> bool:
@@ -343,8 +389,8 @@ class Project:
             features=tuple(config.features),
             all_features=config.all_features,
             default_features=config.default_features,
-            target=config.target,
-            env=tuple(sorted(config.env.items())),
+            target=self.target,
+            env=tuple(sorted(self.env.items())),
             deps_env=tuple(config.deps.env),
         )
 

@@ -88,8 +88,8 @@ class Tree:
         """Target triples that the builder must be able to compile for, besides its own."""
         from layerdoit.cargo import compile_targets
 
-        config = self.project.config
-        return compile_targets.wanted(self.project.workspace, config.target, config.env, config.base.targets)
+        project = self.project
+        return compile_targets.wanted(project.workspace, project.target, project.env, project.config.base.targets)
 
     # --- files -------------------------------------------------------------------------------------------------------
 

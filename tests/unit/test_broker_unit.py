@@ -63,6 +63,8 @@ def engine(platform: str = f"linux/{docker_name(architecture())}", *, is_local: 
     """An engine, as far as the broker asks it."""
     return SimpleNamespace(
         platform=platform,
+        build_platform=platform,
+        native=platform,
         is_local=is_local,
         builder="farm",
         pull_parent=lambda reference: registry.pull_parent(reference, {}),
@@ -197,7 +199,7 @@ def test_mmdebstrap_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     with pytest.raises(
         EngineError, match="mmdebstrap, which makes an OS image without one, is not installed"
     ) as caught:
-        broker._mmdebstrap("trixie", tmp_path / "os.tar")
+        broker._mmdebstrap("trixie", tmp_path / "os.tar", None)
     assert "apt-get install mmdebstrap" in (caught.value.hint or "")
 
 
@@ -205,7 +207,7 @@ def test_mmdebstrap_failing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     said = "I: automatically chosen mode: root\nE: apt-get update failed\nW: listening on child socket failed: \n"
     monkeypatch.setattr(process, "capture", failing(process.CommandFailed(["mmdebstrap"], 25, "", said)))
     with pytest.raises(EngineError, match="could not make a trixie system: E: apt-get update failed"):
-        broker._mmdebstrap("trixie", tmp_path / "os.tar")
+        broker._mmdebstrap("trixie", tmp_path / "os.tar", None)
 
 
 def test_mmdebstrap_uses_this_machine_s_mirrors(tmp_path: Path) -> None:

@@ -200,6 +200,7 @@ registry: {repository: registry.example.com/team/layers, push: [deps, app]}
 platforms: [amd64, linux/arm64]
 publish: {repository: registry.example.com/team/shop, tags: ["{version}"], base_tags: ["base-{rust}"], check: [-V],
           sbom: true, provenance: true, sign: cosign.key}
+cross: never
 builder: farm
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}
 deploy: {name: shop, port: 8080, publish: 0, bind: "::1", verify: [./look],

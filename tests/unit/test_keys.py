@@ -23,7 +23,8 @@ ABOVE: Mapping[str, frozenset[str]] = {
 BASE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "dockerfile": ("base", "runtime"),
     "suite": ("base", "runtime"),
-    "platform": ("base", "runtime"),
+    "platform": ("runtime",),
+    "build_platform": ("base",),
     "toolchain": ("base",),
     "targets": ("base",),
     "packages": ("base",),
@@ -64,7 +65,7 @@ class Facts:
         return {spec.layer: spec.key for spec in self.specs()}
 
 
-BASES = st.builds(base.BaseFacts, *[WORD] * 4, *[WORDS] * 3, WORD | st.just(""), WORD | st.just(""), WORD, WORDS)
+BASES = st.builds(base.BaseFacts, *[WORD] * 5, *[WORDS] * 3, WORD | st.just(""), WORD | st.just(""), WORD, WORDS)
 VARIABLES = st.dictionaries(WORD.map(lambda word: f"env {word}"), WORD, max_size=4)
 APPS = st.builds(app.AppFacts, WORD, WORD, WORD, WORD, TABLE, VARIABLES, st.just(lambda: ({}, {})))
 CRATES = st.dictionaries(WORD.map(lambda word: f"package {word}"), WORD, max_size=4)

@@ -40,7 +40,7 @@ def test_a_tag_is_repository_layer_and_twelve_digits() -> None:
     assert spec.tag == f"shop:deps-{spec.key[:12]}" == tag("shop", "deps", spec.key)
 
 
-BASE = base.BaseFacts("d", "trixie", "linux/amd64", "1.95.0", (), ("libz-dev",), (), "", "", "app")
+BASE = base.BaseFacts("d", "trixie", "linux/amd64", "linux/amd64", "1.95.0", (), ("libz-dev",), (), "", "", "app")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,8 @@ BASE = base.BaseFacts("d", "trixie", "linux/amd64", "1.95.0", (), ("libz-dev",),
         ({"runtime_packages": ("zlib1g",)}, False, True),
         ({"suite": "bookworm"}, True, True),
         ({"dockerfile": "e"}, True, True),
-        ({"platform": "linux/arm64"}, True, True),
+        ({"platform": "linux/arm64"}, False, True),
+        ({"build_platform": "linux/arm64"}, True, False),
         ({"image": "rust:x"}, True, False),
         ({"runtime_image": "debian:x"}, False, True),
         ({"user": "web"}, False, True),

@@ -224,6 +224,7 @@ def of_a_base_image(folder: Path) -> Iterator[Case]:
         base: Mapping[str, Any], chosen: Any = here, layer: str = "base", targets: tuple[str, ...] = (), **other: Any
     ) -> Callable[[], object]:
         known = {"platform": "linux/amd64", "is_local": True, "builder": "farm", **other}
+        known |= {"native": known["platform"], "build_platform": known["platform"]}
         engine: Any = SimpleNamespace(pull_parent=lambda _: test_broker_unit.UNREACHABLE, **known)
         return lambda: broker.origin(Base(**base), chosen, targets, layer, Path("/nowhere"), engine)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from layerdoit.config import variable_value
+from layerdoit.core import process
 from layerdoit.core.errors import ConfigError, EngineError
 from layerdoit.core.platform import PLATFORMS, platform_of
 from layerdoit.flows.session import Session
@@ -61,14 +62,14 @@ def test_unknown_names(written: str) -> None:
 
 
 def test_triples() -> None:
-    assert [one.triple for one in PLATFORMS][:3] == [
+    assert [one.triple() for one in PLATFORMS][:3] == [
         "x86_64-unknown-linux-gnu",
         "aarch64-unknown-linux-gnu",
         "armv7-unknown-linux-gnueabihf",
     ]
     arm = platform_of("arm64")
     assert arm is not None
-    assert arm.with_library("musl") == "aarch64-unknown-linux-musl"
+    assert arm.triple("musl") == "aarch64-unknown-linux-musl"
 
 
 def test_the_engine_s_platform_is_the_default(tree: Tiny) -> None:
@@ -95,6 +96,106 @@ def test_a_session_for_a_platform_stays_one(tree: Tiny) -> None:
     assert pickle.loads(pickle.dumps(on)).project.platform == "linux/amd64"
 
 
+# --- the way ---------------------------------------------------------------------------------------------------------
+
+BUILDX = """\
+Name:          default
+Driver:        docker
+
+Nodes:
+Name:      default
+Endpoint:  default
+Status:    running
+Platforms: {platforms}
+"""
+
+
+@pytest.fixture
+def emulates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What `docker buildx inspect` says of the builder's platforms."""
+
+    def said(*platforms: str) -> None:
+        text = BUILDX.format(platforms=", ".join(("linux/amd64", "linux/amd64/v2", *platforms)))
+        monkeypatch.setattr(process, "capture_quick", lambda _argv, _cwd=None: text.encode())
+
+    said()
+    return said
+
+
+@pytest.mark.parametrize(
+    ("settings", "emulated", "kind", "linker", "runs"),
+    [
+        ("", (), "cross", "gcc", False),
+        ("", ("linux/arm64",), "cross", "gcc", True),
+        ("cross: gcc\n", (), "cross", "gcc", False),
+        ("cross: never\n", ("linux/arm64",), "emulated", "", True),
+    ],
+)
+def test_the_way_to_another_platform(
+    tree: Tiny,
+    emulates: Callable[..., None],
+    settings: str,
+    emulated: tuple[str, ...],
+    kind: str,
+    linker: str,
+    runs: bool,
+) -> None:
+    emulates(*emulated)
+    tree.replace("layerdoit.yaml", "toolchain:", f"{settings}toolchain:")
+    way = session(tree, PLATFORM="arm64").project.way
+    assert way is not None
+    assert (way.kind, way.linker, way.runs, way.foreign) == (kind, linker, runs, True)
+    assert way.build_platform == ("linux/arm64" if kind == "emulated" else "linux/amd64")
+    assert ("runs no programs of linux/arm64" in way.why) is not runs
+
+
+@pytest.mark.usefixtures("emulates")
 def test_no_way_to_a_platform(tree: Tiny) -> None:
-    with pytest.raises(EngineError, match="nothing here can build for linux/s390x"):
+    tree.replace("layerdoit.yaml", "toolchain:", "cross: never\ntoolchain:")
+    with pytest.raises(EngineError, match="nothing here can build for linux/s390x") as caught:
         _ = session(tree, PLATFORM="s390x").engine
+    assert caught.value.where == "layerdoit.yaml:2"
+    assert "QEMU" in str(caught.value.hint)
+
+
+@pytest.mark.usefixtures("emulates")
+def test_keys_of_a_cross_compiled_image(tree: Tiny) -> None:
+    plain, on = session(tree), session(tree, PLATFORM="arm64")
+    here = {spec.layer: spec for spec in plain.inputs.specs}
+    there = {spec.layer: spec for spec in on.inputs.specs}
+    assert not {spec.key for spec in here.values()} & {spec.key for spec in there.values()}
+    assert there["base"].inputs["platform"] == "linux/amd64", "what compiles runs here"
+    assert there["runtime"].inputs["platform"] == "linux/arm64"
+    assert there["base"].inputs["targets"] == "aarch64-unknown-linux-gnu"
+    assert "gcc-aarch64-linux-gnu" in there["base"].inputs["packages"]
+    assert there["deps"].inputs["option target"] == "aarch64-unknown-linux-gnu"
+    linker = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"
+    assert there["deps"].inputs[f"env {linker}"] == "aarch64-linux-gnu-gcc"
+    assert on.inputs.variant == "dev/aarch64-unknown-linux-gnu"
+    assert (plain.project.tags, on.project.tags) == (("latest",), ("latest-arm64",))
+    assert on.engine.place != plain.engine.place
+
+
+def test_keys_of_an_emulated_image(tree: Tiny, emulates: Callable[..., None]) -> None:
+    emulates("linux/arm64")
+    tree.replace("layerdoit.yaml", "toolchain:", "cross: never\ntoolchain:")
+    on = session(tree, PLATFORM="arm64")
+    there = {spec.layer: spec for spec in on.inputs.specs}
+    assert {there[name].inputs["platform"] for name in ("base", "runtime")} == {"linux/arm64"}
+    assert "option target" not in there["deps"].inputs
+    assert on.inputs.variant == "dev/arm64"
+
+
+@pytest.mark.usefixtures("emulates")
+def test_a_setting_of_one_s_own_comes_first(tree: Tiny) -> None:
+    (tree.root / "layerdoit.yaml").write_text(
+        "toolchain: 1.95.0\ntarget: x86_64-unknown-linux-musl\n"
+        "env: {CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER: ld.lld}\n"
+        "base: {packages: [libssl-dev=3.0, cmake, protobuf-compiler, libprotobuf-dev, libclang-dev]}\n",
+    )
+    project = session(tree, PLATFORM="arm64").project
+    assert project.target == "aarch64-unknown-linux-musl"
+    assert project.env["CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER"] == "ld.lld"
+    assert project.env["CC_aarch64_unknown_linux_musl"] == "aarch64-linux-gnu-gcc"
+    assert project.packages.foreign == ("libssl-dev=3.0",), "others are tools, or loaded by tools"
+    assert "libssl-dev:arm64=3.0" in project.packages.every

@@ -22,6 +22,7 @@ from layerdoit.components.script_protocol import (
     NoClippy,
     NotFresh,
     OtherContext,
+    OtherMachine,
     Reads,
     ReadsUnknown,
     Section,
@@ -64,6 +65,7 @@ LINES: dict[str, Message] = {
     "too-new binary=hello /out/hello: /lib/libc.so.6: version `GLIBC_2.38' not found (required by /out/hello)": TooNew(
         "hello", "/out/hello: /lib/libc.so.6: version `GLIBC_2.38' not found (required by /out/hello)"
     ),
+    "other-machine binary=app Advanced Micro Devices X86-64": OtherMachine("app", "Advanced Micro Devices X86-64"),
     "context differs from its key": OtherContext("differs from its key"),
     "measured 1234 9000000 the linker mold": Measured("the linker mold", 1234, 9000000),
     "unmeasured the linker lld": Unmeasured("the linker lld"),

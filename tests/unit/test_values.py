@@ -14,7 +14,7 @@ from layerdoit.core import process
 from layerdoit.core.errors import EngineError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import handle, mounts
-from layerdoit.engine.builder_platform import Described, described
+from layerdoit.engine.builder_platform import described
 from layerdoit.engine.handle import Engine
 from layerdoit.flows.session import Session
 from layerdoit.layers.key import Spec
@@ -249,17 +249,18 @@ def test_a_builder_of_its_own_says_its_platform_once(tree: Tiny, buildx: Buildx)
 
 
 @pytest.mark.parametrize(
-    ("driver", "platforms", "platform"),
+    ("driver", "platforms", "platform", "every"),
     [
-        ("docker-container", "linux/amd64, linux/amd64/v2, linux/386", "linux/amd64"),
-        ("remote", "linux/arm64*, linux/amd64", "linux/arm64"),
-        ("kubernetes", "linux/amd64/v3", "linux/amd64"),
-        ("docker-container", "linux/arm/v7, linux/arm/v6", "linux/arm/v7"),
+        ("docker-container", "linux/amd64, linux/amd64/v2, linux/386", "linux/amd64", "linux/386"),
+        ("remote", "linux/arm64*, linux/amd64", "linux/arm64", "linux/amd64"),
+        ("kubernetes", "linux/amd64/v3", "linux/amd64", "linux/amd64"),
+        ("docker-container", "linux/arm/v7, linux/arm/v6", "linux/arm/v7", "linux/arm/v6"),
     ],
 )
-def test_what_a_builder_says(driver: str, platforms: str, platform: str) -> None:
-    text = BUILDX.format(name="b", driver=driver, platforms=platforms)
-    assert described("b", text) == Described(driver, platform)
+def test_what_a_builder_says(driver: str, platforms: str, platform: str, every: str) -> None:
+    found = described("b", BUILDX.format(name="b", driver=driver, platforms=platforms))
+    assert (found.driver, found.platform) == (driver, platform)
+    assert {platform, every} <= set(found.platforms)
 
 
 def test_a_builder_that_does_not_start_is_named() -> None:

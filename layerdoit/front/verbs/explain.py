@@ -27,6 +27,8 @@ def run(params: Any, words: Sequence[str]) -> int:
         return answer.explain(one.inputs, one.engine, list(given), params["from"], params["to"])
 
     services = _services(session, params["service"])
+    if session.project.elsewhere and session.project.way is not None and not params["json"]:
+        say(session.project.way.words)
     if not services:
         found = explained(session, words)
         say(json.dumps(found.as_json(), indent=2, ensure_ascii=False) if params["json"] else "\n".join(found.lines()))

@@ -80,6 +80,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
         told = {**({"services": services} if services else {}), **({"components": named} if named else {})}
         say(json.dumps({"layers": layers, **told, **more}, indent=2))
     else:
+        if session.project.elsewhere and session.project.way is not None:
+            say(session.project.way.words)
         for step in plan.layers():
             _tell(step.spec.layer, step, foreseen, compiling if compiling and step.spec.layer == "deps" else None)
         for text in (line for one in components for line in one.lines()):

@@ -13,12 +13,14 @@ class BaseFacts:
     """What the two base images are made of.
 
     `toolchain` is the identity of the compiler (`1.95.0`), `dockerfile` the digest of Dockerfile.base,
+    `platform`: what the image is for, `build_platform`: what compiles runs on.
     `image` and `runtime_image` are parent references from the configuration, empty for the defaults.
     """
 
     dockerfile: str
     suite: str
     platform: str
+    build_platform: str
     toolchain: str
     targets: Sequence[str]
     packages: Sequence[str]
@@ -36,7 +38,7 @@ def builder(facts: BaseFacts, repository: str) -> Spec:
         {
             "Dockerfile.base": facts.dockerfile,
             "os": facts.image or f"debian {facts.suite}",
-            "platform": facts.platform,
+            "platform": facts.build_platform,
             "toolchain": facts.toolchain,
             "targets": " ".join(sorted(set(facts.targets))),
             "packages": " ".join(sorted(set(facts.packages))),
