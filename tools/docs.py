@@ -14,6 +14,7 @@ from typing import Any
 
 from layerdoit import config
 from layerdoit.config import json_schema, reading, shipped
+from layerdoit.core.units import SPAN
 from layerdoit.front import exit_codes
 from layerdoit.front.task_table import TASKS
 from layerdoit.front.verbs import COMMON, VERBS, Verb, load
@@ -82,9 +83,8 @@ def _settings_table(schema: type[Any], prefix: str) -> str:
             rows.append((_link(prefix + name), "a mapping of names to sections", "`{}`", field.metadata["doc"]))
         else:
             kind = field.metadata["kind"]
-            rows.append(
-                (f"`{prefix}{name}`", kind.expected, f"`{_shown(getattr(default, name))}`", field.metadata["doc"])
-            )
+            shown = _set(field, getattr(default, name))
+            rows.append((f"`{prefix}{name}`", kind.expected, f"`{shown}`", field.metadata["doc"]))
     return _table(("key", "value", "default", "meaning"), rows)
 
 
@@ -116,6 +116,13 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _set(field: Any, value: object) -> str:
+    """A value of a setting: durations have their unit."""
+    if isinstance(value, float) and value >= 86_400 and field.metadata["kind"].expected == SPAN:
+        return f"{value / 86_400:g}d"
+    return _shown(value)
+
+
 def _yaml(settings: Any, depth: int) -> Iterable[str]:
     for name, field in reading.settings(type(settings)).items():
         value = getattr(settings, name)
@@ -125,7 +132,7 @@ def _yaml(settings: Any, depth: int) -> Iterable[str]:
         elif "sections" in field.metadata:
             yield f"{'  ' * depth}{name}: {{}}"
         else:
-            yield f"{'  ' * depth}{name}: {_shown(value)}"
+            yield f"{'  ' * depth}{name}: {_set(field, value)}"
 
 
 def tasks_page(tasks: Iterable[Any], verbs: Mapping[str, Verb] = MappingProxyType({})) -> str:

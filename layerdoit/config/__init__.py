@@ -11,6 +11,7 @@ from layerdoit.config.call_settings import CallSettings
 from layerdoit.config.components_section import Component
 from layerdoit.config.deploy_section import Deploy, Health, Hooks
 from layerdoit.config.image_section import Image
+from layerdoit.config.keep_section import Keep, RegistryKeep, RegistryRetention
 from layerdoit.config.kinds import repository_name
 from layerdoit.config.line_variables import (
     VARIABLES,
@@ -23,7 +24,7 @@ from layerdoit.config.line_variables import (
     variable_value,
 )
 from layerdoit.config.registry_section import Registry
-from layerdoit.config.schema import Base, Config, Deps, Dockerfiles, Keep, Retention, Sources
+from layerdoit.config.schema import Base, Config, Deps, Dockerfiles, Retention, Sources
 from layerdoit.config.service_settings import of_service
 from layerdoit.config.services_section import Service, ServiceBase, Static
 from layerdoit.core.errors import ConfigError
@@ -46,6 +47,8 @@ __all__ = [
     "Image",
     "Keep",
     "Registry",
+    "RegistryKeep",
+    "RegistryRetention",
     "Retention",
     "Service",
     "ServiceBase",

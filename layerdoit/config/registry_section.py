@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from layerdoit.config.deploy_section import NO_TEXT
-from layerdoit.config.kinds import Settings, choice, many, optional, setting, settings_class
+from layerdoit.config.keep_section import RegistryRetention
+from layerdoit.config.kinds import Settings, choice, many, optional, section, setting, settings_class
 from layerdoit.config.values import REPOSITORY
 from layerdoit.layers.key import LAYERS
 
@@ -18,3 +19,4 @@ class Registry(Settings):
         optional(REPOSITORY), None, "Repository that keyed layers are pulled from and pushed to."
     )
     push: tuple[str, ...] = setting(many(choice(*LAYERS), "base, deps, app"), NO_TEXT, "Layers to push after a build.")
+    retention: RegistryRetention = section(RegistryRetention, "What `doit registry_gc` keeps in the registry.")

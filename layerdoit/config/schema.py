@@ -15,6 +15,7 @@ from layerdoit.config.components_section import Component
 from layerdoit.config.deploy_section import NO_ENV, NO_TEXT, Deploy, Hooks
 from layerdoit.config.environments import environments as stages
 from layerdoit.config.image_section import Image
+from layerdoit.config.keep_section import Keep
 from layerdoit.config.kinds import (
     Settings,
     boolean,
@@ -26,8 +27,6 @@ from layerdoit.config.kinds import (
     sections,
     setting,
     settings_class,
-    size,
-    span,
     text,
 )
 from layerdoit.config.platforms_section import PLATFORM
@@ -141,32 +140,6 @@ class Deps(Settings):
         NO_TEXT,
         "Variables of `env` that third-party crates read too, so that a new value compiles them all anew.",
     )
-
-
-_COUNT = integer("a number from 0 to 10000", 0, 10_000)
-
-
-@settings_class
-class Keep(Settings):
-    """What retention keeps of one kind. Without `keep_last` and `max_bytes`, everything."""
-
-    keep_last: int | None = setting(
-        optional(_COUNT), None, "Always keep this many of the newest per profile and target; others may be removed."
-    )
-    max_bytes: int | None = setting(optional(size()), None, "Size limit: the oldest are removed, until the rest fits.")
-    min_age: float = setting(
-        span(), 0.0, "Never remove anything younger than this, or mounts that were used since then."
-    )
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is ever removed."""
-        return self.keep_last is None and self.max_bytes is None
-
-    @property
-    def floor(self) -> int:
-        """How many always stay. A size limit alone leaves one, because keeping none would help nobody."""
-        return 1 if self.keep_last is None else self.keep_last
 
 
 @settings_class

@@ -14,6 +14,7 @@ from layerdoit.front import deploy_actions
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
+    from layerdoit.project.inputs import Inputs
 
 
 # Functions of a module, not closures: `doit -n` pickles them where processes are not forked.
@@ -128,6 +129,28 @@ def cache_pin(session: Session, images: list[str], remove: bool, show: bool, jso
         pins.run(session.inputs, session.engine, images, remove=remove)
 
 
+def registry_status(session: Session, json: bool) -> None:
+    """What the registry holds of this project."""
+    from layerdoit.cache import registry_gc, registry_table
+
+    found, idle = registry_gc.looked_at(_each_platform(session)), session.project.config.registry.retention.idle
+    name = session.project.name
+    say(dumps(registry_table.as_json(name, found)) if json else registry_table.render(name, found, idle=idle))
+
+
+def registry_gc(session: Session, yes: bool, dry_run: bool) -> bool:
+    """Remove from the registry what its retention does not keep."""
+    from layerdoit.cache import registry_gc as collection
+
+    return collection.run(_each_platform(session), yes=_agreed(session, yes), dry_run=dry_run) == 0
+
+
+def _each_platform(session: Session) -> list[Inputs]:
+    """What the layers are made from, for each platform that is configured, and the engine's."""
+    names = session.project.config.platforms if session.project.platform is None else ()
+    return [one.inputs for one in (session, *(session.on(name) for name in names))]
+
+
 def cache_warm(session: Session, profiles: str) -> None:
     """Have base and deps, without the app."""
     from layerdoit.flows import cycles
@@ -181,6 +204,8 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {
     "cache_clear": cache_clear,
     "cache_gc": cache_gc,
     "cache_pin": cache_pin,
+    "registry_status": registry_status,
+    "registry_gc": registry_gc,
     "cache_warm": cache_warm,
     "cache_refresh": cache_refresh,
     **deploy_actions.ACTIONS,

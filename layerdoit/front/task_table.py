@@ -357,6 +357,22 @@ TASKS: tuple[TaskDoc, ...] = (
         words="images",
     ),
     TaskDoc(
+        "registry_status",
+        "Show what the registry holds of this project: layers, versions, bytes, age, what is protected.",
+        "Before writing `registry.retention`, or when the registry fills up.",
+        "registry_status",
+        (JSON,),
+    ),
+    TaskDoc(
+        "registry_gc",
+        "Remove from the registry what `registry.retention` in layerdoit.yaml does not keep.\n\n"
+        "Shows what goes and asks. What runs, can be rolled back to, is pinned, or is another project's stays.\n"
+        "Without that section nothing is removed.",
+        "In a weekly job, so that the registry does not grow for ever.",
+        "registry_gc --dry-run",
+        _ASKING,
+    ),
+    TaskDoc(
         "cache_warm",
         "Pull or build the base and deps layers, but not the app: for a new machine or a nightly job.",
         "So that the first build of the day compiles only the workspace.",

@@ -40,6 +40,8 @@ DOCUMENTED = [
     "publish",
     "publish_base",
     "push",
+    "registry_gc",
+    "registry_status",
     "releases",
     "rollback",
     "status",

@@ -84,9 +84,10 @@ def registry(docker_engine: Any) -> Iterator[Registry]:
 
 
 @contextlib.contextmanager
-def served(program: str, more: str = "", scheme: str = "http") -> Iterator[str]:
-    """A registry that answers, with more lines of configuration; its address."""
-    with tempfile.TemporaryDirectory(prefix="layerdoit-registry-") as folder:
+def served(program: str, more: str = "", scheme: str = "http", place: Path | None = None) -> Iterator[str]:
+    """A registry that answers, with more lines of configuration; its address. `place`: where it has its files."""
+    made = tempfile.TemporaryDirectory(prefix="layerdoit-registry-") if place is None else contextlib.nullcontext(place)
+    with made as folder:
         address = f"127.0.0.1:{free_port()}"
         config = Path(folder) / "config.yml"
         config.write_text(CONFIG.format(folder=f"{folder}/storage", address=address) + more)

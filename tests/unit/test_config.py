@@ -135,6 +135,17 @@ BAD = [
     ("retention: {app: {min_age: 7}}", 1, ["retention.app.min_age: expected a duration such as 90m, 12h, 7d"]),
     ("retention: {app: {max_bytes: 20}}", 1, ["retention.app.max_bytes: expected a size such as 500MB or 20GB"]),
     ("retention: {keep_last: 3}", 1, ['unknown key "retention.keep_last"', "did you mean"]),
+    (
+        "registry:\n  retention:\n    keep_tags: ['v 1']",
+        3,
+        ['registry.retention.keep_tags[0]: expected a pattern of tags, got "v 1"'],
+    ),
+    (
+        "registry: {retention: {protect: [all]}}",
+        1,
+        ["registry.retention.protect[0]: expected one of released"],
+    ),
+    ("registry: {retention: {app: {keep: 3}}}", 1, ['unknown key "registry.retention.app.keep"']),
     ("retention: {protect: [all]}", 1, ["retention.protect[0]: expected one of current, worktrees"]),
     ("project: a\nprofile: dev\nproject: b", 3, ['duplicate key "project"', "line 1 already has it"]),
     ("env: {A: x, A: y}", 1, ['duplicate key "A"']),
@@ -196,7 +207,13 @@ image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint
         env: {LOG: info}, labels: {org.opencontainers.image.title: Shop}, user: "1000:1000", workdir: /app,
         expose: [8080, 53/udp], assets: {static: /srv/static}, smoke: [--version],
         check_libraries: false, stop_signal: SIGINT}
-registry: {repository: registry.example.com/team/layers, push: [deps, app]}
+registry: {repository: registry.example.com/team/layers, push: [deps, app],
+           retention: {keep_tags: ["v*"], protect: [pinned],
+                       base: {keep_last: 1, max_bytes: 1GB, min_age: 2d},
+                       deps: {keep_last: 2, max_bytes: 2GB, min_age: 3d},
+                       app: {keep_last: 3, max_bytes: 3GB, min_age: 4d},
+                       artefacts: {keep_last: 4, max_bytes: 4GB, min_age: 5d},
+                       versions: {keep_last: 5, max_bytes: 5GB, min_age: 6d}}}
 platforms: [amd64, linux/arm64]
 publish: {repository: registry.example.com/team/shop, tags: ["{version}"], base_tags: ["base-{rust}"], check: [-V],
           sbom: true, provenance: true, sign: cosign.key}
