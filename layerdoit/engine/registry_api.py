@@ -34,8 +34,6 @@ class Descriptor(NamedTuple):
     media_type: str
     size: int
     platform: str = ""
-    artifact_type: str = ""
-    annotations: Mapping[str, str] = {}
 
     @classmethod
     def of(cls, listed: Mapping[str, Any]) -> Descriptor:
@@ -47,8 +45,6 @@ class Descriptor(NamedTuple):
             str(listed.get("mediaType") or ""),
             int(listed.get("size") or 0),
             "/".join(words),
-            str(listed.get("artifactType") or ""),
-            {str(name): str(value) for name, value in (listed.get("annotations") or {}).items()},
         )
 
 
