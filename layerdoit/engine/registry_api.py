@@ -34,6 +34,7 @@ class Descriptor(NamedTuple):
     media_type: str
     size: int
     platform: str = ""
+    artifact_type: str = ""
 
     @classmethod
     def of(cls, listed: Mapping[str, Any]) -> Descriptor:
@@ -45,6 +46,7 @@ class Descriptor(NamedTuple):
             str(listed.get("mediaType") or ""),
             int(listed.get("size") or 0),
             "/".join(words),
+            str(listed.get("artifactType") or ""),
         )
 
 
