@@ -176,6 +176,7 @@ JSON: Final = (
     ),
     ("`images`, `mounts`", "lists of objects as below"),
     ("`state`", "the state folder: entry → bytes"),
+    ("`layouts`", "bytes of the copies of base and deps for [other builders](builders.md), in the user's cache folder"),
     ("`warm`", "layer → whether the image that the tree asks for is there"),
     ("`cold`", "layer → sentences: why it is not"),
     ("`checkouts`", "`digest`, `path` and `state` (`this`, `there`, `gone`, `unknown`) of each"),

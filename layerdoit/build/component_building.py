@@ -173,7 +173,7 @@ def _built(inputs: ComponentInputs, engine: Engine, step: Step, begun: float) ->
     layer, state = step.spec.layer, inputs.project.state
     secrets = node_secrets.collect(inputs)
     fresh = inputs.folder / f"{_NEW}{os.getpid()}"
-    wanted = Wanted(inputs, engine, step, _below(inputs, engine, layer), secrets.args, fresh)
+    wanted = Wanted(inputs, engine, step, _below(inputs, layer), secrets.args, fresh)
     with state.open_log(f"{inputs.name}.{layer}") as log:
         recipe = node_recipes.recipe(wanted)
         build = node_secrets.with_secrets(recipe, secrets)
@@ -181,8 +181,10 @@ def _built(inputs: ComponentInputs, engine: Engine, step: Step, begun: float) ->
             build = replace(build, no_cache_stages=node_recipes.STAGES[layer])
         if layer != "output":
             leftovers.replacing(state, engine.images, step.spec.tag)
+        registry_settings = inputs.project.config.registry
+        shared = buildx.Shared(registry_settings.repository, registry_settings.push)
         try:
-            report = buildx.run(build, log, None, node_recipes.LISTENER).report
+            report = engine.build(build, log, None, node_recipes.LISTENER, shared).report
         except buildx.StepFailed as error:
             if _cleared(inputs, engine, layer):
                 raise Cleared(f"{inputs.name}: an image that it builds on was removed meanwhile") from error
@@ -198,12 +200,9 @@ def _built(inputs: ComponentInputs, engine: Engine, step: Step, begun: float) ->
     )
 
 
-def _below(inputs: ComponentInputs, engine: Engine, layer: str) -> str:
+def _below(inputs: ComponentInputs, layer: str) -> str:
     base, deps, _ = inputs.specs
-    if layer == "base":
-        return ""
-    registry = inputs.project.config.registry
-    return engine.reference_of(base if layer == "deps" else deps, registry.repository, registry.push)
+    return {"deps": base.tag, "output": deps.tag}.get(layer, "")
 
 
 def _cleared(inputs: ComponentInputs, engine: Engine, layer: str) -> bool:

@@ -133,8 +133,9 @@ def _build(work: Work, step: Step) -> Outcome:
 def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recipe) -> Report:
     """Build, and tell what the build said; the component words a failure for the user."""
     made_of = component(work.inputs.component)
+    shared = buildx.Shared(work.inputs.project.config.registry.repository, work.inputs.question.shared)
     try:
-        report = buildx.run(build, log, recipe.crates, made_of.LISTENER).report
+        report = work.engine.build(build, log, recipe.crates, made_of.LISTENER, shared).report
         _log_diagnostics(log, report.notes)
         return report
     except BuildError as error:

@@ -228,7 +228,7 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
 
     The caller holds the lock of the state folder.
     """
-    from layerdoit.engine import removal
+    from layerdoit.engine import layouts, removal
 
     project = inputs.project
     tags = {(tag, image.id) for image in seen.images for tag in image.tags}
@@ -254,6 +254,7 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
     for done in refused:
         warn(f"{done.tag} was not removed: {done.refused}")
     cleared = [sum(not done.refused for done in several) for several in (tagged, removed)]
+    layouts.sweep(engine.images, project.name)
     kept = {mount.record for mount in busy}
     gone = Going(
         tuple(mount for mount in seen.mounts if mount.record not in kept),

@@ -86,7 +86,8 @@ class Usage:
     `cold`: why, by layer, for those of them that are not there. `mount`: id of the present checkout's target mount;
     `checkouts`: by digest; `live_tags`: names that those of them which are there give to their newest app. `at`: when
     all that was asked, in seconds since 1970. `owner`: who this project is besides its name; `namesakes`: others of it.
-    `left`: containers that a folder which is gone deployed; no checkout that is there has their deployment.
+    `layouts`: bytes of the images' copies for other builders. `left`: containers that a folder which is gone deployed;
+    no checkout that is there has their deployment.
     """
 
     project: str
@@ -103,6 +104,7 @@ class Usage:
     owner: Owner = ANYONE
     namesakes: tuple[Namesake, ...] = ()
     left: tuple[Deployment, ...] = ()
+    layouts: int = 0
 
     def without(self, containers: Iterable[Deployment]) -> Usage:
         """The same without some containers: what only they need is needed no more."""

@@ -121,6 +121,8 @@ def is_current(usage: Usage, mount: Mount) -> bool:
 
 def _state_rows(usage: Usage) -> Iterable[Row]:
     rest = 0
+    if usage.layouts:
+        yield ("copies", "base and deps, for other builders", size_text(usage.layouts), "", "", "", "")
     for name, size in usage.state.items():
         if name in _STATE:
             yield ("state", _STATE[name], size_text(size), "", "", "", "")
@@ -134,7 +136,8 @@ def _total(usage: Usage) -> str:
     held = Room(usage).held([image.id for image in usage.images])
     mounts = sum(mount.size for mount in usage.mounts)
     state = sum(usage.state.values())
-    return f"total: images {size_text(held)}, mounts {size_text(mounts)}, state folder {size_text(state)}"
+    copies = f", copies {size_text(usage.layouts)}" if usage.layouts else ""
+    return f"total: images {size_text(held)}, mounts {size_text(mounts)}, state folder {size_text(state)}{copies}"
 
 
 def _levels(usage: Usage) -> list[str]:
@@ -195,6 +198,7 @@ def as_json(usage: Usage, builder: Builder) -> dict[str, Any]:
         "images": [_image(image, held, usage) for image in usage.images],
         "mounts": [_mount(mount, usage) for mount in usage.mounts],
         "state": dict(usage.state),
+        "layouts": usage.layouts,
         "warm": dict(usage.warm),
         "cold": {layer: reasons.sentences(why) for layer, why in usage.cold.items()},
         "checkouts": [

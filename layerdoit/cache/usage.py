@@ -17,7 +17,7 @@ from layerdoit.cache.room import Room
 from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.units import instant
-from layerdoit.engine import layer_sizes
+from layerdoit.engine import layer_sizes, layouts
 from layerdoit.engine.ownership import words_of
 from layerdoit.layers.key import IMAGES, ORDER, pin_tag
 from layerdoit.layers.key import tag as key_tag
@@ -83,6 +83,7 @@ def _gathered(
         mounts=app_mounts,
         foreign=foreign,
         state=_state_sizes(project.state.folder),
+        layouts=layouts.size(project.name),
         current=current,
         cold={name: step.reasons for name, step in steps.items() if step.action != "reuse"},
         mount=_mount(inputs, uses),

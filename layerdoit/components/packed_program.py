@@ -77,7 +77,7 @@ def _pack(request: Request) -> Recipe:
         [step.spec.tag],
         rust.labels(request, runtime.key, runtime=runtime.key, **branches.labels(project)),
         {
-            "RUNTIME": request.reference_of(runtime),
+            "RUNTIME": runtime.tag,
             "PROGRAM": next(iter(inputs.sources.entries)),
             "ENTRYPOINT": name,
             **dockerfiles.arguments(text),

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
     from layerdoit.engine import buildx
     from layerdoit.engine.handle import Engine
-    from layerdoit.layers.key import Spec
     from layerdoit.layers.plan import Plan, Step
     from layerdoit.project.inputs import Inputs
 
@@ -28,11 +27,6 @@ class Request(NamedTuple):
     host_args: Mapping[str, str]
     mount: Callable[[str], str]
     linked: Sequence[str] = ()
-
-    def reference_of(self, spec: Spec) -> str:
-        """How the builder finds the image of a lower layer."""
-        registry = self.inputs.project.config.registry
-        return self.engine.reference_of(spec, registry.repository, self.inputs.question.shared)
 
 
 class Recipe(NamedTuple):

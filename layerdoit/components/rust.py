@@ -171,7 +171,7 @@ def _deps(request: Request) -> Recipe:
         [step.spec.tag],
         labels(request, parent.key if parent else base.key, **chain),
         {
-            "PARENT": parent.tag if parent else request.reference_of(base),
+            "PARENT": parent.tag if parent else base.tag,
             "WORKDIR": inputs.tree.all_sources.context_path("."),
             "CARGO_ARGS": cargo_args(inputs, stubs=True),
             **request.host_args,
@@ -244,9 +244,9 @@ def _app(request: Request) -> Recipe:
         [step.spec.tag],
         labels(request, cooked.key, **origin),
         {
-            "DEPS": request.reference_of(cooked),
-            "RUNTIME": request.reference_of(runtime),
-            **({"TRIED": request.reference_of(tried)} if tried else {}),
+            "DEPS": cooked.tag,
+            "RUNTIME": runtime.tag,
+            **({"TRIED": tried.tag} if tried else {}),
             "MOUNT": mounts.placed(mount, project.root, project.owner.drawn),
             "DEPS_KEY": cooked.key[:12],
             "TREE": hashlib.sha256(tree_text(sources.entries)).hexdigest(),

@@ -93,7 +93,7 @@ def recipe(request: Request) -> Recipe:
     if static.fallback is not None and static.fallback not in files.entries:
         raise _without_fallback(project, static.fallback, inputs.served.setting, files)
     page = Page(files, page_inputs.conf(project), image, static.compress, assets)
-    made, text = build(page, context, request.reference_of(runtime), step.spec.tag, labels, request.engine.builder)
+    made, text = build(page, context, runtime.tag, step.spec.tag, labels, request.engine.builder)
     return Recipe(made, text, "assembled")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from layerdoit.config.builders_section import NATIVE
 from layerdoit.config.ci_section import Ci
 from layerdoit.config.components_section import Component
 from layerdoit.config.deploy_section import NO_ENV, NO_TEXT, Deploy, Hooks
@@ -265,7 +266,13 @@ class Config(Settings):
     builder: str | None = setting(
         optional(NAME),
         None,
-        "buildx builder to build on; default: the engine's own, whatever BUILDX_BUILDER or `docker buildx use` choose.",
+        "buildx builder to build on, of any driver; default: the one that `docker buildx build` takes (BUILDX_BUILDER, "
+        "`docker buildx use`, the engine's own); `default` is the engine's own.",
+    )
+    builders: Mapping[str, str] = setting(
+        NATIVE,
+        NO_ENV,
+        "Builders of other platforms, by architecture: `{arm64: NAME}`; each builds what is for its own platform.",
     )
     dockerfiles: Dockerfiles = section(
         Dockerfiles, "Your own Dockerfiles, used instead of the shipped ones; they are part of the keys."

@@ -125,8 +125,8 @@ class Command:
 # --- text -> instructions --------------------------------------------------------------------------------------------
 
 
-def parse(text: str, file: str = "Dockerfile") -> Dockerfile:
-    """Parse a Dockerfile; anything that is not an instruction is skipped."""
+def parse(text: str, file: str = "Dockerfile", given: Mapping[str, str] | None = None) -> Dockerfile:
+    """Parse a Dockerfile; anything that is not an instruction is skipped. `given`: values of its first ARGs."""
     stages: list[tuple[Instruction, list[Instruction]]] = []
     before: list[Instruction] = []
     for instruction in _instructions(text, file):
@@ -140,7 +140,10 @@ def parse(text: str, file: str = "Dockerfile") -> Dockerfile:
     for instruction in before:
         if instruction.keyword == "ARG":
             args.update(assignments(instruction))
-    known = {name: value for name, value in args.items() if value is not None}
+    known: dict[str, str] = {}
+    for name, value in {**args, **{name: value for name, value in (given or {}).items() if name in args}}.items():
+        if value is not None:
+            known[name] = expand(value, known)
     listed = tuple(_stage(index, head, body, known) for index, (head, body) in enumerate(stages))
     return Dockerfile(file, listed, args, tuple(before))
 

@@ -44,13 +44,6 @@ BUILDER = Rule(
     "builds run on it",
     "docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml",
 )
-DRIVER = Rule(
-    "builder-driver",
-    "warning",
-    "The builder cannot see the engine's own images.",
-    "each layer is built on the image of the layer below it, which such a builder can find only in a registry",
-    "use the engine's own builder, or share all layers: registry: {repository: …, push: [base, deps, app]}",
-)
 DISK = Rule(
     "disk",
     "warning",
@@ -114,8 +107,8 @@ def buildx(found: tuple[int, ...] | Failed) -> Iterator[Item]:
         yield BUILDX.found(f"buildx is {'.'.join(map(str, found))}")
 
 
-def builder(found: Builder | Failed, registry: str | None, pushed: frozenset[str]) -> Iterator[Item]:
-    """Usable, and able to see local images. `pushed`: layers that are shared in `registry`."""
+def builder(found: Builder | Failed) -> Iterator[Item]:
+    """Usable, and of which platforms."""
     if isinstance(found, Failed):
         yield BUILDER.found(found.why, fix=found.fix)
         return
@@ -125,8 +118,6 @@ def builder(found: Builder | Failed, registry: str | None, pushed: frozenset[str
         return
     yield Fact("builder", f"{found.name} ({found.driver}, {found.status or 'state unknown'})")
     yield Fact("platforms", ", ".join(platforms) or "unknown")
-    if found.driver != "docker" and not (registry and {"base", "deps"} <= pushed):
-        yield DRIVER.found(f"builder {found.name} uses the driver {found.driver}")
 
 
 def mounts(builder: Builder, size: int | None) -> Iterator[Item]:

@@ -120,10 +120,7 @@ class _Examination:
         asked_read = Background(lambda: list(self._read_by_code()), until)
         yield from _guarded("engine", lambda: engine_checks.engine(asked_engine.result()))
         yield from _guarded("buildx", lambda: engine_checks.buildx(asked_buildx.result()))
-        pushed = frozenset(config.registry.push)
-        yield from _guarded(
-            "builder", lambda: _builder_items(asked_builder.result(), config.registry.repository, pushed)
-        )
+        yield from _guarded("builder", lambda: _builder_items(asked_builder.result()))
         yield from _guarded(
             "other projects of this name",
             lambda: neighbours.neighbours(self._project.name, *asked_others.result()) if self._readable else (),
@@ -349,11 +346,9 @@ class _Examination:
         yield from access.ssh(wanted.ssh, handed.ssh, keys)
 
 
-def _builder_items(
-    answer: tuple[Builder | Failed, int | None], registry: str | None, pushed: frozenset[str]
-) -> Iterator[Item]:
+def _builder_items(answer: tuple[Builder | Failed, int | None]) -> Iterator[Item]:
     found, held = answer
-    yield from engine_checks.builder(found, registry, pushed)
+    yield from engine_checks.builder(found)
     if isinstance(found, Builder):
         yield from engine_checks.mounts(found, held)
 

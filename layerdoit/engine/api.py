@@ -96,11 +96,8 @@ def builder_name() -> str:
     return "default" if os.environ.get("DOCKER_HOST") else _context()
 
 
-def builder_passed_over() -> tuple[str, str] | None:
-    """The builder that `docker buildx` itself would take, and what chose it; None where it is the engine's own.
-
-    A builder that is not the engine's own does not see its images, which our layers are: only `builder` chooses one.
-    """
+def chosen_builder() -> tuple[str, str] | None:
+    """The builder that `docker buildx build` takes, and what chose it; None where it is the engine's own."""
     name, chosen_by = os.environ.get("BUILDX_BUILDER", ""), "BUILDX_BUILDER"
     if not name:
         try:

@@ -285,11 +285,6 @@ def system(base: Base, engine: Engine) -> tuple[str, str, str]:
             )
     why = f"and the image {image} {_lacking(refusal)}"
     same_platform(engine.native, why)
-    if not engine.is_local:
-        raise EngineError(
-            f"builder {engine.builder} cannot use a system that is made on this machine, {why}",
-            hint="name images that the builder can pull (base.image, base.runtime_image)",
-        )
     return "bootstrap", bootstrap_os(base.suite), "bootstrapped with mmdebstrap" + _because(image, refusal)
 
 

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from layerdoit.core.errors import EngineError
 from layerdoit.engine.buildx_fields import field
 
+# A name in place of an address is that of a docker context.
+_HERE: Final = re.compile(r"unix://|tcp://(?:127\.|localhost\b|\[::1\])")
+
 
 @dataclass(frozen=True)
 class Described:
-    """A builder, as `docker buildx inspect` prints it. `platform`: its native one, listed first."""
+    """A builder, as `docker buildx inspect` prints it. `platform`: its native one, listed first.
+
+    `near`: whether it is on this machine.
+    """
 
     driver: str
     platform: str
     platforms: tuple[str, ...] = ()
+    near: bool = False
 
 
 def described(name: str, text: str) -> Described:
@@ -29,4 +37,6 @@ def described(name: str, text: str) -> Described:
     named = [one.strip().rstrip("*") for one in platforms.split(",")]
     # `linux/amd64/v2` is a variant that every amd64 image runs on; of ARM the variant is another instruction set.
     first = re.sub(r"^(linux/amd64)/v\d+$", r"\1", named[0])
-    return Described(field(text, "Driver"), first, tuple(dict.fromkeys((first, *named))))
+    driver, endpoint = field(text, "Driver"), field(text, "Endpoint")
+    near = driver != "kubernetes" and (not re.match(r"\w+://", endpoint) or bool(_HERE.match(endpoint)))
+    return Described(driver, first, tuple(dict.fromkeys((first, *named))), near)

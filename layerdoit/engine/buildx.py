@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -24,8 +24,9 @@ _EXIT_CODE = re.compile(r"exit code: (\d+)\s*$")
 class Build:
     """One call of `docker buildx build`. Secrets by id: `secrets` are files, `values` contents; `contexts`: folders.
 
-    `platform`: what the image is for, None for the builder's own.
-    `output`: a folder that the files of the result are written to, instead of an image.
+    `platform`: what the image is for, None for the builder's own. `output`: a folder that the files of the result are
+    written to, instead of an image; `layout`: a folder that gets the image, where the engine does not, in blobs of this
+    `compression`.
     """
 
     layer: str
@@ -43,6 +44,8 @@ class Build:
     builder: str | None = None
     output: Path | None = None
     platform: str | None = None
+    layout: Path | None = None
+    compression: str = "uncompressed"
 
     def argv(self) -> list[str]:
         """The command, as a user could type it."""
@@ -50,8 +53,7 @@ class Build:
 
     def flags(self, progress: str) -> list[str]:
         """The flags for buildx; `progress`: the form of its progress output."""
-        result = ["--load"] if self.output is None else ["--output", f"type=local,dest={self.output}"]
-        command = ["--progress", progress, "--provenance", "false", *result]
+        command = ["--progress", progress, "--provenance", "false", *self._result()]
         command += ["--builder", self.builder or builder_name()]
         command += ["--platform", self.platform] if self.platform else []
         command += ["--file", str(self.dockerfile)]
@@ -72,6 +74,14 @@ class Build:
         if self.ssh:
             command += ["--ssh", "default"]
         return command
+
+    def _result(self) -> list[str]:
+        if self.output is not None:
+            return ["--output", f"type=local,dest={self.output}"]
+        if self.layout is not None:
+            # Into a folder, only those blobs are sent that it lacks.
+            return ["--output", f"type=oci,tar=false,compression={self.compression},dest={self.layout}"]
+        return ["--load"]
 
     def environment(self) -> dict[str, str]:
         """The environment for buildx: secrets that are not files."""
@@ -95,6 +105,13 @@ def secret_environment(values: Mapping[str, str]) -> dict[str, str]:
 
 def _variable(name: str) -> str:
     return "LAYERDOIT_SECRET_" + name.upper().replace("-", "_")
+
+
+class Shared(NamedTuple):
+    """The repository where layers are shared, and the layers that are pushed there; none where nothing is."""
+
+    repository: str | None = None
+    layers: Collection[str] = ()
 
 
 class Built(NamedTuple):

@@ -12,17 +12,17 @@ from layerdoit.core.errors import EngineError, ProcessError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import api
 from layerdoit.engine.images import Images
-from layerdoit.layers.key import tag
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from typing import TextIO
 
     from layerdoit.engine.api import Api
     from layerdoit.engine.builder_platform import Described
+    from layerdoit.engine.buildx import Build, Built, Shared
     from layerdoit.engine.mounts import Mount
     from layerdoit.engine.platform_way import Way
+    from layerdoit.engine.progress import Listener
     from layerdoit.engine.registry_answers import Refusal
-    from layerdoit.layers.key import Spec
 
 LOCAL_DRIVER: Final = "docker"
 """The buildx driver that builds inside the engine itself, and so sees the engine's images."""
@@ -31,8 +31,8 @@ LOCAL_DRIVER: Final = "docker"
 @cache
 def _told(own: str, name: str, chosen_by: str) -> None:
     warn(
-        f"builds run on the engine's own builder, {own}, and not on {name} ({chosen_by}): BUILDER={name}, or "
-        f"builder: {name} in layerdoit.yaml, chooses that one; builder: {own} in layerdoit.yaml keeps to this one"
+        f"builds run on the builder {name}, as {chosen_by} says; builder: {own} in layerdoit.yaml, or BUILDER={own}, "
+        "keeps them in the engine"
     )
 
 
@@ -45,8 +45,8 @@ def _way_told(words: str) -> None:
 class Engine:
     """A Docker engine and the buildx builder that builds for it. Nothing is asked until it is needed.
 
-    `configured`: the builder that the configuration names; None for the engine's own. `way`: how images for a platform
-    come about that was asked for; None for the builder's own.
+    `configured`: the builder that the configuration names; None for the one that `docker buildx build` takes. `way`:
+    how images for a platform come about that was asked for; None for the builder's own.
     """
 
     configured: str | None = None
@@ -65,7 +65,12 @@ class Engine:
     @cached_property
     def builder(self) -> str:
         """The name of the builder for `docker buildx`."""
-        return (self.way.builder if self.way is not None else None) or self.configured or api.builder_name()
+        named = (self.way.builder if self.way is not None else None) or self.configured
+        return named or (self._chosen[0] if self._chosen else api.builder_name())
+
+    @cached_property
+    def _chosen(self) -> tuple[str, str] | None:
+        return api.chosen_builder() if self.configured is None else None
 
     @cached_property
     def is_local(self) -> bool:
@@ -73,9 +78,9 @@ class Engine:
         return self.builder == api.builder_name() or self._described.driver == LOCAL_DRIVER
 
     def tell_of_builder(self) -> None:
-        """Say, once in a run, that another builder than this one was chosen for `docker buildx`, and how to have it."""
-        if self.configured is None and (found := api.builder_passed_over()) is not None:
-            _told(self.builder, *found)
+        """Say, once in a run, that builds leave the engine where the configuration does not say so."""
+        if self._chosen is not None and self.builder == self._chosen[0]:
+            _told(api.builder_name(), *self._chosen)
 
     def tell_of_way(self) -> None:
         """Say, once in a run, how the image for another platform comes about."""
@@ -145,27 +150,34 @@ class Engine:
             text = builders.inspect_output(self.builder, start=True)
         except ProcessError as error:
             said = str(error).strip().splitlines()[-1].removeprefix("ERROR: ")
+            by = f", which {self._chosen[1]} chose," if self._chosen and self.builder == self._chosen[0] else ""
             raise EngineError(
-                f"builder {self.builder} cannot be used: {said}",
-                hint="docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml",
+                f"builder {self.builder}{by} cannot be used: {said}",
+                hint="docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml; "
+                f"{api.builder_name()} is the engine's own",
             ) from error
         return described(self.builder, text)
 
-    def reference_of(self, spec: Spec, registry: str | None, pushed: Collection[str]) -> str:
-        """How the builder finds the image of a lower layer: by its local tag, or in the shared registry.
+    def build(
+        self,
+        build: Build,
+        log: TextIO,
+        expected: int | None = None,
+        listener: Listener | None = None,
+        shared: Shared | None = None,
+    ) -> Built:
+        """Build, and have the result in this engine; see `buildx.run`. A builder elsewhere is handed what it lacks.
 
-        `registry`: the repository of shared layers; `pushed`: the layers pushed there.
+        `shared`: where layers are that were pushed.
         """
+        from layerdoit.engine import buildx
+
         if self.is_local:
-            return spec.tag
-        layer = "base" if spec.layer == "runtime" else spec.layer
-        if registry is None or layer not in pushed:
-            raise EngineError(
-                f"builder {self.builder} cannot see {spec.tag}, because it does not build inside this engine",
-                hint=f"share {layer} with it (registry: {{repository: …, push: [base, deps]}}), or build inside "
-                f"the engine (BUILDER={api.builder_name()})",
-            )
-        return tag(registry, spec.layer, spec.key)
+            return buildx.run(build, log, expected, listener)
+        from layerdoit.engine import elsewhere
+
+        away = elsewhere.Elsewhere(self.builder, self.images, self._described.near)
+        return away.run(build, log, expected, listener, shared or buildx.Shared())
 
     def pull_parent(self, reference: str) -> Refusal | None:
         """Pull an image that builds start from, if needed. Returns None, or why it is not available."""

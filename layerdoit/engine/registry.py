@@ -111,6 +111,13 @@ def push_release(source: str, remote: str) -> Transfer:
     return sent
 
 
+def digest(reference: str) -> str | None:
+    """The digest of what a registry has under a tag; None where it has nothing, or does not answer."""
+    with client() as engine, contextlib.suppress(_Refused), _refusals():
+        return str(engine.images.get_registry_data(reference).id)
+    return None
+
+
 def has_digest(repository: str, digest: str) -> bool:
     """Whether a registry has a manifest. EngineError where it does not answer."""
     reference = f"{repository}@{digest}"

@@ -219,6 +219,7 @@ publish: {repository: registry.example.com/team/shop, tags: ["{version}"], base_
           sbom: true, provenance: true, sign: cosign.key}
 cross: never
 builder: farm
+builders: {amd64: near, linux/arm64: far}
 dockerfiles: {base: docker/Any, deps: docker/Any, app: docker/Any}
 deploy: {name: shop, port: 8080, publish: 0, bind: "::1", verify: [./look],
          health: {path: /health, status: [204], text: ok, tcp: true, command: "true", log: ready, platform: true,

@@ -98,19 +98,18 @@ GC Policy rule#0:
 def test_builder() -> None:
     found = engine_facts.inspected("default", INSPECTED)
     assert (found.driver, found.status) == ("docker", "running")
-    items = list(engine_checks.builder(found, None, frozenset()))
+    items = list(engine_checks.builder(found))
     assert Fact("platforms", "linux/amd64, linux/arm64") in items
     assert levels(items) == {}
     assert levels(engine_checks.mounts(found, 400 * 10**6)) == {}
     assert levels(engine_checks.mounts(found, 600 * 10**6)) == {"gc-mounts": "hint"}
     assert levels(engine_checks.mounts(found, None)) == {}
     other = engine_facts.inspected("far", INSPECTED.replace("Driver:        docker", "Driver:        remote"))
-    assert levels(engine_checks.builder(other, None, frozenset())) == {"builder-driver": "warning"}
+    assert levels(engine_checks.builder(other)) == {}
     silent = dataclasses.replace(other, driver="", status="")
-    (item,) = engine_checks.builder(silent, None, frozenset())
+    (item,) = engine_checks.builder(silent)
     assert isinstance(item, Unchecked), "older buildx without an engine: of no kind, which is no reason to warn"
-    assert levels(engine_checks.builder(other, "r.example.com/x", frozenset({"base", "deps", "app"}))) == {}
-    assert levels(engine_checks.builder(Failed("no", "fix"), None, frozenset())) == {"builder": "error"}
+    assert levels(engine_checks.builder(Failed("no", "fix"))) == {"builder": "error"}
 
 
 def test_a_builder_that_does_not_run_says_nothing_of_its_garbage_collection() -> None:

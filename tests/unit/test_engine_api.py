@@ -16,7 +16,7 @@ from docker.errors import APIError, DockerException
 
 from layerdoit.core.errors import EngineError
 from layerdoit.engine import api_version, sdk
-from layerdoit.engine.api import SdkApi, SocketApi, builder_passed_over, connect, endpoint
+from layerdoit.engine.api import SdkApi, SocketApi, chosen_builder, connect, endpoint
 from layerdoit.engine.handle import Engine
 from layerdoit.engine.images import Images
 from tests.support.checkout import hang_up
@@ -214,17 +214,18 @@ def test_the_builder_that_buildx_would_take_is_known(
         monkeypatch.delenv(name, raising=False)
     if current is not None:
         (tmp_path / "current").write_text(json.dumps(current))
-    assert builder_passed_over() == told
+    assert chosen_builder() == told
 
 
 def test_it_is_said_once_and_only_where_no_builder_is_configured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BUILDX_BUILDER", "farm")
+    assert (Engine("default").builder, Engine().builder) == ("default", "farm")
     Engine("default").tell_of_builder()
     assert capsys.readouterr().err == ""
     for _ in range(2):
         Engine().tell_of_builder()
     (line,) = capsys.readouterr().err.splitlines()
-    assert "BUILDER=farm" in line
-    assert "builder: farm" in line
+    assert "on the builder farm, as BUILDX_BUILDER says" in line
+    assert "BUILDER=default" in line

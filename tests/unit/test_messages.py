@@ -223,7 +223,7 @@ def of_a_base_image(folder: Path) -> Iterator[Case]:
     def case(
         base: Mapping[str, Any], chosen: Any = here, layer: str = "base", targets: tuple[str, ...] = (), **other: Any
     ) -> Callable[[], object]:
-        known = {"platform": "linux/amd64", "is_local": True, "builder": "farm", **other}
+        known = {"platform": "linux/amd64", **other}
         known |= {"native": known["platform"], "build_platform": known["platform"]}
         engine: Any = SimpleNamespace(pull_parent=lambda _: test_broker_unit.UNREACHABLE, **known)
         return lambda: broker.origin(Base(**base), chosen, targets, layer, Path("/nowhere"), engine)
@@ -237,7 +237,6 @@ def of_a_base_image(folder: Path) -> Iterator[Case]:
     yield "a toolchain of the system", case({}, test_broker_unit.toolchain(Path("/usr")))
     yield "a target that the toolchain lacks", case({}, targets=("wasm32-wasip1",))
     yield "a builder of another platform", case({}, platform="linux/mips64le")
-    yield "a builder elsewhere", case({}, layer="runtime", is_local=False)
 
 
 def of_a_failed_build(folder: Path) -> Iterator[Case]:

@@ -17,7 +17,6 @@ from layerdoit.engine import handle, mounts
 from layerdoit.engine.builder_platform import described
 from layerdoit.engine.handle import Engine
 from layerdoit.flows.session import Session
-from layerdoit.layers.key import Spec
 from layerdoit.project import question
 from layerdoit.project.inputs import Inputs
 from layerdoit.project.project import Project
@@ -263,32 +262,25 @@ def test_what_a_builder_says(driver: str, platforms: str, platform: str, every: 
     assert {platform, every} <= set(found.platforms)
 
 
+@pytest.mark.parametrize(
+    ("driver", "endpoint", "near"),
+    [
+        ("docker-container", "default", True),
+        ("docker-container", "ssh://farm", False),
+        ("remote", "unix:///run/buildkit.sock", True),
+        ("remote", "tcp://127.0.0.1:1234", True),
+        ("remote", "tcp://10.0.0.1:1234", False),
+        ("kubernetes", "kubernetes:///farm", False),
+    ],
+)
+def test_a_builder_on_this_machine_is_known(driver: str, endpoint: str, near: bool) -> None:
+    text = f"Driver: {driver}\n\nNodes:\nName: b0\nEndpoint: {endpoint}\nPlatforms: linux/amd64\n"
+    assert described("b", text).near is near
+
+
 def test_a_builder_that_does_not_start_is_named() -> None:
     with pytest.raises(EngineError, match="builder farm does not report"):
         described("farm", "Name: farm\nDriver: docker-container\n\nNodes:\nName: farm0\nError: no such host\n")
-
-
-SPEC = Spec("base", {"os": "debian"}, "shop")
-
-
-def test_the_engine_itself_knows_lower_layers_by_their_local_tag(tree: Tiny) -> None:
-    engine = Session(Run(), Project.open(tree.root, {})).engine
-    assert engine.reference_of(SPEC, None, ()) == SPEC.tag
-    assert engine.reference_of(SPEC, "registry.example.com/team/shop", ("base",)) == SPEC.tag
-
-
-def test_another_builder_finds_lower_layers_in_the_registry(buildx: Buildx) -> None:
-    engine = Engine("farm")
-    for spec in (SPEC, Spec("runtime", {"os": "debian"}, "shop")):
-        shared = f"registry.example.com/team/shop:{spec.tag.partition(':')[2]}"
-        assert engine.reference_of(spec, "registry.example.com/team/shop", ("base",)) == shared
-    with pytest.raises(EngineError, match=r"builder farm cannot see shop:base-\w+, ") as refused:
-        engine.reference_of(SPEC, "registry.example.com/team/shop", ("deps",))
-    assert "share base with it" in str(refused.value.hint)
-    with pytest.raises(EngineError):
-        engine.reference_of(SPEC, None, ("base",))
-    buildx.driver = "docker"
-    assert Engine("context").reference_of(SPEC, None, ()) == SPEC.tag, "another context's engine builds inside itself"
 
 
 def test_mounts_are_listed_and_cleared_on_the_same_builder(monkeypatch: pytest.MonkeyPatch) -> None:
