@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.config import environments
 from layerdoit.config.ci_section import Ci
@@ -15,21 +15,30 @@ from layerdoit.core.errors import ConfigError
 if TYPE_CHECKING:
     from layerdoit.config import Config
 
+RUNNERS: Final[Mapping[str, Mapping[str, str]]] = {"github": {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}}
+"""Machines that a service has for everybody."""
+
 
 @dataclass(frozen=True)
 class CiFacts:
     """`folder`: where doit runs, seen from the top of the repository; `prefix`: of the tasks in the dodo.py.
 
     `project`: folder of the Rust project, seen from the top; `base_inputs`: files that the base's key follows from,
-    seen from there too; `history`: builds read commits; `toolchain`: the project names one.
+    seen from there too; `runners`: machines by architecture; `published`: where versions go; `retention`: the registry
+    is cleaned; `history`: builds read commits; `toolchain`: the project names one.
     """
 
     ci: Ci
+    runners: Mapping[str, str] = field(default_factory=dict)
     folder: str = "."
     project: str = "."
     prefix: str = ""
     registry: str | None = None
     shares: tuple[str, ...] = ()
+    published: str | None = None
+    retention: bool = False
+    platforms: tuple[str, ...] = ()
+    cross: bool = False
     base_inputs: tuple[str, ...] = ("layerdoit.yaml", "rust-toolchain.toml")
     submodules: bool = False
     lfs: bool = False
@@ -42,6 +51,26 @@ class CiFacts:
         own = self.prefix or ("" if self.project == "." else self.project)
         return re.sub(r"[^a-z0-9]+", "-", own.lower()).strip("-")
 
+    @property
+    def pushes(self) -> bool:
+        """Whether jobs push layers."""
+        return self.registry is not None and bool(self.shares)
+
+    @property
+    def native(self) -> bool:
+        """Whether each of several platforms is built on a machine of its own."""
+        return not self.cross and len(self.platforms) > 1 and all(map(self.runner_of, self.platforms))
+
+    def runner_of(self, platform: str) -> str | None:
+        """The machine of a platform; None where there is none of its own."""
+        return self.runners.get(platform.split("/")[1])
+
+    @property
+    def runner(self) -> str | None:
+        """The machine of all other jobs."""
+        own = (self.runner_of(platform) for platform in (*self.platforms, "linux/amd64"))
+        return next(filter(None, own), next(iter(self.runners.values()), None))
+
     def task(self, name: str) -> str:
         """A task as it is typed."""
         return f"doit {self.prefix}:{name}" if self.prefix else f"doit {name}"
@@ -53,7 +82,7 @@ class CiFacts:
         return f"doit layers {name}{root} {rest}".rstrip()
 
 
-def gather(root: Path, config: Config, top: Path, dodo: Path, prefix: str) -> CiFacts:
+def gather(system: str, root: Path, config: Config, top: Path, dodo: Path, prefix: str) -> CiFacts:
     """Read the facts. `root`: the project's folder; `top`: the repository's; `dodo`: the folder of the dodo.py."""
     from layerdoit.cargo import toolchain
 
@@ -63,16 +92,17 @@ def gather(root: Path, config: Config, top: Path, dodo: Path, prefix: str) -> Ci
             raise ConfigError(what, where=str(folder), hint="run it in the repository that has both")
     return CiFacts(
         config.ci,
-        dodo.relative_to(top).as_posix(),
-        root.relative_to(top).as_posix(),
-        prefix,
-        config.registry.repository,
-        config.registry.push,
-        tuple(_base_inputs(root, config, top)),
-        (top / ".gitmodules").is_file(),
-        _has_lfs(top),
-        config.build.git != "none",
-        bool(toolchain.asked_for(root, config.toolchain).channel),
+        runners={**RUNNERS.get(system, {}), **config.ci.runners},
+        folder=dodo.relative_to(top).as_posix(),
+        project=root.relative_to(top).as_posix(),
+        prefix=prefix,
+        registry=config.registry.repository,
+        shares=config.registry.push,
+        base_inputs=tuple(_base_inputs(root, config, top)),
+        submodules=(top / ".gitmodules").is_file(),
+        lfs=_has_lfs(top),
+        history=config.build.git != "none",
+        toolchain=bool(toolchain.asked_for(root, config.toolchain).channel),
     )
 
 

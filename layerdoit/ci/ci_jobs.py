@@ -1,9 +1,9 @@
-"""The steps of the jobs, for any CI service: names, why, and shell."""
+"""What the jobs run, for any CI service: names, why, and shell."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from layerdoit.ci.ci_facts import CiFacts
@@ -11,6 +11,9 @@ from layerdoit.core.version import __version__
 
 USER: Final = "REGISTRY_USER"
 TOKEN: Final = "REGISTRY_TOKEN"  # noqa: S105 - the name of a secret
+PUBLISH_USER: Final = "PUBLISH_USER"
+PUBLISH_TOKEN: Final = "PUBLISH_TOKEN"  # noqa: S105 - as above
+_LOCAL: Final = ' LOCAL_ONLY="$LOCAL_ONLY"'
 
 
 class Command(NamedTuple):
@@ -22,12 +25,25 @@ class Command(NamedTuple):
     always: bool = False
 
 
-def install(folder: str, put_on_path: str) -> Command:
-    """Have doit and layerdoit in a folder of their own; `put_on_path` is the shell that makes later steps see them."""
+class Words(NamedTuple):
+    """How a service does what each does in its own way, as shell.
+
+    `place`: a folder that is gone after the job; `path`: have later steps see the programs in a folder, `{}`;
+    `push_nothing`: have later steps push nothing; `root`: what goes before a command that root runs.
+    """
+
+    place: str
+    path: str
+    push_nothing: str
+    root: str
+
+
+def install(words: Words) -> Command:
+    """Have doit and layerdoit in a folder of their own."""
     lines = [
-        f'python3 -m venv "{folder}"',
-        f'echo "$LAYERDOIT" | xargs "{folder}/bin/pip" install --quiet --disable-pip-version-check',
-        put_on_path,
+        f'python3 -m venv "{words.place}"',
+        f'echo "$LAYERDOIT" | xargs "{words.place}/bin/pip" install --quiet --disable-pip-version-check',
+        words.path.format(f"{words.place}/bin"),
     ]
     return Command("Install layerdoit", "\n".join(lines))
 
@@ -37,39 +53,107 @@ def installed(facts: CiFacts) -> str:
     return shlex.join(facts.ci.install) or f"layerdoit=={__version__}"
 
 
-def login(facts: CiFacts, *, must: bool, push_nothing: str = "") -> Iterator[Command]:
-    """Log in by a token that no command line shows. `must`: whether there is nothing to do without one.
+def login(facts: CiFacts, words: Words, *, must: bool) -> Iterator[Command]:
+    """Log in to the registry of the layers. `must`: whether there is nothing to do without."""
+    if facts.registry is not None and facts.ci.login != "none":
+        without = [f'echo "no {TOKEN}: layers are pulled where anybody may, and none is pushed"']
+        without += [words.push_nothing] if facts.pushes else []
+        token = Token("Log in to the registry", facts.registry, USER, TOKEN)
+        yield _login(token, None if must else without)
 
-    `push_nothing`: shell that makes later steps push nothing.
-    """
+
+def login_to_publish(facts: CiFacts) -> Iterator[Command]:
+    """Log in to the registry of versions, where it is another one: no token is shown to two."""
     from layerdoit.engine.registry_answers import host_of
 
-    if facts.registry is None or facts.ci.login == "none":
+    published, registry = facts.published, facts.registry
+    if published is None or facts.ci.login == "none":
         return
-    without = (
-        (f'  echo "error: the secrets {USER} and {TOKEN} are needed to push to the registry" >&2', "  exit 1")
-        if must
-        else (
-            f'  echo "no {TOKEN}: layers are pulled where anybody may, and none is pushed"',
-            *((f"  {push_nothing}",) if push_nothing else ()),
-            "  exit 0",
-        )
-    )
-    host = shlex.quote(host_of(facts.registry))
-    into = f"""printf '%s' "${TOKEN}" | docker login --username "${USER}" --password-stdin {host}"""
-    lines = (f'if [ -z "${TOKEN}" ]; then', *without, "fi", into)
-    yield Command("Log in to the registry", "\n".join(lines), (USER, TOKEN))
+    if registry is None or host_of(published) != host_of(registry):
+        yield _login(Token("Log in to the registry of versions", published, PUBLISH_USER, PUBLISH_TOKEN), None)
 
 
-def summary(facts: CiFacts, file: str) -> Command:
+class Token(NamedTuple):
+    """For whom it is, and the names of the secrets."""
+
+    name: str
+    repository: str
+    user: str
+    token: str
+
+
+def _login(one: Token, without: Sequence[str] | None) -> Command:
+    """By a token that no command line shows. `without`: what is done where there is none; None: it fails."""
+    from layerdoit.engine.registry_answers import host_of
+
+    if without is None:
+        without = (f'echo "error: the registry needs the secrets {one.user} and {one.token}" >&2', "exit 1")
+    host = shlex.quote(host_of(one.repository))
+    into = f"""printf '%s' "${one.token}" | docker login --username "${one.user}" --password-stdin {host}"""
+    lines = [f'if [ -z "${one.token}" ]; then', *_indented(without), "else", *_indented([into]), "fi"]
+    return Command(one.name, "\n".join(lines), (one.user, one.token))
+
+
+def _indented(lines: Sequence[str]) -> Iterator[str]:
+    return (f"  {line}" for line in lines)
+
+
+def test_and_build(facts: CiFacts) -> Sequence[Command]:
+    """The work of each day."""
+    local = _LOCAL if facts.pushes else ""
+    return Command("Test", facts.task("check") + local), Command("Build", facts.task("image") + local)
+
+
+def base(facts: CiFacts, platforms: Sequence[str | None]) -> Iterator[Command]:
+    """One after the other. `platforms`: as the shell has them; None for that of the machine."""
+    for platform in platforms:
+        of_platform = f" PLATFORM={platform}" if platform else ""
+        name = f"Build and push the base{f' of {platform}' if len(platforms) > 1 else ''}"
+        yield Command(name, f"{facts.task('base')}{of_platform} ON_MISSING=build")
+
+
+def image(facts: CiFacts, platform: str) -> Sequence[Command]:
+    """The image of one platform, whose layers are pushed."""
+    return (Command("Build and push the layers", f"{facts.task('image')} PLATFORM={platform}"),)
+
+
+def foreign(facts: CiFacts, words: Words) -> Iterator[Command]:
+    """Programs of other platforms are tried before they are published."""
+    if len(facts.platforms) > 1:
+        packages = f"{words.root}apt-get update -qq\n{words.root}apt-get install -y -qq qemu-user-static binfmt-support"
+        yield Command("Have programs of other platforms run", packages)
+
+
+def publish(facts: CiFacts, words: Words) -> Sequence[Command]:
+    """The version is that of the tag."""
+    if not facts.native:
+        return (Command("Publish", facts.task("publish")),)
+    # The keys are those of the machines of each platform, whatever this one would do for another platform.
+    settings = f'"{words.place}/native.yaml"'
+    run = f"echo 'cross: never' >{settings}\n{facts.task('publish')} CONFIG={settings}"
+    return (Command("Publish", run),)
+
+
+def clean(facts: CiFacts) -> tuple[Command, Command]:
+    """What would be removed, and removing it."""
+    task = facts.task("registry_gc")
+    return Command("What would be removed", f"{task} --dry-run"), Command("Remove it", f"{task} --yes")
+
+
+def summary(facts: CiFacts, files: str) -> Command:
     """Hit rates, times and sizes of this job."""
-    return Command("Summary", facts.verb(f'report --summary "{file}"'), always=True)
+    return Command("Summary", facts.verb(f"report {files}"), always=True)
 
 
 def workflows(facts: CiFacts) -> tuple[str, ...]:
     """Those to write: a base that is not shared serves nobody."""
-    possible = {"build", *(("base",) if facts.registry is not None and "base" in facts.shares else ())}
-    return tuple(name for name in facts.ci.workflows if name in possible)
+    possible = {
+        "build": True,
+        "base": facts.registry is not None and "base" in facts.shares,
+        "publish": facts.published is not None,
+        "registry": facts.registry is not None and facts.retention,
+    }
+    return tuple(name for name in facts.ci.workflows if possible[name])
 
 
 def remarks(facts: CiFacts) -> Iterator[str]:
@@ -80,3 +164,5 @@ def remarks(facts: CiFacts) -> Iterator[str]:
         yield "registry.push is empty: jobs use the registry's layers, and share none of theirs"
     if not facts.toolchain:
         yield "no Rust toolchain is named: each runner builds with its own; add a rust-toolchain.toml"
+    if facts.native and "app" not in facts.shares:
+        yield "registry.push does not have app: the job that publishes builds other platforms itself"

@@ -46,7 +46,7 @@ def text(document: Mapping[Any, Value], own: Mapping[str, Sequence[str]]) -> str
 def _mapping(found: Mapping[Any, Value], depth: int, own: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for index, (name, value) in enumerate(found.items()):
         # Blank lines between the parts of the file, as people write them.
-        if depth == 0 and index and isinstance(name, Note | str) and not _noted(found, index):
+        if depth == 0 and index and not _noted(found, index):
             yield ""
         if isinstance(name, Note | Region):
             yield from _aside(name, depth, own)
@@ -82,7 +82,7 @@ def _items(found: Sequence[Value], depth: int, own: Mapping[str, Sequence[str]])
             yield f"{'  ' * depth}- {first.lstrip()}"
             yield from rest
         else:
-            yield f"{'  ' * depth}- {_flat(one)}"
+            yield from _entry(f"{'  ' * depth}-", one, depth, own)
 
 
 def _aside(one: Note | Region, depth: int, own: Mapping[str, Sequence[str]]) -> Iterator[str]:

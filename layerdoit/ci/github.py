@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from layerdoit.ci import ci_jobs
 from layerdoit.ci.ci_facts import CiFacts
-from layerdoit.ci.ci_jobs import TOKEN, USER, Command
+from layerdoit.ci.ci_jobs import Command, Words
 from layerdoit.ci.commented_yaml import Commented, Note, Region
 from layerdoit.ci.own_regions import versions
 from layerdoit.config.ci_section import WORKFLOWS
 
-FOLDER: Final = ".github/workflows"
-_CHECKOUT: Final = "actions/checkout"
-_RUNNERS: Final[Mapping[str, str]] = {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
-_PLACE: Final = "$RUNNER_TEMP/layerdoit"
-_PUSH_NOTHING: Final = 'echo "LOCAL_ONLY=yes" >> "$GITHUB_ENV"'
-_FORK: Final = "github.event.pull_request.head.repo.fork"
-
 Document = Mapping[Any, Any]
+Work = list[Command | Region]
+
+_FOLDER: Final = ".github/workflows"
+_CHECKOUT: Final = "actions/checkout"
+_FORK: Final = "github.event.pull_request.head.repo.fork"
+_WORDS: Final = Words(
+    place="$RUNNER_TEMP/layerdoit",
+    path='echo "{}" >> "$GITHUB_PATH"',
+    push_nothing='echo "LOCAL_ONLY=yes" >> "$GITHUB_ENV"',
+    root="sudo ",
+)
+_TAGS: Final = ["v[0-9]*"]
+_OF_JOB: Final = {ci_jobs.USER: "github.actor", ci_jobs.TOKEN: "github.token"}
 
 
 def documents(facts: CiFacts) -> Mapping[str, Document]:
     """Path, seen from the top of the repository -> document."""
-    made = {"base": _base, "build": _build}
+    made = {"base": _base, "build": _build, "publish": _publish, "registry": _registry}
     return {path(facts, name): made[name](facts) for name in ci_jobs.workflows(facts)}
 
 
@@ -35,7 +41,7 @@ def every(facts: CiFacts) -> tuple[str, ...]:
 
 def path(facts: CiFacts, workflow: str) -> str:
     """The file of a workflow."""
-    return f"{FOLDER}/{_name(facts, workflow)}.yml"
+    return f"{_FOLDER}/{_name(facts, workflow)}.yml"
 
 
 def _name(facts: CiFacts, workflow: str) -> str:
@@ -46,23 +52,18 @@ def _name(facts: CiFacts, workflow: str) -> str:
 
 
 def _build(facts: CiFacts) -> Document:
-    shares = facts.registry is not None and bool(facts.shares)
     fork = "A pull request of a fork has no secrets: it uses the layers of the registry, and pushes none."
-    local = {Note(fork): None, "LOCAL_ONLY": f"${{{{ {_FORK} && 'yes' || 'no' }}}}"} if shares else {}
-    local_only = ' LOCAL_ONLY="$LOCAL_ONLY"' if shares else ""
-    steps = [
-        Command("Test", facts.task("check") + local_only),
-        Command("Build", facts.task("image") + local_only),
-    ]
+    local = {Note(fork): None, "LOCAL_ONLY": f"${{{{ {_FORK} && 'yes' || 'no' }}}}"} if facts.pushes else {}
     triggers = {"pull_request": None, "push": {"branches": list(facts.ci.branches)}, "workflow_dispatch": None}
+    work: Work = [*ci_jobs.login(facts, _WORDS, must=False), Region("before build"), *ci_jobs.test_and_build(facts)]
     return {
-        **_head(facts, "build", triggers, pushes=shares, more_env=local),
+        **_head(facts, "build", triggers, local),
         Note("A newer push ends the run for an older one of a pull request."): None,
         "concurrency": {
             "group": f"{_name(facts, 'build')}-${{{{ github.ref }}}}",
             "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
         },
-        "jobs": {"build": _job(facts, "build", steps, must_log_in=False), Region("jobs"): None},
+        "jobs": {"build": _job(facts, [*work, Region("after build")]), Region("jobs"): None},
     }
 
 
@@ -74,23 +75,60 @@ def _base(facts: CiFacts) -> Document:
         "schedule": [{"cron": facts.ci.base_cron}],
         "workflow_dispatch": None,
     }
-    steps = [Command("Build and push the base", f"{facts.task('base')} ON_MISSING=build")]
+    login: Work = list(ci_jobs.login(facts, _WORDS, must=True))
+    work = ci_jobs.base(facts, ['"$PLATFORM"'] if facts.native else facts.platforms or [None])
+    job = _job(facts, [*login, Region("before base"), *work, Region("after base")], native=facts.native)
     return {
-        **_head(facts, "base", triggers, pushes=True),
+        **_head(facts, "base", triggers),
         "concurrency": {"group": _name(facts, "base"), "cancel-in-progress": False},
-        "jobs": {"base": _job(facts, "base", steps, must_log_in=True), Region("jobs"): None},
+        "jobs": {"base": job, Region("jobs"): None},
+    }
+
+
+def _publish(facts: CiFacts) -> Document:
+    triggers = {"push": {"tags": _TAGS}, "workflow_dispatch": None}
+    login: Work = list(ci_jobs.login(facts, _WORDS, must=True))
+    layers: dict[Any, Any] = {}
+    if facts.native:
+        note = "Each platform on a machine of its own; the layers travel by the registry."
+        build: Work = [*login, Region("before layers"), *ci_jobs.image(facts, '"$PLATFORM"')]
+        layers = {Note(note): None, "layers": _job(facts, build, native=True)}
+    work: Work = [*ci_jobs.login_to_publish(facts), *ci_jobs.foreign(facts, _WORDS), Region("before publish")]
+    job = _job(facts, [*login, *work, *ci_jobs.publish(facts, _WORDS), Region("after publish")], after=list(layers)[1:])
+    return {
+        **_head(facts, "publish", triggers),
+        Note("Two versions at once would both move the same tags."): None,
+        "concurrency": {"group": _name(facts, "publish"), "cancel-in-progress": False},
+        "jobs": {**layers, "publish": job, Region("jobs"): None},
+    }
+
+
+def _registry(facts: CiFacts) -> Document:
+    would, does = ci_jobs.clean(facts)
+    work: Work = [
+        *ci_jobs.login(facts, _WORDS, must=True),
+        would,
+        Region("before removal"),
+        does,
+        Region("after removal"),
+    ]
+    return {
+        **_head(facts, "registry", {"schedule": [{"cron": facts.ci.registry_cron}], "workflow_dispatch": None}),
+        "concurrency": {"group": _name(facts, "registry"), "cancel-in-progress": False},
+        "jobs": {"registry": _job(facts, work, branches=True), Region("jobs"): None},
     }
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _head(
-    facts: CiFacts, workflow: str, triggers: Document, *, pushes: bool, more_env: Document | None = None
-) -> dict[Any, Any]:
-    own_token = facts.ci.login == "job" and facts.registry is not None
+def _head(facts: CiFacts, workflow: str, triggers: Document, more_env: Document | None = None) -> dict[Any, Any]:
+    own_token = facts.ci.login == "job" and (facts.registry or facts.published)
+    pushes = facts.pushes or workflow != "build"
     call = f"Another workflow may call it: uses: ./{path(facts, workflow)}, with secrets: inherit."
-    folder = {"defaults": {"run": {"working-directory": facts.folder}}} if facts.folder != "." else {}
+    secrets = (
+        "Credentials of cargo stand here, too: CARGO_REGISTRIES_<NAME>_TOKEN: ${{ secrets.<NAME> }}. No image has them."
+    )
     return {
         "name": _name(facts, workflow),
         "on": {**triggers, Note(call): None, "workflow_call": None},
@@ -102,12 +140,10 @@ def _head(
             Note("What pip installs; the variable LAYERDOIT of the repository names another version."): None,
             "LAYERDOIT": f"${{{{ vars.LAYERDOIT || '{_quoted(ci_jobs.installed(facts))}' }}}}",
             **(more_env or {}),
-            Note(
-                "Credentials of cargo: CARGO_REGISTRIES_<NAME>_TOKEN: ${{ secrets.<NAME> }}; they reach no image."
-            ): None,
+            Note(secrets): None,
             Region("variables"): None,
         },
-        **folder,
+        **({"defaults": {"run": {"working-directory": facts.folder}}} if facts.folder != "." else {}),
     }
 
 
@@ -116,29 +152,43 @@ def _quoted(text: str) -> str:
     return text.replace("'", "''")
 
 
-def _job(facts: CiFacts, name: str, commands: Sequence[Command], *, must_log_in: bool) -> Document:
+def _job(
+    facts: CiFacts,
+    work: Iterable[Command | Region],
+    *,
+    native: bool = False,
+    branches: bool = False,
+    after: Sequence[str] = (),
+) -> Document:
+    """`native`: one for each platform, on its own machine; `branches`: with all of them; `after`: other jobs."""
+    steps = (ci_jobs.install(_WORDS), *work, ci_jobs.summary(facts, '--summary "$GITHUB_STEP_SUMMARY"'))
     return {
-        "runs-on": {**_RUNNERS, **facts.ci.runners}["amd64"],
+        **({"needs": list(after)} if after else {}),
+        **(_matrix(facts) if native else {"runs-on": facts.runner}),
         "timeout-minutes": facts.ci.timeout,
         "steps": [
-            _checkout(facts),
-            _step(facts, ci_jobs.install(_PLACE, f'echo "{_PLACE}/bin" >> "$GITHUB_PATH"')),
-            *(_step(facts, one) for one in ci_jobs.login(facts, must=must_log_in, push_nothing=_PUSH_NOTHING)),
-            Region(f"before {name}"),
-            *(_step(facts, one) for one in commands),
-            Region(f"after {name}"),
-            _step(facts, ci_jobs.summary(facts, "$GITHUB_STEP_SUMMARY")),
+            _checkout(facts, history=facts.history or branches),
+            *(one if isinstance(one, Region) else _step(facts, one) for one in steps),
         ],
     }
 
 
-def _checkout(facts: CiFacts) -> Document:
+def _matrix(facts: CiFacts) -> Document:
+    found = [{"platform": one, "runner": facts.runner_of(one)} for one in facts.platforms]
+    return {
+        "strategy": {"fail-fast": False, "matrix": {"include": found}},
+        "runs-on": "${{ matrix.runner }}",
+        "env": {"PLATFORM": "${{ matrix.platform }}"},
+    }
+
+
+def _checkout(facts: CiFacts, *, history: bool) -> Document:
     commit, _, version = versions()[_CHECKOUT].partition(" # ")
     return {
         "name": "Check out",
         "uses": Commented(f"{_CHECKOUT}@{commit}", version),
         "with": {
-            **({"fetch-depth": 0} if facts.history else {}),
+            **({"fetch-depth": 0} if history else {}),
             **({"submodules": "recursive"} if facts.submodules else {}),
             **({"lfs": True} if facts.lfs else {}),
             "persist-credentials": False,
@@ -156,6 +206,7 @@ def _step(facts: CiFacts, one: Command) -> Document:
 
 
 def _given(facts: CiFacts, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    job = {USER: "github.actor", TOKEN: "github.token"}
+    # The token of the job is for the registry of the layers; another registry has secrets of its own.
+    job = _OF_JOB if facts.ci.login == "job" else {}
     for name in names:
-        yield name, f"${{{{ {job[name] if facts.ci.login == 'job' else f'secrets.{name}'} }}}}"
+        yield name, f"${{{{ {job.get(name, f'secrets.{name}')} }}}}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from layerdoit.ci import commented_yaml, github
+from layerdoit.ci import commented_yaml, github, gitlab
 from layerdoit.ci.ci_facts import CiFacts
 from layerdoit.ci.own_regions import WRITTEN, split, with_versions_of
 from layerdoit.core import files
@@ -41,7 +41,10 @@ class System(NamedTuple):
     every: Callable[[CiFacts], Sequence[str]]
 
 
-SYSTEMS: Final[Mapping[str, System]] = {"github": System(github.documents, github.every)}
+SYSTEMS: Final[Mapping[str, System]] = {
+    "github": System(github.documents, github.every),
+    "gitlab": System(gitlab.documents, gitlab.every),
+}
 
 
 def named(words: Sequence[str]) -> str:
@@ -63,13 +66,26 @@ def look(top: Path, system: str, facts: CiFacts) -> tuple[Kept, ...]:
     """Each file, as it is and as it would be. ConfigError where one of them is not ours, or its markers are damaged."""
     wanted = SYSTEMS[system].documents(facts)
     found = [_kept(top, path, _head(system), document) for path, document in wanted.items()]
+    if system == "gitlab" and not (top / gitlab.ENTRY).exists():
+        found.append(Kept(gitlab.ENTRY, "new", gitlab.entry(facts)))
     return (*found, *_left(top, system, [path for path in SYSTEMS[system].every(facts) if path not in wanted]))
+
+
+def not_included(top: Path, system: str, facts: CiFacts) -> str | None:
+    """What is to be added to a file that is its owner's, so that jobs run at all."""
+    if system != "gitlab":
+        return None
+    try:
+        text = (top / gitlab.ENTRY).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return None if gitlab.path(facts) in text else gitlab.entry(facts)
 
 
 def _head(system: str) -> str:
     return (
         f"{WRITTEN}{system}` from layerdoit.yaml: run it again after a change there.\n"
-        "# Write your own lines between the markers: they stay, and so do newer versions of actions.\n"
+        "# Write your own lines between the markers: they stay, and so do newer versions of actions.\n\n"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from layerdoit.config.deploy_section import NO_ENV, NO_TEXT
 from layerdoit.config.kinds import Settings, choice, integer, many, setting, settings_class, table, text
 
-WORKFLOWS: Final = ("base", "build")
+WORKFLOWS: Final = ("base", "build", "publish", "registry")
 _CRON: Final = text("five fields as cron has them, such as 17 4 1 * *", r"[\d*/,-]+( [\d*/,A-Za-z-]+){4}")
 
 # It has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
@@ -49,3 +49,4 @@ class Ci(Settings):
     )
     timeout: int = setting(integer("minutes, from 1 to 2880", 1, 2880), 60, "After so many minutes a job is ended.")
     base_cron: str = setting(_CRON, "17 4 1 * *", "When the base is built anew, in UTC.")
+    registry_cron: str = setting(_CRON, "37 3 * * 0", "When `registry.retention` is applied to the registry, in UTC.")

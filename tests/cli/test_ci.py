@@ -79,6 +79,15 @@ def test_for_programs(crate: Crate) -> None:
     assert told["files"][1]["difference"]["there"].strip() == "timeout-minutes: 61"
 
 
+def test_gitlab_includes_the_jobs(crate: Crate) -> None:
+    assert "wrote .gitlab/layers.yml\nwrote .gitlab-ci.yml\n" in crate.doit("layers", "ci", "gitlab").ok().out
+    crate.doit("layers", "ci", "gitlab", "--check").ok()
+    crate.write(".gitlab-ci.yml", "mine: {script: [make]}\n")
+    said = crate.doit("layers", "ci", "gitlab", "--check").ok().err
+    assert "does not include these jobs" in said
+    assert "  - local: .gitlab/layers.yml" in said
+
+
 def test_a_project_below_a_dodo(crate: Crate, tmp_path: Path) -> None:
     (crate.folder / ".git").rename(tmp_path / ".git")
     (crate.folder / "dodo.py").unlink()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.ci import ci_facts, commented_yaml, kept_files, own_regions
+from layerdoit.ci import ci_facts, commented_yaml, gitlab, kept_files, own_regions
 from layerdoit.ci.ci_facts import CiFacts
 from layerdoit.ci.commented_yaml import CLOSES, OPENS, Commented, Note, Region
 from layerdoit.config import Config, load
@@ -25,9 +25,13 @@ from tests.support import messages
 from tests.support.files import write
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = CiFacts(Ci(), registry="registry.example.com/team/shop", shares=("base", "deps", "app"))
+ALONE = CiFacts(Ci(), runners=ci_facts.RUNNERS["github"])
+SHARED = dataclasses.replace(ALONE, registry="registry.example.com/team/shop", shares=("base", "deps", "app"))
+PUBLISHED = dataclasses.replace(
+    SHARED, published=SHARED.registry, retention=True, platforms=("linux/amd64", "linux/arm64")
+)
 FACTS: dict[str, CiFacts] = {
-    "nothing but a crate": CiFacts(Ci()),
+    "nothing but a crate": ALONE,
     "shared layers": SHARED,
     "pulled layers": dataclasses.replace(SHARED, shares=()),
     "the job's own token": dataclasses.replace(SHARED, ci=Ci(login="job")),
@@ -38,11 +42,19 @@ FACTS: dict[str, CiFacts] = {
         SHARED,
         ci=Ci(
             branches=("main", "release/**"),
-            runners={"amd64": "ubuntu-22.04"},
             install=("-r", "it's/requirements.txt"),
             timeout=90,
             base_cron="0 0 * * 1",
         ),
+        runners={"amd64": "ubuntu-22.04"},
+    ),
+    "versions of two platforms": PUBLISHED,
+    "versions, cross-compiled": dataclasses.replace(PUBLISHED, cross=True),
+    "versions of one platform": dataclasses.replace(PUBLISHED, platforms=("linux/arm64",)),
+    "versions in another registry": dataclasses.replace(PUBLISHED, published="images.example.com/shop", platforms=()),
+    "versions without layers": dataclasses.replace(ALONE, published="images.example.com/shop"),
+    "the job's own token, and another registry": dataclasses.replace(
+        PUBLISHED, ci=Ci(login="job"), published="images.example.com/shop"
     ),
 }
 
@@ -168,6 +180,14 @@ def test_workflows_are_as_their_schema_says(tmp_path: Path) -> None:
     assert "stepz" in against_schema("vendor.github-workflows", spoiled)
 
 
+def test_jobs_are_as_the_schema_of_gitlab_says(tmp_path: Path) -> None:
+    files = laid_out(tmp_path, "gitlab")
+    assert against_schema("vendor.gitlab-ci", *files) == ""
+    spoiled = files[0]
+    spoiled.write_text(spoiled.read_text().replace("interruptible: true", "interruptible: often"))
+    assert "interruptible" in against_schema("vendor.gitlab-ci", spoiled)
+
+
 @pytest.mark.parametrize("case", FACTS)
 def test_every_action_is_a_commit_and_no_step_holds_an_expression(case: str) -> None:
     for text in texts(FACTS[case], "github").values():
@@ -200,8 +220,8 @@ def test_without_a_registry_there_is_nothing_to_log_in_to_and_no_base_to_share()
 def test_a_token_is_read_from_standard_input_and_stands_nowhere_else() -> None:
     step = steps(SHARED, "build")["Log in to the registry"]
     assert step["env"]["REGISTRY_TOKEN"] == "${{ secrets.REGISTRY_TOKEN }}"
-    assert step["run"].splitlines()[-1].endswith('--username "$REGISTRY_USER" --password-stdin registry.example.com')
-    assert "exit 0" in step["run"]
+    assert '--username "$REGISTRY_USER" --password-stdin registry.example.com\n' in step["run"]
+    assert "LOCAL_ONLY=yes" in step["run"]
     assert "exit 1" in steps(SHARED, "base")["Log in to the registry"]["run"]
 
 
@@ -237,12 +257,81 @@ def test_other_words_for_pip_are_one_text_of_an_expression() -> None:
     assert done.stdout.splitlines() == ["-r", "it's/requirements.txt"]
 
 
+def test_each_platform_has_its_own_machine_and_the_versions_wait_for_all() -> None:
+    layers, publish = job(PUBLISHED, "publish", "layers"), job(PUBLISHED, "publish", "publish")
+    machines = [("linux/amd64", "ubuntu-24.04"), ("linux/arm64", "ubuntu-24.04-arm")]
+    assert [(one["platform"], one["runner"]) for one in layers["strategy"]["matrix"]["include"]] == machines
+    assert (layers["runs-on"], publish["runs-on"]) == ("${{ matrix.runner }}", "ubuntu-24.04")
+    assert publish["needs"] == ["layers"]
+    assert steps(PUBLISHED, "publish")["Publish"]["run"].splitlines() == [
+        """echo 'cross: never' >"$RUNNER_TEMP/layerdoit/native.yaml\"""",
+        'doit publish CONFIG="$RUNNER_TEMP/layerdoit/native.yaml"',
+    ]
+
+
+@pytest.mark.parametrize("case", ["versions, cross-compiled", "versions without layers"])
+def test_one_machine_publishes_alone(case: str) -> None:
+    assert "needs" not in job(FACTS[case], "publish", "publish")
+    assert steps(FACTS[case], "publish")["Publish"]["run"] == "doit publish"
+
+
+def test_a_project_for_one_platform_runs_on_its_machine() -> None:
+    facts = FACTS["versions of one platform"]
+    assert job(facts, "build", "build")["runs-on"] == job(facts, "publish", "publish")["runs-on"] == "ubuntu-24.04-arm"
+
+
+def test_another_registry_gets_another_token() -> None:
+    facts = FACTS["the job's own token, and another registry"]
+    found = [one["env"] for one in job(facts, "publish", "publish")["steps"] if "Log in" in one["name"]]
+    assert found == [
+        {"REGISTRY_USER": "${{ github.actor }}", "REGISTRY_TOKEN": "${{ github.token }}"},
+        {"PUBLISH_USER": "${{ secrets.PUBLISH_USER }}", "PUBLISH_TOKEN": "${{ secrets.PUBLISH_TOKEN }}"},
+    ]
+
+
+def test_the_registry_is_cleaned_after_a_rehearsal_with_all_branches() -> None:
+    found = steps(PUBLISHED, "registry")
+    assert list(found)[3:5] == ["What would be removed", "Remove it"]
+    assert found["Check out"]["with"]["fetch-depth"] == 0
+
+
+def test_the_file_that_gitlab_reads_is_its_owner_s(tmp_path: Path) -> None:
+    written(tmp_path, SHARED, "gitlab")
+    entry = (tmp_path / ".gitlab-ci.yml").read_text()
+    assert yaml.safe_load(entry) == {"include": [{"local": ".gitlab/layers.yml"}]}
+    assert kept_files.not_included(tmp_path, "gitlab", SHARED) is None
+    (tmp_path / ".gitlab-ci.yml").write_text("mine: 1\n")
+    written(tmp_path, SHARED, "gitlab")
+    assert (tmp_path / ".gitlab-ci.yml").read_text() == "mine: 1\n"
+    assert kept_files.not_included(tmp_path, "gitlab", SHARED) == entry
+    assert kept_files.not_included(tmp_path, "github", SHARED) is None
+
+
+def test_branches_as_gitlab_matches_them() -> None:
+    found = gitlab._on_branches(dataclasses.replace(SHARED, ci=Ci(branches=("main", "v1.x", "release/**"))))
+    pattern = found.partition("=~ /")[2].removesuffix("/").replace(r"\/", "/")
+    for branch, matches in {"main": True, "v1.x": True, "v1ax": False, "release/1/a": True, "mainly": False}.items():
+        assert bool(re.search(pattern, branch)) is matches, branch
+
+
+@pytest.mark.parametrize(("moved", "stays"), [("30.0.1", True), ("28.5.2", False)])
+def test_a_newer_image_of_the_jobs_stays(tmp_path: Path, moved: str, stays: bool) -> None:
+    written(tmp_path, SHARED, "gitlab")
+    file, ours = ".gitlab/layers.yml", own_regions.versions()["docker"]
+    (tmp_path / file).write_text((tmp_path / file).read_text().replace(f"docker:{ours}", f"docker:{moved}"))
+    assert looked(tmp_path, SHARED, "gitlab")[file].kind == ("same" if stays else "changed")
+    written(tmp_path, SHARED, "gitlab")
+    found = yaml.safe_load((tmp_path / file).read_text())[".layers"]
+    version = moved if stays else ours
+    assert (found["image"], found["services"][0]["name"]) == (f"docker:{version}", f"docker:{version}-dind")
+
+
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
 def gathered(top: Path, below: str = ".", dodo: str = ".", prefix: str = "") -> CiFacts:
     root = (top / below).resolve()
-    return ci_facts.gather(root, load(root, variables={}), top, (top / dodo).resolve(), prefix)
+    return ci_facts.gather("github", root, load(root, variables={}), top, (top / dodo).resolve(), prefix)
 
 
 def test_facts_of_a_project_below(tmp_path: Path) -> None:
@@ -254,6 +343,7 @@ def test_facts_of_a_project_below(tmp_path: Path) -> None:
     facts = gathered(tmp_path, "shop", prefix="web")
     assert facts == CiFacts(
         Ci(),
+        runners=ci_facts.RUNNERS["github"],
         folder=".",
         project="shop",
         prefix="web",
@@ -275,7 +365,7 @@ def test_facts_of_a_project_below(tmp_path: Path) -> None:
 def test_a_dodo_of_another_repository(tmp_path: Path) -> None:
     write(tmp_path, {"a/layerdoit.yaml": "", "dodo.py": ""})
     with pytest.raises(ConfigError, match=r"dodo\.py is not in the repository"):
-        ci_facts.gather(tmp_path / "a", Config(), tmp_path / "a", tmp_path, "a")
+        ci_facts.gather("github", tmp_path / "a", Config(), tmp_path / "a", tmp_path, "a")
 
 
 # --- written again ---------------------------------------------------------------------------------------------------
@@ -374,7 +464,7 @@ def test_a_file_that_ends_too_early_and_one_that_goes_on(tmp_path: Path) -> None
 
 def test_what_is_asked_for_no_more_is_removed(tmp_path: Path) -> None:
     written(tmp_path)
-    alone = CiFacts(Ci())
+    alone = ALONE
     assert kinds(tmp_path, alone) == {"base.yml": "left", "build.yml": "changed"}
     written(tmp_path, alone)
     assert [path.name for path in (tmp_path / ".github/workflows").iterdir()] == ["layers-build.yml"]
@@ -382,7 +472,7 @@ def test_what_is_asked_for_no_more_is_removed(tmp_path: Path) -> None:
 
 def test_a_foreign_file_of_a_workflow_that_is_not_asked_for_is_nobody_s_business(tmp_path: Path) -> None:
     write(tmp_path, {".github/workflows/layers-base.yml": "name: mine\n"})
-    written(tmp_path, CiFacts(Ci()))
+    written(tmp_path, ALONE)
     assert (tmp_path / ".github/workflows/layers-base.yml").read_text() == "name: mine\n"
 
 
@@ -442,7 +532,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], CiFacts, str]] = {
     "a foreign file": (instead(BUILD, b"name: mine\n"), SHARED, BUILD),
     "a foreign file that is no text": (instead(BUILD, b"\xff\xfe"), SHARED, BUILD),
     "a folder in the place of the file": (directory, SHARED, BUILD),
-    "lines in a workflow that is not wanted": (with_lines_in_the_base, CiFacts(Ci()), BUILD.replace("build", "base")),
+    "lines in a workflow that is not wanted": (with_lines_in_the_base, ALONE, BUILD.replace("build", "base")),
 }
 
 
@@ -456,7 +546,7 @@ def test_what_is_wrong_with_a_file_is_one_message_and_nothing_is_written(case: s
         written(tmp_path, facts)
     assert (caught.value.where or "").startswith(where)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-    messages.check("ci", case, str(caught.value))
+    messages.check("ci", case, re.sub(r"(?<=yml:|ine )\d+", "<line>", str(caught.value)))
 
 
 @pytest.mark.parametrize(
@@ -469,9 +559,3 @@ def test_services(words: list[str], said: str) -> None:
         kept_files.named(words)
     assert said in str(caught.value)
     messages.check("ci", " ".join(["doit layers ci", *words]), str(caught.value))
-
-
-def test_facts_are_values() -> None:
-    """What a document is made from can be made by hand; nothing of a machine is in it."""
-    again = {name: texts(facts, "github") for name, facts in FACTS.items()}
-    assert json.dumps(again) == json.dumps({name: texts(facts, "github") for name, facts in FACTS.items()})

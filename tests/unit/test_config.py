@@ -245,6 +245,7 @@ ci:
   install: [-r, requirements.txt]
   timeout: 30
   base_cron: 0 5 * * 1
+  registry_cron: 0 5 * * 2
 """
 
 

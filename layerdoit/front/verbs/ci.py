@@ -21,10 +21,12 @@ def run(params: Mapping[str, Any], words: Sequence[str]) -> int:
     from layerdoit.ci import ci_jobs, kept_files
 
     system = kept_files.named(words)
-    top, facts = _facts(params)
+    top, facts = _facts(system, params)
     found = kept_files.look(top, system, facts)
     for remark in ci_jobs.remarks(facts):
         warn(f"note: {remark}")
+    if entry := kept_files.not_included(top, system, facts):
+        warn(f"note: .gitlab-ci.yml does not include these jobs; add to it:\n{entry}")
     writes = not params["check"] and not params["stdout"]
     if writes:
         kept_files.write(top, found)
@@ -43,7 +45,7 @@ def _as_json(one: Kept) -> Mapping[str, Any]:
     return {"path": one.path, "kind": one.kind, "difference": one.difference and one.difference._asdict()}
 
 
-def _facts(params: Mapping[str, Any]) -> tuple[Path, CiFacts]:
+def _facts(system: str, params: Mapping[str, Any]) -> tuple[Path, CiFacts]:
     """The top folder of the repository, and what is to be known."""
     from layerdoit.ci import ci_facts
     from layerdoit.front import projects
@@ -63,9 +65,8 @@ def _facts(params: Mapping[str, Any]) -> tuple[Path, CiFacts]:
         raise ConfigError("there is no dodo.py that jobs could run", where=str(root), hint="doit layers init")
     if not git.remotes(checkout):
         warn("note: this repository has no remote yet: jobs run where it is pushed to")
-    return checkout.top, ci_facts.gather(
-        root, project.config, checkout.top.resolve(), own.parent.resolve(), embedded.prefix
-    )
+    folder = own.parent.resolve()
+    return checkout.top, ci_facts.gather(system, root, project.config, checkout.top.resolve(), folder, embedded.prefix)
 
 
 def _checked(found: Sequence[Kept], system: str) -> Iterator[str]:
