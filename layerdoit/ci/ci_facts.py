@@ -25,7 +25,8 @@ class CiFacts:
 
     `project`: folder of the Rust project, seen from the top; `base_inputs`: files that the base's key follows from,
     seen from there too; `runners`: machines by architecture; `published`: where versions go; `retention`: the registry
-    is cleaned; `history`: builds read commits; `toolchain`: the project names one.
+    is cleaned; `cross`: one machine has a way to all platforms; `history`: builds read commits; `toolchain`: the
+    project names one.
     """
 
     ci: Ci
@@ -58,8 +59,9 @@ class CiFacts:
 
     @property
     def native(self) -> bool:
-        """Whether each of several platforms is built on a machine of its own."""
-        return not self.cross and len(self.platforms) > 1 and all(map(self.runner_of, self.platforms))
+        """Whether each of several platforms is built on a machine of its own. Its layers travel by the registry."""
+        several = len(self.platforms) > 1 and "app" in self.shares and self.registry is not None
+        return several and not self.cross and all(map(self.runner_of, self.platforms))
 
     def runner_of(self, platform: str) -> str | None:
         """The machine of a platform; None where there is none of its own."""
@@ -98,12 +100,24 @@ def gather(system: str, root: Path, config: Config, top: Path, dodo: Path, prefi
         prefix=prefix,
         registry=config.registry.repository,
         shares=config.registry.push,
+        published=_published(config),
+        retention=not config.registry.retention.idle,
+        platforms=config.platforms,
+        cross=config.cross not in ("auto", "never") or bool(config.builders),
         base_inputs=tuple(_base_inputs(root, config, top)),
         submodules=(top / ".gitmodules").is_file(),
         lfs=_has_lfs(top),
         history=config.build.git != "none",
         toolchain=bool(toolchain.asked_for(root, config.toolchain).channel),
     )
+
+
+def _published(config: Config) -> str | None:
+    """Where versions go; None where nothing says it."""
+    from layerdoit.engine.registry_answers import has_registry
+
+    own = config.image.repository
+    return config.publish.repository or (own if own and has_registry(own) else config.registry.repository)
 
 
 def _base_inputs(root: Path, config: Config, top: Path) -> Iterator[str]:

@@ -164,5 +164,9 @@ def remarks(facts: CiFacts) -> Iterator[str]:
         yield "registry.push is empty: jobs use the registry's layers, and share none of theirs"
     if not facts.toolchain:
         yield "no Rust toolchain is named: each runner builds with its own; add a rust-toolchain.toml"
-    if facts.native and "app" not in facts.shares:
-        yield "registry.push does not have app: the job that publishes builds other platforms itself"
+    if len(facts.platforms) > 1 and not facts.native:
+        yield "one machine builds all platforms, as `cross` says: " + (
+            "set ci.runners for each of them"
+            if "app" in facts.shares
+            else "machines of their own need registry.push: [app]"
+        )

@@ -115,7 +115,7 @@ def _registry(facts: CiFacts) -> Document:
     return {
         **_head(facts, "registry", {"schedule": [{"cron": facts.ci.registry_cron}], "workflow_dispatch": None}),
         "concurrency": {"group": _name(facts, "registry"), "cancel-in-progress": False},
-        "jobs": {"registry": _job(facts, work, branches=True), Region("jobs"): None},
+        "jobs": {"registry": _job(facts, work, asks_git=True), Region("jobs"): None},
     }
 
 
@@ -157,17 +157,17 @@ def _job(
     work: Iterable[Command | Region],
     *,
     native: bool = False,
-    branches: bool = False,
+    asks_git: bool = False,
     after: Sequence[str] = (),
 ) -> Document:
-    """`native`: one for each platform, on its own machine; `branches`: with all of them; `after`: other jobs."""
+    """`native`: one for each platform, on its own machine; `asks_git`: which branches exist; `after`: of these jobs."""
     steps = (ci_jobs.install(_WORDS), *work, ci_jobs.summary(facts, '--summary "$GITHUB_STEP_SUMMARY"'))
     return {
         **({"needs": list(after)} if after else {}),
         **(_matrix(facts) if native else {"runs-on": facts.runner}),
         "timeout-minutes": facts.ci.timeout,
         "steps": [
-            _checkout(facts, history=facts.history or branches),
+            _checkout(facts, asks_git=asks_git),
             *(one if isinstance(one, Region) else _step(facts, one) for one in steps),
         ],
     }
@@ -182,16 +182,17 @@ def _matrix(facts: CiFacts) -> Document:
     }
 
 
-def _checkout(facts: CiFacts, *, history: bool) -> Document:
+def _checkout(facts: CiFacts, *, asks_git: bool) -> Document:
     commit, _, version = versions()[_CHECKOUT].partition(" # ")
     return {
         "name": "Check out",
         "uses": Commented(f"{_CHECKOUT}@{commit}", version),
         "with": {
-            **({"fetch-depth": 0} if history else {}),
+            **({"fetch-depth": 0} if facts.history else {}),
             **({"submodules": "recursive"} if facts.submodules else {}),
             **({"lfs": True} if facts.lfs else {}),
-            "persist-credentials": False,
+            **({Note("Which branches exist is asked of the remote: what they need stays."): None} if asks_git else {}),
+            "persist-credentials": asks_git,
         },
     }
 

@@ -104,8 +104,7 @@ def _registry(facts: CiFacts) -> Document:
         Region("after removal"),
     ]
     job = _job(facts, work, [_asked(facts, "registry")])
-    history = {"variables": {Note("All branches, for what they need stays."): None, "GIT_DEPTH": 0}}
-    return {Note(why): None, _name(facts, "registry"): {**job, **history, "resource_group": _name(facts, "registry")}}
+    return {Note(why): None, _name(facts, "registry"): {**job, "resource_group": _name(facts, "registry")}}
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------

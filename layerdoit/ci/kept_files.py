@@ -85,7 +85,7 @@ def not_included(top: Path, system: str, facts: CiFacts) -> str | None:
 def _head(system: str) -> str:
     return (
         f"{WRITTEN}{system}` from layerdoit.yaml: run it again after a change there.\n"
-        "# Write your own lines between the markers: they stay, and so do newer versions of actions.\n\n"
+        "# Write your own lines between the markers: they stay, and so do newer versions that a bot has set.\n\n"
     )
 
 

@@ -35,7 +35,7 @@ def test_written_checked_and_written_again(crate: Crate) -> None:
     first = crate.doit("layers", "ci", "github").ok()
     assert first.err == ""
     assert first.out == "".join(f"wrote {path}\n" for path in workflows(crate))
-    assert len(workflows(crate)) == 2
+    assert len(workflows(crate)) == 3
     assert crate.doit("layers", "ci", "github", "--check").ok().out.endswith("are as the configuration says\n")
     assert "wrote" not in crate.doit("layers", "ci", "github").ok().out
     crate.write("layerdoit.yaml", SHARED + "ci: {timeout: 7}\n")
@@ -94,7 +94,7 @@ def test_a_project_below_a_dodo(crate: Crate, tmp_path: Path) -> None:
     top = Crate(tmp_path, "top")
     top.write("dodo.py", "import layerdoit\n\ntask_web = layerdoit.tasks('hello', prefix='web')\n")
     top.doit("layers", "ci", "github").ok()
-    assert workflows(top) == [".github/workflows/layers-web-base.yml", ".github/workflows/layers-web-build.yml"]
+    assert workflows(top) == [f".github/workflows/layers-web-{name}.yml" for name in ("base", "build", "publish")]
     text = (tmp_path / ".github/workflows/layers-web-build.yml").read_text()
     assert "run: doit web:image" in text
     assert "hello/layerdoit.yaml" in (tmp_path / ".github/workflows/layers-web-base.yml").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,7 @@ SHARED = dataclasses.replace(ALONE, registry="registry.example.com/team/shop", s
 PUBLISHED = dataclasses.replace(
     SHARED, published=SHARED.registry, retention=True, platforms=("linux/amd64", "linux/arm64")
 )
+BUILD = ".github/workflows/layers-build.yml"
 FACTS: dict[str, CiFacts] = {
     "nothing but a crate": ALONE,
     "shared layers": SHARED,
@@ -289,10 +291,10 @@ def test_another_registry_gets_another_token() -> None:
     ]
 
 
-def test_the_registry_is_cleaned_after_a_rehearsal_with_all_branches() -> None:
+def test_the_registry_is_cleaned_after_a_rehearsal_and_git_may_be_asked() -> None:
     found = steps(PUBLISHED, "registry")
     assert list(found)[3:5] == ["What would be removed", "Remove it"]
-    assert found["Check out"]["with"]["fetch-depth"] == 0
+    assert found["Check out"]["with"] == {"persist-credentials": True}
 
 
 def test_the_file_that_gitlab_reads_is_its_owner_s(tmp_path: Path) -> None:
@@ -326,6 +328,16 @@ def test_a_newer_image_of_the_jobs_stays(tmp_path: Path, moved: str, stays: bool
     assert (found["image"], found["services"][0]["name"]) == (f"docker:{version}", f"docker:{version}-dind")
 
 
+def test_the_sample_of_the_guide_is_what_is_written() -> None:
+    guide = ROOT / "docs/ci.md"
+    wanted = texts(SHARED, "github")[BUILD]
+    before, block, after = re.split(r"(?<=```yaml\n)(.*?)(?=```\n)", guide.read_text(), maxsplit=1, flags=re.DOTALL)
+    if os.environ.get(messages.RECORD):
+        guide.write_text(before + wanted + after)
+    else:
+        assert block == wanted, "LAYERDOIT_RECORD=1 writes it"
+
+
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
@@ -349,6 +361,7 @@ def test_facts_of_a_project_below(tmp_path: Path) -> None:
         prefix="web",
         registry="r/x",
         shares=(),
+        published="r/x",
         base_inputs=(
             *("rust-toolchain", "rust-toolchain.toml", "shop/Dockerfile.base", "shop/layerdoit.dev.yaml"),
             *("shop/layerdoit.yaml", "shop/rust-toolchain", "shop/rust-toolchain.toml"),
@@ -369,8 +382,6 @@ def test_a_dodo_of_another_repository(tmp_path: Path) -> None:
 
 
 # --- written again ---------------------------------------------------------------------------------------------------
-
-BUILD = ".github/workflows/layers-build.yml"
 
 
 def edit(top: Path, old: str, new: str, path: str = BUILD) -> None:
