@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 60.0
 """Seconds that a configured check may take."""
-STARTS: Final = 2.0
+STARTS: Final = 5.0
 """Seconds after which a program that does not know `--version` has started."""
 _NEVER_RAN: Final = (125, 126, 127)
 _SIGNALLED: Final = 128

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.build import publish_there, release_push
+from layerdoit.build.publish_beside import digest_of
 from layerdoit.build.publish_tags import wanted
 from layerdoit.core.errors import LayerdoitError, PublishError
 from layerdoit.core.prose import listed
@@ -152,14 +153,8 @@ def _pushed_before(target: Target, api: RegistryApi) -> str:
     found = {platform: manifest for platform, one in children.items() if (manifest := api.manifest(one)) is not None}
     if len(found) < len(children):
         return ""
-    digest = _digest(index_of(found).content)
+    digest = digest_of(index_of(found).content)
     return digest if api.digest(digest) else ""
-
-
-def _digest(content: bytes) -> str:
-    import hashlib
-
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 # --- by digest -------------------------------------------------------------------------------------------------------
@@ -198,7 +193,7 @@ def _joined(target: Target, api: RegistryApi, children: Mapping[str, str]) -> st
             f"{target.repository} has no more what was pushed for {lost}", hint="run again: retention may have run"
         )
     index = index_of(there)
-    return api.put_manifest(_digest(index.content), index.media_type, index.content)
+    return api.put_manifest(digest_of(index.content), index.media_type, index.content)
 
 
 # --- for people ------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ _PACKAGES: Final[Mapping[str, str]] = {
     "docker": "docker.io (Debian, Ubuntu) or docker-ce-cli (download.docker.com)",
     "git": "git",
     "cargo": "rustup or cargo",
+    "cosign": "cosign",
     "rustc": "rustup or rustc",
     "rustup": "rustup",
     "kubectl": "kubernetes-client or kubectl",

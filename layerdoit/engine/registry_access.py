@@ -209,6 +209,11 @@ def _is_loopback(host: str) -> bool:
     return _name(host) == "localhost"
 
 
+def takes_insecure(host: str) -> bool:
+    """Whether it is spoken to without TLS, or without looking at its certificate: on this machine, or configured so."""
+    return _is_loopback(host) or _takes_insecure(host)
+
+
 def _takes_insecure(host: str) -> bool:
     """Whether the engine is configured to speak to a registry without TLS, or without looking at its certificate."""
     from layerdoit.engine.api import connect

@@ -20,11 +20,13 @@ from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import ConfigError, PublishError
 from layerdoit.core.prose import listed
 from layerdoit.core.units import duration_text, size_text
-from layerdoit.flows import conditions, reporting
+from layerdoit.flows import attaching, conditions, reporting
+from layerdoit.flows.attaching import Beside
 from layerdoit.flows.ensure import ensure_each, sweep
 from layerdoit.project import question
 
 if TYPE_CHECKING:
+    from layerdoit.build.publish_facts import Commit
     from layerdoit.flows.session import Session
     from layerdoit.project.project import Project
     from layerdoit.project.question import Question
@@ -35,21 +37,28 @@ _RUNTIME: Final = "runtime"
 class Wish(NamedTuple):
     """What the user asked for. `dirty`: of a tree that differs from its commit, too; `force`: overwrite what is there.
 
-    `sbom`, `provenance`, `sign`: what goes beside the image.
+    `beside`: what goes beside the image.
     """
 
     dirty: bool = False
     force: bool = False
-    sbom: bool = False
-    provenance: bool = False
-    sign: str = ""
+    beside: Beside = Beside()
 
 
 class Job(NamedTuple):
-    """An image to publish, and what tells whether it is right."""
+    """An image to publish, and what tells whether it is right. `sessions`: of each platform."""
 
     target: Target
     checks: tuple[Check, ...]
+    sessions: Mapping[str, Session]
+
+
+class Wanted(NamedTuple):
+    """All that is to be published, from which commit, and what goes beside it."""
+
+    jobs: Sequence[Job]
+    commit: Commit
+    beside: Beside
 
 
 # --- push ------------------------------------------------------------------------------------------------------------
@@ -103,10 +112,11 @@ def publish(session: Session, wish: Wish) -> None:
         target = Target(
             project, publish_place.of(project), project.config.publish.tags, facts, specs, session.engine.images
         )
-        jobs.append(Job(target, publish_check.of_app(project.config)))
+        jobs.append(Job(target, publish_check.of_app(project.config), sessions))
     if not jobs:
         raise ConfigError("no image is built here, and so there is nothing to publish", hint="doit layers plan")
-    _carried_out(session, jobs, wish, platforms, ("base", "deps", "app"))
+    beside = attaching.wanted(session.project, wish.beside)
+    _carried_out(session, Wanted(jobs, found, beside), wish, platforms, ("base", "deps", "app"))
 
 
 def publish_base(session: Session, wish: Wish) -> None:
@@ -130,10 +140,11 @@ def publish_base(session: Session, wish: Wish) -> None:
             # What it holds of Rust is what binaries bring.
             templates, checks = tuple(_of_runtime(one) for one in templates if "{rust}" not in one), list[Check]()
         target = Target(project, repository, templates, own, specs, whole.engine.images)
-        jobs.append(Job(target, tuple(checks)))
+        jobs.append(Job(target, tuple(checks), platforms))
     if not jobs:
         raise ConfigError("nothing is compiled here, and so there is no base image", hint="doit layers plan")
-    _carried_out(whole, jobs, wish, platforms, ("base",))
+    beside = attaching.wanted(project, wish.beside)
+    _carried_out(whole, Wanted(jobs, found, beside), wish, platforms, ("base",))
 
 
 def _of_runtime(template: str) -> str:
@@ -144,7 +155,7 @@ def _rust(session: Session) -> str:
     return session.tree.toolchain.identity.partition(" ")[0] if session.project.has_rust else ""
 
 
-def _ready(session: Session, wish: Wish) -> publish_facts.Commit:
+def _ready(session: Session, wish: Wish) -> Commit:
     """What must be true before anything is built. The commit that is published."""
     project = session.project
     _allowed(project)
@@ -184,15 +195,16 @@ def _part(whole: Session, service: str) -> Session:
 
 
 def _carried_out(
-    session: Session, jobs: Sequence[Job], wish: Wish, platforms: Mapping[str, Session], layers: Sequence[str]
+    session: Session, wanted: Wanted, wish: Wish, platforms: Mapping[str, Session], layers: Sequence[str]
 ) -> None:
+    jobs = wanted.jobs
     standings = [publish_target.examine(job.target, force=wish.force) for job in jobs]
     for job, standing in zip(jobs, standings, strict=True):
         for text in standing.remarks:
             say(f"publish {text}")
         for name, found in standing.overwrites.items():
             warn(f"--force overwrites {job.target.repository}:{name}: {found.words}")
-    if not any(standing.lacking for standing in standings):
+    if all(_is_published(job, standing, wanted.beside) for job, standing in zip(jobs, standings, strict=True)):
         for job, standing in zip(jobs, standings, strict=True):
             names = ", ".join(standing.tags.all)
             say(f"publish nothing to do: {job.target.repository}:{names} is the image of this tree")
@@ -203,10 +215,22 @@ def _carried_out(
     sent = [_sent(session, *pair) for pair in zip(jobs, standings, strict=True)]
     for job, one in zip(jobs, sent, strict=True):
         _checked(session, job, one)
+    for job, standing, one in zip(jobs, standings, sent, strict=True) if wanted.beside.any else ():
+        with _row(session, "beside"):
+            attaching.put(job.target, standing, one, wanted.beside, job.sessions, wanted.commit)
     for job, standing, one in zip(jobs, standings, sent, strict=True):
         with _row(session, "tags"):
             digest = publish_target.move(job.target, standing, one.digest)
         say(f"publish {job.target.repository}:{', '.join(standing.tags.all)} is {digest}")
+
+
+def _is_published(job: Job, standing: Standing, beside: Beside) -> bool:
+    if standing.lacking:
+        return False
+    if not beside.any:
+        return True
+    children = publish_target.children(job.target, standing)
+    return attaching.complete(job.target, standing, children, beside)
 
 
 def _named(job: Job, standing: Standing) -> str:
@@ -249,6 +273,7 @@ def _checked(session: Session, job: Job, sent: Sent) -> None:
 _WORDS: Final = {
     "push": "pushing the image",
     "check": "pulling and checking what was pushed",
+    "beside": "putting documents and signatures beside it",
     "tags": "moving the tags",
 }
 

@@ -72,15 +72,17 @@ def push(session: Session) -> None:
 def publish(session: Session, dirty: bool, force: bool, sbom: bool, provenance: bool, sign: str) -> None:
     """Publish the image under its version."""
     from layerdoit.flows import publishing
+    from layerdoit.flows.attaching import Beside
 
-    publishing.publish(session, publishing.Wish(dirty, force, sbom, provenance, sign))
+    publishing.publish(session, publishing.Wish(dirty, force, Beside(sbom, provenance, sign)))
 
 
 def publish_base(session: Session, dirty: bool, force: bool, sbom: bool, provenance: bool, sign: str) -> None:
     """Publish the base images."""
     from layerdoit.flows import publishing
+    from layerdoit.flows.attaching import Beside
 
-    publishing.publish_base(session, publishing.Wish(dirty, force, sbom, provenance, sign))
+    publishing.publish_base(session, publishing.Wish(dirty, force, Beside(sbom, provenance, sign)))
 
 
 # --- caches ----------------------------------------------------------------------------------------------------------
