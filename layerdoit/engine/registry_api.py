@@ -191,6 +191,13 @@ class RegistryApi:
             )
         return digest
 
+    def try_to_push(self) -> None:
+        """RegistryError where nothing can be written: an upload is begun, and given up at once."""
+        with self._told("nothing can be pushed to {}", self.repository, "push"):
+            begun = self._got(f"/v2/{self._name}/blobs/uploads/", HTTPStatus.ACCEPTED, method="POST", verb="push")
+            with contextlib.suppress(Refused):
+                self._access.asked("DELETE", begun.headers.get("Location", ""), verb="push")
+
     def put_blob(self, content: bytes, origin: str = "") -> str:
         """Have a blob there; its digest. `origin`: another repository of this registry, which may have it."""
         digest = _digest(content)

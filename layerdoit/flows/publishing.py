@@ -20,6 +20,7 @@ from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import ConfigError, PublishError
 from layerdoit.core.prose import listed
 from layerdoit.core.units import duration_text, size_text
+from layerdoit.engine.registry_api import RegistryApi
 from layerdoit.flows import attaching, conditions, reporting
 from layerdoit.flows.attaching import Beside
 from layerdoit.flows.ensure import ensure_each, sweep
@@ -75,12 +76,13 @@ def push(session: Session) -> None:
 
 
 def _pushed(session: Session, repository: str) -> None:
-    from layerdoit.engine.registry_api import RegistryApi
-
     project, spec, tags = session.project, session.plan.step("app").spec, session.inputs.question.tags
     api = RegistryApi.of(repository)
     image = str((session.engine.images.inspect(spec.tag) or {}).get("Id") or "")
     with _row(session, "push"):
+        if not release_push.known(project, repository, image):
+            # The engine would try again and again for more than a minute.
+            api.try_to_push()
         sent = release_push.push(project, spec, image, repository)
         manifest = api.manifest(sent.digest)
         if manifest is None:
@@ -209,6 +211,9 @@ def _carried_out(
             names = ", ".join(standing.tags.all)
             say(f"publish nothing to do: {job.target.repository}:{names} is the image of this tree")
         return
+    for standing in standings:
+        # Rather now than after a build; and the engine would try again and again for more than a minute.
+        standing.api.try_to_push()
     conditions.agreed(session, f"publish {', '.join(_named(*pair) for pair in zip(jobs, standings, strict=True))}")
     if not all(standing.digest for standing in standings):
         _built(session, platforms, layers)

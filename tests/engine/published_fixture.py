@@ -47,6 +47,11 @@ class Published:
         self.one.configure(yaml.safe_dump(given))
         self.commit()
 
+    def move_to(self, repository: str) -> None:
+        """Publish elsewhere from now on."""
+        self.repository, self.api = repository, RegistryApi.of(repository)
+        self.configure()
+
     def commit(self) -> None:
         """All that stands there."""
         self.one.git("add", "-A")
