@@ -37,7 +37,7 @@ def program(name: str) -> str:
 
 
 def called(*words: str, **how: Any) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False, **how)
+    done: subprocess.CompletedProcess[str] = subprocess.run(words, capture_output=True, text=True, check=False, **how)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
