@@ -41,6 +41,23 @@ def require_named(project: Project) -> None:
         raise ConfigError("environments.require_environment: name the environment", where=where, hint=hint)
 
 
+_ENGINES: Final = ("docker", "compose")
+"""The providers that run an image on the engine that has it."""
+
+
+def require_runnable(project: Project) -> None:
+    """DeployError where the image is for another platform than the engine that would run it."""
+    way = project.way
+    if way is None or not project.elsewhere or project.config.deploy.provider not in _ENGINES:
+        return
+    from layerdoit.engine.handle import Engine
+    from layerdoit.engine.platform_way import REGISTER
+
+    if way.platform not in Engine().platforms:
+        what = f"the image is for {way.platform}, and this engine runs no programs of this platform"
+        raise DeployError(what, where=f"PLATFORM={project.variables['PLATFORM']}", hint=f"leave PLATFORM out, or {REGISTER}")
+
+
 def check(project: Project) -> None:
     """DeployError for the first rule of the environment that is not kept. Asks git, and only where a rule does."""
     rules, where = rules_of(project.config)

@@ -38,6 +38,7 @@ class Place:
     def of(cls, session: Session) -> Place:
         """The deployment of a session's project, in its environment."""
         conditions.require_named(session.project)
+        conditions.require_runnable(session.project)
         settings = providers.settings_of(session.project)
         return cls(providers.provider_with(settings), settings)
 
