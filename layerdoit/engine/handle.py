@@ -84,7 +84,7 @@ class Engine:
 
     def tell_of_way(self) -> None:
         """Say, once in a run, how the image for another platform comes about."""
-        if self.way is not None and (self.way.foreign or self.way.builder is not None):
+        if self.way is not None and self.way.elsewhere:
             _way_told(self.way.words)
 
     @property

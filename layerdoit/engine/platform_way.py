@@ -19,7 +19,8 @@ class Way:
     """`platform`: what the image is for; `native`: the builder's own platform; `why`: in words.
 
     `builder`: the buildx builder, None for that of the configuration; `linker`: what links, `gcc` or `zig`, '' where
-    nothing is cross-compiled; `runs`: whether programs of the platform can run in a build.
+    nothing is cross-compiled; `runs`: whether programs of the platform can run in a build;
+    `elsewhere`: whether the platform is another one than that of images for which none is named.
     """
 
     platform: str
@@ -29,6 +30,7 @@ class Way:
     why: str
     linker: str = ""
     runs: bool = True
+    elsewhere: bool = False
 
     @property
     def words(self) -> str:

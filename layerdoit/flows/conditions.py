@@ -55,7 +55,9 @@ def require_runnable(project: Project) -> None:
 
     if way.platform not in Engine().platforms:
         what = f"the image is for {way.platform}, and this engine runs no programs of this platform"
-        raise DeployError(what, where=f"PLATFORM={project.variables['PLATFORM']}", hint=f"leave PLATFORM out, or {REGISTER}")
+        raise DeployError(
+            what, where=f"PLATFORM={project.variables['PLATFORM']}", hint=f"leave PLATFORM out, or {REGISTER}"
+        )
 
 
 def check(project: Project) -> None:

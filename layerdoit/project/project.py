@@ -220,7 +220,7 @@ class Project:
     def elsewhere(self) -> str:
         """A word for the platform that was asked for, `arm64`; '' for the engine's."""
         way = self.way
-        if way is None or not (way.foreign or way.builder is not None):
+        if way is None or not way.elsewhere:
             return ""
         return way.platform.removeprefix("linux/").replace("/", "-")
 

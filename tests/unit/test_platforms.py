@@ -11,8 +11,9 @@ import pytest
 
 from layerdoit.config import variable_value
 from layerdoit.core import process
-from layerdoit.core.errors import ConfigError, EngineError
+from layerdoit.core.errors import ConfigError, DeployError, EngineError
 from layerdoit.core.platform import PLATFORMS, platform_of
+from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
@@ -147,6 +148,37 @@ def test_the_way_to_another_platform(
     assert (way.kind, way.linker, way.runs, way.foreign) == (kind, linker, runs, True)
     assert way.build_platform == ("linux/arm64" if kind == "emulated" else "linux/amd64")
     assert ("runs no programs of linux/arm64" in way.why) is not runs
+
+
+@pytest.mark.parametrize("name", ["arm64", "linux/arm64"])
+def test_a_builder_of_the_platform_comes_first(tree: Tiny, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    tree.replace("layerdoit.yaml", "toolchain:", f"builders: {{{name}: farm}}\ntoolchain:")
+    text = BUILDX.replace("linux/amd64, linux/amd64/v2", "linux/arm64").format(platforms="linux/arm64")
+    monkeypatch.setattr(process, "capture_quick", lambda _argv, _cwd=None: text.encode())
+    on = session(tree, PLATFORM="arm64")
+    way = on.project.way
+    assert way is not None
+    assert (way.kind, way.builder, way.foreign, way.elsewhere) == ("native", "farm", False, True)
+    assert (on.engine.builder, on.engine.platform, on.inputs.variant) == ("farm", "linux/arm64", "dev/arm64")
+    tree.replace("layerdoit.yaml", "builders:", "cross: gcc\nbuilders:")
+    forced = session(tree, PLATFORM="arm64").project.way
+    assert forced is not None
+    assert forced.kind == "cross"
+
+
+@pytest.mark.usefixtures("emulates")
+def test_a_builder_of_another_platform_is_refused(tree: Tiny) -> None:
+    tree.replace("layerdoit.yaml", "toolchain:", "builders: {arm64: farm}\ntoolchain:")
+    with pytest.raises(EngineError, match="farm builds for linux/amd64, and is named for linux/arm64") as caught:
+        _ = session(tree, PLATFORM="arm64").engine
+    assert caught.value.where == "layerdoit.yaml:2"
+
+
+@pytest.mark.usefixtures("emulates")
+def test_what_the_engine_cannot_run_is_not_deployed_there(tree: Tiny) -> None:
+    with pytest.raises(DeployError, match="this engine runs no programs of this platform") as caught:
+        Place.of(session(tree, PLATFORM="arm64"))
+    assert caught.value.where == "PLATFORM=arm64"
 
 
 @pytest.mark.usefixtures("emulates")

@@ -1,0 +1,135 @@
+"""Images of arm64, made on another machine: cross-compiled, with libraries of Debian for the other architecture.
+
+What they hold is run by QEMU, which needs no registration where it is called by its name.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerdoit.components.rust_failures import NotBuilt
+from layerdoit.core.platform import architecture
+from layerdoit.flows.ensure import ensure
+from tests.support import qemu
+from tests.support.checkout import Checkout
+
+pytestmark = [
+    pytest.mark.skipif(architecture() == "aarch64", reason="arm64 is this machine's own"),
+    pytest.mark.skipif(shutil.which("cargo") is None, reason="no cargo here"),
+]
+
+MANIFEST = """\
+[package]
+name = "app"
+version = "0.1.0"
+edition = "2021"
+
+[dependencies]
+libz-sys = { version = "1", default-features = false, features = ["libc"] }
+
+[build-dependencies]
+cc = "1"
+"""
+MAIN = """\
+extern "C" {
+    fn part() -> i32;
+    fn idn2_check_version(wanted: *const std::ffi::c_char) -> *const std::ffi::c_char;
+}
+
+fn main() {
+    let version = unsafe { std::ffi::CStr::from_ptr(libz_sys::zlibVersion()) };
+    println!("zlib {}", version.to_str().unwrap().split('.').next().unwrap());
+    println!("C {}", unsafe { part() });
+    println!("idn {}", unsafe { !idn2_check_version(c"2.0.0".as_ptr()).is_null() });
+    println!("runs on {}, built on {}", std::env::consts::ARCH, env!("BUILT_ON"));
+}
+"""
+BUILD = """\
+fn main() {
+    println!("cargo:rerun-if-changed=part.c");
+    println!("cargo:rustc-link-lib=idn2");
+    cc::Build::new().file("part.c").compile("part");
+    println!("cargo:rustc-env=BUILT_ON={}", std::env::consts::ARCH);
+}
+"""
+FILES = {
+    "Cargo.toml": MANIFEST,
+    "build.rs": BUILD,
+    "part.c": "int part(void) { return 42; }\n",
+    "src/main.rs": MAIN,
+    "dodo.py": "import layerdoit\n\ntask_layerdoit = layerdoit.tasks()\n",
+}
+SETTINGS = """\
+toolchain: 1.95.0
+base: {packages: [zlib1g-dev, libidn2-dev], runtime_packages: [zlib1g, libidn2-0]}
+image: {smoke: [--version]}
+"""
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """Nothing on this machine runs programs of arm64."""
+    with qemu.settled(registered=False):
+        yield
+
+
+def linked(checkout: Callable[..., Checkout]) -> Checkout:
+    one = checkout(FILES, SETTINGS)
+    done = subprocess.run(
+        ["cargo", "generate-lockfile", "--manifest-path", one.root / "Cargo.toml"], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip(f"no crates here: {done.stderr.decode()}")
+    return one
+
+
+def unpacked(tag: str, folder: Path, engine: Any) -> Path:
+    """The files of an image."""
+    container = engine.api.create_container(tag, command=["x"], platform="linux/arm64")["Id"]
+    try:
+        folder.mkdir()
+        with subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE) as export:
+            subprocess.run(["tar", "-x", "-C", folder, "--exclude=dev"], stdin=export.stdout, check=True)
+        assert export.returncode == 0
+    finally:
+        engine.api.remove_container(container)
+    return folder
+
+
+@pytest.mark.usefixtures("alone")
+def test_an_image_is_made_of_which_nothing_runs_here(
+    checkout: Callable[..., Checkout], docker_engine: Any, tmp_path: Path
+) -> None:
+    one = linked(checkout)
+    done = one.doit("image", "PLATFORM=arm64")
+    assert done.returncode == 0, done.stderr
+    assert "linux/arm64: cross-compiled on linux/amd64 with gcc" in done.stdout
+    assert "the smoke test is not run: nothing here runs programs of linux/arm64" in done.stderr
+    image = one.image("latest-arm64")
+    assert image["Architecture"] == "arm64"
+    assert one.image() is None, "the tag of this engine's own images is not taken"
+    root = unpacked(f"{one.name}:latest-arm64", tmp_path / "root", docker_engine)
+    run = [qemu.program(), "-L", str(root), str(root / "usr/local/bin/app")]
+    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert said == f"zlib 1\nC 42\nidn true\nruns on aarch64, built on {architecture()}\n"
+    # What programs ask of a system: its users, and whom to trust.
+    assert "app:x:10001:" in (root / "etc/passwd").read_text()
+    assert "root:" in (root / "etc/passwd").read_text()
+    assert "BEGIN CERTIFICATE" in (root / "etc/ssl/certs/ca-certificates.crt").read_text()
+
+    one.replace("src/main.rs", 'println!("C {}"', 'println!("part {}"')
+    apps = ensure(one.session(variables={"PLATFORM": "arm64"}), "app")
+    assert apps[-1].counts["compiled"] == 1, "an edit compiles what changed"
+    one.forget_sessions()
+
+    one.configure(SETTINGS.replace(", libidn2-0", ""))
+    with pytest.raises(NotBuilt) as refused:
+        ensure(one.session(variables={"PLATFORM": "arm64"}), "app")
+    assert "app needs libidn2.so.0, which the image lacks (package libidn2-0)" in refused.value.what
+    assert "runtime_packages: [libidn2-0]" in str(refused.value.hint)
