@@ -50,6 +50,8 @@ BOTH_OVER_ONE = 1.2
 TOGETHER = 1.1
 STYLE = 0.5
 NOTHING = 0.25
+CROSS = 1.3
+FASTER = 5
 NOOP: Mapping[int, tuple[float, float | None]] = {2000: (1.0, 0.2), 10000: (0.5, None)}
 
 
@@ -231,6 +233,26 @@ def _services_verdict(row: Mapping[str, Any]) -> tuple[Sequence[float], str, Ver
     return theirs, f"{times:.2f} ×", Verdict(f"≤ {most} × {than}", times <= most)
 
 
+_PLATFORMS = {"cold": "cold: all dependencies and the workspace", "edit": "an edit in the binary crate"}
+
+
+def platforms_table(result: Result) -> str:
+    """An image of another platform, by each way, beside the machine's own."""
+    rows = []
+    for row in result.rows:
+        native, cross, qemu = (row.get(name) or [] for name in ("native", "cross", "qemu"))
+        times = statistics.median(cross) / statistics.median(native)
+        verdicts = [str(Verdict(f"≤ {CROSS} × native", times <= CROSS))]
+        ratios = [f"{times:.2f} × native"]
+        if qemu:
+            faster = statistics.median(qemu) / statistics.median(cross)
+            verdicts.append(str(Verdict(f"QEMU ≥ {FASTER} ×", faster >= FASTER)))
+            ratios.append(f"QEMU {faster:.1f} ×")
+        spreads = [spread(native), spread(cross), spread(qemu) if qemu else ""]
+        rows.append([_PLATFORMS[row["way"]], *spreads, ", ".join(ratios), "; ".join(verdicts)])
+    return table(["what", "native amd64, s", "arm64, cross, s", "arm64, QEMU, s", "cross beside", "budget"], rows)
+
+
 TABLES = {
     "run": run_table,
     "edit": edit_table,
@@ -238,6 +260,7 @@ TABLES = {
     "swap": swap_table,
     "deploys": deploys_table,
     "services": services_table,
+    "platforms": platforms_table,
 }
 
 
@@ -260,6 +283,7 @@ _TITLES = {
     "noop": "Nothing to do",
     "swap": "Replacing a container: {project}, {profile}",
     "deploys": "Deployments beside the platforms' own commands",
+    "platforms": "An image of arm64 made on amd64: {project}, {profile}",
     "services": "Several services, and a front end beside them: examples/shop",
 }
 PROSE = """\
@@ -286,9 +310,9 @@ and never the best peer. Budgets: every row at most the best of the three Docker
 the host plus 0.6 s; going back at most 0.5 s, without a build.
 
 Measure your own project with [`doit layers bench`](bench.md), which also wrote the results for the example. The last
-tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`, `benchmarks.deploys` and
-`benchmarks.services`. The first of them compares an edit with the least that an image costs if buildx makes it: cargo
-on the host, then a Dockerfile that is `FROM` and one COPY of the binaries. The binaries in such an image depend on the
+tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`, `benchmarks.deploys`,
+`benchmarks.services` and `benchmarks.platforms`. The first of them compares an edit with the least that an image costs
+if buildx makes it: cargo on the host, then a Dockerfile that is `FROM` and one COPY of the binaries. The binaries in such an image depend on the
 host's libc and libraries, so it is no peer.
 """
 NONE_YET = "\nNo results are kept yet.\n"

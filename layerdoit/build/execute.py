@@ -36,7 +36,12 @@ if TYPE_CHECKING:
     from layerdoit.project.run import Run
 
 # The stages of our Dockerfiles that make a layer.
-_STAGES: Final = {"base": ("builder",), "runtime": ("runtime", "unpacked"), "deps": ("deps",), "app": ("build",)}
+_STAGES: Final = {
+    "base": ("builder",),
+    "runtime": ("runtime", "unpacked"),
+    "deps": ("deps",),
+    "app": ("build", "looked-at-image"),
+}
 _PAGE: Final = {"runtime": ("runtime",), "app": ("page",)}
 
 

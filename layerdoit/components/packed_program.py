@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.components import elf, image_control, missing_libraries, rust, rust_failures, script_protocol
 from layerdoit.components.recipe import Recipe
 from layerdoit.components.script_protocol import Exit, Missing, TooNew, every
+from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, ContextDiffers, WorkspaceError
 from layerdoit.core.files import write_if_changed
 from layerdoit.core.resources import dockerfile_dir
@@ -69,6 +70,9 @@ def _pack(request: Request) -> Recipe:
         index=image_control.to_index(inputs),
         owned=owned,
     )
+    if not image_control.runs(inputs):
+        platform = inputs.question.platform
+        warn(f"whether {project.program} starts on its image is not tried: nothing here runs programs of {platform}")
     runtime = request.plan.step("runtime").spec
     build = buildx.Build(
         "app",
@@ -81,8 +85,10 @@ def _pack(request: Request) -> Recipe:
             "PROGRAM": next(iter(inputs.sources.entries)),
             "ENTRYPOINT": name,
             **dockerfiles.arguments(text),
+            **({} if image_control.runs(inputs) else {"LOOKED_AT": "nowhere"}),
         },
         builder=request.engine.builder,
+        platform=request.engine.flag("app"),
     )
     return Recipe(build, text, "packed")
 
@@ -111,7 +117,7 @@ def checked(inputs: Inputs) -> Elf:
         raise refused(f"is {_words(found)}, which nothing can start", "name a program")
     platform = inputs.question.platform
     if found.machine != platform.split("/")[1]:
-        hint = f"compile it for {platform}, or build the image where the engine's platform is linux/{found.machine}"
+        hint = f"compile it for {platform}, or have an image for its own platform: PLATFORM=linux/{found.machine}"
         raise refused(f"is for linux/{found.machine}, and the image is for {platform}", hint)
     if not os.access(file, os.X_OK):
         raise refused("is not executable, so no container could start it", f"chmod +x {path}")

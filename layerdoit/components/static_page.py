@@ -93,8 +93,10 @@ def recipe(request: Request) -> Recipe:
     if static.fallback is not None and static.fallback not in files.entries:
         raise _without_fallback(project, static.fallback, inputs.served.setting, files)
     page = Page(files, page_inputs.conf(project), image, static.compress, assets)
-    made, text = build(page, context, runtime.tag, step.spec.tag, labels, request.engine.builder)
-    return Recipe(made, text, "assembled")
+    engine = request.engine
+    engine.require_runs(f"the page of {project.service} is compressed with programs of its image")
+    made, text = build(page, context, runtime.tag, step.spec.tag, labels, engine.builder)
+    return Recipe(replace(made, platform=engine.flag("app")), text, "assembled")
 
 
 def _without_fallback(project: Project, name: str, component: str, files: Sources) -> BuildError:

@@ -12,6 +12,7 @@ from layerdoit.core.errors import EngineError, ProcessError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import api
 from layerdoit.engine.images import Images
+from layerdoit.engine.platform_way import REGISTER
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -113,6 +114,11 @@ class Engine:
         if self.way is None or not self.way.foreign:
             return None
         return self.build_platform if layer in ("base", "deps") else self.platform
+
+    def require_runs(self, why: str) -> None:
+        """EngineError where programs of the images cannot run in a build. `why`: what needs them."""
+        if self.way is not None and not self.way.runs:
+            raise EngineError(f"{why}, and builder {self.builder} runs no programs of {self.platform}", hint=REGISTER)
 
     @property
     def native(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -61,3 +62,9 @@ def _foreign() -> bool:
     if (BINFMT / NAME).exists():
         (BINFMT / NAME).write_text("-1")
     return any("aarch64" in path.name for path in BINFMT.glob("*"))
+
+
+if __name__ == "__main__":
+    # python -m tests.support.qemu COMMAND …: with it registered, as for a benchmark.
+    with settled(registered=True):
+        sys.exit(subprocess.run(sys.argv[1:], check=False).returncode)

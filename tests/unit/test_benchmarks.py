@@ -216,3 +216,15 @@ def test_services_beside_one_and_beside_the_slower_alone() -> None:
     assert "12 % was idle" in cold[0]
     assert style[-1] == "✓ ≤ 0.5 × docker build"
     assert nothing[-1] == "✓ ≤ 0.25 s"
+
+
+def test_a_platform_beside_the_machine_s_own_and_beside_qemu() -> None:
+    rows = [
+        {"way": "cold", "native": [10.0], "cross": [12.0], "qemu": [90.0]},
+        {"way": "edit", "native": [1.0, 1.2], "cross": [2.0, 2.2]},
+    ]
+    cold, edit = report.platforms_table(Result("platforms", {}, rows=rows)).splitlines()[2:]
+    assert "1.20 × native, QEMU 7.5 ×" in cold
+    assert "✗" not in cold
+    assert "1.91 × native" in edit
+    assert "✗" in edit
