@@ -4,6 +4,7 @@ set -eu
 export LC_ALL=C
 . /ctx/control/sync.sh
 . /ctx/control/variables.sh
+. /ctx/control/shared.sh
 
 # Seconds of each crate, all its units together, from the report that cargo itself made of the build. In it, what was
 # fresh took none.
@@ -52,6 +53,7 @@ export CARGO_NET_OFFLINE=false
 # A project that has git fetch for cargo means its own machines; the builder may have none.
 command -v git >/dev/null || export CARGO_NET_GIT_FETCH_WITH_CLI=false
 cd "/build/src/$WORKDIR"
+begin_sharing
 status=0
 # cargo before 1.60 makes no such report.
 timings=$(cargo build -h 2>/dev/null | grep -o -m 1 -e '--timings' || true)
@@ -59,13 +61,15 @@ timings=$(cargo build -h 2>/dev/null | grep -o -m 1 -e '--timings' || true)
   [ -z "$watched" ] || begin_tracing
   eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
 ) >/tmp/messages || status=$?
+end_sharing
 [ -z "$watched" ] || settle
 # The stubs do not count.
 external=$(external_crates /tmp/messages | wc -l)
 total=$(grep -c '"reason":"compiler-artifact"' /tmp/messages || true)
 echo "layerdoit: compiled=$external units=$total external=$external" >&2
 [ "$status" -eq 0 ] || exit "$status"
-tell_timings /build/target/cargo-timings/cargo-timing.html
+# What came from the store took another time than compiling it.
+[ "$hits" -gt 0 ] || tell_timings /build/target/cargo-timings/cargo-timing.html
 rm -rf /build/target/cargo-timings
 
 # cargo notes the addresses that it used; a login in one is nobody else's business.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from layerdoit.build import leftovers, secret_mounts, shown
+from layerdoit.build import compiler_store, leftovers, secret_mounts, shown
 from layerdoit.build.host_secrets import collect
 from layerdoit.components import component, script_protocol
 from layerdoit.components.recipe import Request
@@ -118,12 +118,16 @@ def _build(work: Work, step: Step) -> Outcome:
     sources = secret_mounts.git_sources(work.inputs.tree, step)
     cargo = project.workspace.config if project.has_rust else {}
     secrets = collect(project=cargo, repositories=sources, root=project.root)
+    if shares := layer == "deps" and project.config.deps.sccache.kind is not None:
+        secrets = compiler_store.handed(project.config, project.root, secrets)
     mount = partial(leftovers.mount, project.state)
     if step.from_scratch:
         mount = partial(leftovers.new_mount, project.state, run=f"{work.run.begun:x}")
     request = Request(work.inputs, work.engine, work.plan, step, secrets.args, mount, project.state.linked())
     with project.state.open_log(f"{project.part}-{layer}" if project.part else layer) as log:
         recipe = component(work.inputs.component).recipe(request)
+        if shares:
+            compiler_store.place(project.config, project.root, recipe.build.context / "control")
         build = secret_mounts.with_secrets(work.inputs.tree, recipe, secrets)
         if step.from_scratch or layer in project.state.cleared():
             # BuildKit's own cache would bring back what the user cleared.
@@ -170,7 +174,7 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
         _keep_reads(work, step, report, assembled=counts is None)
     if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
         project.state.mark_linked(binaries.promote(project.state.linked(), new))
-    pushed = _pushed(work, step)
+    pushed, shared = _pushed(work, step), script_protocol.shared(report.notes)
     return Outcome(
         step,
         time.monotonic() - begun,
@@ -183,6 +187,7 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
         sent=report.sent,
         size=_size(work.engine, step),
         crates=tuple(script_protocol.every(script_protocol.Crate, report.notes)),
+        shared=shared.hits if shared else None,
         notes=tuple(report.notes),
     )
 

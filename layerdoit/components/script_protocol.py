@@ -68,6 +68,25 @@ class Crate(NamedTuple):
     seconds: float
 
 
+class Shared(NamedTuple):
+    """`sccache hits=12 misses=1 written=1 failed=0`: crates that came from the store, and that were compiled for it.
+
+    `written`: how many of these it has now; `failed`: how often it could not be asked or written to.
+    """
+
+    hits: int
+    misses: int
+    written: int
+    failed: int
+
+
+class SharedOff(NamedTuple):
+    """`sccache-off program|store|lost WORDS`: this cook went without the store, from its begin or later (`lost`)."""
+
+    why: str
+    words: str
+
+
 class NotFresh(NamedTuple):
     """`not-fresh NAME@VERSION`: an external crate that the app build had to compile again."""
 
@@ -187,6 +206,8 @@ Message: TypeAlias = (
     | NoClippy
     | Counts
     | Crate
+    | Shared
+    | SharedOff
     | NotFresh
     | Fingerprint
     | Stale
@@ -214,6 +235,11 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
         lambda compiled, units, external, cold: Counts(int(compiled), int(units), int(external), cold == "1"),
     ),
     "crate": (r"crate (\S+) (\S+) (\d+(?:\.\d+)?)", lambda name, version, spent: Crate(name, version, float(spent))),
+    "sccache": (
+        r"sccache hits=(\d+) misses=(\d+) written=(\d+) failed=(\d+)",
+        lambda *counted: Shared(*map(int, counted)),
+    ),
+    "sccache-off": (r"sccache-off (program|store|lost) ?(.*)", SharedOff),
     "not-fresh": (r"not-fresh (\S+)", NotFresh),
     "fingerprint": (r"fingerprint (cooked|used) ([\w.-]+)-[0-9a-f]{16}/(\S+)\.json (\{.*\})", Fingerprint),
     "stale": (r"stale (\S*) (rustc|script) (stat|open|opaque) (.*)", Stale),
@@ -257,6 +283,11 @@ def every(kind: type[AMessage], lines: Iterable[str]) -> list[AMessage]:
 def counts(lines: Iterable[str]) -> Counts | None:
     """What cargo compiled, by the last line that tells; None where cargo did not come to its end."""
     return next(reversed(every(Counts, lines)), None)
+
+
+def shared(lines: Iterable[str]) -> Shared | None:
+    """What a cook had from the store of compilers; None where it had none to ask."""
+    return next(reversed(every(Shared, lines)), None)
 
 
 def diagnostics(lines: Iterable[str]) -> tuple[Diagnostic, ...]:

@@ -187,7 +187,8 @@ def _cross_check(config: Config, root: Path, whose: str = "") -> None:
             hint="set registry.repository, or give REGISTRY=<repository>",
         )
     # Where there are services, the top is of none of them alone.
-    for found in deploy_checks.contradictions(config.deploy) if not config.services else ():
+    deployed = deploy_checks.contradictions(config.deploy) if not config.services else ()
+    for found in (*config.deps.sccache.contradictions(config.env), *deployed):
         raise ConfigError(f"{whose}{found.problem}", where=config.where.get(found.path), hint=found.hint)
     for layer in LAYERS:
         path = getattr(config.dockerfiles, layer)

@@ -33,6 +33,7 @@ from layerdoit.config.kinds import (
 from layerdoit.config.platforms_section import PLATFORM
 from layerdoit.config.publish_section import Publish
 from layerdoit.config.registry_section import Registry
+from layerdoit.config.sccache_section import Sccache
 from layerdoit.config.services_section import COMPONENT, SERVICE, Service, ServiceBase
 from layerdoit.config.targets import targets as measurements
 from layerdoit.config.values import (
@@ -140,6 +141,9 @@ class Deps(Settings):
         many(VARIABLE, "variable names"),
         NO_TEXT,
         "Variables of `env` that third-party crates read too, so that a new value compiles them all anew.",
+    )
+    sccache: Sccache = section(
+        Sccache, "A store that compilers of many machines share by sccache: third-party crates come from it."
     )
 
 

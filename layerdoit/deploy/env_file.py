@@ -15,14 +15,14 @@ _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
 
-def read(root: Path, name: str, where: str | None) -> Mapping[str, str]:
+def read(root: Path, name: str, where: str | None, setting: str = "deploy.env_file") -> Mapping[str, str]:
     """The variables of a file that is named relative to the project. `where`: of the setting that names it."""
     try:
         text = (root / name).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
-        hint = f"write the file, a line NAME=value for each variable, or remove deploy.env_file ({name})"
-        raise ConfigError(f'deploy.env_file: "{name}" cannot be read: {why}', where=where, hint=hint) from error
+        hint = f"write the file, a line NAME=value for each variable, or remove {setting} ({name})"
+        raise ConfigError(f'{setting}: "{name}" cannot be read: {why}', where=where, hint=hint) from error
     return dict(_variables(text, name))
 
 

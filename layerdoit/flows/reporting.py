@@ -82,15 +82,17 @@ def line(outcome: Outcome) -> str:
         # "compiled, 1 crate compiled" would say it twice.
         how = outcome.how.removeprefix("compiled").removeprefix(", ") if crates else outcome.how
         how = ", ".join(filter(None, (crates, how) if outcome.step.spec.layer == "app" else (how, crates)))
+        if shared := script_protocol.shared(outcome.notes):
+            how += f" ({shared.hits} of {shared.hits + shared.misses} by sccache)"
         did = f" in {duration_text(outcome.seconds)}: {how}"
     return f"{step.spec.layer:<7} {step.action:<5} {step.spec.tag}{did} — {step.why}"
 
 
 def warnings(outcome: Outcome) -> list[str]:
-    """A miss is seen: external crates that the app build had to compile again."""
+    """A miss is seen: external crates that the app build had to compile again; a store that was no help."""
     external = outcome.counts.get("external", 0)
     if outcome.step.spec.layer != "app" or not external:
-        return []
+        return [_without_store(off) for off in script_protocol.every(script_protocol.SharedOff, outcome.notes)]
     names = listed(outcome.not_fresh, 8)
     if read := script_protocol.every(script_protocol.Asks, outcome.notes):
         variables = sorted({message.variable for message in read})
@@ -104,6 +106,18 @@ def warnings(outcome: Outcome) -> list[str]:
         "flags set by a build script or .cargo/config.toml below the root, or features that the deps layer did not see"
     )
     return [f"{what}; likely causes: {causes}"]
+
+
+def _without_store(off: script_protocol.SharedOff) -> str:
+    """Why a cook compiled although compilers share a store, and what to do."""
+    because = f" ({off.words})" if off.words else ""
+    if off.why == "program":
+        what = f"deps.sccache: no sccache could be used{because}: every crate was compiled"
+        return f"{what}; next: name a program with deps.sccache.program, see docs/sccache.md"
+    if off.why == "lost":
+        return f"deps.sccache: the store failed while crates were compiled{because}: the rest was compiled without it"
+    what = f"deps.sccache: the store did not answer, or refused{because}: every crate was compiled"
+    return f"{what}; next: `doit layers doctor` asks it from here"
 
 
 def unseen(outcome: Outcome) -> str:

@@ -142,4 +142,5 @@ def _of_outcome(outcome: Outcome) -> LayerRecord:
         outcome.size,
         outcome.sent,
         step.reasons,
+        shared=outcome.shared,
     )

@@ -47,7 +47,8 @@ class LayerRecord:
 
     `seconds`: all of it, `export` being the part in which the image was written; `compiled`, `fresh`, `external`:
     crates that cargo compiled, took as they were, and compiled although they are external; `size`: bytes of the
-    image; `sent`: bytes that went to the builder. None: not known.
+    image; `sent`: bytes that went to the builder; `shared`: how many of the compiled came from a store (sccache). None:
+    not known.
     """
 
     layer: str
@@ -64,6 +65,7 @@ class LayerRecord:
     sent: int | None = None
     reasons: Sequence[Reason] = ()
     outcome: Ended = "ok"
+    shared: int | None = None
 
 
 _RUN: Final = """
@@ -76,8 +78,9 @@ RETURNING id
 """
 _LAYER: Final = """
 INTO layers
-    (run, layer, key, action, cold, seconds, how, export, compiled, fresh, external, size, sent, reasons, outcome)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (run, layer, key, action, cold, seconds, how, export, compiled, fresh, external, size, sent, shared, reasons,
+    outcome)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # A layer that this run built stays so, although the run's later parts found it there.
 _HIT: Final = f"INSERT OR IGNORE {_LAYER}"
@@ -120,5 +123,5 @@ def _layer_values(layer: LayerRecord) -> tuple[object, ...]:
     why = json.dumps(reasons.as_json(layer.reasons))
     return (
         *(layer.layer, layer.key, layer.action, layer.cold, layer.seconds, layer.how[:TEXT], layer.export),
-        *(layer.compiled, layer.fresh, layer.external, layer.size, layer.sent, why, layer.outcome),
+        *(layer.compiled, layer.fresh, layer.external, layer.size, layer.sent, layer.shared, why, layer.outcome),
     )

@@ -103,8 +103,11 @@ UPDATE layers SET reasons = CASE WHEN json_valid(reasons) THEN (
     FROM json_each(layers.reasons)
 ) ELSE '[]' END;
 """
+_SHARED: Final = """
+ALTER TABLE layers ADD COLUMN shared INTEGER;
+"""
 # What each version adds to the one before, from the second on.
-_ADDED: Final = (_CRATES, _BENCHMARKS, _REASONS)
+_ADDED: Final = (_CRATES, _BENCHMARKS, _REASONS, _SHARED)
 VERSION: Final = 1 + len(_ADDED)
 # SQLite's codes for: a statement does not fit the tables, malformed, not a database.
 _NOT_OURS: Final = (1, 11, 26)

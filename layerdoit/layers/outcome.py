@@ -17,7 +17,8 @@ class Outcome:
 
     `cold`: built from scratch, with nothing left by an earlier build; `export`: the seconds in which the image was
     written; `sent`: bytes that went to the builder; `size`: bytes of the image; `crates`: (name, version, seconds) of
-    each that a cook compiled; `notes`: the lines that the build's scripts print for layerdoit, whole.
+    each that a cook compiled; `shared`: how many came from a store of compilers (sccache), None without one; `notes`:
+    the lines that the build's scripts print for layerdoit, whole.
     """
 
     step: Step
@@ -30,4 +31,5 @@ class Outcome:
     sent: int | None = None
     size: int | None = None
     crates: tuple[tuple[str, str, float], ...] = ()
+    shared: int | None = None
     notes: tuple[str, ...] = ()

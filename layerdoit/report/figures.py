@@ -69,7 +69,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class LayerFigures:
-    """A layer over all runs that came to it: how often each status; seconds of builds and pulls that went well."""
+    """A layer over all runs that came to it: how often each status; seconds of builds and pulls that went well.
+
+    `shared`: how many of the compiled crates came by sccache, in builds that asked it.
+    """
 
     layer: str
     counts: Mapping[Status, int]
@@ -77,6 +80,7 @@ class LayerFigures:
     warm: Figures | None
     pull: Figures | None
     compiled: Figures | None
+    shared: Figures | None
     trend: Trend | None
 
     @property
@@ -185,6 +189,7 @@ def _layer(layer: str, runs: Sequence[Seen]) -> LayerFigures:
     hits: list[float] = []
     spent: dict[str, list[float]] = {"cold": [], "warm": [], "pull": []}
     compiled: list[float] = []
+    shared: list[float] = []
     for run in runs:
         status = run.status(layer)
         if status is None:
@@ -199,6 +204,7 @@ def _layer(layer: str, runs: Sequence[Seen]) -> LayerFigures:
             spent["pull" if status == "pulled" else "cold" if cold else "warm"].append(seconds)
         if status == "built":
             compiled += [part.compiled for part in done if part.compiled is not None]
+            shared += [part.shared for part in done if part.shared is not None]
     return LayerFigures(
         layer,
         counts,
@@ -206,6 +212,7 @@ def _layer(layer: str, runs: Sequence[Seen]) -> LayerFigures:
         figures(spent["warm"]),
         figures(spent["pull"]),
         figures(compiled),
+        figures(shared),
         _trend(hits, share=True),
     )
 
@@ -287,6 +294,7 @@ def as_json(report: Report) -> dict[str, Any]:
                 "warm_seconds": _json(found.warm),
                 "pull_seconds": _json(found.pull),
                 "compiled": _json(found.compiled),
+                "shared": _json(found.shared),
                 "hit_rate_trend": _json(found.trend),
             }
             for found in report.layers

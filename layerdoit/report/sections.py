@@ -188,6 +188,8 @@ def _layers(report: Report) -> Section:
 
 def _layer(found: LayerFigures) -> tuple[str, ...]:
     crates = NOTHING if found.compiled is None else f"{found.compiled.median:g} (n={found.compiled.n})"
+    if found.shared is not None:
+        crates += f", {found.shared.median:g} by sccache (n={found.shared.n})"
     return (found.layer, *map(median_text, (found.cold, found.warm, found.pull)), crates)
 
 

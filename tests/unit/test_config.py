@@ -88,6 +88,16 @@ BAD = [
     ("base: {packages: [Bad Name]}", 1, ['base.packages[0]: expected a Debian package name, got "Bad Name"']),
     ("base: []", 1, ["base: expected a mapping, got a list"]),
     ("deps: {max_chain: 0}", 1, ["expected a number from 1 to 100, got the number 0"]),
+    (
+        "deps: {sccache: {redis: 'redis://u:p4ss@cache:6379'}}",
+        1,
+        ["deps.sccache.redis: a login has no place in an address", "SCCACHE_REDIS_PASSWORD"],
+    ),
+    ("deps: {sccache: {redis: cache}}", 1, ["deps.sccache.redis: expected an address such as redis://cache.exam"]),
+    ("deps: {sccache: {redis: 'redis://a', webdav: 'http://b'}}", 1, ["deps.sccache names 2 stores (redis, webdav)"]),
+    ("deps: {sccache: {s3: {region: eu-1}}}", 1, ["deps.sccache.s3 names no bucket"]),
+    ("deps: {sccache: {prefix: team}}", 1, ["deps.sccache names no store", "set one of redis, s3, webdav"]),
+    ("deps: {sccache: {redis: 'redis://a'}}\nenv: {RUSTC_WRAPPER: mine}", 2, ["env.RUSTC_WRAPPER and deps.sccache"]),
     ("deps: {max_chain: true}", 1, ["got the boolean true"]),
     ("image: {repository: Team/Shop}", 1, ["image.repository: expected an image repository", "lower-case letters"]),
     ("image: {tags: ['-x']}", 1, ["image.tags[0]: expected an image tag"]),
@@ -202,7 +212,9 @@ sources: {include: [gen/*.rs], exclude: ["*.md"]}
 base: {builder: image, image: rust:1.80-slim, runtime_image: debian:trixie-slim, suite: bookworm,
        packages: [libssl-dev], runtime_packages: [libssl3, "g++"], targets: [wasm32-unknown-unknown],
        on_missing: fail}
-deps: {delta: false, max_chain: 3, env: [APP_WORD]}
+deps: {delta: false, max_chain: 3, env: [APP_WORD],
+       sccache: {redis: "rediss://cache.example.com:6380/2", prefix: team/a, program: /opt/sccache,
+                 credentials: ~/.sccache.env}}
 image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint: api, cmd: [serve, serve],
         env: {LOG: info}, labels: {org.opencontainers.image.title: Shop}, user: "1000:1000", workdir: /app,
         expose: [8080, 53/udp], assets: {static: /srv/static}, smoke: [--version],
@@ -249,12 +261,26 @@ ci:
 """
 
 
+# What cannot stand beside it: there is one store.
+INSTEAD = {
+    "deps.sccache.s3": "deps: {sccache: {s3: {bucket: team, region: eu-1, endpoint: https://s3.example.com}}}",
+    "deps.sccache.webdav": "deps: {sccache: {webdav: https://cache.example.com/dav}}",
+}
+
+
 def test_every_setting_is_read(tmp_path: Path) -> None:
     (tmp_path / "docker").mkdir()
     (tmp_path / "docker/Any").touch()
-    got = loaded(tmp_path, EVERYTHING)
     default = Config()
+    for number, (path, text) in enumerate(INSTEAD.items()):
+        (tmp_path / str(number)).mkdir()
+        other = loaded(tmp_path / str(number), text)
+        for name, _ in reading.flat(Config):
+            assert not name.startswith(path) or value_at(other, name) != value_at(default, name), name
+    got = loaded(tmp_path, EVERYTHING)
     for name, _ in reading.flat(Config):
+        if name.startswith(tuple(INSTEAD)):
+            continue
         assert value_at(got, name) != value_at(default, name), name
         assert name in got.where
     assert got.project == "my-shop"

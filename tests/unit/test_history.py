@@ -70,8 +70,9 @@ def test_a_run_with_its_layers_and_phases(tmp_path: Path) -> None:
             20,
             '[{"kind": "removed", "names": [], "count": 0}]',
             "ok",
+            None,
         ),
-        (1, "deps", "other", "reuse", 0, 0.0, "", None, None, None, None, None, None, there, "ok"),
+        (1, "deps", "other", "reuse", 0, 0.0, "", None, None, None, None, None, None, there, "ok", None),
     ]
     assert rows(tmp_path, "SELECT * FROM phases") == [(1, "plan", 0.1)]
 

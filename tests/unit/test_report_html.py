@@ -63,6 +63,7 @@ def layers(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
             "external": draw(COUNT),
             "size": draw(COUNT),
             "sent": draw(COUNT),
+            "shared": draw(COUNT),
             "causes": reasons.as_json(draw(CAUSES)),
             "outcome": draw(OUTCOMES),
         }

@@ -26,6 +26,8 @@ from layerdoit.components.script_protocol import (
     Reads,
     ReadsUnknown,
     Section,
+    Shared,
+    SharedOff,
     Stale,
     TooNew,
     Unmeasured,
@@ -41,6 +43,11 @@ LINES: dict[str, Message] = {
     "compiled=3 units=12 external=3": Counts(3, 12, 3),
     "crate ring 0.17.8 23.75": Crate("ring", "0.17.8", 23.75),
     "crate ring 0.17.8+build.1 3": Crate("ring", "0.17.8+build.1", 3.0),
+    "sccache hits=12 misses=1 written=1 failed=0": Shared(12, 1, 1, 0),
+    "sccache-off program sccache 0.10.0 was built without Redis": SharedOff(
+        "program", "sccache 0.10.0 was built without Redis"
+    ),
+    "sccache-off store ": SharedOff("store", ""),
     "not-fresh serde@1.0.219": NotFresh("serde@1.0.219"),
     'fingerprint used serde-fedcba9876543210/lib-serde.json {"rustc":1}': Fingerprint(
         "used", "serde", "lib-serde", '{"rustc":1}'
@@ -117,6 +124,10 @@ FILLED_IN = {
     "$compiled": "1",
     "$units": "9",
     "$external": "1",
+    "$hits": "12",
+    "$misses": "1",
+    "$written": "1",
+    "$failed": "0",
     "$total": "9",
     "$cold": "0",
     "$(wc -l </tmp/external)": "1",
