@@ -28,6 +28,7 @@ PROGRAM: Final = "sccache-program"
 """Its name among the control files of a cook."""
 FEATURES: Final = {"redis": "Redis", "s3": "S3", "webdav": "WebDAV"}
 """What sccache calls the kinds of store."""
+_ASKING: Final = {"redis": "a Redis server", "s3": "a bucket", "webdav": "a WebDAV server"}
 # Besides these, a name in the file of credentials is refused.
 _OPEN: Final = {
     "redis": ("SCCACHE_REDIS_USERNAME",),
@@ -60,8 +61,8 @@ def _of_file(name: str, known: tuple[str, ...], config: Config, root: Path) -> d
     setting = "deps.sccache.credentials"
     read = env_file.read(root, os.path.expanduser(name), config.where.get(setting), setting)
     if other := sorted(read.keys() - set(known)):
-        hint = f"the names for this kind of store are {', '.join(known)}"
-        raise ConfigError(f"{setting}: {name} sets {other[0]}, which is not asked for", hint=hint)
+        what = f"{setting}: {name} sets {other[0]}, which {_ASKING[config.deps.sccache.kind or '']} does not ask for"
+        raise ConfigError(what, where=config.where.get(setting), hint=f"remove it; names are {', '.join(known)}")
     return dict(read)
 
 
@@ -98,20 +99,26 @@ def _variables(sccache: Sccache) -> Iterator[tuple[str, str]]:
         yield f"SCCACHE_{sccache.kind.upper()}_KEY_PREFIX", sccache.prefix
 
 
-def place(config: Config, root: Path, control: Path) -> None:
-    """Put the program of this machine where the cook finds it; one that is named by its path must be there."""
-    sccache = config.deps.sccache
-    if sccache.kind is None:
-        return
-    path = root / os.path.expanduser(sccache.program) if "/" in sccache.program else shutil.which(sccache.program)
-    if path is None:
-        return
-    if not Path(path).is_file():
+def program(config: Config, root: Path) -> Path | None:
+    """sccache of this machine; None where there is none. One that is named by its path must be there."""
+    named = config.deps.sccache.program
+    if "/" not in named:
+        found = shutil.which(named)
+        return None if found is None else Path(found)
+    path = root / os.path.expanduser(named)
+    if not path.is_file():
         raise ConfigError(
-            f'deps.sccache.program: there is no file "{sccache.program}"',
+            f'deps.sccache.program: there is no file "{named}"',
             where=config.where.get("deps.sccache.program"),
             hint="correct the path, or remove it: sccache is looked for on PATH and in the builder then",
         )
-    control.mkdir(parents=True, exist_ok=True)
-    # With its time: what the builder has already is not sent again.
-    shutil.copy2(path, control / PROGRAM)
+    return path
+
+
+def place(config: Config, root: Path, control: Path) -> None:
+    """Put the program of this machine where the cook finds it."""
+    path = program(config, root)
+    if path is not None:
+        control.mkdir(parents=True, exist_ok=True)
+        # With its time: what the builder has already is not sent again.
+        shutil.copy2(path, control / PROGRAM)

@@ -32,6 +32,7 @@ from layerdoit.doctor import (
     secret_files,
     source_checks,
     source_facts,
+    store_checks,
     tree_facts,
 )
 from layerdoit.doctor import project_checks as workspace
@@ -53,7 +54,7 @@ PATIENCE = 5.0
 
 AREAS: Mapping[str, tuple[Rule, ...]] = {
     "Engine": (*engine_checks.RULES, *neighbours.RULES),
-    "Network and credentials": access.RULES,
+    "Network and credentials": (*access.RULES, *store_checks.RULES),
     "Workspace": (*dodo_file.RULES, *lockfile.RULES, *workspace.RULES, *native_packages.RULES, *git_history.RULES),
     "Services and components": part_checks.RULES,
     "Profiles and flags": (*profile_checks.RULES, *savings.RULES),
@@ -344,6 +345,16 @@ class _Examination:
             git,
         )
         yield from access.ssh(wanted.ssh, handed.ssh, keys)
+        if project.config.deps.sccache.kind is not None:
+            yield from _guarded("the store of deps.sccache", partial(self._store, bundle))
+
+    def _store(self, bundle: str | None) -> Iterator[Item]:
+        from layerdoit.doctor import store_facts
+
+        config = self._project.config
+        found = store_facts.ask(config, self._project.root, bundle)
+        where = next((at for path, at in config.where.items() if path.startswith("deps.sccache.")), None)
+        return store_checks.check(found, where) if found else iter(())
 
 
 def _builder_items(answer: tuple[Builder | Failed, int | None]) -> Iterator[Item]:

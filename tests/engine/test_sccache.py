@@ -9,6 +9,7 @@ import pytest
 
 from layerdoit.components import script_protocol
 from layerdoit.components.script_protocol import Shared, SharedOff
+from layerdoit.doctor import store_facts
 from layerdoit.flows import reporting
 from layerdoit.history import export
 from layerdoit.layers.outcome import Outcome
@@ -126,3 +127,13 @@ def test_a_builder_without_a_usable_sccache(checkout: Make, store: Store, tmp_pa
     assert right(one, built)
     assert [found.why for found in off(built["deps"])] == ["program"]
     assert "was built without Redis" in reporting.warnings(built["deps"])[0]
+
+
+def test_doctor_asks_the_store(store: Store) -> None:
+    given = {"SCCACHE_REDIS_PASSWORD": PASSWORD}
+    assert store_facts.redis(store.address, given, None) == ("ok", "")
+    answer, words = store_facts.redis(store.address, {"SCCACHE_REDIS_PASSWORD": "planted-wrong-19ab"}, None)
+    assert (answer, words.partition(" ")[0]) == ("refused", "WRONGPASS")
+    assert store_facts.redis(store.address, {}, None)[0] == "refused"
+    store.stop()
+    assert store_facts.redis(store.address, given, None) == ("away", "Connection refused")
