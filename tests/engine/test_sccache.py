@@ -62,6 +62,8 @@ def test_what_one_project_compiled_another_one_gets(checkout: Make, store: Store
     first, second = one.build(), other.build()
     assert shared(first["deps"]) == Shared(0, 2, 2, 0)
     assert shared(second["deps"]) == Shared(2, 0, 0, 0)
+    # The two, and what sccache looks for first: nothing of the projects' own is shared.
+    assert store.entries() == 3
     assert right(one, first)
     assert right(other, second)
     assert "2 crates compiled (2 of 2 by sccache)" in reporting.line(second["deps"])
