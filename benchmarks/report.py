@@ -312,8 +312,8 @@ the host plus 0.6 s; going back at most 0.5 s, without a build.
 Measure your own project with [`doit layers bench`](bench.md), which also wrote the results for the example. The last
 tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`, `benchmarks.deploys`,
 `benchmarks.services` and `benchmarks.platforms`. The first of them compares an edit with the least that an image costs
-if buildx makes it: cargo on the host, then a Dockerfile that is `FROM` and one COPY of the binaries. The binaries in such an image depend on the
-host's libc and libraries, so it is no peer.
+if buildx makes it: cargo on the host, then a Dockerfile that is `FROM` and one COPY of the binaries. The binaries in
+such an image depend on the host's libc and libraries, so it is no peer.
 """
 NONE_YET = "\nNo results are kept yet.\n"
 
