@@ -11,6 +11,8 @@ from layerdoit.build import compiler_store, leftovers, secret_mounts, shown
 from layerdoit.build.host_secrets import collect
 from layerdoit.components import component, script_protocol
 from layerdoit.components.recipe import Request
+from layerdoit.core import side_by_side
+from layerdoit.core.background import Background
 from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
 from layerdoit.core.terminal import plain_lines
 from layerdoit.dockerfile import binaries
@@ -25,7 +27,7 @@ from layerdoit.project import branches, traces
 from layerdoit.tree import reads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import TextIO
 
     from layerdoit.components.recipe import Recipe
@@ -60,7 +62,7 @@ def carry_out(work: Work, layers: Sequence[str], display: Display | None = None)
     `display`: shows it, where others are shown beside it. Raises ContextDiffers or Cleared where the tree or the engine
     is no longer as it was planned for.
     """
-    if all(work.plan.step(name).action == "reuse" for name in layers):
+    if not any(work.plan.step(name).works for name in layers):
         return [Outcome(work.plan.step(name)) for name in layers]
     if display is not None:
         return _carried_out(work, layers, display)
@@ -70,12 +72,17 @@ def carry_out(work: Work, layers: Sequence[str], display: Display | None = None)
 
 def _carried_out(work: Work, layers: Sequence[str], display: Display) -> list[Outcome]:
     done: list[Outcome] = []
+    pulls = _pulls(work, layers, display)
     for name in layers:
         begun = time.monotonic()
         step = work.plan.step(name)
         try:
-            with shown.working(display, work.run, work.inputs, step, cold=from_nothing(step)):
-                done.append(_ensure(work, step))
+            if name in pulls:
+                with side_by_side.others_run():
+                    done.append(pulls[name].result())
+            else:
+                with shown.working(display, work.run, work.inputs, step, cold=from_nothing(step)):
+                    done.append(_ensure(work, step))
             shown.made(step, done[-1].seconds)
         except (ContextDiffers, Cleared):
             raise
@@ -85,13 +92,26 @@ def _carried_out(work: Work, layers: Sequence[str], display: Display) -> list[Ou
     return done
 
 
+def _pulls(work: Work, layers: Sequence[str], display: Display) -> Mapping[str, Background[Outcome]]:
+    """Begin to pull what is pulled, side by side, and beside what is built: a pull needs no layer below."""
+
+    def pull(step: Step) -> Outcome:
+        with shown.working(display, work.run, work.inputs, step, folds=False):
+            return _pull(work, step)
+
+    steps = [step for step in map(work.plan.step, layers) if step.action == "pull"]
+    if steps:
+        recording.begin(work.run, work.inputs)
+    return {step.spec.layer: Background(partial(pull, step)) for step in steps}
+
+
 def _ensure(work: Work, step: Step) -> Outcome:
-    if step.action == "reuse":
+    if not step.works:
         return Outcome(step)
     recording.begin(work.run, work.inputs)
     work.engine.tell_of_builder()
     work.engine.tell_of_way()
-    return _pull(work, step) if step.action == "pull" else _build(work, step)
+    return _build(work, step)
 
 
 def _pull(work: Work, step: Step) -> Outcome:

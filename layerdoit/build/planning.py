@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from layerdoit.core.background import Background
 from layerdoit.engine import image_labels
 from layerdoit.layers import plan
-from layerdoit.layers.key import IMAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from layerdoit.engine.handle import Engine
     from layerdoit.layers.decision import Present, Previous
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 NOTHING: Mapping[str, str] = {}
 
 
-def unchanged(engine: Engine, tree: Tree) -> plan.Plan | None:
+Needs = Callable[[plan.Plan], "Collection[str]"]
+"""Of a plan, the tags of what has to be there: see `Plan.needs`."""
+
+
+def unchanged(engine: Engine, tree: Tree, needs: Needs) -> plan.Plan | None:
     """The plan of a build where nothing is to be done, told by the last run's answer; None where it does not say so.
 
     EngineError without an engine.
@@ -33,24 +38,35 @@ def unchanged(engine: Engine, tree: Tree) -> plan.Plan | None:
     specs = answer.layers()
     labels = engine.images.labels([spec.tag for spec in specs])
     cooked = _of_deps(specs, labels)
-    if len(labels) < len(specs) or (cooked and image_labels.lacking(answer.locked, cooked)):
+    if cooked and image_labels.lacking(answer.locked, cooked):
         return None
-    return plan.up_to_date(specs)
+    if len(labels) == len(specs):
+        return plan.up_to_date(specs)
+    made = plan.found(specs, labels)
+    made = made.only(needs(made))
+    return None if made.changes else made
 
 
 def make(
-    engine: Engine, inputs: Inputs, *, from_scratch: Mapping[str, str] = NOTHING, ask_registry: bool = True
+    engine: Engine,
+    inputs: Inputs,
+    *,
+    from_scratch: Mapping[str, str] = NOTHING,
+    ask_registry: bool = True,
+    needs: Needs | None = None,
 ) -> plan.Plan:
     """What would be done to each layer, and why. EngineError without an engine.
 
-    `from_scratch`: layers to build although their images are there, each with the command that asked for it.
+    `from_scratch`: layers to build although their images are there, each with the command that asked for it; `needs`:
+    what is made; all where it is None.
     """
     from layerdoit.layers import decision
 
     deps = inputs.project.config.deps
     present = _present(engine, inputs, ask_registry=ask_registry, anew="app" in from_scratch)
     made = decision.plan(inputs.specs, present, deps.max_chain if deps.delta else 0)
-    return made.from_scratch(from_scratch)
+    made = made.from_scratch(from_scratch)
+    return made if needs is None else made.only(needs(made))
 
 
 def remember(engine: Engine, inputs: Inputs, made: plan.Plan) -> None:
@@ -71,7 +87,7 @@ def _place(engine: Engine, tree: Tree) -> str:
 def settled(engine: Engine, made: plan.Plan, layers: Sequence[str]) -> plan.Plan:
     """The plan without those steps whose image has come since: with `doit -n`, other processes build too."""
     steps = [made.step(name) for name in layers if made.has(name)]
-    waiting = [step for step in steps if step.action != "reuse" and not step.replaces]
+    waiting = [step for step in steps if step.works and not step.replaces]
     there = engine.images.labels([step.spec.tag for step in waiting]) if waiting else {}
     return made.done([step.spec.layer for step in waiting if step.spec.tag in there])
 
@@ -96,6 +112,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     # With many images the engine takes its time: meanwhile what was read is compared.
     listed = Background(lambda: engine.images.of_project(project.name))
     missing = [spec for spec in specs if spec.tag not in labels]
+    remote = Background(partial(_remote, inputs, missing)) if ask_registry and _is_shared(inputs) else None
     read = inputs.component == "rust"
     same = None if anew or not read else _same(engine, inputs, missing)
     if same:
@@ -111,7 +128,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     previous = image_labels.previous(ours, inputs.variant, inputs.app_variant, seen)
     return Present(
         frozenset(labels),
-        _remote(inputs, missing) if ask_registry else frozenset(),
+        remote.result() if remote is not None else frozenset(),
         previous,
         seen,
         image_labels.cooked(there),
@@ -155,14 +172,22 @@ def _rereads(inputs: Inputs, missing: Sequence[Spec]) -> tuple[Reason, ...]:
     return tuple(Reason("rereads", (one.crate, one.read.path), "lists" if one.listed else "reads") for one in found)
 
 
+def _is_shared(inputs: Inputs) -> bool:
+    return inputs.project.config.registry.repository is not None
+
+
 def _remote(inputs: Inputs, missing: Sequence[Spec]) -> frozenset[str]:
+    """The tags of what the registry has of what the engine lacks."""
     config = inputs.project.config
-    if config.registry.repository is None:
+    layers = config.registry.pulled
+    if inputs.question.kind != "build":
+        # Others never get its app.
+        layers -= {"app"}
+    if "pull" not in config.base.on_missing:
+        layers -= {"base"}
+    wanted = [spec for spec in missing if ("base" if spec.layer == "runtime" else spec.layer) in layers]
+    if not wanted:
         return frozenset()
     from layerdoit.engine import registry
 
-    # Apps are asked for only where a team shares them: otherwise every edit would wait for the registry's no.
-    unasked = set() if "app" in inputs.question.shared else {"app"}
-    if "pull" not in config.base.on_missing:
-        unasked |= set(IMAGES["base"])
-    return registry.available([spec for spec in missing if spec.layer not in unasked], config.registry.repository)
+    return registry.available(wanted, str(config.registry.repository))

@@ -31,14 +31,14 @@ def board(plan: Plan, wanted: Collection[str]) -> Board:
     from layerdoit.engine.board import Board, Row
 
     def row(step: Step) -> Row:
-        if step.action != "reuse":
+        if step.works:
             return Row(step.spec.layer)
         seconds = _made.get(step.spec.tag)
         state: State = "reused" if seconds is None else "done"
         return Row(step.spec.layer, state, until=seconds or 0.0)
 
     highest = max(ORDER.index(layer) for layer in wanted)
-    rows = [row(step) for step in plan.steps if ORDER.index(step.spec.layer) <= highest]
+    rows = [row(step) for step in plan.steps if ORDER.index(step.spec.layer) <= highest and step.action != "skip"]
     return Board(tuple(one for one in rows if one.name != "runtime" or one.state != "reused"))
 
 
@@ -58,11 +58,15 @@ def display(run: Run, plan: Plan, layers: Sequence[str]) -> Display:
     return Display(rows, run.label)
 
 
-def working(shown: Display, run: Run, inputs: Inputs, step: Step, *, cold: bool) -> AbstractContextManager[None]:
-    """One layer is pulled or built."""
-    if step.action == "reuse":
+def working(
+    shown: Display, run: Run, inputs: Inputs, step: Step, *, cold: bool = True, folds: bool = True
+) -> AbstractContextManager[None]:
+    """One layer is pulled or built. `folds`: see `Display.work`."""
+    if not step.works:
         return nullcontext()
-    return shown.work(row_of(inputs, step), _WORDS[step.action], partial(usual, run, inputs, step, cold=cold))
+    return shown.work(
+        row_of(inputs, step), _WORDS[step.action], partial(usual, run, inputs, step, cold=cold), folds=folds
+    )
 
 
 def row_of(inputs: Inputs, step: Step) -> str:
@@ -96,7 +100,7 @@ def of_component(name: str) -> str:
 
 def made(step: Step, seconds: float) -> None:
     """A layer is there now."""
-    if step.action != "reuse":
+    if step.works:
         _made[step.spec.tag] = seconds
 
 

@@ -68,7 +68,7 @@ def after(usage: Usage, plan: Plan, variant: str, named: Iterable[str]) -> Usage
     """
     moving = set(named) if plan.step("app").action != "reuse" else set()
     old = [replace(image, tags=tuple(tag for tag in image.tags if tag not in moving)) for image in usage.images]
-    new = [_made(usage, plan, step, variant) for step in plan.steps if step.action != "reuse"]
+    new = [_made(usage, plan, step, variant) for step in plan.steps if step.works]
     new = [replace(one, tags=(*sorted(moving), *one.tags)) if one.layer == "app" else one for one in new]
     keys = {(image.layer, image.key) for image in new}
     return replace(usage, images=(*new, *(image for image in old if (image.layer, image.key) not in keys)))

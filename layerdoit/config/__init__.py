@@ -180,10 +180,11 @@ def laid_over(given: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def _cross_check(config: Config, root: Path, whose: str = "") -> None:
     """Check settings against each other and against the files of the project. `whose`: the service's."""
     _refuse_credentials(config)
-    if config.registry.push and config.registry.repository is None:
+    named = next((name for name in ("push", "pull") if getattr(config.registry, name)), None)
+    if named is not None and config.registry.repository is None:
         raise ConfigError(
-            "registry.push names layers, but registry.repository is not set",
-            where=config.where.get("registry.push"),
+            f"registry.{named} names layers, but registry.repository is not set",
+            where=config.where.get(f"registry.{named}"),
             hint="set registry.repository, or give REGISTRY=<repository>",
         )
     # Where there are services, the top is of none of them alone.

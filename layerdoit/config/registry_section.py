@@ -18,5 +18,15 @@ class Registry(Settings):
     repository: str | None = setting(
         optional(REPOSITORY), None, "Repository that keyed layers are pulled from and pushed to."
     )
+    pull: tuple[str, ...] | None = setting(
+        optional(many(choice(*LAYERS), "base, deps, app")),
+        None,
+        "Layers that are looked for in the repository before they are built; default: base, deps, and what is pushed.",
+    )
     push: tuple[str, ...] = setting(many(choice(*LAYERS), "base, deps, app"), NO_TEXT, "Layers to push after a build.")
     retention: RegistryRetention = section(RegistryRetention, "What `doit registry_gc` keeps in the registry.")
+
+    @property
+    def pulled(self) -> frozenset[str]:
+        """Layers that are looked for. An app only where a team shares it: each edit waits for the registry's no."""
+        return frozenset({"base", "deps", *self.push} if self.pull is None else self.pull)

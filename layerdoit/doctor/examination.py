@@ -264,10 +264,10 @@ class _Examination:
             yield Unchecked("time to a no-op", "nothing was built here yet, so a run would ask the registry")
             return
         begun = time.perf_counter()
-        fresh = Session(Run(), Project.open(self._root, self._project.variables, call=self._project.call))
+        fresh = Session(Run(goals=("app",)), Project.open(self._root, self._project.variables, call=self._project.call))
         plan = fresh.plan
         took = time.perf_counter() - begun
-        waiting = [step.spec.layer for step in plan.layers() if step.action != "reuse"]
+        waiting = [step.spec.layer for step in plan.layers() if step.works]
         yield Fact("layers", f"to be built or pulled: {', '.join(waiting)}" if waiting else "all exist")
         if not waiting:
             yield from engine_checks.no_op(took, len(fresh.tree.all_sources.entries))

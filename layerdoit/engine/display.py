@@ -50,9 +50,13 @@ class Display:
             yield self
 
     @contextlib.contextmanager
-    def work(self, name: str, words: str, usual: Ask | None = None) -> Iterator[None]:
-        """A layer is worked on. `usual`: asks how long that takes; not asked where it is over soon."""
-        folded = groups.group(f"{self._label}{name}", f"{self._label}{name}: {words}") if self._alone else None
+    def work(self, name: str, words: str, usual: Ask | None = None, *, folds: bool = True) -> Iterator[None]:
+        """A layer is worked on. `usual`: asks how long that takes; not asked where it is over soon.
+
+        `folds`: CI shows its lines as a group; not those of works side by side.
+        """
+        folds = folds and self._alone
+        folded = groups.group(f"{self._label}{name}", f"{self._label}{name}: {words}") if folds else None
         with folded or contextlib.nullcontext():
             with self._lock:
                 if usual is not None:

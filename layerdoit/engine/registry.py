@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from layerdoit.core.background import Background, Late
 from layerdoit.core.console import warn
 from layerdoit.core.doing import Doing, tell, transferred
 from layerdoit.core.errors import EngineError
@@ -19,23 +22,48 @@ from layerdoit.layers.key import Spec, tag
 if TYPE_CHECKING:
     import docker
 
+PATIENCE: Final = 10.0
+"""Seconds that a registry has to say what it has: then it is done without."""
+_given_up: Final = set[str]()
+"""Registries that this process does not ask again."""
+
 
 def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
-    """Local tags of the layers that the registry has under their key; none, with a warning, if it does not answer."""
-    found = set()
-    with client() as engine:
-        for spec in specs:
-            remote = tag(repository, spec.layer, spec.key)
-            try:
-                with _refusals():
-                    engine.images.get_registry_data(remote)
-            except _Refused as error:
-                if error.refusal.kind == "absent":
-                    continue
-                warn(f"the registry is not used: {error.refusal}\nnext: {error.refusal.advice(remote, 'pull')}")
-                break
-            found.add(spec.tag)
+    """Local tags of the layers that the registry has under their key. What it does not answer in time, it has not.
+
+    All are asked for at once. That it refuses, or does not answer, is told once in a run; then it is not asked again.
+    """
+    host, until = host_of(repository), time.monotonic() + PATIENCE
+    wanted = {spec.tag: tag(repository, spec.layer, spec.key) for spec in specs}
+    if not wanted or host in _given_up:
+        return frozenset()
+    asked = {local: Background(partial(_lacks, remote), until) for local, remote in wanted.items()}
+    found, refused = set(), dict[str, Refusal]()
+    for local, job in asked.items():
+        try:
+            lacks = job.result()
+        except Late:
+            lacks = Refusal("silent", f"no answer in {PATIENCE:.0f} s")
+        if lacks is None:
+            found.add(local)
+        elif lacks.kind != "absent":
+            refused.setdefault(wanted[local], lacks)
+    if refused:
+        _given_up.add(host)
+        remote, answer = next(iter(refused.items()))
+        warn(f"the registry is not used: {answer}\nnext: {answer.advice(remote, 'pull')}")
     return frozenset(found)
+
+
+def _lacks(remote: str) -> Refusal | None:
+    """None where the registry has an image; else what it said instead."""
+    with client() as engine:
+        try:
+            with _refusals():
+                engine.images.get_registry_data(remote)
+        except _Refused as error:
+            return error.refusal
+    return None
 
 
 def pull(spec: Spec, repository: str, project: str, owner: Owner = ANYONE) -> None:

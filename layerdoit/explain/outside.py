@@ -52,7 +52,7 @@ def reasons(step: Step, facts: Facts) -> list[str]:
     if last is not None and last.uncached:
         found.append("the last build of this layer here did not use BuildKit's cache (--no-cache-filter)")
     found += why.sentences(reason for reason in step.reasons if reason.kind in _OF_READING)
-    if step.action == "reuse":
+    if not step.works:
         return found
     if step.spec.key in facts.known.get(layer, frozenset()):
         tag = f"{layer}-{step.spec.key[:TAG_DIGITS]}"

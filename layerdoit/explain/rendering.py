@@ -94,7 +94,12 @@ class Explanation:
                 yield f"  in the last build: {self.miss.sentence}"
 
 
-_ACTIONS = {"reuse": "its image is here", "pull": "would be pulled", "build": "would be built"}
+_ACTIONS = {
+    "reuse": "its image is here",
+    "skip": "is not here, and nothing needs it",
+    "pull": "would be pulled",
+    "build": "would be built",
+}
 
 
 def _side(side: Side) -> dict[str, Any]:

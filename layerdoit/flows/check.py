@@ -67,7 +67,7 @@ def show(session: Session) -> None:
 
     checking = session.asking(question.check)
     outcomes, said = run(checking)
-    reporting.outcomes(checking, [outcome for outcome in outcomes[:-1] if outcome.step.action != "reuse"])
+    reporting.outcomes(checking, [outcome for outcome in outcomes[:-1] if outcome.step.works])
     last = outcomes[-1]
     done = f"in {duration_text(last.seconds)}: {summary(said)} — {last.step.why}" if said else "this tree passed before"
     say(f"check   {done}")

@@ -73,7 +73,7 @@ def _made(session: Session, layer: str) -> list[Made]:
     made = beside.made
     if layer == "app" and (session.project.service or session.has_services):
         made += service_builds.apps(session, done, beside.stopped)
-        if any(one.step.action != "reuse" for _, found in made for one in found):
+        if any(one.step.works for _, found in made for one in found):
             tidy(session.whole or session)
         service_builds.raised(beside.errors)
         return made
@@ -97,7 +97,7 @@ def done(session: Session, layer: str, display: Display | None = None) -> list[O
     used = [name for name in ORDER[: ORDER.index(IMAGES[layer][-1]) + 1] if work.plan.has(name)]
     state.remember(work.inputs.app_variant, {name: work.plan.step(name).spec.key for name in used})
     state.mark_cleared(done=names)
-    built = any(outcome.step.action != "reuse" for outcome in outcomes)
+    built = any(outcome.step.works for outcome in outcomes)
     if moved or built:
         recording.layers(work.run, work.inputs, work.plan, outcomes)
     for tag in execute.share_late(work, names):
@@ -133,8 +133,12 @@ def _locked(session: Session) -> None:
 
 def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:
     asked = [name for name in IMAGES[layer] if plan.has(name)]
-    below = [name for name in ORDER[: ORDER.index(IMAGES[layer][0])] if plan.has(name)]
-    return (*(name for name in below if plan.step(name).action != "reuse"), *asked)
+    at = ORDER.index(IMAGES[layer][0])
+    below = [name for name in ORDER[:at] if plan.has(name) and plan.step(name).works]
+    # Pulls wait for nothing: those of layers above begin now, too.
+    later = ORDER[at : ORDER.index("app")]
+    above = [name for name in later if name not in asked and plan.has(name) and plan.step(name).action == "pull"]
+    return (*below, *asked, *above)
 
 
 def sweep(session: Session) -> None:

@@ -44,7 +44,7 @@ def outcomes(session: Session, done: Iterable[Outcome]) -> None:
         if session.whole is not None:
             session.whole.run.reported.add(outcome.step.spec.layer)
         # What is there and stays is said of the image as a whole.
-        if session.run.verbose or outcome.step.action != "reuse":
+        if session.run.verbose or outcome.step.works:
             say(line(outcome))
         past = session.past
         told = (*warnings(outcome), *_once(session, unseen(outcome)), *guessed(session.inputs, outcome))
@@ -76,7 +76,7 @@ def line(outcome: Outcome) -> str:
     """One layer: what was done, how long it took, why."""
     step = outcome.step
     did = ""
-    if step.action != "reuse":
+    if step.works:
         compiled = outcome.counts.get("compiled")
         crates = "" if compiled is None else f"{count_text(compiled, 'crate') if compiled else 'no crate'} compiled"
         # "compiled, 1 crate compiled" would say it twice.

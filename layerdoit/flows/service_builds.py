@@ -50,7 +50,7 @@ def apps(session: Session, make: Make, without: Sequence[Session] = ()) -> list[
 
 def lacks(part: Session, layer: str) -> bool:
     """Whether an app is to be built, and a layer that it stands on is not there."""
-    return part.plan.has(layer) and part.plan.step("app").action == "build" and part.plan.step(layer).action != "reuse"
+    return part.plan.has(layer) and part.plan.step("app").action == "build" and part.plan.step(layer).works
 
 
 def raised(failed: Sequence[BaseException]) -> None:

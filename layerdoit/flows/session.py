@@ -153,15 +153,22 @@ class Session:
 
     def _made(self) -> Plan:
         quick = self._ask is None and not self._from_scratch
-        if quick and (unchanged := planning.unchanged(self.engine, self.tree)) is not None:
+        if quick and (unchanged := planning.unchanged(self.engine, self.tree, self._needs)) is not None:
             return unchanged
         # While the engine is asked, the manifests are read.
         self.engine.ask_platform()
         if self.project.has_rust:
             _ = self.project.selection
-        made = planning.make(self.engine, self.inputs, from_scratch=self._from_scratch)
+        made = planning.make(self.engine, self.inputs, from_scratch=self._from_scratch, needs=self._needs)
         planning.remember(self.engine, self.inputs, made)
         return made
+
+    def _needs(self, plan: Plan) -> Collection[str]:
+        """The tags of what has to be there. What services share is there for their apps."""
+        needed = plan.needs(self.run.goals)
+        if "app" not in self.run.goals or not self.has_services or not any(step.works for step in plan.steps):
+            return needed
+        return {*needed, *(step.spec.tag for part in self.built for step in part.plan.steps if step.works)}
 
     @property
     def past(self) -> Past:

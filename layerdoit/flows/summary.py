@@ -159,7 +159,7 @@ def _sized(exported: Sequence[LayerRecord]) -> tuple[str, ...]:
 def notes(past: Past, outcome: Outcome) -> list[str]:
     """A remark where a layer took far longer than it does, with the reasons that are known."""
     step = outcome.step
-    if step.action == "reuse":
+    if not step.works:
         return []
     layer = step.spec.layer
 

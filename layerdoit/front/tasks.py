@@ -17,7 +17,7 @@ from layerdoit.core import console, terminal
 from layerdoit.core.console import replace_unprintable, unread, warn
 from layerdoit.core.errors import ConfigError, Interrupted, LayerdoitError, as_error
 from layerdoit.flows.session import Session
-from layerdoit.front import project_registry
+from layerdoit.front import project_registry, run_goals
 from layerdoit.front.loading import Ended, Loading, end_unread, exit_when_signalled, loading
 from layerdoit.front.project_registry import CREATED, REGISTERED, Embedded
 from layerdoit.front.task_table import TASKS, TaskDoc
@@ -94,7 +94,8 @@ def _created(root: Path, prefix: str, call: CallSettings | None) -> Iterator[dic
         verbose = run is not None and run.verbose
         project = Project.open(root, variables(), call=call)
         project.refuse_clashes()
-        session = Session(Run(asked, prefix, verbose), project)
+        goals = run_goals.of(asked.split(), prefix, {one.prefix for one in REGISTERED})
+        session = Session(Run(asked, prefix, verbose, goals=goals), project)
     except (LayerdoitError, OSError) as error:
         failure = as_error(error)
         if run is not None and prefix and _is_for_others(run, prefix):

@@ -89,7 +89,7 @@ def _is_there(session: Session, layer: str) -> bool:
     if layer != "image":
         steps = [plan.step(name) for name in IMAGES[layer] if plan.has(name)]
         waiting = project.state.unshared()
-        return all(step.action == "reuse" and step.spec.tag not in waiting for step in steps)
+        return all(not step.works and step.spec.tag not in waiting for step in steps)
     if plan.changes:
         return False
     app, git = plan.step("app").spec, project.checkout

@@ -29,7 +29,8 @@ def layers(run: Run, inputs: Inputs, plan: Plan, outcomes: Sequence[Outcome]) ->
     """What was done, and of the other layers which were there already."""
     done = {outcome.step.spec.layer for outcome in outcomes}
     hits = [step for step in plan.steps if step.action == "reuse" and step.spec.layer not in done]
-    rows = [*map(_of_outcome, outcomes), *map(_of_hit, hits)]
+    made = [outcome for outcome in outcomes if outcome.step.action != "skip"]
+    rows = [*map(_of_outcome, made), *map(_of_hit, hits)]
     save(inputs.project.state.folder, _record(run, inputs, "ok"), rows, run.spent, _cooked(inputs, outcomes))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from layerdoit.layers import reasons
-from layerdoit.layers.key import LAYERS
+from layerdoit.layers.key import IMAGES, LAYERS
 from layerdoit.layers.reasons import Reason
 
 if TYPE_CHECKING:
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from layerdoit.layers.key import Spec
     from layerdoit.layers.specs.deps import Cooked
 
-Action = Literal["reuse", "pull", "build"]
+Action = Literal["reuse", "skip", "pull", "build"]
+"""`skip`: the image is not here, and nothing that is wanted needs it."""
 
 UP_TO_DATE: Final = (Reason("up_to_date"),)
+NEEDLESS: Final = (Reason("needless"),)
 
 
 class Step(NamedTuple):
@@ -33,6 +35,11 @@ class Step(NamedTuple):
     parent: Cooked | None = None
     replaces: bool = False
     from_scratch: bool = False
+
+    @property
+    def works(self) -> bool:
+        """Whether anything is done."""
+        return self.action in ("pull", "build")
 
     @property
     def why(self) -> str:
@@ -80,7 +87,7 @@ class Plan:
         """The plan after these layers were built or pulled."""
         return Plan(
             tuple(
-                Step(step.spec, "reuse", UP_TO_DATE) if step.spec.layer in layers and step.action != "reuse" else step
+                Step(step.spec, "reuse", UP_TO_DATE) if step.spec.layer in layers and step.works else step
                 for step in self.steps
             )
         )
@@ -88,7 +95,26 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether anything is pulled or built."""
-        return any(step.action != "reuse" for step in self.steps)
+        return any(step.works for step in self.steps)
+
+    def needs(self, goals: Collection[str]) -> frozenset[str]:
+        """The tags of the images that have to be here so that these layers come about (`base` is two images)."""
+        layers = {image for goal in goals for image in IMAGES[goal]}
+        if "app" in goals and self.has("app") and self.step("app").action == "build":
+            layers |= {"runtime", "deps"}
+        if "deps" in layers and self.has("deps") and self.step("deps").action == "build":
+            # A deps image that is cooked from another one stands on that.
+            layers |= {"base"} if self.step("deps").parent is None else set()
+        return frozenset(step.spec.tag for step in self.steps if step.spec.layer in layers)
+
+    def only(self, needed: Collection[str]) -> Plan:
+        """The same plan without what is not here and is not among these tags; what is made anew stays in it."""
+
+        def step(found: Step) -> Step:
+            needless = found.works and not found.replaces and found.spec.tag not in needed
+            return Step(found.spec, "skip", NEEDLESS) if needless else found
+
+        return Plan(tuple(map(step, self.steps)))
 
     def as_json(self) -> dict[str, Any]:
         """`{"layers": [...]}`; the base layer stands for builder and runtime image."""
@@ -102,10 +128,22 @@ class Plan:
         runtime = self.step("runtime")
         if not self.has("base"):
             return (runtime, *found)
-        if found[0].action == "reuse" and runtime.action != "reuse":
+        if found[0].action == "skip" and runtime.works:
+            return (runtime, *found[1:])
+        if found[0].action == "reuse" and runtime.works:
             why = tuple(replace(reason, image="runtime") for reason in runtime.reasons)
             found[0] = Step(found[0].spec, runtime.action, why)
         return tuple(found)
+
+
+def found(specs: Iterable[Spec], tags: Collection[str]) -> Plan:
+    """The plan when only these images exist, of layers of which only the keys are known."""
+    return Plan(
+        tuple(
+            Step(spec, "reuse", UP_TO_DATE) if spec.tag in tags else Step(spec, "build", (Reason("removed"),))
+            for spec in specs
+        )
+    )
 
 
 def up_to_date(specs: Iterable[Spec]) -> Plan:

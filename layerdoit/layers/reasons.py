@@ -25,6 +25,7 @@ Kind = Literal[
     "rereads",
     "not_built_before",
     "removed",
+    "needless",
     "in_registry",
     "lacking",
     "from_scratch",
@@ -50,6 +51,7 @@ _FIXED: Final[Mapping[Kind, str]] = {
     "up_to_date": "image is up to date",
     "not_built_before": "not built before",
     "removed": "image was removed",
+    "needless": "not here, and nothing needs it",
     "in_registry": "the registry has it",
     "inputs_changed": "its inputs changed",
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.core.background import Background, begun
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.layers.key import LAYERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,8 @@ class Run:
     `begun`: ns since 1970, which names the run; `asked`: the tasks that were asked for; `prefix`: what stands before
     the names of the project's tasks; `verbose`: say all that there is to say; `spent`: seconds of phases that no layer
     counts; `reported`: layers of which the user has been told; `done`: what is done once in a run, by its name;
-    `service`: which service's part of the run it is, '' for the whole.
+    `service`: which service's part of the run it is, '' for the whole; `goals`: the layers that are wanted for
+    themselves: others are made only where one of these needs them.
     """
 
     asked: str = ""
@@ -37,6 +39,7 @@ class Run:
     reported: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
     service: str = ""
+    goals: tuple[str, ...] = LAYERS
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the question that is on its way."""
@@ -54,11 +57,11 @@ class Run:
 
     def of_service(self, name: str) -> Run:
         """A service's part of this run: with figures of its own; what is done once is done once for all."""
-        return Run(self.asked, self.prefix, self.verbose, self.begun, done=self.done, service=name)
+        return Run(self.asked, self.prefix, self.verbose, self.begun, done=self.done, service=name, goals=self.goals)
 
     def again(self) -> Run:
         """A run of its own, for the same call."""
-        return Run(self.asked, self.prefix, self.verbose, service=self.service)
+        return Run(self.asked, self.prefix, self.verbose, service=self.service, goals=self.goals)
 
     @property
     def deploys(self) -> bool:

@@ -120,6 +120,7 @@ BAD = [
     ("publish: {tags: []}", 1, ["at least 1 item"]),
     ("publish: {repository: shop:1}", 1, ["an image repository without a tag"]),
     ("registry:\n  push: [app]", 2, ["registry.repository is not set", "REGISTRY="]),
+    ("registry:\n  pull: [app]", 2, ["registry.pull names layers", "registry.repository is not set", "REGISTRY="]),
     ("dockerfiles:\n  app: no/such", 2, ['dockerfiles.app: there is no file "no/such"']),
     ("dockerfiles: {app: /etc/passwd}", 1, ["expected a path inside the project"]),
     ("deploy: {port: 70000}", 1, ["deploy.port: expected a port from 1 to 65535, got the number 70000"]),
@@ -219,7 +220,7 @@ image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint
         env: {LOG: info}, labels: {org.opencontainers.image.title: Shop}, user: "1000:1000", workdir: /app,
         expose: [8080, 53/udp], assets: {static: /srv/static}, smoke: [--version],
         check_libraries: false, stop_signal: SIGINT}
-registry: {repository: registry.example.com/team/layers, push: [deps, app],
+registry: {repository: registry.example.com/team/layers, pull: [deps], push: [deps, app],
            retention: {keep_tags: ["v*"], protect: [pinned],
                        base: {keep_last: 1, max_bytes: 1GB, min_age: 2d},
                        deps: {keep_last: 2, max_bytes: 2GB, min_age: 3d},

@@ -21,7 +21,7 @@ def run(params: Any, words: Sequence[str]) -> int:
     from layerdoit.front import projects
     from layerdoit.project.run import Run
 
-    session = Session(Run(), projects.opened(params))
+    session = Session(Run(goals=("app",)), projects.opened(params))
 
     def explained(one: Session, given: Sequence[str]) -> Explanation:
         return answer.explain(one.inputs, one.engine, list(given), params["from"], params["to"])

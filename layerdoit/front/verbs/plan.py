@@ -57,7 +57,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     from layerdoit.front import projects
     from layerdoit.project.run import Run
 
-    session = Session(Run(), projects.opened(params))
+    session = Session(Run(goals=("app",)), projects.opened(params))
     plan = session.plan
     foreseen = _foreseen(session, plan)
     removal = _removal(session)
