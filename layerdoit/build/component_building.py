@@ -113,12 +113,13 @@ def _there(spec: Spec) -> Step:
 
 
 def _remote(inputs: ComponentInputs, missing: Sequence[Spec]) -> frozenset[str]:
-    repository = inputs.project.config.registry.repository
-    if repository is None or not missing:
+    settings = inputs.project.config.registry
+    wanted = [spec for spec in missing if spec.layer in settings.pulled]
+    if settings.repository is None or not wanted:
         return frozenset()
     from layerdoit.engine import registry
 
-    return registry.available(missing, repository)
+    return registry.available(wanted, settings.repository)
 
 
 # --- carrying it out -------------------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ def carry_out(run: Run, engine: Engine, planned: ComponentPlan, display: Display
         begun = time.monotonic()
         try:
             with _shown(display, inputs, step):
-                done.append(_ensure(inputs, engine, step))
+                done.append(_ensure(run, inputs, engine, step))
         except (ContextDiffers, Cleared):
             raise
         except (LayerdoitError, KeyboardInterrupt, SystemExit) as error:
@@ -155,21 +156,23 @@ def _shown(display: Display | None, inputs: ComponentInputs, step: Step) -> Abst
     return display.work(shown.of_component(inputs.name), _WORDS[step.spec.layer])
 
 
-def _ensure(inputs: ComponentInputs, engine: Engine, step: Step) -> Outcome:
+def _ensure(run: Run, inputs: ComponentInputs, engine: Engine, step: Step) -> Outcome:
     if step.action == "reuse":
         return Outcome(step)
     begun = time.monotonic()
     if step.action == "pull":
+        from layerdoit.build import sharing
         from layerdoit.engine import registry
 
         repository = inputs.project.config.registry.repository
         assert repository is not None  # noqa: S101 - only a registry makes a layer pullable
         registry.pull(step.spec, repository, inputs.project.name, inputs.project.owner)
+        sharing.got(inputs.project, step.spec, repository)
         return Outcome(step, time.monotonic() - begun, f"pulled from {repository}", cold=True)
-    return _built(inputs, engine, step, begun)
+    return _built(run, inputs, engine, step, begun)
 
 
-def _built(inputs: ComponentInputs, engine: Engine, step: Step, begun: float) -> Outcome:
+def _built(run: Run, inputs: ComponentInputs, engine: Engine, step: Step, begun: float) -> Outcome:
     layer, state = step.spec.layer, inputs.project.state
     secrets = node_secrets.collect(inputs)
     fresh = inputs.folder / f"{_NEW}{os.getpid()}"
@@ -191,12 +194,17 @@ def _built(inputs: ComponentInputs, engine: Engine, step: Step, begun: float) ->
             raise node_failures.explain(error, inputs, secrets.unset) from None
     if layer == "output":
         _adopt(inputs, step.spec, fresh)
-    pushed = _pushed(inputs, step.spec)
-    how = f"{recipe.how}, pushed to {pushed}" if pushed else recipe.how
+    _share(run, inputs, engine, step.spec)
     described = engine.images.inspect(step.spec.tag) if layer != "output" else None
     size = int(described.get("Size") or 0) if described else None
     return Outcome(
-        step, time.monotonic() - begun, how, cold=layer != "output", export=report.export, sent=report.sent, size=size
+        step,
+        time.monotonic() - begun,
+        recipe.how,
+        cold=layer != "output",
+        export=report.export,
+        sent=report.sent,
+        size=size,
     )
 
 
@@ -210,16 +218,16 @@ def _cleared(inputs: ComponentInputs, engine: Engine, layer: str) -> bool:
     return below is not None and engine.images.inspect(below.tag) is None
 
 
-def _pushed(inputs: ComponentInputs, spec: Spec) -> str | None:
-    """Share an image where that is configured; the repository that it went to."""
-    registry_settings = inputs.project.config.registry
-    repository = registry_settings.repository
-    if repository is None or spec.layer not in registry_settings.push:
-        return None
-    from layerdoit.engine import registry
+def _share(run: Run, inputs: ComponentInputs, engine: Engine, spec: Spec) -> None:
+    """Push an image where that is configured, while the run goes on."""
+    settings = inputs.project.config.registry
+    if settings.repository is None or spec.layer not in settings.push:
+        return
+    from layerdoit.build import sharing
 
-    registry.push(spec, repository)
-    return repository
+    sharing.begin(run, inputs.project, spec, f"{inputs.name} {spec.layer}")
+    if not engine.is_local:
+        sharing.wait_for(run, spec)
 
 
 # --- the output folder -----------------------------------------------------------------------------------------------

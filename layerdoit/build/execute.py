@@ -115,6 +115,7 @@ def _ensure(work: Work, step: Step) -> Outcome:
 
 
 def _pull(work: Work, step: Step) -> Outcome:
+    from layerdoit.build import sharing
     from layerdoit.engine import registry
 
     project = work.inputs.project
@@ -122,6 +123,7 @@ def _pull(work: Work, step: Step) -> Outcome:
     assert repository is not None  # noqa: S101 - only a registry makes a layer pullable
     begun = time.monotonic()
     registry.pull(step.spec, repository, project.name, project.owner)
+    sharing.got(project, step.spec, repository)
     return Outcome(
         step, time.monotonic() - begun, f"pulled from {repository}", cold=True, size=_size(work.engine, step)
     )
@@ -194,11 +196,12 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
         _keep_reads(work, step, report, assembled=counts is None)
     if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
         project.state.mark_linked(binaries.promote(project.state.linked(), new))
-    pushed, shared = _pushed(work, step), script_protocol.shared(report.notes)
+    shared = script_protocol.shared(report.notes)
+    _share(work, step)
     return Outcome(
         step,
         time.monotonic() - begun,
-        f"{how}, pushed to {pushed}" if pushed else how,
+        how,
         counts.as_dict() if counts else {},
         tuple(note.crate for note in script_protocol.every(script_protocol.NotFresh, report.notes)),
         # The target mount may have been collected or cleared.
@@ -221,35 +224,29 @@ def _keep_reads(work: Work, step: Step, report: Report, *, assembled: bool) -> N
         traces.keep(work.inputs, step.spec, told)
 
 
-def _pushed(work: Work, step: Step) -> str | None:
-    """Share the layer where that is configured; the repository that it went to."""
-    repository = work.inputs.project.config.registry.repository
-    shared = "base" if step.spec.layer == "runtime" else step.spec.layer
-    if repository is None or shared not in work.inputs.question.shared:
-        return None
-    from layerdoit.engine import registry
+def _share(work: Work, step: Step) -> None:
+    """Push the layer where that is configured, while the run goes on."""
+    project, layer = work.inputs.project, step.spec.layer
+    if project.config.registry.repository is None or not _is_shared(work, layer):
+        return
+    from layerdoit.build import sharing
 
-    # What fails, or is ended, is made good by the next run: see `share_late`.
-    state = work.inputs.project.state
-    state.mark_shared(step.spec.tag, done=False)
-    registry.push(step.spec, repository)
-    state.mark_shared(step.spec.tag, done=True)
-    return repository
+    sharing.begin(work.run, project, step.spec, shown.row_of(work.inputs, step))
+    if not work.engine.is_local:
+        # What is built on it next, such a builder finds in the registry.
+        sharing.wait_for(work.run, step.spec)
 
 
-def share_late(work: Work, layers: Sequence[str]) -> list[str]:
-    """Push what an earlier run built and could not push; the tags. What is no longer to be shared is forgotten."""
-    state = work.inputs.project.state
-    waiting = state.unshared()
-    done = []
-    for step in map(work.plan.step, layers) if waiting else ():
-        if step.spec.tag not in waiting:
-            continue
-        if _pushed(work, step):
-            done.append(step.spec.tag)
-        else:
-            state.mark_shared(step.spec.tag, done=True)
-    return done
+def _is_shared(work: Work, layer: str) -> bool:
+    return ("base" if layer == "runtime" else layer) in work.inputs.question.shared
+
+
+def share_late(work: Work, layers: Sequence[str]) -> None:
+    """Push what is here, and the registry lacks: an earlier run could not push it, or no registry was configured."""
+    if work.inputs.project.config.registry.repository is not None and work.inputs.question.shared:
+        from layerdoit.build import sharing
+
+        sharing.late(work.run, work.inputs.project, work.plan, work.inputs.question.shared, layers)
 
 
 def _cleared(work: Work, step: Step) -> bool:

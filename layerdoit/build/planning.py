@@ -42,7 +42,8 @@ def unchanged(engine: Engine, tree: Tree, needs: Needs) -> plan.Plan | None:
         return None
     if len(labels) == len(specs):
         return plan.up_to_date(specs)
-    made = plan.found(specs, labels)
+    known = tree.project.state.remembered(tree.project.app_variant)
+    made = plan.found(specs, labels, known.values())
     made = made.only(needs(made))
     return None if made.changes else made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layerdoit.config.deploy_section import NO_TEXT
 from layerdoit.config.keep_section import RegistryRetention
-from layerdoit.config.kinds import Settings, choice, many, optional, section, setting, settings_class
+from layerdoit.config.kinds import Settings, boolean, choice, many, optional, section, setting, settings_class
 from layerdoit.config.values import REPOSITORY
 from layerdoit.layers.key import LAYERS
 
@@ -25,6 +25,11 @@ class Registry(Settings):
     )
     push: tuple[str, ...] = setting(many(choice(*LAYERS), "base, deps, app"), NO_TEXT, "Layers to push after a build.")
     retention: RegistryRetention = section(RegistryRetention, "What `doit registry_gc` keeps in the registry.")
+    strict: bool = setting(
+        boolean(),
+        False,
+        "A push that fails also fails the run, at its end: for CI. Otherwise it is told, and the next run pushes.",
+    )
 
     @property
     def pulled(self) -> frozenset[str]:

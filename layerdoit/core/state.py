@@ -32,6 +32,8 @@ _PUSHED: Final = "pushed.json"
 _CLEARED: Final = "cleared.json"
 _LINKED: Final = "linked.json"
 _UNSHARED: Final = "unshared.json"
+_SHARED: Final = "shared.json"
+_KEPT_SHARED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +129,24 @@ class State:
         self.keep_note(_LINKED, dict.fromkeys(names, ""))
 
     def unshared(self) -> frozenset[str]:
-        """Keyed tags of layers that were built here, and not pushed to the registry yet."""
+        """Keyed tags of layers that were to be pushed to the registry, and are not known to be there."""
         return frozenset(self.note(_UNSHARED)) if os.path.exists(self / _UNSHARED) else frozenset()
 
-    def mark_shared(self, tag: str, *, done: bool) -> None:
-        """Note that a layer has to be pushed, or that it was."""
-        self.keep_note(_UNSHARED, dict.fromkeys(sorted((self.unshared() - {tag}) | (set() if done else {tag})), ""))
+    def mark_unshared(self, tag: str, repository: str | None) -> None:
+        """Note that a layer has to be pushed to a repository; None: no more."""
+        others = {name: of for name, of in self.note(_UNSHARED).items() if name != tag}
+        self.keep_note(_UNSHARED, {**others, **({tag: repository} if repository else {})})
+
+    def shared(self, repository: str) -> frozenset[str]:
+        """Keyed tags of layers that were pushed to a repository from this checkout, or found there."""
+        return frozenset(tag for tag, of in self.note(_SHARED).items() if of == repository)
+
+    def mark_shared(self, tag: str, repository: str) -> None:
+        """Note that a repository has a layer."""
+        others = [(name, of) for name, of in self.note(_SHARED).items() if name != tag]
+        self.keep_note(_SHARED, dict([*others, (tag, repository)][-_KEPT_SHARED:]))
+        if tag in self.unshared():
+            self.mark_unshared(tag, None)
 
     # --- one build at a time -----------------------------------------------------------------------------------------
 

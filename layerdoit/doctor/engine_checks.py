@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from layerdoit.core.units import size_text
 from layerdoit.doctor.engine_facts import Builder, Engine, Failed
@@ -43,6 +43,13 @@ BUILDER = Rule(
     "The configured builder does not exist or does not answer.",
     "builds run on it",
     "docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml",
+)
+PENDING = Rule(
+    "pending-push",
+    "warning",
+    "Layers that are to be shared are not known to be in the registry.",
+    "other machines build what they could pull",
+    "run doit: it pushes them; where that fails, it says why",
 )
 DISK = Rule(
     "disk",
@@ -131,6 +138,12 @@ def mounts(builder: Builder, size: int | None) -> Iterator[Item]:
     if size and rule and collects.threatens and (rule.limit is None or size > rule.limit):
         fix = f"{builders.remedy(collects, size)}\n{builders.where(collects)}"
         yield GC.found(f"{collects.words}; this project's mounts hold {size_text(size)}", fix=fix)
+
+
+def pending(layers: Sequence[str]) -> Iterator[Item]:
+    """What the next run pushes."""
+    if layers:
+        yield PENDING.found(f"not pushed yet: {', '.join(layers)}")
 
 
 def no_op(seconds: float, files: int) -> Iterator[Item]:

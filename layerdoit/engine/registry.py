@@ -16,6 +16,7 @@ from layerdoit.core.errors import EngineError
 from layerdoit.engine.api import client
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.ownership import ANYONE, LABEL, Owner
+from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_answers import Refusal, host_of, refusal
 from layerdoit.layers.key import Spec, tag
 
@@ -94,21 +95,26 @@ def pull(spec: Spec, repository: str, project: str, owner: Owner = ANYONE) -> No
         _untagged(engine, remote, spec.tag)
 
 
-def push(spec: Spec, repository: str) -> None:
-    """Push a layer under its key."""
+def has(spec: Spec, repository: str) -> bool:
+    """Whether the registry has a layer under its key. RegistryError where it does not answer."""
+    remote = tag(repository, spec.layer, spec.key)
+    answer = _lacks(remote)
+    if answer is not None and answer.kind != "absent":
+        raise RegistryError(f"pushing {remote} failed: {answer}", answer, answer.advice(remote, "push"))
+    return answer is None
+
+
+def push(spec: Spec, repository: str) -> Transfer:
+    """Push a layer under its key. RegistryError where the registry does not take it."""
     remote = tag(repository, spec.layer, spec.key)
     with client() as engine:
         try:
             with _refusals():
                 engine.images.get(spec.tag).tag(*remote.rsplit(":", 1))
-                _followed(engine.images.push(remote, stream=True, decode=True), "pushing")
+                return _followed(engine.images.push(remote, stream=True, decode=True), "pushing")
         except _Refused as error:
-            name = "base" if spec.layer == "runtime" else spec.layer
-            hint = (
-                f"{error.refusal.advice(remote, 'push')}; then run again: the image is built, and is only pushed. "
-                f"To go on without: take {name} out of registry.push"
-            )
-            raise EngineError(f"pushing {remote} failed: {error.refusal}", hint=hint) from error
+            advice = error.refusal.advice(remote, "push")
+            raise RegistryError(f"pushing {remote} failed: {error.refusal}", error.refusal, advice) from error
         finally:
             _untagged(engine, remote, spec.tag)
 
@@ -249,6 +255,9 @@ def _followed(events: Iterable[Any], words: str) -> Transfer:
         if event.get("error"):
             failures.append(str(event["error"]))
         digest = (event.get("aux") or {}).get("Digest") or digest
+        if str(event.get("status")).startswith("Retrying"):
+            # The engine does so for a minute, and says why in the end.
+            tell(Doing(f"{words}: the registry refused, trying again"))
         size = (event.get("progressDetail") or {}).get("total")
         if size and event.get("status") in ("Downloading", "Pushing"):
             layers[event["id"]] = (int(event["progressDetail"].get("current") or 0), int(size))

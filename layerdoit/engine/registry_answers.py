@@ -17,6 +17,7 @@ Kind = Literal[
     "login",
     "rights",
     "absent",
+    "platform",
     "quota",
     "unchangeable",
     "broken",
@@ -37,6 +38,7 @@ _SIGNS: Final[tuple[tuple[Kind, str], ...]] = (
     ("quota", r"too ?many ?requests|\b429\b|quota|\b507\b|insufficient storage|\b413\b"),
     ("login", r"unauthorized|no basic auth credentials|authentication required|incorrect username|\b401\b"),
     ("rights", r"denied|forbidden|\b403\b"),
+    ("platform", r"no matching manifest|no match for platform|does not match the specified platform"),
     ("absent", r"not found|(?:manifest|name)[ _]unknown|name[ _]invalid|No such image|does not exist|\b404\b"),
     ("unchangeable", r"\b405\b|read-only|operation is unsupported"),
     ("broken", r"HTTP status:? 5\d\d|HTTP 5\d\d|status code:? 5\d\d|status:? 5\d\d|service unavailable|bad gateway"),
@@ -84,6 +86,7 @@ class Refusal(NamedTuple):
                 if verb == "push"
                 else f"look whether {reference} is in the registry"
             ),
+            "platform": f"{reference} has no image for this platform: build and push it on such a machine",
             "quota": "the registry's limit is reached: wait, or free some space there, or have the limit raised",
             "unchangeable": (
                 f"{host} removes nothing: have deletion switched on where it runs (storage.delete.enabled: true of a "

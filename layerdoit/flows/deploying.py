@@ -104,9 +104,10 @@ def _pushed(session: Session, place: Place, release: Release) -> Release:
     """The release as the provider can have it: by its digest in the registry, where it needs one."""
     if not place.provider.needs_registry:
         return release
-    from layerdoit.build import release_push
+    from layerdoit.build import release_push, sharing
 
     project, spec = session.project, session.plan.step("app").spec
+    sharing.wait_for(session.run, spec)
     with deploy_row.shown(session.run.prefix) as on_phase:
         on_phase("push")
         sent = release_push.push(project, spec, release.digest)

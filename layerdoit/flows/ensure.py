@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import execute, leftovers
-from layerdoit.core.console import say, warn
+from layerdoit.core.console import warn
 from layerdoit.core.errors import Cleared, ContextDiffers, LayerdoitError
-from layerdoit.flows import component_builds, preparing, service_builds
+from layerdoit.flows import component_builds, preparing, pushes, service_builds
 from layerdoit.history import recording
 from layerdoit.layers.key import IMAGES, ORDER
 
@@ -41,6 +41,8 @@ def ensure_each(session: Session, layer: str, *, hooked: bool = True) -> list[Ma
     except LayerdoitError as error:
         preparing.failed(session, error)
         raise
+    if not session.run.settles:
+        pushes.settle(session)
     for one, outcomes in made if layer == "app" else ():
         if any(outcome.step.spec.layer == "app" and outcome.step.action == "build" for outcome in outcomes):
             preparing.after_build(one)
@@ -94,14 +96,14 @@ def done(session: Session, layer: str, display: Display | None = None) -> list[O
     session.done(names)
     state = session.project.state
     # Also what was found ready: the next change is told from what this checkout used.
-    used = [name for name in ORDER[: ORDER.index(IMAGES[layer][-1]) + 1] if work.plan.has(name)]
+    upto = ORDER[: ORDER.index(IMAGES[layer][-1]) + 1]
+    used = [name for name in upto if work.plan.has(name) and work.plan.step(name).action != "skip"]
     state.remember(work.inputs.app_variant, {name: work.plan.step(name).spec.key for name in used})
     state.mark_cleared(done=names)
     built = any(outcome.step.works for outcome in outcomes)
     if moved or built:
         recording.layers(work.run, work.inputs, work.plan, outcomes)
-    for tag in execute.share_late(work, names):
-        say(f"{layer:<7} push  {tag}, which an earlier run could not push")
+    execute.share_late(work, names)
     if built and layer == "app" and session.whole is None:
         tidy(session)
     return outcomes

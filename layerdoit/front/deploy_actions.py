@@ -168,10 +168,19 @@ def status(session: Session, json: bool) -> None:
             say(f"{left.words}; doit destroy --left removes it")
     for step in session.plan.layers() if project.kind != "foreign" else ():
         say(f"{step.spec.layer:<5} {step.action:<6} {step.spec.tag}  {step.why}")
+    if project.kind != "foreign":
+        from layerdoit.flows import pushes
+
+        if waiting := pushes.waiting(session, ask=False):
+            say(pushes.words(session, waiting))
 
 
 def _layers_json(session: Session) -> Mapping[str, Any]:
-    return session.plan.as_json() if session.project.kind != "foreign" else {}
+    if session.project.kind == "foreign":
+        return {}
+    from layerdoit.flows import pushes
+
+    return {**session.plan.as_json(), "pending": [spec.tag for spec in pushes.waiting(session, ask=False)]}
 
 
 def _status_json(session: Session) -> Mapping[str, Any]:

@@ -16,6 +16,10 @@ _GOALS: Final = {
 }
 
 
+# Each of these comes after those before it.
+_CHAIN: Final = ("base", "deps", "app", "image", "cycle_fast")
+
+
 def of(words: Sequence[str], prefix: str, prefixes: Collection[str]) -> tuple[str, ...]:
     """By the tasks that were named; all layers where one is of the dodo's own: what it needs of ours is not known.
 
@@ -33,3 +37,11 @@ def of(words: Sequence[str], prefix: str, prefixes: Collection[str]) -> tuple[st
             return LAYERS
         found.update(_GOALS.get(name, ("app",)))
     return tuple(layer for layer in LAYERS if layer in found) or ("app",)
+
+
+def goes_on(task: str, words: Sequence[str], prefix: str) -> bool:
+    """Whether a later task of the call follows for certain, which then waits for the pushes."""
+    start = f"{prefix}:" if prefix else ""
+    names = [word.removeprefix(start).partition(":")[0] for word in words if word.startswith(start)] or ["image"]
+    later = _CHAIN[_CHAIN.index(task) + 1 :] if task in _CHAIN else ()
+    return any(name in later for name in names)

@@ -95,7 +95,7 @@ def _created(root: Path, prefix: str, call: CallSettings | None) -> Iterator[dic
         project = Project.open(root, variables(), call=call)
         project.refuse_clashes()
         goals = run_goals.of(asked.split(), prefix, {one.prefix for one in REGISTERED})
-        session = Session(Run(asked, prefix, verbose, goals=goals), project)
+        session = Session(Run(asked, prefix, verbose, goals=goals, settles=True), project)
     except (LayerdoitError, OSError) as error:
         failure = as_error(error)
         if run is not None and prefix and _is_for_others(run, prefix):
@@ -251,7 +251,7 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     described: dict[str, Any] = {
         # A level is no sub-task of doit's, for `doit list` would not show it.
         "basename": _named(prefix, task.name),
-        "actions": [(_guarded(action, session, prefix), arguments)],
+        "actions": [(_guarded(action, session, prefix, task.name), arguments)],
         "doc": task.doc,
         "params": [dict(param) for param in task.params],
         "task_dep": [_named(prefix, other) for other in task.after],
@@ -266,10 +266,56 @@ def _task(session: Session, task: TaskDoc, prefix: str, files: Sequence[str]) ->
     return described
 
 
-def _guarded(action: Action, session: Session, prefix: str) -> Guarded:
+def _guarded(action: Action, session: Session, prefix: str, task: str) -> Guarded:
     whole = session.whole or session
     project = session.project
+    if task in _SHARING and project.config.registry.repository is not None:
+        goes_on = run_goals.goes_on(task, session.run.asked.split(), prefix)
+        action = Settling(action, goes_on=goes_on)
     return Guarded(action, prefix, project.root, tuple(whole.project.services), project.service)
+
+
+_SHARING: Final = (
+    *("base", "deps", "app", "image", "cycle_fast", "cycle_clean", "cycle_nuclear", "deploy", "from_source"),
+    *("check", "cache_warm", "cache_refresh"),
+)
+"""Tasks that build, or end a run that built."""
+
+
+class Settling:
+    """An action that waits in the end for what is being pushed. `goes_on`: unless a later task of the call does."""
+
+    def __init__(self, action: Action, *, goes_on: bool) -> None:
+        self._settled = action
+        self._goes_on = goes_on
+        # Its options are those of the task. What wraps this gets its attributes: no two have one name.
+        functools.update_wrapper(self, action)
+
+    def __call__(self, session: Session, *args: Any, **kwargs: Any) -> Any:
+        """Where the action fails, what it has built is shared all the same."""
+        try:
+            done = self._settled(session, *args, **kwargs)
+        except Interrupted:
+            raise
+        except LayerdoitError as error:
+            self._settle(session, error)
+            raise
+        import multiprocessing
+
+        # `doit -n` may end this process before the next task.
+        if not self._goes_on or multiprocessing.parent_process() is not None:
+            self._settle(session)
+        return done
+
+    def _settle(self, session: Session, failed: LayerdoitError | None = None) -> None:
+        from layerdoit.flows import pushes
+
+        try:
+            pushes.settle(session)
+        except LayerdoitError as error:
+            if failed is None:
+                raise
+            warn(f"error: {error}")
 
 
 class Guarded:

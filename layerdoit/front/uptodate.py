@@ -8,6 +8,7 @@ from layerdoit.core.errors import LayerdoitError
 from layerdoit.front.loading import vouch
 from layerdoit.layers.key import IMAGES
 from layerdoit.layers.plan import UP_TO_DATE
+from layerdoit.project import pending
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
@@ -85,12 +86,14 @@ def _is_there(session: Session, layer: str) -> bool:
     plan, project = session.plan, session.project
     if not plan.changes:
         # Back on a branch whose images are there: the next change is told from these.
-        project.state.remember(project.app_variant, {step.spec.layer: step.spec.key for step in plan.steps})
+        project.state.remember(
+            project.app_variant, {step.spec.layer: step.spec.key for step in plan.steps if step.action == "reuse"}
+        )
     if layer != "image":
         steps = [plan.step(name) for name in IMAGES[layer] if plan.has(name)]
-        waiting = project.state.unshared()
-        return all(not step.works and step.spec.tag not in waiting for step in steps)
-    if plan.changes:
+        waiting = {step.spec.layer for step in pending.of(project, plan)}
+        return all(not step.works and step.spec.layer not in waiting for step in steps)
+    if plan.changes or (project.config.registry.push and project.state.unshared()):
         return False
     app, git = plan.step("app").spec, project.checkout
     if session.engine.images.untagged(app.tag, app.repository, project.tags):

@@ -108,11 +108,15 @@ class Plan:
         return frozenset(step.spec.tag for step in self.steps if step.spec.layer in layers)
 
     def only(self, needed: Collection[str]) -> Plan:
-        """The same plan without what is not here and is not among these tags; what is made anew stays in it."""
+        """The same plan without what is not here and is not among these tags.
+
+        What is made anew stays in it, and what was built here and is gone: it comes back as it was.
+        """
 
         def step(found: Step) -> Step:
-            needless = found.works and not found.replaces and found.spec.tag not in needed
-            return Step(found.spec, "skip", NEEDLESS) if needless else found
+            back = found.action == "build" and any(reason.kind == "removed" for reason in found.reasons)
+            stays = not found.works or found.replaces or back or found.spec.tag in needed
+            return found if stays else Step(found.spec, "skip", NEEDLESS)
 
         return Plan(tuple(map(step, self.steps)))
 
@@ -136,14 +140,15 @@ class Plan:
         return tuple(found)
 
 
-def found(specs: Iterable[Spec], tags: Collection[str]) -> Plan:
-    """The plan when only these images exist, of layers of which only the keys are known."""
-    return Plan(
-        tuple(
-            Step(spec, "reuse", UP_TO_DATE) if spec.tag in tags else Step(spec, "build", (Reason("removed"),))
-            for spec in specs
-        )
-    )
+def found(specs: Iterable[Spec], tags: Collection[str], known: Collection[str]) -> Plan:
+    """The plan when only these images exist. `known`: keys of images that were here."""
+
+    def step(spec: Spec) -> Step:
+        if spec.tag in tags:
+            return Step(spec, "reuse", UP_TO_DATE)
+        return Step(spec, "build", (Reason("removed" if spec.key in known else "not_built_before"),))
+
+    return Plan(tuple(map(step, specs)))
 
 
 def up_to_date(specs: Iterable[Spec]) -> Plan:

@@ -28,7 +28,8 @@ class Run:
     the names of the project's tasks; `verbose`: say all that there is to say; `spent`: seconds of phases that no layer
     counts; `reported`: layers of which the user has been told; `done`: what is done once in a run, by its name;
     `service`: which service's part of the run it is, '' for the whole; `goals`: the layers that are wanted for
-    themselves: others are made only where one of these needs them.
+    themselves: others are made only where one of these needs them; `settles`: whoever made the run waits in the end for
+    its pushes; `pushes`: what is being pushed, by tag.
     """
 
     asked: str = ""
@@ -40,10 +41,12 @@ class Run:
     done: set[str] = field(default_factory=set)
     service: str = ""
     goals: tuple[str, ...] = LAYERS
+    settles: bool = False
+    pushes: dict[str, Any] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the question that is on its way."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        """Without the question, and the pushes, that are on their way."""
+        return {**{item.name: getattr(self, item.name) for item in fields(self)}, "pushes": {}}
 
     @property
     def token(self) -> str:
@@ -57,11 +60,29 @@ class Run:
 
     def of_service(self, name: str) -> Run:
         """A service's part of this run: with figures of its own; what is done once is done once for all."""
-        return Run(self.asked, self.prefix, self.verbose, self.begun, done=self.done, service=name, goals=self.goals)
+        return Run(
+            self.asked,
+            self.prefix,
+            self.verbose,
+            self.begun,
+            done=self.done,
+            service=name,
+            goals=self.goals,
+            settles=self.settles,
+            pushes=self.pushes,
+        )
 
     def again(self) -> Run:
         """A run of its own, for the same call."""
-        return Run(self.asked, self.prefix, self.verbose, service=self.service, goals=self.goals)
+        return Run(
+            self.asked,
+            self.prefix,
+            self.verbose,
+            service=self.service,
+            goals=self.goals,
+            settles=self.settles,
+            pushes=self.pushes,
+        )
 
     @property
     def deploys(self) -> bool:

@@ -14,7 +14,7 @@ from tests.support.scratch import Crate, docker, message, without_reader
 def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
     """Layer -> action and reasons, from the documented JSON."""
     told = json.loads(crate.doit("layers", "plan", "--json", *words).out)
-    assert list(told) == ["layers", "removes", "obstacle"]
+    assert list(told) == ["layers", "removes", "obstacle", "pending"]
     for layer in told["layers"]:
         assert list(layer) == [
             "layer",
@@ -28,7 +28,7 @@ def plan(crate: Crate, *words: str) -> dict[str, tuple[str, str]]:
             "push",
             "compiles",
         ]
-        assert layer["action"] in ("reuse", "pull", "build")
+        assert layer["action"] in ("reuse", "skip", "pull", "build")
         assert layer["tag"].endswith(f"{layer['layer']}-{layer['key'][:12]}")
         assert layer["reasons"]
         assert all(isinstance(reason, str) for reason in layer["reasons"])

@@ -122,9 +122,11 @@ Shared = tuple["Checkout", subprocess.CompletedProcess[str], str]
 def test_from_official_images(shared: Shared, references: tuple[str, str], official: Official) -> None:
     """The C toolchain came by https from this machine's mirror, a target from rustup: both through the host's CA."""
     tree, done, repository = shared
+    pushed = [line for line in done.stdout.splitlines() if line.startswith("push ")]
+    assert [line.partition(f" to {repository} (")[0] for line in pushed] == ["push    base, runtime, deps, app"]
     for layer, reference in zip(("base", "runtime"), references, strict=True):
         line = next(line for line in done.stdout.splitlines() if line.startswith(layer))
-        assert f"from {reference}, pushed to {repository}" in line
+        assert f"from {reference} — " in line
         tag = next(tag for tag in tree.tags() if f":{layer}-" in tag)
         assert (label(tree, tag, "origin"), label(tree, tag, "parent")) == ("image", reference)
     assert tree.said(f"{tree.name}:latest") == tree.promised()
@@ -161,12 +163,11 @@ def test_every_layer_is_pulled_by_its_key(
     # The engine has them under their local names only.
     assert docker("image", "ls", "--quiet", repository) == ""
     forget(tree)
-    assert plan(tree) == {"base": "pull", "deps": "pull", "app": "pull"}
-    pulls = [layer["pull"]["bytes"] for layer in json.loads(tree.doit("layers", "plan", "--json").stdout)["layers"]]
-    assert pulls[0] > 10_000_000, "two images"
-    assert 0 < pulls[1] < pulls[0], "what the base brings is not pulled again"
-    assert 0 < pulls[2] < pulls[0]
-    done = tree.doit()
+    assert plan(tree) == {"base": "skip", "deps": "skip", "app": "pull"}, "nothing is compiled"
+    pulls = [layer["pull"] for layer in json.loads(tree.doit("layers", "plan", "--json").stdout)["layers"]]
+    assert pulls[:2] == [None, None]
+    assert pulls[2]["bytes"] > 0
+    done = tree.doit("base", "deps", "app", "image")
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines() if " in " in line]
     assert [words[:2] for words in lines] == [[layer, "pull"] for layer in ("base", "runtime", "deps", "app")]
@@ -196,7 +197,7 @@ def test_another_project_s_layers_become_one_s_own(
     assert {layer: key for layer, key in mine.items() if layer != "app"} == {
         layer: key for layer, key in keys(tree).items() if layer != "app"
     }
-    for layer in ("base", "runtime", "deps"):
+    for layer in ("runtime", "deps"):
         assert f"pulled from {repository}" in done.stdout
         tag = f"{other.name}:{layer}-{mine[layer][:12]}"
         assert (label(other, tag, "project"), label(other, tag, "key")) == (other.name, mine[layer])

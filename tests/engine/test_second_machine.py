@@ -106,7 +106,7 @@ def test_a_second_machine_pulls_only_what_it_needs(machine: tuple[Checkout, Mach
     (there.root / "lib/src/deep.rs").write_text(one.read("lib/src/deep.rs"))
     said = there.doit()
     lines = sorted(line.split()[:2] for line in said.splitlines() if " in " in line)
-    assert lines == [["app", "build"], ["deps", "pull"], ["runtime", "pull"]]
+    assert lines == [["app", "build"], ["deps", "pull"], ["push", "app"], ["runtime", "pull"]]
     assert there.layers() == ["app", "deps", "runtime"]
     assert there.said() == one.promised().strip()
     assert there.doit().startswith("nothing to do")

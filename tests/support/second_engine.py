@@ -98,7 +98,10 @@ def started(*, containerd_store: bool = False) -> Iterator[SecondEngine]:
     """Start one, and leave nothing of it. `containerd_store`: with containerd's image store."""
     with tempfile.TemporaryDirectory(prefix="lt2-") as name:
         folder = Path(name)
-        (folder / "daemon.json").write_text(json.dumps({"features": {"containerd-snapshotter": containerd_store}}))
+        settings = {
+            "features": {"containerd-snapshotter": containerd_store},
+        }
+        (folder / "daemon.json").write_text(json.dumps(settings))
         paths = [f"--{what}={folder / what}" for what in ("data-root", "exec-root", "pidfile")]
         words = ["dockerd", f"--config-file={folder / 'daemon.json'}", *paths, f"--host=unix://{folder / 'socket'}"]
         script = 'ip link set lo up && exec "$@"'

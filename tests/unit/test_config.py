@@ -220,7 +220,7 @@ image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint
         env: {LOG: info}, labels: {org.opencontainers.image.title: Shop}, user: "1000:1000", workdir: /app,
         expose: [8080, 53/udp], assets: {static: /srv/static}, smoke: [--version],
         check_libraries: false, stop_signal: SIGINT}
-registry: {repository: registry.example.com/team/layers, pull: [deps], push: [deps, app],
+registry: {repository: registry.example.com/team/layers, pull: [deps], push: [deps, app], strict: true,
            retention: {keep_tags: ["v*"], protect: [pinned],
                        base: {keep_last: 1, max_bytes: 1GB, min_age: 2d},
                        deps: {keep_last: 2, max_bytes: 2GB, min_age: 3d},

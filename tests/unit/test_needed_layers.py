@@ -7,6 +7,7 @@ import pytest
 from layerdoit.front import run_goals
 from layerdoit.layers.key import LAYERS, ORDER, Spec
 from layerdoit.layers.plan import Action, Plan, Step
+from layerdoit.layers.reasons import Reason
 from layerdoit.layers.specs.deps import Cooked
 
 
@@ -20,6 +21,7 @@ def left(made: Plan, *goals: str) -> dict[str, str]:
     return {step.spec.layer: step.action for step in only.steps if step.action != "reuse"}
 
 
+REMOVED = (Reason("removed"),)
 PULLS = plan(base="pull", runtime="pull", deps="pull", app="pull")
 
 
@@ -64,6 +66,16 @@ def test_a_plan_of_which_something_is_left_out_has_nothing_to_do() -> None:
     assert made.changes
     assert not only.changes
     assert only.done(ORDER) == only, "what is not here is not made by saying so"
+
+
+def test_what_was_built_here_and_is_gone_comes_back() -> None:
+    gone = Plan(
+        tuple(
+            step._replace(reasons=(Reason("in_registry"), Reason("removed")) if step.action == "pull" else REMOVED)
+            for step in plan(base="build", deps="pull").steps
+        )
+    )
+    assert left(gone, "app") == {"base": "build", "deps": "skip"}
 
 
 def test_of_base_and_runtime_the_one_that_comes_is_shown() -> None:

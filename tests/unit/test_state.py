@@ -71,9 +71,13 @@ def test_what_was_built_before_the_last_build_is_known(tmp_path: Path) -> None:
     assert state.before("dev/host") == {"base": "1", "deps": "1", "app": "1"}
     assert state.before("release/host") == {}
     for name in ("a", "b"):
-        state.mark_shared(name, done=False)
-    state.mark_shared("a", done=True)
+        state.mark_unshared(name, "r.example/x")
+    state.mark_shared("a", "r.example/x")
     assert state.unshared() == {"b"}
+    assert state.shared("r.example/x") == {"a"}
+    assert not state.shared("r.example/y")
+    state.mark_unshared("b", None)
+    assert state.unshared() == frozenset()
 
 
 def test_a_note_that_says_the_same_is_not_written_again(tmp_path: Path) -> None:

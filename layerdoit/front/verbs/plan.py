@@ -52,7 +52,7 @@ class Foreseen:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
-    from layerdoit.flows import component_builds, obstacles
+    from layerdoit.flows import component_builds, obstacles, pushes
     from layerdoit.flows.session import Session
     from layerdoit.front import projects
     from layerdoit.project.run import Run
@@ -63,6 +63,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     removal = _removal(session)
     compiling = _compiling(session, plan)
     stops = obstacles.of_session(session)
+    waiting = pushes.waiting(session, ask=True)
     parts = session.built if session.project.services else []
     components = component_builds.plans(session)
     if params["json"]:
@@ -76,6 +77,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
             for one in parts
         }
         more = {"removes": removal.as_json() if removal else None, "obstacle": stops.what if stops else None}
+        more["pending"] = [spec.tag for spec in waiting]
         named = {one.inputs.name: one.as_json() for one in components}
         told = {**({"services": services} if services else {}), **({"components": named} if named else {})}
         say(json.dumps({"layers": layers, **told, **more}, indent=2))
@@ -88,6 +90,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
             say(text)
         for one in parts:
             _tell(one.project.service, one.plan.step("app"), _foreseen(one, one.plan), None)
+        if waiting:
+            say(pushes.words(session, waiting))
         if removal:
             say(removal.line())
         if stops:
@@ -156,8 +160,7 @@ def _pulls(session: Session, steps: Sequence[Step]) -> dict[str, Travel]:
 def _pushes(session: Session, step: Step, layer: str) -> Travel | None:
     """As large as the last image of its layer was, at most: it travels packed, without what the registry has."""
     registry = session.project.config.registry
-    late = step.spec.tag in session.project.state.unshared()
-    if (step.action != "build" and not late) or registry.repository is None or layer not in registry.push:
+    if step.action != "build" or registry.repository is None or layer not in registry.push:
         return None
     from layerdoit import history
 

@@ -1,0 +1,49 @@
+"""The end of a run waits for what is being pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.prose import listed
+from layerdoit.project import pending
+
+if TYPE_CHECKING:
+    from layerdoit.flows.session import Session
+    from layerdoit.layers.key import Spec
+
+
+def settle(session: Session) -> None:
+    """Wait for the pushes of a run, and tell what came of them. EngineError only where `registry.strict` wants it."""
+    whole = session.whole or session
+    project, run = whole.project, session.run
+    if project.config.registry.repository is None or not (run.pushes or project.state.unshared()):
+        return
+    from layerdoit.build import sharing
+
+    try:
+        plans = [one.plan for one in (whole, *whole.built)]
+    except LayerdoitError:
+        # The tree cannot be read: what is on its way goes on.
+        plans = []
+    sharing.settle(run, project, whole.engine, plans)
+
+
+def waiting(session: Session, *, ask: bool) -> list[Spec]:
+    """The layers that are here, and that the registry lacks; without `ask`, as far as this checkout knows."""
+    parts = session.built if session.project.services else [session]
+    found = {step.spec.tag: step.spec for one in (session, *parts) for step in pending.of(one.project, one.plan)}
+    repository = session.project.config.registry.repository
+    there = frozenset[str]()
+    if found and ask and repository is not None:
+        from layerdoit.engine import registry
+
+        there = registry.available(found.values(), repository)
+    return [spec for name, spec in found.items() if name not in there]
+
+
+def words(session: Session, specs: Sequence[Spec]) -> str:
+    """What is pending, as a line."""
+    names, them = listed([spec.layer for spec in specs]), "it" if len(specs) == 1 else "them"
+    return f"pending {names}: not pushed to {session.project.config.registry.repository}; the next run pushes {them}"

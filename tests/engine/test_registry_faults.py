@@ -1,0 +1,207 @@
+"""What can be wrong with a registry: one message each, nothing half-done, and what it lacks stays pending."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from layerdoit.build import sharing
+from layerdoit.core.errors import EngineError
+from layerdoit.engine import registry as engine_registry
+from layerdoit.engine.handle import Engine
+from layerdoit.layers.key import Spec
+from layerdoit.project.project import Project
+from layerdoit.project.run import Run
+from tests.engine.registry_fixture import Registry
+from tests.support import registry_refusing
+from tests.support.checkout import hang_up
+from tests.support.registry_refusing import Fault, Faulty
+from tests.support.second_engine import SecondEngine
+
+
+class There(NamedTuple):
+    """A layer on an engine of its own, a registry that may fail, and the real one behind it."""
+
+    project: Project
+    spec: Spec
+    faulty: Faulty
+    real: Registry
+    engine: SecondEngine
+
+    @property
+    def repository(self) -> str:
+        return f"{self.faulty.address}/team/{self.spec.repository}"
+
+    def pushed(self) -> list[str]:
+        return self.real.tags(f"team/{self.spec.repository}")
+
+    def build(self, *labels: str, text: str = "", platform: str = "linux/amd64") -> None:
+        """An image under the layer's tag."""
+        folder = self.project.root / "image"
+        folder.mkdir(exist_ok=True)
+        (folder / "word").write_text(text or self.spec.key)
+        lines = [f"LABEL io.layerdoit.{one}" for one in labels]
+        (folder / "Dockerfile").write_text("\n".join(["FROM scratch", "COPY word /", *lines]))
+        words = ["--quiet", "--load", "--provenance=false", f"--platform={platform}", "--tag", self.spec.tag]
+        self.engine.docker("buildx", "build", *words, str(folder))
+
+    def labelled(self, **more: str) -> None:
+        key = {"key": self.spec.key, "layer": "deps", "project": self.spec.repository, **more}
+        self.build(*(f"{name}={value}" for name, value in key.items()))
+
+
+@pytest.fixture
+def there(
+    registry: Registry, second_engine: SecondEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[There]:
+    monkeypatch.setenv("DOCKER_HOST", second_engine.host)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "logins"))
+    monkeypatch.setattr(engine_registry, "_given_up", set())
+    monkeypatch.setattr(engine_registry, "PATIENCE", 2.0)
+    monkeypatch.setattr(sharing, "STALL", 2.0)
+    name = f"lt-fault-{uuid.uuid4().hex[:8]}"
+    with registry_refusing.before(registry.address) as faulty:
+        second_engine.reach(faulty.address)
+        (tmp_path / "layerdoit.yaml").write_text(
+            f"project: {name}\nregistry: {{repository: '{faulty.address}/team/{name}', push: [base, deps, app]}}\n"
+        )
+        spec = Spec.of_key("deps", uuid.uuid4().hex * 2, name)
+        found = There(Project.open(tmp_path, {}), spec, faulty, registry, second_engine)
+        found.labelled()
+        yield found
+        second_engine.unreach(faulty.address)
+    for repository in (name, found.repository):
+        for tag in second_engine.images(repository):
+            second_engine.docker("image", "rm", "--force", f"{repository}:{tag}")
+
+
+def push(there: There, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """Push the layer; what is said, and what is warned of."""
+    run = Run()
+    sharing.begin(run, there.project, there.spec, "deps")
+    settle(run, there)
+    return capsys.readouterr()
+
+
+def settle(run: Run, there: There) -> None:
+    engine = Engine()
+    sharing.settle(run, there.project, engine, [])
+    hang_up(engine.images)
+
+
+PUSHES: list[tuple[Fault, str, str]] = [
+    ("silent", "the registry cannot be reached (no news for 2 s)", "look at the network between the Docker engine and"),
+    ("read-only", "denied: this registry takes no pushes", "as a user who may push"),
+    ("full", "over its quota of 10 GiB", "the registry's limit is reached"),
+    ("login", "no basic auth credentials", "docker login 127.0.0.1:"),
+    ("expired", "unauthorized", "docker login 127.0.0.1:"),
+]
+
+
+@pytest.mark.parametrize(("fault", "what", "then"), PUSHES, ids=[row[0] for row in PUSHES])
+def test_a_push_that_fails_is_one_message_and_stays_pending(
+    there: There, capsys: pytest.CaptureFixture[str], fault: Fault, what: str, then: str
+) -> None:
+    there.faulty.fault = fault
+    said, warned = push(there, capsys)
+    assert said == ""
+    assert warned.count("layerdoit: ") == 1, warned
+    assert f"deps could not be pushed to {there.repository}: " in warned
+    assert what in warned
+    assert then in warned
+    assert "the next run pushes it, and builds nothing again" in warned
+    assert there.project.state.unshared() == {there.spec.tag}
+    assert there.pushed() == [], "nothing is there under a name"
+
+    # It is well again, and the next run pushes what is left.
+    there.faulty.fault = ""
+    there.faulty.let_go.set()
+    settle(Run(), there)
+    assert "push    deps-" in capsys.readouterr().out
+    assert there.pushed() == [there.spec.tag.rpartition(":")[2]]
+    assert there.project.state.unshared() == set()
+    assert there.engine.images(there.repository) == set(), "its name in the registry does not stay here"
+
+
+LOOKUPS: list[tuple[Fault, str]] = [
+    ("silent", "the registry cannot be reached (no answer in 2 s)"),
+    ("login", "no basic auth credentials"),
+]
+
+
+@pytest.mark.parametrize(("fault", "what"), LOOKUPS, ids=[row[0] for row in LOOKUPS])
+def test_a_registry_that_does_not_tell_is_done_without(
+    there: There, capsys: pytest.CaptureFixture[str], fault: Fault, what: str
+) -> None:
+    there.faulty.fault = fault
+    wanted = [Spec.of_key("base", "1" * 64, there.spec.repository), there.spec]
+    assert engine_registry.available(wanted, there.repository) == frozenset()
+    warned = capsys.readouterr().err
+    assert warned.count("layerdoit: ") == 1
+    assert warned.startswith("layerdoit: the registry is not used: ")
+    assert what in warned
+    asked = len(there.faulty.asked)
+    if fault == "silent":
+        assert there.faulty.asked == ["GET /v2/"] * 2, "no question waits for the answer to another one"
+    assert engine_registry.available(wanted, there.repository) == frozenset()
+    assert capsys.readouterr().err == "", "it is waited for, and told of, once in a run"
+    assert len(there.faulty.asked) == asked
+
+
+def test_what_is_there_and_what_is_not(there: There, capsys: pytest.CaptureFixture[str]) -> None:
+    push(there, capsys)
+    others = [Spec.of_key(layer, "1" * 64, there.spec.repository) for layer in ("base", "runtime", "app")]
+    assert engine_registry.available([*others, there.spec], there.repository) == {there.spec.tag}
+    assert engine_registry.available([], there.repository) == frozenset()
+
+
+def test_a_tag_that_another_image_took_is_not_taken_for_the_layer(
+    there: There, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there.labelled(key="0" * 64)
+    push(there, capsys)
+    there.engine.docker("image", "rm", there.spec.tag)
+    with pytest.raises(EngineError, match="is not the image that its tag says") as caught:
+        engine_registry.pull(there.spec, there.repository, there.spec.repository)
+    assert "find out who pushed it" in str(caught.value.hint)
+    assert there.engine.images(there.spec.repository) == set()
+    assert there.engine.images(there.repository) == set()
+
+
+def test_an_image_of_another_platform(there: There, capsys: pytest.CaptureFixture[str]) -> None:
+    push(there, capsys)
+    there.engine.docker("image", "rm", there.spec.tag)
+    tag = there.spec.tag.rpartition(":")[2]
+    index = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.list.v2+json",
+        "manifests": [
+            {**described(there, tag), "platform": {"architecture": "s390x", "os": "linux"}},
+        ],
+    }
+    put(there, tag, index)
+    with pytest.raises(EngineError, match="no matching manifest") as caught:
+        engine_registry.pull(there.spec, there.repository, there.spec.repository)
+    assert "has no image for this platform" in str(caught.value.hint)
+    assert there.engine.images(there.spec.repository) == set()
+
+
+def described(there: There, tag: str) -> dict[str, object]:
+    """The manifest under a tag, as an index lists it."""
+    from layerdoit.engine.registry_api import RegistryApi
+
+    found = RegistryApi.of(f"{there.real.address}/team/{there.spec.repository}").manifest(tag)
+    assert found is not None
+    return {"mediaType": found.media_type, "digest": found.digest, "size": found.size}
+
+
+def put(there: There, tag: str, index: dict[str, object]) -> None:
+    from layerdoit.engine.registry_api import RegistryApi
+
+    api = RegistryApi.of(f"{there.real.address}/team/{there.spec.repository}")
+    api.put_manifest(tag, str(index["mediaType"]), json.dumps(index).encode())
