@@ -22,7 +22,7 @@ from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.progress import Listener
 from layerdoit.layers.specs import deps as deps_layer
-from layerdoit.project import branches
+from layerdoit.project import branches, compiled_for
 from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree import lfs
 from layerdoit.tree.sources import Entry
@@ -82,7 +82,7 @@ def _base(request: Request) -> Recipe:
     toolchain = tree.toolchain if step.spec.layer == "base" else None
     targets = tree.targets if toolchain else ()
     components = toolchain.components if toolchain else ()
-    packages = project.packages
+    packages = compiled_for.packages(config, project.way)
     origin = broker.origin(config.base, toolchain, targets, step.spec.layer, project.root, request.engine)
     context = project.state / "context" / "base"
     context.mkdir(parents=True, exist_ok=True)

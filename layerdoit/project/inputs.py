@@ -15,7 +15,7 @@ from layerdoit.core.resources import dockerfile_dir
 from layerdoit.dockerfile import folders
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
-from layerdoit.project import git_sent, named_files, packing, started
+from layerdoit.project import compiled_for, git_sent, named_files, packing, started
 from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, PACK, PAGE, READING_SCRIPTS, Given
 from layerdoit.tree.sources import Sources
 
@@ -369,7 +369,7 @@ class Inputs:
             build_platform=given.platform if way is None else way.build_platform,
             toolchain=toolchain.identity if toolchain else "",
             targets=self.tree.targets if toolchain else (),
-            packages=self.project.packages.every,
+            packages=compiled_for.packages(config, way).every,
             runtime_packages=config.base.runtime_packages,
             image=config.base.image or "",
             runtime_image=config.base.runtime_image or "",

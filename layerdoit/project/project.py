@@ -11,8 +11,8 @@ from layerdoit import config as configuration
 from layerdoit.config import service_clashes
 from layerdoit.config.service_settings import kind_of
 from layerdoit.core.errors import ConfigError
-from layerdoit.core.platform import platform_of
 from layerdoit.core.state import State
+from layerdoit.project import compiled_for
 from layerdoit.project.settings_cache import SettingsCache
 from layerdoit.tree import git, links
 from layerdoit.tree.lister import Lister
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     # A run with nothing to do needs none of these at run time.
     from collections.abc import Mapping, Sequence
 
-    from layerdoit.cargo.cross import Packages
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.options import Options
     from layerdoit.cargo.selection import Selection
@@ -227,34 +226,12 @@ class Project:
     @cached_property
     def target(self) -> str | None:
         """The target triple; None for the builder's own."""
-        config, way = self.config, self.way
-        found = platform_of(way.platform) if way is not None else None
-        if way is None or found is None:
-            return config.target
-        from layerdoit.cargo import cross
-
-        configured = cross.target(config.target, found)
-        return configured or (found.triple() if way.linker else None)
+        return compiled_for.target(self.config, self.way)
 
     @cached_property
     def env(self) -> Mapping[str, str]:
-        """Variables of cargo: those of cross-compilation, and the configured ones."""
-        way = self.way
-        found = platform_of(way.platform) if way is not None and way.linker else None
-        if found is None or self.target is None:
-            return self.config.env
-        from layerdoit.cargo import cross
-
-        return {**cross.variables(found, self.target), **self.config.env}
-
-    @property
-    def packages(self) -> Packages:
-        """Debian packages of the builder."""
-        from layerdoit.cargo import cross
-
-        way, configured = self.way, self.config.base.packages
-        found = platform_of(way.platform) if way is not None and way.linker else None
-        return cross.Packages(configured) if found is None else cross.packages(configured, found)
+        """Variables of cargo."""
+        return compiled_for.env(self.config, self.way)
 
     def variant(self, kind: Kind = "build") -> str:
         """Question, profile and target: images of different variants are not compared with each other."""

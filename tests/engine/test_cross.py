@@ -133,3 +133,34 @@ def test_an_image_is_made_of_which_nothing_runs_here(
         ensure(one.session(variables={"PLATFORM": "arm64"}), "app")
     assert "app needs libidn2.so.0, which the image lacks (package libidn2-0)" in refused.value.what
     assert "runtime_packages: [libidn2-0]" in str(refused.value.hint)
+
+
+# --- what QEMU runs --------------------------------------------------------------------------------------------------
+
+PLAIN = {
+    "Cargo.toml": '[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n',
+    "Cargo.lock": 'version = 4\n\n[[package]]\nname = "app"\nversion = "0.1.0"\n',
+    "src/main.rs": 'fn main() { println!("runs on {}", std::env::consts::ARCH); }\n',
+}
+
+
+@pytest.fixture
+def emulated() -> Iterator[None]:
+    """This machine runs programs of arm64."""
+    with qemu.settled(registered=True):
+        yield
+
+
+@pytest.mark.usefixtures("emulated")
+def test_what_runs_is_tried(checkout: Callable[..., Checkout]) -> None:
+    """The runtime image is made as ever, and the program is started in the build."""
+    one = checkout(PLAIN, "toolchain: 1.95.0\nimage: {smoke: [--version]}\n")
+    session = one.session(variables={"PLATFORM": "linux/arm64"})
+    assert session.project.way is not None
+    assert session.project.way.runs
+    ensure(session, "app")
+    assert one.run(f"{one.name}:latest-arm64") == "runs on aarch64\n"
+    one.replace("src/main.rs", "fn main() {", "fn main() { std::process::exit(3);")
+    with pytest.raises(NotBuilt) as refused:
+        ensure(one.session(variables={"PLATFORM": "linux/arm64"}), "app")
+    assert "the smoke test failed with exit code 3" in refused.value.what

@@ -15,6 +15,7 @@ from layerdoit.core.errors import ConfigError, DeployError, EngineError
 from layerdoit.core.platform import PLATFORMS, platform_of
 from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
+from layerdoit.project import compiled_for
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 from tests.support import locked_workspace
@@ -229,5 +230,7 @@ def test_a_setting_of_one_s_own_comes_first(tree: Tiny) -> None:
     assert project.target == "aarch64-unknown-linux-musl"
     assert project.env["CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER"] == "ld.lld"
     assert project.env["CC_aarch64_unknown_linux_musl"] == "aarch64-linux-gnu-gcc"
-    assert project.packages.foreign == ("libssl-dev=3.0",), "others are tools, or loaded by tools"
-    assert "libssl-dev:arm64=3.0" in project.packages.every
+    assert compiled_for.packages(project.config, project.way).foreign == ("libssl-dev=3.0",), (
+        "others are tools, or loaded by tools"
+    )
+    assert "libssl-dev:arm64=3.0" in compiled_for.packages(project.config, project.way).every
