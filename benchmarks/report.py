@@ -52,6 +52,8 @@ STYLE = 0.5
 NOTHING = 0.25
 CROSS = 1.3
 FASTER = 5
+CLONE = 1.2
+SHARED_EDIT = 1.1
 NOOP: Mapping[int, tuple[float, float | None]] = {2000: (1.0, 0.2), 10000: (0.5, None)}
 
 
@@ -253,6 +255,33 @@ def platforms_table(result: Result) -> str:
     return table(["what", "native amd64, s", "arm64, cross, s", "arm64, QEMU, s", "cross beside", "budget"], rows)
 
 
+_SHARING = {
+    "clone": ("`doit image` in a new clone, the app pushed", "`docker pull` of the same image"),
+    "first": ("the first edit after it, which pulls deps and runtime", "the same edit on the first machine"),
+    "next": ("the next edits", "the same edits on the first machine"),
+    "plan": ("`doit layers plan` where the registry has nothing", "the same without a registry"),
+}
+
+
+def sharing_table(result: Result) -> str:
+    """A second machine beside the first, and a registry beside none."""
+    rows = []
+    for row in result.rows:
+        words, beside = _SHARING[row["way"]]
+        ours, theirs = statistics.median(row["ours"]), statistics.median(row["theirs"])
+        ratio, held = f"{ours / theirs:.2f} ×", ""
+        if row["way"] == "clone":
+            words += f"; {row['compiled']} crates compiled"
+            held = str(Verdict(f"≤ {CLONE} ×, 0 crates", ours <= CLONE * theirs and row["compiled"] == 0))
+        elif row["way"] == "next":
+            held = str(Verdict(f"≤ {SHARED_EDIT} ×", ours <= SHARED_EDIT * theirs))
+        elif row["way"] == "plan":
+            ratio = f"{ours - theirs:+.3f} s; a round trip: {row['trip']:.3f} s"
+            held = str(Verdict("≤ a round trip", ours - theirs <= row["trip"]))
+        rows.append([words, spread(row["ours"]), beside, spread(row["theirs"]), ratio, held])
+    return table(["what", "layerdoit, s", "beside", "s", "median", "budget"], rows)
+
+
 TABLES = {
     "run": run_table,
     "edit": edit_table,
@@ -261,6 +290,7 @@ TABLES = {
     "deploys": deploys_table,
     "services": services_table,
     "platforms": platforms_table,
+    "sharing": sharing_table,
 }
 
 
@@ -285,6 +315,7 @@ _TITLES = {
     "deploys": "Deployments beside the platforms' own commands",
     "platforms": "An image of arm64 made on amd64: {project}, {profile}",
     "services": "Several services, and a front end beside them: examples/shop",
+    "sharing": "A second machine that shares a registry: {project}, {profile}",
 }
 PROSE = """\
 <!-- written by `python -m benchmarks.report` from benchmarks/results/*.json; edit the source, not this page -->
@@ -311,9 +342,9 @@ the host plus 0.6 s; going back at most 0.5 s, without a build.
 
 Measure your own project with [`doit layers bench`](bench.md), which also wrote the results for the example. The last
 tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`, `benchmarks.deploys`,
-`benchmarks.services` and `benchmarks.platforms`. The first of them compares an edit with the least that an image costs
-if buildx makes it: cargo on the host, then a Dockerfile that is `FROM` and one COPY of the binaries. The binaries in
-such an image depend on the host's libc and libraries, so it is no peer.
+`benchmarks.services`, `benchmarks.platforms` and `benchmarks.sharing`. The first of them compares an edit with the
+least that an image costs if buildx makes it: cargo on the host, then a Dockerfile that is `FROM` and one COPY of the
+binaries. The binaries in such an image depend on the host's libc and libraries, so it is no peer.
 """
 NONE_YET = "\nNo results are kept yet.\n"
 

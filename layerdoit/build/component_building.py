@@ -117,9 +117,9 @@ def _remote(inputs: ComponentInputs, missing: Sequence[Spec]) -> frozenset[str]:
     wanted = [spec for spec in missing if spec.layer in settings.pulled]
     if settings.repository is None or not wanted:
         return frozenset()
-    from layerdoit.engine import registry
+    from layerdoit.engine import registry_lookup
 
-    return registry.available(wanted, settings.repository)
+    return registry_lookup.available(wanted, settings.repository)
 
 
 # --- carrying it out -------------------------------------------------------------------------------------------------

@@ -189,6 +189,6 @@ def _remote(inputs: Inputs, missing: Sequence[Spec]) -> frozenset[str]:
     wanted = [spec for spec in missing if ("base" if spec.layer == "runtime" else spec.layer) in layers]
     if not wanted:
         return frozenset()
-    from layerdoit.engine import registry
+    from layerdoit.engine import registry_lookup
 
-    return registry.available(wanted, str(config.registry.repository))
+    return registry_lookup.available(wanted, str(config.registry.repository))

@@ -21,7 +21,7 @@ from layerdoit.core.doing import Doing, heard_by
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.prose import listed
 from layerdoit.core.units import duration_text, size_text
-from layerdoit.engine import registry
+from layerdoit.engine import registry, registry_lookup
 from layerdoit.engine.images import fits, label, labels_of
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_answers import Refusal
@@ -65,7 +65,7 @@ class Pushing:
     def _run(self) -> None:
         try:
             with heard_by(self._hear):
-                if not (self._asks and registry.has(self.spec, self.repository)):
+                if not (self._asks and registry_lookup.has(self.spec, self.repository)):
                     self.bytes = registry.push(self.spec, self.repository).bytes
             self._hear(Doing("pushed"))
             with _noting:

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
@@ -22,6 +22,7 @@ from layerdoit.engine import api_version
 if TYPE_CHECKING:
     import docker
 
+_NONE: Mapping[str, str] = {}
 TIMEOUT = 30.0
 # Seconds: a push of a large layer says nothing for long.
 TRANSFER_TIMEOUT = 600
@@ -130,17 +131,21 @@ class SocketApi(threading.local):
         """See `Api.post`."""
         _answer(path, *self._request("POST", path + _encoded(query)))
 
-    def _request(self, method: str, url: str) -> tuple[int, bytes]:
-        answer = self._asked(method, url)
-        return answer if api_version.agreed(self._host, *answer) else self._asked(method, url)
+    def asked(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """The status and the body of an answer, as they are."""
+        return self._request("GET", path, headers)
 
-    def _asked(self, method: str, url: str) -> tuple[int, bytes]:
+    def _request(self, method: str, url: str, headers: Mapping[str, str] = _NONE) -> tuple[int, bytes]:
+        answer = self._asked(method, url, headers)
+        return answer if api_version.agreed(self._host, *answer) else self._asked(method, url, headers)
+
+    def _asked(self, method: str, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         if self._process != os.getpid():
             self._process, self._connection = os.getpid(), None
         for attempt in (1, 2):
             connection = self._connection or _UnixConnection(self._path)
             try:
-                connection.request(method, f"/v{api_version.spoken(self._host)}{url}")
+                connection.request(method, f"/v{api_version.spoken(self._host)}{url}", headers=dict(headers))
                 response = connection.getresponse()
                 body = response.read()
             except (http.client.HTTPException, ConnectionResetError, BrokenPipeError) as error:

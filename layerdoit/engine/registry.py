@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from layerdoit.core.background import Background, Late
-from layerdoit.core.console import warn
 from layerdoit.core.doing import Doing, tell, transferred
 from layerdoit.core.errors import EngineError
 from layerdoit.engine.api import client
@@ -22,49 +18,6 @@ from layerdoit.layers.key import Spec, tag
 
 if TYPE_CHECKING:
     import docker
-
-PATIENCE: Final = 10.0
-"""Seconds that a registry has to say what it has: then it is done without."""
-_given_up: Final = set[str]()
-"""Registries that this process does not ask again."""
-
-
-def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
-    """Local tags of the layers that the registry has under their key. What it does not answer in time, it has not.
-
-    All are asked for at once. That it refuses, or does not answer, is told once in a run; then it is not asked again.
-    """
-    host, until = host_of(repository), time.monotonic() + PATIENCE
-    wanted = {spec.tag: tag(repository, spec.layer, spec.key) for spec in specs}
-    if not wanted or host in _given_up:
-        return frozenset()
-    asked = {local: Background(partial(_lacks, remote), until) for local, remote in wanted.items()}
-    found, refused = set(), dict[str, Refusal]()
-    for local, job in asked.items():
-        try:
-            lacks = job.result()
-        except Late:
-            lacks = Refusal("silent", f"no answer in {PATIENCE:.0f} s")
-        if lacks is None:
-            found.add(local)
-        elif lacks.kind != "absent":
-            refused.setdefault(wanted[local], lacks)
-    if refused:
-        _given_up.add(host)
-        remote, answer = next(iter(refused.items()))
-        warn(f"the registry is not used: {answer}\nnext: {answer.advice(remote, 'pull')}")
-    return frozenset(found)
-
-
-def _lacks(remote: str) -> Refusal | None:
-    """None where the registry has an image; else what it said instead."""
-    with client() as engine:
-        try:
-            with _refusals():
-                engine.images.get_registry_data(remote)
-        except _Refused as error:
-            return error.refusal
-    return None
 
 
 def pull(spec: Spec, repository: str, project: str, owner: Owner = ANYONE) -> None:
@@ -93,15 +46,6 @@ def pull(spec: Spec, repository: str, project: str, owner: Owner = ANYONE) -> No
             labels = {PREFIX + "project": project, PREFIX + LABEL: owner.text}
             _labelled(engine, image, spec.tag, labels)
         _untagged(engine, remote, spec.tag)
-
-
-def has(spec: Spec, repository: str) -> bool:
-    """Whether the registry has a layer under its key. RegistryError where it does not answer."""
-    remote = tag(repository, spec.layer, spec.key)
-    answer = _lacks(remote)
-    if answer is not None and answer.kind != "absent":
-        raise RegistryError(f"pushing {remote} failed: {answer}", answer, answer.advice(remote, "push"))
-    return answer is None
 
 
 def push(spec: Spec, repository: str) -> Transfer:
@@ -220,6 +164,17 @@ def offered_for(reference: str, platform: str) -> Refusal | None:
             return None
         has = ", ".join(f"{one['os']}/{one['architecture']}" for one in data.attrs["Platforms"] if one["architecture"])
         return Refusal("absent", f"it is there only for {has or 'other platforms'}")
+
+
+def lacks(remote: str) -> Refusal | None:
+    """None where the registry has an image; else what it said instead."""
+    with client() as engine:
+        try:
+            with _refusals():
+                engine.images.get_registry_data(remote)
+        except _Refused as error:
+            return error.refusal
+    return None
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------

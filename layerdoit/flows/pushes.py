@@ -37,9 +37,9 @@ def waiting(session: Session, *, ask: bool) -> list[Spec]:
     repository = session.project.config.registry.repository
     there = frozenset[str]()
     if found and ask and repository is not None:
-        from layerdoit.engine import registry
+        from layerdoit.engine import registry_lookup
 
-        there = registry.available(found.values(), repository)
+        there = registry_lookup.available(found.values(), repository)
     return [spec for name, spec in found.items() if name not in there]
 
 

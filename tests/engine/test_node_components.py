@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from layerdoit.build import component_building
+from layerdoit.build import component_building, sharing
 from layerdoit.build.component_building import ComponentPlan
 from layerdoit.core.errors import BuildError, LayerdoitError
 from layerdoit.engine.handle import Engine
@@ -51,7 +51,9 @@ class Component:
     def build(self) -> dict[str, Outcome]:
         planned = self.plan()
         with planned.inputs.project.state.locked():
-            found = component_building.carry_out(Run(), self._engine, planned)
+            run, project = Run(), planned.inputs.project
+            found = component_building.carry_out(run, self._engine, planned)
+            sharing.settle(run, project, self._engine, [])
         return {outcome.step.spec.layer: outcome for outcome in found}
 
     def actions(self) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from layerdoit.build import sharing
 from layerdoit.core.errors import EngineError
 from layerdoit.engine import registry as engine_registry
+from layerdoit.engine import registry_lookup
 from layerdoit.engine.handle import Engine
 from layerdoit.layers.key import Spec
 from layerdoit.project.project import Project
@@ -61,8 +62,8 @@ def there(
 ) -> Iterator[There]:
     monkeypatch.setenv("DOCKER_HOST", second_engine.host)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "logins"))
-    monkeypatch.setattr(engine_registry, "_given_up", set())
-    monkeypatch.setattr(engine_registry, "PATIENCE", 2.0)
+    monkeypatch.setattr(registry_lookup, "_given_up", set())
+    monkeypatch.setattr(registry_lookup, "PATIENCE", 2.0)
     monkeypatch.setattr(sharing, "STALL", 2.0)
     name = f"lt-fault-{uuid.uuid4().hex[:8]}"
     with registry_refusing.before(registry.address) as faulty:
@@ -140,7 +141,7 @@ def test_a_registry_that_does_not_tell_is_done_without(
 ) -> None:
     there.faulty.fault = fault
     wanted = [Spec.of_key("base", "1" * 64, there.spec.repository), there.spec]
-    assert engine_registry.available(wanted, there.repository) == frozenset()
+    assert registry_lookup.available(wanted, there.repository) == frozenset()
     warned = capsys.readouterr().err
     assert warned.count("layerdoit: ") == 1
     assert warned.startswith("layerdoit: the registry is not used: ")
@@ -148,7 +149,7 @@ def test_a_registry_that_does_not_tell_is_done_without(
     asked = len(there.faulty.asked)
     if fault == "silent":
         assert there.faulty.asked == ["GET /v2/"] * 2, "no question waits for the answer to another one"
-    assert engine_registry.available(wanted, there.repository) == frozenset()
+    assert registry_lookup.available(wanted, there.repository) == frozenset()
     assert capsys.readouterr().err == "", "it is waited for, and told of, once in a run"
     assert len(there.faulty.asked) == asked
 
@@ -156,8 +157,8 @@ def test_a_registry_that_does_not_tell_is_done_without(
 def test_what_is_there_and_what_is_not(there: There, capsys: pytest.CaptureFixture[str]) -> None:
     push(there, capsys)
     others = [Spec.of_key(layer, "1" * 64, there.spec.repository) for layer in ("base", "runtime", "app")]
-    assert engine_registry.available([*others, there.spec], there.repository) == {there.spec.tag}
-    assert engine_registry.available([], there.repository) == frozenset()
+    assert registry_lookup.available([*others, there.spec], there.repository) == {there.spec.tag}
+    assert registry_lookup.available([], there.repository) == frozenset()
 
 
 def test_a_tag_that_another_image_took_is_not_taken_for_the_layer(
