@@ -96,12 +96,12 @@ def origin(
 
 def _foreign(base: Base, toolchain: Toolchain | None, version: str, engine: Engine) -> Origin:
     """The same of an image for another platform than the builder's."""
-    platform, runs = engine.platform, engine.way is not None and engine.way.runs
+    platform = engine.platform
     if toolchain is None:
         if base.runtime_image:
             image = foreign_base.runtime_image(base.runtime_image, engine)
             return Origin("image", image, None, None, version, f"from {image} for {platform}")
-        if not runs:
+        if foreign_base.to_unpack(base, engine):
             _, image, words = system(base, engine)
             return Origin(UNPACKED, image, None, None, version, f"{words}; {foreign_base.UNPACKED}")
         method, image, words = foreign_base.system(base, engine, bootstrap_os)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.handle import Engine
     from layerdoit.engine.registry_answers import Refusal
 
-UNPACKED: Final = "its packages are unpacked, for nothing here runs their scripts"
+UNPACKED: Final = "its packages are unpacked, and their scripts not run"
 
 
 def runtime_image(image: str, engine: Engine) -> str:
@@ -47,6 +47,20 @@ def _lacking(what: str, platform: str, refusal: Refusal, setting: str) -> Engine
         f"{what} is not available for {platform}: {refusal}",
         hint=f"name an image that has this platform, or remove {setting}",
     )
+
+
+def to_unpack(base: Base, engine: Engine) -> bool:
+    """Whether a runtime image is made of unpacked packages: nothing here runs its programs, or there is no image to
+    start from, and to make one under emulation takes minutes."""
+    if engine.way is None or engine.way.kind != "cross":
+        return False
+    if not engine.way.runs:
+        return True
+    return base.builder != "image" and (base.builder == "bootstrap" or _refused(base, engine) is not None)
+
+
+def _refused(base: Base, engine: Engine) -> Refusal | None:
+    return engine.offers_for(f"debian:{base.suite}-slim", engine.platform)
 
 
 def system(base: Base, engine: Engine, made_here: Callable[[str, str], str]) -> tuple[str, str, str]:

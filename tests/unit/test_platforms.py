@@ -6,13 +6,19 @@ import json
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from layerdoit.config import variable_value
+from layerdoit.cargo.toolchain import Toolchain
+from layerdoit.config import Base, variable_value
 from layerdoit.core import process
 from layerdoit.core.errors import ConfigError, DeployError, EngineError
 from layerdoit.core.platform import PLATFORMS, platform_of
+from layerdoit.engine import broker
+from layerdoit.engine.platform_way import Way
+from layerdoit.engine.registry_answers import Refusal
 from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
 from layerdoit.project import compiled_for
@@ -234,3 +240,111 @@ def test_a_setting_of_one_s_own_comes_first(tree: Tiny) -> None:
         "others are tools, or loaded by tools"
     )
     assert "libssl-dev:arm64=3.0" in compiled_for.packages(project.config, project.way).every
+
+
+# --- base images of another platform ---------------------------------------------------------------------------------
+
+ONLY = Refusal("absent", "it is there only for linux/amd64")
+
+
+def engine_for(kind: str, *, runs: bool, refusal: Refusal | None = None) -> Any:
+    """An engine on amd64 that is asked for arm64, as far as base images ask it."""
+    way = Way("linux/arm64", cast("Any", kind), None, "linux/amd64", "", "", runs, True)
+    return SimpleNamespace(
+        way=way,
+        builder="default",
+        native="linux/amd64",
+        platform=way.platform,
+        build_platform=way.build_platform,
+        is_local=True,
+        pull_parent=lambda _: None,
+        offers_for=lambda *_, **__: refusal,
+    )
+
+
+RUST = Toolchain("1.95.0", "1.95.0", None, "x86_64-unknown-linux-gnu", "rust-toolchain.toml", ())
+
+
+@pytest.mark.parametrize(
+    ("base", "layer", "engine", "says", "hint"),
+    [
+        (
+            {"runtime_image": "corp/os:1"},
+            "runtime",
+            engine_for("cross", runs=True, refusal=ONLY),
+            "base.runtime_image names corp/os:1, which is not available for linux/arm64: it is there only for",
+            "remove base.runtime_image",
+        ),
+        (
+            {"runtime_image": "corp/os:1"},
+            "runtime",
+            engine_for("cross", runs=False),
+            "builder default runs no programs of this platform, so that nothing can be installed in it",
+            "QEMU",
+        ),
+        (
+            {"image": "corp/rust:1"},
+            "base",
+            engine_for("emulated", runs=True, refusal=ONLY),
+            "base.image names corp/rust:1, which is not available for linux/arm64",
+            "remove base.image",
+        ),
+        (
+            {"builder": "image"},
+            "runtime",
+            engine_for("cross", runs=True, refusal=ONLY),
+            "the image debian:trixie-slim is not available for linux/arm64",
+            "base.builder: image",
+        ),
+        (
+            {"builder": "bootstrap"},
+            "base",
+            engine_for("emulated", runs=True),
+            "Rust 1.95.0 for linux/arm64 is not installed on this machine",
+            "--force-non-host 1.95.0-aarch64-unknown-linux-gnu",
+        ),
+    ],
+)
+def test_a_base_that_lacks_the_platform(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    base: dict[str, str],
+    layer: str,
+    engine: Any,
+    says: str,
+    hint: str,
+) -> None:
+    monkeypatch.setenv("RUSTUP_HOME", str(tmp_path))
+    with pytest.raises(EngineError) as caught:
+        broker.origin(Base(**cast("Any", base)), RUST if layer == "base" else None, (), layer, tmp_path, engine)
+    assert says in caught.value.what
+    assert hint in str(caught.value.hint)
+
+
+def test_where_base_images_of_another_platform_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RUSTUP_HOME", str(tmp_path))
+    (tmp_path / "toolchains/1.95.0-aarch64-unknown-linux-gnu/bin").mkdir(parents=True)
+    (tmp_path / "toolchains/1.95.0-aarch64-unknown-linux-gnu/bin/rustc").touch()
+    made: list[tuple[str, str]] = []
+
+    def make(suite: str, platform: str) -> str:
+        made.append((suite, platform))
+        return "layerdoit-os:made"
+
+    monkeypatch.setattr(broker, "bootstrap_os", make)
+
+    def method(layer: str, engine: Any, **base: str) -> tuple[str, str]:
+        chosen = RUST if layer == "base" else None
+        found = broker.origin(Base(**cast("Any", base)), chosen, (), layer, tmp_path, engine)
+        return found.method, found.os_image
+
+    assert method("runtime", engine_for("cross", runs=True)) == ("image", "debian:trixie-slim")
+    assert method("runtime", engine_for("cross", runs=False)) == ("unpacked", "debian:trixie-slim")
+    assert method("runtime", engine_for("cross", runs=True, refusal=ONLY))[0] == "unpacked", (
+        "there is none to start from"
+    )
+    assert method("base", engine_for("emulated", runs=True)) == ("image", "scratch")
+    assert made == []
+    away = engine_for("emulated", runs=True, refusal=ONLY)
+    assert method("base", away) == method("runtime", away) == ("bootstrap", "layerdoit-os:made")
+    assert made == [("trixie", "linux/arm64")] * 2
