@@ -1,8 +1,8 @@
 """Push layers beside the work that goes on. What the registry lacks stays pending: the next run pushes it.
 
-    begin(run, project, spec)              # after a build: the push goes on in the background
-    late(run, project, plan, shared, names)      # what is here, and not known to be in the registry
-    settle(session)                        # at the end of a run: wait, and tell how it went
+    begin(run, project, spec, name)            # after a build: the push goes on in the background
+    late(run, project, plan, shared, names)    # what is here, and not known to be in the registry
+    settle(run, project, engine, plans)        # at the end of a run: wait, and tell how it went
 
 No push fails a build or a deployment: both have what they need on this machine. `registry.strict` makes it so.
 """

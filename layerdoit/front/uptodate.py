@@ -67,6 +67,9 @@ class Current:
 
     def _there(self) -> bool:
         session = self._session
+        # Whoever comes last waits for what is being pushed.
+        if session.run.pushes:
+            return False
         # After a build the last task runs, to say what the image is called.
         if self._layer == "image" and session.run.reported:
             return False

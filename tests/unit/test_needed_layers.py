@@ -109,3 +109,25 @@ def test_of_base_and_runtime_the_one_that_comes_is_shown() -> None:
 )
 def test_what_a_call_wants_for_itself(words: str, prefix: str, goals: tuple[str, ...]) -> None:
     assert run_goals.of(words.split(), prefix, {"", "web", "api"}) == goals
+
+
+@pytest.mark.parametrize(
+    ("task", "words", "prefix", "later"),
+    [
+        ("base", "", "", True),
+        ("app", "", "", True),
+        ("image", "", "", False),
+        ("image", "cycle_fast", "", True),
+        ("cycle_fast", "cycle_fast", "", False),
+        ("base", "base", "", False),
+        ("base", "base deps", "", True),
+        ("deps", "base deps", "", False),
+        ("base", "my_own_task", "", False),
+        ("image", "web:cycle_fast", "web", True),
+        ("image", "api:cycle_fast web:image", "web", False),
+        ("image", "cycle_fast:api", "", True),
+        ("cache_warm", "cache_warm", "", False),
+    ],
+)
+def test_the_last_task_waits_for_the_pushes(task: str, words: str, prefix: str, later: bool) -> None:
+    assert run_goals.goes_on(task, words.split(), prefix) == later
