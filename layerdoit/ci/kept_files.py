@@ -71,6 +71,23 @@ def look(top: Path, system: str, facts: CiFacts) -> tuple[Kept, ...]:
     return (*found, *_left(top, system, [path for path in SYSTEMS[system].every(facts) if path not in wanted]))
 
 
+def is_ours(path: Path) -> bool:
+    """Whether `doit layers ci` wrote a file."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            return stream.read(len(WRITTEN)) == WRITTEN
+    except OSError:
+        return False
+
+
+def proposed(top: Path) -> str | None:
+    """The service of which a repository has files, but none of ours."""
+    workflows = [*top.glob(".github/workflows/*.yml"), *top.glob(".github/workflows/*.yaml")]
+    if any(map(is_ours, (*workflows, *top.glob(".gitlab/*.yml")))):
+        return None
+    return "github" if workflows else "gitlab" if (top / gitlab.ENTRY).is_file() else None
+
+
 def not_included(top: Path, system: str, facts: CiFacts) -> str | None:
     """What is to be added to a file that is its owner's, so that jobs run at all."""
     if system != "gitlab":

@@ -15,6 +15,7 @@ from layerdoit.doctor import (
     access,
     access_facts,
     cargo_facts,
+    ci_workflows,
     context,
     dockerfile_facts,
     dockerfiles,
@@ -56,7 +57,10 @@ PATIENCE = 5.0
 AREAS: Mapping[str, tuple[Rule, ...]] = {
     "Engine": (*engine_checks.RULES, *neighbours.RULES),
     "Network and credentials": (*access.RULES, *store_checks.RULES),
-    "Workspace": (*dodo_file.RULES, *lockfile.RULES, *workspace.RULES, *native_packages.RULES, *git_history.RULES),
+    "Workspace": (
+        *(*dodo_file.RULES, *lockfile.RULES, *workspace.RULES, *native_packages.RULES, *git_history.RULES),
+        *ci_workflows.RULES,
+    ),
     "Services and components": part_checks.RULES,
     "Profiles and flags": (*profile_checks.RULES, *savings.RULES),
     "Sources": (*source_checks.RULES, *context.RULES, *secret_files.RULES),
@@ -130,6 +134,7 @@ class _Examination:
         yield from no_op
         yield from _of_tree("certificates, names and credentials", asked_access.result)
         yield from dodo_file.dodo(self._root)
+        yield from _guarded("workflows", lambda: ci_workflows.workflows(self._project))
         yield from first
         if self._readable and self._project.has_rust:
             yield from self._workspace(asked_engine, asked_cargo)

@@ -102,6 +102,35 @@ def test_a_project_below_a_dodo(crate: Crate, tmp_path: Path) -> None:
     crate.doit("layers", "ci", "github", "--check").ok()
 
 
+def found_by_doctor(crate: Crate) -> dict[str, tuple[str, str]]:
+    away = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    told = json.loads(crate.doit("layers", "doctor", "--json", env=away).out)
+    return {one["id"]: (one["where"], one["fix"]) for one in told["findings"] if one["id"].startswith("ci-")}
+
+
+def test_doctor_sees_what_check_sees_and_only_of_the_service_that_is_used(crate: Crate) -> None:
+    assert found_by_doctor(crate) == {}
+    crate.doit("layers", "ci", "github").ok()
+    assert found_by_doctor(crate) == {}
+    build = ".github/workflows/layers-build.yml"
+    crate.edit(build, "timeout-minutes: 60", "timeout-minutes: 61")
+    where, fix = found_by_doctor(crate)["ci-drift"]
+    assert where.startswith(f"{build}:")
+    assert fix.startswith("doit layers ci github")
+    crate.edit(build, "# <<< yours", "# << yours")
+    assert found_by_doctor(crate).keys() == {"ci-damaged"}
+
+
+def test_init_proposes_them_where_a_service_builds_already(crate: Crate) -> None:
+    assert "layers ci" not in crate.doit("layers", "init", "--dry-run").ok().out
+    crate.write(".gitlab-ci.yml", "mine: {script: [make]}\n")
+    assert "doit layers ci gitlab" in crate.doit("layers", "init", "--dry-run").ok().out
+    crate.write(".github/workflows/mine.yml", "on: push\n")
+    assert "doit layers ci github" in crate.doit("layers", "init", "--dry-run").ok().out
+    crate.doit("layers", "ci", "github").ok()
+    assert "layers ci" not in crate.doit("layers", "init", "--dry-run").ok().out
+
+
 def _no_git(crate: Crate) -> None:
     (crate.folder / ".git").rename(crate.folder.parent / "git")
 

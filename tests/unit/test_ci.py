@@ -227,6 +227,26 @@ def test_a_token_is_read_from_standard_input_and_stands_nowhere_else() -> None:
     assert "exit 1" in steps(SHARED, "base")["Log in to the registry"]["run"]
 
 
+@pytest.mark.parametrize("token", ["", "s3cret"])
+@pytest.mark.parametrize(("workflow", "must"), [("build", False), ("base", True)])
+def test_the_login_as_the_shell_runs_it(tmp_path: Path, workflow: str, must: bool, token: str) -> None:
+    write(tmp_path, {"docker": '#!/bin/sh\necho "$@" >argv\ncat >stdin\n', "env": ""})
+    (tmp_path / "docker").chmod(0o755)
+    variables = {"REGISTRY_USER": "me", "REGISTRY_TOKEN": token, "GITHUB_ENV": str(tmp_path / "env")}
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **variables}
+    script = steps(SHARED, workflow)["Log in to the registry"]["run"]
+    argv = ["bash", "-e", "-c", script]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == (1 if must and not token else 0)
+    assert (tmp_path / "env").read_text() == ("LOCAL_ONLY=yes\n" if not must and not token else "")
+    if token:
+        assert (tmp_path / "argv").read_text() == "login --username me --password-stdin registry.example.com\n"
+        assert (tmp_path / "stdin").read_text() == token
+    else:
+        assert not (tmp_path / "argv").exists()
+        assert "REGISTRY_TOKEN" in done.stdout + done.stderr
+
+
 def test_the_token_of_the_job_needs_a_permission_and_no_secret() -> None:
     text = texts(FACTS["the job's own token"], "github")[".github/workflows/layers-build.yml"]
     assert yaml.safe_load(text)["permissions"] == {"contents": "read", "packages": "write"}

@@ -79,7 +79,19 @@ def _look(start: Path, prefix: str) -> _Looked:
     if stops is not None:
         first = f"doit cannot build this here yet: {stops.what}" + (f"; next: {stops.hint}" if stops.hint else "")
         proposed = replace(proposed, remarks=(first, *proposed.remarks))
+    if (told := _of_ci(found.root)) is not None:
+        proposed = replace(proposed, remarks=(*proposed.remarks, told))
     return _Looked(start, found, proposed, *_changes(found, proposed, start, prefix), stops, prefix)
+
+
+def _of_ci(root: Path) -> str | None:
+    """What is said of a repository that a CI service builds already."""
+    from layerdoit.ci import kept_files
+    from layerdoit.tree import git
+
+    checkout = git.find(root)
+    system = kept_files.proposed(checkout.top) if checkout is not None else None
+    return None if system is None else f"workflows that use these layers: doit layers ci {system}"
 
 
 def _for_people(looked: _Looked, *, yes: bool, dry_run: bool) -> int:
