@@ -29,13 +29,14 @@ class Words(NamedTuple):
     """How a service does what each does in its own way, as shell.
 
     `place`: a folder that is gone after the job; `path`: have later steps see the programs in a folder, `{}`;
-    `push_nothing`: have later steps push nothing; `root`: what goes before a command that root runs.
+    `push_nothing`: have later steps push nothing; `emulator`: have programs of other platforms run, '' where a job
+    cannot do that.
     """
 
     place: str
     path: str
     push_nothing: str
-    root: str
+    emulator: str
 
 
 def install(words: Words) -> Command:
@@ -119,9 +120,8 @@ def image(facts: CiFacts, platform: str) -> Sequence[Command]:
 
 def foreign(facts: CiFacts, words: Words) -> Iterator[Command]:
     """Programs of other platforms are tried before they are published."""
-    if len(facts.platforms) > 1:
-        packages = f"{words.root}apt-get update -qq\n{words.root}apt-get install -y -qq qemu-user-static binfmt-support"
-        yield Command("Have programs of other platforms run", packages)
+    if len(facts.platforms) > 1 and words.emulator:
+        yield Command("Have programs of other platforms run", words.emulator)
 
 
 def publish(facts: CiFacts, words: Words) -> Sequence[Command]:
@@ -158,6 +158,8 @@ def workflows(facts: CiFacts) -> tuple[str, ...]:
 
 def remarks(facts: CiFacts) -> Iterator[str]:
     """What a user may not expect of the files that are written."""
+    if not workflows(facts):
+        yield "ci.workflows names none that the other settings allow: there is nothing to write"
     if facts.registry is None:
         yield "registry.repository is not set: each job builds all layers itself"
     elif not facts.shares:

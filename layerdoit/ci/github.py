@@ -22,7 +22,7 @@ _WORDS: Final = Words(
     place="$RUNNER_TEMP/layerdoit",
     path='echo "{}" >> "$GITHUB_PATH"',
     push_nothing='echo "LOCAL_ONLY=yes" >> "$GITHUB_ENV"',
-    root="sudo ",
+    emulator="sudo apt-get update -qq\nsudo apt-get install -y -qq qemu-user-static binfmt-support",
 )
 _TAGS: Final = ["v[0-9]*"]
 _OF_JOB: Final = {ci_jobs.USER: "github.actor", ci_jobs.TOKEN: "github.token"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ _WORDS: Final = Words(
     place="/tmp/layerdoit-$CI_JOB_ID",  # noqa: S108 - in the job's own container
     path='export PATH="{}:$PATH"',
     push_nothing="export LOCAL_ONLY=yes",
-    root="",
+    emulator="",
 )
 _SUMMARY: Final = ("layers-report.md", "layers-report.html")
 _SCHEDULED: Final = '$CI_PIPELINE_SOURCE == "schedule"'
@@ -32,7 +33,7 @@ def documents(facts: CiFacts) -> Mapping[str, Document]:
     jobs: dict[Any, Any] = {}
     for name in ci_jobs.workflows(facts):
         jobs |= made[name](facts)
-    return {path(facts): {**_common(facts), **jobs, Region("jobs"): None}}
+    return {path(facts): {**_common(facts), **jobs, Region("jobs"): None}} if jobs else {}
 
 
 def every(facts: CiFacts) -> tuple[str, ...]:
@@ -88,6 +89,10 @@ def _publish(facts: CiFacts) -> Document:
     work: Work = [*ci_jobs.login_to_publish(facts), *ci_jobs.foreign(facts, _WORDS), Region("before publish")]
     job = _job(facts, [*login, *work, *ci_jobs.publish(facts, _WORDS), Region("after publish")], rules)
     after = {"needs": [name for name in layers if isinstance(name, str)]} if layers else {}
+    if len(facts.platforms) > 1:
+        layers[Note("Versions are tried on all platforms: QEMU must be registered on the machine of the runner.")] = (
+            None
+        )
     return {**layers, _name(facts, "publish"): {**job, **after, "resource_group": _name(facts, "publish")}}
 
 
@@ -114,7 +119,7 @@ def _common(facts: CiFacts) -> Document:
     image = f"docker:{versions()['docker']}"
     job = facts.ci.login == "job" and facts.registry is not None
     own = {ci_jobs.USER: "$CI_REGISTRY_USER", ci_jobs.TOKEN: "$CI_REGISTRY_PASSWORD"} if job else {}
-    folder = [f"cd {facts.folder}"] if facts.folder != "." else []
+    folder = [f"cd {shlex.quote(facts.folder)}"] if facts.folder != "." else []
     return {
         Note("What all jobs of this file have in common."): None,
         _template(facts): {

@@ -66,7 +66,7 @@ def look(top: Path, system: str, facts: CiFacts) -> tuple[Kept, ...]:
     """Each file, as it is and as it would be. ConfigError where one of them is not ours, or its markers are damaged."""
     wanted = SYSTEMS[system].documents(facts)
     found = [_kept(top, path, _head(system), document) for path, document in wanted.items()]
-    if system == "gitlab" and not (top / gitlab.ENTRY).exists():
+    if system == "gitlab" and found and not (top / gitlab.ENTRY).exists():
         found.append(Kept(gitlab.ENTRY, "new", gitlab.entry(facts)))
     return (*found, *_left(top, system, [path for path in SYSTEMS[system].every(facts) if path not in wanted]))
 
@@ -90,7 +90,7 @@ def proposed(top: Path) -> str | None:
 
 def not_included(top: Path, system: str, facts: CiFacts) -> str | None:
     """What is to be added to a file that is its owner's, so that jobs run at all."""
-    if system != "gitlab":
+    if system != "gitlab" or not gitlab.documents(facts):
         return None
     try:
         text = (top / gitlab.ENTRY).read_text(encoding="utf-8", errors="replace")
@@ -181,10 +181,10 @@ def _left(top: Path, system: str, paths: Sequence[str]) -> Iterator[Kept]:
 def write(top: Path, found: Sequence[Kept]) -> None:
     """Write and remove what differs, all of it or nothing."""
     done: list[Kept] = []
-    one = found[0]
+    where = ""
     try:
         for one in found:
-            place = top / one.path
+            place, where = top / one.path, one.path
             if one.kind == "left":
                 place.unlink()
             elif one.text != one.there:
@@ -192,12 +192,12 @@ def write(top: Path, found: Sequence[Kept]) -> None:
                 files.write(place, one.text)
             done.append(one)
     except BaseException as error:
-        for one in done:
-            if one.there is None:
-                (top / one.path).unlink(missing_ok=True)
+        for before in done:
+            if before.there is None:
+                (top / before.path).unlink(missing_ok=True)
             else:
-                (top / one.path).write_text(one.there, encoding="utf-8")
+                (top / before.path).write_text(before.there, encoding="utf-8")
         if not isinstance(error, OSError):
             raise
         what = f"it cannot be written: {error.strerror}; the others are as they were"
-        raise LayerdoitError(what, where=one.path, hint="give yourself permission, and run it again") from None
+        raise LayerdoitError(what, where=where, hint="give yourself permission, and run it again") from None

@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.ci import ci_facts, commented_yaml, gitlab, kept_files, own_regions
+from layerdoit.ci import ci_facts, ci_jobs, commented_yaml, gitlab, kept_files, own_regions
 from layerdoit.ci.ci_facts import CiFacts
 from layerdoit.ci.commented_yaml import CLOSES, OPENS, Commented, Note, Region
 from layerdoit.config import Config, load
@@ -327,6 +327,17 @@ def test_the_file_that_gitlab_reads_is_its_owner_s(tmp_path: Path) -> None:
     assert (tmp_path / ".gitlab-ci.yml").read_text() == "mine: 1\n"
     assert kept_files.not_included(tmp_path, "gitlab", SHARED) == entry
     assert kept_files.not_included(tmp_path, "github", SHARED) is None
+
+
+@pytest.mark.parametrize("system", ["github", "gitlab"])
+def test_no_workflow_at_all(tmp_path: Path, system: str) -> None:
+    written(tmp_path, SHARED, system)
+    (tmp_path / ".gitlab-ci.yml").unlink(missing_ok=True)
+    none = dataclasses.replace(SHARED, ci=Ci(workflows=()))
+    written(tmp_path, none, system)
+    written(tmp_path, none, system)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert "ci.workflows names none" in next(ci_jobs.remarks(none))
 
 
 def test_branches_as_gitlab_matches_them() -> None:
