@@ -57,10 +57,8 @@ PATIENCE = 5.0
 AREAS: Mapping[str, tuple[Rule, ...]] = {
     "Engine": (*engine_checks.RULES, *neighbours.RULES),
     "Network and credentials": (*access.RULES, *store_checks.RULES),
-    "Workspace": (
-        *(*dodo_file.RULES, *lockfile.RULES, *workspace.RULES, *native_packages.RULES, *git_history.RULES),
-        *ci_workflows.RULES,
-    ),
+    "Workspace": (*dodo_file.RULES, *lockfile.RULES, *workspace.RULES, *native_packages.RULES, *git_history.RULES),
+    "CI": ci_workflows.RULES,
     "Services and components": part_checks.RULES,
     "Profiles and flags": (*profile_checks.RULES, *savings.RULES),
     "Sources": (*source_checks.RULES, *context.RULES, *secret_files.RULES),
@@ -140,10 +138,8 @@ class _Examination:
             yield from self._workspace(asked_engine, asked_cargo)
             yield from self._programs()
         if self._readable:
-            yield from _of_tree(
-                "services and components",
-                lambda: part_checks.parts(part_facts.collect(self._session), config),
-            )
+            asked_parts = partial(part_facts.collect, self._session)
+            yield from _of_tree("services and components", lambda: part_checks.parts(asked_parts(), config))
         yield from _of_tree("size and secrets of the sources", lambda: self._tree_items(asked_tree))
         if self._readable:
             yield from _of_tree("files that the code reads", asked_read.result)
