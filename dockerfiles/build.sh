@@ -7,6 +7,13 @@ export LC_ALL=C
 . /control/runtime.sh
 . /control/reads.sh
 
+# A load of saved artefacts that was ended half-way (load.sh) left nobody knows what.
+begin_anew() {
+  [ -e /build/loading ] || return 0
+  find /build -mindepth 1 -maxdepth 1 ! -name loading -exec rm -rf '{}' +
+  rm /build/loading
+}
+
 # Bring in what the deps image has and this mount lacks. After an interrupted copy, copy all.
 merge_deps() {
   if [ -e "/build/merged/$DEPS_KEY" ]; then return 0; fi
@@ -189,6 +196,7 @@ if [ "$(sha256sum </control/tree)" != "$TREE  -" ]; then
 fi
 # Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` is 20,000 files (measured: 0.6 s).
 out=/layerdoit/out
+begin_anew
 observe /control
 merge_deps
 settle

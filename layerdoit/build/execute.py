@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import compiler_store, leftovers, secret_mounts, shown
 from layerdoit.build.host_secrets import collect
@@ -20,22 +20,21 @@ from layerdoit.engine import buildx, mounts, ownership
 from layerdoit.engine.images import PREFIX, label
 from layerdoit.engine.progress import Report
 from layerdoit.history import recording
-from layerdoit.layers.key import IMAGES
+from layerdoit.layers.key import ARTEFACTS, IMAGES
 from layerdoit.layers.outcome import Outcome
-from layerdoit.layers.plan import Plan, Step
+from layerdoit.layers.plan import Step
 from layerdoit.project import branches, traces
 from layerdoit.tree import reads
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TextIO
 
+    from layerdoit.build.work import Work
     from layerdoit.components.recipe import Recipe
     from layerdoit.engine.display import Display
     from layerdoit.engine.handle import Engine
     from layerdoit.engine.progress import Report
-    from layerdoit.project.inputs import Inputs
-    from layerdoit.project.run import Run
 
 # The stages of our Dockerfiles that make a layer.
 _STAGES: Final = {
@@ -45,15 +44,6 @@ _STAGES: Final = {
     "app": ("build", "looked-at-image"),
 }
 _PAGE: Final = {"runtime": ("runtime",), "app": ("page",)}
-
-
-class Work(NamedTuple):
-    """A plan, and what it was made from: all that carrying it out needs."""
-
-    run: Run
-    engine: Engine
-    inputs: Inputs
-    plan: Plan
 
 
 def carry_out(work: Work, layers: Sequence[str], display: Display | None = None) -> list[Outcome]:
@@ -155,10 +145,25 @@ def _build(work: Work, step: Step) -> Outcome:
             # BuildKit's own cache would bring back what the user cleared.
             build = replace(build, no_cache_stages=_PAGE[layer] if work.inputs.component == "page" else _STAGES[layer])
         leftovers.replacing(project.state, work.engine.images, step.spec.tag)
-        report = _run(work, step, build, log, recipe)
+        report = _with_artefacts(work, step, build, partial(_run, work, step, build, log, recipe))
         if step.from_scratch and layer == "app" and PREFIX + "mount" in build.labels:
             leftovers.adopt(project.state, build.labels[PREFIX + "mount"])
     return _outcome(work, step, recipe.how, report, begun, cold=from_nothing(step) or bool(build.no_cache_stages))
+
+
+def _with_artefacts(work: Work, step: Step, build: buildx.Build, run: Callable[[], Report]) -> Report:
+    """Run a build; an app's begins with what was compiled elsewhere, and is shared, where that is configured."""
+    mount, registry = build.labels.get(PREFIX + "mount"), work.inputs.project.config.registry
+    if mount is None or ARTEFACTS not in {*registry.pulled, *registry.push}:
+        return run()
+    from layerdoit.build import shared_artefacts
+
+    if not step.from_scratch:
+        shared_artefacts.begin(work, mount)
+    report = run()
+    counts = script_protocol.counts(report.notes)
+    shared_artefacts.built(work, mount, counts.compiled if counts else 0)
+    return report
 
 
 def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recipe) -> Report:

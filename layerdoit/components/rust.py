@@ -234,7 +234,7 @@ def _app(request: Request) -> Recipe:
     starts = inputs.script or inputs.entrypoint
     text = dockerfiles.app(ours, image, assets, sorted_names, starts, index=index, owned=owned)
     cooked, runtime = request.plan.step("deps").spec, request.plan.step("runtime").spec
-    mount = request.mount(mounts.identity(project.name, project.root, inputs.variant, _cook(request, cooked)))
+    mount = request.mount(target_mount(inputs, request.engine, cooked))
     tried = tried_on.ordinary(request)
     origin = {"deps": cooked.key, "runtime": runtime.key, "mount": mount, **branches.labels(project)}
     build = buildx.Build(
@@ -305,9 +305,14 @@ def _tell_pointers(inputs: Inputs) -> None:
         warn(f"only the pointers of git LFS are here: {listed(found, _SHOWN)}; next: {lfs.ADVICE}")
 
 
-def _cook(request: Request, cooked: Spec) -> str:
+def target_mount(inputs: Inputs, engine: Engine, cooked: Spec) -> str:
+    """The plain id of the mount that the workspace is compiled in, on that deps image."""
+    return mounts.identity(inputs.project.name, inputs.project.root, inputs.variant, cook_of(engine, cooked))
+
+
+def cook_of(engine: Engine, cooked: Spec) -> str:
     """The id of the full cook that a deps image comes from."""
-    found = request.engine.images.labels([cooked.tag]).get(cooked.tag, {})
+    found = engine.images.labels([cooked.tag]).get(cooked.tag, {})
     return found.get(PREFIX + "cook") or cooked.key[:12]
 
 

@@ -30,6 +30,7 @@ class Exit(IntEnum):
     SMOKE_TEST = 89
     WARNINGS = 90
     NO_OUTPUT = 92
+    NOT_THIS_MOUNT = 93
 
 
 class Section(Enum):
@@ -201,6 +202,25 @@ class Unmeasured(NamedTuple):
     name: str
 
 
+class Packed(NamedTuple):
+    """`packed PROGRAM SHA256 FILES BYTES`: a target mount was packed, by that program; BYTES are those of its files."""
+
+    program: str
+    digest: str
+    files: int
+    size: int
+
+
+class OfMount(NamedTuple):
+    """`mount WORD`: how a target mount was found, or what became of it.
+
+    It is `empty` or `interrupted`, so that there is nothing to save; it is `used`, so that it stays as it is; what was
+    to be loaded is `damaged`, or `differs` from the image of the dependencies; it is `loaded`.
+    """
+
+    word: str
+
+
 Message: TypeAlias = (
     Section
     | NoClippy
@@ -223,6 +243,8 @@ Message: TypeAlias = (
     | OtherContext
     | Measured
     | Unmeasured
+    | Packed
+    | OfMount
 )
 AMessage = TypeVar("AMessage", bound=Message)
 
@@ -260,6 +282,11 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
     "context": (r"context (.+)", OtherContext),
     "measured": (r"measured (\d+) (\d+) (.+)", lambda ms, size, name: Measured(name, int(ms), int(size))),
     "unmeasured": (r"unmeasured (.+)", Unmeasured),
+    "packed": (
+        r"packed (\w+) ([0-9a-f]{64}) (\d+) (\d+)",
+        lambda program, digest, files, size: Packed(program, digest, int(files), int(size)),
+    ),
+    "mount": (r"mount (empty|interrupted|used|damaged|differs|loaded)", OfMount),
 }
 """By the first word of a line: the form of the line, and what makes a message of its parts."""
 

@@ -6,7 +6,7 @@ from layerdoit.config.deploy_section import NO_TEXT
 from layerdoit.config.keep_section import RegistryRetention
 from layerdoit.config.kinds import Settings, boolean, choice, many, optional, section, setting, settings_class
 from layerdoit.config.values import REPOSITORY
-from layerdoit.layers.key import LAYERS
+from layerdoit.layers.key import ARTEFACTS, LAYERS
 
 # It has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
@@ -19,11 +19,15 @@ class Registry(Settings):
         optional(REPOSITORY), None, "Repository that keyed layers are pulled from and pushed to."
     )
     pull: tuple[str, ...] | None = setting(
-        optional(many(choice(*LAYERS), "base, deps, app")),
+        optional(many(choice(*LAYERS, ARTEFACTS), "base, deps, app, artefacts")),
         None,
         "Layers that are looked for in the repository before they are built; default: base, deps, and what is pushed.",
     )
-    push: tuple[str, ...] = setting(many(choice(*LAYERS), "base, deps, app"), NO_TEXT, "Layers to push after a build.")
+    push: tuple[str, ...] = setting(
+        many(choice(*LAYERS, ARTEFACTS), "base, deps, app, artefacts"),
+        NO_TEXT,
+        "Layers to push after a build; `artefacts`: what is compiled of the workspace, for first builds elsewhere.",
+    )
     retention: RegistryRetention = section(RegistryRetention, "What `doit registry_gc` keeps in the registry.")
     strict: bool = setting(
         boolean(),

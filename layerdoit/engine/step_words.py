@@ -15,6 +15,8 @@ _SHOWN: Final = 60
 _COMMANDS: Final = (
     (r"control/cook\.sh", "preparing the dependencies"),
     (r"control/(build|check|measure)\.sh", "bringing in the sources"),
+    (r"control/save\.sh", "packing what the target mount holds"),
+    (r"control/load\.sh", "unpacking what was saved of a target mount"),
     (r"\bapt(-get)? .*install", "installing Debian packages"),
     (r"\bapk add", "installing Alpine packages"),
     (r"\brustup (toolchain|target|component|run)", "preparing the Rust toolchain"),
@@ -33,6 +35,8 @@ _INTERNAL: Final = (
     (r"\[internal\] load metadata for (\S+)", r"asking for the image \1"),
     (r"\[internal\]", "reading the Dockerfile"),
     (r"\[context toolchain\]", "sending the Rust toolchain"),
+    (r"exporting to client directory", "writing the files"),
+    (r"\[context load-\S+\]", "sending what was saved"),
     (r"\[context (\S+)\]", r"sending the folder \1"),
     (r"\[auth\]", "logging in to the registry"),
     (r"(exporting|sending tarball|writing image|naming to)", "writing the image"),

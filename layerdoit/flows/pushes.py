@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
 def settle(session: Session) -> None:
     """Wait for the pushes of a run, and tell what came of them. EngineError only where `registry.strict` wants it."""
     whole = session.whole or session
+    try:
+        _layers(whole, session)
+    finally:
+        if pending.is_compiled(whole.project):
+            _compiled(whole)
+
+
+def _compiled(whole: Session) -> None:
+    """Push what was compiled of the workspace; nothing else waits for that."""
+    from layerdoit.build import shared_artefacts
+
+    with contextlib.suppress(LayerdoitError), whole.project.state.locked():
+        # Where the tree cannot be read, or was not built in the end, the next run pushes it.
+        shared_artefacts.push(whole.work)
+
+
+def _layers(whole: Session, session: Session) -> None:
     project, run = whole.project, session.run
     if project.config.registry.repository is None or not (run.pushes or project.state.unshared()):
         return

@@ -16,7 +16,7 @@ from layerdoit.project.snapshot import Tree
 
 if TYPE_CHECKING:
     # A run with nothing to do needs none of these at run time.
-    from layerdoit.build.execute import Work
+    from layerdoit.build.work import Work
     from layerdoit.config import CallSettings
     from layerdoit.flows.summary import Past
     from layerdoit.layers.plan import Plan
@@ -180,7 +180,7 @@ class Session:
     @property
     def work(self) -> Work:
         """The plan, with all that carrying it out needs."""
-        from layerdoit.build.execute import Work
+        from layerdoit.build.work import Work
 
         return Work(self.run, self.engine, self.inputs, self.plan)
 

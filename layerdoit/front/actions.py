@@ -167,6 +167,24 @@ def cache_refresh(session: Session, dry_run: bool) -> None:
     cycles.refresh(session, dry_run=dry_run)
 
 
+def cache_save(session: Session, file: list[str]) -> None:
+    """What is compiled of the workspace, in a file."""
+    from doit import get_initial_workdir
+
+    from layerdoit.flows import saved_artefacts
+
+    saved_artefacts.save(session, saved_artefacts.one_file(file, "cache_save", get_initial_workdir()))
+
+
+def cache_load(session: Session, file: list[str], anew: bool) -> None:
+    """Begin with what a file holds."""
+    from doit import get_initial_workdir
+
+    from layerdoit.flows import saved_artefacts
+
+    saved_artefacts.load(session, saved_artefacts.one_file(file, "cache_load", get_initial_workdir()), anew=anew)
+
+
 def _agreed(session: Session, yes: bool) -> bool:
     return yes or configuration.confirmed(session.project.variables)
 
@@ -210,5 +228,7 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {
     "registry_gc": registry_gc,
     "cache_warm": cache_warm,
     "cache_refresh": cache_refresh,
+    "cache_save": cache_save,
+    "cache_load": cache_load,
     **deploy_actions.ACTIONS,
 }

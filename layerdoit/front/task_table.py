@@ -81,6 +81,15 @@ _WARM: Params = (
         "help": "such as dev,release; default: the configured one",
     },
 )
+_LOAD: Params = (
+    {
+        "name": "anew",
+        "long": "replace",
+        "type": bool,
+        "default": False,
+        "help": "also where something is compiled already: begin with the file instead",
+    },
+)
 _LOGS: Params = (
     {
         "name": "follow",
@@ -385,5 +394,22 @@ TASKS: tuple[TaskDoc, ...] = (
         "When many small updates have made the image of the dependencies large.",
         "cache_refresh --dry-run",
         _DRY,
+    ),
+    TaskDoc(
+        "cache_save",
+        "Save what is compiled of the workspace into a file, for a machine that has the same dependencies.",
+        "At the end of a CI job whose machine is gone afterwards.",
+        "cache_save ../compiled.tar",
+        words="file",
+    ),
+    TaskDoc(
+        "cache_load",
+        "Begin with what cache_save saved, where nothing is compiled yet.\n\n"
+        "Contents decide what of it is still true: an old file costs time, never truth. A file of another project,\n"
+        "toolchain, profile or deps image is refused.",
+        "At the begin of a CI job, before the first build.",
+        "cache_load ../compiled.tar",
+        _LOAD,
+        words="file",
     ),
 )

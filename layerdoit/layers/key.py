@@ -17,6 +17,8 @@ IMAGES: Final[Mapping[str, tuple[Layer, ...]]] = {"base": ("base", "runtime"), "
 """The images of each layer as a user counts them: base stands for builder and runtime."""
 LAYERS: Final = tuple(IMAGES)
 """The layers as a user counts them, the lowest first."""
+ARTEFACTS: Final = "artefacts"
+"""No layer: what is compiled of the workspace, as it is shared beside the layers."""
 
 # Twelve hexadecimal digits in a tag; the full key stands in a label.
 TAG_DIGITS = 12

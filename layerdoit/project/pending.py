@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from layerdoit.layers.key import ARTEFACTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from layerdoit.layers.plan import Plan, Step
     from layerdoit.project.project import Project
+
+_COMPILED: Final = "artefacts.json"
 
 
 def of(project: Project, plan: Plan, shared: Collection[str] | None = None) -> list[Step]:
@@ -20,3 +24,14 @@ def of(project: Project, plan: Plan, shared: Collection[str] | None = None) -> l
     known = project.state.shared(settings.repository)
     there = [step for step in plan.steps if step.action == "reuse" and step.spec.tag not in known]
     return [step for step in there if ("base" if step.spec.layer == "runtime" else step.spec.layer) in wanted]
+
+
+def note_compiled(project: Project, repository: str | None) -> None:
+    """What was compiled of the workspace is to be pushed to a repository; None: no more."""
+    project.state.keep_note(_COMPILED, {ARTEFACTS: repository} if repository else {})
+
+
+def is_compiled(project: Project) -> bool:
+    """Whether something was compiled of the workspace that the registry is to have, and has not yet."""
+    settings = project.config.registry
+    return ARTEFACTS in settings.push and project.state.note(_COMPILED).get(ARTEFACTS) == settings.repository

@@ -21,8 +21,10 @@ from layerdoit.components.script_protocol import (
     NoBinary,
     NoClippy,
     NotFresh,
+    OfMount,
     OtherContext,
     OtherMachine,
+    Packed,
     Reads,
     ReadsUnknown,
     Section,
@@ -76,6 +78,13 @@ LINES: dict[str, Message] = {
     "context differs from its key": OtherContext("differs from its key"),
     "measured 1234 9000000 the linker mold": Measured("the linker mold", 1234, 9000000),
     "unmeasured the linker lld": Unmeasured("the linker lld"),
+    f"packed gzip {'0a' * 32} 12 3456": Packed("gzip", "0a" * 32, 12, 3456),
+    "mount empty": OfMount("empty"),
+    "mount interrupted": OfMount("interrupted"),
+    "mount used": OfMount("used"),
+    "mount damaged": OfMount("damaged"),
+    "mount differs": OfMount("differs"),
+    "mount loaded": OfMount("loaded"),
 }
 
 
@@ -132,6 +141,8 @@ FILLED_IN = {
     "$cold": "0",
     "$(wc -l </tmp/external)": "1",
     "$1 $2": "APP_WORD serde",
+    "mount $1": "mount empty",
+    "$1 ${digest%% *} $(wc -l </tmp/list) ${size%%[!0-9]*}": f"gzip {'0a' * 32} 12 3456",
     "$1 ${file##*/.fingerprint/}": "used serde-0123456789abcdef/lib-serde.json",
     '$(sed \'s/"declared_features":"\\([^"\\\\]\\|\\\\.\\)*",//\' "$file")': "{}",
     '$(basename "$1")': "hello",
