@@ -11,6 +11,7 @@ from layerdoit.components import script_protocol
 from layerdoit.components.script_protocol import Shared, SharedOff
 from layerdoit.doctor import store_facts
 from layerdoit.flows import reporting
+from layerdoit.flows.ensure import ensure
 from layerdoit.history import export
 from layerdoit.layers.outcome import Outcome
 from tests.engine.registry_fixture import docker
@@ -55,6 +56,14 @@ def right(one: Checkout, built: dict[str, Outcome]) -> bool:
     return one.said(built["app"].step.spec.tag) == "42 0\n"
 
 
+def cooked(one: Checkout) -> Outcome:
+    """What became of the deps layer."""
+    try:
+        return ensure(one.session(), "deps")[-1]
+    finally:
+        one.forget_sessions()
+
+
 def test_what_one_project_compiled_another_one_gets(checkout: Make, store: Store) -> None:
     one, other = checkout({}), checkout({})
     program(one, store.configuration())
@@ -71,25 +80,25 @@ def test_what_one_project_compiled_another_one_gets(checkout: Make, store: Store
 
     # With it or without, the key is the same: nothing is made anew.
     other.configure("deps: {delta: false}\n")
-    assert other.build()["deps"].step.action == "reuse"
+    assert cooked(other).step.action == "reuse"
 
 
 def test_the_password_is_found_nowhere(checkout: Make, store: Store) -> None:
     one = checkout({})
     program(one, store.configuration())
-    child = one.start()
+    child = one.start("deps")
     said = "".join(child.communicate(timeout=300))
     assert child.returncode == 0, said
     # It did its work.
     assert store.entries() >= 2
     assert PASSWORD not in said
-    [cooked] = [tag for tag in one.tags() if ":deps-" in tag]
-    for words in (["image", "inspect", cooked], ["history", "--no-trunc", cooked]):
+    [image] = [tag for tag in one.tags() if ":deps-" in tag]
+    for words in (["image", "inspect", image], ["history", "--no-trunc", image]):
         assert PASSWORD not in docker(*words)
     # All that a cook writes is one layer, so that nothing hides below.
     folders = "/build /cooked /cargo /etc /root /tmp"
     search = f"grep -rlF -e {PASSWORD} -e SCCACHE {folders} || true"
-    assert docker("run", "--rm", "--network=none", "--entrypoint", "sh", cooked, "-c", search) == ""
+    assert docker("run", "--rm", "--network=none", "--entrypoint", "sh", image, "-c", search) == ""
     found = [path for path in one.root.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
     assert found == []
 
@@ -104,10 +113,10 @@ def test_a_store_that_is_no_help_costs_no_build(
         store.stop()
     one = checkout({})
     program(one, store.configuration())
-    built = one.build()
-    assert right(one, built)
-    assert [found.why for found in off(built["deps"])] == ["store"]
-    [warning] = reporting.warnings(built["deps"])
+    made = cooked(one)
+    assert made.counts["external"] == 2
+    assert [found.why for found in off(made)] == ["store"]
+    [warning] = reporting.warnings(made)
     assert "the store did not answer, or refused" in warning
     assert "planted-wrong-19ab" not in one.logs("deps")[-1].read_text()
 
@@ -130,10 +139,10 @@ def test_a_builder_without_a_usable_sccache(checkout: Make, store: Store, tmp_pa
     useless.chmod(0o755)
     one = checkout({})
     program(one, store.configuration().replace(store.program, str(useless)))
-    built = one.build()
-    assert right(one, built)
-    assert [found.why for found in off(built["deps"])] == ["program"]
-    assert "was built without Redis" in reporting.warnings(built["deps"])[0]
+    made = cooked(one)
+    assert made.counts["external"] == 2
+    assert [found.why for found in off(made)] == ["program"]
+    assert "was built without Redis" in reporting.warnings(made)[0]
 
 
 def test_doctor_asks_the_store(store: Store) -> None:
