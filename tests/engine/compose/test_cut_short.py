@@ -18,7 +18,7 @@ from tests.support.ports import PORT, free_port
 from tests.support.waiting import until
 
 DRIVER = """
-import os, signal, sys
+import sys
 from pathlib import Path
 from layerdoit.config import Deploy, Health
 from layerdoit.config.deploy_section import Compose
@@ -28,22 +28,10 @@ from layerdoit.deploy.provider import Release
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.created import Created
+from tests.support.lethal import lethal
 project, root, image, strategy, limit, signum = *sys.argv[1:5], int(sys.argv[5]), int(sys.argv[6])
-changes = 0
-def lethal(function):
-    def wrapped(*args, **options):
-        global changes
-        result = function(*args, **options)
-        changes += 1
-        if changes == limit:
-            os.kill(os.getpid(), signum)
-        return result
-    return wrapped
-for owner, names in {
-    ComposeProgram: ("up",), Created: ("copied", "start"), Containers: ("rename", "stop", "remove"),
-}.items():
-    for name in names:
-        setattr(owner, name, lethal(getattr(owner, name)))
+changes = {ComposeProgram: ["up"], Created: ["copied", "start"], Containers: ["rename", "stop", "remove"]}
+lethal(limit, signum, changes)
 compose = Compose(strategy="recreate" if strategy == "recreate" else None)
 config = Deploy(provider="compose", compose=compose, health=Health(timeout=8), env={"VERSION": "2"}, port=8080)
 settings = DeploySettings(config, project, project, Path(root), source="layerdoit.yaml")

@@ -14,7 +14,7 @@ from tests.engine.deploy.cycling import Make, ask, go, names
 from tests.support.ports import PORT
 
 DRIVER = """
-import os, signal, sys
+import signal, sys
 from pathlib import Path
 from layerdoit.config import Deploy, Health
 from layerdoit.deploy.docker.deployment import DockerProvider
@@ -22,20 +22,10 @@ from layerdoit.deploy.docker.haproxy import Front
 from layerdoit.deploy.provider import Release
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.containers import Containers
+from tests.support.lethal import lethal
 project, image, way, limit, env = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:]
-changes = 0
-def lethal(function):
-    def wrapped(*args, **options):
-        global changes
-        result = function(*args, **options)
-        changes += 1
-        if changes == limit:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-    return wrapped
-for name in ("create", "start", "attach", "detach", "rename", "restart_as", "stop", "remove"):
-    setattr(Containers, name, lethal(getattr(Containers, name)))
-Front.lead_to = lethal(Front.lead_to)
+changes = ("create", "start", "attach", "detach", "rename", "restart_as", "stop", "remove")
+lethal(limit, signal.SIGKILL, {Containers: changes, Front: ["lead_to"]})
 config = Deploy(
     port=8080, health=Health(path="/"), env=dict(item.split("=") for item in env), isolated_start=way != "again",
     gap="none" if way == "front" else "short",

@@ -345,26 +345,17 @@ def test_other_providers_start_none(project: str, make: Make, db: Describe, prov
 # --- cut short -------------------------------------------------------------------------------------------------------
 
 DRIVER = """
-import os, sys
+import sys
 from pathlib import Path
 from layerdoit.config import Deploy, Health
 from layerdoit.deploy.docker.foreign_provider import ForeignProvider
 from layerdoit.deploy.provider import Release
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.containers import Containers
+from tests.support.lethal import lethal
 project, image, version, limit, signum = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])
-changes = 0
-def lethal(function):
-    def wrapped(*args, **options):
-        global changes
-        result = function(*args, **options)
-        changes += 1
-        if changes == limit:
-            os.kill(os.getpid(), signum)
-        return result
-    return wrapped
-for name in ("create", "start", "rename", "restart_as", "stop", "remove", "ensure_network"):
-    setattr(Containers, name, lethal(getattr(Containers, name)))
+changes = ("create", "start", "rename", "restart_as", "stop", "remove", "ensure_network")
+lethal(limit, signum, {Containers: changes})
 config = Deploy(port=8080, env={"VERSION": version}, health=Health(timeout=8), stop_grace=0.0)
 settings = DeploySettings(config, f"{project}-db", project, Path.cwd(), source="layerdoit.yaml db", service="db",
                           foreign=image)
