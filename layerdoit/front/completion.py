@@ -8,76 +8,26 @@ others. Where doit cannot say them, it is asked again, and only a dodo.py withou
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from string import Template
-from typing import Final, NamedTuple
+from typing import Final
 
-from layerdoit.config import VARIABLES
-from layerdoit.core.platform import PLATFORMS
-from layerdoit.front.help_text import ASKS
-from layerdoit.front.task_table import TASKS
-from layerdoit.front.verbs import COMMON, VERBS, Option, load
-from layerdoit.layers.key import LAYERS
-
-VALUES: Final[Mapping[str, tuple[str, ...]]] = {
-    "PROFILE": ("dev", "release"),
-    "PLATFORM": tuple(one.name for one in PLATFORMS),
-    "YES": ("yes", "no"),
-    "ON_MISSING": ("pull,build", "pull", "build", "fail"),
-    **{one.name: tuple(one.kind.json["enum"]) for one in VARIABLES if "enum" in one.kind.json},
-}
-"""Of variables that have few. CONFIG and `--root`, `--html`, `--summary` take paths."""
-WORDS: Final[Mapping[str, tuple[str, ...]]] = {"explain": LAYERS, "completion": ("bash", "zsh", "fish")}
-"""What may follow a verb."""
-
-
-_VARIANTS: Final = r"sed -n '/^variants:/,/^[^ #]/s/^  \([a-z0-9][a-z0-9-]*\):.*/\1/p' layerdoit.yaml 2>/dev/null"
-"""Prints the names of the variants, one a line, as the documentation writes them."""
-
-
-class Word(NamedTuple):
-    """What can be typed, and what it is."""
-
-    text: str
-    about: str
-
-
-def commands() -> list[Word]:
-    """Those of doit, and ours."""
-    from doit.doit_cmd import DoitMain
-
-    own = [Word(one.get_name(), one.doc_purpose) for one in DoitMain.DOIT_CMDS]
-    return [*own, Word("layers", "container images of a Rust project: init, plan, explain, doctor, bench, report")]
-
-
-def tasks() -> list[Word]:
-    """Those of a dodo.py without prefixes."""
-    return [Word(task.name, task.line) for task in TASKS]
-
-
-def verbs() -> list[Word]:
-    """Those of `doit layers`."""
-    return [Word(name, load(name).purpose) for name in VERBS]
-
-
-def variables() -> list[Word]:
-    """Names with their equals sign."""
-    return [Word(f"{variable.name}=", variable.doc) for variable in VARIABLES]
-
-
-def of_tasks() -> list[tuple[str, list[Word]]]:
-    """Task -> options."""
-    return [(task.name, _options(task.params)) for task in TASKS]
-
-
-def of_verbs() -> list[tuple[str, list[Word]]]:
-    """Verb -> options."""
-    return [(name, _options((*load(name).options, *COMMON))) for name in VERBS]
-
-
-def _options(options: Iterable[Option]) -> list[Word]:
-    found = [Word(f"--{option['long']}", str(option["help"])) for option in options]
-    return [*found, Word(ASKS[-1], "show this help")]
+from layerdoit.front.completion_fish import fish
+from layerdoit.front.completion_words import (
+    VALUES,
+    VARIANTS,
+    WORDS,
+    cases,
+    commands,
+    each_once,
+    of_tasks,
+    of_verbs,
+    tasks,
+    texts,
+    together,
+    variables,
+    verbs,
+)
 
 
 def script(shell: str) -> str:
@@ -181,13 +131,13 @@ complete -F __layerdoit doit
 def bash() -> str:
     """For bash 3.2 and later, without the package bash-completion."""
     return _BASH.substitute(
-        variants=_VARIANTS,
-        tasks=shlex.quote("\n".join(_texts(tasks()))),
-        task_options=_cases(of_tasks(), "    {0} | *:{0}) echo {1} ;;"),
-        verb_options=_cases(of_verbs(), "    {0}) echo {1} ;;"),
-        verbs=shlex.quote(_together(verbs())),
-        variables=shlex.quote(_together(variables())),
-        commands=shlex.quote(_together(commands())),
+        variants=VARIANTS,
+        tasks=shlex.quote("\n".join(texts(tasks()))),
+        task_options=cases(of_tasks(), "    {0} | *:{0}) echo {1} ;;"),
+        verb_options=cases(of_verbs(), "    {0}) echo {1} ;;"),
+        verbs=shlex.quote(together(verbs())),
+        variables=shlex.quote(together(variables())),
+        commands=shlex.quote(together(commands())),
         values="\n".join(
             f'    {name}=*) COMPREPLY=($(compgen -W {shlex.quote(" ".join(values))} -- "${{cur#{name}=}}")); return ;;'
             for name, values in VALUES.items()
@@ -281,151 +231,21 @@ if [[ $$funcstack[1] == _doit ]]; then _doit "$$@"; else compdef _doit doit; fi
 def zsh() -> str:
     """A file for `$fpath`, which can be sourced, too."""
     return _ZSH.substitute(
-        variants=_VARIANTS,
-        tasks=" ".join(map(shlex.quote, _texts(tasks()))),
-        about=" ".join(f"{shlex.quote(one.text)} {shlex.quote(one.about)}" for one in _each_once()),
-        verbs=shlex.quote(_together(verbs())),
-        verbs_list=_together(verbs()),
-        variables=_together(variables()),
-        commands=_together(commands()),
+        variants=VARIANTS,
+        tasks=" ".join(map(shlex.quote, texts(tasks()))),
+        about=" ".join(f"{shlex.quote(one.text)} {shlex.quote(one.about)}" for one in each_once()),
+        verbs=shlex.quote(together(verbs())),
+        verbs_list=together(verbs()),
+        variables=together(variables()),
+        commands=together(commands()),
         values="\n".join(
             f"    {name}=*) compset -P '*='; compadd -- {' '.join(values)}; return ;;"
             for name, values in VALUES.items()
         ),
-        verb_options=_cases(of_verbs(), "        {0}) found=({2}) ;;"),
-        task_options=_cases(of_tasks(), "      {0} | *:{0}) found=({2}) ;;"),
+        verb_options=cases(of_verbs(), "        {0}) found=({2}) ;;"),
+        task_options=cases(of_tasks(), "      {0} | *:{0}) found=({2}) ;;"),
         words="\n".join(f"        {verb}) found+=({' '.join(words)}) ;;" for verb, words in WORDS.items()),
     )
-
-
-# --- fish ------------------------------------------------------------------------------------------------------------
-
-_FISH: Final = Template("""\
-# Completion of doit in fish, with the tasks and verbs of layerdoit. Made by `doit layers completion fish`.
-# To have it in every shell: doit layers completion fish > ~/.config/fish/completions/doit.fish
-function __layerdoit_tasks
-    test -f dodo.py; or return
-    set -l state "$$PWD "(math -s0 (date +%s) / 300)" "(stat -c %Y.%s dodo.py 2>/dev/null; or stat -f %m.%z dodo.py)
-    if test "$$state" != "$$__layerdoit_state"
-        set -l typed (commandline -opc)
-        set -g __layerdoit_state
-        set -g __layerdoit_names
-        if set -l names (eval (string escape -- $$typed[1]) list --quiet 2>/dev/null)
-            set __layerdoit_names (string trim -- $$names)
-            set __layerdoit_state $$state
-        else if not grep -q 'prefix *=' dodo.py
-            set __layerdoit_names $tasks
-        end
-    end
-    string collect -- $$__layerdoit_names | string split \\n
-end
-function __layerdoit_roots
-    string replace -rf -- '^(.*):image$$' '$$1' (__layerdoit_tasks)
-    __fish_complete_directories
-end
-function __layerdoit_variants
-    string replace -r '^' VARIANT= -- ($variants)
-end
-function __layerdoit_words
-    set -l typed (commandline -opc)
-    string match -v -r -- '^-|=' $$typed[2..-1]
-end
-function __layerdoit_first
-    set -l words (__layerdoit_words)
-    test (count $$words) -eq 0
-end
-function __layerdoit_layers
-    set -l words (__layerdoit_words)
-    test "$$words[1]" = layers
-end
-function __layerdoit_verb
-    __layerdoit_layers; or return 1
-    for word in (__layerdoit_words)
-        set -l bare (string replace -r '.*:' '' -- $$word)
-        if contains -- $$bare $verbs
-            echo $$bare
-            return 0
-        end
-    end
-    return 1
-end
-function __layerdoit_task
-    __layerdoit_layers; and return 1
-    set -l known (__layerdoit_tasks)
-    set -l found
-    for word in (__layerdoit_words)
-        contains -- $$word $$known; and set found $$word
-    end
-    test -n "$$found"; and string replace -r '^.*?((cache_clear:)?[^:]*)$$' '$$1' -- $$found
-end
-function __layerdoit_is
-    contains -- "$$($$argv[1])" $$argv[2..-1]
-end
-complete -c doit -f
-complete -c doit -n 'not __layerdoit_layers' -a '(__layerdoit_tasks)'
-complete -c doit -n '__layerdoit_layers; and not __layerdoit_verb >/dev/null' -a '(__layerdoit_listed verbs)'
-function __layerdoit_listed
-    switch $$argv[1]
-        case verbs
-$verb_lines
-    end
-end
-$lines
-""")
-
-
-def fish() -> str:
-    """For fish 3.4 and later."""
-    return _FISH.substitute(
-        variants=_VARIANTS,
-        tasks=" ".join(_texts(tasks())),
-        verbs=" ".join(VERBS),
-        verb_lines="\n".join(f"            printf '%s\\t%s\\n' {one.text} {shlex.quote(one.about)}" for one in verbs()),
-        lines="\n".join(_fish_lines()),
-    )
-
-
-def _fish_lines() -> Iterator[str]:
-    for word in commands():
-        yield f"complete -c doit -n __layerdoit_first -a {word.text} -d {shlex.quote(word.about)}"
-    taken = "'not __layerdoit_layers; or __layerdoit_verb >/dev/null'"
-    for variable in VARIABLES:
-        values = VALUES.get(variable.name, ())
-        offered = " ".join([f"{variable.name}=", *(f"{variable.name}={value}" for value in values)])
-        offered += " (__layerdoit_variants)" if variable.name == "VARIANT" else ""
-        yield f"complete -c doit -n {taken} -a {shlex.quote(offered)} -d {shlex.quote(variable.doc)}"
-    for verb, words in WORDS.items():
-        yield f"complete -c doit -n '__layerdoit_is __layerdoit_verb {verb}' -a {shlex.quote(' '.join(words))}"
-    for asked, table in (("__layerdoit_task", of_tasks()), ("__layerdoit_verb", of_verbs())):
-        takers: dict[Word, list[str]] = {}
-        for name, options in table:
-            for option in options:
-                takers.setdefault(option, []).append(name)
-        for option, names in takers.items():
-            where = shlex.quote(f"{asked} >/dev/null; and __layerdoit_is {asked} {' '.join(names)}")
-            takes = " -x -a '(__layerdoit_roots)'" if option.text == "--root" else ""
-            name = option.text.removeprefix("--")
-            yield f"complete -c doit -n {where} -l {name}{takes} -d {shlex.quote(option.about)}"
-
-
-# --- parts -----------------------------------------------------------------------------------------------------------
-
-
-def _texts(words: Sequence[Word]) -> list[str]:
-    return [word.text for word in words]
-
-
-def _together(words: Sequence[Word]) -> str:
-    return " ".join(_texts(words))
-
-
-def _cases(table: Sequence[tuple[str, list[Word]]], line: str) -> str:
-    return "\n".join(line.format(name, shlex.quote(_together(options)), _together(options)) for name, options in table)
-
-
-def _each_once() -> list[Word]:
-    options = [option for _, found in (*of_tasks(), *of_verbs()) for option in found]
-    return list({word.text: word for word in (*options, *verbs(), *commands(), *tasks())}.values())
 
 
 SHELLS: Final[Mapping[str, Callable[[], str]]] = {"bash": bash, "zsh": zsh, "fish": fish}

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.cargo import projects_below
 from layerdoit.core.errors import WorkspaceError
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock
     from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.native import Need, Suites
+    from layerdoit.cargo.options import Options
     from layerdoit.cargo.program_sources import Source
     from layerdoit.cargo.selection import Selection
+    from layerdoit.config import Config
     from layerdoit.init.existing import Existing
     from layerdoit.init.front_end_uses import FrontEnd
     from layerdoit.init.hints import Hint
@@ -116,23 +118,41 @@ def project_root(start: Path) -> Path:
     return project
 
 
+class _Read(NamedTuple):
+    """What was read first, from which the rest follows."""
+
+    root: Path
+    settings: Config
+    configured: bool
+    lister: Lister
+    workspace: Workspace
+    locked: Lock
+    existing: Existing
+    hints: tuple[Hint, ...]
+    suites: Suites
+    options: Options
+
+
+class _Selected(NamedTuple):
+    """What is built by default, or the `problem` with it, and what that needs."""
+
+    selection: Selection | None
+    problem: str | None
+    needs: tuple[Need, ...]
+    unknown: tuple[str, ...]
+    links: Mapping[str, str]
+
+
 def look(root: Path) -> Found:
     """Look at the Rust project in `root`."""
+    read = _read(root)
+    return _found(read, _selected(read))
+
+
+def _read(root: Path) -> _Read:
     from layerdoit import config
-    from layerdoit.cargo import (
-        crate_sources,
-        git_asked,
-        lock,
-        lock_drift,
-        manifest,
-        native,
-        program_sources,
-        selection,
-        target_graph,
-        wrappers,
-    )
-    from layerdoit.init import builds, compiled_in, front_end_uses, front_ends, run_time, service_shapes
-    from layerdoit.tree import git, lfs
+    from layerdoit.cargo import lock, manifest, native
+    from layerdoit.init import builds, front_ends
     from layerdoit.tree.lister import Lister
 
     if not (root / "Cargo.lock").is_file():
@@ -148,7 +168,15 @@ def look(root: Path) -> Found:
     hints = (*front_ends.told(workspace, hints), *hints)
     suites = native.suites(settings) if configured else native.default_suites()
     options = builds.cargo_options(workspace, hints)
-    packages, bins = (tuple(item.value for item in items) for items in builds.chosen(workspace, hints))
+    return _Read(root, settings, configured, lister, workspace, locked, existing, hints, suites, options)
+
+
+def _selected(read: _Read) -> _Selected:
+    from layerdoit.cargo import crate_sources, lock_drift, native, selection, target_graph
+    from layerdoit.init import builds
+
+    workspace, locked, options = read.workspace, read.locked, read.options
+    packages, bins = (tuple(item.value for item in items) for items in builds.chosen(workspace, read.hints))
     chosen: Selection | None = None
     problem: str | None = None
     needs: tuple[Need, ...] = ()
@@ -157,22 +185,32 @@ def look(root: Path) -> Found:
     try:
         lock_drift.check(workspace, locked)
         chosen = selection.select(workspace, packages, bins, options)
-        needs = native.needed(workspace, locked, chosen, options, suites.build, suites.run)
+        needs = native.needed(workspace, locked, chosen, options, read.suites.build, read.suites.run)
         unknown = native.unknown(workspace, locked, chosen, options)
         if needs or unknown:
-            graph = target_graph.compiled(root, workspace, locked, chosen, options)
+            graph = target_graph.compiled(read.root, workspace, locked, chosen, options)
             needs, unknown = target_graph.kept(needs, graph), target_graph.known(unknown, graph)
         versions = [(name, package.version) for name in unknown for package in locked.by_name.get(name, ())]
         unknown = crate_sources.doubtful(versions)
     except WorkspaceError as error:
         problem = str(error)
+    return _Selected(chosen, problem, needs, unknown, crate_sources.links(versions))
+
+
+def _found(read: _Read, selected: _Selected) -> Found:
+    from layerdoit.cargo import git_asked, program_sources, wrappers
+    from layerdoit.init import compiled_in, front_end_uses, run_time, service_shapes
+    from layerdoit.tree import git, lfs
+
+    root, lister, workspace, locked, options = read.root, read.lister, read.workspace, read.locked, read.options
+    hints, existing, chosen = read.hints, read.existing, selected.selection
     compiler, broken = _toolchain(root)
     every = program_sources.of(workspace, chosen, options) if chosen else ()
-    runs = run_time.look(lister, workspace, chosen, options, hints, settings, every) if chosen else RunTime()
 
-    def of_one(selected: Selection, told: Sequence[Hint], sources: Sequence[Source]) -> RunTime:
-        return run_time.look(lister, workspace, selected, options, told, settings, sources)
+    def of_one(one: Selection, told: Sequence[Hint], sources: Sequence[Source]) -> RunTime:
+        return run_time.look(lister, workspace, one, options, told, read.settings, sources)
 
+    runs = of_one(chosen, hints, every) if chosen else RunTime()
     services = service_shapes.look(workspace, chosen, options, every, hints, existing.shapes, of_one) if chosen else ()
     fronts = front_end_uses.candidates(lister, workspace, existing.files)
     wanted = [*_assets(hints), *(one.path for one in runs.opened)]
@@ -184,18 +222,18 @@ def look(root: Path) -> Found:
         root=root,
         workspace=workspace,
         selection=chosen,
-        problem=problem or broken,
-        needs=needs,
-        unknown=unknown,
-        links=crate_sources.links(versions),
+        problem=selected.problem or broken,
+        needs=selected.needs,
+        unknown=selected.unknown,
+        links=selected.links,
         locked=frozenset(locked.by_name),
         toolchain=compiler,
         hints=hints,
         files=existing.files,
         notes=existing.notes,
-        configured=configured,
-        suites=suites,
-        linkers=_linkers(workspace, suites),
+        configured=read.configured,
+        suites=read.suites,
+        linkers=_linkers(workspace, read.suites),
         sqlx=sqlx,
         asks_database=None if sqlx else first_query(root, locked),
         submodules=submodules,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import posixpath
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from layerdoit import config as configuration
-from layerdoit.core.errors import ConfigError
 from layerdoit.core.resources import dockerfile_dir
-from layerdoit.dockerfile import folders
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
-from layerdoit.project import compiled_for, git_sent, named_files, packing, started
+from layerdoit.project import (
+    compiled_for,
+    compiled_sources,
+    git_sent,
+    image_values,
+    named_files,
+    packing,
+    started,
+)
 from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, PACK, PAGE, READING_SCRIPTS, Given
 from layerdoit.tree.sources import Sources
 
@@ -134,26 +138,7 @@ class Inputs:
         """
         if self.component == "packed":
             return packing.program(self.tree)
-        return git_sent.with_git(self.project, self._own_sources)
-
-    @property
-    def _own_sources(self) -> Sources:
-        """Assets are none of them, unless `sources.include` says so."""
-        every = self.tree.all_sources
-        if self.project.config.components:
-            from layerdoit.project import component_outputs
-
-            every = component_outputs.without(self.project, every)
-        assets = self.project.assets if self.question.kind == "build" else ()
-        if not assets:
-            return every
-        included = self.project.config.sources.include
-        again = every.under([every.context_path(path) for path in included])
-        # What a link leads to may be a source, too: only what is named is none.
-        named = every.under([every.context_path(path) for path in assets])
-        dropped = set(named.entries) - (set(again.entries) if included else set())
-        kept = {path: entry for path, entry in every.entries.items() if path not in dropped}
-        return Sources(self.project.root, every.home, kept)
+        return git_sent.with_git(self.project, compiled_sources.own(self.tree, self.question.kind))
 
     @cached_property
     def readable(self) -> Files:
@@ -257,19 +242,9 @@ class Inputs:
     @cached_property
     def owned_folders(self) -> tuple[str, ...]:
         """Folders of the image that are made for its user; each can be reached by that user."""
-        image, config = self.question.image, self.project.config
         if self.question.kind != "build":
             return ()
-        found = folders.owned(image.user, image.workdir, config.deploy.volumes)
-        closed = folders.closed(found)
-        if closed is not None:
-            setting = "image.workdir" if closed == posixpath.normpath(image.workdir) else "deploy.volumes"
-            raise ConfigError(
-                f"{setting}: the user {image.user}, whom the image runs as, may not enter {closed}",
-                where=config.where.get(setting),
-                hint="use another folder, such as /srv or /app, or set image.user: root",
-            )
-        return found
+        return image_values.owned_folders(self.question.image, self.project.config)
 
     @property
     def denies_warnings(self) -> bool:
@@ -279,23 +254,12 @@ class Inputs:
     @cached_property
     def settings(self) -> Mapping[str, str]:
         """What the app image's configuration holds, as text."""
-        image = self.question.image
-        values = {
-            "entrypoint": self.script or self.entrypoint,
-            "cmd": list(image.cmd),
-            "env": dict(sorted(image.env.items())),
-            "labels": dict(sorted(image.labels.items())),
-            "user": image.user,
-            "workdir": image.workdir,
-            "expose": list(image.expose),
-            "assets": dict(sorted(image.assets.items())),
-            "smoke": list(image.smoke),
-            **({"folders": " ".join(self.owned_folders)} if self.owned_folders else {}),
-            **({"stop_signal": image.stop_signal} if image.stop_signal else {}),
-            **({} if image.check_libraries else {"check_libraries": "no"}),
-            **({"warnings": "deny"} if self.denies_warnings else {}),
-        }
-        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+        return image_values.settings(
+            self.question.image,
+            self.script or self.entrypoint,
+            self.owned_folders,
+            denies_warnings=self.denies_warnings,
+        )
 
     # --- layers ------------------------------------------------------------------------------------------------------
 
