@@ -11,15 +11,7 @@ from layerdoit import config as configuration
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.specs import app, base, deps
-from layerdoit.project import (
-    compiled_for,
-    compiled_sources,
-    git_sent,
-    image_values,
-    named_files,
-    packing,
-    started,
-)
+from layerdoit.project import compiled_for, compiled_sources, git_sent, image_values, named_files, packing, started
 from layerdoit.project.snapshot import APP_SCRIPTS, DEPS_SCRIPTS, PACK, PAGE, READING_SCRIPTS, Given
 from layerdoit.tree.sources import Sources
 
