@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from layerdoit.cache.registry_policy import Family, Stored, Whose
+from layerdoit.cache.registry_policy import FAMILIES, Family, Stored, Whose
 from layerdoit.core import side_by_side
 from layerdoit.core.units import instant
 from layerdoit.engine.images import PREFIX, fits, label
@@ -76,6 +76,9 @@ def with_attached(api: RegistryApi, contents: Contents, digests: Iterable[str]) 
     """The same with what the registry itself says is attached to some manifests, and to that in turn."""
     stored = {one.digest: one for one in contents.stored}
     todo = [digest for digest in digests if digest in stored]
+    if todo and api.told_referrers(todo[0]) is None:
+        # There it is tags that say so, and all of those were read.
+        return contents
     while todo:
         found = {
             one.digest: subject
@@ -204,7 +207,7 @@ def _tagged(one: Stored, tags: tuple[str, ...], now: float) -> Stored:
         # It may say itself what it is attached to; its tag says so, too.
         return replace(one, subject=one.subject or f"sha256:{attached[0]}", strange=len(set(attached)) > 1)
     found = {tag: family_of(tag, one.labels) if one.whose == "ours" else None for tag in names}
-    known = tuple(dict.fromkeys(family for family in found.values() if family))
+    known = tuple(family for family in FAMILIES if family in found.values())
     # Versions for one platform and for several are versions of the same.
     on = one.platforms if not one.children else ()
     group = " ".join((*(label(one.labels, name) for name in ("layer", "component", "variant")), *on))

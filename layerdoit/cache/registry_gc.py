@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.build import publish_place
 from layerdoit.cache import registry_contents, registry_needs, registry_policy
 from layerdoit.cache.clear import CANCELLED, REFUSED, interruptible
 from layerdoit.cache.registry_contents import Contents, each
@@ -45,12 +46,15 @@ class Repository:
 
 
 def repositories(project: Project) -> tuple[str, ...]:
-    """Where images of a project are pushed to. ConfigError where there is none."""
-    found = project.config.registry.repository
-    if found is None:
-        hint = 'write "registry: {repository: registry.example.com/team/layers}" into it'
-        raise ConfigError("registry.repository is not set", where=str(project.root / "layerdoit.yaml"), hint=hint)
-    return (found,)
+    """Where layers and versions of a project are pushed to. ConfigError where nothing says so."""
+    found = [project.config.registry.repository] if project.config.registry.repository else []
+    for one in project.images:
+        try:
+            found.append(publish_place.of(one))
+        except ConfigError:
+            if not found:
+                raise
+    return tuple(dict.fromkeys(found))
 
 
 def rules_of(chosen: RegistryRetention) -> Mapping[Family, Rule]:
@@ -135,19 +139,18 @@ def _declined() -> int:
 def preview(project: str, one: Repository) -> str:
     """What goes, with what goes along, and what would but stays."""
     where = f"registry_gc of project {project} in {one.contents.repository}"
-    size = size_text(registry_policy.freed(one.contents.stored, one.going))
+    parts = registry_policy.released(one.contents.stored, one.going)
+    size = size_text(sum(parts.values()))
     lines = [f"{where} removes at most {size}:" if one.going else f"{where}: nothing to remove"]
     holding, seen = Holding(one.contents.stored), set[str]()
-    rooted = [each_one for each_one in one.going if each_one.families or not _held_by_going(holding, one, each_one)]
+    rooted = [root for root in one.going if root.families or not _held_by_going(holding, one, root)]
     for root in rooted:
-        along = holding.all_of([root.digest]) - {other.digest for other in rooted} - seen
+        along = (holding.all_of([root.digest]) & parts.keys()) - {other.digest for other in rooted} - seen
         seen |= along
-        own = size_text(holding.bytes_of({root.digest, *along}))
+        own = size_text(sum(parts[name] for name in (root.digest, *along)))
         age = age_text(one.at - root.made)
         lines.append(f"  {kind_of(root):<9}{own:>8}  {name_of(root)} ({age} old{_along(holding, along)})")
-    lines += [
-        f"  keeps  {', '.join(stays.tags) or stays.digest[:19]}: {one.kept[stays.digest]}" for stays in one.spared
-    ]
+    lines += [f"  keeps  {name_of(stays)}: {one.kept[stays.digest]}" for stays in one.spared]
     return "\n".join((*lines, *foreign(one.contents)))
 
 

@@ -6,6 +6,7 @@ stays holds all that it holds; a manifest that nobody tagged goes only with what
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -145,15 +146,17 @@ def decide(
 
 def freed(stored: Iterable[Stored], gone: Iterable[Stored]) -> int:
     """Bytes that nothing which stays in the repository needs."""
-    names = {one.digest for one in gone}
-    left: set[str] = set()
-    lost: dict[str, int] = {}
-    for one in stored:
-        if one.digest in names:
-            lost |= one.blobs
-        else:
-            left |= one.blobs.keys()
-    return sum(size for name, size in lost.items() if name not in left)
+    return sum(released(stored, gone).values())
+
+
+def released(stored: Iterable[Stored], gone: Iterable[Stored]) -> Mapping[str, int]:
+    """Of manifests that go one after the other, the bytes that each releases, by digest."""
+    users = Counter(name for one in stored for name in one.blobs)
+    found = {}
+    for one in gone:
+        users.subtract(one.blobs.keys())
+        found[one.digest] = sum(size for name, size in one.blobs.items() if users[name] == 0)
+    return found
 
 
 def _follows(one: Stored) -> bool:

@@ -90,7 +90,7 @@ class Refusal(NamedTuple):
             "quota": "the registry's limit is reached: wait, or free some space there, or have the limit raised",
             "unchangeable": (
                 f"{host} removes nothing: have deletion switched on where it runs (storage.delete.enabled: true of a "
-                "Docker registry), or remove images by its own means"
+                "Docker registry), look whether it is read-only, or remove images by its own means"
                 if verb == "delete"
                 else f"{host} takes no changes: look whether it is read-only or a mirror"
             ),

@@ -165,13 +165,20 @@ class RegistryApi:
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
         """What refers to a manifest: signatures, SBOMs and the like. Where the registry cannot be asked, by its tag."""
+        found = self.told_referrers(digest)
+        if found is None:
+            listed = self.manifest(digest.replace(":", "-"))
+            return listed.children if listed else ()
+        return found
+
+    def told_referrers(self, digest: str) -> tuple[Descriptor, ...] | None:
+        """The same as the registry itself tells it; None where it cannot be asked."""
         unknown = (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED)
         with self._told("the registry does not tell what refers to {}", self.named(digest)):
             answer = self._got(f"/v2/{self._name}/referrers/{digest}", HTTPStatus.OK, *unknown)
-            if answer.status_code == HTTPStatus.OK:
-                return tuple(map(Descriptor.of, _json(answer).get("manifests") or ()))
-        found = self.manifest(digest.replace(":", "-"))
-        return found.children if found else ()
+            if answer.status_code != HTTPStatus.OK:
+                return None
+            return tuple(map(Descriptor.of, _json(answer).get("manifests") or ()))
 
     # --- changes -----------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from layerdoit import config as configuration
-from layerdoit.core.console import say
-from layerdoit.core.errors import ConfigError
+from layerdoit.core.console import say, warn
+from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.front import deploy_actions
 
 if TYPE_CHECKING:
@@ -148,9 +148,14 @@ def registry_gc(session: Session, yes: bool, dry_run: bool) -> bool:
 
 
 def _each_platform(session: Session) -> list[Inputs]:
-    """What the layers are made from, for each platform that is configured, and the engine's."""
-    names = session.project.config.platforms if session.project.platform is None else ()
-    return [one.inputs for one in (session, *(session.on(name) for name in names))]
+    """What the layers are made from, for the engine's platform and for each that is configured."""
+    found = [session.inputs]
+    for name in session.project.config.platforms if session.project.platform is None else ():
+        try:
+            found.append(session.on(name).inputs)
+        except LayerdoitError as error:
+            warn(f"what the current tree asks for on {name} is not protected: {error.what}")
+    return found
 
 
 def cache_warm(session: Session, profiles: str) -> None:

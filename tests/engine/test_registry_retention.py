@@ -20,6 +20,7 @@ from layerdoit.deploy.release_entry import Entry
 from layerdoit.deploy.release_log import ReleaseLog
 from layerdoit.engine.registry_api import INDEX, Manifest, RegistryApi
 from layerdoit.flows.session import Session
+from layerdoit.front import actions
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 from tests.engine.cache_fixture import build
@@ -173,6 +174,15 @@ def test_what_retention_lets_go_is_freed_and_the_rest_can_be_pulled(
     capsys.readouterr()
     assert shop.collect() == 0
     assert "nothing to remove" in capsys.readouterr().out
+    actions.registry_status(Session(Run(), shop.project), json=True)
+    (told,) = json.loads(capsys.readouterr().out)["repositories"]
+    assert {kind: one["images"] for kind, one in told["families"].items()} == {
+        "deps": 1,
+        "app": 3,
+        "versions": 1,
+        "other": 1,
+    }
+    assert told["removable"] == {"manifests": 0, "bytes": 0}
 
     # An index that goes takes the image with it that only it held.
     later = shop.push("app", uuid.uuid4().hex * 2, 9)
@@ -229,7 +239,7 @@ def test_a_registry_that_cannot_delete(shop: Shop, registry: Any, capsys: pytest
             "does not list the tags of 127.0.0.1:9/team/shop",
             "nothing listens",
         ),
-        (None, f"app: {RULE}", "", "registry.repository is not set", "registry.example.com"),
+        (None, f"app: {RULE}", "", "nothing says where images are pushed", "registry.example.com"),
         (
             "{address}/team/shop",
             f"app: {RULE}",

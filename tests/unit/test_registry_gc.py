@@ -11,6 +11,7 @@ import pytest
 from layerdoit.cache import registry_gc, registry_table
 from layerdoit.cache.registry_gc import Removal, Repository, look
 from layerdoit.cache.registry_needs import Needs
+from layerdoit.core.background import Background
 from layerdoit.core.errors import ConfigError
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_api import RegistryApi
@@ -93,11 +94,14 @@ def test_an_index_takes_its_platforms_and_attestations_along(small: SmallRegistr
     attestation = small.image(layers=[b"in-toto"])
     index = small.index("v1", children=[*parts, attestation])
     both = small.image(labels=labels("app", KEYS[1], built=PAST[1]))
-    newer = small.index("v2", children=[both])
+    small.index("v1", children=[*parts, attestation, both])
+    index = small.tags["v1"]
+    newer = small.index("v2", children=[both, both])
     shop = project(tmp_path, small, "versions: {keep_last: 1, min_age: 0s}")
     found = looked(small, shop)
     assert going(found) == {index, *parts, attestation}
     assert found.going[0].digest == index
+    assert both not in going(found)
     assert "v1 (" in registry_gc.preview("shop", found)
     assert "with 3 parts" in registry_gc.preview("shop", found)
     removed(small, shop, found)
@@ -244,6 +248,22 @@ def test_what_another_collection_removed_is_removed(small: SmallRegistry, tmp_pa
     assert len(small.manifests) == 1
 
 
+def test_two_collections_at_once(small: SmallRegistry, tmp_path: Path) -> None:
+    *_, newest = [
+        small.image(
+            f"app-{number:012x}", labels=labels("app", f"{number:012x}" * 5, built=PAST[0]), created=str(number)
+        )
+        for number in range(40)
+    ]
+    small.image(APPS[0], labels=labels("app", KEYS[0], built=PAST[3]))
+    shop = project(tmp_path, small)
+    found = looked(small, shop)
+    both = [Background(lambda: removed(small, shop, found)) for _ in range(2)]
+    assert [(one.result().failed, one.result().moved) for one in both] == [({}, set())] * 2
+    assert list(small.tags) == [APPS[0]]
+    assert newest not in small.manifests
+
+
 def test_what_an_interrupted_collection_left_goes_with_the_next(
     small: SmallRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,9 +337,29 @@ def test_a_tag_that_is_listed_and_gone_is_not_there(small: SmallRegistry, tmp_pa
     assert len(looked(small, project(tmp_path, small)).going) == 2
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("registry: {repository: r.example.com/a}", ["r.example.com/a"]),
+        (
+            "registry: {repository: r.example.com/a}\npublish: {repository: r.example.com/b}",
+            ["r.example.com/a", "r.example.com/b"],
+        ),
+        ("image: {repository: r.example.com/c}", ["r.example.com/c"]),
+        (
+            "registry: {repository: r.example.com/a}\nservices: {api: {bins: [api]}, web: {bins: [web]}}",
+            ["r.example.com/a", "r.example.com/a-api", "r.example.com/a-web"],
+        ),
+    ],
+)
+def test_layers_and_versions_are_looked_at(tmp_path: Path, written: str, expected: list[str]) -> None:
+    (tmp_path / "layerdoit.yaml").write_text(f"project: shop\n{written}\n")
+    assert list(registry_gc.repositories(Project.open(tmp_path, {}))) == expected
+
+
 def test_without_a_repository_there_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "layerdoit.yaml").write_text("project: shop\n")
-    with pytest.raises(ConfigError, match=r"registry\.repository is not set"):
+    with pytest.raises(ConfigError, match="nothing says where images are pushed"):
         registry_gc.repositories(Project.open(tmp_path, {}))
 
 
