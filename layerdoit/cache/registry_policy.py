@@ -128,6 +128,9 @@ def decide(
     """
     holding = Holding(stored)
     followers = {one.digest for one in stored if _follows(one)} - kept.keys()
+    # What nothing holds has nothing to go with.
+    held = {name for several in holding.held.values() for name in several}
+    followers &= held | set(left)
     firm = _firm(stored, rules, now) | holding.above(name for name in kept if name in holding.by_digest)
     open_to = holding.by_digest.keys() - followers - firm
     open_to -= holding.all_of(holding.by_digest.keys() - followers - open_to)
@@ -165,10 +168,9 @@ def _follows(one: Stored) -> bool:
 
 
 def _firm(stored: Iterable[Stored], rules: Mapping[Family, Rule], now: float) -> set[str]:
-    """What the rules keep: others' and what has a tag of nobody; what is young, the newest, or of a family without a
-    rule."""
+    """What stays by itself: others', what has no tag of ours; what is young, the newest, or of a family without a rule."""
     ours = [one for one in stored if one.whose == "ours" and one.families]
-    found = {one.digest for one in stored if one.whose != "ours" or one.strange}
+    found = {one.digest for one in stored if one.whose != "ours" or one.strange or not one.families}
     for family in FAMILIES:
         mine = [one for one in ours if family in one.families]
         rule = rules.get(family)
