@@ -168,7 +168,7 @@ def _follows(one: Stored) -> bool:
 
 
 def _firm(stored: Iterable[Stored], rules: Mapping[Family, Rule], now: float) -> set[str]:
-    """What stays by itself: others', what has no tag of ours; what is young, the newest, or of a family without a rule."""
+    """What stays by itself: others', what has no tag of ours, what is young or the newest, what no rule is about."""
     ours = [one for one in stored if one.whose == "ours" and one.families]
     found = {one.digest for one in stored if one.whose != "ours" or one.strange or not one.families}
     for family in FAMILIES:
