@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from layerdoit.core.errors import ConfigError
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.project import started
 
@@ -61,6 +62,12 @@ def build(project: Project, platform: str) -> Question:
 
 def check(project: Project, platform: str) -> Question:
     """Tests and clippy of every member. The image is only the mark that a tree passed; nobody else gets it."""
+    if project.way is not None and project.way.kind == "cross":
+        raise ConfigError(
+            f"tests are compiled for {project.way.platform}, and could not run on {project.way.native}",
+            where=f"PLATFORM={project.variables['PLATFORM']}",
+            hint="leave PLATFORM out; or run them under emulation (cross: never), or on a builder of that platform",
+        )
     before = (dockerfile_dir() / "check.sh").read_bytes()
     return Question(
         "check",

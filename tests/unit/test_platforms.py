@@ -21,7 +21,7 @@ from layerdoit.engine.platform_way import Way
 from layerdoit.engine.registry_answers import Refusal
 from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
-from layerdoit.project import compiled_for
+from layerdoit.project import compiled_for, question
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 from tests.support import locked_workspace
@@ -185,6 +185,13 @@ def test_a_builder_of_another_platform_is_refused(tree: Tiny) -> None:
 def test_what_the_engine_cannot_run_is_not_deployed_there(tree: Tiny) -> None:
     with pytest.raises(DeployError, match="this engine runs no programs of this platform") as caught:
         Place.of(session(tree, PLATFORM="arm64"))
+    assert caught.value.where == "PLATFORM=arm64"
+
+
+@pytest.mark.usefixtures("emulates")
+def test_tests_that_could_not_run_are_not_compiled(tree: Tiny) -> None:
+    with pytest.raises(ConfigError, match="could not run on linux/amd64") as caught:
+        _ = session(tree, PLATFORM="arm64").asking(question.check).inputs
     assert caught.value.where == "PLATFORM=arm64"
 
 

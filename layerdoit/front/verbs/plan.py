@@ -76,7 +76,9 @@ def run(params: Any, _words: Sequence[str]) -> int:
             one.project.service: {**one.plan.step("app").as_json(), **_foreseen(one, one.plan)["app"].as_json()}
             for one in parts
         }
-        more = {"removes": removal.as_json() if removal else None, "obstacle": stops.what if stops else None}
+        way = session.project.way
+        of = {"platform": way.platform, "way": way.kind, "why": way.why} if way is not None else {}
+        more = {**of, "removes": removal.as_json() if removal else None, "obstacle": stops.what if stops else None}
         more["pending"] = [spec.tag for spec in waiting]
         named = {one.inputs.name: one.as_json() for one in components}
         told = {**({"services": services} if services else {}), **({"components": named} if named else {})}
