@@ -131,7 +131,12 @@ def publish_base(session: Session, wish: Wish) -> None:
     facts = publish_facts.bare(project, found)._replace(version=publish_facts.given(project))
     jobs = []
     for layer in ("base", _RUNTIME):
-        specs = {name: at.plan.step(layer).spec for name, at in platforms.items() if at.plan.has(layer)}
+        specs = {
+            name: at.plan.step(layer).spec
+            for name, at in platforms.items()
+            # The builder of a cross-compilation is an image of the platform that compiles.
+            if at.plan.has(layer) and (layer == _RUNTIME or at.engine.build_platform == name)
+        }
         if not specs:
             continue
         # A base has a version only where one is given: that of the program is not its own.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +28,7 @@ from tests.engine.registry_fixture import Registry, docker
 from tests.support.checkout import Checkout
 
 Make = Callable[..., Published]
+USUAL = frozenset({"1.0.0", "1.0", "latest"})
 
 
 @pytest.fixture
@@ -217,3 +220,43 @@ def test_base_images_are_published_under_tags_of_their_own(make: Make) -> None:
     publishing.publish_base(one.one.session(variables={"VERSION": "2026.1.0"}), Wish())
     assert set(one.tags()) == {"runtime-main-base", "runtime-latest", "runtime-2026.1.0"}
     assert len(set(one.tags().values())) == 1
+
+
+def test_services_have_images_of_their_own_and_are_published_together(make: Make) -> None:
+    one = make()
+    shutil.copy(one.one.root / "out/server", one.one.root / "out/worker")
+    services = {"api": {"build": {"binary": "out/server"}}, "worker": {"build": {"binary": "out/worker"}}}
+    settings: dict[str, Any] = {"build": {}, "services": services}
+    one.configure(**settings, publish={"repository": one.repository, "check": ["--version"]})
+    repositories = {name: RegistryApi.of(f"{one.repository}-{name}") for name in services}
+
+    def there() -> dict[str, frozenset[str]]:
+        people = USUAL | {"1.1.0", "1.1"}
+        return {name: people & set(api.tags()) for name, api in repositories.items()}
+
+    session = one.one.session(variables={"VERSION": "1.0.0"})
+    publishing.publish(session.service("api"), Wish())
+    assert there() == {"api": USUAL, "worker": frozenset()}
+    one.publish(VERSION="1.0.0")
+    assert there() == dict.fromkeys(services, USUAL)
+
+    # What one of them has against it keeps the tags of all where they are.
+    one.program("second")
+    (one.one.root / "out/broken.c").write_text("int main(int many, char **words) { return many > 1; }\n")
+    compiled = ["gcc", "-static", "-o", "out/worker", "out/broken.c"]
+    subprocess.run(compiled, cwd=one.one.root, check=True)
+    with pytest.raises(PublishError, match=r"worker@sha256:.*`--version` ended with 1"):
+        one.publish(VERSION="1.1.0")
+    assert there() == dict.fromkeys(services, USUAL)
+
+
+def test_tags_of_another_project_stay(make: Make) -> None:
+    mine, theirs = make(), make()
+    mine.publish(VERSION="1.0.0")
+    theirs.move_to(mine.repository)
+    theirs.program("other")
+    with pytest.raises(PublishError, match=rf"latest is an image of the project {mine.one.name}") as caught:
+        theirs.publish(VERSION="2.0.0")
+    assert "publish.repository" in str(caught.value.hint)
+    theirs.publish(Wish(force=True), VERSION="2.0.0")
+    assert mine.tags()["latest"] == mine.tags()["2.0.0"]
