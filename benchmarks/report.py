@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import harness
+from benchmarks.page_words import NONE_YET, PROSE, TITLES
 from layerdoit.bench.conclusion import beside_text
 from layerdoit.bench.results import (
     COLUMNS,
@@ -54,6 +55,7 @@ CROSS = 1.3
 FASTER = 5
 CLONE = 1.2
 SHARED_EDIT = 1.1
+AGAIN = 1.0
 NOOP: Mapping[int, tuple[float, float | None]] = {2000: (1.0, 0.2), 10000: (0.5, None)}
 
 
@@ -282,6 +284,24 @@ def sharing_table(result: Result) -> str:
     return table(["what", "layerdoit, s", "beside", "s", "median", "budget"], rows)
 
 
+_PUBLISHING = {
+    "first": "`doit publish`, the first time: pushed, pulled, checked",
+    "again": "`doit publish` again",
+    "push": "`doit push` again",
+    "nothing": "`doit` with nothing to do, for comparison",
+}
+
+
+def publishing_table(result: Result) -> str:
+    """Publishing, and that again it is a question only."""
+    rows = []
+    for row in result.rows:
+        again = row["what"] in ("again", "push")
+        verdict = str(Verdict(f"≤ {AGAIN} s", statistics.median(row["seconds"]) <= AGAIN)) if again else ""
+        rows.append([_PUBLISHING[row["what"]], spread(row["seconds"]), verdict])
+    return table(["what", "s", "budget"], rows)
+
+
 TABLES = {
     "run": run_table,
     "edit": edit_table,
@@ -291,6 +311,7 @@ TABLES = {
     "services": services_table,
     "platforms": platforms_table,
     "sharing": sharing_table,
+    "publishing": publishing_table,
 }
 
 
@@ -306,47 +327,6 @@ def section(result: Result) -> str:
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
-
-_TITLES = {
-    "run": "{project}, {profile}",
-    "edit": "What an edit costs beyond cargo: {project}, {profile}",
-    "noop": "Nothing to do",
-    "swap": "Replacing a container: {project}, {profile}",
-    "deploys": "Deployments beside the platforms' own commands",
-    "platforms": "An image of arm64 made on amd64: {project}, {profile}",
-    "services": "Several services, and a front end beside them: examples/shop",
-    "sharing": "A second machine that shares a registry: {project}, {profile}",
-}
-PROSE = """\
-<!-- written by `python -m benchmarks.report` from benchmarks/results/*.json; edit the source, not this page -->
-# Benchmarks
-
-Every table comes from one run on one engine, with the peers side by side: after each edit all of them build the same
-tree, in an order that rotates. All start from the same builder and runtime images, and are called with the same
-packages, profile and features.
-
-| peer | is |
-|---|---|
-| plain | a Dockerfile: `COPY . .`, `cargo build` |
-| mount | the same with cache mounts for cargo's registry and for `target` |
-| chef | cargo-chef: `prepare`, `cook`, `build`; the tool is already in the image it starts from, and is not counted |
-| layerdoit | `doit image` |
-| native | `cargo build` on the host, with its own target folder and crates already fetched: no image, for comparison |
-
-Cells are **seconds / crates compiled**: the median (least-most, number of builds), and the number of cargo's
-`Compiling` lines. *Cold* means that only the base images are there: every run has names, layers and mounts of its own.
-Edits accumulate until the last row returns to the first state, as a branch switch does. Each edit carries a mark, which
-is looked up in the binaries of each image after each build. A build whose binaries contain an older state is **STALE**,
-and never the best peer. Budgets: every row at most the best of the three Dockerfiles plus 5 %; an edit at most cargo on
-the host plus 0.6 s; going back at most 0.5 s, without a build.
-
-Measure your own project with [`doit layers bench`](bench.md), which also wrote the results for the example. The last
-tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`, `benchmarks.deploys`,
-`benchmarks.services`, `benchmarks.platforms` and `benchmarks.sharing`. The first of them compares an edit with the
-least that an image costs if buildx makes it: cargo on the host, then a Dockerfile that is `FROM` and one COPY of the
-binaries. The binaries in such an image depend on the host's libc and libraries, so it is no peer.
-"""
-NONE_YET = "\nNo results are kept yet.\n"
 
 
 def tell(result: Result, path: Path | None) -> None:
@@ -373,7 +353,7 @@ def page(results: Sequence[Result]) -> str:
         return PROSE + NONE_YET
     sections = []
     for result in results:
-        title = _TITLES[result.kind].format(**{"project": "", "profile": "", **result.meta})
+        title = TITLES[result.kind].format(**{"project": "", "profile": "", **result.meta})
         sections.append(f"\n## {title}\n\n{section(result)}")
     return PROSE + "".join(sections)
 
