@@ -19,7 +19,7 @@ find_sccache() {
     if ! timeout 10 "$program" --help >"$SHARED/features" 2>&1; then
       echo "$(head -n 1 "$SHARED/features")" >"$SHARED/none"
     elif grep -qi "^ *$1: *false" "$SHARED/features"; then
-      echo "$("$program" --version) was built without $1" >"$SHARED/none"
+      echo "$("$program" --version | head -n 1) was built without $1" >"$SHARED/none"
     else
       echo "$program"
       return
