@@ -28,7 +28,8 @@ _KEYED: Final = re.compile(rf"({'|'.join(ORDER)})-[0-9a-f]{{{TAG_DIGITS}}}")
 _ATTACHED: Final = re.compile(r"sha256-([0-9a-f]{64})(?:\.\w+)?")
 """A tag of cosign (`.sig`, `.att`, `.sbom`), or the one that stands for a list of referrers."""
 _CREATED: Final = "org.opencontainers.image.created"
-_ARTEFACTS: Final = "artefacts"
+ARTEFACTS: Final = "artefacts"
+"""The layer that artefacts say they are."""
 
 
 class Contents(NamedTuple):
@@ -136,7 +137,7 @@ def family_of(tag: str, labels: Labels) -> Family | None:
     """What a tag is a name for; None for one that is no layer's, whatever it looks like."""
     keyed = _KEYED.fullmatch(tag)
     if keyed is None:
-        return "artefacts" if label(labels, "layer") == _ARTEFACTS else "versions"
+        return "artefacts" if label(labels, "layer") == ARTEFACTS else "versions"
     if not fits(f":{tag}", labels):
         return None
     families: tuple[Family, ...] = ("base", "deps", "app")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.cache.registry_contents import ARTEFACTS
 from layerdoit.cache.registry_policy import Stored
 from layerdoit.cache.retention import matches
 from layerdoit.core.console import warn
@@ -42,7 +43,12 @@ def kept(stored: Iterable[Stored], needs: Needs, keep_tags: Iterable[str]) -> Ma
     """What stays, by digest, with the reason. Pure."""
     patterns, found = tuple(keep_tags), dict[str, str]()
     images = [one for one in stored if one.whose == "ours"]
-    chains = {**needs.chains, **(_of_branches(images, needs.live) if needs.live else {})}
+    chains = dict(needs.chains)
+    if needs.live:
+        apps = _of_branches(images, "app", needs.live).values()
+        chains |= {_key(one): f"newest of the branch {label(one.labels, 'branch')}" for one in apps}
+        for one in _of_branches(images, ARTEFACTS, needs.live).values():
+            found[one.digest] = f"artefacts of the branch {label(one.labels, 'branch')}"
     for one in images:
         for tag in one.tags:
             if matches(tag, patterns):
@@ -64,14 +70,14 @@ def _key(one: Stored) -> Key:
     return label(one.labels, "layer"), label(one.labels, "key")
 
 
-def _of_branches(images: Iterable[Stored], live: Callable[[str], bool | None]) -> Mapping[Key, str]:
-    """The newest app of each branch that exists, of each kind."""
+def _of_branches(images: Iterable[Stored], layer: str, live: Callable[[str], bool | None]) -> Mapping[str, Stored]:
+    """The newest of a layer of each branch that exists, of each kind, by digest."""
     newest: dict[tuple[str, str], Stored] = {}
     for one in sorted(images, key=lambda one: (one.made, one.digest)):
         branch = label(one.labels, "branch")
-        if branch and label(one.labels, "layer") == "app" and live(branch) is not False:
+        if branch and label(one.labels, "layer") == layer and live(branch) is not False:
             newest[branch, one.group] = one
-    return {_key(one): f"newest of the branch {branch}" for (branch, _), one in newest.items()}
+    return {one.digest: one for one in newest.values()}
 
 
 def _lineage(images: Iterable[Stored], key: Key) -> list[Stored]:

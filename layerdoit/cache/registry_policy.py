@@ -92,6 +92,11 @@ class Holding:
         """Some manifests with all that they hold."""
         return _reached(roots, self.held)
 
+    def parts_of(self, roots: Iterable[str]) -> set[str]:
+        """Some manifests with those that they list."""
+        lists = {name: [part for part in one.children if part in self.by_digest] for name, one in self._items()}
+        return _reached(roots, lists)
+
     def above(self, digests: Iterable[str]) -> set[str]:
         """Some manifests with all that list them."""
         return _reached(digests, self.lists)

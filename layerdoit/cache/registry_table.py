@@ -56,8 +56,9 @@ def _grouped(stored: Iterable[Stored]) -> dict[str, list[Stored]]:
 
 
 def _bytes(holding: Holding, several: Iterable[Stored]) -> dict[str, int]:
+    """With what indexes list; what is attached is a kind of its own."""
     blobs: dict[str, int] = {}
-    for name in holding.all_of(one.digest for one in several):
+    for name in holding.parts_of(one.digest for one in several):
         blobs |= holding.by_digest[name].blobs
     return blobs
 
@@ -74,15 +75,16 @@ def _sizes(kind: str, grouped: Mapping[str, Sequence[Stored]], one: Repository) 
 def _row(kind: str, grouped: Mapping[str, Sequence[Stored]], one: Repository) -> tuple[str, ...]:
     several = grouped[kind]
     own, shared = _sizes(kind, grouped, one)
-    ages = [one.at - each.made for each in several]
+    # What is attached seldom says when it was made.
+    ages = [age_text(age) for age in sorted(one.at - each.made for each in several)] if kind != "attached" else [""]
     platforms = sorted({name for each in several for name in each.platforms})
     return (
         kind,
         str(len(several)),
         size_text(own),
         size_text(shared),
-        age_text(min(ages)),
-        age_text(max(ages)),
+        ages[0],
+        ages[-1],
         ", ".join(platforms),
     )
 

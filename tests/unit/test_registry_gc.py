@@ -16,7 +16,7 @@ from layerdoit.core.errors import ConfigError
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_api import RegistryApi
 from layerdoit.project.project import Project
-from tests.support.small_registry import SmallRegistry, serving
+from tests.support.small_registry import SmallRegistry, digest_of, serving
 
 KEYS = ["a1" * 32, "b2" * 32, "c3" * 32, "d4" * 32]
 APPS = [f"app-{key[:12]}" for key in KEYS]
@@ -192,6 +192,21 @@ def test_the_newest_of_a_branch_stays_with_what_it_was_made_from(small: SmallReg
     shop = project(tmp_path, small, f"versions: {rule}, app: {rule}")
     assert old in going(looked(small, shop, Needs(live=lambda name: name == "feature")))
     assert newest not in going(looked(small, shop, Needs(live=lambda name: name == "feature")))
+
+
+def test_the_artefacts_of_a_branch_stay_while_it_exists(small: SmallRegistry, tmp_path: Path) -> None:
+    def artefacts(tag: str, branch: str) -> str:
+        told = {**labels("artefacts", "", branch=branch), "org.opencontainers.image.created": PAST[0]}
+        return small.image(tag, config={"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": 2},
+                           annotations=told)  # fmt: skip
+
+    empty = digest_of(b"{}")
+    main, gone = artefacts("artefacts-c00c-main", "main"), artefacts("artefacts-c00c-gone", "gone")
+    shop = project(tmp_path, small, "artefacts: {keep_last: 0, min_age: 0s}")
+    found = looked(small, shop, Needs(live=lambda name: name == "main"))
+    assert found.kept == {main: "artefacts of the branch main"}
+    assert going(found) == {gone}
+    assert "artefacts" in registry_gc.preview("shop", found)
 
 
 def test_others_are_named_and_never_touched(small: SmallRegistry, tmp_path: Path) -> None:
@@ -384,6 +399,7 @@ def test_the_table(small: SmallRegistry, tmp_path: Path) -> None:
     assert f"protected: {APPS[0]}: release 7" in said
     told = registry_table.as_json("shop", [found])["repositories"][0]
     assert told["families"]["deps"]["shared"] == 1000
+    assert told["families"]["attached"]["own"] > 0
     assert told["bytes"] == sum(len(one) for one in small.blobs.values()) + sum(
         len(content) for _, content in small.manifests.values()
     )
