@@ -14,7 +14,7 @@ from layerdoit.core import side_by_side
 from layerdoit.core.units import instant
 from layerdoit.engine.images import PREFIX, fits, label
 from layerdoit.engine.registry_access import POOL
-from layerdoit.layers.key import IMAGES, ORDER, TAG_DIGITS
+from layerdoit.layers.key import ARTEFACTS, IMAGES, ORDER, TAG_DIGITS
 
 if TYPE_CHECKING:
     from layerdoit.engine.registry_api import Manifest, RegistryApi
@@ -28,8 +28,6 @@ _KEYED: Final = re.compile(rf"({'|'.join(ORDER)})-[0-9a-f]{{{TAG_DIGITS}}}")
 _ATTACHED: Final = re.compile(r"sha256-([0-9a-f]{64})(?:\.\w+)?")
 """A tag of cosign (`.sig`, `.att`, `.sbom`), or the one that stands for a list of referrers."""
 _CREATED: Final = "org.opencontainers.image.created"
-ARTEFACTS: Final = "artefacts"
-"""The layer that artefacts say they are."""
 
 
 class Contents(NamedTuple):

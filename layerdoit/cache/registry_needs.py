@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.cache.registry_contents import ARTEFACTS
 from layerdoit.cache.registry_policy import Stored
 from layerdoit.cache.retention import matches
 from layerdoit.core.console import warn
 from layerdoit.core.errors import EngineError, LayerdoitError
 from layerdoit.engine.images import label
-from layerdoit.layers.key import PINNED
+from layerdoit.layers.key import ARTEFACTS, PINNED
 
 if TYPE_CHECKING:
     from layerdoit.project.inputs import Inputs
