@@ -13,6 +13,8 @@ USER: Final = "REGISTRY_USER"
 TOKEN: Final = "REGISTRY_TOKEN"  # noqa: S105 - the name of a secret
 PUBLISH_USER: Final = "PUBLISH_USER"
 PUBLISH_TOKEN: Final = "PUBLISH_TOKEN"  # noqa: S105 - as above
+# A job that is to push has failed where it did not.
+_STRICT: Final = "registry: {strict: true}"
 _LOCAL: Final = ' LOCAL_ONLY="$LOCAL_ONLY"'
 
 
@@ -105,17 +107,24 @@ def test_and_build(facts: CiFacts) -> Sequence[Command]:
     return Command("Test", facts.task("check") + local), Command("Build", facts.task("image") + local)
 
 
-def base(facts: CiFacts, platforms: Sequence[str | None]) -> Iterator[Command]:
+def base(facts: CiFacts, words: Words, platforms: Sequence[str | None]) -> Iterator[Command]:
     """One after the other. `platforms`: as the shell has them; None for that of the machine."""
     for platform in platforms:
         of_platform = f" PLATFORM={platform}" if platform else ""
         name = f"Build and push the base{f' of {platform}' if len(platforms) > 1 else ''}"
-        yield Command(name, f"{facts.task('base')}{of_platform} ON_MISSING=build")
+        yield Command(name, _with(_STRICT, words, f"{facts.task('base')}{of_platform} ON_MISSING=build"))
 
 
-def image(facts: CiFacts, platform: str) -> Sequence[Command]:
+def image(facts: CiFacts, words: Words, platform: str) -> Sequence[Command]:
     """The image of one platform, whose layers are pushed."""
-    return (Command("Build and push the layers", f"{facts.task('image')} PLATFORM={platform}"),)
+    run = _with(_STRICT, words, f"{facts.task('image')} PLATFORM={platform}")
+    return (Command("Build and push the layers", run),)
+
+
+def _with(settings: str, words: Words, task: str) -> str:
+    """A task, with settings that are laid over those of the project."""
+    file = f'"{words.place}/ci.yaml"'
+    return f"echo '{settings}' >{file}\n{task} CONFIG={file}"
 
 
 def foreign(facts: CiFacts, words: Words) -> Iterator[Command]:
@@ -129,9 +138,7 @@ def publish(facts: CiFacts, words: Words) -> Sequence[Command]:
     if not facts.native:
         return (Command("Publish", facts.task("publish")),)
     # The keys are those of the machines of each platform, whatever this one would do for another platform.
-    settings = f'"{words.place}/native.yaml"'
-    run = f"echo 'cross: never' >{settings}\n{facts.task('publish')} CONFIG={settings}"
-    return (Command("Publish", run),)
+    return (Command("Publish", _with("cross: never", words, facts.task("publish"))),)
 
 
 def clean(facts: CiFacts) -> tuple[Command, Command]:

@@ -76,7 +76,7 @@ def _base(facts: CiFacts) -> Document:
         "workflow_dispatch": None,
     }
     login: Work = list(ci_jobs.login(facts, _WORDS, must=True))
-    work = ci_jobs.base(facts, ['"$PLATFORM"'] if facts.native else facts.platforms or [None])
+    work = ci_jobs.base(facts, _WORDS, ['"$PLATFORM"'] if facts.native else facts.platforms or [None])
     job = _job(facts, [*login, Region("before base"), *work, Region("after base")], native=facts.native)
     return {
         **_head(facts, "base", triggers),
@@ -91,7 +91,7 @@ def _publish(facts: CiFacts) -> Document:
     layers: dict[Any, Any] = {}
     if facts.native:
         note = "Each platform on a machine of its own; the layers travel by the registry."
-        build: Work = [*login, Region("before layers"), *ci_jobs.image(facts, '"$PLATFORM"')]
+        build: Work = [*login, Region("before layers"), *ci_jobs.image(facts, _WORDS, '"$PLATFORM"')]
         layers = {Note(note): None, "layers": _job(facts, build, native=True)}
     work: Work = [*ci_jobs.login_to_publish(facts), *ci_jobs.foreign(facts, _WORDS), Region("before publish")]
     job = _job(facts, [*login, *work, *ci_jobs.publish(facts, _WORDS), Region("after publish")], after=list(layers)[1:])

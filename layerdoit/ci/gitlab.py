@@ -72,7 +72,7 @@ def _base(facts: CiFacts) -> Document:
     why = f'A pipeline schedule with the variable LAYERS = "{_name(facts, "base")}" builds the base anew, say monthly.'
     changes = {"if": _on_branches(facts), "changes": [*facts.base_inputs, path(facts)]}
     login = ci_jobs.login(facts, _WORDS, must=True)
-    work = ci_jobs.base(facts, ['"$PLATFORM"'] if facts.native else facts.platforms or [None])
+    work = ci_jobs.base(facts, _WORDS, ['"$PLATFORM"'] if facts.native else facts.platforms or [None])
     job = _job(facts, [*login, Region("before base"), *work, Region("after base")], [_asked(facts, "base"), changes])
     more = _matrix(facts) if facts.native else {"resource_group": _name(facts, "base")}
     return {Note(why): None, _name(facts, "base"): {**job, **more}}
@@ -84,7 +84,7 @@ def _publish(facts: CiFacts) -> Document:
     layers: dict[Any, Any] = {}
     if facts.native:
         note = "Each platform on a machine of its own; the layers travel by the registry."
-        build: Work = [*login, Region("before layers"), *ci_jobs.image(facts, '"$PLATFORM"')]
+        build: Work = [*login, Region("before layers"), *ci_jobs.image(facts, _WORDS, '"$PLATFORM"')]
         layers = {Note(note): None, _name(facts, "layers"): {**_job(facts, build, rules), **_matrix(facts)}}
     work: Work = [*ci_jobs.login_to_publish(facts), *ci_jobs.foreign(facts, _WORDS), Region("before publish")]
     job = _job(facts, [*login, *work, *ci_jobs.publish(facts, _WORDS), Region("after publish")], rules)

@@ -286,9 +286,16 @@ def test_each_platform_has_its_own_machine_and_the_versions_wait_for_all() -> No
     assert (layers["runs-on"], publish["runs-on"]) == ("${{ matrix.runner }}", "ubuntu-24.04")
     assert publish["needs"] == ["layers"]
     assert steps(PUBLISHED, "publish")["Publish"]["run"].splitlines() == [
-        """echo 'cross: never' >"$RUNNER_TEMP/layerdoit/native.yaml\"""",
-        'doit publish CONFIG="$RUNNER_TEMP/layerdoit/native.yaml"',
+        """echo 'cross: never' >"$RUNNER_TEMP/layerdoit/ci.yaml\"""",
+        'doit publish CONFIG="$RUNNER_TEMP/layerdoit/ci.yaml"',
     ]
+
+
+def test_a_base_that_is_not_pushed_is_a_failed_job() -> None:
+    run = steps(SHARED, "base")["Build and push the base"]["run"].splitlines()
+    assert run[0].startswith("echo 'registry: {strict: true}' >")
+    assert yaml.safe_load(run[0].split("'")[1]) == {"registry": {"strict": True}}
+    assert run[1] == 'doit base ON_MISSING=build CONFIG="$RUNNER_TEMP/layerdoit/ci.yaml"'
 
 
 @pytest.mark.parametrize("case", ["versions, cross-compiled", "versions without layers"])
