@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from layerdoit.core.background import Background
+from layerdoit.core.console import Speaker, speak_as, speaker
 from layerdoit.engine import image_labels
 from layerdoit.layers import plan
 
@@ -113,7 +114,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     # With many images the engine takes its time: meanwhile what was read is compared.
     listed = Background(lambda: engine.images.of_project(project.name))
     missing = [spec for spec in specs if spec.tag not in labels]
-    remote = Background(partial(_remote, inputs, missing)) if ask_registry and _is_shared(inputs) else None
+    remote = Background(partial(_remote, inputs, missing, speaker())) if ask_registry and _is_shared(inputs) else None
     read = inputs.component == "rust"
     same = None if anew or not read else _same(engine, inputs, missing)
     if same:
@@ -177,8 +178,9 @@ def _is_shared(inputs: Inputs) -> bool:
     return inputs.project.config.registry.repository is not None
 
 
-def _remote(inputs: Inputs, missing: Sequence[Spec]) -> frozenset[str]:
-    """The tags of what the registry has of what the engine lacks."""
+def _remote(inputs: Inputs, missing: Sequence[Spec], whose: Speaker) -> frozenset[str]:
+    """The tags of what the registry has of what the engine lacks. `whose`: for whom this thread speaks."""
+    speak_as(whose)
     config = inputs.project.config
     layers = config.registry.pulled
     if inputs.question.kind != "build":

@@ -29,8 +29,7 @@ def layers(run: Run, inputs: Inputs, plan: Plan, outcomes: Sequence[Outcome]) ->
     """What was done, and of the other layers which were there already."""
     done = {outcome.step.spec.layer for outcome in outcomes}
     hits = [step for step in plan.steps if step.action == "reuse" and step.spec.layer not in done]
-    made = [outcome for outcome in outcomes if outcome.step.action != "skip"]
-    rows = [*map(_of_outcome, made), *map(_of_hit, hits)]
+    rows = [*map(_of_outcome, _done(outcomes)), *map(_of_hit, hits)]
     save(inputs.project.state.folder, _record(run, inputs, "ok"), rows, run.spent, _cooked(inputs, outcomes))
 
 
@@ -41,7 +40,7 @@ def failure(
     ended = how_it_ended(error)
     lost = LayerRecord(step.spec.layer, step.spec.key, step.action, False, seconds, reasons=step.reasons, outcome=ended)
     record = _record(run, inputs, ended, step.spec.layer, str(error))
-    rows = [*map(_of_outcome, outcomes), lost]
+    rows = [*map(_of_outcome, _done(outcomes)), lost]
     save(inputs.project.state.folder, record, rows, run.spent, _cooked(inputs, outcomes))
 
 
@@ -118,6 +117,11 @@ def _cooked(inputs: Inputs, outcomes: Sequence[Outcome]) -> Sequence[crates.Crat
     said = [crate for outcome in outcomes if outcome.step.spec.layer == "deps" for crate in outcome.crates]
     external = {(package.name, package.version) for package in inputs.tree.lock.external} if said else set()
     return crates.read(said, external)
+
+
+def _done(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Without what was not needed: it is neither found nor made."""
+    return [outcome for outcome in outcomes if outcome.step.action != "skip"]
 
 
 def _of_hit(step: Step) -> LayerRecord:
