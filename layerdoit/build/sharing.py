@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -53,7 +53,7 @@ class Pushing:
         self.repository = repository
         self.doing = Doing("pushing")
         self.begun = self.heard = time.monotonic()
-        self.bytes: int | None = None
+        self.sent: Mapping[str, int] | None = None
         self.error: LayerdoitError | None = None
         self._state = state
         self._asks = asks
@@ -66,7 +66,7 @@ class Pushing:
         try:
             with heard_by(self._hear):
                 if not (self._asks and registry_lookup.has(self.spec, self.repository)):
-                    self.bytes = registry.push(self.spec, self.repository).bytes
+                    self.sent = registry.push(self.spec, self.repository).layers
             self._hear(Doing("pushed"))
             with _noting:
                 self._state.mark_shared(self.spec.tag, self.repository)
@@ -132,9 +132,11 @@ def settle(run: Run, project: Project, engine: Engine, plans: Sequence[Plan]) ->
     if not all(one.wait(_QUIET / len(going)) for one in going):
         _shown(run, going)
     run.pushes.clear()
-    sent = [one for one in going if one.bytes is not None and one.error is None]
+    sent = [one for one in going if one.sent is not None and one.error is None]
     if sent:
-        size = size_text(sum(one.bytes or 0 for one in sent))
+        # Images that stand on one another share layers, which travel once.
+        layers = {name: size for one in sent for name, size in (one.sent or {}).items()}
+        size = size_text(sum(layers.values()))
         took = duration_text(max(one.heard for one in sent) - min(one.begun for one in sent))
         say(f"push    {listed([one.name for one in sent])} to {sent[0].repository} ({size} in {took})")
     _tell_failed([one for one in going if one.error is not None], strict=project.config.registry.strict)

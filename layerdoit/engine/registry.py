@@ -64,10 +64,15 @@ def push(spec: Spec, repository: str) -> Transfer:
 
 
 class Transfer(NamedTuple):
-    """What was sent. `digest`: of the manifest, `sha256:…`; `bytes`: of the layers that the registry had not."""
+    """What was sent. `digest`: of the manifest, `sha256:…`; `layers`: bytes of those that the registry had not."""
 
     digest: str
-    bytes: int
+    layers: Mapping[str, int]
+
+    @property
+    def bytes(self) -> int:
+        """Of all of them."""
+        return sum(self.layers.values())
 
 
 def push_release(source: str, remote: str) -> Transfer:
@@ -224,7 +229,7 @@ def _followed(events: Iterable[Any], words: str) -> Transfer:
         tell(transferred(words, layers.values()))
     if failures:
         raise _Refused(refusal(failures[0]))
-    return Transfer(digest, sum(size for _, size in layers.values()))
+    return Transfer(digest, {name: size for name, (_, size) in layers.items()})
 
 
 def _pulled(engine: docker.DockerClient, reference: str, words: str = "pulling") -> Refusal | None:

@@ -48,20 +48,14 @@ def _layers(whole: Session, session: Session) -> None:
     sharing.settle(run, project, whole.engine, plans)
 
 
-def waiting(session: Session, *, ask: bool) -> list[Spec]:
-    """The layers that are here, and that the registry lacks; without `ask`, as far as this checkout knows."""
+def waiting(session: Session) -> list[Spec]:
+    """The layers that are here, and that the registry lacks as far as this checkout knows. No registry is asked."""
     parts = session.built if session.project.services else [session]
     found = {step.spec.tag: step.spec for one in (session, *parts) for step in pending.of(one.project, one.plan)}
-    repository = session.project.config.registry.repository
-    there = frozenset[str]()
-    if found and ask and repository is not None:
-        from layerdoit.engine import registry_lookup
-
-        there = registry_lookup.available(found.values(), repository)
-    return [spec for name, spec in found.items() if name not in there]
+    return list(found.values())
 
 
 def words(session: Session, specs: Sequence[Spec]) -> str:
     """What is pending, as a line."""
-    names, them = listed([spec.layer for spec in specs]), "it" if len(specs) == 1 else "them"
-    return f"pending {names}: not pushed to {session.project.config.registry.repository}; the next run pushes {them}"
+    names, repository = listed([spec.layer for spec in specs]), session.project.config.registry.repository
+    return f"pending {names}: not known to be in {repository}; the next run pushes what it lacks"

@@ -171,7 +171,7 @@ def status(session: Session, json: bool) -> None:
     if project.kind != "foreign":
         from layerdoit.flows import pushes
 
-        if waiting := pushes.waiting(session, ask=False):
+        if waiting := pushes.waiting(session):
             say(pushes.words(session, waiting))
 
 
@@ -180,7 +180,7 @@ def _layers_json(session: Session) -> Mapping[str, Any]:
         return {}
     from layerdoit.flows import pushes
 
-    return {**session.plan.as_json(), "pending": [spec.tag for spec in pushes.waiting(session, ask=False)]}
+    return {**session.plan.as_json(), "pending": [spec.tag for spec in pushes.waiting(session)]}
 
 
 def _status_json(session: Session) -> Mapping[str, Any]:

@@ -63,7 +63,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     removal = _removal(session)
     compiling = _compiling(session, plan)
     stops = obstacles.of_session(session)
-    waiting = pushes.waiting(session, ask=True)
+    waiting = pushes.waiting(session)
     parts = session.built if session.project.services else []
     components = component_builds.plans(session)
     if params["json"]:
