@@ -125,6 +125,8 @@ def builder(found: Builder | Failed) -> Iterator[Item]:
         return
     yield Fact("builder", f"{found.name} ({found.driver}, {found.status or 'state unknown'})")
     yield Fact("platforms", ", ".join(platforms) or "unknown")
+    if found.driver == "remote" and found.status != "running":
+        yield BUILDER.found(f"builder {found.name} does not answer", fix="start its buildkitd, or name another builder")
 
 
 def mounts(builder: Builder, size: int | None) -> Iterator[Item]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from layerdoit.core.errors import EngineError
 from layerdoit.engine.buildx_fields import field
 
 # A name in place of an address is that of a docker context.
 _HERE: Final = re.compile(r"unix://|tcp://(?:127\.|localhost\b|\[::1\])")
+
+
+_PATIENCE: Final = 5.0
+"""Seconds that a builder has to take a connection."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,30 @@ class Described:
     platform: str
     platforms: tuple[str, ...] = ()
     near: bool = False
+
+
+def silent(written: str) -> str:
+    """Why a builder of the driver `remote` does not answer, by what the client wrote down of it; '' if one listens.
+
+    buildx itself says so after 20 seconds, and not what is wrong.
+    """
+    try:
+        known = json.loads(written)
+        addresses = [str(node["Endpoint"]) for node in known["Nodes"]] if known["Driver"] == "remote" else []
+    except (ValueError, KeyError, TypeError):
+        return ""
+    for address in addresses:
+        parts = urlsplit(address)
+        try:
+            if parts.scheme == "unix":
+                with socket.socket(socket.AF_UNIX) as asked:
+                    asked.settimeout(_PATIENCE)
+                    asked.connect(parts.path)
+            elif parts.scheme == "tcp" and parts.hostname and parts.port:
+                socket.create_connection((parts.hostname, parts.port), _PATIENCE).close()
+        except OSError as error:
+            return f"nothing answers at {address} ({error.strerror or error})"
+    return ""
 
 
 def described(name: str, text: str) -> Described:

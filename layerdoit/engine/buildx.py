@@ -17,6 +17,8 @@ from layerdoit.engine.buildx_program import buildx
 from layerdoit.engine.progress import Listener, Reader, Report
 from layerdoit.engine.sdk import unreachable
 
+# What gRPC says of a daemon that ended, or whose machine did.
+_GONE = re.compile(r"code = Unavailable|error reading from server|transport is closing|connection reset by peer")
 _EXIT_CODE = re.compile(r"exit code: (\d+)\s*$")
 
 
@@ -205,6 +207,11 @@ def _engine_failure(build: Build, report: Report, text: str) -> LayerdoitError |
         return unreachable(endpoint(), PermissionError())
     if said("Cannot connect to the Docker daemon", "error during connect"):
         return unreachable(endpoint(), ConnectionError())
+    if build.builder and _GONE.search(text):
+        hint = (
+            f"docker buildx inspect {build.builder} shows whether it runs; then run again: what was built before stays"
+        )
+        return EngineError(f"builder {build.builder} was gone while {build.layer} was built: {text}", hint=hint)
     if text.startswith("no builder "):
         hint = "docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml"
         return EngineError(text, hint=hint)

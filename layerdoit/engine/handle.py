@@ -149,20 +149,24 @@ class Engine:
 
     @cached_property
     def _described(self) -> Described:
-        from layerdoit.engine import builders
-        from layerdoit.engine.builder_platform import described
+        from layerdoit.engine import builder_platform, builders
 
+        if silent := builder_platform.silent(api.described_builder(self.builder)):
+            raise self._unusable(silent)
         try:
             text = builders.inspect_output(self.builder, start=True)
         except ProcessError as error:
             said = str(error).strip().splitlines()[-1].removeprefix("ERROR: ")
-            by = f", which {self._chosen[1]} chose," if self._chosen and self.builder == self._chosen[0] else ""
-            raise EngineError(
-                f"builder {self.builder}{by} cannot be used: {said}",
-                hint="docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml; "
-                f"{api.builder_name()} is the engine's own",
-            ) from error
-        return described(self.builder, text)
+            raise self._unusable(said) from error
+        return builder_platform.described(self.builder, text)
+
+    def _unusable(self, said: str) -> EngineError:
+        by = f", which {self._chosen[1]} chose," if self._chosen and self.builder == self._chosen[0] else ""
+        return EngineError(
+            f"builder {self.builder}{by} cannot be used: {said}",
+            hint="docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml; "
+            f"{api.builder_name()} is the engine's own",
+        )
 
     def build(
         self,

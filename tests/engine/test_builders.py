@@ -2,58 +2,184 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from layerdoit.engine import layouts, mounts
 from layerdoit.engine.api import builder_name
-from tests.engine.builder_fixture import daemon, farm
-from tests.engine.cycle_fixture import DEPLOY, FILES, crate, edited, last, ok, serves
+from layerdoit.engine.buildx import Build, Shared
+from layerdoit.engine.handle import Engine
+from layerdoit.engine.images import PREFIX
+from layerdoit.layers.key import Spec
+from tests.engine.builder_fixture import contained, daemon, farm
+from tests.engine.cycle_fixture import DEPLOY, FILES, crate, edited, ok, serves
+from tests.engine.registry_fixture import Registry, docker
+from tests.support import buildkitd
+from tests.support.buildkitd import Daemon
 from tests.support.checkout import Checkout
 from tests.support.scratch import remove_containers
+from tests.support.waiting import until
 
-__all__ = ["daemon", "farm"]
+__all__ = ["contained", "daemon", "farm"]
+
+LIMIT = 300
 
 
 @pytest.fixture
-def far(checkout: Callable[..., Checkout], parents: str, farm: str) -> Iterator[Callable[..., Checkout]]:
-    """`far()`: a checkout of a server that is built on the farm; its base stands on images of the engine."""
-    made: list[Checkout] = []
-
-    def new(more: str = "", builder: str = farm) -> Checkout:
-        made.append(checkout(FILES, f"{DEPLOY}{parents}builder: {builder}\n{more}"))
-        return made[-1]
-
-    yield new
-    for one in made:
-        remove_containers(crate(one))
-
-
-def steps(one: Checkout) -> dict[str, Any]:
-    """What the last run did, by layer."""
-    return {step["layer"]: step for step in last(one)["layers"]}
+def small(tmp_path: Path) -> Iterator[Spec]:
+    """A layer of one file that is on the engine; it and what was built on it is removed."""
+    spec = Spec("base", {"of": uuid.uuid4().hex}, f"lt-{uuid.uuid4().hex[:10]}")
+    labels = [f"{PREFIX}layer=base", f"{PREFIX}key={spec.key}", f"{PREFIX}project={spec.repository}"]
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY below /below\n")
+    (tmp_path / "below").write_text("below")
+    words = [word for label in labels for word in ("--label", label)]
+    docker("buildx", "build", "--builder", builder_name(), "--load", *words, "--tag", spec.tag, str(tmp_path))
+    yield spec
+    for tag in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", spec.repository).split():
+        docker("image", "rm", "--force", tag)
 
 
-def test_from_base_to_swap_on_another_builder(far: Callable[..., Checkout], farm: str) -> None:
-    one = far()
-    ok(one.doit("cycle_fast"))
+def built_on(spec: Spec, builder: str, text: str, folder: Path, shared: Shared | None = None) -> tuple[str, str]:
+    """Build an app on the layer; what it has in its files, of the layer and its own, and what the log says."""
+    folder.mkdir(exist_ok=True)
+    (folder / "Dockerfile").write_text("ARG BELOW\nFROM ${BELOW} AS app\nCOPY own /own\n")
+    (folder / "own").write_text(text)
+    tag = f"{spec.repository}:app"
+    build = Build("app", folder / "Dockerfile", folder, [tag], {}, {"BELOW": spec.tag}, builder=builder)
+    with open(folder / "log", "w", encoding="utf-8") as log:
+        Engine(builder).build(build, log, shared=shared)
+    container = docker("create", tag, "x")
+    try:
+        docker("cp", f"{container}:/", str(folder / "made"))
+    finally:
+        docker("rm", container)
+    return "".join((folder / "made" / name).read_text() for name in ("below", "own")), (folder / "log").read_text()
+
+
+def test_a_layer_is_sent_once_and_its_copy_goes_with_it(small: Spec, farm: str, tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        said, log = built_on(small, farm, text, tmp_path / text)
+        assert said == f"below{text}"
+        assert f"{small.tag}=oci-layout://" in log
+    assert layouts.size(small.repository) > 0
+    docker("image", "rm", "--force", small.tag, f"{small.repository}:app")
+    layouts.sweep(Engine().images, small.repository)
+    assert layouts.size(small.repository) == 0
+
+
+def test_a_layer_of_a_registry_is_named_by_its_digest(
+    small: Spec, farm: str, registry: Registry, tmp_path: Path
+) -> None:
+    repository = f"{registry.address}/{small.repository}"
+    shared = Shared(repository, ("base",))
+    said, log = built_on(small, farm, "one", tmp_path / "absent", shared)
+    assert (said, "oci-layout://" in log) == ("belowone", True), "it is not there yet"
+    registry.push(small.tag, small.tag)
+    said, log = built_on(small, farm, "two", tmp_path / "there", shared)
+    assert said == "belowtwo"
+    assert f"{small.tag}=docker-image://{repository}@sha256:" in log
+
+
+def test_a_registry_that_the_builder_does_not_reach_is_done_without(
+    small: Spec, contained: str, registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry.push(small.tag, small.tag)
+    shared = Shared(f"{registry.address}/{small.repository}", ("base",))
+    said, log = built_on(small, contained, "own", tmp_path / "own", shared)
+    assert said == "belowown"
+    assert log.count("docker-image://") == 1
+    assert log.count("oci-layout://") == 1
+    told = capsys.readouterr().err
+    assert told.count("does not get an image from the registry: the registry cannot be reached") == 1
+
+
+def test_over_tcp_with_certificates(small: Spec, farm: str, tmp_path: Path) -> None:
+    assert farm
+    with buildkitd.running(tls=True) as other:
+        assert built_on(small, other.builder("secret"), "own", tmp_path / "own")[0] == "belowown"
+
+
+# --- a project -------------------------------------------------------------------------------------------------------
+
+SLEEPS = """\
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    std::process::Command::new("sleep").arg("NUMBER").status().unwrap();
+}
+"""
+
+
+@pytest.fixture
+def far(checkout: Callable[..., Checkout], parents: str, farm: str) -> Iterator[Checkout]:
+    """A checkout of a server that is built on the farm; its base stands on images that only the engine has."""
+    one = checkout(FILES, f"{DEPLOY}{parents}builder: {farm}\n")
+    yield one
+    remove_containers(crate(one))
+
+
+def test_a_project_on_another_builder_from_base_to_swap_and_when_that_builder_goes(
+    far: Checkout, daemon: Daemon
+) -> None:
+    """Last in this file: it ends the builder."""
+    one, number = far, f"{os.getpid()}.125"
+    ok(doit(one, "cycle_fast"))
     assert serves(one) == "first text"
     edited(one, "two")
-    ok(one.doit("cycle_fast"))
+    ok(doit(one, "cycle_fast"))
     assert serves(one) == "two", "the edited one runs"
-    assert [mount.in_use for mount in mounts.of_project(one.name, farm)] == [False], "its target mount is there"
+    assert [mount.in_use for mount in mounts.of_project(one.name, "farm")] == [False], "its target mount is there"
     assert not mounts.of_project(one.name, builder_name())
-
-    told = ok(one.doit("cache_status"))
+    told = ok(doit(one, "cache_status"))
     assert "base and deps, for other builders" in told
     assert "builder farm (remote)" in told
-    held = layouts.size(one.name)
-    assert held > 0
-    ok(one.doit("cache_clear:soft"))
-    assert not mounts.of_project(one.name, farm)
-    ok(one.doit("cycle_fast"))
-    assert serves(one) == "two"
-    ok(one.doit("cache_clear:nuke", "--yes"))
-    assert layouts.size(one.name) < held, "copies go with their images"
+    ok(doit(one, "cache_clear:soft"))
+    assert not mounts.of_project(one.name, "farm")
+
+    before = {tag for tag in one.tags() if ":app-" in tag}
+    one.write({"build.rs": SLEEPS.replace("NUMBER", number)})
+    child = one.start("cycle_fast")
+    until(lambda: runs(number), LIMIT, what="the build on the builder")
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=LIMIT)
+    assert child.returncode == 130
+    until(lambda: not runs(number), what="the end of the build on the builder")
+
+    child = one.start("cycle_fast")
+    until(lambda: runs(number), LIMIT, what="the build on the builder")
+    daemon.process.kill()
+    _, said = child.communicate(timeout=LIMIT)
+    for process in runs(number):
+        os.kill(process, signal.SIGKILL)
+    assert child.returncode != 0
+    assert said.count("error:") == 1, said
+    assert "builder farm was gone while app was built" in said
+    assert {tag for tag in one.tags() if ":app-" in tag} == before
+    assert serves(one) == "two", "what was deployed serves"
+    assert not list(layouts.home().glob("new-*")), "nothing is left half done"
+
+    done = doit(one, "image")
+    assert done.returncode != 0
+    assert f"builder farm cannot be used: nothing answers at {daemon.address} (Connection refused)" in done.stderr
+
+
+def doit(one: Checkout, *words: str) -> subprocess.CompletedProcess[str]:
+    child = one.start(*words)
+    out, err = child.communicate(timeout=LIMIT)
+    return subprocess.CompletedProcess(words, child.returncode, out, err)
+
+
+def runs(number: str) -> list[int]:
+    """The processes of this machine that have a word in their command."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if number.encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,6 +19,12 @@ from tests.support.ports import free_port
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
+IMAGE = """\
+FROM {os}
+COPY buildkitd buildctl runc /usr/bin/
+COPY lib/ /usr/lib/
+ENTRYPOINT ["buildkitd", "--oci-worker-net", "host"]
+"""
 NODE = ["--oci-worker=true", "--containerd-worker=false", "--oci-worker-net", "host"]
 
 
@@ -41,14 +48,14 @@ class Daemon:
 
 
 @functools.cache
-def program() -> str:
-    """The path of buildkitd; the test is skipped where none can be had."""
+def programs() -> Path:
+    """The folder of buildkitd and buildctl; the test is skipped where none can be had."""
     found = subprocess.run([ROOT / "scripts/ensure-buildkitd"], capture_output=True, text=True, check=False)
     if found.returncode != 0:
         pytest.skip(found.stderr.strip() or "no buildkitd to test with")
     if os.getuid() != 0 or shutil.which("runc") is None:
         pytest.skip("buildkitd needs root and runc")
-    return found.stdout.strip()
+    return Path(found.stdout.strip())
 
 
 def buildx(*words: str) -> str:
@@ -61,7 +68,7 @@ def buildx(*words: str) -> str:
 @contextlib.contextmanager
 def running(*, tls: bool = False) -> Iterator[Daemon]:
     """A daemon on a unix socket; with `tls`, on TCP, and only for clients with a certificate."""
-    found = program()
+    found = programs()
     with tempfile.TemporaryDirectory(prefix="layerdoit-buildkitd-") as folder:
         home = Path(folder)
         address, more = f"unix://{home}/socket", list[str]()
@@ -72,7 +79,7 @@ def running(*, tls: bool = False) -> Iterator[Daemon]:
             more += ["--tlskey", f"{home}/server.key"]
         with open(home / "log", "wb") as log:
             child = subprocess.Popen(
-                [found, "--addr", address, "--root", f"{home}/root", *NODE, *more],
+                [found / "buildkitd", "--addr", address, "--root", f"{home}/root", *NODE, *more],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -98,11 +105,37 @@ def running(*, tls: bool = False) -> Iterator[Daemon]:
 @contextlib.contextmanager
 def own_builders() -> Iterator[None]:
     """Builders, and copies of images for them, of this test run alone: nothing of it is left behind."""
-    program()
+    programs()
     with tempfile.TemporaryDirectory(prefix="layerdoit-buildx-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("BUILDX_CONFIG", f"{folder}/buildx")
         patch.setenv("XDG_CACHE_HOME", f"{folder}/cache")
         yield
+
+
+@contextlib.contextmanager
+def in_container(name: str, os_image: str) -> Iterator[str]:
+    """A builder of the driver `docker-container`, from an image that is made here: its name.
+
+    It is in a network of its own, in which this machine's loopback address is another.
+    """
+    home, image = programs(), f"{name}:image"
+    with tempfile.TemporaryDirectory(prefix="layerdoit-image-") as folder:
+        runc = shutil.which("runc") or ""
+        for program in (home / "buildkitd", home / "buildctl", runc):
+            shutil.copy(program, folder)
+        Path(folder, "lib").mkdir()
+        needs = subprocess.run(["ldd", runc], capture_output=True, text=True, check=False).stdout
+        for library in re.findall(r"=> (/\S+)", needs):
+            if "/libc.so" not in library:
+                shutil.copy(library, f"{folder}/lib")
+        Path(folder, "Dockerfile").write_text(IMAGE.format(os=os_image))
+        buildx("build", "--builder", "default", "--quiet", "--load", "--tag", image, folder)
+    buildx("create", "--name", name, "--driver", "docker-container", "--driver-opt", f"image={image}")
+    try:
+        yield name
+    finally:
+        subprocess.run(["docker", "buildx", "rm", name], capture_output=True, check=False)
+        subprocess.run(["docker", "image", "rm", "--force", image], capture_output=True, check=False)
 
 
 def _certificates(home: Path) -> None:

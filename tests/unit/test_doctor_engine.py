@@ -106,6 +106,7 @@ def test_builder() -> None:
     assert levels(engine_checks.mounts(found, None)) == {}
     other = engine_facts.inspected("far", INSPECTED.replace("Driver:        docker", "Driver:        remote"))
     assert levels(engine_checks.builder(other)) == {}
+    assert levels(engine_checks.builder(dataclasses.replace(other, status="inactive"))) == {"builder": "error"}
     silent = dataclasses.replace(other, driver="", status="")
     (item,) = engine_checks.builder(silent)
     assert isinstance(item, Unchecked), "older buildx without an engine: of no kind, which is no reason to warn"
