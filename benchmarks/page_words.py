@@ -10,6 +10,7 @@ TITLES: Final = {
     "noop": "Nothing to do",
     "swap": "Replacing a container: {project}, {profile}",
     "deploys": "Deployments beside the platforms' own commands",
+    "builders": "A builder that is not the engine's own, on the same machine: {project}, {profile}",
     "platforms": "An image of arm64 made on amd64: {project}, {profile}",
     "publishing": "Publishing {project}, {profile}, to a registry on the loopback address",
     "services": "Several services, and a front end beside them: examples/shop",
@@ -40,7 +41,8 @@ the host plus 0.6 s; going back at most 0.5 s, without a build.
 
 Measure your own project with [`doit layers bench`](bench.md), which also wrote the results for the example. The last
 tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`, `benchmarks.deploys`,
-`benchmarks.services`, `benchmarks.platforms`, `benchmarks.sharing` and `benchmarks.publishing`. The first of them
+`benchmarks.services`, `benchmarks.platforms`, `benchmarks.sharing`, `benchmarks.publishing` and
+`benchmarks.builders`. The first of them
 compares an edit with the least that an image costs if buildx makes it: cargo on the host, then a Dockerfile that is
 `FROM` and one COPY of the binaries. The binaries in such an image depend on the host's libc and libraries, so it is no
 peer.

@@ -51,6 +51,7 @@ BOTH_OVER_ONE = 1.2
 TOGETHER = 1.1
 STYLE = 0.5
 NOTHING = 0.25
+OTHER_BUILDER = 1.3
 CROSS = 1.3
 FASTER = 5
 CLONE = 1.2
@@ -302,6 +303,19 @@ def publishing_table(result: Result) -> str:
     return table(["what", "s", "budget"], rows)
 
 
+_BUILDERS = {"cold": "cold: all dependencies and the workspace", "edit": "an edit in the binary crate"}
+
+
+def builders_table(result: Result) -> str:
+    """A builder that does not see the engine's images, beside the engine's own."""
+    rows = []
+    for row in result.rows:
+        times = statistics.median(row["other"]) / statistics.median(row["own"])
+        verdict = str(Verdict(f"≤ {OTHER_BUILDER} × own", times <= OTHER_BUILDER)) if row["way"] == "edit" else ""
+        rows.append([_BUILDERS[row["way"]], spread(row["own"]), spread(row["other"]), f"{times:.2f} ×", verdict])
+    return table(["what", "the engine's own, s", "a remote one here, s", "median", "budget"], rows)
+
+
 TABLES = {
     "run": run_table,
     "edit": edit_table,
@@ -312,6 +326,7 @@ TABLES = {
     "platforms": platforms_table,
     "sharing": sharing_table,
     "publishing": publishing_table,
+    "builders": builders_table,
 }
 
 

@@ -29,7 +29,7 @@ from tests.support.waiting import until
 
 __all__ = ["contained", "daemon", "farm"]
 
-LIMIT = 300
+LIMIT = 900
 
 
 @pytest.fixture
