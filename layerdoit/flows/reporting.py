@@ -14,6 +14,7 @@ from layerdoit.core.units import count_text, duration_text
 from layerdoit.tree import reads
 
 if TYPE_CHECKING:
+    from layerdoit.config import Config
     from layerdoit.flows.session import Session
     from layerdoit.layers.outcome import Outcome
     from layerdoit.project.inputs import Inputs
@@ -47,7 +48,8 @@ def outcomes(session: Session, done: Iterable[Outcome]) -> None:
         if session.run.verbose or outcome.step.works:
             say(line(outcome))
         past = session.past
-        told = (*warnings(outcome), *_once(session, unseen(outcome)), *guessed(session.inputs, outcome))
+        told = [*warnings(outcome), *_once(session, unseen(outcome)), *guessed(session.inputs, outcome)]
+        told += unasked(session.project.config, outcome)
         for text in (*told, *summary.notes(past, outcome)):
             warn(text)
         if outcome.step.spec.layer == "app":
@@ -118,6 +120,19 @@ def _without_store(off: script_protocol.SharedOff) -> str:
         return f"deps.sccache: the store failed while crates were compiled{because}: the rest was compiled without it"
     what = f"deps.sccache: the store did not answer, or refused{because}: every crate was compiled"
     return f"{what}; next: `doit layers doctor` asks it from here"
+
+
+def unasked(config: Config, outcome: Outcome) -> list[str]:
+    """A project's own Dockerfile.deps knows nothing of the store, which it names all the same."""
+    cooked = outcome.step.spec.layer == "deps" and outcome.step.action == "build" and outcome.notes
+    asked = (script_protocol.Shared, script_protocol.SharedOff)
+    own = config.dockerfiles.deps
+    if not cooked or own is None or config.deps.sccache.kind is None:
+        return []
+    if any(script_protocol.every(kind, outcome.notes) for kind in asked):
+        return []
+    mount = "--mount=type=secret,id=sccache,target=/run/secrets/sccache"
+    return [f"deps.sccache: {own} does not ask the store; next: add to its RUN step: {mount}"]
 
 
 def unseen(outcome: Outcome) -> str:
