@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tarfile
 import time
@@ -20,8 +21,11 @@ from layerdoit.core.errors import BuildError
 from layerdoit.engine import api, mounts
 from layerdoit.flows import saved_artefacts
 from layerdoit.layers.outcome import Outcome
+from tests.engine.builder_fixture import daemon, farm
 from tests.support.checkout import Checkout
 from tests.support.printing_workspace import TINY
+
+__all__ = ["daemon", "farm"]
 
 DAY = 86_400
 
@@ -181,6 +185,39 @@ def test_a_wrong_file_changes_nothing(clone: Checkout, saved: Path, tmp_path: Pa
     outcome = clone.build()["app"]
     assert outcome.cold
     assert clone.said(outcome.step.spec.tag) == clone.promised()
+
+
+@pytest.mark.parametrize(
+    ("moment", "signum"),
+    [("load build context", signal.SIGKILL), ("[unpack 2/2]", signal.SIGKILL), ("[unpack 2/2]", signal.SIGINT)],
+)
+def test_a_load_that_is_ended_makes_no_wrong_program(
+    clone: Checkout, saved: Path, moment: str, signum: signal.Signals
+) -> None:
+    run = clone.start("cache_load", str(saved))
+    clone.until(
+        lambda: run.poll() is not None or any(moment in log.read_text() for log in clone.logs("cache_load")),
+        what=moment,
+    )
+    run.send_signal(signum)
+    run.communicate(timeout=60)
+    # Where it came to its end before the signal, it is loaded.
+    assert run.returncode in (0, -signum, 128 + signum)
+    renamed(clone, "lib/src/deep.rs", "DEEP", "0021")
+    outcome = clone.build()["app"]
+    assert outcome.counts["compiled"] in (2, 4)
+    assert clone.said(outcome.step.spec.tag) == clone.promised()
+
+
+def test_a_file_is_loaded_and_saved_on_another_builder(clone: Checkout, saved: Path, farm: str, tmp_path: Path) -> None:
+    clone.configure(f"builder: {farm}\n")
+    load(clone, saved)
+    renamed(clone, "app/src/main.rs", "MAIN", "0020")
+    outcome = clone.build()["app"]
+    assert (compiled(outcome), outcome.cold) == (1, False)
+    assert clone.said(outcome.step.spec.tag) == clone.promised()
+    assert save(clone, tmp_path / "b.tar").cook == archive_file.read(saved).cook
+    assert [mount.cook for mount in mounts.of_project(clone.name, farm)] == [archive_file.read(saved).cook]
 
 
 def test_a_build_begins_with_nothing_where_a_load_was_killed(clone: Checkout, saved: Path) -> None:
