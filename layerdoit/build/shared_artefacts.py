@@ -20,6 +20,8 @@ from layerdoit.build.archive_file import Facts
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.units import duration_text, size_text
+from layerdoit.engine.images import PREFIX
+from layerdoit.engine.ownership import LABEL
 from layerdoit.layers.key import ARTEFACTS
 from layerdoit.project import pending
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 TYPE: Final = "application/vnd.layerdoit.artefacts.v1"
 _LAYER: Final = f"{TYPE}+tar"
 _EMPTY: Final = "application/vnd.oci.empty.v1+json"
-_FACTS: Final = "layerdoit.artefacts"
+_FACTS: Final = f"{PREFIX}facts"
 _LONGEST: Final = 80
 # Set where a build checks out a commit and no branch.
 _BRANCHES: Final = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME")
@@ -208,6 +210,7 @@ def push(work: Work) -> None:
 def _pushed(work: Work, repository: str, branch: str) -> tuple[str, int]:
     from layerdoit.engine.registry_api import IMAGE, RegistryApi
 
+    project = work.inputs.project
     registry, folder = RegistryApi.of(repository), _folder(work)
     packed = mount_archive.save(work, mount_archive.expected(work))
     try:
@@ -228,6 +231,12 @@ def _pushed(work: Work, repository: str, branch: str) -> tuple[str, int]:
         "annotations": {
             "org.opencontainers.image.created": packed.facts.saved,
             "org.opencontainers.image.revision": packed.facts.commit,
+            # By these, retention knows whose they are.
+            PREFIX + "layer": ARTEFACTS,
+            PREFIX + "project": project.name,
+            PREFIX + LABEL: project.owner.text,
+            PREFIX + "variant": packed.facts.variant,
+            PREFIX + "branch": branch,
             _FACTS: json.dumps(packed.facts._asdict(), sort_keys=True),
         },
     }

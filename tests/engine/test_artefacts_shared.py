@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from layerdoit.cache import registry_contents as contents
 from layerdoit.engine.registry_api import RegistryApi
 from layerdoit.layers.outcome import Outcome
 from layerdoit.project import pending
@@ -71,6 +73,9 @@ def test_the_first_build_of_a_clone_compiles_what_changed(
     (tag,) = registry.tags(origin.name)
     assert tag.startswith("artefacts-")
     assert tag.endswith("-main")
+    project = origin.session().project
+    held = contents.read(RegistryApi.of(f"{registry.address}/{origin.name}"), contents.whose_in(project), time.time())
+    assert [(one.whose, one.families) for one in held.stored] == [("ours", ("artefacts",))]
     one = clone()
     edit(one, "0001")
     outcome = build(one)
