@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from layerdoit.build import archive_file, mount_archive
 from layerdoit.build.archive_file import Facts
 from layerdoit.core.console import say, warn
-from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.errors import Interrupted, LayerdoitError
 from layerdoit.core.units import duration_text, size_text
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.ownership import LABEL
@@ -94,10 +94,10 @@ def begin(work: Work, mount: str) -> None:
     if repository is None or not _pulls(work) or "app" in project.state.cleared():
         return
     with _one_at_a_time:
-        if _is_used(work, mount):
-            return
         try:
-            told = _loaded(work, repository)
+            told = "" if _is_used(work, mount) else _loaded(work, repository)
+        except Interrupted:
+            raise
         except (LayerdoitError, OSError) as error:
             warn(f"the compiled artefacts in the registry are not used: {_first_line(error)}")
             return
@@ -200,6 +200,12 @@ def push(work: Work) -> None:
         return
     try:
         name, size = _pushed(work, repository, branch)
+    except Interrupted:
+        raise
+    except mount_archive.Unfit:
+        # The mount was collected or cleared since: there is nothing that could be pushed.
+        pending.note_compiled(project, None)
+        return
     except (LayerdoitError, OSError) as error:
         warn(f"what was compiled is not in the registry, and the next run pushes it: {_first_line(error)}")
         return

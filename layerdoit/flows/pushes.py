@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.errors import Interrupted, LayerdoitError
 from layerdoit.core.prose import listed
 from layerdoit.project import pending
 
@@ -18,20 +17,24 @@ if TYPE_CHECKING:
 def settle(session: Session) -> None:
     """Wait for the pushes of a run, and tell what came of them. EngineError only where `registry.strict` wants it."""
     whole = session.whole or session
-    try:
-        _layers(whole, session)
-    finally:
-        if pending.is_compiled(whole.project):
-            _compiled(whole)
+    _layers(whole, session)
+    if pending.is_compiled(whole.project):
+        _compiled(whole)
 
 
 def _compiled(whole: Session) -> None:
     """Push what was compiled of the workspace; nothing else waits for that."""
     from layerdoit.build import shared_artefacts
 
-    with contextlib.suppress(LayerdoitError), whole.project.state.locked():
-        # Where the tree cannot be read, or was not built in the end, the next run pushes it.
-        shared_artefacts.push(whole.work)
+    try:
+        work = whole.work
+    except Interrupted:
+        raise
+    except LayerdoitError:
+        # The tree cannot be read: the next run pushes it.
+        return
+    with whole.project.state.locked():
+        shared_artefacts.push(work)
 
 
 def _layers(whole: Session, session: Session) -> None:
