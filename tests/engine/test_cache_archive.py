@@ -188,11 +188,15 @@ def test_a_wrong_file_changes_nothing(clone: Checkout, saved: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("moment", "signum"),
-    [("load build context", signal.SIGKILL), ("[unpack 2/2]", signal.SIGKILL), ("[unpack 2/2]", signal.SIGINT)],
+    ("moment", "signum", "value"),
+    [
+        ("load build context", signal.SIGKILL, "0021"),
+        ("[unpack 2/2]", signal.SIGKILL, "0022"),
+        ("[unpack 2/2]", signal.SIGINT, "0023"),
+    ],
 )
 def test_a_load_that_is_ended_makes_no_wrong_program(
-    clone: Checkout, saved: Path, moment: str, signum: signal.Signals
+    clone: Checkout, saved: Path, moment: str, signum: signal.Signals, value: str
 ) -> None:
     run = clone.start("cache_load", str(saved))
     clone.until(
@@ -203,7 +207,7 @@ def test_a_load_that_is_ended_makes_no_wrong_program(
     run.communicate(timeout=60)
     # Where it came to its end before the signal, it is loaded.
     assert run.returncode in (0, -signum, 128 + signum)
-    renamed(clone, "lib/src/deep.rs", "DEEP", "0021")
+    renamed(clone, "lib/src/deep.rs", "DEEP", value)
     outcome = clone.build()["app"]
     assert outcome.counts["compiled"] in (2, 4)
     assert clone.said(outcome.step.spec.tag) == clone.promised()
