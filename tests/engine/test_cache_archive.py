@@ -21,11 +21,8 @@ from layerdoit.core.errors import BuildError
 from layerdoit.engine import api, mounts
 from layerdoit.flows import saved_artefacts
 from layerdoit.layers.outcome import Outcome
-from tests.engine.builder_fixture import daemon, farm
 from tests.support.checkout import Checkout
 from tests.support.printing_workspace import TINY
-
-__all__ = ["daemon", "farm"]
 
 DAY = 86_400
 
@@ -211,17 +208,6 @@ def test_a_load_that_is_ended_makes_no_wrong_program(
     outcome = clone.build()["app"]
     assert outcome.counts["compiled"] in (2, 4)
     assert clone.said(outcome.step.spec.tag) == clone.promised()
-
-
-def test_a_file_is_loaded_and_saved_on_another_builder(clone: Checkout, saved: Path, farm: str, tmp_path: Path) -> None:
-    clone.configure(f"builder: {farm}\n")
-    load(clone, saved)
-    renamed(clone, "app/src/main.rs", "MAIN", "0020")
-    outcome = clone.build()["app"]
-    assert (compiled(outcome), outcome.cold) == (1, False)
-    assert clone.said(outcome.step.spec.tag) == clone.promised()
-    assert save(clone, tmp_path / "b.tar").cook == archive_file.read(saved).cook
-    assert [mount.cook for mount in mounts.of_project(clone.name, farm)] == [archive_file.read(saved).cook]
 
 
 def test_a_build_begins_with_nothing_where_a_load_was_killed(clone: Checkout, saved: Path) -> None:
