@@ -18,8 +18,8 @@ REGISTER: Final = (
 class Way:
     """`platform`: what the image is for; `native`: the builder's own platform; `why`: in words.
 
-    `builder`: the buildx builder, None for that of the configuration; `linker`: what links, `gcc` or `zig`, '' where
-    nothing is cross-compiled; `runs`: whether programs of the platform can run in a build;
+    `builder`: the buildx builder, None for that of the configuration; `linker`: what links, '' where nothing is
+    cross-compiled; `runs`: whether programs of the platform can run in a build;
     `elsewhere`: whether the platform is another one than that of images for which none is named.
     """
 
