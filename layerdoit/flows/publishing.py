@@ -20,6 +20,7 @@ from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import ConfigError, PublishError
 from layerdoit.core.prose import listed
 from layerdoit.core.units import duration_text, size_text
+from layerdoit.engine.handle import Engine
 from layerdoit.engine.registry_api import RegistryApi
 from layerdoit.flows import attaching, conditions, reporting
 from layerdoit.flows.attaching import Beside
@@ -185,8 +186,12 @@ def _allowed(project: Project) -> None:
 def _platforms(session: Session) -> Mapping[str, Session]:
     """A session for each platform, the engine's own among them is this one. Of services, that of the whole."""
     whole = session.whole or session
+    asked, configured = whole.project.platform, whole.project.config.platforms
+    if asked is not None and configured and tuple(configured) != (asked,):
+        what = f"PLATFORM={asked}: people get what is published for all of platforms: {', '.join(configured)}"
+        raise ConfigError(what, where=whole.project.config.where.get("platforms"), hint="leave PLATFORM out")
     found = {}
-    for platform in whole.platforms:
+    for platform in (asked,) if asked is not None else whole.platforms:
         own = platform == whole.engine.platform
         # Friendly tags on this engine are for the images that it runs.
         found[platform] = whole if own else whole.on(platform).asking(_untagged)
@@ -270,7 +275,8 @@ def _sent(session: Session, job: Job, standing: Standing) -> Sent:
 
 def _checked(session: Session, job: Job, sent: Sent) -> None:
     target, version = job.target, job.target.facts.version
-    own = session.engine.platform
+    # What runs here is the engine's business, whatever builds.
+    own = Engine().platform
     for platform, digest in sorted(sent.children.items()):
         with _row(session, "check"):
             told = list(publish_check.tried(target.repository, digest, platform, job.checks, own))

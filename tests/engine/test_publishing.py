@@ -134,6 +134,38 @@ def test_two_machines_publish_one_version_at_once(make: Make, monkeypatch: pytes
     assert set(one.tags().values()) == {winner}, "latest is that of the one who won"
 
 
+def test_the_same_inputs_published_elsewhere_at_once_are_taken_over(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one = make()
+    real = publish_target.send
+
+    def send(target: Target, api: RegistryApi) -> publish_target.Sent:
+        sent = real(target, api)
+        # Built anew on another machine: of the same key, and another digest.
+        (tmp_path / "Dockerfile").write_text(f"FROM {target.specs['linux/amd64'].tag}\nLABEL other=machine\n")
+        name = f"{one.one.name}:theirs"
+        docker("buildx", "build", "--quiet", "--load", "--provenance=false", "--tag", name, str(tmp_path))
+        docker("tag", name, f"{one.repository}:1.0.0")
+        docker("push", "--quiet", f"{one.repository}:1.0.0")
+        docker("image", "rm", name, f"{one.repository}:1.0.0")
+        return sent
+
+    monkeypatch.setattr(publish_target, "send", send)
+    one.publish(VERSION="1.0.0")
+    assert set(one.tags()) == USUAL
+    (digest,) = set(one.tags().values())
+    assert digest not in (one.one.root / ".layerdoit/in_registry.json").read_text(), "it is the other machine's"
+
+
+def test_a_publication_is_for_all_platforms(make: Make) -> None:
+    one = make()
+    one.configure(platforms=["linux/amd64", "linux/arm64"])
+    with pytest.raises(ConfigError, match=r"PLATFORM=linux/arm64: people get .* linux/amd64, linux/arm64") as caught:
+        one.publish(VERSION="1.0.0", PLATFORM="linux/arm64")
+    assert str(caught.value.where).startswith("layerdoit.yaml:")
+
+
 def test_a_version_that_is_overwritten_at_the_last_moment_is_noticed(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
