@@ -21,7 +21,7 @@ from layerdoit.cargo import manifest
 from layerdoit.core.errors import ConfigError, LayerdoitError, WorkspaceError
 from layerdoit.core.state import State
 from layerdoit.core.units import count_text
-from layerdoit.engine.api import builder_name
+from layerdoit.engine.api import builder_name, chosen_builder
 from layerdoit.flows.session import Session
 from layerdoit.history.benchmarks import OURS
 from layerdoit.layers.key import IMAGES
@@ -107,7 +107,7 @@ def look_at(root: Path, variables: Mapping[str, str], scratch: Path, service: st
 def begin(about: Subject, scratch: Scratch, wanted: Wanted) -> Bench:
     """With the host's secrets, as a build of the project has them."""
     bench = Bench(about, scratch, wanted, collect(project=manifest.load(about.root).config, root=about.root))
-    builder = about.given.get("builder")
+    builder = about.given.get("builder") or (chosen_builder() or ("",))[0]
     if builder and str(builder) != builder_name():
         bench.note(f"measured on the engine's own builder, not on {builder}")
     return bench

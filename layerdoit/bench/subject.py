@@ -19,6 +19,7 @@ from layerdoit.cargo.manifest import Workspace
 from layerdoit.core.errors import ProcessError
 from layerdoit.core.process import capture_quick
 from layerdoit.core.resources import dockerfile_dir
+from layerdoit.engine.api import builder_name
 from layerdoit.flows.session import Session
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
@@ -146,9 +147,9 @@ def configure(root: Path, given: Mapping[str, Any], name: str, token: str, entry
     Returns the layers whose Dockerfile has no command that could be marked.
     """
     # Nothing is pulled or pushed; all peers build on the engine's own builder.
-    values = {key: value for key, value in given.items() if key not in ("registry", "builder")}
+    values = {key: value for key, value in given.items() if key != "registry"}
     image = {key: value for key, value in (values.get("image") or {}).items() if key not in ("repository", "tags")}
-    values |= {"project": name, "image": {**image, "entrypoint": entrypoint}}
+    values |= {"builder": builder_name(), "project": name, "image": {**image, "entrypoint": entrypoint}}
     unmarked = mark(root, values, token)
     (root / config.FILE).write_text(effective.text(values), encoding="utf-8")
     (root / "dodo.py").write_text(DODO, encoding="utf-8")
