@@ -115,7 +115,9 @@ def publish(session: Session, wish: Wish) -> None:
         target = Target(
             project, publish_place.of(project), project.config.publish.tags, facts, specs, session.engine.images
         )
-        jobs.append(Job(target, publish_check.of_app(project.config), sessions))
+        # What serves a page is started by no words of ours: it is pulled.
+        checks = () if project.kind == "served" else publish_check.of_app(project.config)
+        jobs.append(Job(target, checks, sessions))
     if not jobs:
         raise ConfigError("no image is built here, and so there is nothing to publish", hint="doit layers plan")
     beside = attaching.wanted(session.project, wish.beside)
