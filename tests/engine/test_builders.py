@@ -158,7 +158,7 @@ def test_a_project_on_another_builder_from_base_to_swap_and_when_that_builder_go
     for process in runs(number):
         os.kill(process, signal.SIGKILL)
     assert child.returncode != 0
-    assert said.count("error:") == 1, said
+    assert said.count("layerdoit: error:") == 1, said
     assert "builder farm was gone while app was built" in said
     assert {tag for tag in one.tags() if ":app-" in tag} == before
     assert serves(one) == "two", "what was deployed serves"
