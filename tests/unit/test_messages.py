@@ -371,7 +371,7 @@ GROUPS: Mapping[str, Callable[[Path], Iterator[Case]]] = {
 
 
 def test_every_message_in_the_file_has_a_test() -> None:
-    """Those of `ci` stand in test_ci.py, those of `errors` need an engine: a name that is in no test any more is of a message that nobody gets."""
+    """Those of `ci` are in test_ci.py, those of `errors` need an engine: a name that is in no test is of no message."""
     found = messages.read(messages.FILE.read_text())
     table = (Path(__file__).parent.parent / "cli/test_errors.py").read_text()
     assert found.keys() == {"ci", "errors", *GROUPS}
