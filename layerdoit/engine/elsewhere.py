@@ -126,7 +126,9 @@ def _remote(reference: str, described: Mapping[str, Any], shared: Shared) -> str
         digest = registry.digest(at)
         return f"{at.rpartition(':')[0]}@{digest}" if digest else ""
     repository = reference.rpartition(":")[0] if ":" in reference.rpartition("/")[2] else reference
-    return next((one for one in described.get("RepoDigests") or () if one.rpartition("@")[0] == repository), "")
+    digests = [str(one) for one in described.get("RepoDigests") or () if one.rpartition("@")[0] == repository]
+    # In containerd's store an image that was built here has one too: its id.
+    return next((one for one in digests if one.rpartition("@")[2] != described["Id"]), "")
 
 
 def _refused(error: BuildError, remote: Collection[str]) -> registry_answers.Refusal | None:

@@ -8,11 +8,11 @@ A folder is whole or not there, and stays as long as its image. Blobs that sever
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shutil
 import tarfile
-import tempfile
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 BLOBS: Final = "blobs/sha256"
 _MADE: Final = "made.json"
 _NEW: Final = "new-"
+_PIECE: Final = 1 << 20
 _IDLE: Final = 7 * 86_400
 """Seconds: another engine of the user may have the image, so that it is used still."""
 
@@ -107,6 +108,10 @@ def keep(folder: Path, described: Mapping[str, Any]) -> None:
     for blob in (folder / BLOBS).glob("*"):
         if blob.name not in used:
             blob.unlink()
+    _put(folder, described)
+
+
+def _put(folder: Path, described: Mapping[str, Any]) -> None:
     _sign(folder, described)
     place = home() / str(described["Id"]).removeprefix("sha256:")
     # An unfinished one, which holds blobs only, gives way.
@@ -141,7 +146,9 @@ def ensure(described: Mapping[str, Any], reference: str) -> Layout:
             tell(Doing(f"handing {reference} over to the builder"))
             with fresh(()) as folder:
                 _save(image, folder)
-                keep(folder, described)
+                # An engine before 25 writes no layout. With containerd's store it may be an index of several platforms.
+                if _digest(folder):
+                    _put(folder, described)
         found = of(image)
     if found is None:
         raise EngineError(
@@ -180,7 +187,7 @@ def _unpack(content: IO[bytes] | None, name: str, folder: Path, known: Mapping[s
         if place.name in known and _link(known[place.name], place):
             return
         with open(place, "wb") as file:
-            shutil.copyfileobj(content, file, 1 << 20)
+            shutil.copyfileobj(content, file, _PIECE)
     elif name in ("index.json", "oci-layout"):
         write(folder / name, content.read())
 
@@ -200,39 +207,48 @@ def load(folder: Path, tags: Iterable[str], there: int) -> None:
     An engine loads an image without the layers that it has; one that does not (containerd's store) gets all of it.
     """
     from docker.errors import APIError, ImageLoadError
+    from requests import RequestException
 
     from layerdoit.engine.api import client
 
-    found = parts(folder)
+    names = list(tags)
     tell(Doing("loading the image into the engine"))
     with client() as engine:
         for left_out in dict.fromkeys((there, 0)):
             try:
-                with _packed(folder, found, list(tags), left_out) as packed:
-                    engine.images.load(packed)
+                engine.images.load(_packed(folder, names, left_out))  # type: ignore[arg-type]  # requests takes pieces
                 break
-            except (APIError, ImageLoadError) as error:
+            # One that refuses may hang up before it has read everything.
+            except (APIError, ImageLoadError, RequestException) as error:
                 if not left_out:
                     raise EngineError(f"the engine does not load what the builder made: {error}") from error
 
 
-@contextlib.contextmanager
-def _packed(folder: Path, image: Parts, tags: list[str], left_out: int) -> Iterator[IO[bytes]]:
-    """An image as `docker load` reads it, without the lowest layers."""
+def _packed(folder: Path, tags: list[str], left_out: int) -> Iterator[bytes]:
+    """An image as `docker load` reads it, without the lowest layers, piece by piece."""
+    image = parts(folder)
     manifest = {
         "Config": f"{BLOBS}/{image.config}",
         "RepoTags": tags,
         "Layers": [f"{BLOBS}/{layer}" for layer in image.layers],
     }
-    write(folder / "manifest.json", json.dumps([manifest]))
-    with tempfile.TemporaryFile(dir=folder) as packed:
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            archive.add(folder / "manifest.json", "manifest.json")
-            for name in dict.fromkeys((image.config, *image.layers[left_out:])):
-                archive.add(folder / BLOBS / name, f"{BLOBS}/{name}")
-        packed.seek(0)
-        yield packed
-    (folder / "manifest.json").unlink(missing_ok=True)
+    yield from _member("manifest.json", io.BytesIO(json.dumps([manifest]).encode()))
+    for name in dict.fromkeys((image.config, *image.layers[left_out:])):
+        with open(folder / BLOBS / name, "rb") as file:
+            yield from _member(f"{BLOBS}/{name}", file)
+    yield tarfile.NUL * 2 * tarfile.BLOCKSIZE
+
+
+def _member(name: str, content: IO[bytes]) -> Iterator[bytes]:
+    """A file of an archive: its head, and whole blocks."""
+    head = tarfile.TarInfo(name)
+    head.size = content.seek(0, os.SEEK_END)
+    content.seek(0)
+    yield head.tobuf(tarfile.PAX_FORMAT)
+    yield from iter(lambda: content.read(_PIECE), b"")
+    # Sent in chunks, an empty one would be the last.
+    if fill := -head.size % tarfile.BLOCKSIZE:
+        yield tarfile.NUL * fill
 
 
 # --- how much, and until when ----------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from layerdoit.layers.key import Spec
 from tests.engine.builder_fixture import contained, daemon, farm
 from tests.engine.cycle_fixture import DEPLOY, FILES, crate, edited, ok, serves
 from tests.engine.registry_fixture import Registry, docker
-from tests.support import buildkitd
+from tests.support import buildkitd, second_engine
 from tests.support.buildkitd import Daemon
 from tests.support.checkout import Checkout
 from tests.support.scratch import remove_containers
@@ -106,6 +106,27 @@ def test_over_tcp_with_certificates(small: Spec, farm: str, tmp_path: Path) -> N
         assert built_on(small, other.builder("secret"), "own", tmp_path / "own")[0] == "belowown"
 
 
+def test_an_engine_with_containerds_store_gets_the_whole_image(
+    farm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is handed over is an index there: its image has an attestation."""
+    if why := second_engine.lacks():
+        pytest.skip(why)
+    with second_engine.started(containerd_store=True) as engine:
+        monkeypatch.setenv("DOCKER_HOST", engine.host)
+        spec = Spec("base", {"of": uuid.uuid4().hex}, f"lt-{uuid.uuid4().hex[:10]}")
+        below = tmp_path / "base"
+        below.mkdir()
+        (below / "Dockerfile").write_text("FROM scratch\nCOPY below /below\n")
+        (below / "below").write_text("below")
+        built = ("buildx", "build", "--builder", "default", "--load", "--provenance", "mode=min", "--tag", spec.tag)
+        docker(*built, str(below))
+        for text in ("one", "two"):
+            said, log = built_on(spec, farm, text, tmp_path / text)
+            assert said == f"below{text}"
+            assert f"{spec.tag}=oci-layout://" in log
+
+
 # --- a project -------------------------------------------------------------------------------------------------------
 
 SLEEPS = """\
@@ -139,8 +160,12 @@ def test_a_project_on_another_builder_from_base_to_swap_and_when_that_builder_go
     told = ok(doit(one, "cache_status"))
     assert "base and deps, for other builders" in told
     assert "builder farm (remote)" in told
+    saved = one.root.parent / "saved.tar"
+    ok(doit(one, "cache_save", str(saved)))
     ok(doit(one, "cache_clear:soft"))
     assert not mounts.of_project(one.name, "farm")
+    assert ok(doit(one, "cache_load", str(saved))).startswith("loaded")
+    assert len(mounts.of_project(one.name, "farm")) == 1
 
     before = {tag for tag in one.tags() if ":app-" in tag}
     one.write({"build.rs": SLEEPS.replace("NUMBER", number)})
