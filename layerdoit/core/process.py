@@ -116,17 +116,21 @@ def shown(argv: Sequence[str]) -> str:
 # --- the four ways to run --------------------------------------------------------------------------------------------
 
 
-def capture_quick(argv: Sequence[str], cwd: str | Path | None = None, fed: bytes | None = None) -> bytes:
+def capture_quick(
+    argv: Sequence[str], cwd: str | Path | None = None, fed: bytes | None = None, seconds: float | None = None
+) -> bytes:
     """Return the standard output of a short command. A no-op runs this, so it imports only the standard library.
 
-    `fed`: what it reads.
+    `fed`: what it reads. Raises `TookTooLong` when it does not end within `seconds`, after ending it.
     """
     given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if fed is None else {"input": fed}
     try:
         done: subprocess.CompletedProcess[bytes]
-        done = subprocess.run(list(argv), cwd=cwd, capture_output=True, check=False, **given)
+        done = subprocess.run(list(argv), cwd=cwd, capture_output=True, check=False, timeout=seconds, **given)
     except KeyboardInterrupt:
         raise Interrupted(signal.SIGINT) from None
+    except subprocess.TimeoutExpired as error:
+        raise _took_too_long(argv, error.timeout) from error
     except OSError as error:
         raise _not_started(argv, cwd, error) from error
     if done.returncode != 0:
@@ -207,6 +211,10 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
 
 
+def _took_too_long(argv: Sequence[str], seconds: float | None) -> TookTooLong:
+    return TookTooLong(f"`{shown(argv)}` did not end within {seconds:g} s")
+
+
 def _not_started(argv: Sequence[str], cwd: str | Path | None, error: OSError) -> ProcessError:
     program = str(argv[0])
     if cwd is not None and not os.path.isdir(cwd):
@@ -271,7 +279,7 @@ def _run(
         if interrupted:
             _end(child, events, graces)
     if late.is_set() and interrupted and not caught:
-        raise TookTooLong(f"`{shown(argv)}` did not end within {seconds:g} s")
+        raise _took_too_long(argv, seconds)
     if caught or interrupted:
         raise Interrupted(caught[0] if caught else signal.SIGINT)
     return int(child.returncode)

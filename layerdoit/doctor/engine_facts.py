@@ -13,7 +13,7 @@ from typing import Any
 
 from layerdoit.core import process
 from layerdoit.core.errors import LayerdoitError
-from layerdoit.engine import api, builders
+from layerdoit.engine import api, builder_platform, builders
 from layerdoit.engine.buildx_fields import field
 
 
@@ -106,10 +106,12 @@ def buildx() -> tuple[int, ...] | Failed:
 def builder(configured: str | None) -> Builder | Failed:
     """The builder that builds run on, as `docker buildx inspect` describes it."""
     name = configured or api.builder_name()
+    reason = builder_platform.silent(api.described_builder(name))
     try:
-        said = builders.inspect_output(name)
+        said = "" if reason else builders.inspect_output(name)
     except LayerdoitError as error:
         reason = str(error).splitlines()[-1].removeprefix("ERROR: ")
+    if reason:
         return Failed(
             f"builder {name} cannot be used: {reason}",
             "docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml",

@@ -6,7 +6,7 @@ import json
 import re
 import socket
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from layerdoit.core.errors import EngineError
@@ -33,17 +33,31 @@ class Described:
     near: bool = False
 
 
+def _nodes(written: str, driver: str) -> list[dict[str, Any]]:
+    """The nodes of a builder of a driver, by what the client wrote down of it."""
+    try:
+        known = json.loads(written)
+        return [dict(node) for node in known["Nodes"]] if known["Driver"] == driver else []
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def pods(written: str) -> str:
+    """How to see why the pods of a builder of the driver `kubernetes` do not come up; '' for other drivers."""
+    commands = []
+    for node in _nodes(written, "kubernetes"):
+        namespace = (node.get("DriverOpts") or {}).get("namespace")
+        where = f" --namespace {namespace}" if namespace else ""
+        commands.append(f"kubectl describe pods{where} --selector app={node.get('Name')}")
+    return "; ".join(commands)
+
+
 def silent(written: str) -> str:
     """Why a builder of the driver `remote` does not answer, by what the client wrote down of it; '' if one listens.
 
     buildx itself says so after 20 seconds, and not what is wrong.
     """
-    try:
-        known = json.loads(written)
-        addresses = [str(node["Endpoint"]) for node in known["Nodes"]] if known["Driver"] == "remote" else []
-    except (ValueError, KeyError, TypeError):
-        return ""
-    for address in addresses:
+    for address in [str(node.get("Endpoint")) for node in _nodes(written, "remote")]:
         parts = urlsplit(address)
         try:
             if parts.scheme == "unix":

@@ -19,6 +19,9 @@ from layerdoit.engine.buildx_program import buildx
 MOUNTS: Final = "type==exec.cachemount"
 LASTING: Final = 60 * 86_400
 """Seconds without use after which the proposed rules remove a mount, as BuildKit does with everything else."""
+STARTS: Final = 300.0
+"""Seconds that a builder has to start, for which its image may be pulled. buildx itself gives a pod up after two
+minutes, and has no limit for others."""
 LEAST_ROOM: Final = 20_000_000_000
 """The least number of bytes that the proposed rules leave to the cache."""
 
@@ -78,9 +81,9 @@ def inspect(name: str) -> Builder:
 
 
 def inspect_output(name: str, *, start: bool = False) -> str:
-    """The output of `docker buildx inspect`; with `start`, starts the builder first."""
+    """The output of `docker buildx inspect`; with `start`, starts the builder first. `TookTooLong` after `STARTS`."""
     bootstrap = ["--bootstrap"] if start else []
-    return process.capture_quick([*buildx(), "inspect", *bootstrap, name]).decode(errors="replace")
+    return process.capture_quick([*buildx(), "inspect", *bootstrap, name], seconds=STARTS).decode(errors="replace")
 
 
 def parse(name: str, text: str) -> Builder:
@@ -109,6 +112,8 @@ def where(builder: Builder) -> str:
     """Where the stanza goes, and how to apply it."""
     if builder.driver == "docker":
         return "to the engine's daemon.json (/etc/docker/daemon.json), then restart the engine"
+    if builder.driver == "remote":
+        return "to the buildkitd.toml of its daemon (/etc/buildkit/buildkitd.toml there), then restart that"
     return "to a buildkitd.toml, then create the builder with docker buildx create --config buildkitd.toml"
 
 

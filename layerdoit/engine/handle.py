@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from threading import Timer
 from typing import TYPE_CHECKING, Final
 
+from layerdoit.core import process
 from layerdoit.core.background import Background, begun
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import EngineError, ProcessError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from layerdoit.engine.progress import Listener
     from layerdoit.engine.registry_answers import Refusal
 
+QUIET: Final = 3.0
+"""Seconds in which a builder may start without a word."""
 LOCAL_DRIVER: Final = "docker"
 """The buildx driver that builds inside the engine itself, and so sees the engine's images."""
 
@@ -147,24 +151,38 @@ class Engine:
             return f"linux/{own}"
         return f"{version.get('Os', 'linux')}/{version.get('Arch', own)}"
 
-    @cached_property
+    @property
     def _described(self) -> Described:
+        # Asked once, also where it cannot be used: one whose pod does not come up takes two minutes.
+        return begun(self, "_description", self._describe).result()
+
+    def _describe(self) -> Described:
         from layerdoit.engine import builder_platform, builders
 
         if silent := builder_platform.silent(api.described_builder(self.builder)):
             raise self._unusable(silent)
+        waiting = Timer(QUIET, say, [f"builder {self.builder} is being started"])
+        waiting.daemon = True
+        waiting.start()
         try:
             text = builders.inspect_output(self.builder, start=True)
+        except process.TookTooLong as error:
+            raise self._unusable(f"it did not start within {builders.STARTS:.0f} s") from error
         except ProcessError as error:
             said = str(error).strip().splitlines()[-1].removeprefix("ERROR: ")
             raise self._unusable(said) from error
+        finally:
+            waiting.cancel()
         return builder_platform.described(self.builder, text)
 
     def _unusable(self, said: str) -> EngineError:
+        from layerdoit.engine import builder_platform
+
         by = f", which {self._chosen[1]} chose," if self._chosen and self.builder == self._chosen[0] else ""
+        look = builder_platform.pods(api.described_builder(self.builder)) or "docker buildx ls lists the builders"
         return EngineError(
             f"builder {self.builder}{by} cannot be used: {said}",
-            hint="docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml; "
+            hint=f"{look}; name one with BUILDER= or builder: in layerdoit.yaml; "
             f"{api.builder_name()} is the engine's own",
         )
 

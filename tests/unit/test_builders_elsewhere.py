@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from layerdoit.config.builders_section import native
+from layerdoit.core import process
 from layerdoit.core.errors import EngineError
 from layerdoit.dockerfile.named_images import named
-from layerdoit.engine.builder_platform import silent
+from layerdoit.engine.builder_platform import pods, silent
 from layerdoit.engine.buildx import Build, failure
+from layerdoit.engine.handle import Engine
 from layerdoit.engine.progress import Report
 
 DOCKERFILE = """\
@@ -48,6 +50,28 @@ def test_a_remote_builder_that_nobody_answers_for(tmp_path: Path) -> None:
         server.bind(str(place))
         server.listen()
         assert silent(written(f"unix://{place}")) == ""
+
+
+def test_where_to_look_for_pods_that_do_not_come_up() -> None:
+    nodes = [{"Name": "k0", "DriverOpts": {"namespace": "ci"}}, {"Name": "k1", "DriverOpts": None}]
+    written = json.dumps({"Driver": "kubernetes", "Nodes": nodes})
+    look = "kubectl describe pods --namespace ci --selector app=k0; kubectl describe pods --selector app=k1"
+    assert (pods(written), pods(written.replace("kubernetes", "remote"))) == (look, "")
+
+
+def test_a_builder_that_does_not_start_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float | None] = []
+
+    def late(argv: list[str], *, seconds: float | None = None) -> bytes:
+        asked.append(seconds)
+        raise process.TookTooLong("late")
+
+    monkeypatch.setattr(process, "capture_quick", late)
+    engine = Engine("slow")
+    for ask in (lambda: engine.platform, lambda: engine.is_local):
+        with pytest.raises(EngineError, match="builder slow cannot be used: it did not start within 300 s"):
+            ask()
+    assert asked == [300.0]
 
 
 def test_a_builder_that_goes_in_the_middle_is_named(tmp_path: Path) -> None:

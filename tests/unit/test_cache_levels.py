@@ -461,7 +461,7 @@ def test_mounts_that_are_being_measured_are_waited_for(
     def ask(*answers: str) -> list[str]:
         said = iter(answers)
         last = answers[-1]
-        monkeypatch.setattr(process, "capture_quick", lambda _argv: next(said, last).encode())
+        monkeypatch.setattr(process, "capture_quick", lambda _argv, **_: next(said, last).encode())
         return [mount.record for mount in mounts.of_project("app", "default")]
 
     assert ask(there + left) == ["r"]
@@ -487,7 +487,7 @@ def test_a_mount_that_is_measured_is_removed_afterwards_and_one_in_use_stays(mon
             asked.append(argv[-3])
             return process.Completed(0, next(answers), "")
 
-        monkeypatch.setattr(process, "capture_quick", lambda _argv: listing.encode())
+        monkeypatch.setattr(process, "capture_quick", lambda _argv, **_: listing.encode())
         monkeypatch.setattr(process, "capture", pruned)
         (mount,) = mounts.parse(there, "app", NOW)
         return mounts.prune(mount, "default")

@@ -124,7 +124,7 @@ def emulates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def said(*platforms: str) -> None:
         text = BUILDX.format(platforms=", ".join(("linux/amd64", "linux/amd64/v2", *platforms)))
-        monkeypatch.setattr(process, "capture_quick", lambda _argv, _cwd=None: text.encode())
+        monkeypatch.setattr(process, "capture_quick", lambda _argv, **_: text.encode())
 
     said()
     return said
@@ -161,7 +161,7 @@ def test_the_way_to_another_platform(
 def test_a_builder_of_the_platform_comes_first(tree: Tiny, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     tree.replace("layerdoit.yaml", "toolchain:", f"builders: {{{name}: farm}}\ntoolchain:")
     text = BUILDX.replace("linux/amd64, linux/amd64/v2", "linux/arm64").format(platforms="linux/arm64")
-    monkeypatch.setattr(process, "capture_quick", lambda _argv, _cwd=None: text.encode())
+    monkeypatch.setattr(process, "capture_quick", lambda _argv, **_: text.encode())
     on = session(tree, PLATFORM="arm64")
     way = on.project.way
     assert way is not None

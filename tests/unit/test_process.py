@@ -68,6 +68,14 @@ def test_capture_ends_what_takes_too_long_with_its_children(tmp_path: Path) -> N
 
 def test_capture_in_time_is_as_without_a_limit() -> None:
     assert process.capture(python("print(1)"), seconds=LONG).stdout == "1\n"
+    assert process.capture_quick(python("print(1)"), seconds=LONG) == b"1\n"
+
+
+def test_a_short_command_that_takes_too_long_is_ended() -> None:
+    begun = time.monotonic()
+    with pytest.raises(process.TookTooLong, match=r"did not end within 0\.1 s"):
+        process.capture_quick(["sleep", str(LONG)], seconds=0.1)
+    assert time.monotonic() - begun < LONG / 2
 
 
 def test_capture_quick_returns_bytes(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_every_part_of_what_is_given_is_signed(tree: Tiny) -> None:
         assert repr(part) in text
     assert {name for name, _ in found.given.recipes} == {
         *("Dockerfile.app", "Dockerfile.base", "Dockerfile.deps"),
-        *("build.sh", "cook.sh", "runtime.sh", "sync.sh", "variables.sh"),
+        *("build.sh", "cook.sh", "runtime.sh", "shared.sh", "sync.sh", "variables.sh"),
         *("reads.sh", "reads.c", "trace.c", "calls.h", "hook.c", "texts.h"),
     }
 
@@ -187,7 +187,7 @@ class Buildx:
         self.platforms = platforms
         self.asked: list[list[str]] = []
 
-    def quick(self, argv: list[str], _cwd: object = None) -> bytes:
+    def quick(self, argv: list[str], **_: object) -> bytes:
         self.asked.append(argv)
         return BUILDX.format(name=argv[-1], driver=self.driver, platforms=self.platforms).encode()
 
@@ -300,7 +300,7 @@ def test_mounts_are_listed_and_cleared_on_the_same_builder(monkeypatch: pytest.M
 
 
 def test_a_builder_that_is_not_there_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(argv: list[str], *_: object) -> bytes:
+    def refused(argv: list[str], **_: object) -> bytes:
         raise process.CommandFailed(argv, 1, "", 'ERROR: no builder "nonsense" found\n')
 
     monkeypatch.setattr(process, "capture_quick", refused)
