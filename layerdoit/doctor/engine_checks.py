@@ -47,7 +47,7 @@ BUILDER = Rule(
 PENDING = Rule(
     "pending-push",
     "warning",
-    "Layers that are to be shared are not known to be in the registry.",
+    "Layers or compiled artefacts that are to be shared are not known to be in the registry.",
     "other machines build what they could pull",
     "run doit: it pushes them; where that fails, it says why",
 )
@@ -142,10 +142,10 @@ def mounts(builder: Builder, size: int | None) -> Iterator[Item]:
         yield GC.found(f"{collects.words}; this project's mounts hold {size_text(size)}", fix=fix)
 
 
-def pending(layers: Sequence[str]) -> Iterator[Item]:
+def pending(names: Sequence[str]) -> Iterator[Item]:
     """What the next run pushes."""
-    if layers:
-        yield PENDING.found(f"not pushed yet: {', '.join(layers)}")
+    if names:
+        yield PENDING.found(f"not pushed yet: {', '.join(names)}")
 
 
 def no_op(seconds: float, files: int) -> Iterator[Item]:

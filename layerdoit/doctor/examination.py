@@ -40,9 +40,8 @@ from layerdoit.doctor import project_checks as workspace
 from layerdoit.doctor.diagnosis import Report, report
 from layerdoit.doctor.engine_facts import Builder, Engine, Failed
 from layerdoit.doctor.finding import Fact, Item, Rule, Unchecked
-from layerdoit.flows import obstacles
+from layerdoit.flows import obstacles, pushes
 from layerdoit.flows.session import Session
-from layerdoit.project import pending
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 
@@ -270,7 +269,7 @@ class _Examination:
         plan = fresh.plan
         took = time.perf_counter() - begun
         waiting = [step.spec.layer for step in plan.layers() if step.works]
-        yield from engine_checks.pending([step.spec.layer for step in pending.of(self._project, plan)])
+        yield from engine_checks.pending([one.name for one in pushes.waiting(fresh)])
         yield Fact("layers", f"to be built or pulled: {', '.join(waiting)}" if waiting else "all exist")
         if not waiting:
             yield from engine_checks.no_op(took, len(fresh.tree.all_sources.entries))

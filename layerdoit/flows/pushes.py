@@ -11,7 +11,7 @@ from layerdoit.project import pending
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
-    from layerdoit.layers.key import Spec
+    from layerdoit.project.pending import Waiting
 
 
 def settle(session: Session) -> None:
@@ -51,14 +51,13 @@ def _layers(whole: Session, session: Session) -> None:
     sharing.settle(run, project, whole.engine, plans)
 
 
-def waiting(session: Session) -> list[Spec]:
-    """The layers that are here, and that the registry lacks as far as this checkout knows. No registry is asked."""
-    parts = session.built if session.project.services else [session]
-    found = {step.spec.tag: step.spec for one in (session, *parts) for step in pending.of(one.project, one.plan)}
-    return list(found.values())
+def waiting(session: Session) -> list[Waiting]:
+    """What is here, and what the registry lacks of it as far as this checkout knows. No registry is asked."""
+    parts = session.built if session.project.services else []
+    return pending.every(session.project, [(one.project, one.plan) for one in (session, *parts)])
 
 
-def words(session: Session, specs: Sequence[Spec]) -> str:
+def words(session: Session, found: Sequence[Waiting]) -> str:
     """What is pending, as a line."""
-    names, repository = listed([spec.layer for spec in specs]), session.project.config.registry.repository
+    names, repository = listed([one.name for one in found]), session.project.config.registry.repository
     return f"pending {names}: not known to be in {repository}; the next run pushes what it lacks"

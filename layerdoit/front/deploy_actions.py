@@ -180,7 +180,7 @@ def _layers_json(session: Session) -> Mapping[str, Any]:
         return {}
     from layerdoit.flows import pushes
 
-    return {**session.plan.as_json(), "pending": [spec.tag for spec in pushes.waiting(session)]}
+    return {**session.plan.as_json(), "pending": [one.tag for one in pushes.waiting(session)]}
 
 
 def _status_json(session: Session) -> Mapping[str, Any]:

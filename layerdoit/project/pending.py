@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.layers.key import ARTEFACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from layerdoit.layers.plan import Plan, Step
     from layerdoit.project.project import Project
 
 _COMPILED: Final = "artefacts.json"
+
+
+class Waiting(NamedTuple):
+    """Something that the next run pushes. `name`: for people; `tag`: the keyed one of a layer."""
+
+    name: str
+    tag: str
+
+
+def every(project: Project, parts: Iterable[tuple[Project, Plan]]) -> list[Waiting]:
+    """All of it: layers of the plans, and what was compiled of the workspace. No registry is asked.
+
+    `parts`: the project itself, and its services; what several have is named once.
+    """
+    found: dict[str, Waiting] = {}
+    for one, plan in parts:
+        for step in of(one, plan):
+            name = one.service if one.service and step.spec.layer == "app" else step.spec.layer
+            found.setdefault(step.spec.tag, Waiting(name, step.spec.tag))
+    return [*found.values(), *([Waiting(ARTEFACTS, ARTEFACTS)] if is_compiled(project) else [])]
 
 
 def of(project: Project, plan: Plan, shared: Collection[str] | None = None) -> list[Step]:

@@ -15,10 +15,14 @@ from layerdoit.cache import registry_contents as contents
 from layerdoit.engine.registry_api import RegistryApi
 from layerdoit.layers.outcome import Outcome
 from layerdoit.project import pending
+from tests.engine.cycle_fixture import ok
 from tests.engine.registry_fixture import Registry
+from tests.engine.services_fixture import shop
 from tests.support.checkout import Checkout
-from tests.support.ports import free_port
+from tests.support.ports import free_port, unheard
 from tests.support.printing_workspace import TINY
+
+__all__ = ["shop"]
 
 Clone = Callable[[], Checkout]
 
@@ -161,3 +165,29 @@ def test_a_registry_that_is_away_costs_a_warning_and_is_tried_again(
     build(one)
     assert not pending.is_compiled(one.session().project)
     assert "push    artefacts-" in capsys.readouterr().out
+
+
+def test_services_are_one_compilation_which_is_named_while_it_is_pending_and_pushed_once(
+    registry: Registry, shop: Callable[..., Checkout]
+) -> None:
+    one = shop()
+    own = one.read("layerdoit.yaml")
+    one.git("init", "-q", "-b", "main")
+    with unheard() as port:
+        one.write(
+            {"layerdoit.yaml": f"{own}registry: {{repository: '127.0.0.1:{port}/{one.name}', push: [artefacts]}}\n"}
+        )
+        assert "the next run pushes it" in one.doit("image").stderr
+        assert f"pending artefacts: not known to be in 127.0.0.1:{port}/{one.name}" in ok(one.doit("layers", "plan"))
+        assert json.loads(ok(one.doit("status", "--json")))["pending"] == ["artefacts"]
+        assert "not pushed yet: artefacts" in one.doit("layers", "doctor").stdout
+    one.write(
+        {"layerdoit.yaml": f"{own}registry: {{repository: '{registry.address}/{one.name}', push: [artefacts]}}\n"}
+    )
+    # What was to go elsewhere is nobody's business here.
+    assert "pending" not in ok(one.doit("layers", "plan"))
+    one.replace("common/src/lib.rs", "first name", "second name")
+    said = ok(one.doit("image"))
+    assert said.count("push    artefacts-") == 1
+    assert [tag.partition("-")[0] for tag in registry.tags(one.name)] == ["artefacts"]
+    assert json.loads(ok(one.doit("layers", "plan", "--json")))["pending"] == []

@@ -79,7 +79,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
         way = session.project.way
         of = {"platform": way.platform, "way": way.kind, "why": way.why} if way is not None else {}
         more = {**of, "removes": removal.as_json() if removal else None, "obstacle": stops.what if stops else None}
-        more["pending"] = [spec.tag for spec in waiting]
+        more["pending"] = [one.tag for one in waiting]
         named = {one.inputs.name: one.as_json() for one in components}
         told = {**({"services": services} if services else {}), **({"components": named} if named else {})}
         say(json.dumps({"layers": layers, **told, **more}, indent=2))
