@@ -67,6 +67,10 @@ in doubt, a mount is taken to be younger.
 """
 
 SCOPE = """\
+A cache is the project's, not a platform's: with and without `PLATFORM`, each level clears the images of all
+[platforms](platforms.md), and the mounts on `builder` and on all `builders`. What a builder has that does not answer
+stays, and that is said.
+
 Images are found by their labels, and only our own tags are removed from them: never by force, never by a pattern of
 names. Mounts are found by their whole id and cleared by the id of their record. What another project of the same name
 made stays ([whose is what](how-it-works.md#ours-and-others)); `cache_status` counts it. If somebody else tagged an

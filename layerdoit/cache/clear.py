@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from layerdoit.cache import levels
+from layerdoit.cache import levels, whose
 from layerdoit.cache.levels import Going, Level, Narrow
 from layerdoit.cache.model import Usage, layer_of
 from layerdoit.cache.usage import gather
@@ -247,7 +247,7 @@ def carry_out(inputs: Inputs, engine: Engine, sweep: Sweep, seen: Going) -> Done
     ]
     refused = [done for done in (*tagged, *removed) if done.refused]
     stayed = [mount for mount in seen.mounts if not engine.prune(mount)]
-    there = {mount.record for mount in engine.mounts(project.name)} if stayed else set()
+    there = {mount.record for mount in whose.listed(project, engine)} if stayed else set()
     busy = [mount for mount in stayed if mount.record in there]
     for mount in busy:
         warn(f"the mount of {place(usage, mount.checkout)} is in use and was not removed")

@@ -16,15 +16,16 @@ from layerdoit.cache.model import ImageUse, Usage
 from layerdoit.cache.room import Room
 from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.platform import PLATFORMS, platform_of
 from layerdoit.core.units import instant
 from layerdoit.engine import layer_sizes, layouts
+from layerdoit.engine.handle import Engine
 from layerdoit.engine.ownership import words_of
 from layerdoit.layers.key import IMAGES, ORDER, pin_tag
 from layerdoit.layers.key import tag as key_tag
 
 if TYPE_CHECKING:
     from layerdoit.deploy.provider import Held
-    from layerdoit.engine.handle import Engine
     from layerdoit.engine.images import Image
     from layerdoit.engine.mounts import Mount
     from layerdoit.engine.removal import Holder
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 def gather(inputs: Inputs, engine: Engine) -> Usage:
     """Ask the engine, buildx and the state folder. Reads only."""
     # buildx takes longest to answer: it is asked while the tree is read.
-    listed = Background(partial(engine.mounts, inputs.project.name))
+    listed = Background(partial(whose.listed, inputs.project, engine))
     return _gathered(inputs, engine, _planned(inputs, engine), listed.result)
 
 
@@ -62,7 +63,8 @@ def _gathered(
     foreign = tuple(_foreign(engine, found))
     app_mounts, their_mounts = whose.mounts(project, listed())
     places = checkouts(project.root, app_mounts)
-    friendly = _friendly(project, places.values())
+    besides = _others(project, engine)
+    friendly = {name: _friendly(project, places.values(), name) for name in ("", *besides)}
     known = branches.load(project, ours)
     uses = [
         replace(
@@ -77,6 +79,7 @@ def _gathered(
     lost = replaced.find(uses, lambda image: tuple(step.by for step in made[image]))
     uses = [replace(use, replaced=use.id in lost) for use in uses]
     uses.sort(key=lambda use: (_place(use.layer), -use.made, use.id))
+    live = [place for place in places.values() if place.state != "gone"]
     usage = Usage(
         project.name,
         images=with_uses(uses),
@@ -88,7 +91,7 @@ def _gathered(
         cold={name: step.reasons for name, step in steps.items() if step.action != "reuse"},
         mount=_mount(inputs, uses),
         checkouts=places,
-        live_tags=_friendly(project, [place for place in places.values() if place.state != "gone"]),
+        live_tags=frozenset[str]().union(*(_friendly(project, live, name) for name in ("", *besides))),
         at=time.time(),
         owner=project.owner,
         namesakes=whose.namesakes(theirs, their_mounts),
@@ -109,14 +112,19 @@ def _use(
     image: Image,
     described: Mapping[str, Any],
     holders: tuple[Holder, ...],
-    friendly: Collection[str],
+    friendly: Mapping[str, Collection[str]],
     known: Branches,
 ) -> ImageUse:
-    """One image. `friendly`: tags that a checkout would set."""
+    """One image. `friendly`: tags that a checkout would set, by the platform's word; '': the engine's."""
+    word = _word(described)
+    names = [image.label("worktree"), *([f"{image.label('worktree')}-{word}"] if word in friendly else ())]
+    # Git may have forgotten the worktree that an app was compiled in.
+    trees = {f"{repository}:{name}" for repository in _repositories(project, image) for name in names}
+    given = {*friendly.get(word, friendly[""]), *trees} if image.label("layer") == "app" else set[str]()
     rootfs, made, tagged = _rootfs(described), _made(image), _tagged(described)
     owner = "" if project.owner.owns(image.labels) else words_of(image.labels)
-    ours, others = ((), image.tags) if owner else _sorted_out(project, image, friendly)
-    elsewhere = () if owner or ours else _of_another_configuration(image, others, friendly)
+    ours, others = ((), image.tags) if owner else _sorted_out(project, image, given)
+    elsewhere = () if owner or ours else _of_another_configuration(image, others, given)
     return ImageUse(
         image.id,
         image.label("layer"),
@@ -245,15 +253,29 @@ def _foreign(engine: Engine, found: Iterable[Image]) -> Iterator[tuple[tuple[str
             yield _rootfs(described), int(described.get("Size") or 0)
 
 
-def _friendly(project: Project, places: Iterable[Checkout]) -> frozenset[str]:
+def _others(project: Project, engine: Engine) -> list[str]:
+    """The words of platforms that tags of images have: of all but the engine's own."""
+    own = engine if engine.way is None else Engine(project.config.builder)
+    return [one.word for one in PLATFORMS if one != platform_of(own.native)]
+
+
+def _word(described: Mapping[str, Any]) -> str:
+    """The word of the platform that an image is for."""
+    parts = [str(described.get(name) or "") for name in ("Os", "Architecture", "Variant")]
+    found = platform_of("/".join(filter(None, parts)))
+    return found.word if found else ""
+
+
+def _friendly(project: Project, places: Iterable[Checkout], word: str = "") -> frozenset[str]:
     """Tags besides the keyed ones that builds of this project give: configured ones, names of worktrees and of
-    environments; each also for the variants of the runtime image."""
+    environments; each also for the variants of the runtime image, and for the platform of that word."""
     from layerdoit.config import environments, repository_name
 
     others = environments.known(project.root, project.config.environments)[1:]
     trees = {repository_name(place.name) for place in places if place.name}
     besides = {*trees, *others, *([project.worktree] if project.worktree else ())}
-    ends = ("", *(f"-{variant}" for variant in project.config.variants))
+    plain = ("", *(f"-{variant}" for variant in project.config.variants))
+    ends = (*plain, *(f"{end}-{word}" for end in plain if word))
     asked = f"-{project.runtime_variant}" if project.runtime_variant else ""
     return frozenset(
         f"{_familiar(one.repository)}:{name}{end}"
@@ -263,8 +285,8 @@ def _friendly(project: Project, places: Iterable[Checkout]) -> frozenset[str]:
     )
 
 
-def _sorted_out(project: Project, image: Image, friendly: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tags of ours, the keyed ones last, and the others."""
+def _sorted_out(project: Project, image: Image, given: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Tags of ours, the keyed ones last, and the others. `given`: those that builds give besides."""
     local = _repositories(project, image)
     shared = project.config.registry.repository
     repositories = {*local, *([_familiar(shared)] if shared else ())}
@@ -273,16 +295,13 @@ def _sorted_out(project: Project, image: Image, friendly: Collection[str]) -> tu
     pin = _pin(project, image)
     if not own or not image.label("key") or image.label("layer") not in ORDER:
         return (), tuple(tag for tag in image.tags if tag != pin)
-    # Git may have forgotten the worktree that an app was compiled in.
-    trees = {f"{repository}:{image.label('worktree')}" for repository in local}
-    given = {*friendly, *trees} if image.label("layer") == "app" else ()
     pushed = project.state.pushed()
     named = [tag for tag in image.tags if tag in given or pushed.get(tag) == image.label("key")]
     ours = (*named, *own)
     return ours, tuple(tag for tag in image.tags if tag not in (*ours, pin))
 
 
-def _of_another_configuration(image: Image, tags: Sequence[str], friendly: Collection[str]) -> tuple[str, ...]:
+def _of_another_configuration(image: Image, tags: Sequence[str], ours: Collection[str]) -> tuple[str, ...]:
     """Tags of an image that has none of ours, which this project gave it when its repository had another name.
 
     The keyed tag says so: its labels have that key. Beside it, in the same repository, there are the friendly ones.
@@ -291,7 +310,7 @@ def _of_another_configuration(image: Image, tags: Sequence[str], friendly: Colle
     if layer not in ORDER or not key:
         return ()
     keyed = [tag for tag in tags if tag == key_tag(tag.rpartition(":")[0], layer, key)]
-    names = {name.rpartition(":")[2] for name in friendly} | {image.label("worktree")} if layer == "app" else set()
+    names = {name.rpartition(":")[2] for name in ours}
     given = {f"{tag.rpartition(':')[0]}:{name}" for tag in keyed for name in names}
     return (*(tag for tag in tags if tag in given), *keyed)
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit.cache.model import Namesake
-from layerdoit.engine.mounts import checkout_of, this_host
+from layerdoit.core.console import warn
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.engine.handle import Engine
+from layerdoit.engine.mounts import checkout_of, of_project, this_host
 from layerdoit.engine.ownership import LABEL, Owner, described, digest_of
 from layerdoit.project import identity
 from layerdoit.project.checkouts import is_gone
@@ -42,6 +45,23 @@ def lent(ours: Iterable[Image], theirs: Iterable[Image], current: Iterable[tuple
         wanted |= {("runtime", parents["runtime"]), ("deps", parents["deps"])}
         wanted |= {("deps", parents["parent"]), ("base", parents["parent"])}
     return [image for image in theirs if image.keyed_tag and (image.label("layer"), image.label("key")) in wanted]
+
+
+def listed(project: Project, engine: Engine) -> tuple[Mount, ...]:
+    """The project's mounts on each builder that it builds on: a cache is the project's, whatever platform is asked for.
+
+    What a builder that does not answer has is not known, and said so.
+    """
+    own = engine if engine.way is None else Engine(project.config.builder)
+    found: dict[str, Mount] = {}
+    for builder in dict.fromkeys((engine.builder, own.builder, *project.config.builders.values())):
+        try:
+            found |= {one.record: one for one in of_project(project.name, builder)}
+        except LayerdoitError as error:
+            if builder == engine.builder:
+                raise
+            warn(f"what builder {builder} holds of {project.name} is not known: {str(error).splitlines()[0]}")
+    return tuple(sorted(found.values(), key=lambda mount: (-mount.size, mount.record)))
 
 
 def mounts(project: Project, listed: Iterable[Mount]) -> tuple[tuple[Mount, ...], tuple[Mount, ...]]:

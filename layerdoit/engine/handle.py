@@ -237,7 +237,7 @@ class Engine:
         return mounts.of_project(project, self.builder)
 
     def prune(self, mount: Mount) -> bool:
-        """Remove one mount of this builder; False if a build uses it, or it is gone."""
+        """Remove one mount of its builder; False if a build uses it, or it is gone."""
         from layerdoit.engine import mounts
 
-        return mounts.prune(mount, self.builder)
+        return mounts.prune(mount, mount.builder or self.builder)

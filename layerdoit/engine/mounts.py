@@ -35,7 +35,7 @@ class Mount(NamedTuple):
 
     `used`: the latest possible time of its last use, in seconds since 1970, because buildx rounds. `host` and `path`:
     where the checkout was when the mount was made; '' if the id does not say. `drawn`: whose it is
-    (`Owner.drawn`); '' for one that an earlier version made.
+    (`Owner.drawn`); '' for one that an earlier version made. `builder`: that has it.
     """
 
     record: str
@@ -49,6 +49,7 @@ class Mount(NamedTuple):
     host: str = ""
     path: str = ""
     drawn: str = ""
+    builder: str = ""
 
 
 # --- ids -------------------------------------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ def of_project(project: str, builder: str) -> tuple[Mount, ...]:
         time.sleep(_PAUSE)
     else:
         warn(f"{count_text(hidden, 'mount')} of {project} cannot be seen: another process has BuildKit measure them")
-    found = parse(listing, project, time.time())
+    found = (one._replace(builder=builder) for one in parse(listing, project, time.time()))
     return tuple(sorted(found, key=lambda mount: (-mount.size, mount.record)))
 
 

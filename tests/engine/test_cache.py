@@ -154,6 +154,21 @@ def test_tags_and_images_that_others_made_of_ours_stay(ours: Ours, tmp_path: Pat
     assert ours.client.images.get(f"{ours.name}:v1.2").id == app.id
 
 
+def test_images_of_other_platforms_go_with_the_rest(ours: Ours) -> None:
+    """Caches are the project's, whatever platform is asked for; a tag that says another platform is somebody's own."""
+    tag, labels = f"{ours.name}:app-{'a' * 12}", {"project": ours.name, "layer": "app", "key": "a" * 64}
+    build(ours.context, tag, labels, "--platform", "linux/arm64", "--target", "runtime")
+    image = ours.client.images.get(tag)
+    image.tag(ours.name, "latest-arm64")
+    image.tag(ours.name, "latest-s390x")
+    assert clear.run(*ours.parts, "soft", yes=True, dry_run=False) == 0
+    assert f"{ours.name}:latest-arm64" in ours.everything()[0], "the first level takes no image"
+    assert clear.run(*ours.parts, "medium", yes=True, dry_run=False) == 0
+    assert {one for one in ours.everything()[0] if "-arm64" in one or ":app-" in one} == set()
+    assert clear.run(*ours.parts, "nuke", yes=True, dry_run=False) == 0
+    assert ours.everything() == ([f"{ours.name}:latest-s390x"], 0)
+
+
 def test_the_image_of_a_stopped_container_of_anybody_stays(ours: Ours) -> None:
     container = ours.client.containers.create(ours.tag("deps"), "/tool", name=f"{ours.name}-look")
     try:
