@@ -48,16 +48,24 @@ _ENGINES: Final = ("docker", "compose")
 def require_runnable(project: Project) -> None:
     """DeployError where the image is for another platform than the engine that would run it."""
     way = project.way
-    if way is None or not project.elsewhere or project.config.deploy.provider not in _ENGINES:
-        return
-    from layerdoit.engine.handle import Engine
-    from layerdoit.engine.platform_way import REGISTER
+    if way is not None and project.config.deploy.provider in _ENGINES and started_with(project) is None:
+        from layerdoit.engine.platform_way import REGISTER
 
-    if way.platform not in Engine().platforms:
         what = f"the image is for {way.platform}, and this engine runs no programs of this platform"
         raise DeployError(
             what, where=f"PLATFORM={project.variables['PLATFORM']}", hint=f"leave PLATFORM out, or {REGISTER}"
         )
+
+
+def started_with(project: Project) -> tuple[str, ...] | None:
+    """What `docker run` has to be told of the image's platform; None where the engine cannot run it."""
+    way = project.way
+    if way is None or not project.elsewhere:
+        return ()
+    from layerdoit.engine import api
+    from layerdoit.engine.handle import Engine
+
+    return ("--platform", way.platform) if way.platform in Engine(api.builder_name()).platforms else None
 
 
 def check(project: Project) -> None:

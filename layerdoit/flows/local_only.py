@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from layerdoit import deploy
 from layerdoit.build import execute
 from layerdoit.core.console import say
+from layerdoit.flows import conditions
 
 if TYPE_CHECKING:
     from layerdoit.deploy.release import Release
@@ -22,12 +23,14 @@ def show(session: Session, release: Release) -> None:
     names = session.project.references
     settings = deploy.settings_of(session.project)
     say(f"image   {', '.join(names or (release.reference,))}; nothing is pushed or deployed (LOCAL_ONLY)")
-    say(shlex.join(command(settings, names[0] if names else release.reference)))
+    words = conditions.started_with(session.project)
+    if words is not None:
+        say(shlex.join(command(settings, names[0] if names else release.reference, words)))
 
 
-def command(settings: DeploySettings, image: str) -> list[str]:
-    """`docker run` with ports, mounts and variables; of secrets, only the names."""
-    return ["docker", "run", "--rm", *_options(settings), image, *settings.config.args]
+def command(settings: DeploySettings, image: str, words: Sequence[str] = ()) -> list[str]:
+    """`docker run` with ports, mounts and variables; of secrets, only the names. `words`: further options."""
+    return ["docker", "run", "--rm", *words, *_options(settings), image, *settings.config.args]
 
 
 def _options(settings: DeploySettings) -> Iterator[str]:

@@ -44,7 +44,7 @@ def _have(session: Session, layer: str) -> None:
 
 def image(session: Session) -> None:
     """The image is there: have its tags on it, and say what it is called."""
-    from layerdoit.flows import ensure, reporting
+    from layerdoit.flows import conditions, ensure, reporting
 
     # Where this run had the app made, the tags moved with it; by now another run may have moved them on.
     if "app" not in session.run.reported:
@@ -57,8 +57,8 @@ def image(session: Session) -> None:
         names = one.project.references
         # A program that serves nothing, and is no service, is started by hand.
         by_hand = names and one.project.config.deploy.port is None and not one.project.service
-        by_hand = by_hand and (one.project.way is None or one.project.way.runs)
-        start = f" (docker run --rm {names[0]})" if by_hand else ""
+        words = conditions.started_with(one.project) if by_hand else None
+        start = f" ({' '.join(('docker run --rm', *words, names[0]))})" if words is not None else ""
         say(f"image   {', '.join(names)}{start}")
 
 
