@@ -165,7 +165,7 @@ def _pulled(work: Work, registry: RegistryApi, found: Manifest) -> int:
     folder = _folder(work)
     file = folder / "pulled"
     try:
-        file.write_bytes(registry.blob(layer.digest))
+        registry.fetch(layer.digest, file)
         return layer.size if mount_archive.load(work, file, archive_file.read(file)) else 0
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -196,7 +196,11 @@ def push(work: Work) -> None:
     """Push what the mount holds. The lock is held. What cannot be pushed stays pending, with a warning."""
     project, begun = work.inputs.project, time.monotonic()
     repository, branch = project.config.registry.repository, branch_of(project)
-    if repository is None or not branch or not pending.is_compiled(project):
+    if repository is None or not pending.is_compiled(project):
+        return
+    if not branch:
+        # A commit is checked out since: nobody could find it.
+        pending.note_compiled(project, None)
         return
     try:
         name, size = _pushed(work, repository, branch)
@@ -221,12 +225,12 @@ def _pushed(work: Work, repository: str, branch: str) -> tuple[str, int]:
     packed = mount_archive.save(work, mount_archive.expected(work))
     try:
         file = folder / "pushed"
-        archive_file.write(file, packed.facts, packed.file)
-        content = file.read_bytes()
+        size = archive_file.write(file, packed.facts, packed.file)
+        packed.file.unlink(missing_ok=True)
+        layer = {"mediaType": _LAYER, "digest": registry.put_file(file), "size": size}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         packed.file.unlink(missing_ok=True)
-    layer = {"mediaType": _LAYER, "digest": registry.put_blob(content), "size": len(content)}
     config = {"mediaType": _EMPTY, "digest": registry.put_blob(b"{}"), "size": 2}
     manifest = {
         "schemaVersion": 2,
@@ -248,7 +252,7 @@ def _pushed(work: Work, repository: str, branch: str) -> tuple[str, int]:
     }
     name = tag(packed.facts.cook, branch)
     registry.put_manifest(name, IMAGE, json.dumps(manifest, sort_keys=True).encode())
-    return name, len(content)
+    return name, size
 
 
 def _first_line(error: LayerdoitError | OSError) -> str:

@@ -15,6 +15,7 @@ import ssl
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urljoin
@@ -66,30 +67,41 @@ class Access:
         path: str,
         *,
         headers: Mapping[str, str] | None = None,
-        data: bytes | None = None,
+        data: bytes | Path | None = None,
         verb: Verb = "pull",
+        stream: bool = False,
     ) -> requests.Response:
         """The registry's answer, of whatever status but 401; `Refused` where there is none.
 
+        `data`: or a file that has it. `stream`: what the answer holds is read later, within `asking()`.
         A login is shown only where the registry asks for it, and once more where a token has expired.
         """
         token = self._tokens.get(verb, "")
-        answer = self._sent(method, path, headers, data, token)
+        send = partial(self._sent, method, path, headers, data, stream=stream)
+        answer = send(token)
         if answer.status_code == 401:
             self._log_in(verb, token, answer)
-            answer = self._sent(method, path, headers, data, self._tokens[verb])
+            answer = send(self._tokens[verb])
         if answer.status_code == 401:
             raise Refused(refused(answer))
         return answer
 
     def _sent(
-        self, method: str, path: str, headers: Mapping[str, str] | None, data: bytes | None, login: str
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None,
+        data: bytes | Path | None,
+        login: str,
+        *,
+        stream: bool,
     ) -> requests.Response:
         base, session = self._found()
         url = urljoin(f"{base}/", path)
         shown = _Shown(login if url.startswith(f"{base}/") else "")
-        with asking():
-            return session.request(method, url, headers=headers, data=data, auth=shown, timeout=TIMEOUT)
+        with asking(), contextlib.ExitStack() as stack:
+            body = stack.enter_context(data.open("rb")) if isinstance(data, Path) else data
+            return session.request(method, url, headers=headers, data=body, auth=shown, timeout=TIMEOUT, stream=stream)
 
     # --- the address -------------------------------------------------------------------------------------------------
 

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urljoin
 
-from layerdoit.engine.registry_access import Access, Refused, RegistryError, Verb, access, refused
+from layerdoit.engine.registry_access import Access, Refused, RegistryError, Verb, access, asking, refused
 from layerdoit.engine.registry_answers import Refusal, host_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ IMAGE: Final = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_IMAGE: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _TYPES: Final = (INDEX, LIST, IMAGE, DOCKER_IMAGE)
 _PAGE: Final = 1000
+_PART: Final = 1 << 20
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -163,6 +165,19 @@ class RegistryApi:
                 raise Refused(Refusal("other", f"the registry gave other bytes: {_digest(content)}"))
             return content
 
+    def fetch(self, digest: str, file: Path) -> None:
+        """Have the content of a blob in a file, without having all of it in memory."""
+        state = hashlib.sha256()
+        with self._told("the registry does not give {}", self.named(digest)):
+            answer = self._got(f"/v2/{self._name}/blobs/{digest}", HTTPStatus.OK, stream=True)
+            with answer, asking(), open(file, "wb") as written:
+                for part in answer.iter_content(_PART):
+                    state.update(part)
+                    written.write(part)
+            if (found := f"sha256:{state.hexdigest()}") != digest:
+                file.unlink()
+                raise Refused(Refusal("other", f"the registry gave other bytes: {found}"))
+
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
         """What refers to a manifest: signatures, SBOMs and the like. Where the registry cannot be asked, by its tag."""
         found = self.told_referrers(digest)
@@ -208,8 +223,19 @@ class RegistryApi:
     def put_blob(self, content: bytes, origin: str = "") -> str:
         """Have a blob there; its digest. `origin`: another repository of this registry, which may have it."""
         digest = _digest(content)
-        if self.has_blob(digest) or (origin and self.mount(digest, origin)):
-            return digest
+        if not (self.has_blob(digest) or (origin and self.mount(digest, origin))):
+            self._upload(digest, content)
+        return digest
+
+    def put_file(self, file: Path) -> str:
+        """Have the content of a file there as a blob, without having all of it in memory; its digest."""
+        with open(file, "rb") as stream:
+            digest = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+        if not self.has_blob(digest):
+            self._upload(digest, file)
+        return digest
+
+    def _upload(self, digest: str, data: bytes | Path) -> None:
         with self._told("pushing {} failed", self.named(digest), "push"):
             begun = self._got(f"/v2/{self._name}/blobs/uploads/", HTTPStatus.ACCEPTED, method="POST", verb="push")
             place = begun.headers.get("Location", "")
@@ -218,10 +244,9 @@ class RegistryApi:
                 HTTPStatus.CREATED,
                 method="PUT",
                 headers={"Content-Type": "application/octet-stream"},
-                data=content,
+                data=data,
                 verb="push",
             )
-        return digest
 
     def has_blob(self, digest: str) -> bool:
         """Whether the repository has a blob."""
@@ -264,10 +289,11 @@ class RegistryApi:
         *good: int,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
-        data: bytes | None = None,
+        data: bytes | Path | None = None,
         verb: Verb = "pull",
+        stream: bool = False,
     ) -> requests.Response:
-        answer = self._access.asked(method, path, headers=headers, data=data, verb=verb)
+        answer = self._access.asked(method, path, headers=headers, data=data, verb=verb, stream=stream)
         if answer.status_code not in good:
             raise Refused(refused(answer))
         return answer

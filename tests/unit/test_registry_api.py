@@ -228,6 +228,40 @@ def test_other_bytes_than_the_digest_says_are_not_taken(small: SmallRegistry, ap
         api.blob(digest_of(b"a"))
 
 
+def test_files_are_sent_and_fetched_part_by_part(small: SmallRegistry, api: RegistryApi, tmp_path: Path) -> None:
+    content = bytes(range(250)) * 14_000
+    sent, got = tmp_path / "sent", tmp_path / "got"
+    sent.write_bytes(content)
+    digest = api.put_file(sent)
+    assert digest == digest_of(content)
+    api.fetch(digest, got)
+    assert got.read_bytes() == content
+    small.asked.clear()
+    assert api.put_file(sent) == digest
+    assert small.asked == [f"HEAD /v2/team/shop/blobs/{digest}"], "what is there is not sent again"
+
+
+def test_a_file_is_sent_again_from_its_beginning_where_a_token_expired(
+    small: SmallRegistry, api: RegistryApi, tmp_path: Path
+) -> None:
+    small.wants_token, small.uses = True, 1
+    file = tmp_path / "file"
+    file.write_bytes(b"content" * 1000)
+    # Each token is good for one request: that of POST is not for PUT.
+    digest = api.put_file(file)
+    assert small.blobs[digest] == file.read_bytes()
+    assert small.asked.count("PUT /v2/team/shop/blobs/uploads/1") == 2
+
+
+def test_a_file_of_other_bytes_does_not_stay(small: SmallRegistry, api: RegistryApi, tmp_path: Path) -> None:
+    small.blobs[digest_of(b"a")] = b"b"
+    with pytest.raises(RegistryError, match="the registry gave other bytes"):
+        api.fetch(digest_of(b"a"), tmp_path / "got")
+    assert not (tmp_path / "got").exists()
+    with pytest.raises(RegistryError, match="blob unknown"):
+        api.fetch(digest_of(b"c"), tmp_path / "got")
+
+
 def test_what_is_no_registry_is_said(small: SmallRegistry, api: RegistryApi) -> None:
     small.faults["/tags/"] = b"<html>"
     with pytest.raises(RegistryError, match="no registry"):
