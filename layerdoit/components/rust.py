@@ -19,7 +19,7 @@ from layerdoit.core.prose import listed
 from layerdoit.dockerfile import binaries, folders
 from layerdoit.dockerfile import edit as dockerfiles
 from layerdoit.engine import buildx, mounts
-from layerdoit.engine.images import PREFIX
+from layerdoit.engine.images import PREFIX, UNPACKED
 from layerdoit.engine.progress import Listener
 from layerdoit.layers.specs import deps as deps_layer
 from layerdoit.project import branches, compiled_for
@@ -88,7 +88,7 @@ def _base(request: Request) -> Recipe:
     context.mkdir(parents=True, exist_ok=True)
     args = {
         # Only a builder starts with Rust.
-        "METHOD": "bootstrap" if origin.method == broker.UNPACKED else origin.method,
+        "METHOD": "bootstrap" if origin.method == UNPACKED else origin.method,
         "OS_IMAGE": origin.os_image,
         "BUILDER_PACKAGES": " ".join(packages.native),
         "FOREIGN": packages.architecture,
@@ -102,7 +102,7 @@ def _base(request: Request) -> Recipe:
         **request.host_args,
     }
     target = "builder" if step.spec.layer == "base" else "runtime"
-    if origin.method == broker.UNPACKED:
+    if origin.method == UNPACKED:
         target = "runtime-unpacked"
         args |= foreign_arguments(request.engine)
     build = buildx.Build(

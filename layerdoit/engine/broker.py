@@ -22,7 +22,7 @@ from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
 from layerdoit.core.files import machine_lock
 from layerdoit.core.platform import architecture, docker_name, platform_of
 from layerdoit.engine import foreign_base
-from layerdoit.engine.images import PREFIX
+from layerdoit.engine.images import PREFIX, UNPACKED
 from layerdoit.engine.registry_answers import Refusal
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ OS_REPOSITORY = "layerdoit-os"
 # Part of an OS image's key: what mmdebstrap is asked for.
 OS_PACKAGES = "ca-certificates"
 APT = Path("/etc/apt")
-UNPACKED = "unpacked"
-"""The method of a runtime image that is put together without running any program of it."""
 # Seconds that a registry has to answer where nothing is pulled.
 PATIENCE = 4.0
 # The official Rust images are of releases only.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from layerdoit.engine.api import Api
@@ -13,6 +13,8 @@ from layerdoit.engine.layer_sizes import Made
 from layerdoit.layers.key import ORDER, TAG_DIGITS
 
 PREFIX = "io.layerdoit."
+UNPACKED: Final = "unpacked"
+"""The origin of such a system, in the label that an image inherits from what it is made from."""
 
 
 def label(labels: Mapping[str, str], name: str) -> str:
@@ -25,12 +27,23 @@ def labels_of(described: Mapping[str, Any]) -> Mapping[str, str]:
     return (described.get("Config") or {}).get("Labels") or {}
 
 
+def is_unpacked(labels: Mapping[str, str]) -> bool:
+    """Whether an image is, or stands on, a system none of whose packages' scripts was run."""
+    return label(labels, "origin") == UNPACKED
+
+
 def fits(tag: str, labels: Mapping[str, str]) -> bool:
     """Whether an image with these labels is what its tag says: somebody may have put the tag on another by hand."""
     layer, dash, key = tag.rpartition(":")[2].partition("-")
     if not dash or layer not in ORDER or not re.fullmatch(rf"[0-9a-f]{{{TAG_DIGITS}}}", key):
         return True
     return label(labels, "layer") == layer and label(labels, "key").startswith(key)
+
+
+def platform_of(described: Mapping[str, Any]) -> str:
+    """What an image is for, such as `linux/arm64`, by the engine's description; '' where that does not say."""
+    parts = (str(described.get("Os") or ""), str(described.get("Architecture") or ""))
+    return "/".join(parts) if all(parts) else ""
 
 
 class Image(NamedTuple):
@@ -75,14 +88,12 @@ class Images:
 
     def labels(self, tags: Iterable[str]) -> dict[str, Mapping[str, str]]:
         """The labels of the tags that exist. A tag with a key on an image of another one is not there: see `fits`."""
-        found = {}
-        for tag in tags:
-            described = self.inspect(tag)
-            if described is not None:
-                labels = labels_of(described)
-                if fits(tag, labels):
-                    found[tag] = labels
-        return found
+        return {tag: labels_of(described) for tag, described in self.described(tags).items()}
+
+    def described(self, tags: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+        """The same with all that the engine says of them."""
+        found = {tag: self.inspect(tag) for tag in tags}
+        return {tag: one for tag, one in found.items() if one is not None and fits(tag, labels_of(one))}
 
     def of_project(self, project: str) -> list[Image]:
         """Every image with this project's label, newest first."""

@@ -242,6 +242,9 @@ class Reading:
             mount=mounts.identity(project.name, project.root, self.inputs.variant, cook) if cook else "",
             made_with=made_with,
             new_chain=_new_chain(plan),
+            unpacked=frozenset(
+                key for (_, key), image in self.known.items() if engine_images.is_unpacked(image.labels)
+            ),
         )
 
     def _cook(self, deps: Step) -> str:

@@ -28,7 +28,7 @@ class Facts:
     `known`: keys that were here, by layer; `cleared`: layers; `builder`: of the next build; `last`: the command of the
     last build of a layer; `mounts`: ids on the builder, None: not asked; `made_with`: the id of the target mount of the
     last app image; `mount`: the next one's, '' when it is not known yet; `new_chain`: the next one is of a full cook,
-    and new with it.
+    and new with it. `unpacked`: keys of runtime images here of which no script of a package was run.
     """
 
     known: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -42,6 +42,7 @@ class Facts:
     mount: str = ""
     made_with: str = ""
     new_chain: bool = False
+    unpacked: frozenset[str] = frozenset()
 
 
 def reasons(step: Step, facts: Facts) -> list[str]:
@@ -52,6 +53,10 @@ def reasons(step: Step, facts: Facts) -> list[str]:
     if last is not None and last.uncached:
         found.append("the last build of this layer here did not use BuildKit's cache (--no-cache-filter)")
     found += why.sentences(reason for reason in step.reasons if reason.kind in _OF_READING)
+    if layer == "runtime" and step.spec.key in facts.unpacked:
+        found.append(
+            "its packages are unpacked, and their scripts were not run; one that is installed has the same key"
+        )
     if not step.works:
         return found
     if step.spec.key in facts.known.get(layer, frozenset()):

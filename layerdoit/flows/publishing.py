@@ -21,6 +21,8 @@ from layerdoit.core.errors import ConfigError, PublishError
 from layerdoit.core.prose import listed
 from layerdoit.core.units import duration_text, size_text
 from layerdoit.engine.handle import Engine
+from layerdoit.engine.images import is_unpacked
+from layerdoit.engine.platform_way import REGISTER
 from layerdoit.engine.registry_api import RegistryApi
 from layerdoit.flows import attaching, conditions, reporting
 from layerdoit.flows.attaching import Beside
@@ -268,11 +270,22 @@ def _sent(session: Session, job: Job, standing: Standing) -> Sent:
     target = job.target
     if standing.digest:
         return Sent(standing.digest, publish_target.children(target, standing))
+    tell_unpacked(target)
     with _row(session, "push"):
         sent = publish_target.send(target, standing.api)
     told = f"{size_text(sent.bytes)} in {duration_text(sent.seconds)}"
     say(f"push    {target.repository}@{sent.digest} ({listed(sorted(sent.children))}; {told})")
     return sent
+
+
+def tell_unpacked(target: Target) -> None:
+    """Warn of images whose system was put together without running anything of it: users expect an installed one."""
+    for platform, spec in sorted(target.specs.items()):
+        if is_unpacked(target.images.labels([spec.tag]).get(spec.tag, {})):
+            warn(
+                f"{target.repository} for {platform}: the packages of its system are unpacked, and their scripts were "
+                f"not run\nnext: {REGISTER}; then doit cache_clear:nuke, and publish it again"
+            )
 
 
 def _checked(session: Session, job: Job, sent: Sent) -> None:

@@ -256,6 +256,13 @@ def test_an_image_that_was_removed() -> None:
     assert reasons(action="reuse", known=known) == []
 
 
+def test_a_runtime_image_of_unpacked_packages_says_so() -> None:
+    (said,) = reasons("runtime", "reuse", unpacked=frozenset({KEYED.key}))
+    assert said.startswith("its packages are unpacked, and their scripts were not run")
+    assert reasons("runtime", "reuse", unpacked=frozenset({"another"})) == []
+    assert reasons("deps", "reuse", unpacked=frozenset({KEYED.key})) == []
+
+
 def test_how_dependencies_are_cooked() -> None:
     part = replace(COOKED, packages=frozenset({"package log 1 aa"}))
     assert reasons(parent=part) == ["cooked on p:deps-k, which has 1 of the 2 packages: only the others compile"]

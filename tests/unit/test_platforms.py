@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from layerdoit.build.publish_target import Target
 from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Base, variable_value
 from layerdoit.core import process
@@ -19,6 +20,7 @@ from layerdoit.core.platform import PLATFORMS, platform_of
 from layerdoit.engine import broker
 from layerdoit.engine.platform_way import Way
 from layerdoit.engine.registry_answers import Refusal
+from layerdoit.flows import conditions, publishing
 from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
 from layerdoit.project import compiled_for, question
@@ -186,6 +188,29 @@ def test_what_the_engine_cannot_run_is_not_deployed_there(tree: Tiny) -> None:
     with pytest.raises(DeployError, match="this engine runs no programs of this platform") as caught:
         Place.of(session(tree, PLATFORM="arm64"))
     assert caught.value.where == "PLATFORM=arm64"
+
+
+def test_an_image_of_unpacked_packages_is_not_published_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    origins = {"p:app-1": "image", "p:app-2": "unpacked"}
+
+    def labels(tags: Iterable[str]) -> dict[str, dict[str, str]]:
+        return {tag: {"io.layerdoit.origin": origins[tag]} for tag in tags if tag in origins}
+
+    named = {"linux/amd64": "p:app-1", "linux/arm64": "p:app-2", "linux/s390x": "p:app-3"}
+    specs = {platform: SimpleNamespace(tag=tag) for platform, tag in named.items()}
+    target = SimpleNamespace(repository="r.example/p", specs=specs, images=SimpleNamespace(labels=labels))
+    publishing.tell_unpacked(cast("Target", target))
+    warned = capsys.readouterr().err
+    assert warned.startswith("layerdoit: r.example/p for linux/arm64: the packages of its system are unpacked")
+    assert warned.count("are unpacked") == 1
+
+
+def test_how_an_image_is_started_is_told_where_it_can_be(tree: Tiny, emulates: Callable[..., None]) -> None:
+    assert conditions.started_with(session(tree).project) == ()
+    assert conditions.started_with(session(tree, PLATFORM="amd64").project) == ()
+    assert conditions.started_with(session(tree, PLATFORM="arm64").project) is None
+    emulates("linux/arm64")
+    assert conditions.started_with(session(tree, PLATFORM="arm64").project) == ("--platform", "linux/arm64")
 
 
 @pytest.mark.usefixtures("emulates")
