@@ -90,10 +90,10 @@ def plan(
     base, deps, output = inputs.specs
     if inputs.output.is_dir() and not from_scratch:
         return ComponentPlan(inputs, (_there(base), _there(deps), _there(output)))
-    labels = engine.images.labels([base.tag, deps.tag])
+    labels = engine.labels_of([base, deps])
     needs_deps = deps.tag not in labels or "deps" in from_scratch
     missing = [spec for spec in (deps, base) if needs_deps and spec.tag not in labels]
-    remote = _remote(inputs, missing) if ask_registry else frozenset()
+    remote = _remote(engine, inputs, missing) if ask_registry else frozenset()
     ours = [one for one in engine.images.of_project(inputs.project.name) if inputs.project.owner.owns(one.labels)]
     found: dict[str, Previous] = image_labels.previous(ours, inputs.variant, "", {}, inputs.name)
     made = read_json(inputs.folder / _MADE)
@@ -112,14 +112,14 @@ def _there(spec: Spec) -> Step:
     return Step(spec, "reuse", UP_TO_DATE)
 
 
-def _remote(inputs: ComponentInputs, missing: Sequence[Spec]) -> frozenset[str]:
+def _remote(engine: Engine, inputs: ComponentInputs, missing: Sequence[Spec]) -> frozenset[str]:
     settings = inputs.project.config.registry
     wanted = [spec for spec in missing if spec.layer in settings.pulled]
     if settings.repository is None or not wanted:
         return frozenset()
     from layerdoit.engine import registry_lookup
 
-    return registry_lookup.available(wanted, settings.repository)
+    return registry_lookup.available(wanted, settings.repository, engine.platform_of)
 
 
 # --- carrying it out -------------------------------------------------------------------------------------------------
@@ -166,7 +166,8 @@ def _ensure(run: Run, inputs: ComponentInputs, engine: Engine, step: Step) -> Ou
 
         repository = inputs.project.config.registry.repository
         assert repository is not None  # noqa: S101 - only a registry makes a layer pullable
-        registry.pull(step.spec, repository, inputs.project.name, inputs.project.owner)
+        platform = engine.platform_of(step.spec.layer)
+        registry.pull(step.spec, repository, platform, inputs.project.name, inputs.project.owner)
         sharing.got(inputs.project, step.spec, repository)
         return Outcome(step, time.monotonic() - begun, f"pulled from {repository}", cold=True)
     return _built(run, inputs, engine, step, begun)

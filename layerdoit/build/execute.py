@@ -112,7 +112,7 @@ def _pull(work: Work, step: Step) -> Outcome:
     repository = project.config.registry.repository
     assert repository is not None  # noqa: S101 - only a registry makes a layer pullable
     begun = time.monotonic()
-    registry.pull(step.spec, repository, project.name, project.owner)
+    registry.pull(step.spec, repository, work.engine.platform_of(step.spec.layer), project.name, project.owner)
     sharing.got(project, step.spec, repository)
     return Outcome(
         step, time.monotonic() - begun, f"pulled from {repository}", cold=True, size=_size(work.engine, step)

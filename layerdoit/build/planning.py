@@ -90,7 +90,7 @@ def settled(engine: Engine, made: plan.Plan, layers: Sequence[str]) -> plan.Plan
     """The plan without those steps whose image has come since: with `doit -n`, other processes build too."""
     steps = [made.step(name) for name in layers if made.has(name)]
     waiting = [step for step in steps if step.works and not step.replaces]
-    there = engine.images.labels([step.spec.tag for step in waiting]) if waiting else {}
+    there = engine.labels_of([step.spec for step in waiting]) if waiting else {}
     return made.done([step.spec.layer for step in waiting if step.spec.tag in there])
 
 
@@ -106,7 +106,7 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     from layerdoit.layers.decision import Present
 
     specs, project = inputs.specs, inputs.project
-    labels = engine.images.labels([spec.tag for spec in specs])
+    labels = engine.labels_of(specs)
     cooked = _of_deps(specs, labels)
     lacking = image_labels.lacking(inputs.tree.locked, cooked) if cooked else ()
     if len(labels) == len(specs) and not lacking:
@@ -114,7 +114,11 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     # With many images the engine takes its time: meanwhile what was read is compared.
     listed = Background(lambda: engine.images.of_project(project.name))
     missing = [spec for spec in specs if spec.tag not in labels]
-    remote = Background(partial(_remote, inputs, missing, speaker())) if ask_registry and _is_shared(inputs) else None
+    remote = (
+        Background(partial(_remote, engine, inputs, missing, speaker()))
+        if ask_registry and _is_shared(inputs)
+        else None
+    )
     read = inputs.component == "rust"
     same = None if anew or not read else _same(engine, inputs, missing)
     if same:
@@ -151,7 +155,7 @@ def _same(engine: Engine, inputs: Inputs, missing: Sequence[Spec]) -> tuple[str,
     from layerdoit.project import traces
 
     found = traces.same(inputs, app)
-    there = engine.images.labels([app.known_as(one.key).tag for one in found]) if found else {}
+    there = engine.labels_of([app.known_as(one.key) for one in found]) if found else {}
     return next(((one.key, one.unread) for one in found if app.known_as(one.key).tag in there), None)
 
 
@@ -178,7 +182,7 @@ def _is_shared(inputs: Inputs) -> bool:
     return inputs.project.config.registry.repository is not None
 
 
-def _remote(inputs: Inputs, missing: Sequence[Spec], whose: Speaker) -> frozenset[str]:
+def _remote(engine: Engine, inputs: Inputs, missing: Sequence[Spec], whose: Speaker) -> frozenset[str]:
     """The tags of what the registry has of what the engine lacks. `whose`: for whom this thread speaks."""
     speak_as(whose)
     config = inputs.project.config
@@ -193,4 +197,4 @@ def _remote(inputs: Inputs, missing: Sequence[Spec], whose: Speaker) -> frozense
         return frozenset()
     from layerdoit.engine import registry_lookup
 
-    return registry_lookup.available(wanted, str(config.registry.repository))
+    return registry_lookup.available(wanted, str(config.registry.repository), engine.platform_of)

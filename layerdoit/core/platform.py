@@ -55,6 +55,11 @@ def platform_of(name: str) -> Platform | None:
     return next((one for one in PLATFORMS if one.name == plain), None)
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether an image for one platform is one for the other: the same system and architecture. '' is any."""
+    return not one or not other or one.split("/")[:2] == other.split("/")[:2]
+
+
 def architecture() -> str:
     """The first word of a Rust triple: `x86_64`, `aarch64`."""
     machine = os.uname().machine

@@ -11,12 +11,13 @@ from layerdoit.core import process
 from layerdoit.core.background import Background, begun
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import EngineError, ProcessError
-from layerdoit.core.platform import architecture, docker_name
+from layerdoit.core.platform import alike, architecture, docker_name
 from layerdoit.engine import api
-from layerdoit.engine.images import Images
+from layerdoit.engine.images import Images, labels_of, platform_of
 from layerdoit.engine.platform_way import REGISTER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from typing import TextIO
 
     from layerdoit.engine.api import Api
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.platform_way import Way
     from layerdoit.engine.progress import Listener
     from layerdoit.engine.registry_answers import Refusal
+    from layerdoit.layers.key import Spec
 
 QUIET: Final = 3.0
 """Seconds in which a builder may start without a word."""
@@ -44,6 +46,11 @@ def _told(own: str, name: str, chosen_by: str) -> None:
 @cache
 def _way_told(words: str) -> None:
     say(words)
+
+
+@cache
+def _other_told(tag: str, there: str, needed: str) -> None:
+    warn(f"{tag} is an image for {there}, not for {needed}: it is not used")
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +125,21 @@ class Engine:
         if self.way is None or not self.way.foreign:
             return None
         return self.build_platform if layer in ("base", "deps") else self.platform
+
+    def platform_of(self, layer: str) -> str:
+        """What an image of a layer is for."""
+        return self.platform if layer in ("runtime", "app") else self.build_platform
+
+    def labels_of(self, specs: Iterable[Spec]) -> dict[str, Mapping[str, str]]:
+        """The labels of the layers that are here, by their tag: one for another platform is not, and is replaced."""
+        wanted, found = {spec.tag: spec.layer for spec in specs}, {}
+        for tag, described in self.images.described(wanted).items():
+            there, needed = platform_of(described), self.platform_of(wanted[tag])
+            if alike(there, needed):
+                found[tag] = labels_of(described)
+            else:
+                _other_told(tag, there, needed)
+        return found
 
     def require_runs(self, why: str) -> None:
         """EngineError where programs of the images cannot run in a build. `why`: what needs them."""
@@ -211,19 +233,19 @@ class Engine:
         """Pull an image that builds start from, if needed. Returns None, or why it is not available."""
         from layerdoit.engine import registry
 
-        return registry.pull_parent(reference, self._silent)
+        return registry.pull_parent(reference, self._silent, self.native)
 
     def offers(self, reference: str) -> Refusal | None:
         """Whether that image could be pulled, if needed. Returns None, or why it is not available."""
         from layerdoit.engine import registry
 
-        return registry.offered(reference)
+        return registry.offered(reference, self.native)
 
     def offers_for(self, reference: str, platform: str) -> Refusal | None:
         """Whether an image is to be had for another platform than the builder's. Returns None, or why it is not."""
         from layerdoit.engine import registry
 
-        return registry.offered_for(reference, platform)
+        return registry.offered(reference, platform)
 
     @cached_property
     def _silent(self) -> dict[str, Refusal]:

@@ -9,25 +9,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layerdoit.core.doing import Doing, tell, transferred
 from layerdoit.core.errors import EngineError
+from layerdoit.core.platform import alike
 from layerdoit.engine.api import client
-from layerdoit.engine.images import PREFIX
+from layerdoit.engine.images import PREFIX, platform_of
 from layerdoit.engine.ownership import ANYONE, LABEL, Owner
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_answers import Refusal, host_of, refusal
+from layerdoit.engine.registry_lookup import lacking_platform
 from layerdoit.layers.key import Spec, tag
 
 if TYPE_CHECKING:
     import docker
 
 
-def pull(spec: Spec, repository: str, project: str, owner: Owner = ANYONE) -> None:
-    """Pull a layer by its key and give it its local tag. Its label must have the full key.
+def pull(spec: Spec, repository: str, platform: str, project: str, owner: Owner = ANYONE) -> None:
+    """Pull a layer by its key and give it its local tag. Its label must have the full key. `platform`: what it is for.
 
     An image that another project shared is labelled as this project's, so that neither clears the other's.
     """
     remote = tag(repository, spec.layer, spec.key)
     with client() as engine:
-        refused = _pulled(engine, remote)
+        refused = _pulled(engine, remote, platform)
         if refused is not None:
             without = "or build it here (base: ON_MISSING=build; others: no registry.repository)"
             raise EngineError(
@@ -115,71 +117,40 @@ def has_digest(repository: str, digest: str) -> bool:
             raise EngineError(f"the registry does not tell about {reference}: {error.refusal}", hint=hint) from error
 
 
-def pull_parent(reference: str, silent: dict[str, Refusal]) -> Refusal | None:
-    """Pull an image that builds start from, if needed. Returns None, or why it is not available."""
-    from docker.errors import APIError
+def pull_parent(reference: str, silent: dict[str, Refusal], platform: str = "") -> Refusal | None:
+    """Pull an image that builds start from, if needed. Returns None, or why it is not available.
 
+    `platform`: that builds are for. Where the image is here for another one, a build takes the right one itself: an
+    engine keeps a tag for one platform only, and a pull would take it from the other.
+    """
     with client() as engine:
-        with contextlib.suppress(APIError):
-            engine.images.get(reference)
+        here, host = _here(engine, reference), host_of(reference)
+        if here is not None and alike(here, platform):
             return None
-        host = host_of(reference)
         if host in silent:
-            return silent[host]
-        refused = _pulled(engine, reference, f"pulling {reference}")
+            refused: Refusal | None = silent[host]
+        elif here is None:
+            refused = _pulled(engine, reference, platform, f"pulling {reference}")
+        else:
+            refused = _offered_for(engine, reference, platform)
     if refused is not None and refused.unreachable:
         silent[host] = refused
-    return refused
+    return _besides(refused, here)
 
 
-def offered(reference: str) -> Refusal | None:
-    """Whether an image is here or in its registry: None, or why it is not available. Pulls nothing."""
-    from docker.errors import APIError
-
+def offered(reference: str, platform: str) -> Refusal | None:
+    """Whether an image is here or in its registry for a platform: None, or why not. Pulls nothing: a build does."""
     with client() as engine:
-        with contextlib.suppress(APIError):
-            engine.images.get(reference)
+        here = _here(engine, reference)
+        if here is not None and alike(here, platform):
             return None
-        try:
-            with _refusals():
-                engine.images.get_registry_data(reference)
-        except _Refused as error:
-            return error.refusal
-    return None
+        return _besides(_offered_for(engine, reference, platform), here)
 
 
-def offered_for(reference: str, platform: str) -> Refusal | None:
-    """Whether an image is here or in its registry for a platform: None, or why not. Pulls nothing: a build does.
-
-    An engine keeps a tag for one platform only, and a pull would take it from the other.
-    """
-    from docker.errors import APIError
-
+def lacks(remote: str, platform: str) -> Refusal | None:
+    """None where the registry has an image for a platform; else what it said instead."""
     with client() as engine:
-        with contextlib.suppress(APIError):
-            found = engine.images.get(reference).attrs
-            if f"{found.get('Os')}/{found.get('Architecture')}" == "/".join(platform.split("/")[:2]):
-                return None
-        try:
-            with _refusals():
-                data = engine.images.get_registry_data(reference)
-        except _Refused as error:
-            return error.refusal
-        if data.has_platform(platform):  # type: ignore[no-untyped-call]
-            return None
-        has = ", ".join(f"{one['os']}/{one['architecture']}" for one in data.attrs["Platforms"] if one["architecture"])
-        return Refusal("absent", f"it is there only for {has or 'other platforms'}")
-
-
-def lacks(remote: str) -> Refusal | None:
-    """None where the registry has an image; else what it said instead."""
-    with client() as engine:
-        try:
-            with _refusals():
-                engine.images.get_registry_data(remote)
-        except _Refused as error:
-            return error.refusal
-    return None
+        return _offered_for(engine, remote, platform)
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------
@@ -232,17 +203,47 @@ def _followed(events: Iterable[Any], words: str) -> Transfer:
     return Transfer(digest, {name: size for name, (_, size) in layers.items()})
 
 
-def _pulled(engine: docker.DockerClient, reference: str, words: str = "pulling") -> Refusal | None:
+def _here(engine: docker.DockerClient, reference: str) -> str | None:
+    """The platform of an image of this engine, '' where that is not known; None where there is none."""
+    from docker.errors import APIError
+
+    with contextlib.suppress(APIError):
+        return platform_of(engine.images.get(reference).attrs)
+    return None
+
+
+def _besides(refused: Refusal | None, here: str | None) -> Refusal | None:
+    """Why an image is not available, where it is here for another platform."""
+    return refused if refused is None or here is None else Refusal("platform", f"it is here for {here}, and {refused}")
+
+
+def _offered_for(engine: docker.DockerClient, reference: str, platform: str) -> Refusal | None:
+    try:
+        with _refusals():
+            return lacking_platform(engine.images.get_registry_data(reference).attrs, platform)
+    except _Refused as error:
+        return error.refusal
+
+
+def _pulled(engine: docker.DockerClient, reference: str, platform: str, words: str = "pulling") -> Refusal | None:
+    """Pull an image for a platform. Of one that is no list the engine takes what there is: another's does not stay."""
     from docker.utils import parse_repository_tag
 
     repository, name = parse_repository_tag(reference)
+    refused = None
     try:
         with _refusals():
-            _followed(engine.api.pull(repository, tag=name or "latest", stream=True, decode=True), words)
+            asked = engine.api.pull(repository, name or "latest", stream=True, decode=True, platform=platform or None)
+            _followed(asked, words)
             engine.images.get(reference)
     except _Refused as error:
-        return error.refusal
-    return None
+        refused = error.refusal
+    if refused is None or refused.kind == "platform":
+        found = _here(engine, reference)
+        if found is not None and not alike(found, platform):
+            _untagged(engine, reference, "")
+            return Refusal("platform", f"it is there only for {found}, not for {platform}")
+    return refused
 
 
 def _labelled(engine: docker.DockerClient, image: Any, name: str, labels: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """What a registry has of the keyed layers, asked through the engine: it has the way there, and pulls them later.
 
-    available(specs, repository) -> frozenset[str]    # all at once; what is not answered in time is not there
-    has(spec, repository) -> bool                     # RegistryError where it does not answer
+    available(specs, repository, platform_of) -> frozenset[str]   # all at once; no answer in time: not there
+    has(spec, repository) -> bool                                 # RegistryError where it does not answer
 
 The Docker SDK takes 70 ms to import; only a login that a helper program keeps needs it.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -19,7 +19,8 @@ from urllib.parse import quote, urlsplit
 from layerdoit.core.background import Background, Late
 from layerdoit.core.console import warn
 from layerdoit.core.errors import EngineError
-from layerdoit.engine import api
+from layerdoit.core.platform import alike
+from layerdoit.engine import api, images
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_answers import Refusal, host_of, refusal
 from layerdoit.layers.key import Spec, tag
@@ -30,16 +31,21 @@ _given_up: Final = set[str]()
 """Registries that this process does not ask again."""
 
 
-def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
+def available(specs: Iterable[Spec], repository: str, platform_of: Callable[[str], str]) -> frozenset[str]:
     """Local tags of the layers that the registry has under their key. What it does not answer in time, it has not.
 
-    All are asked for at once. That it refuses, or does not answer, is told once in a run; then it is not asked again.
+    `platform_of`: what an image of a layer is for. All are asked for at once. That the registry refuses, or does not
+    answer, is told once in a run; then it is not asked again.
     """
     host, until = host_of(repository), time.monotonic() + PATIENCE
-    wanted = {spec.tag: tag(repository, spec.layer, spec.key) for spec in specs}
+    layers = {spec.tag: spec for spec in specs}
+    wanted = {local: tag(repository, spec.layer, spec.key) for local, spec in layers.items()}
     if not wanted or host in _given_up:
         return frozenset()
-    asked = {local: Background(partial(_lacks, remote), until) for local, remote in wanted.items()}
+    asked = {
+        local: Background(partial(_lacks, remote, platform_of(layers[local].layer)), until)
+        for local, remote in wanted.items()
+    }
     found, refused = set(), dict[str, Refusal]()
     for local, job in asked.items():
         try:
@@ -48,6 +54,8 @@ def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
             lacks = Refusal("silent", f"no answer in {PATIENCE:.0f} s")
         if lacks is None:
             found.add(local)
+        elif lacks.kind == "platform":
+            warn(f"{wanted[local]} is not used: {lacks}\nnext: find out who pushed it, and remove it from the registry")
         elif lacks.kind != "absent":
             refused.setdefault(wanted[local], lacks)
     if refused:
@@ -60,8 +68,9 @@ def available(specs: Iterable[Spec], repository: str) -> frozenset[str]:
 def has(spec: Spec, repository: str) -> bool:
     """Whether the registry has a layer under its key. RegistryError where it does not answer."""
     remote = tag(repository, spec.layer, spec.key)
-    answer = _lacks(remote)
-    if answer is not None and answer.kind != "absent":
+    # What is there for another platform is no copy of what is here.
+    answer = _lacks(remote, images.platform_of(images.Images(api.connect()).inspect(spec.tag) or {}))
+    if answer is not None and answer.kind not in ("absent", "platform"):
         raise RegistryError(f"pushing {remote} failed: {answer}", answer, answer.advice(remote, "push"))
     return answer is None
 
@@ -69,25 +78,40 @@ def has(spec: Spec, repository: str) -> bool:
 # --- inside ----------------------------------------------------------------------------------------------------------
 
 
-def _lacks(remote: str) -> Refusal | None:
-    """None where the registry has an image; else what it said instead."""
+def _lacks(remote: str, platform: str) -> Refusal | None:
+    """None where the registry has an image for a platform; else what it said instead."""
     engine, login = api.connect(), _login(host_of(remote))
     if login is None or not isinstance(engine, api.SocketApi):
         from layerdoit.engine import registry
 
-        return registry.lacks(remote)
+        return registry.lacks(remote, platform)
     try:
         status, body = engine.asked(f"/distribution/{quote(remote, safe='/:@')}/json", login)
     except EngineError as error:
         return refusal(error.what)
-    return None if status == 200 else refusal(_message(body))
+    return lacking_platform(_told(body), platform) if status == 200 else refusal(_message(body))
+
+
+def lacking_platform(told: Mapping[str, Any], platform: str) -> Refusal | None:
+    """Why an image in a registry is of no use for a platform, by what the engine tells of it; None where it is."""
+    listed = [one for one in told.get("Platforms") or () if isinstance(one, dict)]
+    named = [f"{one.get('os') or ''}/{one.get('architecture') or ''}" for one in listed]
+    has = [name for name in dict.fromkeys(named) if name not in ("unknown/unknown", "/")]
+    if not has or any(alike(name, platform) for name in has):
+        return None
+    return Refusal("platform", f"it is there only for {', '.join(has)}, not for {platform}")
+
+
+def _told(body: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _message(body: bytes) -> str:
-    try:
-        return str(json.loads(body)["message"])
-    except (ValueError, LookupError, TypeError):
-        return body.decode(errors="replace")
+    return str(_told(body).get("message") or body.decode(errors="replace"))
 
 
 def _login(host: str) -> Mapping[str, str] | None:

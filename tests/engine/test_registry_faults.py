@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +19,43 @@ from layerdoit.layers.key import Spec
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 from tests.engine.registry_fixture import Registry
-from tests.support import registry_refusing
 from tests.support.checkout import hang_up
-from tests.support.registry_refusing import Fault, Faulty
+from tests.support.faulty_registry import SILENCE, Answer, Fault, Faulty, before, never
 from tests.support.second_engine import SecondEngine
+
+WRITES = ("POST", "PUT", "PATCH")
+# What is not refused in these words, the engine tries again for a minute.
+NOBODY = Answer(401, "UNAUTHORIZED", "authentication required", 'Basic realm="test"')
+
+
+def silent(*_: str) -> Answer | None:
+    return SILENCE
+
+
+def login(*_: str) -> Answer | None:
+    return NOBODY
+
+
+def expired(method: str, path: str, _: str) -> Answer | None:
+    """All of the image is there, but for its name."""
+    return NOBODY if method == "PUT" and "/manifests/" in path else None
+
+
+def read_only(method: str, *_: str) -> Answer | None:
+    return Answer(403, "DENIED", "this registry takes no pushes") if method in WRITES else None
+
+
+def full(method: str, path: str, _: str) -> Answer | None:
+    over = Answer(403, "DENIED", "the project is over its quota of 10 GiB")
+    return over if method in ("PUT", "PATCH") and "/uploads/" in path else None
+
+
+AMD = "linux/amd64"
+
+
+def on(platform: str) -> Callable[[str], str]:
+    """What an image of each layer is for."""
+    return lambda _: platform
 
 
 class There(NamedTuple):
@@ -66,7 +99,7 @@ def there(
     monkeypatch.setattr(registry_lookup, "PATIENCE", 2.0)
     monkeypatch.setattr(sharing, "STALL", 2.0)
     name = f"lt-fault-{uuid.uuid4().hex[:8]}"
-    with registry_refusing.before(registry.address) as faulty:
+    with before(registry.address) as faulty:
         second_engine.reach(faulty.address)
         (tmp_path / "layerdoit.yaml").write_text(
             f"project: {name}\nregistry: {{repository: '{faulty.address}/team/{name}', push: [base, deps, app]}}\n"
@@ -96,15 +129,15 @@ def settle(run: Run, there: There) -> None:
 
 
 PUSHES: list[tuple[Fault, str, str]] = [
-    ("silent", "the registry cannot be reached (no news for 2 s)", "look at the network between the Docker engine and"),
-    ("read-only", "denied: this registry takes no pushes", "as a user who may push"),
-    ("full", "over its quota of 10 GiB", "the registry's limit is reached"),
-    ("login", "no basic auth credentials", "docker login 127.0.0.1:"),
-    ("expired", "unauthorized", "docker login 127.0.0.1:"),
+    (silent, "the registry cannot be reached (no news for 2 s)", "look at the network between the Docker engine and"),
+    (read_only, "denied: this registry takes no pushes", "as a user who may push"),
+    (full, "over its quota of 10 GiB", "the registry's limit is reached"),
+    (login, "no basic auth credentials", "docker login 127.0.0.1:"),
+    (expired, "unauthorized", "docker login 127.0.0.1:"),
 ]
 
 
-@pytest.mark.parametrize(("fault", "what", "then"), PUSHES, ids=[row[0] for row in PUSHES])
+@pytest.mark.parametrize(("fault", "what", "then"), PUSHES, ids=[row[0].__name__ for row in PUSHES])
 def test_a_push_that_fails_is_one_message_and_stays_pending(
     there: There, capsys: pytest.CaptureFixture[str], fault: Fault, what: str, then: str
 ) -> None:
@@ -120,7 +153,7 @@ def test_a_push_that_fails_is_one_message_and_stays_pending(
     assert there.pushed() == [], "nothing is there under a name"
 
     # It is well again, and the next run pushes what is left.
-    there.faulty.fault = ""
+    there.faulty.fault = never
     there.faulty.let_go.set()
     settle(Run(), there)
     assert "push    deps-" in capsys.readouterr().out
@@ -130,26 +163,26 @@ def test_a_push_that_fails_is_one_message_and_stays_pending(
 
 
 LOOKUPS: list[tuple[Fault, str]] = [
-    ("silent", "the registry cannot be reached (no answer in 2 s)"),
-    ("login", "no basic auth credentials"),
+    (silent, "the registry cannot be reached (no answer in 2 s)"),
+    (login, "no basic auth credentials"),
 ]
 
 
-@pytest.mark.parametrize(("fault", "what"), LOOKUPS, ids=[row[0] for row in LOOKUPS])
+@pytest.mark.parametrize(("fault", "what"), LOOKUPS, ids=[row[0].__name__ for row in LOOKUPS])
 def test_a_registry_that_does_not_tell_is_done_without(
     there: There, capsys: pytest.CaptureFixture[str], fault: Fault, what: str
 ) -> None:
     there.faulty.fault = fault
     wanted = [Spec.of_key("base", "1" * 64, there.spec.repository), there.spec]
-    assert registry_lookup.available(wanted, there.repository) == frozenset()
+    assert registry_lookup.available(wanted, there.repository, on(AMD)) == frozenset()
     warned = capsys.readouterr().err
     assert warned.count("layerdoit: ") == 1
     assert warned.startswith("layerdoit: the registry is not used: ")
     assert what in warned
     asked = len(there.faulty.asked)
-    if fault == "silent":
+    if fault is silent:
         assert there.faulty.asked == ["GET /v2/"] * 2, "no question waits for the answer to another one"
-    assert registry_lookup.available(wanted, there.repository) == frozenset()
+    assert registry_lookup.available(wanted, there.repository, on(AMD)) == frozenset()
     assert capsys.readouterr().err == "", "it is waited for, and told of, once in a run"
     assert len(there.faulty.asked) == asked
 
@@ -157,8 +190,8 @@ def test_a_registry_that_does_not_tell_is_done_without(
 def test_what_is_there_and_what_is_not(there: There, capsys: pytest.CaptureFixture[str]) -> None:
     push(there, capsys)
     others = [Spec.of_key(layer, "1" * 64, there.spec.repository) for layer in ("base", "runtime", "app")]
-    assert registry_lookup.available([*others, there.spec], there.repository) == {there.spec.tag}
-    assert registry_lookup.available([], there.repository) == frozenset()
+    assert registry_lookup.available([*others, there.spec], there.repository, on(AMD)) == {there.spec.tag}
+    assert registry_lookup.available([], there.repository, on(AMD)) == frozenset()
 
 
 def test_a_tag_that_another_image_took_is_not_taken_for_the_layer(
@@ -168,7 +201,7 @@ def test_a_tag_that_another_image_took_is_not_taken_for_the_layer(
     push(there, capsys)
     there.engine.docker("image", "rm", there.spec.tag)
     with pytest.raises(EngineError, match="is not the image that its tag says") as caught:
-        engine_registry.pull(there.spec, there.repository, there.spec.repository)
+        engine_registry.pull(there.spec, there.repository, AMD, there.spec.repository)
     assert "find out who pushed it" in str(caught.value.hint)
     assert there.engine.images(there.spec.repository) == set()
     assert there.engine.images(there.repository) == set()
@@ -186,10 +219,68 @@ def test_an_image_of_another_platform(there: There, capsys: pytest.CaptureFixtur
         ],
     }
     put(there, tag, index)
+    assert registry_lookup.available([there.spec], there.repository, on(AMD)) == frozenset()
+    assert "is not used: it is there only for linux/s390x, not for linux/amd64" in capsys.readouterr().err
     with pytest.raises(EngineError, match="no matching manifest") as caught:
-        engine_registry.pull(there.spec, there.repository, there.spec.repository)
+        engine_registry.pull(there.spec, there.repository, AMD, there.spec.repository)
     assert "has no image for this platform" in str(caught.value.hint)
     assert there.engine.images(there.spec.repository) == set()
+
+
+def test_an_image_under_the_tag_that_is_for_another_platform(there: There, capsys: pytest.CaptureFixture[str]) -> None:
+    """The engine would take it: it is no list of images for several platforms. Who has the layer pushes it anew."""
+    labels = {"key": there.spec.key, "layer": "deps", "project": there.spec.repository}
+    there.build(*(f"{name}={value}" for name, value in labels.items()), platform="linux/s390x")
+    push(there, capsys)
+    assert Engine().labels_of([there.spec]) == {}, "here, too, it is not the layer"
+    assert (
+        f"{there.spec.tag} is an image for linux/s390x, not for linux/amd64: it is not used" in capsys.readouterr().err
+    )
+    there.engine.docker("image", "rm", there.spec.tag)
+
+    assert registry_lookup.available([there.spec], there.repository, on(AMD)) == frozenset()
+    warned = capsys.readouterr().err
+    assert warned.count("layerdoit: ") == 1
+    assert f"{there.repository}:" in warned
+    assert "is not used: it is there only for linux/s390x, not for linux/amd64" in warned
+    assert registry_lookup.available([there.spec], there.repository, on("linux/s390x")) == {there.spec.tag}
+    with pytest.raises(EngineError, match=r"it is there only for linux/s390x, not for linux/amd64"):
+        engine_registry.pull(there.spec, there.repository, AMD, there.spec.repository)
+    assert there.engine.images(there.spec.repository) == set()
+    assert there.engine.images(there.repository) == set(), "nothing of it stays"
+
+    there.labelled()
+    assert not registry_lookup.has(there.spec, there.repository)
+    push(there, capsys)
+    assert registry_lookup.has(there.spec, there.repository)
+    assert registry_lookup.available([there.spec], there.repository, on(AMD)) == {there.spec.tag}
+
+
+def test_a_base_image_that_is_for_another_platform(there: There, capsys: pytest.CaptureFixture[str]) -> None:
+    """`base.image` and the like: what is here or there under the name is looked at, not only that something is."""
+    name = f"{there.faulty.address}/team/{there.spec.repository}:os"
+    there.build(platform="linux/s390x")
+    there.engine.docker("tag", there.spec.tag, name)
+    refused = engine_registry.pull_parent(name, {}, AMD)
+    assert refused is not None
+    assert str(refused).startswith("it is here for linux/s390x, and ")
+    there.engine.docker("push", "--quiet", name)
+    refused = engine_registry.offered(name, AMD)
+    assert str(refused) == "it is here for linux/s390x, and it is there only for linux/s390x, not for linux/amd64"
+    assert engine_registry.pull_parent(name, {}, "linux/s390x") is None
+    there.engine.docker("image", "rm", name)
+    refused = engine_registry.pull_parent(name, {}, AMD)
+    assert str(refused) == "it is there only for linux/s390x, not for linux/amd64"
+    assert there.engine.images(name.rpartition(":")[0]) == set()
+
+    # The registry has the right one now, and the name here stands for another: a build asks the registry.
+    there.build()
+    there.engine.docker("tag", there.spec.tag, name)
+    there.engine.docker("push", "--quiet", name)
+    there.engine.docker("image", "rm", name)
+    there.build(platform="linux/s390x")
+    there.engine.docker("tag", there.spec.tag, name)
+    assert engine_registry.pull_parent(name, {}, AMD) is None
 
 
 def described(there: There, tag: str) -> dict[str, object]:

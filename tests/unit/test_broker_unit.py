@@ -289,6 +289,71 @@ def test_a_silent_registry_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -
     assert pulled == ["silent.example/a", "r.example/a", "r.example/b"]
 
 
+HERE, THERE = "linux/arm64", "linux/amd64"
+ONLY = "it is there only for linux/arm64, not for linux/amd64"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "wanted", "refused", "pulled"),
+    [
+        (HERE, [], HERE, None, []),
+        (HERE, [THERE], THERE, None, []),
+        (HERE, [HERE], THERE, f"it is here for linux/arm64, and {ONLY}", []),
+        (HERE, [], THERE, "it is here for linux/arm64, and the registry cannot be reached (no such host)", []),
+        (None, [HERE], THERE, ONLY, ["x/y:1"]),
+        (None, [THERE, "unknown/unknown"], THERE, None, []),
+    ],
+    ids=["here", "a build takes it", "for neither", "away", "of one platform", "there"],
+)
+def test_a_parent_is_for_the_platform_that_builds_are_for(
+    monkeypatch: pytest.MonkeyPatch,
+    here: str | None,
+    there: list[str],
+    wanted: str,
+    refused: str | None,
+    pulled: list[str],
+) -> None:
+    """An engine takes any image that stands under a name. `pulled`: what was removed again."""
+    from docker.errors import APIError, ImageNotFound
+
+    known, removed = {"x/y:1": here} if here else {}, list[str]()
+
+    class Engine:
+        def __init__(self) -> None:
+            self.images = self.api = self
+
+        def __enter__(self) -> Engine:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def get(self, name: str) -> SimpleNamespace:
+            if name not in known:
+                raise ImageNotFound(name)
+            return SimpleNamespace(attrs=dict(zip(("Os", "Architecture"), known[name].split("/"), strict=True)))
+
+        def get_registry_data(self, _: str) -> SimpleNamespace:
+            if not there:
+                raise APIError("lookup x: no such host")
+            told = [dict(zip(("os", "architecture"), one.split("/"), strict=True)) for one in there]
+            return SimpleNamespace(attrs={"Platforms": told})
+
+        def pull(self, repository: str, tag: str, *, platform: str | None, **_: object) -> list[object]:
+            known[f"{repository}:{tag}"] = platform if platform in there else there[0]
+            return []
+
+        def remove(self, name: str, **_: object) -> None:
+            removed.append(name)
+
+    monkeypatch.setattr(registry, "client", Engine)
+    answer = registry.pull_parent("x/y:1", {}, wanted)
+    assert (str(answer) if answer else None) == refused
+    assert removed == pulled
+    if here:
+        assert registry.offered("x/y:1", wanted) == answer
+
+
 @pytest.mark.parametrize("layer", ["base", "runtime"])
 def test_ubuntu_needs_an_image(reachable: list[str], layer: str) -> None:
     with pytest.raises(ConfigError, match=r"base\.suite: noble is Ubuntu 24\.04") as caught:
@@ -401,7 +466,7 @@ def test_where_the_base_is_there_nothing_is_asked() -> None:
 def test_of_a_workspace_it_is_told_without_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_crate(tmp_path, "hello").folder
     (folder / "rust-toolchain.toml").write_text('[toolchain]\nchannel = "1.31"\n')
-    monkeypatch.setattr(registry, "offered", lambda _: DENIED)
+    monkeypatch.setattr(registry, "offered", lambda *_: DENIED)
     before = sorted(path.name for path in folder.iterdir())
     found = obstacles.of_workspace(load(folder))
     assert found is not None
