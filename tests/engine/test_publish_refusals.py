@@ -72,7 +72,7 @@ REFUSALS: list[tuple[str, Callable[[], Fault], str, str]] = [
         "read-only",
         lambda: written(405, "UNSUPPORTED", "The operation is unsupported."),
         "nothing can be pushed",
-        "push",
+        "takes no changes",
     ),
     ("full", lambda: written(507, "UNKNOWN", "no space left on device"), "nothing can be pushed", "free some space"),
     ("no right", lambda: written(403, "DENIED", "requested access is denied"), "denied", "as a user who may push"),
