@@ -48,7 +48,7 @@ def test_no_secret_is_left_in_our_own_files() -> None:
         assert "--mount=type=secret" in text
         bare = edit.mounts(text, [], [], ssh=False)
         assert "--mount=type=s" not in bare
-        there = ["ca", "proxy", "cargo-config", "cargo-credentials", "git"]
+        there = ["ca", "proxy", "cargo-config", "cargo-credentials", "git", "sccache"]
         public = edit.mounts(text, [], there, ssh=False)
         assert public.count("source=control/") == text.count("--mount=type=secret")
 
