@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import uuid
@@ -125,6 +126,18 @@ def test_an_engine_with_containerds_store_gets_the_whole_image(
             said, log = built_on(spec, farm, text, tmp_path / text)
             assert said == f"below{text}"
             assert f"{spec.tag}=oci-layout://" in log
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
+def test_a_program_that_is_only_packed(checkout: Callable[..., Checkout], parents: str, farm: str) -> None:
+    """It is tried there on the runtime image, which only the engine has."""
+    one = checkout({}, f"{parents}builder: {farm}\nbuild: {{binary: out/server}}\n")
+    (one.root / "out").mkdir()
+    source = '#include <stdio.h>\nint main(void) { puts("packed"); return 0; }\n'
+    words = ["gcc", "-x", "c", "-o", str(one.root / "out/server"), "-"]
+    subprocess.run(words, input=source, text=True, check=True)
+    assert [outcome.step.action for outcome in one.build().values()] == ["build", "build"]
+    assert one.run(f"{one.name}:latest") == "packed\n"
 
 
 # --- a project -------------------------------------------------------------------------------------------------------
