@@ -14,8 +14,7 @@ from layerdoit.engine.api import client
 from layerdoit.engine.images import PREFIX, platform_of
 from layerdoit.engine.ownership import ANYONE, LABEL, Owner
 from layerdoit.engine.registry_access import RegistryError
-from layerdoit.engine.registry_answers import Refusal, host_of, refusal
-from layerdoit.engine.registry_lookup import lacking_platform
+from layerdoit.engine.registry_answers import Refusal, host_of, lacking_platform, refusal
 from layerdoit.layers.key import Spec, tag
 
 if TYPE_CHECKING:

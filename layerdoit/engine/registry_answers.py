@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
 
+from layerdoit.core.platform import alike
 from layerdoit.core.process import redact
 
 Kind = Literal[
@@ -109,6 +111,16 @@ def refusal(error: object) -> Refusal:
     text = redact(text.splitlines()[0] if text else type(error).__name__)
     kind: Kind = next((kind for kind, signs in _SIGNS if re.search(signs, text, re.IGNORECASE)), "other")
     return Refusal(kind, text if kind in _UNREACHABLE else text[:LONGEST])
+
+
+def lacking_platform(told: Mapping[str, Any], platform: str) -> Refusal | None:
+    """Why an image in a registry is of no use for a platform, by what the engine tells of it; None where it is."""
+    listed = [one for one in told.get("Platforms") or () if isinstance(one, dict)]
+    named = [f"{one.get('os') or ''}/{one.get('architecture') or ''}" for one in listed]
+    has = [name for name in dict.fromkeys(named) if name not in ("unknown/unknown", "/")]
+    if not has or any(alike(name, platform) for name in has):
+        return None
+    return Refusal("platform", f"it is there only for {', '.join(has)}, not for {platform}")
 
 
 def host_of(reference: str) -> str:

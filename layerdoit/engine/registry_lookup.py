@@ -19,10 +19,9 @@ from urllib.parse import quote, urlsplit
 from layerdoit.core.background import Background, Late
 from layerdoit.core.console import warn
 from layerdoit.core.errors import EngineError
-from layerdoit.core.platform import alike
 from layerdoit.engine import api, images
 from layerdoit.engine.registry_access import RegistryError
-from layerdoit.engine.registry_answers import Refusal, host_of, refusal
+from layerdoit.engine.registry_answers import Refusal, host_of, lacking_platform, refusal
 from layerdoit.layers.key import Spec, tag
 
 PATIENCE: Final = 10.0
@@ -90,16 +89,6 @@ def _lacks(remote: str, platform: str) -> Refusal | None:
     except EngineError as error:
         return refusal(error.what)
     return lacking_platform(_told(body), platform) if status == 200 else refusal(_message(body))
-
-
-def lacking_platform(told: Mapping[str, Any], platform: str) -> Refusal | None:
-    """Why an image in a registry is of no use for a platform, by what the engine tells of it; None where it is."""
-    listed = [one for one in told.get("Platforms") or () if isinstance(one, dict)]
-    named = [f"{one.get('os') or ''}/{one.get('architecture') or ''}" for one in listed]
-    has = [name for name in dict.fromkeys(named) if name not in ("unknown/unknown", "/")]
-    if not has or any(alike(name, platform) for name in has):
-        return None
-    return Refusal("platform", f"it is there only for {', '.join(has)}, not for {platform}")
 
 
 def _told(body: bytes) -> Mapping[str, Any]:
