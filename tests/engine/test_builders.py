@@ -15,11 +15,10 @@ import pytest
 
 from layerdoit.engine import layouts, mounts
 from layerdoit.engine.api import builder_name
-from layerdoit.engine.buildx import Build, Shared
+from layerdoit.engine.buildx import Shared
 from layerdoit.engine.handle import Engine
-from layerdoit.engine.images import PREFIX
 from layerdoit.layers.key import Spec
-from tests.engine.builder_fixture import contained, daemon, farm
+from tests.engine.builder_fixture import built_on, contained, daemon, farm, small
 from tests.engine.cycle_fixture import DEPLOY, FILES, crate, edited, ok, serves
 from tests.engine.registry_fixture import Registry, docker
 from tests.support import buildkitd, second_engine
@@ -28,40 +27,9 @@ from tests.support.checkout import Checkout
 from tests.support.scratch import remove_containers
 from tests.support.waiting import until
 
-__all__ = ["contained", "daemon", "farm"]
+__all__ = ["contained", "daemon", "farm", "small"]
 
 LIMIT = 900
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Spec]:
-    """A layer of one file that is on the engine; it and what was built on it is removed."""
-    spec = Spec("base", {"of": uuid.uuid4().hex}, f"lt-{uuid.uuid4().hex[:10]}")
-    labels = [f"{PREFIX}layer=base", f"{PREFIX}key={spec.key}", f"{PREFIX}project={spec.repository}"]
-    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY below /below\n")
-    (tmp_path / "below").write_text("below")
-    words = [word for label in labels for word in ("--label", label)]
-    docker("buildx", "build", "--builder", builder_name(), "--load", *words, "--tag", spec.tag, str(tmp_path))
-    yield spec
-    for tag in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", spec.repository).split():
-        docker("image", "rm", "--force", tag)
-
-
-def built_on(spec: Spec, builder: str, text: str, folder: Path, shared: Shared | None = None) -> tuple[str, str]:
-    """Build an app on the layer; what it has in its files, of the layer and its own, and what the log says."""
-    folder.mkdir(exist_ok=True)
-    (folder / "Dockerfile").write_text("ARG BELOW\nFROM ${BELOW} AS app\nCOPY own /own\n")
-    (folder / "own").write_text(text)
-    tag = f"{spec.repository}:app"
-    build = Build("app", folder / "Dockerfile", folder, [tag], {}, {"BELOW": spec.tag}, builder=builder)
-    with open(folder / "log", "w", encoding="utf-8") as log:
-        Engine(builder).build(build, log, shared=shared)
-    container = docker("create", tag, "x")
-    try:
-        docker("cp", f"{container}:/", str(folder / "made"))
-    finally:
-        docker("rm", container)
-    return "".join((folder / "made" / name).read_text() for name in ("below", "own")), (folder / "log").read_text()
 
 
 def test_a_layer_is_sent_once_and_its_copy_goes_with_it(small: Spec, farm: str, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support import kube_exec
+
 Json = dict[str, Any]
 
 FATES: Final = ("ready", "crash", "oom", "pull", "unready", "unschedulable", "slow")
@@ -169,7 +171,8 @@ class Node:
 
     def _serve_logs(self) -> int:
         """What `kubectl logs` reads: the API server asks the kubelet by TLS."""
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Logs)
+        handler = type("_OfCluster", (_Kubelet,), {"folder": self._folder})
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._folder / "node.crt", self._folder / "node.key")
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -177,7 +180,19 @@ class Node:
         return int(server.server_address[1])
 
 
-class _Logs(http.server.BaseHTTPRequestHandler):
+class _Kubelet(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    folder = Path()
+
+    def do_POST(self) -> None:
+        """`kubectl exec`: a command of `commands` runs in place of the program that is asked for."""
+        asked = parse_qs(urlsplit(self.path).query)
+        argv = json.loads((self.folder / "commands").read_text()).get(" ".join(asked["command"]))
+        if argv is None:
+            self.send_error(404)
+        else:
+            kube_exec.serve(self, asked, argv)
+
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
         tail = int(parse_qs(asked.query).get("tailLines", ["-1"])[0])
