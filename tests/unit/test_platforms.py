@@ -18,11 +18,14 @@ from layerdoit.core import process
 from layerdoit.core.errors import ConfigError, DeployError, EngineError
 from layerdoit.core.platform import PLATFORMS, platform_of
 from layerdoit.engine import broker
+from layerdoit.engine.handle import Engine
+from layerdoit.engine.images import Images
 from layerdoit.engine.platform_way import Way
 from layerdoit.engine.registry_answers import Refusal
 from layerdoit.flows import conditions, publishing
 from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
+from layerdoit.layers.key import Spec
 from layerdoit.project import compiled_for, question
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
@@ -188,6 +191,31 @@ def test_what_the_engine_cannot_run_is_not_deployed_there(tree: Tiny) -> None:
     with pytest.raises(DeployError, match="this engine runs no programs of this platform") as caught:
         Place.of(session(tree, PLATFORM="arm64"))
     assert caught.value.where == "PLATFORM=arm64"
+
+
+def test_a_layer_for_another_platform_is_not_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What compiles runs on the builder's platform; what is made is for the one that was asked for."""
+    base, runtime = Spec.of_key("base", "b" * 64, "p"), Spec.of_key("runtime", "c" * 64, "p")
+    here = {base.tag: "amd64", runtime.tag: "arm64"}
+
+    def inspect(_: Images, tag: str) -> dict[str, Any]:
+        spec = base if tag == base.tag else runtime
+        labels = {"io.layerdoit.layer": spec.layer, "io.layerdoit.key": spec.key}
+        return {"Os": "linux", "Architecture": here[tag], "Config": {"Labels": labels}}
+
+    monkeypatch.setattr(Images, "inspect", inspect)
+    cross = Engine("own", Way("linux/arm64", "cross", None, "linux/amd64", "", "gcc", elsewhere=True))
+    assert set(cross.labels_of([base, runtime])) == {base.tag, runtime.tag}
+    assert capsys.readouterr().err == ""
+    here |= {base.tag: "arm64", runtime.tag: "s390x"}
+    assert [cross.labels_of([base, runtime]) for _ in range(2)] == [{}, {}]
+    warned = capsys.readouterr().err
+    assert f"{base.tag} is an image for linux/arm64, not for linux/amd64: it is not used" in warned
+    assert warned.count("is not used") == 2, "each is told once"
+    here |= {base.tag: "", runtime.tag: ""}
+    assert set(cross.labels_of([base, runtime])) == {base.tag, runtime.tag}, "what is not said is not judged"
 
 
 def test_an_image_of_unpacked_packages_is_not_published_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
