@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo.native import IMAGES, Provider, Table, suites, table
+from layerdoit.core.platform import glibc_of
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
@@ -36,6 +37,7 @@ _LOGIN = re.compile(
 # What git itself says before cargo does, with net.git-fetch-with-cli.
 _LOGIN_OF_GIT = re.compile(r"(?i)could not read (?:username|password) for|authentication failed for")
 _NO_STD = re.compile(r"note: the `([\w.-]+)` target may not be installed")
+_NO_ZIG = re.compile(r"^error: (zig \S+ does not link for \S+)", re.MULTILINE)
 _NO_HOST_KEY = "unknown SSH host key"
 # cargo asks for a locked commit of github.com in this way; a mirror of it has to answer.
 _BY_ID = "cannot fetch a specific object"
@@ -94,9 +96,9 @@ def advice(words: str, config: Config) -> Advice | None:
         said = words[denied.start() :].partition("error: could not compile")[0].rstrip().splitlines()[:_SHOWN]
         return Advice("\n".join([f"{who} turns a warning into an error", *said]), _CAPPED)
     base = config.base
-    if absent_package := _unknown_package(words, config):
-        return absent_package
-    if (absent := _NO_STD.search(words)) and absent[1] not in (*base.targets, config.target):
+    if of_builder := _no_zig(words) or _unknown_package(words, config):
+        return of_builder
+    if (absent := _NO_STD.search(words)) and absent[1] not in (*base.targets, glibc_of(config.target or "")[0]):
         targets = f"targets: [{', '.join([*base.targets, absent[1]])}]"
         where = config.where.get("base.targets") or config.where.get("base")
         return Advice(
@@ -120,6 +122,15 @@ def advice(words: str, config: Config) -> Advice | None:
     lists = ", ".join(setting(found, base.packages, base.runtime_packages))
     line = f"add to layerdoit.yaml: base: {{{lists}}}" if where is None else f"set in {where}, under base: {lists}"
     return Advice(found.sentence, f"{line}; {of.doubt}" if of.doubt else line)
+
+
+def _no_zig(words: str) -> Advice | None:
+    """zig does not know the target, or its glibc."""
+    if (found := _NO_ZIG.search(words)) is None:
+        return None
+    said = "\n".join(line for line in words.splitlines() if line.lstrip().startswith(("error", "zig: error")))
+    upgrade = "pip install --upgrade ziglang cargo-zigbuild, in the environment that runs doit"
+    return Advice(f"{found[1]}\n{said}", f"{upgrade}; or name an older glibc (target:), or use cross: gcc")
 
 
 def _unknown_package(words: str, config: Config) -> Advice | None:

@@ -11,6 +11,11 @@ SUITES = frozenset((
     "stretch", "buster", "bullseye", "bookworm", "trixie",
     "bionic", "focal", "jammy", "noble", "plucky", "questing", "resolute",
 ))  # fmt: skip
+GLIBC = {
+    "stretch": "2.24", "buster": "2.28", "bullseye": "2.31", "bookworm": "2.36", "trixie": "2.41",
+    "bionic": "2.27", "focal": "2.31", "jammy": "2.35", "noble": "2.39", "plucky": "2.41", "questing": "2.42",
+}  # fmt: skip
+"""The version of glibc of each suite where it is known."""
 _RELEASES = {
     "debian": {"9": "stretch", "10": "buster", "11": "bullseye", "12": "bookworm", "13": "trixie"},
     "ubuntu": {

@@ -101,6 +101,13 @@ def _base(request: Request) -> Recipe:
         **({"RUST_IMAGE": origin.rust_image} if origin.rust_image else {}),
         **request.host_args,
     }
+    contexts = {"toolchain": str(origin.sysroot)} if origin.sysroot else {}
+    if step.spec.layer == "base" and (linked := compiled_for.linked(config, project.way)):
+        from layerdoit.cargo import zig
+
+        there, foreign = zig.installed(config.where.get("cross")), platform_of(request.engine.platform)
+        args |= {"LINKER": "zig", "ZIG_TARGET": linked, "ZIG_FOLDER": foreign.folder if foreign else ""}
+        contexts |= {"zig": str(there.folder), "zigbuild": str(there.program.parent)}
     target = "builder" if step.spec.layer == "base" else "runtime"
     if origin.method == UNPACKED:
         target = "runtime-unpacked"
@@ -113,7 +120,7 @@ def _base(request: Request) -> Recipe:
         labels(request, origin.rust_image or origin.os_image, origin=origin.method),
         args,
         target=target,
-        contexts={"toolchain": str(origin.sysroot)} if origin.sysroot else {},
+        contexts=contexts,
         builder=request.engine.builder,
         platform=request.engine.flag(step.spec.layer),
     )

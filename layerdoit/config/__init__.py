@@ -28,6 +28,7 @@ from layerdoit.config.schema import Base, Config, Deps, Dockerfiles, Retention, 
 from layerdoit.config.service_settings import of_service
 from layerdoit.config.services_section import Service, ServiceBase, Static
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.platform import glibc_of
 from layerdoit.core.prose import suggestion
 from layerdoit.layers.key import LAYERS
 
@@ -191,6 +192,7 @@ def _cross_check(config: Config, root: Path, whose: str = "") -> None:
     deployed = deploy_checks.contradictions(config.deploy) if not config.services else ()
     for found in (*config.deps.sccache.contradictions(config.env), *deployed):
         raise ConfigError(f"{whose}{found.problem}", where=config.where.get(found.path), hint=found.hint)
+    _check_glibc(config)
     for layer in LAYERS:
         path = getattr(config.dockerfiles, layer)
         if path is not None and not (root / path).is_file():
@@ -199,6 +201,16 @@ def _cross_check(config: Config, root: Path, whose: str = "") -> None:
                 where=config.where.get(f"dockerfiles.{layer}"),
                 hint="give a path relative to the project's root",
             )
+
+
+def _check_glibc(config: Config) -> None:
+    version = glibc_of(config.target or "")[1]
+    if version and config.cross != "zig":
+        raise ConfigError(
+            f"target: {config.target} names a version of glibc, and only zig links for another one than the builder's",
+            where=config.where.get("target"),
+            hint=f"add cross: zig, or leave out .{version}",
+        )
 
 
 def _refuse_credentials(config: Config) -> None:

@@ -262,10 +262,11 @@ class Config(Settings):
         "build for the engine's, or for the one that PLATFORM names.",
     )
     cross: str = setting(
-        choice("auto", "gcc", "never"),
+        choice("auto", "gcc", "zig", "never"),
         "auto",
         "How programs for another platform than the builder's are compiled: `gcc` cross-compiles with Debian's "
-        "compiler, `never` compiles under emulation, which is many times slower; `auto`: `gcc`.",
+        "compiler, `zig` with zig, for the glibc that `target` names (`aarch64-unknown-linux-gnu.2.31`), `never` "
+        "compiles under emulation, which is many times slower; `auto`: `gcc`.",
     )
     builder: str | None = setting(
         optional(NAME),

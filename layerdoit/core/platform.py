@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final, NamedTuple
 
 _DOCKER: Final = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7": "arm", "riscv64gc": "riscv64"}
+_GLIBC: Final = re.compile(r"(.+-gnu(?:eabi(?:hf)?)?)\.(\d+\.\d+)")
 
 
 class Platform(NamedTuple):
@@ -58,6 +60,12 @@ def platform_of(name: str) -> Platform | None:
 def alike(one: str, other: str) -> bool:
     """Whether an image for one platform is one for the other: the same system and architecture. '' is any."""
     return not one or not other or one.split("/")[:2] == other.split("/")[:2]
+
+
+def glibc_of(target: str) -> tuple[str, str]:
+    """The triple of a target, and the version of glibc that it names: `aarch64-unknown-linux-gnu.2.36`; '' for none."""
+    found = _GLIBC.fullmatch(target)
+    return (found[1], found[2]) if found else (target, "")
 
 
 def architecture() -> str:

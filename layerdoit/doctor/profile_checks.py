@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from layerdoit.cargo import cfg
 from layerdoit.cargo.profiles import chain
 from layerdoit.cargo.toml_lines import where
+from layerdoit.core.platform import glibc_of
 from layerdoit.doctor.finding import Finding, Rule, rules
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def flags(ws: Workspace, config: Config, host: str) -> Iterator[Finding]:
     """Flags, linkers and wrappers that reach the build. `host`: the builder's own triple."""
     file = next((name for name in (".cargo/config", ".cargo/config.toml") if (ws.root / name).is_file()), None)
     text = (ws.root / file).read_text(encoding="utf-8") if file else ""
-    triple = config.target or host
+    triple = glibc_of(config.target or host)[0]
     for words, path in _flag_lists(ws.config, triple):
         place = where(file, text, path) if file else None
         yield from _flags(words, place, config)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.cargo.entrypoint import Choice, private
 from layerdoit.cargo.toml_lines import where
-from layerdoit.core.platform import docker_name
+from layerdoit.core.platform import docker_name, glibc_of
 from layerdoit.core.prose import listed
 from layerdoit.doctor import libc
 from layerdoit.doctor.finding import Finding, Item, Rule, Unchecked, rules
@@ -180,9 +180,9 @@ def images(config: Config) -> Iterator[Finding]:
 
 def target(config: Config, ws: Workspace, lock: Lock | None, architecture: str | None) -> Iterator[Item]:
     """A configured target triple. `architecture`: the engine's, as it calls it."""
-    triple = config.target
-    if triple is None:
+    if config.target is None:
         return
+    triple = glibc_of(config.target)[0]
     place = config.where.get("target")
     machine = triple.partition("-")[0]
     if architecture is None:

@@ -21,6 +21,7 @@ _COMMANDS: Final = (
     (r"\bapk add", "installing Alpine packages"),
     (r"\brustup (toolchain|target|component|run)", "preparing the Rust toolchain"),
     (r"^rustc --version", "trying the Rust toolchain"),
+    (r"/usr/local/zig", "preparing zig"),
     (r"\buseradd|\badduser", "making the user of the service"),
     (r"/pack\.sh", "trying the program on its image"),
     (r"/page\.sh", "compressing the page"),
@@ -35,6 +36,7 @@ _INTERNAL: Final = (
     (r"\[internal\] load metadata for (\S+)", r"asking for the image \1"),
     (r"\[internal\]", "reading the Dockerfile"),
     (r"\[context toolchain\]", "sending the Rust toolchain"),
+    (r"\[context zig(build)?\]", "sending zig"),
     (r"exporting to client directory", "writing the files"),
     (r"\[context load-\S+\]", "sending what was saved"),
     (r"\[context (\S+)\]", r"sending the folder \1"),
@@ -64,6 +66,8 @@ def _of_instruction(instruction: str, rest: str) -> str:
     if instruction in ("COPY", "ADD"):
         if "--from=toolchain" in rest:
             return "copying the Rust toolchain"
+        if "--from=zigbuild" in rest:
+            return "copying zig"
         return "putting files into the image"
     return f"taking the image {command.split(' ')[0].partition('@')[0]}" if instruction == "FROM" else ""
 

@@ -25,7 +25,7 @@ _LISTS = {
 }
 _KINDS = {
     **dict.fromkeys(("packages", "os", "platform", "user"), "system"),
-    **dict.fromkeys(("toolchain", "targets"), "toolchain"),
+    **dict.fromkeys(("toolchain", "targets", "linker"), "toolchain"),
     **dict.fromkeys(_KEYS, "layer"),
 }
 _WORDS = {

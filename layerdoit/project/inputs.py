@@ -331,6 +331,7 @@ class Inputs:
             runtime_image=config.base.runtime_image or "",
             user=config.image.user,
             components=toolchain.components if toolchain else (),
+            linker=compiled_for.linker(config, way),
         )
 
     def _deps_spec(self, base_key: str) -> Spec:

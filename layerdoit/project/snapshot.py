@@ -161,6 +161,10 @@ class Tree:
         # What is chosen for other images of the tree decides on the deps that all stand on.
         chosen = repr(self.project.chosen)
         more = [self.node_facts] if self.project.config.components else []
+        if self.project.config.cross == "zig" and self.project.platform:
+            from layerdoit.cargo import zig
+
+            more.append(zig.versions())
         return fast_path.signature([repr(given), chosen, self.project.root.name, found.digest(), said, *more])
 
     @cached_property

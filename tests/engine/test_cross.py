@@ -5,6 +5,7 @@ What they hold is run by QEMU, which needs no registration where it is called by
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -133,6 +134,99 @@ def test_an_image_is_made_of_which_nothing_runs_here(
         ensure(one.session(variables={"PLATFORM": "arm64"}), "app")
     assert "app needs libidn2.so.0, which the image lacks (package libidn2-0)" in refused.value.what
     assert "runtime_packages: [libidn2-0]" in str(refused.value.hint)
+
+
+# --- zig -------------------------------------------------------------------------------------------------------------
+
+ZIG_MANIFEST = """\
+[package]
+name = "app"
+version = "0.1.0"
+edition = "2021"
+"""
+ZIG_BUILD = """\
+use std::process::Command;
+
+fn run(tool: &str, words: &[&str]) {
+    let target = std::env::var("TARGET").unwrap().replace('-', "_");
+    let program = std::env::var(format!("{tool}_{target}")).unwrap();
+    assert!(Command::new(&program).args(words).status().unwrap().success(), "{program} {words:?}");
+}
+
+fn main() {
+    let out = std::env::var("OUT_DIR").unwrap();
+    let (one, two, library) = (format!("{out}/one.o"), format!("{out}/two.o"), format!("{out}/libparts.a"));
+    run("CC", &["-c", "one.c", "-o", &one]);
+    run("CXX", &["-c", "two.cc", "-o", &two]);
+    run("AR", &["crs", &library, &one, &two]);
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-link-search=native={out}");
+    println!("cargo:rustc-link-lib=static=parts");
+    println!("cargo:rustc-link-lib=z");
+    println!("cargo:rustc-link-lib=stdc++");
+    println!("cargo:rustc-env=BUILT_ON={}", std::env::consts::ARCH);
+}
+"""
+ZIG_MAIN = """\
+extern "C" {
+    fn zlib() -> i32;
+    fn length() -> i32;
+}
+
+fn main() {
+    println!("zlib {} string {}", unsafe { zlib() }, unsafe { length() });
+    println!("caught {}", std::panic::catch_unwind(|| panic!("it")).is_err());
+    println!("runs on {}, built on {}", std::env::consts::ARCH, env!("BUILT_ON"));
+}
+"""
+ZIG_FILES = {
+    "Cargo.toml": ZIG_MANIFEST,
+    "Cargo.lock": 'version = 4\n\n[[package]]\nname = "app"\nversion = "0.1.0"\n',
+    "build.rs": ZIG_BUILD,
+    "one.c": "#include <zlib.h>\nint zlib(void) { return zlibVersion()[0] - '0'; }\n",
+    "two.cc": '#include <string>\n#include "two.h"\nextern "C" int length() { return std::to_string(SOME).size(); }\n',
+    "two.h": "#define SOME 1000\n",
+    "src/main.rs": ZIG_MAIN,
+}
+ZIG_SETTINGS = """\
+toolchain: 1.95.0
+cross: zig
+target: aarch64-unknown-linux-gnu.2.28
+base: {packages: [zlib1g-dev], runtime_packages: [zlib1g]}
+"""
+
+
+@pytest.fixture
+def zig(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python that runs doit has zig."""
+    found = subprocess.run([qemu.ROOT / "scripts/ensure-zig"], capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip(found.stderr.strip())
+    monkeypatch.syspath_prepend(found.stdout.strip())
+
+
+@pytest.mark.usefixtures("zig")
+def test_zig_links_for_an_older_glibc(checkout: Callable[..., Checkout], docker_engine: Any, tmp_path: Path) -> None:
+    one = checkout(ZIG_FILES, ZIG_SETTINGS)
+    session = one.session(variables={"PLATFORM": "arm64"})
+    assert session.project.way is not None
+    assert "with zig" in session.project.way.why
+    ensure(session, "app")
+    root = unpacked(f"{one.name}:latest-arm64", tmp_path / "root", docker_engine)
+    program = root / "usr/local/bin/app"
+    run = [qemu.program(), "-L", str(root), str(program)]
+    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert said == f"zlib 1 string 4\ncaught true\nruns on aarch64, built on {architecture()}\n"
+    needed = subprocess.run(["readelf", "-VW", program], capture_output=True, text=True, check=True).stdout
+    versions = {tuple(map(int, found.split("."))) for found in re.findall(r"Name: GLIBC_([\d.]+)", needed)}
+    assert max(versions) <= (2, 28), "gcc links for the glibc of the builder"
+
+    one.replace("two.h", "1000", "10")
+    apps = ensure(one.session(variables={"PLATFORM": "arm64"}), "app")
+    assert apps[-1].counts["compiled"] == 1, "what zig reads for a build script is known"
+    again = unpacked(f"{one.name}:latest-arm64", tmp_path / "again", docker_engine)
+    run = [qemu.program(), "-L", str(again), str(again / "usr/local/bin/app")]
+    assert "string 2" in subprocess.run(run, capture_output=True, text=True, check=True).stdout
 
 
 # --- what QEMU runs --------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ BASE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "targets": ("base",),
     "packages": ("base",),
     "components": ("base",),
+    "linker": ("base",),
     "image": ("base",),
     "runtime_packages": ("runtime",),
     "runtime_image": ("runtime",),
@@ -65,7 +66,7 @@ class Facts:
         return {spec.layer: spec.key for spec in self.specs()}
 
 
-BASES = st.builds(base.BaseFacts, *[WORD] * 5, *[WORDS] * 3, WORD | st.just(""), WORD | st.just(""), WORD, WORDS)
+BASES = st.builds(base.BaseFacts, *[WORD] * 5, *[WORDS] * 3, WORD | st.just(""), WORD | st.just(""), WORD, WORDS, WORD)
 VARIABLES = st.dictionaries(WORD.map(lambda word: f"env {word}"), WORD, max_size=4)
 APPS = st.builds(app.AppFacts, WORD, WORD, WORD, WORD, TABLE, VARIABLES, st.just(lambda: ({}, {})))
 CRATES = st.dictionaries(WORD.map(lambda word: f"package {word}"), WORD, max_size=4)

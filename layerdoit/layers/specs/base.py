@@ -14,6 +14,7 @@ class BaseFacts:
 
     `toolchain` is the identity of the compiler (`1.95.0`), `dockerfile` the digest of Dockerfile.base,
     `platform`: what the image is for, `build_platform`: what compiles runs on.
+    `linker`: what links instead of a C compiler of the packages.
     `image` and `runtime_image` are parent references from the configuration, empty for the defaults.
     """
 
@@ -29,6 +30,7 @@ class BaseFacts:
     runtime_image: str
     user: str
     components: Sequence[str] = ()
+    linker: str = ""
 
 
 def builder(facts: BaseFacts, repository: str) -> Spec:
@@ -43,6 +45,7 @@ def builder(facts: BaseFacts, repository: str) -> Spec:
             "targets": " ".join(sorted(set(facts.targets))),
             "packages": " ".join(sorted(set(facts.packages))),
             **({"components": " ".join(sorted(set(facts.components)))} if facts.components else {}),
+            **({"linker": facts.linker} if facts.linker else {}),
         },
         repository,
     )
