@@ -260,7 +260,9 @@ def platforms_table(result: Result) -> str:
 
 _SHARING = {
     "clone": ("`doit image` in a new clone, the app pushed", "`docker pull` of the same image"),
-    "first": ("the first edit after it, which pulls deps and runtime", "the same edit on the first machine"),
+    "warm": ("`doit deps` in the clone: deps pulled ahead", "`docker pull` of deps, the app being there"),
+    "warm edit": ("then the first edit, with the artefacts of the first machine", "the same edit on the first machine"),
+    "first": ("the first edit without that, which pulls deps and runtime", "the same edit on the first machine"),
     "next": ("the next edits", "the same edits on the first machine"),
     "plan": ("`doit layers plan` where the registry has nothing", "the same without a registry"),
 }
@@ -276,7 +278,7 @@ def sharing_table(result: Result) -> str:
         if row["way"] == "clone":
             words += f"; {row['compiled']} crates compiled"
             held = str(Verdict(f"≤ {CLONE} ×, 0 crates", ours <= CLONE * theirs and row["compiled"] == 0))
-        elif row["way"] == "next":
+        elif row["way"] in ("warm edit", "next"):
             held = str(Verdict(f"≤ {SHARED_EDIT} ×", ours <= SHARED_EDIT * theirs))
         elif row["way"] == "plan":
             ratio = f"{ours - theirs:+.3f} s; a round trip: {row['trip']:.3f} s"

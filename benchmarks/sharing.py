@@ -56,16 +56,23 @@ class Machines:
         return harness.seconds([*peers.command(), *words, f"CONFIG={_CONFIG}"], root, more)
 
     def forget(self) -> None:
-        """The second machine has no image, and its clone was never used."""
+        """The second machine has no image and no mount, and its clone was never used."""
         images = self.engine.docker("image", "ls", "--quiet", "--all").split()
         if images:
             self.engine.docker("image", "rm", "--force", *dict.fromkeys(images))
+        self.engine.docker("builder", "prune", "--all", "--force")
         shutil.rmtree(self.clone / FOLDER, ignore_errors=True)
 
-    def app(self) -> str:
-        """The app of this tree, as it is called in the registry."""
-        spec = Session(Run(), Project.open(self.made.root, {})).inputs.specs[-1]
+    def layer(self, name: str) -> str:
+        """A layer of this tree, as it is called in the registry."""
+        specs = Session(Run(), Project.open(self.made.root, {})).inputs.specs
+        spec = next(one for one in specs if one.layer == name)
         return f"{self.repository}:{spec.tag.rpartition(':')[2]}"
+
+    def shared(self) -> str:
+        """The app of this tree, which the first machine pushes now."""
+        self.doit("image")
+        return self.layer("app")
 
     def edit(self, number: int) -> None:
         """One line in the binary crate, on both machines."""
@@ -81,7 +88,7 @@ class Machines:
 
 def cloned(machines: Machines, runs: int) -> dict[str, Any]:
     """`doit image` in a new clone, beside `docker pull` of the same image, each on an engine without images."""
-    app = machines.app()
+    app = machines.layer("app")
     found: dict[str, list[float]] = {"ours": [], "theirs": []}
     for number in range(runs + 1):
         for side in ("ours", "theirs") if number % 2 else ("theirs", "ours"):
@@ -110,6 +117,28 @@ def edited(machines: Machines, runs: int) -> Iterator[dict[str, Any]]:
         row = rows["next" if number else "first"]
         for there in (True, False) if number % 2 else (False, True):
             row["ours" if there else "theirs"].append(machines.doit("image", "LOCAL_ONLY=1", there=there))
+    yield from rows.values()
+
+
+def warmed(machines: Machines, runs: int) -> Iterator[dict[str, Any]]:
+    """Deps pulled ahead, beside `docker pull` of them; then the first edit of a clone that has compiled nothing."""
+    rows: dict[str, dict[str, Any]] = {name: {"way": name, "ours": [], "theirs": []} for name in ("warm", "warm edit")}
+    app, deps = machines.layer("app"), machines.layer("deps")
+    for number in range(runs):
+        for side in ("ours", "theirs") if number % 2 else ("theirs", "ours"):
+            machines.forget()
+            if side == "theirs":
+                machines.engine.docker("pull", "--quiet", app)
+                pull = ["docker", "pull", "--quiet", deps]
+                rows["warm"]["theirs"].append(harness.seconds(pull, machines.clone, machines.there))
+                continue
+            machines.doit("image", there=True)
+            rows["warm"]["ours"].append(machines.doit("deps", there=True))
+            machines.edit(number)
+            for there in (True, False) if number % 2 else (False, True):
+                row = rows["warm edit"]["ours" if there else "theirs"]
+                row.append(machines.doit("image", "LOCAL_ONLY=1", there=there))
+            app = machines.shared()
     yield from rows.values()
 
 
@@ -151,7 +180,7 @@ def measure(made: Copy, scratch: Scratch, runs: int, rows: list[dict[str, Any]])
     with served(program.stdout.strip()) as address, second_engine.started() as engine:
         engine.reach(address)
         repository = f"{address}/bench/{scratch.name}"
-        settings = f"registry: {{repository: '{repository}', push: [base, deps, app], strict: true}}\n"
+        settings = f"registry: {{repository: '{repository}', push: [base, deps, app, artefacts], strict: true}}\n"
         (made.root / _CONFIG).write_text(settings, encoding="utf-8")
         clone = scratch.work / "clone" / made.tree.name
         machines = Machines(made, clone / made.root.relative_to(made.tree), engine, repository)
@@ -160,6 +189,7 @@ def measure(made: Copy, scratch: Scratch, runs: int, rows: list[dict[str, Any]])
         shutil.copytree(made.tree, clone, ignore=shutil.ignore_patterns(FOLDER), symlinks=True)
         ask(["git", "-C", str(clone), "status", "--short"], check=False)
         rows.append(cloned(machines, runs))
+        rows.extend(warmed(machines, runs))
         rows.extend(edited(machines, runs))
         rows.append(planned(machines, runs))
         for row in rows:
