@@ -5,21 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from layerdoit.core.errors import Interrupted, LayerdoitError
+from layerdoit.core.errors import Interrupted, LayerdoitError, ProcessError
 from layerdoit.core.prose import listed
 from layerdoit.project import pending
+from layerdoit.tree import git
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
     from layerdoit.project.pending import Waiting
+    from layerdoit.project.project import Project
 
 
 def settle(session: Session) -> None:
     """Wait for the pushes of a run, and tell what came of them. EngineError only where `registry.strict` wants it."""
     whole = session.whole or session
     _layers(whole, session)
-    if pending.is_compiled(whole.project):
+    if has_compiled(whole.project):
         _compiled(whole)
+
+
+def has_compiled(project: Project) -> bool:
+    """Whether what was compiled is to be pushed now. Nobody else begins with what was compiled of uncommitted edits."""
+    if not pending.is_compiled(project):
+        return False
+    from layerdoit.core.process import capture_quick
+
+    try:
+        return not capture_quick(git.command(*git.CHANGED), project.root).strip()
+    except ProcessError:
+        return False
 
 
 def _compiled(whole: Session) -> None:
@@ -53,8 +67,8 @@ def _layers(whole: Session, session: Session) -> None:
 
 def waiting(session: Session) -> list[Waiting]:
     """What is here, and what the registry lacks of it as far as this checkout knows. No registry is asked."""
-    parts = session.built if session.project.services else []
-    return pending.every(session.project, [(one.project, one.plan) for one in (session, *parts)])
+    project, parts = session.project, session.built if session.project.services else []
+    return pending.every([(one.project, one.plan) for one in (session, *parts)], compiled=has_compiled(project))
 
 
 def words(session: Session, found: Sequence[Waiting]) -> str:

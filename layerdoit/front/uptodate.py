@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.flows import pushes
 from layerdoit.front.loading import vouch
 from layerdoit.layers.key import IMAGES
 from layerdoit.layers.plan import UP_TO_DATE
@@ -96,7 +97,7 @@ def _is_there(session: Session, layer: str) -> bool:
         steps = [plan.step(name) for name in IMAGES[layer] if plan.has(name)]
         waiting = {step.spec.layer for step in pending.of(project, plan)}
         return all(not step.works and step.spec.layer not in waiting for step in steps)
-    if plan.changes or (project.config.registry.push and project.state.unshared()) or pending.is_compiled(project):
+    if plan.changes or (project.config.registry.push and project.state.unshared()) or pushes.has_compiled(project):
         return False
     app, git = plan.step("app").spec, project.checkout
     if session.engine.images.untagged(app.tag, app.repository, project.tags):

@@ -22,17 +22,17 @@ class Waiting(NamedTuple):
     tag: str
 
 
-def every(project: Project, parts: Iterable[tuple[Project, Plan]]) -> list[Waiting]:
+def every(parts: Iterable[tuple[Project, Plan]], *, compiled: bool) -> list[Waiting]:
     """All of it: layers of the plans, and what was compiled of the workspace. No registry is asked.
 
-    `parts`: the project itself, and its services; what several have is named once.
+    `parts`: the project itself, and its services; what several have is named once. `compiled`: whether there is any.
     """
     found: dict[str, Waiting] = {}
     for one, plan in parts:
         for step in of(one, plan):
             name = one.service if one.service and step.spec.layer == "app" else step.spec.layer
             found.setdefault(step.spec.tag, Waiting(name, step.spec.tag))
-    return [*found.values(), *([Waiting(ARTEFACTS, ARTEFACTS)] if is_compiled(project) else [])]
+    return [*found.values(), *([Waiting(ARTEFACTS, ARTEFACTS)] if compiled else [])]
 
 
 def of(project: Project, plan: Plan, shared: Collection[str] | None = None) -> list[Step]:

@@ -69,6 +69,7 @@ def edit(checkout: Checkout, value: str, path: str = "app/src/main.rs", name: st
     file = checkout.root / path
     head, _, rest = file.read_text().partition(f'const {name}: &str = "')
     file.write_text(f'{head}const {name}: &str = "{value}{rest[4:]}')
+    checkout.git("commit", "-q", "-a", "-m", value)
 
 
 def test_the_first_build_of_a_clone_compiles_what_changed(
@@ -92,6 +93,13 @@ def test_the_first_build_of_a_clone_compiles_what_changed(
     edit(one, "0002")
     assert build(one).counts["compiled"] == 1
     assert "begins with" not in capsys.readouterr().out
+    # Nobody else begins with what is not committed.
+    one.replace("app/src/main.rs", "0002", "0102")
+    build(one)
+    assert "push" not in capsys.readouterr().out
+    one.git("commit", "-q", "-a", "-m", "0102")
+    one.doit()
+    assert not pending.is_compiled(one.session().project)
 
 
 def test_a_branch_begins_with_what_the_default_branch_has(
@@ -177,6 +185,8 @@ def test_services_are_one_compilation_which_is_named_while_it_is_pending_and_pus
         one.write(
             {"layerdoit.yaml": f"{own}registry: {{repository: '127.0.0.1:{port}/{one.name}', push: [artefacts]}}\n"}
         )
+        one.git("add", ".")
+        one.git("commit", "-q", "-m", "first")
         assert "the next run pushes it" in one.doit("image").stderr
         assert f"pending artefacts: not known to be in 127.0.0.1:{port}/{one.name}" in ok(one.doit("layers", "plan"))
         assert json.loads(ok(one.doit("status", "--json")))["pending"] == ["artefacts"]
@@ -187,6 +197,7 @@ def test_services_are_one_compilation_which_is_named_while_it_is_pending_and_pus
     # What was to go elsewhere is nobody's business here.
     assert "pending" not in ok(one.doit("layers", "plan"))
     one.replace("common/src/lib.rs", "first name", "second name")
+    one.git("commit", "-q", "-a", "-m", "second")
     said = ok(one.doit("image"))
     assert said.count("push    artefacts-") == 1
     assert [tag.partition("-")[0] for tag in registry.tags(one.name)] == ["artefacts"]

@@ -27,7 +27,7 @@ def plan(project: Project) -> Plan:
 
 def names(project: Project) -> list[str]:
     parts = [(one, plan(one)) for one in (project.services.values() if project.services else [project])]
-    return [one.name for one in pending.every(project, parts)]
+    return [one.name for one in pending.every(parts, compiled=pending.is_compiled(project))]
 
 
 def test_layers_and_what_was_compiled_are_pending_until_they_are_pushed(tmp_path: Path) -> None:
