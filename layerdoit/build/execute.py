@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 # The stages of our Dockerfiles that make a layer.
 _STAGES: Final = {
-    "base": ("builder",),
+    "base": ("builder", "builder-gcc", "builder-zig"),
     "runtime": ("runtime", "unpacked"),
     "deps": ("deps",),
     "app": ("build", "looked-at-image"),
