@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from layerdoit.engine.registry_api import IMAGE, INDEX
+from layerdoit.engine.registry_api import IMAGE, INDEX, digest_of
 
 if TYPE_CHECKING:
     from layerdoit.engine.registry_api import Manifest, RegistryApi
@@ -52,10 +52,3 @@ def _listed(api: RegistryApi, digest: str, entry: Mapping[str, Any]) -> None:
     entries = [one for one in entries if one.get("digest") != entry["digest"]]
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*entries, entry]}
     api.put_manifest(tag, INDEX, json.dumps(index, separators=(",", ":")).encode())
-
-
-def digest_of(content: bytes) -> str:
-    """The digest of bytes."""
-    import hashlib
-
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -15,7 +15,7 @@ from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.core.process import capture_quick
 from layerdoit.core.release_version import FORM, Version
 from layerdoit.project import program_package
-from layerdoit.tree import git
+from layerdoit.tree import git, git_changes
 
 if TYPE_CHECKING:
     from layerdoit.project.project import Project
@@ -41,11 +41,11 @@ def commit(project: Project) -> Commit:
     try:
         sha = _git(project, "rev-parse", "--verify", "HEAD")[0]
         tags = _git(project, "tag", "--points-at", "HEAD")
-        changed = _git(project, *git.CHANGED)
+        changed = git_changes.changed(project.root)
     except LayerdoitError as error:
         what = f"git cannot tell about this commit: {error.what.splitlines()[-1]}"
         raise ConfigError(what, hint="commit something first, or look at `git status`") from error
-    return Commit(sha, tuple(tags), tuple(line[3:] for line in changed if line.strip()))
+    return Commit(sha, tuple(tags), tuple(changed))
 
 
 def facts(project: Project, found: Commit, templates: Sequence[str]) -> Facts:

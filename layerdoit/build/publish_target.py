@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.build import publish_there, release_push
-from layerdoit.build.publish_beside import digest_of
 from layerdoit.build.publish_tags import wanted
 from layerdoit.core.errors import LayerdoitError, PublishError
 from layerdoit.core.prose import listed
 from layerdoit.engine.images import label
+from layerdoit.engine.registry_api import digest_of
 
 if TYPE_CHECKING:
     from layerdoit.build.publish_tags import Facts, Tags

@@ -142,7 +142,7 @@ class RegistryApi:
             if answer.status_code == HTTPStatus.NOT_FOUND:
                 return None
             content = answer.content
-            digest = _digest(content)
+            digest = digest_of(content)
             if reference.startswith("sha256:") and digest != reference:
                 raise Refused(Refusal("other", f"the registry gave another manifest: {digest}"))
             return Manifest(digest, _media_type(answer, content), content)
@@ -161,8 +161,8 @@ class RegistryApi:
         """The content of a blob, such as an image's configuration."""
         with self._told("the registry does not give {}", self.named(digest)):
             content = self._got(f"/v2/{self._name}/blobs/{digest}", HTTPStatus.OK).content
-            if _digest(content) != digest:
-                raise Refused(Refusal("other", f"the registry gave other bytes: {_digest(content)}"))
+            if digest_of(content) != digest:
+                raise Refused(Refusal("other", f"the registry gave other bytes: {digest_of(content)}"))
             return content
 
     def fetch(self, digest: str, file: Path) -> None:
@@ -199,7 +199,7 @@ class RegistryApi:
 
     def put_manifest(self, reference: str, media_type: str, content: bytes) -> str:
         """Have a manifest under a tag, or without one under its digest; its digest."""
-        digest = _digest(content)
+        digest = digest_of(content)
         with self._told("pushing {} failed", self.named(reference), "push"):
             self._got(
                 self._manifest(reference),
@@ -222,7 +222,7 @@ class RegistryApi:
 
     def put_blob(self, content: bytes, origin: str = "") -> str:
         """Have a blob there; its digest. `origin`: another repository of this registry, which may have it."""
-        digest = _digest(content)
+        digest = digest_of(content)
         if not (self.has_blob(digest) or (origin and self.mount(digest, origin))):
             self._upload(digest, content)
         return digest
@@ -312,7 +312,8 @@ class RegistryApi:
 _ACCEPT: Final[Mapping[str, str]] = {"Accept": ", ".join(_TYPES)}
 
 
-def _digest(content: bytes) -> str:
+def digest_of(content: bytes) -> str:
+    """The digest of bytes, as registries name them."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from layerdoit.config import environments
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.process import capture_quick
 from layerdoit.core.prose import confirm, listed
-from layerdoit.tree import git
+from layerdoit.tree import git, git_changes
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
@@ -126,8 +127,8 @@ def rules_of(config: Config) -> tuple[Rules, str | None]:
 
 
 def _changed(project: Project) -> Sequence[str]:
-    lines = _git(project, *git.CHANGED)
-    return [line[3:] for line in lines if line.strip()]
+    with _git_tells():
+        return git_changes.changed(project.root)
 
 
 def _remote_branches(project: Project) -> Sequence[str]:
@@ -137,7 +138,13 @@ def _remote_branches(project: Project) -> Sequence[str]:
 
 
 def _git(project: Project, *words: str) -> Sequence[str]:
-    try:
+    with _git_tells():
         return capture_quick(git.command(*words), cwd=project.root).decode(errors="replace").splitlines()
+
+
+@contextlib.contextmanager
+def _git_tells() -> Iterator[None]:
+    try:
+        yield
     except LayerdoitError as error:
         raise DeployError(f"git cannot tell about this commit: {error.what}", hint="git status") from error

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from layerdoit.core.errors import Interrupted, LayerdoitError, ProcessError
 from layerdoit.core.prose import listed
 from layerdoit.project import pending
-from layerdoit.tree import git
 
 if TYPE_CHECKING:
     from layerdoit.flows.session import Session
@@ -28,10 +27,10 @@ def has_compiled(project: Project) -> bool:
     """Whether what was compiled is to be pushed now. Nobody else begins with what was compiled of uncommitted edits."""
     if not pending.is_compiled(project):
         return False
-    from layerdoit.core.process import capture_quick
+    from layerdoit.tree import git_changes
 
     try:
-        return not capture_quick(git.command(*git.CHANGED), project.root).strip()
+        return not git_changes.changed(project.root)
     except ProcessError:
         return False
 

@@ -29,10 +29,6 @@ def command(*words: str, environment: Mapping[str, str] | None = None) -> list[s
     return [*(["env", *unset, *given] if unset or given else []), "git", *words]
 
 
-CHANGED = ("status", "--porcelain", "--untracked-files=normal", "--", ".", ":(exclude,glob)**/.doit.db*")
-"""The words that list what differs from the commit in a folder, but for what doit itself writes there."""
-
-
 class Worktree(NamedTuple):
     """A worktree as its repository lists it. `name`: '' for the main one. `locked`: may be missing on purpose."""
 
