@@ -17,6 +17,7 @@ from layerdoit.layers.wording import members_of, moved
 
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock
+    from layerdoit.cargo.selection import Selection
     from layerdoit.layers.plan import Step
     from layerdoit.layers.reasons import Reason
     from layerdoit.project.inputs import Inputs
@@ -73,18 +74,21 @@ class Compiling(NamedTuple):
 
 def of(inputs: Inputs, step: Step) -> Compiling:
     """What the step compiles."""
+    compiled, known = external(inputs, inputs.selection)
+    return among(step, inputs.tree.lock, compiled, known=known)
+
+
+def external(inputs: Inputs, selection: Selection) -> tuple[set[Crate], bool]:
+    """The external crates that a build of the selection compiles; and whether cargo said so."""
     from layerdoit.cargo import compiled_crates, native, target_graph
 
     project, lock = inputs.project, inputs.tree.lock
-    asked = (project.workspace, lock, inputs.selection, project.options)
+    asked = (project.workspace, lock, selection, project.options)
     graph = target_graph.compiled(project.root, *asked)
-    external = {(package.name, package.version) for package in lock.external}
     if graph is None:
         built = compiled_crates.built(*asked, native.table().elsewhere).values()
-        compiled = {(crate.package.name, crate.package.version) for crate in built}
-    else:
-        compiled = set(graph) & external
-    return among(step, lock, compiled, known=graph is not None)
+        return {(crate.package.name, crate.package.version) for crate in built}, False
+    return set(graph) & {(package.name, package.version) for package in lock.external}, True
 
 
 def among(step: Step, lock: Lock, compiled: Collection[Crate], *, known: bool) -> Compiling:

@@ -97,18 +97,13 @@ def crates_of(inputs: Inputs) -> list[Crate]:
     """The crates that the image's programs are compiled from, as far as cargo or Cargo.lock tells."""
     if inputs.component != "rust" or not inputs.project.has_rust:
         return []
-    from layerdoit.cargo import compiled_crates, native, stub_closure, target_graph
+    from layerdoit.build import compiling
+    from layerdoit.cargo import stub_closure
 
     project, lock = inputs.project, inputs.tree.lock
     packages = tuple(sorted({package for package, _ in inputs.bins}))
     selection = inputs.selection._replace(packages=packages, bins=inputs.bins) if packages else inputs.selection
-    asked = (project.workspace, lock, selection, project.options)
-    graph = target_graph.compiled(project.root, *asked)
-    if graph is None:
-        built = compiled_crates.built(*asked, native.table().elsewhere).values()
-        names = {(crate.package.name, crate.package.version) for crate in built}
-    else:
-        names = set(graph)
+    names, _ = compiling.external(inputs, selection)
     local = stub_closure.closure(project.workspace, lock, selection).local
     own = [Crate(one.name, one.version, "local") for one in map(project.workspace.packages.__getitem__, local)]
     found = (one for one in lock.external if (one.name, one.version) in names)
