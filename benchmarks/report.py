@@ -260,8 +260,8 @@ def platforms_table(result: Result) -> str:
 
 _SHARING = {
     "clone": ("`doit image` in a new clone, the app pushed", "`docker pull` of the same image"),
-    "warm": ("`doit deps` in the clone: deps pulled ahead", "`docker pull` of deps, the app being there"),
-    "warm edit": ("then the first edit, with the artefacts of the first machine", "the same edit on the first machine"),
+    "warm": ("`doit cache_warm` in the clone", "`docker pull` of base and deps, the app being there"),
+    "warm edit": ("then the first edit there", "the same edit on the first machine"),
     "first": ("the first edit without that, which pulls deps and runtime", "the same edit on the first machine"),
     "next": ("the next edits", "the same edits on the first machine"),
     "plan": ("`doit layers plan` where the registry has nothing", "the same without a registry"),

@@ -70,7 +70,9 @@ class Machines:
         return f"{self.repository}:{spec.tag.rpartition(':')[2]}"
 
     def shared(self) -> str:
-        """The app of this tree, which the first machine pushes now."""
+        """The app of this tree, which the first machine pushes now, with what it compiled: only of a commit."""
+        git = ["git", "-C", str(self.made.tree), "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+        ask([*git, "commit", "--quiet", "--all", "--message", "edited"])
         self.doit("image")
         return self.layer("app")
 
@@ -121,19 +123,19 @@ def edited(machines: Machines, runs: int) -> Iterator[dict[str, Any]]:
 
 
 def warmed(machines: Machines, runs: int) -> Iterator[dict[str, Any]]:
-    """Deps pulled ahead, beside `docker pull` of them; then the first edit of a clone that has compiled nothing."""
+    """`doit cache_warm`, beside `docker pull` of its images; then the first edit of a clone that compiled nothing."""
     rows: dict[str, dict[str, Any]] = {name: {"way": name, "ours": [], "theirs": []} for name in ("warm", "warm edit")}
-    app, deps = machines.layer("app"), machines.layer("deps")
+    app, deps, base = map(machines.layer, ("app", "deps", "base"))
     for number in range(runs):
         for side in ("ours", "theirs") if number % 2 else ("theirs", "ours"):
             machines.forget()
             if side == "theirs":
                 machines.engine.docker("pull", "--quiet", app)
-                pull = ["docker", "pull", "--quiet", deps]
-                rows["warm"]["theirs"].append(harness.seconds(pull, machines.clone, machines.there))
+                pull = f"docker pull --quiet {base} && docker pull --quiet {deps}"
+                rows["warm"]["theirs"].append(harness.seconds(["sh", "-c", pull], machines.clone, machines.there))
                 continue
             machines.doit("image", there=True)
-            rows["warm"]["ours"].append(machines.doit("deps", there=True))
+            rows["warm"]["ours"].append(machines.doit("cache_warm", there=True))
             machines.edit(number)
             for there in (True, False) if number % 2 else (False, True):
                 row = rows["warm edit"]["ours" if there else "theirs"]
@@ -144,15 +146,17 @@ def warmed(machines: Machines, runs: int) -> Iterator[dict[str, Any]]:
 
 def planned(machines: Machines, runs: int) -> dict[str, Any]:
     """`doit layers plan` of a tree of which the registry has nothing, beside the same without a registry."""
-    nowhere = machines.made.root / "nowhere.yaml"
+    nowhere, without = (machines.made.root / name for name in ("nowhere.yaml", "without.yaml"))
     nowhere.write_text(f"registry: {{repository: '{machines.repository}-none', push: [base, deps, app]}}\n")
+    # Reading a second file costs both the same.
+    without.write_text("registry: {push: []}\n")
     machines.edit(-1)
     plan = [*peers.command(), "layers", "plan"]
     found: dict[str, list[float]] = {"ours": [], "theirs": []}
     for number in range(runs + 1):
         for side in ("ours", "theirs") if number % 2 else ("theirs", "ours"):
-            more = [f"CONFIG={nowhere}"] if side == "ours" else []
-            spent = harness.seconds([*plan, *more], machines.made.root)
+            settings = nowhere if side == "ours" else without
+            spent = harness.seconds([*plan, f"CONFIG={settings}"], machines.made.root)
             if number:
                 found[side].append(spent)
     return {"way": "plan", **found, "trip": _trip(f"{machines.repository}-none")}
@@ -182,9 +186,10 @@ def measure(made: Copy, scratch: Scratch, runs: int, rows: list[dict[str, Any]])
         repository = f"{address}/bench/{scratch.name}"
         settings = f"registry: {{repository: '{repository}', push: [base, deps, app, artefacts], strict: true}}\n"
         (made.root / _CONFIG).write_text(settings, encoding="utf-8")
+        ask(["git", "-C", str(made.tree), "add", "--all"])
         clone = scratch.work / "clone" / made.tree.name
         machines = Machines(made, clone / made.root.relative_to(made.tree), engine, repository)
-        machines.doit("image")
+        machines.shared()
         # As it is now, without what this machine knows of it.
         shutil.copytree(made.tree, clone, ignore=shutil.ignore_patterns(FOLDER), symlinks=True)
         ask(["git", "-C", str(clone), "status", "--short"], check=False)

@@ -131,7 +131,7 @@ def start_git(tree: Path) -> None:
     ask([*_GIT, "init", "--quiet", str(tree)])
     (tree / ".git" / "info").mkdir(exist_ok=True)
     (tree / ".git" / "info" / "exclude").write_text(".layerdoit/\n.doit.db*\ntarget/\n__pycache__/\n")
-    ask([*_GIT, "-C", str(tree), "add", "--all", "--force", "--", ":!.layerdoit", ":!**/.layerdoit"])
+    ask([*_GIT, "-C", str(tree), "add", "--all", "--force", "--", ":!.layerdoit", ":!**/.layerdoit/**"])
     ask([*_GIT, "-C", str(tree), "commit", "--quiet", "--message", "first state"])
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import threading
@@ -24,6 +23,7 @@ from layerdoit.engine.images import PREFIX
 from layerdoit.engine.ownership import LABEL
 from layerdoit.layers.key import ARTEFACTS
 from layerdoit.project import pending
+from layerdoit.project.ci_branch import branch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +39,6 @@ _LAYER: Final = f"{TYPE}+tar"
 _EMPTY: Final = "application/vnd.oci.empty.v1+json"
 _FACTS: Final = f"{PREFIX}facts"
 _LONGEST: Final = 80
-# Set where a build checks out a commit and no branch.
-_BRANCHES: Final = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME")
 _DEFAULTS: Final = ("main", "master")
 
 # A note of the state folder: mounts that something was compiled in, with the time.
@@ -64,12 +62,6 @@ def _slug(branch: str) -> str:
     """A branch as a part of a tag. What had to be changed has a digest, so that no two branches are one."""
     plain = re.sub(r"[^A-Za-z0-9_.-]", "-", branch)[:_LONGEST]
     return plain if plain == branch else f"{plain}-{hashlib.sha256(branch.encode()).hexdigest()[:8]}"
-
-
-def branch_of(project: Project) -> str:
-    """The branch that is built; '' where that cannot be told."""
-    own = project.checkout.branch if project.checkout else ""
-    return own or next(filter(None, map(os.environ.get, _BRANCHES)), "")
 
 
 def _branches(project: Project) -> Iterator[str]:
@@ -199,7 +191,7 @@ def push(work: Work) -> None:
     if repository is None or not pending.is_compiled(project):
         return
     if not branch:
-        # A commit is checked out since: nobody could find it.
+        # A commit or a tag is checked out since: nobody could find it.
         pending.note_compiled(project, None)
         return
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from layerdoit.cache.registry_policy import FAMILIES, Family, Stored, Whose
 from layerdoit.core import side_by_side
+from layerdoit.core.platform import described_platform
 from layerdoit.core.units import instant
 from layerdoit.engine.images import PREFIX, fits, label
 from layerdoit.engine.registry_access import POOL
@@ -160,8 +161,7 @@ def _config(api: RegistryApi, manifest: Manifest) -> _Config:
     try:
         said = json.loads(api.blob(config.digest))
         labels |= {str(name): str(value) for name, value in ((said.get("config") or {}).get("Labels") or {}).items()}
-        on = "/".join(str(said[name]) for name in ("os", "architecture", "variant") if said.get(name))
-        return _Config(labels, instant(str(said.get("created") or "")) or created, on)
+        return _Config(labels, instant(str(said.get("created") or "")) or created, described_platform(said))
     except (ValueError, AttributeError):
         return _Config(labels, created)
 

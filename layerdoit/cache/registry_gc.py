@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.build import publish_place
 from layerdoit.cache import registry_contents, registry_needs, registry_policy
 from layerdoit.cache.clear import CANCELLED, REFUSED, interruptible
 from layerdoit.cache.registry_contents import Contents, each
@@ -20,6 +19,7 @@ from layerdoit.core.prose import confirm, listed
 from layerdoit.core.units import age_text, count_text, size_text
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_api import RegistryApi
+from layerdoit.publish import place
 
 if TYPE_CHECKING:
     from layerdoit.config import RegistryRetention
@@ -50,7 +50,7 @@ def repositories(project: Project) -> tuple[str, ...]:
     found = [project.config.registry.repository] if project.config.registry.repository else []
     for one in project.images:
         try:
-            found.append(publish_place.of(one))
+            found.append(place.of(one))
         except ConfigError:
             if not found:
                 raise

@@ -16,7 +16,7 @@ from layerdoit.cache.model import ImageUse, Usage
 from layerdoit.cache.room import Room
 from layerdoit.core.background import Background
 from layerdoit.core.errors import LayerdoitError
-from layerdoit.core.platform import PLATFORMS, platform_of
+from layerdoit.core.platform import PLATFORMS, described_platform, platform_of
 from layerdoit.core.units import instant
 from layerdoit.engine import layer_sizes, layouts
 from layerdoit.engine.handle import Engine
@@ -116,7 +116,8 @@ def _use(
     known: Branches,
 ) -> ImageUse:
     """One image. `friendly`: tags that a checkout would set, by the platform's word; '': the engine's."""
-    word = _word(described)
+    on = platform_of(described_platform(described))
+    word = on.word if on else ""
     names = [image.label("worktree"), *([f"{image.label('worktree')}-{word}"] if word in friendly else ())]
     # Git may have forgotten the worktree that an app was compiled in.
     trees = {f"{repository}:{name}" for repository in _repositories(project, image) for name in names}
@@ -257,13 +258,6 @@ def _others(project: Project, engine: Engine) -> list[str]:
     """The words of platforms that tags of images have: of all but the engine's own."""
     own = engine if engine.way is None else Engine(project.config.builder)
     return [one.word for one in PLATFORMS if one != platform_of(own.native)]
-
-
-def _word(described: Mapping[str, Any]) -> str:
-    """The word of the platform that an image is for."""
-    parts = [str(described.get(name) or "") for name in ("Os", "Architecture", "Variant")]
-    found = platform_of("/".join(filter(None, parts)))
-    return found.word if found else ""
 
 
 def _friendly(project: Project, places: Iterable[Checkout], word: str = "") -> frozenset[str]:

@@ -1,15 +1,19 @@
 """What an ELF file says of itself: for which machine it is, whether it is a program, and how it finds its libraries.
 
-read(file) -> Elf          # NotElf: it is something else
+read(file) -> Elf              # NotElf: it is something else
+section(data, name) -> bytes   # what stands under a name
 """
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+_T = TypeVar("_T")
 
 _MACHINES: Final = {
     3: "386",
@@ -66,13 +70,35 @@ class _Part(NamedTuple):
 
 def read(file: Path) -> Elf:
     """Read the headers of a file."""
-    data = file.read_bytes()
+    return _whole(file.read_bytes(), _read)
+
+
+def section(data: bytes, name: bytes) -> bytes:
+    """The content of a section of a file's data; nothing where there is none of that name."""
+    return _whole(data, lambda whole: _section(whole, name))
+
+
+def _whole(data: bytes, reading: Callable[[bytes], _T]) -> _T:
     if not data.startswith(b"\x7fELF"):
         raise NotElf(next((words for start, words in _OTHERS if data.startswith(start)), "no program"))
     try:
-        return _read(data)
+        return reading(data)
     except (struct.error, IndexError, ValueError) as error:
         raise NotElf("only a part of a program: the file is damaged") from error
+
+
+def _section(data: bytes, wanted: bytes) -> bytes:
+    wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
+    (table,) = struct.unpack_from(order + ("Q" if wide else "I"), data, 40 if wide else 32)
+    size, count, names = struct.unpack_from(order + "HHH", data, 58 if wide else 46)
+    form = order + ("IIQQQQ" if wide else "IIIIII")
+    sections = [struct.unpack_from(form, data, table + size * number) for number in range(count)]
+    start = sections[names][4]
+    for name, _, _, _, offset, length in sections:
+        at = start + name
+        if data[at : data.index(b"\0", at)] == wanted:
+            return data[offset : offset + length]
+    return b""
 
 
 def _read(data: bytes) -> Elf:

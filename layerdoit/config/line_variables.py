@@ -10,6 +10,7 @@ from layerdoit.config import environments, reading
 from layerdoit.config.kinds import Kind, Node, boolean, choice, text
 from layerdoit.config.platforms_section import PLATFORM
 from layerdoit.config.publish_section import VERSION
+from layerdoit.config.registry_section import pushing_nothing
 from layerdoit.config.schema import Config
 from layerdoit.config.services_section import SERVICE
 from layerdoit.core.errors import ConfigError
@@ -109,7 +110,7 @@ def over(values: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, A
     """Settings, with what variables override."""
     found = dict(values)
     if switched_on("LOCAL_ONLY", variables):
-        found = reading.merged(found, {"registry": {"push": ()}})
+        found["registry"] = pushing_nothing(found.get("registry") or {})
     for variable, path in standing_for(variables):
         inner: Any = variable_value(variable, variables[variable])
         for name in reversed(path.split(".")):

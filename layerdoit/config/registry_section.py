@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from layerdoit.config.deploy_section import NO_TEXT
 from layerdoit.config.keep_section import RegistryRetention
 from layerdoit.config.kinds import Settings, boolean, choice, many, optional, section, setting, settings_class
@@ -38,4 +41,16 @@ class Registry(Settings):
     @property
     def pulled(self) -> frozenset[str]:
         """Layers that are looked for. An app only where a team shares it: each edit waits for the registry's no."""
-        return frozenset({"base", "deps", *self.push} if self.pull is None else self.pull)
+        return frozenset(pulled_by_default(self.push) if self.pull is None else self.pull)
+
+
+def pulled_by_default(push: Iterable[str]) -> set[str]:
+    """What is looked for where nothing says so."""
+    return {"base", "deps", *push}
+
+
+def pushing_nothing(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the section by which nothing is pushed; what is pulled stays as it is."""
+    pull = given.get("pull")
+    found = sorted(pulled_by_default(given.get("push", ()))) if pull is None else pull
+    return {**given, "push": (), "pull": tuple(found)}

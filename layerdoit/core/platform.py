@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 _DOCKER: Final = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7": "arm", "riscv64gc": "riscv64"}
 _GLIBC: Final = re.compile(r"(.+-gnu(?:eabi(?:hf)?)?)\.(\d+\.\d+)")
@@ -55,6 +56,16 @@ def platform_of(name: str) -> Platform | None:
     plain = name if name.startswith("linux/") else f"linux/{name}"
     plain = {"linux/arm64/v8": "linux/arm64", "linux/arm": "linux/arm/v7"}.get(plain, plain)
     return next((one for one in PLATFORMS if one.name == plain), None)
+
+
+def described_platform(told: Mapping[str, Any]) -> str:
+    """What an image is for, as the engine (`Os`) or a registry (`os`) describes it; '' where that does not say."""
+    words = [str(told.get(name.capitalize()) or told.get(name) or "") for name in ("os", "architecture", "variant")]
+    if not all(words[:2]):
+        return ""
+    name = "/".join(filter(None, words))
+    known = platform_of(name)
+    return known.name if known is not None else name
 
 
 def alike(one: str, other: str) -> bool:

@@ -11,9 +11,9 @@ from layerdoit.core import process
 from layerdoit.core.background import Background, begun
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import EngineError, ProcessError
-from layerdoit.core.platform import alike, architecture, docker_name
+from layerdoit.core.platform import alike, architecture, described_platform, docker_name
 from layerdoit.engine import api
-from layerdoit.engine.images import Images, labels_of, platform_of
+from layerdoit.engine.images import Images, labels_of
 from layerdoit.engine.platform_way import REGISTER
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Engine:
         """The labels of the layers that are here, by their tag: one for another platform is not, and is replaced."""
         wanted, found = {spec.tag: spec.layer for spec in specs}, {}
         for tag, described in self.images.described(wanted).items():
-            there, needed = platform_of(described), self.platform_of(wanted[tag])
+            there, needed = described_platform(described), self.platform_of(wanted[tag])
             if alike(there, needed):
                 found[tag] = labels_of(described)
             else:

@@ -40,12 +40,6 @@ def fits(tag: str, labels: Mapping[str, str]) -> bool:
     return label(labels, "layer") == layer and label(labels, "key").startswith(key)
 
 
-def platform_of(described: Mapping[str, Any]) -> str:
-    """What an image is for, such as `linux/arm64`, by the engine's description; '' where that does not say."""
-    parts = (str(described.get("Os") or ""), str(described.get("Architecture") or ""))
-    return "/".join(parts) if all(parts) else ""
-
-
 class Image(NamedTuple):
     """An image of ours. `created`: seconds since 1970. `size`: bytes, shared layers included."""
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from layerdoit.core.doing import Doing, tell, transferred
 from layerdoit.core.errors import EngineError
-from layerdoit.core.platform import alike
+from layerdoit.core.platform import alike, described_platform
 from layerdoit.engine.api import client
-from layerdoit.engine.images import PREFIX, platform_of
+from layerdoit.engine.images import PREFIX
 from layerdoit.engine.ownership import ANYONE, LABEL, Owner
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_answers import Refusal, host_of, lacking_platform, refusal
@@ -207,7 +207,7 @@ def _here(engine: docker.DockerClient, reference: str) -> str | None:
     from docker.errors import APIError
 
     with contextlib.suppress(APIError):
-        return platform_of(engine.images.get(reference).attrs)
+        return described_platform(engine.images.get(reference).attrs)
     return None
 
 

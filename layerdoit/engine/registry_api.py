@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urljoin
 
+from layerdoit.core.platform import described_platform
 from layerdoit.engine.registry_access import Access, Refused, RegistryError, Verb, access, asking, refused
 from layerdoit.engine.registry_answers import Refusal, host_of
 
@@ -30,7 +31,7 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Descriptor(NamedTuple):
-    """What a manifest says of something that it needs, or that refers to it. `platform`: `linux/arm64/v8`, or ''."""
+    """What a manifest says of something that it needs, or that refers to it. `platform`: `linux/arm/v7`, or ''."""
 
     digest: str
     media_type: str
@@ -41,13 +42,11 @@ class Descriptor(NamedTuple):
     @classmethod
     def of(cls, listed: Mapping[str, Any]) -> Descriptor:
         """From its JSON."""
-        on = listed.get("platform") or {}
-        words = [str(on[name]) for name in ("os", "architecture", "variant") if on.get(name)]
         return cls(
             str(listed.get("digest") or ""),
             str(listed.get("mediaType") or ""),
             int(listed.get("size") or 0),
-            "/".join(words),
+            described_platform(listed.get("platform") or {}),
             str(listed.get("artifactType") or ""),
         )
 

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 from layerdoit.core.background import Background, Late
 from layerdoit.core.console import warn
 from layerdoit.core.errors import EngineError
+from layerdoit.core.platform import described_platform
 from layerdoit.engine import api, images
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_answers import Refusal, host_of, lacking_platform, refusal
@@ -68,7 +69,7 @@ def has(spec: Spec, repository: str) -> bool:
     """Whether the registry has a layer under its key. RegistryError where it does not answer."""
     remote = tag(repository, spec.layer, spec.key)
     # What is there for another platform is no copy of what is here.
-    answer = _lacks(remote, images.platform_of(images.Images(api.connect()).inspect(spec.tag) or {}))
+    answer = _lacks(remote, described_platform(images.Images(api.connect()).inspect(spec.tag) or {}))
     if answer is not None and answer.kind not in ("absent", "platform"):
         raise RegistryError(f"pushing {remote} failed: {answer}", answer, answer.advice(remote, "push"))
     return answer is None

@@ -6,17 +6,17 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from layerdoit.build import publish_beside, publish_bom, publish_contents, publish_provenance, publish_there
-from layerdoit.build.publish_bom import Subject
 from layerdoit.core.console import say
 from layerdoit.core.prose import listed
 from layerdoit.engine import cosign, image_files, trials
+from layerdoit.publish import attachments, bom, image_contents, provenance, tagged
+from layerdoit.publish.bom import Subject
 
 if TYPE_CHECKING:
-    from layerdoit.build.publish_facts import Commit
-    from layerdoit.build.publish_target import Sent, Standing, Target
     from layerdoit.flows.session import Session
     from layerdoit.project.project import Project
+    from layerdoit.publish.published_image import Sent, Standing, Target
+    from layerdoit.publish.release_facts import Commit
 
 _NOTE: Final = "signed.json"
 _KEPT: Final = 40
@@ -53,8 +53,8 @@ def wanted(project: Project, asked: Beside) -> Beside:
 def complete(target: Target, standing: Standing, children: Mapping[str, str], beside: Beside) -> bool:
     """Whether all of it is there."""
     api = standing.api
-    kinds = [publish_bom.MEDIA_TYPE] * beside.sbom + [publish_provenance.MEDIA_TYPE] * beside.provenance
-    there = all(publish_beside.has(api, digest, kind) for digest in children.values() for kind in kinds)
+    kinds = [bom.MEDIA_TYPE] * beside.sbom + [provenance.MEDIA_TYPE] * beside.provenance
+    there = all(attachments.has(api, digest, kind) for digest in children.values() for kind in kinds)
     return there and (not beside.sign or _is_signed(target, standing, standing.digest, beside))
 
 
@@ -64,21 +64,21 @@ def put(
     """Have all of it there. What is there already stays."""
     api, done = standing.api, list[str]()
     for platform, digest in sorted(sent.children.items()):
-        image, there = api.manifest(digest), publish_there.look(api, digest)
+        image, there = api.manifest(digest), tagged.look(api, digest)
         assert image is not None and there is not None  # noqa: S101, PT018 - it was pulled a moment ago
         version = str(target.facts.version or "")
         subject = Subject(target.repository, digest, platform, version, _moment(there.made))
         session = sessions[platform]
         documents = {}
         if beside.sbom:
-            documents[_BOM] = (publish_bom.MEDIA_TYPE, publish_bom.document(subject, _contents(subject, session)))
+            documents[_BOM] = (bom.MEDIA_TYPE, bom.document(subject, _contents(subject, session)))
         if beside.provenance:
             made_from = _made_from(session, subject, commit)
-            documents[_PROVENANCE] = (publish_provenance.MEDIA_TYPE, made_from)
+            documents[_PROVENANCE] = (provenance.MEDIA_TYPE, made_from)
         for kind, (media_type, document) in documents.items():
-            whole = document if kind == _BOM else publish_provenance.statement(subject, document)
-            if not publish_beside.has(api, digest, media_type):
-                publish_beside.attach(api, image, media_type, whole)
+            whole = document if kind == _BOM else provenance.statement(subject, document)
+            if not attachments.has(api, digest, media_type):
+                attachments.attach(api, image, media_type, whole)
                 done.append(f"{'bill of materials' if kind == _BOM else 'provenance'} ({platform})")
             if beside.sign and not _is_signed(target, standing, sent.digest, beside):
                 cosign.attest(f"{target.repository}@{digest}", beside.sign, kind, document)
@@ -92,14 +92,14 @@ def put(
         say(f"beside  {target.repository}@{sent.digest[:19]}: {listed(done, 9)}")
 
 
-def _contents(subject: Subject, session: Session) -> publish_contents.Contents:
+def _contents(subject: Subject, session: Session) -> image_contents.Contents:
     reference = f"{subject.repository}@{subject.digest}"
     with trials.pulled(reference), image_files.opened(reference) as inside:
-        return publish_contents.of(inside, session.inputs)
+        return image_contents.of(inside, session.inputs)
 
 
 def _made_from(session: Session, subject: Subject, commit: Commit) -> Mapping[str, object]:
-    return publish_provenance.predicate(
+    return provenance.predicate(
         session.project,
         session.plan,
         subject,

@@ -253,12 +253,15 @@ def _build(session: Session) -> None:
 
 
 def warm(session: Session, profiles: Sequence[str]) -> None:
-    """Have base and deps, pulled or built, for each profile; the configured one where none is named."""
+    """Have what the first build needs, pulled or built, for each profile; the configured one where none is named."""
+    from layerdoit.flows import saved_artefacts
+
     for profile in profiles or (session.project.config.profile,):
         other = session.variant(PROFILE=profile)
         say(f"profile {profile}")
         for layer in ("base", "deps"):
             outcomes(other, ensure(other, layer))
+        saved_artefacts.fetch(other)
         sweep(other)
 
 

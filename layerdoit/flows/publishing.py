@@ -11,10 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from layerdoit.build import publish_check, publish_facts, publish_place, publish_target, release_push
-from layerdoit.build.publish_check import Check
-from layerdoit.build.publish_tags import needs_version
-from layerdoit.build.publish_target import Sent, Standing, Target
+from layerdoit.build import release_push
 from layerdoit.core.console import say, warn
 from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import ConfigError, PublishError
@@ -28,12 +25,16 @@ from layerdoit.flows import attaching, conditions, reporting
 from layerdoit.flows.attaching import Beside
 from layerdoit.flows.ensure import ensure_each, sweep
 from layerdoit.project import question
+from layerdoit.publish import place, published_image, pulled_check, release_facts
+from layerdoit.publish.published_image import Sent, Standing, Target
+from layerdoit.publish.pulled_check import Check
+from layerdoit.publish.tag_families import needs_version
 
 if TYPE_CHECKING:
-    from layerdoit.build.publish_facts import Commit
     from layerdoit.flows.session import Session
     from layerdoit.project.project import Project
     from layerdoit.project.question import Question
+    from layerdoit.publish.release_facts import Commit
 
 _RUNTIME: Final = "runtime"
 
@@ -71,7 +72,7 @@ class Wanted(NamedTuple):
 def push(session: Session) -> None:
     """Have the images of the tree in the registry, under `image.tags`."""
     _allowed(session.project)
-    places = {one: publish_place.of(one.project) for one in session.built}
+    places = {one: place.of(one.project) for one in session.built}
     if "app" not in session.run.reported:
         reporting.each(ensure_each(session, "app"))
     for one, repository in places.items():
@@ -111,14 +112,12 @@ def publish(session: Session, wish: Wish) -> None:
     jobs = []
     for one in session.built:
         project = one.project
-        facts = publish_facts.facts(project, found, project.config.publish.tags)
+        facts = release_facts.facts(project, found, project.config.publish.tags)
         sessions = {name: _part(at, project.service) for name, at in platforms.items()}
         specs = {name: at.plan.step("app").spec for name, at in sessions.items()}
-        target = Target(
-            project, publish_place.of(project), project.config.publish.tags, facts, specs, session.engine.images
-        )
+        target = Target(project, place.of(project), project.config.publish.tags, facts, specs, session.engine.images)
         # What serves a page is started by no words of ours: it is pulled.
-        checks = () if project.kind == "served" else publish_check.of_app(project.config)
+        checks = () if project.kind == "served" else pulled_check.of_app(project.config)
         jobs.append(Job(target, checks, sessions))
     if not jobs:
         raise ConfigError("no image is built here, and so there is nothing to publish", hint="doit layers plan")
@@ -132,8 +131,8 @@ def publish_base(session: Session, wish: Wish) -> None:
     found = _ready(whole, wish)
     project, platforms = whole.project, _platforms(whole)
     config = project.config
-    repository = publish_place.of(project)
-    facts = publish_facts.bare(project, found)._replace(version=publish_facts.given(project))
+    repository = place.of(project)
+    facts = release_facts.bare(project, found)._replace(version=release_facts.given(project))
     jobs = []
     for layer in ("base", _RUNTIME):
         specs = {
@@ -173,7 +172,7 @@ def _ready(session: Session, wish: Wish) -> Commit:
     _allowed(project)
     conditions.require_named(project)
     conditions.check(project)
-    found = publish_facts.commit(project)
+    found = release_facts.commit(project)
     if found.changed and not wish.dirty:
         raise PublishError(
             f"this tree differs from its commit: {listed(found.changed, 3)}",
@@ -214,7 +213,7 @@ def _carried_out(
     session: Session, wanted: Wanted, wish: Wish, platforms: Mapping[str, Session], layers: Sequence[str]
 ) -> None:
     jobs = wanted.jobs
-    standings = [publish_target.examine(job.target, force=wish.force) for job in jobs]
+    standings = [published_image.examine(job.target, force=wish.force) for job in jobs]
     for job, standing in zip(jobs, standings, strict=True):
         for text in standing.remarks:
             say(f"publish {text}")
@@ -239,7 +238,7 @@ def _carried_out(
             attaching.put(job.target, standing, one, wanted.beside, job.sessions, wanted.commit)
     for job, standing, one in zip(jobs, standings, sent, strict=True):
         with _row(session, "tags"):
-            digest = publish_target.move(job.target, standing, one.digest)
+            digest = published_image.move(job.target, standing, one.digest)
         say(f"publish {job.target.repository}:{', '.join(standing.tags.all)} is {digest}")
 
 
@@ -248,7 +247,7 @@ def _is_published(job: Job, standing: Standing, beside: Beside) -> bool:
         return False
     if not beside.any:
         return True
-    children = publish_target.children(job.target, standing)
+    children = published_image.children(job.target, standing)
     return attaching.complete(job.target, standing, children, beside)
 
 
@@ -269,10 +268,10 @@ def _sent(session: Session, job: Job, standing: Standing) -> Sent:
     """The images are in the registry by their digests."""
     target = job.target
     if standing.digest:
-        return Sent(standing.digest, publish_target.children(target, standing))
+        return Sent(standing.digest, published_image.children(target, standing))
     tell_unpacked(target)
     with _row(session, "push"):
-        sent = publish_target.send(target, standing.api)
+        sent = published_image.send(target, standing.api)
     told = f"{size_text(sent.bytes)} in {duration_text(sent.seconds)}"
     say(f"push    {target.repository}@{sent.digest} ({listed(sorted(sent.children))}; {told})")
     return sent
@@ -294,10 +293,10 @@ def _checked(session: Session, job: Job, sent: Sent) -> None:
     own = Engine().platform
     for platform, digest in sorted(sent.children.items()):
         with _row(session, "check"):
-            told = list(publish_check.tried(target.repository, digest, platform, job.checks, own))
+            told = list(pulled_check.tried(target.repository, digest, platform, job.checks, own))
         for text in told:
             say(f"check   {platform}: {text}")
-            if version is not None and (other := publish_check.other_version(text, str(version))):
+            if version is not None and (other := pulled_check.other_version(text, str(version))):
                 warn(f"the program says that it is {other}, and is published as {version}")
 
 

@@ -1,4 +1,4 @@
-"""`doit cache_save FILE` and `doit cache_load FILE`: the compiled workspace in a file, such as a CI system's cache."""
+"""The compiled workspace: in a file (`doit cache_save`, `cache_load`), or from the registry (`doit cache_warm`)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from layerdoit.core.console import say, warn
 from layerdoit.core.errors import BuildError, ConfigError
 from layerdoit.core.units import count_text, size_text
 from layerdoit.flows.ensure import ensure
+from layerdoit.layers.key import ARTEFACTS
 from layerdoit.project.snapshot import Tree
 
 if TYPE_CHECKING:
@@ -114,6 +115,20 @@ def _check(facts: Facts, wanted: Facts, file: Path) -> None:
         if found != here:
             what = f"this was saved of another {words}: {found}; here it is {here}"
             raise NotSaved(what, where=str(file), hint="load what was saved of the same, or go on without it")
+
+
+def fetch(session: Session) -> None:
+    """Have a new target mount begin with what the registry has of the workspace, before anything is built in it."""
+    registry = session.project.config.registry
+    if registry.repository is None or ARTEFACTS not in registry.pulled or not session.plan.has("deps"):
+        return
+    from layerdoit.build import shared_artefacts
+
+    with session.project.state.locked() as waited:
+        if waited:
+            session.read_again()
+        work = session.work
+        shared_artefacts.begin(work, leftovers.mount(session.project.state, mount_archive.target(work)))
 
 
 _KINDS = (

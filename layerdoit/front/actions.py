@@ -159,7 +159,7 @@ def _each_platform(session: Session) -> list[Inputs]:
 
 
 def cache_warm(session: Session, profiles: str) -> None:
-    """Have base and deps, without the app."""
+    """Have what the first build needs, without the app."""
     from layerdoit.flows import cycles
 
     cycles.warm(session, [name for name in profiles.split(",") if name])

@@ -383,8 +383,9 @@ TASKS: tuple[TaskDoc, ...] = (
     ),
     TaskDoc(
         "cache_warm",
-        "Pull or build the base and deps layers, but not the app: for a new machine or a nightly job.",
-        "So that the first build of the day compiles only the workspace.",
+        "Pull or build the base and deps layers, but not the app: for a new machine or a nightly job.\n\n"
+        "Where the registry has what was compiled of the workspace (`registry.push: [artefacts]`), it is fetched, too.",
+        "So that the first build of the day compiles only the workspace, or what changed of it.",
         "cache_warm --profiles dev,release",
         _WARM,
     ),

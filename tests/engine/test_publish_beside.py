@@ -16,10 +16,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from layerdoit.build import publish_bom, publish_provenance
 from layerdoit.core.errors import ConfigError, PublishError
 from layerdoit.flows.attaching import Beside
 from layerdoit.flows.publishing import Wish
+from layerdoit.publish import bom, provenance
 from tests.engine.published_fixture import Published
 from tests.engine.registry_fixture import ROOT, Registry
 from tests.support.checkout import Checkout
@@ -77,10 +77,10 @@ def test_documents_and_a_signature_are_beside_an_image_whose_digest_stays(
     assert one.tags() == before
     assert "bill of materials (linux/amd64), provenance (linux/amd64), signature" in capsys.readouterr().out
 
-    bill = document(one, publish_bom.MEDIA_TYPE)
+    bill = document(one, bom.MEDIA_TYPE)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
     assert {"libc6", "debian"} <= {part["name"] for part in bill["components"]}
-    statement = document(one, publish_provenance.MEDIA_TYPE)
+    statement = document(one, provenance.MEDIA_TYPE)
     assert statement["subject"][0]["digest"]["sha256"] == before["1.0.0"].removeprefix("sha256:")
     head = one.one.git("rev-parse", "HEAD").strip()
     assert {"gitCommit": head} in [

@@ -12,9 +12,6 @@ from typing import Any
 
 import pytest
 
-from layerdoit.build import publish_target
-from layerdoit.build.publish_tags import Facts
-from layerdoit.build.publish_target import Target
 from layerdoit.core.errors import BuildError, ConfigError, PublishError
 from layerdoit.core.release_version import Version
 from layerdoit.engine.handle import Engine
@@ -23,6 +20,9 @@ from layerdoit.flows import publishing
 from layerdoit.flows.publishing import Wish
 from layerdoit.layers.key import Spec
 from layerdoit.project.project import Project
+from layerdoit.publish import published_image
+from layerdoit.publish.published_image import Target
+from layerdoit.publish.tag_families import Facts
 from tests.engine.published_fixture import Published
 from tests.engine.registry_fixture import Registry, docker
 from tests.support.checkout import Checkout
@@ -116,9 +116,9 @@ def test_what_does_not_run_gets_no_tag(make: Make) -> None:
 
 def test_two_machines_publish_one_version_at_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     one = make()
-    real, other = publish_target.send, list[str]()
+    real, other = published_image.send, list[str]()
 
-    def overtaken(target: Target, api: RegistryApi) -> publish_target.Sent:
+    def overtaken(target: Target, api: RegistryApi) -> published_image.Sent:
         sent = real(target, api)
         if not other:
             other.append(sent.digest)
@@ -126,7 +126,7 @@ def test_two_machines_publish_one_version_at_once(make: Make, monkeypatch: pytes
             one.publish(VERSION="1.0.0")
         return sent
 
-    monkeypatch.setattr(publish_target, "send", overtaken)
+    monkeypatch.setattr(published_image, "send", overtaken)
     with pytest.raises(PublishError, match=r"another machine has published .*:1\.0\.0 meanwhile"):
         one.publish(VERSION="1.0.0")
     winner = one.tags()["1.0.0"]
@@ -138,9 +138,9 @@ def test_the_same_inputs_published_elsewhere_at_once_are_taken_over(
     make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     one = make()
-    real = publish_target.send
+    real = published_image.send
 
-    def send(target: Target, api: RegistryApi) -> publish_target.Sent:
+    def send(target: Target, api: RegistryApi) -> published_image.Sent:
         sent = real(target, api)
         # Built anew on another machine: of the same key, and another digest.
         (tmp_path / "Dockerfile").write_text(f"FROM {target.specs['linux/amd64'].tag}\nLABEL other=machine\n")
@@ -151,7 +151,7 @@ def test_the_same_inputs_published_elsewhere_at_once_are_taken_over(
         docker("image", "rm", name, f"{one.repository}:1.0.0")
         return sent
 
-    monkeypatch.setattr(publish_target, "send", send)
+    monkeypatch.setattr(published_image, "send", send)
     one.publish(VERSION="1.0.0")
     assert set(one.tags()) == USUAL
     (digest,) = set(one.tags().values())
@@ -225,17 +225,17 @@ def test_platforms_are_joined_by_digest(registry: Registry, docker_engine: Any, 
     facts = Facts(Version(1, 0, 0))
     target = Target(project, repository, ("{version}", "latest"), facts, specs, Engine().images)
     try:
-        standing = publish_target.examine(target, force=False)
-        sent = publish_target.send(target, standing.api)
+        standing = published_image.examine(target, force=False)
+        sent = published_image.send(target, standing.api)
         assert standing.api.tags() == tuple(sorted(spec.tag.partition(":")[2] for spec in specs.values()))
-        publish_target.move(target, standing, sent.digest)
+        published_image.move(target, standing, sent.digest)
         found = standing.api.manifest("1.0.0")
         assert found is not None
         assert (found.digest, found.media_type) == (sent.digest, LIST)
         assert {one.platform: one.digest for one in found.children} == dict(sent.children)
-        again = publish_target.examine(target, force=False)
+        again = published_image.examine(target, force=False)
         assert (again.digest, again.lacking) == (sent.digest, ())
-        assert publish_target.send(target, standing.api)._replace(seconds=0.0) == sent._replace(bytes=0, seconds=0.0)
+        assert published_image.send(target, standing.api)._replace(seconds=0.0) == sent._replace(bytes=0, seconds=0.0)
         shown = json.loads(docker("buildx", "imagetools", "inspect", "--raw", f"{repository}:latest"))
         assert [one["platform"]["architecture"] for one in shown["manifests"]] == ["amd64", "arm64"]
     finally:

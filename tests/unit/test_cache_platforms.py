@@ -8,7 +8,6 @@ import pytest
 
 from layerdoit.cache import usage, whose
 from layerdoit.core.errors import EngineError
-from layerdoit.core.platform import PLATFORMS
 from layerdoit.engine import mounts
 from layerdoit.engine.handle import Engine
 from layerdoit.engine.images import PREFIX, Image
@@ -89,9 +88,3 @@ def test_mounts_of_all_builders_whatever_platform_is_asked_for(
     monkeypatch.setattr(whose, "of_project", away)
     assert [one.builder for one in whose.listed(project, engine)] == [engine.builder]
     assert "is not known: it does not answer" in capsys.readouterr().err
-
-
-def test_each_platform_has_a_word() -> None:
-    words = [usage._word({"Os": "linux", "Architecture": one.name.split("/")[1]}) for one in PLATFORMS]
-    assert words == [one.word for one in PLATFORMS]
-    assert usage._word({}) == ""

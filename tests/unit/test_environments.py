@@ -185,6 +185,13 @@ def test_local_only_pushes_nothing(tmp_path: Path) -> None:
     assert not opened(tmp_path, LOCAL_ONLY="0").local_only
 
 
+def test_local_only_still_pulls_what_others_push(tmp_path: Path) -> None:
+    write(tmp_path, all="registry: {repository: r/s, push: [base, deps, app, artefacts]}")
+    assert opened(tmp_path, LOCAL_ONLY="1").config.registry.pulled == {"base", "deps", "app", "artefacts"}
+    write(tmp_path, all="registry: {repository: r/s, push: [base, app], pull: []}")
+    assert opened(tmp_path, LOCAL_ONLY="1").config.registry.pulled == frozenset()
+
+
 def test_another_manifest_is_another_release(tmp_path: Path) -> None:
     write(
         tmp_path, all="project: shop", prod="deploy: {provider: kubernetes, kubernetes: {manifests: [k8s, one.yaml]}}"

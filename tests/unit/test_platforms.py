@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import pytest
 
-from layerdoit.build.publish_target import Target
 from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Base, variable_value
 from layerdoit.core import process
@@ -29,6 +28,7 @@ from layerdoit.layers.key import Spec
 from layerdoit.project import compiled_for, question
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
+from layerdoit.publish.published_image import Target
 from tests.support import locked_workspace
 from tests.support.locked_workspace import Tiny
 from tests.support.server import Handler, serving

@@ -10,12 +10,12 @@ from pathlib import Path
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from layerdoit.build import publish_bom, publish_contents, publish_provenance
-from layerdoit.build.publish_bom import Subject
-from layerdoit.build.publish_contents import Contents, Crate, Debian, System
 from layerdoit.layers.key import Spec
 from layerdoit.layers.plan import up_to_date
 from layerdoit.project.project import Project
+from layerdoit.publish import bom, image_contents, provenance
+from layerdoit.publish.bom import Subject
+from layerdoit.publish.image_contents import Contents, Crate, Debian, System
 from tests.support.files import write
 
 SUBJECT = Subject(
@@ -42,16 +42,16 @@ Version: 1:2025b-4
 
 
 def test_packages_are_those_that_are_installed() -> None:
-    found = list(publish_contents.packages_of(STATUS))
+    found = list(image_contents.packages_of(STATUS))
     assert found == [Debian("libc6", "2.41-12+deb13u1", "amd64"), Debian("tzdata", "1:2025b-4", "all")]
     # As images without dpkg have it: a file for each.
-    assert list(publish_contents.packages_of("Package: base-files\nVersion: 13\n")) == [Debian("base-files", "13", "")]
-    assert list(publish_contents.packages_of("")) == []
+    assert list(image_contents.packages_of("Package: base-files\nVersion: 13\n")) == [Debian("base-files", "13", "")]
+    assert list(image_contents.packages_of("")) == []
 
 
 def test_a_system_is_called_as_it_calls_itself() -> None:
-    assert publish_contents.system_of('NAME="Debian"\nID=debian\nVERSION_ID="13"\n') == System("debian", "13")
-    assert publish_contents.system_of("") == System()
+    assert image_contents.system_of('NAME="Debian"\nID=debian\nVERSION_ID="13"\n') == System("debian", "13")
+    assert image_contents.system_of("") == System()
 
 
 def elf(content: bytes, *, wide: bool) -> bytes:
@@ -79,30 +79,30 @@ def test_a_program_that_lists_its_crates_is_believed() -> None:
     }
     packed = zlib.compress(json.dumps(told).encode())
     for wide in (True, False):
-        found = publish_contents.audit_data(elf(packed, wide=wide))
+        found = image_contents.audit_data(elf(packed, wide=wide))
         assert found == told
-    assert list(publish_contents.crates_of_audit(told)) == [
+    assert list(image_contents.crates_of_audit(told)) == [
         Crate("itoa", "1.0.19", "registry"),
         Crate("cc", "1.2.0", "registry", build_only=True),
         Crate("app", "0.1.0", "local"),
     ]
     damaged = elf(packed, wide=True)
     for data in (b"", b"#!/bin/sh\n", b"\x7fELF", damaged[:90], damaged[:-70], elf(b"no zlib", wide=True)):
-        assert publish_contents.audit_data(data) is None
+        assert image_contents.audit_data(data) is None
 
 
 def test_the_bill_of_materials_is_as_the_schema_says_and_the_same_each_time() -> None:
-    packages = tuple(publish_contents.packages_of(STATUS))
+    packages = tuple(image_contents.packages_of(STATUS))
     crates = (
         Crate("itoa", "1.0.19", "registry", "b" * 64),
         Crate("own", "0.1.0+x", "local"),
         Crate("cc", "1.2.0", "git", build_only=True),
     )
     contents = Contents(System("debian", "13"), packages, crates, "Cargo.lock")
-    document = publish_bom.document(SUBJECT, contents)
+    document = bom.document(SUBJECT, contents)
     text = json.dumps(document)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
-    assert json.dumps(publish_bom.document(SUBJECT, contents)) == text
+    assert json.dumps(bom.document(SUBJECT, contents)) == text
     names = [one.get("purl") for one in document["components"]]
     assert names == [
         None,
@@ -112,7 +112,7 @@ def test_the_bill_of_materials_is_as_the_schema_says_and_the_same_each_time() ->
         "pkg:cargo/own@0.1.0%2Bx",
         "pkg:cargo/cc@1.2.0",
     ]
-    bare = publish_bom.document(SUBJECT._replace(made="", version=""), Contents(System(), (), (), ""))
+    bare = bom.document(SUBJECT._replace(made="", version=""), Contents(System(), (), (), ""))
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bare)) is None
 
 
@@ -121,7 +121,7 @@ def test_provenance_says_what_went_in(tmp_path: Path) -> None:
     project = Project.open(tmp_path, {})
     plan = up_to_date([Spec("runtime", {"os": "debian trixie"}, "shop"), Spec("app", {"sources": "x"}, "shop")])
     environment = {"GITHUB_SERVER_URL": "https://ci.example", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"}
-    found = publish_provenance.predicate(project, plan, SUBJECT, "c" * 40, "default", environment, dirty=True)
+    found = provenance.predicate(project, plan, SUBJECT, "c" * 40, "default", environment, dirty=True)
     definition, run = found["buildDefinition"], found["runDetails"]
     assert definition["externalParameters"]["differsFromCommit"] is True
     assert definition["externalParameters"]["version"] == "1.2.0"
@@ -133,6 +133,6 @@ def test_provenance_says_what_went_in(tmp_path: Path) -> None:
         "layerdoit.yaml",
     ]
     assert run["metadata"]["invocationId"] == "https://ci.example/a/b/actions/runs/7"
-    whole = publish_provenance.statement(SUBJECT, found)
+    whole = provenance.statement(SUBJECT, found)
     assert whole["subject"] == [{"name": SUBJECT.repository, "digest": {"sha256": "a" * 64}}]
     assert whole["_type"] == "https://in-toto.io/Statement/v1"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.build import publish_check, publish_facts, publish_place
-from layerdoit.build.publish_check import Check
-from layerdoit.build.publish_facts import Commit
 from layerdoit.core.errors import ConfigError
 from layerdoit.project.project import Project
+from layerdoit.publish import place, pulled_check, release_facts
+from layerdoit.publish.pulled_check import Check
+from layerdoit.publish.release_facts import Commit
 from tests.support.files import write
 
 MANIFEST = '[package]\nname = "shop"\nversion = "1.4.0"\nedition = "2021"\n'
@@ -27,7 +27,7 @@ def project(folder: Path, config: str = "", manifest: str = MANIFEST, **variable
 
 def test_the_version_is_given_else_of_git_else_of_cargo(tmp_path: Path) -> None:
     def found(*tags: str, manifest: str = MANIFEST, **variables: str) -> str:
-        return str(publish_facts.version_of(project(tmp_path, manifest=manifest, **variables), Commit("c", tags)))
+        return str(release_facts.version_of(project(tmp_path, manifest=manifest, **variables), Commit("c", tags)))
 
     assert found() == "1.4.0"
     assert found("v1.4.0", "nightly") == "1.4.0"
@@ -51,18 +51,18 @@ def test_the_version_is_given_else_of_git_else_of_cargo(tmp_path: Path) -> None:
     ],
 )
 def test_where_images_go(tmp_path: Path, config: str, expected: str) -> None:
-    assert publish_place.of(project(tmp_path, config)) == expected
+    assert place.of(project(tmp_path, config)) == expected
 
 
 def test_without_a_registry_there_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing says where images are pushed") as caught:
-        publish_place.of(project(tmp_path, "project: x\nimage:\n  repository: team/shop"))
+        place.of(project(tmp_path, "project: x\nimage:\n  repository: team/shop"))
     assert caught.value.where == "layerdoit.yaml:3"
 
 
 def test_what_is_checked(tmp_path: Path) -> None:
     def checks(config: str) -> tuple[Check, ...]:
-        return publish_check.of_app(project(tmp_path, config).config)
+        return pulled_check.of_app(project(tmp_path, config).config)
 
     assert checks("") == (Check(("--version",), must=False),)
     assert checks("image: {smoke: [\"a 'b c'\"]}") == (Check(("a", "b c"), must=True),)
@@ -71,6 +71,6 @@ def test_what_is_checked(tmp_path: Path) -> None:
 
 
 def test_another_version_than_is_published_is_noticed() -> None:
-    assert publish_check.other_version("shop 1.3.9", "1.4.0") == "1.3.9"
-    assert publish_check.other_version("shop 1.4.0 (abc)", "1.4.0+build") == ""
-    assert publish_check.other_version("starts", "1.4.0") == ""
+    assert pulled_check.other_version("shop 1.3.9", "1.4.0") == "1.3.9"
+    assert pulled_check.other_version("shop 1.4.0 (abc)", "1.4.0+build") == ""
+    assert pulled_check.other_version("starts", "1.4.0") == ""

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerdoit.build.publish_tags import Facts, Tags, wanted
 from layerdoit.core.release_version import Version
+from layerdoit.publish.tag_families import Facts, Tags, wanted
 
 USUAL = ("{version}", "{major}.{minor}", "latest")
 

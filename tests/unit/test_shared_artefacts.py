@@ -30,27 +30,10 @@ def test_a_plain_branch_is_read_in_its_tag() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for name in ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME"):
-        monkeypatch.delenv(name, raising=False)
+def project(tmp_path: Path) -> Project:
     (tmp_path / "Cargo.toml").write_text('[package]\nname = "a"\nversion = "0.1.0"\n')
     commit_all(tmp_path)
     return Project.open(tmp_path, {})
-
-
-def test_the_branch_is_the_one_that_is_checked_out(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GITHUB_REF_NAME", "told")
-    git(project.root, "switch", "-q", "-c", "feature/x")
-    assert shared_artefacts.branch_of(project) == "feature/x"
-
-
-def test_a_job_on_a_commit_is_told_its_branch(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    git(project.root, "switch", "-q", "--detach")
-    assert shared_artefacts.branch_of(project) == ""
-    monkeypatch.setenv("CI_COMMIT_REF_NAME", "told")
-    assert shared_artefacts.branch_of(project) == "told"
-    monkeypatch.setenv("GITHUB_HEAD_REF", "")
-    assert shared_artefacts.branch_of(project) == "told"
 
 
 def test_the_default_branch_is_looked_for_after_the_own_one(project: Project) -> None:

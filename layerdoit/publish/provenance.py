@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from layerdoit.core.version import __version__
 
 if TYPE_CHECKING:
-    from layerdoit.build.publish_bom import Subject
     from layerdoit.layers.plan import Plan
     from layerdoit.project.project import Project
+    from layerdoit.publish.bom import Subject
 
 MEDIA_TYPE: Final = "application/vnd.in-toto+json"
 PREDICATE: Final = "https://slsa.dev/provenance/v1"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from layerdoit.components import elf
 
 if TYPE_CHECKING:
     from layerdoit.engine.image_files import Inside
@@ -20,7 +21,6 @@ _PARTS: Final = "/var/lib/dpkg/status.d"
 _RELEASE: Final = "/etc/os-release"
 _SECTION: Final = b".dep-v0"
 _LARGEST: Final = 8 << 20
-_ELF: Final = b"\x7fELF"
 
 
 class System(NamedTuple):
@@ -124,27 +124,10 @@ def crates_of_audit(found: Mapping[str, object]) -> Iterator[Crate]:
 
 def audit_data(data: bytes) -> Mapping[str, object] | None:
     """What cargo auditable put into a program; None where there is nothing of the kind."""
-    if not data.startswith(_ELF):
-        return None
-    with contextlib.suppress(struct.error, IndexError, ValueError, zlib.error):
-        packed = _section(data)
+    with contextlib.suppress(elf.NotElf, ValueError, zlib.error):
+        packed = elf.section(data, _SECTION)
         if packed:
             unpacked = zlib.decompressobj().decompress(packed, _LARGEST)
             found = json.loads(unpacked)
             return found if isinstance(found, dict) else None
     return None
-
-
-def _section(data: bytes) -> bytes:
-    """The content of the section of that name in an ELF file."""
-    wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
-    (table,) = struct.unpack_from(order + ("Q" if wide else "I"), data, 40 if wide else 32)
-    size, count, names = struct.unpack_from(order + "HHH", data, 58 if wide else 46)
-    form = order + ("IIQQQQ" if wide else "IIIIII")
-    sections = [struct.unpack_from(form, data, table + size * number) for number in range(count)]
-    start = sections[names][4]
-    for name, _, _, _, offset, length in sections:
-        at = start + name
-        if data[at : data.index(b"\0", at)] == _SECTION:
-            return data[offset : offset + length]
-    return b""

@@ -10,20 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from layerdoit.build import publish_there, release_push
-from layerdoit.build.publish_tags import wanted
+from layerdoit.build import release_push
 from layerdoit.core.errors import LayerdoitError, PublishError
 from layerdoit.core.prose import listed
 from layerdoit.engine.images import label
 from layerdoit.engine.registry_api import digest_of
+from layerdoit.publish import tagged
+from layerdoit.publish.tag_families import wanted
 
 if TYPE_CHECKING:
-    from layerdoit.build.publish_tags import Facts, Tags
-    from layerdoit.build.publish_there import There
     from layerdoit.engine.images import Images
     from layerdoit.engine.registry_api import Manifest, RegistryApi
     from layerdoit.layers.key import Spec
     from layerdoit.project.project import Project
+    from layerdoit.publish.tag_families import Facts, Tags
+    from layerdoit.publish.tagged import There
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def examine(target: Target, *, force: bool) -> Standing:
         raise PublishError(what, where=where, hint="add a tag without that name to publish.tags, such as {branch}")
     digest, overwrites = "", dict[str, "There"]()
     for name in tags.fixed:
-        found = publish_there.look(api, name) if name in there else None
+        found = tagged.look(api, name) if name in there else None
         if found is None:
             continue
         if target.is_same(found):
@@ -123,7 +124,7 @@ def taken(target: Target, name: str, found: There) -> PublishError:
 
 
 def _refuse_others(target: Target, api: RegistryApi, name: str) -> None:
-    found = publish_there.look(api, name)
+    found = tagged.look(api, name)
     whose = label(found.labels, "project") if found is not None else ""
     if found is None or not whose:
         return
@@ -227,7 +228,7 @@ def move(target: Target, standing: Standing, digest: str) -> str:
 
 def _met(target: Target, standing: Standing, name: str, now: str) -> Manifest | None:
     """A version that came since it was looked for: it is taken over where its inputs are the same."""
-    other = publish_there.look(standing.api, name)
+    other = tagged.look(standing.api, name)
     if other is None or _agreed(standing, name) == now:
         return None
     if not target.is_same(other):
@@ -239,7 +240,7 @@ def _still(target: Target, api: RegistryApi, name: str, ours: Manifest, moved: S
     """A version still stands for what it was given; else the tags that follow it go with the other one."""
     if api.digest(name) == ours.digest:
         return
-    other, theirs = publish_there.look(api, name), api.manifest(name)
+    other, theirs = tagged.look(api, name), api.manifest(name)
     if other is None or theirs is None or target.is_same(other):
         return
     for one in moved:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit import config as configuration
-from layerdoit.build.publish_tags import Facts, needs_version
 from layerdoit.cargo import toml_lines
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.core.process import capture_quick
 from layerdoit.core.release_version import FORM, Version
 from layerdoit.project import program_package
+from layerdoit.project.ci_branch import branch_of
+from layerdoit.publish.tag_families import Facts, needs_version
 from layerdoit.tree import git, git_changes
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 VERSION: Final = "VERSION"
 _SHORT: Final = 12
 _UNVERSIONED: Final = "0.0.0"
-_BRANCHES: Final = ("CI_COMMIT_BRANCH", "GITHUB_HEAD_REF", "GITHUB_REF_NAME")
 
 
 class Commit(NamedTuple):
@@ -58,7 +58,7 @@ def bare(project: Project, found: Commit) -> Facts:
     """The same without a version."""
     mark = "-dirty" if found.changed else ""
     sha = f"{found.sha[:_SHORT]}{mark}" if found.sha else ""
-    return Facts(None, sha, _branch(project, os.environ), time.strftime("%Y-%m-%d", time.gmtime()))
+    return Facts(None, sha, branch_of(project), time.strftime("%Y-%m-%d", time.gmtime()))
 
 
 def given(project: Project) -> Version | None:
@@ -108,16 +108,6 @@ def _of_tags(tags: Sequence[str], name: str) -> Version | None:
     form = re.compile(rf"(?:{re.escape(name)}[-/@])?v?(\d.*)")
     found = [version for tag in tags if (match := form.fullmatch(tag)) and (version := Version.of(match[1]))]
     return max(found, key=lambda version: version.rank, default=None)
-
-
-def _branch(project: Project, environment: Mapping[str, str]) -> str:
-    """The branch that is checked out. CI services check out a commit, and say the branch."""
-    own = project.checkout.branch if project.checkout else ""
-    if own:
-        return own
-    of_tag = environment.get("GITHUB_REF_TYPE") == "tag"
-    names = _BRANCHES[:2] if of_tag else _BRANCHES
-    return next((environment[name] for name in names if environment.get(name)), "")
 
 
 def _git(project: Project, *words: str) -> Sequence[str]:

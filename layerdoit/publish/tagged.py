@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from layerdoit.core.platform import platform_of
+from layerdoit.core.platform import described_platform
 from layerdoit.engine.images import label
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def look(api: RegistryApi, reference: str) -> There | None:
         one = manifest if digest == manifest.digest else api.manifest(digest)
         if one is not None and one.config is not None:
             described = json.loads(api.blob(one.config.digest))
-            found[_platform(described)] = described
+            found[described_platform(described)] = described
     labels = {name: (one.get("config") or {}).get("Labels") or {} for name, one in found.items()}
     first = next(iter(found), "")
     made = label(labels.get(first, {}), "built") or str(found.get(first, {}).get("created") or "")
@@ -51,10 +51,3 @@ def _images(manifest: Manifest) -> list[str]:
     if not manifest.is_index:
         return [manifest.digest]
     return [one.digest for one in manifest.children if not one.platform.startswith("unknown")]
-
-
-def _platform(described: Mapping[str, str]) -> str:
-    words = [described.get(name) for name in ("os", "architecture", "variant")]
-    name = "/".join(filter(None, words))
-    known = platform_of(name)
-    return known.name if known is not None else name

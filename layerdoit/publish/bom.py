@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-from layerdoit.build.publish_contents import Contents, Crate, Debian, System
 from layerdoit.core.version import __version__
+from layerdoit.publish.image_contents import Contents, Crate, Debian, System
 
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
 _SPACE: Final = uuid.UUID("f2a4b6a2-0a3e-5f0e-9a6b-6f3c1c1f2d11")
