@@ -96,7 +96,7 @@ def load(work: Work, archive: Path, facts: Facts, *, anew: bool = False) -> bool
     sent = state / "context" / "artefacts" / "archive"
     copied(archive, sent / "archive")
     try:
-        args = {"DIGEST": facts.digest, "PACKED": facts.packer}
+        args = {"DIGEST": facts.digest, "PACKED": facts.packer, **_runtime(work)}
         notes = _run(work, "load", mount, sent.parent / "done", args, sent)
     except Unfit as error:
         raise _refused(error.word, archive) from error
@@ -106,6 +106,14 @@ def load(work: Work, archive: Path, facts: Facts, *, anew: bool = False) -> bool
         leftovers.adopt(state, mount)
         state.mark_cleared(done=["app"])
     return any(said.word == "loaded" for said in script_protocol.every(script_protocol.OfMount, notes))
+
+
+def _runtime(work: Work) -> dict[str, str]:
+    """The runtime image, where it is there and is of the platform that compiles."""
+    if not work.plan.has("runtime") or work.engine.build_platform != work.engine.platform:
+        return {}
+    tag = work.plan.step("runtime").spec.tag
+    return {"RUNTIME": tag} if work.engine.images.inspect(tag) is not None else {}
 
 
 class Unfit(BuildError):

@@ -102,6 +102,16 @@ def test_the_first_build_of_a_clone_compiles_what_changed(
     assert not pending.is_compiled(one.session().project)
 
 
+def test_warming_a_clone_brings_what_is_compiled_also_where_nothing_is_pushed(origin: Checkout, clone: Clone) -> None:
+    one = clone()
+    assert "begins with what was compiled on main" in ok(one.doit("cache_warm", "LOCAL_ONLY=1"))
+    edit(one, "0009")
+    done = ok(one.doit("image", "LOCAL_ONLY=1"))
+    assert "1 crate compiled" in done
+    assert "begins with" not in done, "it is there already"
+    assert one.said(f"{one.name}:latest") == one.promised()
+
+
 def test_a_branch_begins_with_what_the_default_branch_has(
     origin: Checkout, registry: Registry, clone: Clone, capsys: pytest.CaptureFixture[str]
 ) -> None:
