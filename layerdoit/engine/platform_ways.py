@@ -30,7 +30,9 @@ def choose(platform: str, engine: Engine, config: Config, *, compiles: bool) -> 
     emulated = f"builder {engine.builder} runs programs of {platform}"
     if config.cross == "never":
         if runs:
-            return Way(platform, "emulated", None, native, f"cross: never; {emulated}", elsewhere=True)
+            # Nobody sees there what compilers read: so nothing is known to be as it was.
+            why = f"cross: never; {emulated} by emulation, where each build compiles all crates anew"
+            return Way(platform, "emulated", None, native, why, elsewhere=True)
         raise _none(platform, engine, config)
     without = emulated if runs else f"builder {engine.builder} runs no programs of {platform}"
     if not compiles:
