@@ -215,7 +215,7 @@ def _seconds(found: Figures) -> str:
 def _size(found: Travel) -> str:
     from layerdoit.core.units import size_text
 
-    return "an unknown number of bytes" if found.bytes is None else size_text(found.bytes)
+    return "it" if found.bytes is None else size_text(found.bytes)
 
 
 VERB: Final = Verb(
