@@ -106,7 +106,8 @@ check_foreign() {
     while read -r library version <&4; do
       at=$(place_of "$library")
       [ -n "$at" ] || continue
-      versions_of "$at" | grep -qxF "$version" && continue
+      versions_of "$at"
+      grep -qxF "$version" "/tmp/versions-of$at" && continue
       echo "layerdoit: too-new binary=$(basename "$1") $library: version $version not found (required by $(basename "$file"))" >&2
       bad=1
     done 4</tmp/versions
@@ -124,15 +125,17 @@ place_of() {
   done </tmp/within
 }
 
-# Lines of `<library> <version>`, and the versions that a library has.
+# Lines of `<library> <version>`; and the versions that a library has, in /tmp/versions-of: each library is read once.
 versions_needed() {
   readelf -VW "$1" 2>/dev/null | awk '/^Version needs section/ { within = 1 } /^Version definition section/ { within = 0 }
     within && / File: / { for (i = 1; i < NF; i++) if ($i == "File:") library = $(i + 1) }
     within && / Name: / { for (i = 1; i < NF; i++) if ($i == "Name:") print library, $(i + 1) }'
 }
 versions_of() {
+  [ ! -e "/tmp/versions-of$1" ] || return 0
+  mkdir -p "/tmp/versions-of${1%/*}"
   readelf -VW "$1" 2>/dev/null | awk '/^Version definition section/ { within = 1 } /^Version needs section/ { within = 0 }
-    within && / Name: / { for (i = 1; i < NF; i++) if ($i == "Name:") print $(i + 1) }'
+    within && / Name: / { for (i = 1; i < NF; i++) if ($i == "Name:") print $(i + 1) }' >"/tmp/versions-of$1"
 }
 
 # The ordinary case, in a tenth of the time: nothing says where to look, and the folders of the system have all there is.
