@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import threading
@@ -180,8 +181,13 @@ def built(work: Work, mount: str, compiled: int) -> None:
         return
     if _pulls(work):
         _note_used(project.state, mount)
-    if compiled and ARTEFACTS in registry.push and branch_of(project):
+    if not compiled or ARTEFACTS not in registry.push:
+        return
+    if branch_of(project):
         pending.note_compiled(project, registry.repository)
+    elif not os.environ.get("CI"):
+        # A CI job of a tag is no surprise to anybody.
+        warn("what is compiled here is not pushed: no branch is checked out\nnext: git switch NAME, or git switch -c NAME")
 
 
 def push(work: Work) -> None:

@@ -112,6 +112,18 @@ def test_warming_a_clone_brings_what_is_compiled_also_where_nothing_is_pushed(or
     assert one.said(f"{one.name}:latest") == one.promised()
 
 
+def test_without_a_branch_nothing_is_pushed_and_that_is_said(
+    clone: Clone, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    one = clone()
+    edit(one, "0010")
+    one.git("switch", "-q", "--detach")
+    build(one)
+    assert "is not pushed: no branch is checked out" in capsys.readouterr().err
+    assert not pending.is_compiled(one.session().project)
+
+
 def test_a_branch_begins_with_what_the_default_branch_has(
     origin: Checkout, registry: Registry, clone: Clone, capsys: pytest.CaptureFixture[str]
 ) -> None:
