@@ -109,11 +109,11 @@ def standing_for(variables: Mapping[str, str]) -> list[tuple[str, str]]:
 def over(values: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
     """Settings, with what variables override."""
     found = dict(values)
-    if switched_on("LOCAL_ONLY", variables):
-        found["registry"] = pushing_nothing(found.get("registry") or {})
     for variable, path in standing_for(variables):
         inner: Any = variable_value(variable, variables[variable])
         for name in reversed(path.split(".")):
             inner = {name: inner}
         found = reading.merged(found, inner)
+    if switched_on("LOCAL_ONLY", variables):
+        found["registry"] = pushing_nothing(found.get("registry") or {})
     return found

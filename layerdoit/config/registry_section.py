@@ -51,6 +51,6 @@ def pulled_by_default(push: Iterable[str]) -> set[str]:
 
 def pushing_nothing(given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the section by which nothing is pushed; what is pulled stays as it is."""
-    pull = given.get("pull")
-    found = sorted(pulled_by_default(given.get("push", ()))) if pull is None else pull
-    return {**given, "push": (), "pull": tuple(found)}
+    push = given.get("push", ())
+    own = {"pull": tuple(sorted(pulled_by_default(push)))} if push and given.get("repository") else {}
+    return {**own, **{name: value for name, value in given.items() if value is not None}, "push": ()}

@@ -190,6 +190,15 @@ def test_local_only_still_pulls_what_others_push(tmp_path: Path) -> None:
     assert opened(tmp_path, LOCAL_ONLY="1").config.registry.pulled == {"base", "deps", "app", "artefacts"}
     write(tmp_path, all="registry: {repository: r/s, push: [base, app], pull: []}")
     assert opened(tmp_path, LOCAL_ONLY="1").config.registry.pulled == frozenset()
+    write(tmp_path, all="registry: {push: [app]}")
+    given = opened(tmp_path, LOCAL_ONLY="1", REGISTRY="r/s").config.registry
+    assert given.pulled == {"base", "deps", "app"}
+
+
+@pytest.mark.parametrize("settings", ["project: shop", "registry: {push: [app]}", "registry: {strict: true}"])
+def test_local_only_needs_no_registry(tmp_path: Path, settings: str) -> None:
+    write(tmp_path, all=settings)
+    assert opened(tmp_path, LOCAL_ONLY="1").config.registry.push == ()
 
 
 def test_another_manifest_is_another_release(tmp_path: Path) -> None:
