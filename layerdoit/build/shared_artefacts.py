@@ -187,7 +187,7 @@ def built(work: Work, mount: str, compiled: int) -> None:
         pending.note_compiled(project, registry.repository)
     elif not os.environ.get("CI"):
         # A CI job of a tag is no surprise to anybody.
-        warn("what is compiled here is not pushed: no branch is checked out\nnext: git switch NAME, or git switch -c NAME")
+        warn("what is compiled here is not pushed: no branch is checked out\nnext: git switch -c NAME")
 
 
 def push(work: Work) -> None:
