@@ -13,6 +13,7 @@ import re
 import shutil
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.build import archive_file, mount_archive
@@ -28,7 +29,6 @@ from layerdoit.project.ci_branch import branch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from layerdoit.build.work import Work
     from layerdoit.core.state import State
@@ -49,6 +49,8 @@ _BELIEVED: Final = 86_400
 _KEPT: Final = 20
 # The apps of several services are built side by side, in one mount.
 _one_at_a_time: Final = threading.Lock()
+# Where it was said in this process that nothing is pushed: several services are one compilation.
+_told: Final = set[Path]()
 
 
 # --- names -----------------------------------------------------------------------------------------------------------
@@ -185,8 +187,9 @@ def built(work: Work, mount: str, compiled: int) -> None:
         return
     if branch_of(project):
         pending.note_compiled(project, registry.repository)
-    elif not os.environ.get("CI"):
-        # A CI job of a tag is no surprise to anybody.
+    elif project.home is None and not os.environ.get("CI") and project.root not in _told:
+        # Nobody is surprised at a commit of `from_source`, or at a CI job of a tag.
+        _told.add(project.root)
         warn("what is compiled here is not pushed: no branch is checked out\nnext: git switch -c NAME")
 
 

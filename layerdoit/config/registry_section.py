@@ -51,6 +51,7 @@ def pulled_by_default(push: Iterable[str]) -> set[str]:
 
 def pushing_nothing(given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the section by which nothing is pushed; what is pulled stays as it is."""
-    push = given.get("push", ())
-    own = {"pull": tuple(sorted(pulled_by_default(push)))} if push and given.get("repository") else {}
-    return {**own, **{name: value for name, value in given.items() if value is not None}, "push": ()}
+    push, pull = given.get("push"), given.get("pull")
+    if push and pull is None and given.get("repository"):
+        pull = tuple(sorted(pulled_by_default(push)))
+    return {**given, "push": (), "pull": pull}

@@ -31,7 +31,8 @@ def choose(platform: str, engine: Engine, config: Config, *, compiles: bool) -> 
     if config.cross == "never":
         if runs:
             # Nobody sees there what compilers read: so nothing is known to be as it was.
-            why = f"cross: never; {emulated} by emulation, where each build compiles all crates anew"
+            costs = ", where each build compiles all crates anew" if compiles else ""
+            why = f"cross: never; {emulated} by emulation{costs}"
             return Way(platform, "emulated", None, native, why, elsewhere=True)
         raise _none(platform, engine, config)
     without = emulated if runs else f"builder {engine.builder} runs no programs of {platform}"

@@ -12,7 +12,6 @@ from layerdoit.core.console import say, warn
 from layerdoit.core.errors import BuildError, ConfigError
 from layerdoit.core.units import count_text, size_text
 from layerdoit.flows.ensure import ensure
-from layerdoit.layers.key import ARTEFACTS
 from layerdoit.project.snapshot import Tree
 
 if TYPE_CHECKING:
@@ -119,8 +118,7 @@ def _check(facts: Facts, wanted: Facts, file: Path) -> None:
 
 def fetch(session: Session) -> None:
     """Have a new target mount begin with what the registry has of the workspace, before anything is built in it."""
-    registry = session.project.config.registry
-    if registry.repository is None or ARTEFACTS not in registry.pulled or not session.plan.has("deps"):
+    if not session.plan.has("deps"):
         return
     from layerdoit.build import shared_artefacts
 

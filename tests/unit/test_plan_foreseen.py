@@ -107,7 +107,7 @@ def test_what_the_line_of_a_layer_says() -> None:
         "  about 2.0 s (1.0 s to 4.0 s, n=3), pushes at most 128 MB"
     )
     assert Foreseen(None, Travel(5_000), None).text() == "  pulls 5 kB"
-    assert Foreseen(None, Travel(None), Travel(None)).text() == ("  pulls it, pushes it")
+    assert Foreseen(None, Travel(None), Travel(None)).text() == "  pulls it, pushes it"
     assert Foreseen(None, Travel(5), None).as_json() == {"expected": None, "pull": {"bytes": 5}, "push": None}
     assert Foreseen(None, None, Travel(None)).as_json()["push"] == {"at_most_bytes": None}
 
