@@ -150,6 +150,10 @@ from layerdoit.core import process, side_by_side, signals
 from layerdoit.core.errors import Interrupted
 folder = sys.argv[1]
 
+def ended(name, error):
+    # One write: threads that tell at once do not come between each other's words.
+    print(f"{name} {error.signum}\\n", end="", flush=True)
+
 def child(name):
     def run():
         try:
@@ -157,7 +161,7 @@ def child(name):
             tell = f"echo $$ >{folder}/part-{name}; mv {folder}/part-{name} {folder}/pid-{name}"
             process.capture(["sh", "-c", f"{trap}; {tell}; while :; do sleep 0.1; done"])
         except Interrupted as error:
-            print(name, error.signum, flush=True)
+            ended(name, error)
             raise
     return run
 
@@ -168,13 +172,13 @@ def service():
             while True:
                 time.sleep(0.02)
     except Interrupted as error:
-        print("service", error.signum, flush=True)
+        ended("service", error)
         raise
 
 try:
     side_by_side.all_of({"api": child("api"), "worker": child("worker"), "service": service}, in_turns=False)
 except Interrupted as error:
-    print("all", error.signum, flush=True)
+    ended("all", error)
     sys.exit(error.exit_code)
 """
 
