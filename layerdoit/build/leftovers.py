@@ -6,7 +6,7 @@ They are noted before the build, in the state folder: what a killed run leaves, 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.engine.images import fits, labels_of
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 # "image <id>" and "mount <name>": left over. "use <plain name>" and "tried <plain name>": numbers of mounts;
 # "by <plain name>": the run that tried it.
 _FILE: Final = "renewal.json"
-_OF_THE_NEW: Final = ("tried", "by")
+_OF_A_MOUNT: Final = ("use", "tried", "by")
+Entries = Mapping[str, "str | None"]
+"""What a change writes; None: no more."""
 
 
 def replacing(state: State, images: Images, tag: str) -> None:
@@ -31,7 +33,7 @@ def replacing(state: State, images: Images, tag: str) -> None:
     """
     described = images.inspect(tag)
     if described is not None and fits(tag, labels_of(described)):
-        _keep(state, {f"image {described['Id']}": tag})
+        _change(state, lambda _: {f"image {described['Id']}": tag})
 
 
 # --- target mounts ---------------------------------------------------------------------------------------------------
@@ -47,37 +49,44 @@ def new_mount(state: State, plain: str, run: str) -> str:
 
     Until `adopt` it counts as left over.
     """
-    known = state.note(_FILE)
-    if known.get(f"by {plain}") == run:
-        return _numbered(plain, _number(known, f"tried {plain}") or _number(known, f"use {plain}"))
-    tried = max(_number(known, f"use {plain}"), _number(known, f"tried {plain}")) + 1
-    fresh = _numbered(plain, tried)
-    _keep(state, {f"mount {fresh}": "", f"tried {plain}": str(tried), f"by {plain}": run})
+    fresh = ""
+
+    def change(known: Mapping[str, str]) -> Entries:
+        nonlocal fresh
+        used, tried = (_number(known, f"{word} {plain}") for word in ("use", "tried"))
+        if known.get(f"by {plain}") == run:
+            fresh = _numbered(plain, tried or used)
+            return {}
+        fresh = _numbered(plain, max(used, tried) + 1)
+        return {f"mount {fresh}": "", f"tried {plain}": str(max(used, tried) + 1), f"by {plain}": run}
+
+    _change(state, change)
     return fresh
 
 
 def try_again(state: State) -> None:
     """A build of this run failed, and another one follows: nothing was compiled in its new mount, either."""
-    _keep(state, {}, without=[entry for entry in state.note(_FILE) if entry.startswith("by ")])
+    _change(state, lambda known: dict.fromkeys(entry for entry in known if entry.startswith("by ")))
 
 
 def adopt(state: State, fresh: str) -> None:
     """The build in the new mount went well: from now on it is the one in use."""
     plain, _, number = fresh.rpartition("~")
-    old = mount(state, plain)
-    if old == fresh:
-        return
-    _keep(
-        state,
-        {f"mount {old}": "", f"use {plain}": number},
-        without=(f"mount {fresh}", *(f"{word} {plain}" for word in _OF_THE_NEW)),
-    )
+
+    def change(known: Mapping[str, str]) -> Entries:
+        old = _numbered(plain, _number(known, f"use {plain}"))
+        if old == fresh:
+            return {}
+        # Whose it is stays: a later build of this run compiles in it, too.
+        return {f"mount {fresh}": None, f"tried {plain}": None, f"mount {old}": "", f"use {plain}": number}
+
+    _change(state, change)
 
 
 def drop_mount(state: State, plain: str) -> None:
     """No image is left that the mount in use fits."""
-    old = mount(state, plain)
-    _keep(state, {f"mount {old}": ""}, without=(f"use {plain}", *(f"{word} {plain}" for word in _OF_THE_NEW)))
+    gone = dict.fromkeys(f"{word} {plain}" for word in _OF_A_MOUNT)
+    _change(state, lambda known: {f"mount {_numbered(plain, _number(known, f'use {plain}'))}": "", **gone})
 
 
 # --- sweeping --------------------------------------------------------------------------------------------------------
@@ -91,7 +100,8 @@ def sweep(state: State, engine: Engine, project: str, owner: Callable[[], Owner]
     with contextlib.suppress(BlockingIOError), state.locked(wait=False):
         known = state.note(_FILE)
         images = _images_removed(engine, project, owner(), known)
-        _keep(state, {}, without=(*images, *_mounts_removed(engine, project, known)))
+        gone = dict.fromkeys((*images, *_mounts_removed(engine, project, known)))
+        _change(state, lambda _: gone)
 
 
 def _images_removed(engine: Engine, project: str, owner: Owner, known: Mapping[str, str]) -> Iterator[str]:
@@ -127,8 +137,11 @@ def _number(known: Mapping[str, str], entry: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _keep(state: State, entries: Mapping[str, str], without: Iterable[str] = ()) -> None:
+def _change(state: State, change: Callable[[Mapping[str, str]], Entries]) -> None:
     """All of a change at once: a kill leaves the one state or the other."""
-    dropped = set(without)
-    new = {name: value for name, value in {**state.note(_FILE), **entries}.items() if name not in dropped}
-    state.keep_note(_FILE, dict(sorted(new.items())))
+
+    def changed(known: Mapping[str, str]) -> Mapping[str, str]:
+        entries = {**known, **change(known)}
+        return {name: value for name, value in sorted(entries.items()) if value is not None}
+
+    state.change_note(_FILE, changed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
 _NOTE: Final = "in_registry.json"
 _KEPT: Final = 40
-# Services are deployed side by side.
-_noting: Final = threading.Lock()
 
 
 class Pushed(NamedTuple):
@@ -49,10 +46,8 @@ def push(project: Project, spec: Spec, image: str, repository: str = "") -> Push
         return Pushed(f"{repository}@{digest}", digest)
     begun = time.monotonic()
     sent = registry.push_release(spec.tag, tag(repository, spec.layer, spec.key))
-    with _noting:
-        state = project.state
-        kept = {**dict(list(state.note(_NOTE).items())[-_KEPT:]), f"{repository} {image}": sent.digest}
-        state.keep_note(_NOTE, kept)
+    new = {f"{repository} {image}": sent.digest}
+    project.state.change_note(_NOTE, lambda known: {**dict(list(known.items())[-_KEPT:]), **new})
     return Pushed(f"{repository}@{sent.digest}", sent.digest, sent.bytes, time.monotonic() - begun)
 
 

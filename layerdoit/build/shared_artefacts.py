@@ -20,6 +20,7 @@ from layerdoit.build import archive_file, mount_archive
 from layerdoit.build.archive_file import Facts
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import Interrupted, LayerdoitError
+from layerdoit.core.state import latest
 from layerdoit.core.units import duration_text, size_text
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.ownership import LABEL
@@ -114,8 +115,7 @@ def _is_used(work: Work, mount: str) -> bool:
 
 def _note_used(state: State, mount: str) -> None:
     """Something is compiled in this mount now."""
-    others = [(name, when) for name, when in state.note(_USED).items() if name != mount]
-    state.keep_note(_USED, dict([*others, (mount, f"{time.time():.0f}")][-_KEPT:]))
+    state.change_note(_USED, lambda known: latest(known, mount, f"{time.time():.0f}", _KEPT))
 
 
 def _loaded(work: Work, repository: str) -> str:

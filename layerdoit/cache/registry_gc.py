@@ -262,8 +262,9 @@ class Removal:
 
     def _note(self, followers: Iterable[Stored]) -> None:
         """Have the next collection know what has no name any more, should this one be interrupted."""
-        others = {name: where for name, where in self.state.note(_NOTE).items() if where != self.api.repository}
-        self.state.keep_note(_NOTE, {**others, **{one.digest: self.api.repository for one in followers}})
+        here = self.api.repository
+        new = {one.digest: here for one in followers}
+        self.state.change_note(_NOTE, lambda known: {**{n: at for n, at in known.items() if at != here}, **new})
 
     @property
     def words(self) -> str:

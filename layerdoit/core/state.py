@@ -8,7 +8,7 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
@@ -68,9 +68,17 @@ class State:
         if list(values.items()) != list(self.note(name).items()):
             files.write_json(self / name, values)
 
+    def change_note(self, name: str, change: Callable[[dict[str, str]], Mapping[str, str]]) -> None:
+        """Replace a note by what `change` makes of it; no other change of a note comes in between.
+
+        Services are built side by side, and runs of one checkout overlap: each would write what it has read before.
+        """
+        with files.locked(self / "notes.lock"):
+            self.keep_note(name, change(self.note(name)))
+
     def note_pushed(self, references: Iterable[str], key: str) -> None:
         """Note the tags that an app image got for a pushed commit: they are ours, though no configuration has them."""
-        self.keep_note(_PUSHED, {**self.note(_PUSHED), **dict.fromkeys(references, key)})
+        self.change_note(_PUSHED, lambda known: {**known, **dict.fromkeys(references, key)})
 
     def pushed(self) -> Mapping[str, str]:
         """Those tags, with their repositories, and the key of the image of each."""
@@ -79,21 +87,12 @@ class State:
     def remember(self, variant: str, keys: Mapping[str, str]) -> None:
         """Note the keys that this checkout last built or found, by layer; the reason "image was removed" needs them."""
         old = self.note(_LAST)
-        new = {**old, **{f"{variant} {layer}": key for layer, key in keys.items()}}
-        self.keep_note(_LAST, dict(sorted(new.items())))
-        if "app" in keys and (new != old or f"{variant} {_NOW} app" not in self.note(_BEFORE)):
-            self._shift(variant)
-
-    def _shift(self, variant: str) -> None:
-        """Note a whole set of keys, and the whole set before it: a build that failed changes only some."""
-        noted, now = self.note(_BEFORE), self.remembered(variant)
-        was = _of(noted, f"{variant} {_NOW}")
-        if was == now:
-            return
-        kept = {name: key for name, key in noted.items() if not name.startswith(f"{variant} ")}
-        sets = {_NOW: now, _THEN: was}
-        kept |= {f"{variant} {when} {layer}": key for when, found in sets.items() for layer, key in found.items()}
-        self.keep_note(_BEFORE, dict(sorted(kept.items())))
+        new = {f"{variant} {layer}": key for layer, key in keys.items()}
+        changed = {**old, **new} != old
+        if changed:
+            self.change_note(_LAST, lambda known: dict(sorted({**known, **new}.items())))
+        if "app" in keys and (changed or f"{variant} {_NOW} app" not in self.note(_BEFORE)):
+            self.change_note(_BEFORE, lambda noted: _shifted(noted, variant, self.remembered(variant)))
 
     def before(self, variant: str) -> dict[str, str]:
         """The keys that this checkout built or found before those of `remembered`, by layer."""
@@ -109,8 +108,7 @@ class State:
 
     def note_asked(self, key: str, branch: str) -> None:
         """Note which branch last requested an app image; each service has one."""
-        others = {one: of for one, of in self.note(_ASKED).items() if one != key}
-        self.keep_note(_ASKED, dict([*others.items(), (key, branch)][-_KEPT_ASKED:]))
+        self.change_note(_ASKED, lambda known: latest(known, key, branch, _KEPT_ASKED))
 
     def cleared(self) -> frozenset[str]:
         """Layers that were cleared and not rebuilt since."""
@@ -118,7 +116,8 @@ class State:
 
     def mark_cleared(self, layers: Iterable[str] = (), *, done: Iterable[str] = ()) -> None:
         """Note layers as cleared, and others (`done`) as rebuilt."""
-        self.keep_note(_CLEARED, dict.fromkeys(sorted((self.cleared() | set(layers)) - set(done)), ""))
+        more, less = set(layers), set(done)
+        self.change_note(_CLEARED, lambda known: dict.fromkeys(sorted((known.keys() | more) - less), ""))
 
     def linked(self) -> list[str]:
         """The binaries that builds in this checkout linked, the most recent last."""
@@ -134,8 +133,8 @@ class State:
 
     def mark_unshared(self, tag: str, repository: str | None) -> None:
         """Note that a layer has to be pushed to a repository; None: no more."""
-        others = {name: of for name, of in self.note(_UNSHARED).items() if name != tag}
-        self.keep_note(_UNSHARED, {**others, **({tag: repository} if repository else {})})
+        new = {tag: repository} if repository else {}
+        self.change_note(_UNSHARED, lambda known: {**{n: of for n, of in known.items() if n != tag}, **new})
 
     def shared(self, repository: str) -> frozenset[str]:
         """Keyed tags of layers that were pushed to a repository from this checkout, or found there."""
@@ -143,8 +142,7 @@ class State:
 
     def mark_shared(self, tag: str, repository: str) -> None:
         """Note that a repository has a layer."""
-        others = [(name, of) for name, of in self.note(_SHARED).items() if name != tag]
-        self.keep_note(_SHARED, dict([*others, (tag, repository)][-_KEPT_SHARED:]))
+        self.change_note(_SHARED, lambda known: latest(known, tag, repository, _KEPT_SHARED))
         if tag in self.unshared():
             self.mark_unshared(tag, None)
 
@@ -208,6 +206,22 @@ def _of(noted: Mapping[str, str], prefix: str) -> dict[str, str]:
     """The keys of one set, by layer."""
     start = f"{prefix} "
     return {name.removeprefix(start): key for name, key in noted.items() if name.startswith(start)}
+
+
+def latest(known: Mapping[str, str], name: str, value: str, kept: int) -> dict[str, str]:
+    """A note with one more entry, the last one, and the oldest beyond `kept` gone."""
+    return dict([*((one, of) for one, of in known.items() if one != name), (name, value)][-kept:])
+
+
+def _shifted(noted: Mapping[str, str], variant: str, now: Mapping[str, str]) -> Mapping[str, str]:
+    """The whole set of keys of now, and the whole set before it: a build that failed changes only some."""
+    was = _of(noted, f"{variant} {_NOW}")
+    if was == now:
+        return noted
+    kept = {name: key for name, key in noted.items() if not name.startswith(f"{variant} ")}
+    sets = {_NOW: now, _THEN: was}
+    kept |= {f"{variant} {when} {layer}": key for when, found in sets.items() for layer, key in found.items()}
+    return dict(sorted(kept.items()))
 
 
 def _remedy(folder: Path, error: OSError) -> str:

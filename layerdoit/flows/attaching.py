@@ -85,8 +85,8 @@ def put(
     if beside.sign and not _is_signed(target, standing, sent.digest, beside):
         cosign.sign(f"{target.repository}@{sent.digest}", beside.sign)
         state = target.project.state
-        kept = dict(list(state.note(_NOTE).items())[-_KEPT:])
-        state.keep_note(_NOTE, {**kept, _signature(target, sent.digest, beside): ""})
+        signed = {_signature(target, sent.digest, beside): ""}
+        state.change_note(_NOTE, lambda known: {**dict(list(known.items())[-_KEPT:]), **signed})
         done.append("signature")
     if done:
         say(f"beside  {target.repository}@{sent.digest[:19]}: {listed(done, 9)}")

@@ -46,10 +46,13 @@ def note(project: Project, key: str) -> None:
     """The present branch asks for an app image that was there already."""
     if project.checkout is None:
         return
-    known = project.state.note(_FILE)
-    names = {*filter(None, known.pop(key, "").split("\n")), _branch(project) or _NONE}
-    latest = [*known.items(), (key, "\n".join(sorted(names)))][-_NOTED:]
-    project.state.keep_note(_FILE, dict(latest))
+    branch = _branch(project) or _NONE
+
+    def change(known: dict[str, str]) -> Mapping[str, str]:
+        names = {*filter(None, known.pop(key, "").split("\n")), branch}
+        return dict([*known.items(), (key, "\n".join(sorted(names)))][-_NOTED:])
+
+    project.state.change_note(_FILE, change)
 
 
 def note_request(project: Project, images: Images, app: Spec) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,30 @@ def test_all_builds_of_a_run_have_one_new_mount_unless_one_failed(tmp_path: Path
     leftovers.adopt(one, second)
     leftovers.adopt(one, second)
     assert noted(tmp_path) == {"mount m/cook": "", "mount m/cook~1": ""}
+
+
+def test_a_build_that_begins_when_another_of_its_run_has_ended_compiles_in_the_same_mount(tmp_path: Path) -> None:
+    one = State(tmp_path)
+    leftovers.adopt(one, leftovers.new_mount(one, "m/cook", "run"))
+    assert leftovers.new_mount(one, "m/cook", "run") == "m/cook~1" == leftovers.mount(one, "m/cook")
+    leftovers.adopt(one, "m/cook~1")
+    assert noted(tmp_path) == {"mount m/cook": ""}
+    assert leftovers.new_mount(one, "m/cook", "next run") == "m/cook~2"
+
+
+def test_services_that_are_built_side_by_side_lose_no_word_of_each_other(tmp_path: Path) -> None:
+    one, count = State(tmp_path), 40
+    images: Any = Images({str(number): f"sha256:{number}" for number in range(count)})
+
+    def service(number: int) -> str:
+        leftovers.replacing(one, images, str(number))
+        fresh = leftovers.new_mount(one, "m/cook", "run")
+        leftovers.adopt(one, fresh)
+        return fresh
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(service, range(count))) == {"m/cook~1"}
+    assert noted(tmp_path).keys() == {"mount m/cook", *(f"image sha256:{number}" for number in range(count))}
 
 
 def test_an_image_that_loses_its_tag_is_noted(tmp_path: Path) -> None:
