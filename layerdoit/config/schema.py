@@ -52,6 +52,7 @@ from layerdoit.config.values import (
     TEXT,
     VARIABLE,
 )
+from layerdoit.config.watch_section import Watch
 
 # Each class has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
@@ -292,6 +293,7 @@ class Config(Settings):
         "of an environment are in `layerdoit.<name>.yaml`.",
     )
     retention: Retention = section(Retention, "Which images and mounts retention keeps.")
+    watch: Watch = section(Watch, "`doit watch`: an edit serves before its image is made.")
     ci: Ci = section(Ci, "What `doit layers ci` writes for a CI service.")
     targets: Mapping[str, str] = setting(
         measurements(), NO_ENV, "Targets that `doit layers report --check` checks, by name."

@@ -18,6 +18,7 @@ from layerdoit.engine.ownership import ANYONE, Owner
 
 if TYPE_CHECKING:
     from layerdoit.config.deploy_section import Kubernetes
+    from layerdoit.deploy.live import Live
     from layerdoit.deploy.release import Release
     from layerdoit.deploy.release_entry import Entry
     from layerdoit.project.project import Project
@@ -55,6 +56,8 @@ class DeploySettings:
     Of one service of several: `service`: its name in the table `services`; `apart`: the named environment, or the
     worktree, whose services keep apart from those of others; `foreign`: the image that it runs, where that is not built
     here; `needs`: what it needs, of the table or of a compose file; `table`: all services of the table.
+
+    `live`: the watch that keeps it, for which it is started in another way.
     """
 
     config: Deploy
@@ -76,6 +79,7 @@ class DeploySettings:
     foreign: str = ""
     needs: tuple[str, ...] = ()
     table: Callable[[], Mapping[str, DeploySettings]] = field(default=dict, compare=False)
+    live: Live | None = None
 
     @property
     def home(self) -> Path:
@@ -155,6 +159,8 @@ class DeploySettings:
             facts["needs"] = self.needs
         if self.foreign:
             facts |= {"image": self.foreign, "network": self.network}
+        if self.live is not None:
+            facts["live"] = self.live.watch
         if self.config.provider == "kubernetes":
             # Another manifest is another release, though the image is the same.
             facts["manifests"] = _contents(self.root, self.config.kubernetes)

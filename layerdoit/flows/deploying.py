@@ -39,7 +39,7 @@ class Place:
         """The deployment of a session's project, in its environment."""
         conditions.require_named(session.project)
         conditions.require_runnable(session.project)
-        settings = providers.settings_of(session.project)
+        settings = replace(providers.settings_of(session.project), live=session.run.live)
         return cls(providers.provider_with(settings), settings)
 
     def check(self, release: Release) -> None:

@@ -29,7 +29,7 @@ class Run:
     counts; `reported`: layers of which the user has been told; `done`: what is done once in a run, by its name;
     `service`: which service's part of the run it is, '' for the whole; `goals`: the layers that are wanted for
     themselves: others are made only where one of these needs them; `settles`: whoever made the run waits in the end for
-    its pushes; `pushes`: what is being pushed, by tag.
+    its pushes; `pushes`: what is being pushed, by tag. `live`: the watch that deploys (`deploy/live.py:Live`), if any.
     """
 
     asked: str = ""
@@ -43,6 +43,7 @@ class Run:
     goals: tuple[str, ...] = LAYERS
     settles: bool = False
     pushes: dict[str, Any] = field(default_factory=dict)
+    live: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the question, and the pushes, that are on their way."""
@@ -70,6 +71,7 @@ class Run:
             goals=self.goals,
             settles=self.settles,
             pushes=self.pushes,
+            live=self.live,
         )
 
     def again(self) -> Run:
@@ -82,6 +84,7 @@ class Run:
             goals=self.goals,
             settles=self.settles,
             pushes=self.pushes,
+            live=self.live,
         )
 
     @property
