@@ -16,7 +16,7 @@ from layerdoit.engine.api import connect
 from layerdoit.engine.images import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from layerdoit.deploy.settings import DeploySettings
 
@@ -59,10 +59,25 @@ class Supervised(NamedTuple):
     labels: Mapping[str, str]
 
 
-def supervised(settings: DeploySettings, live: Live, reference: str) -> Supervised:
+class Instead(NamedTuple):
+    """What a compose file has started in place of what the image says; None where it says nothing."""
+
+    entrypoint: Sequence[str] | None = None
+    command: Sequence[str] | None = None
+    stop_signal: str = ""
+
+    def argv(self, entrypoint: Sequence[str], command: Sequence[str]) -> tuple[str, ...]:
+        """All words of it, where the image has these. As the engine does it: an entry point drops the command of the
+        image, and an empty one has it be the whole.
+        """
+        first = entrypoint if self.entrypoint is None else self.entrypoint
+        return (*first, *(self.command or (() if self.entrypoint else command)))
+
+
+def supervised(settings: DeploySettings, live: Live, reference: str, instead: Instead | None = None) -> Supervised:
     """For a container of an image, which is here. DeployError for one whose programs the watch cannot replace.
 
-    Makes the volumes where they are not there.
+    Makes the volumes where they are not there. `instead`: see there; the image's programs are its own all the same.
     """
     config = (connect().get(f"/images/{reference}/json") or {}).get("Config") or {}
     command = [*(config.get("Entrypoint") or ()), *(settings.config.args or config.get("Cmd") or ())]
@@ -70,7 +85,10 @@ def supervised(settings: DeploySettings, live: Live, reference: str) -> Supervis
     control, programs = live.control, live.programs(settings.name)
     live_volumes.ensure((control, programs), settings.project, settings.owner, live.watch)
     token = secrets.token_hex(6)
-    stop = [config["StopSignal"]] if config.get("StopSignal") else []
+    if instead is not None:
+        command = [*instead.argv(config.get("Entrypoint") or (), config.get("Cmd") or ())]
+    signal = (instead.stop_signal if instead else "") or config.get("StopSignal")
+    stop = [signal] if signal else []
     return Supervised(
         token,
         (SUPERVISOR, f"{CONTROL}/{token}", *stop, "--", *command),

@@ -23,6 +23,7 @@ from layerdoit.deploy.compose.compose_program import ComposeProgram
 from layerdoit.deploy.compose.composition import Composition, Service, Strategy
 from layerdoit.deploy.compose.members import Member
 from layerdoit.deploy.compose.override_file import Carried, Wanted
+from layerdoit.deploy.live import Supervised
 from layerdoit.deploy.provider import Release
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.containers import Containers
@@ -221,8 +222,14 @@ class OurService:
         """Our file, which is laid over the user's."""
         return self.settings.root / ".layerdoit" / f"compose-{self.settings.name}.yaml"
 
-    def write(self, release: Release, attempt: str, volumes: Sequence[tuple[str, str]] = ()) -> None:
-        """Write it, for a release."""
+    def write(
+        self,
+        release: Release,
+        attempt: str,
+        volumes: Sequence[tuple[str, str]] = (),
+        supervised: Supervised | None = None,
+    ) -> None:
+        """Write it, for a release; `supervised`: for a watch."""
         State.open(self.settings.root)
         if self.overlay.exists():
             os.replace(self.overlay, self._before)
@@ -238,6 +245,7 @@ class OurService:
             self.siblings,
             self._sibling_labels(release),
             carried,
+            supervised,
         )
         files.write(self.overlay, override_file.text(self.service, wanted))
         self.written = True

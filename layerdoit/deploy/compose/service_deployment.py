@@ -12,7 +12,7 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.prose import listed
-from layerdoit.deploy.compose import members
+from layerdoit.deploy.compose import live_service, members
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import GRACE, SHARES, OurService
 from layerdoit.deploy.compose.service_steps import ServiceReplacement
@@ -57,6 +57,8 @@ class ComposeProvider:
         finally:
             version.result()
         ours.refuse_unknown_needs()
+        if self.settings.live is not None:
+            live_service.refuse(ours)
         for warning in ours.warnings:
             warn(f"docker compose: {warning}")
         if (bound := ours.composition.sharing(service)) is not None:

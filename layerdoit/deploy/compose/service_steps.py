@@ -10,12 +10,13 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
-from layerdoit.deploy.compose import leftover_calls, members
+from layerdoit.deploy.compose import leftover_calls, live_service, members
 from layerdoit.deploy.compose.members import BACK, OLD, TRY, Member, Settled
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import OurService
 from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.health import Health
+from layerdoit.deploy.live import Supervised
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.engine.container import Container, PortTaken
 from layerdoit.engine.containers import Containers
@@ -39,6 +40,7 @@ class ServiceReplacement:
         self._old: tuple[Member, ...] = ()
         self._fresh: tuple[Member, ...] = ()
         self._tried: Background[None] | None = None
+        self._supervised: Supervised | None = None
         self.told: list[str] = []
 
     def lock(self) -> AbstractContextManager[None]:
@@ -98,7 +100,9 @@ class ServiceReplacement:
         ours.refuse_others(self._old)
         attempt = f"{time.time_ns():x}"
         volumes = self._created.volumes(self._old[-1].id) if self._old else ()
-        ours.write(release, attempt, volumes)
+        live = self._settings.live
+        self._supervised = live_service.started(ours, live, release.reference) if live is not None else None
+        ours.write(release, attempt, volumes, self._supervised)
         self.told += self._neighbours.before()
         there = sum(map(ours.counts, self._members()))
         scale = f"{ours.service.name}={there + ours.service.replicas}"
@@ -136,7 +140,8 @@ class ServiceReplacement:
             members.SERVICE: self._ours.service.name,
             members.ONE_OFF: "True",
         }
-        made = self._created.copied(first.id, f"{self._ours.name}{TRY}", labels)
+        entrypoint = live_service.of_trial(self._supervised) if self._supervised is not None else ()
+        made = self._created.copied(first.id, f"{self._ours.name}{TRY}", labels, entrypoint)
         self._created.filled(made, self._ours.injected)
         self._created.start(made)
         return self._describe(self._container(made))

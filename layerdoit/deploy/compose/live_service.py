@@ -1,0 +1,66 @@
+"""How our service is started for a watch, which keeps one container of it; and for which services it cannot do that."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from typing import Final
+
+from layerdoit.core.errors import DeployError
+from layerdoit.deploy.compose.members import TRY
+from layerdoit.deploy.compose.our_service import OurService
+from layerdoit.deploy.live import CONTROL, PROGRAMS, Instead, Live, Supervised, supervised
+from layerdoit.engine.api import connect
+
+_PLACES: Final = {PROGRAMS: "where a watch puts the programs", CONTROL: "where a watch has its supervisor"}
+
+
+def started(ours: OurService, live: Live, reference: str) -> Supervised:
+    """For a container of an image, which is here: a new one each time. Makes the volumes where they are not there.
+
+    DeployError, with file and line, for a service that a watch cannot keep.
+    """
+    refuse(ours)
+    _refuse_hidden(ours, reference)
+    service, args = ours.service, ours.settings.config.args
+    stop = str(service.values.get("stop_signal") or "")
+    # What layerdoit.yaml gives as arguments is the command, and the entry point stays.
+    return supervised(ours.settings, live, reference, Instead(service.entrypoint, args or service.command, stop))
+
+
+def of_trial(found: Supervised) -> Sequence[str]:
+    """What a container starts that only tries whether it becomes healthy: it listens on a socket of its own."""
+    socket = f"{CONTROL}/{found.token}"
+    return [f"{socket}{TRY}" if word == socket else word for word in found.entrypoint]
+
+
+def refuse(ours: OurService) -> None:
+    """Raise where no watch can keep the service. The image may still be unbuilt."""
+    service = ours.service
+    if service.replicas != 1:
+        key = ("scale",) if service.values.get("scale") else ("deploy", "replicas")
+        what = f"{service.name} has {service.replicas} containers at once, and a watch keeps one"
+        hint = 'have one in the environment that you watch, such as replicas: "${REPLICAS:-1}"'
+        raise DeployError(what, where=ours.line(*key), hint=hint)
+    if service.values.get("pid") == "host":
+        what = f"{service.name} has pid: host: a watch ends all that runs in its container, which is all of the machine"
+        raise DeployError(what, where=ours.line("pid"), hint="leave pid out in the environment that you watch")
+    for place in service.mounted:
+        for own, use in _PLACES.items():
+            if place == own or own.startswith(f"{place.rstrip('/')}/"):
+                raise _in_the_way(ours, place, use)
+
+
+def _refuse_hidden(ours: OurService, reference: str) -> None:
+    """Something that lies over a program of the image keeps edits from it; beside the programs it may lie."""
+    config = (connect().get(f"/images/{reference}/json") or {}).get("Config") or {}
+    programs = {*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())}
+    for place in ours.service.mounted:
+        if posixpath.dirname(place) == PROGRAMS and place in programs:
+            raise _in_the_way(ours, place, "over the program of the image")
+
+
+def _in_the_way(ours: OurService, place: str, use: str) -> DeployError:
+    what = f"{ours.service.name} mounts something at {place}, {use}"
+    hint = "mount it elsewhere in the environment that you watch, or deploy each change with doit cycle_fast"
+    return DeployError(what, where=ours.line("volumes"), hint=hint)
