@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.compose.members import TRY
 from layerdoit.deploy.compose.our_service import OurService
 from layerdoit.deploy.live import CONTROL, PROGRAMS, Instead, Live, Supervised, supervised
+from layerdoit.deploy.settings import DeploySettings
+from layerdoit.engine import live_volumes
 from layerdoit.engine.api import connect
 
 _PLACES: Final = {PROGRAMS: "where a watch puts the programs", CONTROL: "where a watch has its supervisor"}
@@ -34,6 +36,13 @@ def of_trial(found: Supervised) -> Sequence[str]:
     return [f"{socket}{TRY}" if word == socket else word for word in found.entrypoint]
 
 
+def sweep(settings: DeploySettings, removed: Iterable[Mapping[str, str]]) -> None:
+    """Remove what watches leave that kept containers which have been removed. `removed`: their labels."""
+    now = settings.live.watch if settings.live is not None else ""
+    for watch in {live_volumes.of_watch(labels) for labels in removed} - {"", now}:
+        live_volumes.sweep(settings.project, settings.owner, watch)
+
+
 def refuse(ours: OurService) -> None:
     """Raise where no watch can keep the service. The image may still be unbuilt."""
     service = ours.service
@@ -42,9 +51,6 @@ def refuse(ours: OurService) -> None:
         what = f"{service.name} has {service.replicas} containers at once, and a watch keeps one"
         hint = 'have one in the environment that you watch, such as replicas: "${REPLICAS:-1}"'
         raise DeployError(what, where=ours.line(*key), hint=hint)
-    if service.values.get("pid") == "host":
-        what = f"{service.name} has pid: host: a watch ends all that runs in its container, which is all of the machine"
-        raise DeployError(what, where=ours.line("pid"), hint="leave pid out in the environment that you watch")
     for place in service.mounted:
         for own, use in _PLACES.items():
             if place == own or own.startswith(f"{place.rstrip('/')}/"):

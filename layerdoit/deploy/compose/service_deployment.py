@@ -186,6 +186,7 @@ class ComposeProvider:
         for container in there:
             self._containers.stop(container, grace)
             self._containers.remove(container)
+        live_service.sweep(self.settings, (one.labels for one in there))
         say("other services of the compose file, volumes and networks stay: docker compose down removes them")
         return True
 

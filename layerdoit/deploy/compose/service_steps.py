@@ -194,6 +194,7 @@ class ServiceReplacement:
             if container is not None:
                 self._containers.stop(container, self._grace)
                 self._containers.remove(container)
+        live_service.sweep(self._settings, (one.labels for one in self._old))
         self.told += self._neighbours.after()
 
     # --- small things ------------------------------------------------------------------------------------------------
