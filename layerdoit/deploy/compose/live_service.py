@@ -18,12 +18,7 @@ _PLACES: Final = {PROGRAMS: "where a watch puts the programs", CONTROL: "where a
 
 
 def started(ours: OurService, live: Live, reference: str) -> Supervised:
-    """For a container of an image, which is here: a new one each time. Makes the volumes where they are not there.
-
-    DeployError, with file and line, for a service that a watch cannot keep.
-    """
-    refuse(ours)
-    _refuse_hidden(ours, reference)
+    """For a container of an image, which is here: a new one each time. Makes the volumes where they are not there."""
     service, args = ours.service, ours.settings.config.args
     stop = str(service.values.get("stop_signal") or "")
     # What layerdoit.yaml gives as arguments is the command, and the entry point stays.
@@ -57,8 +52,10 @@ def refuse(ours: OurService) -> None:
                 raise _in_the_way(ours, place, use)
 
 
-def _refuse_hidden(ours: OurService, reference: str) -> None:
-    """Something that lies over a program of the image keeps edits from it; beside the programs it may lie."""
+def refuse_for(ours: OurService, reference: str) -> None:
+    """Raise, with file and line, where no watch can keep the service with this image, which is here."""
+    refuse(ours)
+    # What lies over a program keeps edits from it; beside the programs it may lie.
     config = (connect().get(f"/images/{reference}/json") or {}).get("Config") or {}
     programs = {*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())}
     for place in ours.service.mounted:

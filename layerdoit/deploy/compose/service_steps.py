@@ -16,12 +16,13 @@ from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import OurService
 from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.health import Health
-from layerdoit.deploy.live import Supervised
+from layerdoit.deploy.live import PROGRAMS, Supervised
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.engine.container import Container, PortTaken
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.created import Created
 from layerdoit.engine.images import PREFIX, label
+from layerdoit.engine.live_programs import Replaced, renewed
 
 
 class ServiceReplacement:
@@ -41,6 +42,7 @@ class ServiceReplacement:
         self._fresh: tuple[Member, ...] = ()
         self._tried: Background[None] | None = None
         self._supervised: Supervised | None = None
+        self._replaced: Replaced | None = None
         self.told: list[str] = []
 
     def lock(self) -> AbstractContextManager[None]:
@@ -100,8 +102,11 @@ class ServiceReplacement:
         ours.refuse_others(self._old)
         attempt = f"{time.time_ns():x}"
         volumes = self._created.volumes(self._old[-1].id) if self._old else ()
-        live = self._settings.live
-        self._supervised = live_service.started(ours, live, release.reference) if live is not None else None
+        if (live := self._settings.live) is not None:
+            # Refused, before anything is changed.
+            live_service.refuse_for(ours, release.reference)
+            self._replaced = renewed(live.programs(self._settings.name), release.reference, PROGRAMS)
+            self._supervised = live_service.started(ours, live, release.reference)
         ours.write(release, attempt, volumes, self._supervised)
         self.told += self._neighbours.before()
         there = sum(map(ours.counts, self._members()))
@@ -179,6 +184,11 @@ class ServiceReplacement:
 
     def rollback(self) -> None:
         """See `Steps`."""
+        if self._replaced is not None:
+            serving = {one.id for one in self._settled().serving}
+            if serving.isdisjoint(one.id for one in self._fresh):
+                # Before the old one is started again.
+                self._replaced.put_back()
         self.recover()
         if self._ours.written:
             self._neighbours.undo()
@@ -194,6 +204,8 @@ class ServiceReplacement:
             if container is not None:
                 self._containers.stop(container, self._grace)
                 self._containers.remove(container)
+        if self._replaced is not None:
+            self._replaced.forget()
         live_service.sweep(self._settings, (one.labels for one in self._old))
         self.told += self._neighbours.after()
 

@@ -37,23 +37,28 @@ services:
 
 
 @pytest.fixture(scope="module")
-def programs(docker_engine: Any, image: str) -> Iterator[str]:
-    """The server where images of ours have their programs."""
+def programs(docker_engine: Any, image: str) -> Iterator[list[str]]:
+    """Two images with the server where images of ours have their programs; in the second one it is a byte longer."""
     source = docker_engine.containers.create(image)
     packed = io.BytesIO(b"".join(source.get_archive("/server")[0]))
     source.remove()
-    laid = io.BytesIO()
-    with tarfile.open(fileobj=packed) as old, tarfile.open(fileobj=laid, mode="w") as new:
-        member = old.getmember("server")
-        content = old.extractfile(member)
-        member.name = f"{PROGRAMS.lstrip('/')}/server"
-        new.addfile(member, content)
+    with tarfile.open(fileobj=packed) as old:
+        server = old.extractfile("server")
+        assert server is not None
+        content = server.read()
+    names = [imported(docker_engine, content), imported(docker_engine, content + b"\0")]
+    yield names
+    for name in names:
+        docker_engine.images.remove(name, force=True)
+
+
+def imported(engine: Any, server: bytes) -> str:
     name = f"layerdoit-test-server:{uuid.uuid4().hex[:8]}"
     repository, tag = name.split(":")
+    packed = live_volumes.packed(PROGRAMS, [File("server", server, 0o755)])
     changes = [f'ENTRYPOINT ["{PROGRAMS}/server"]', 'CMD ["of-image"]']
-    docker_engine.api.import_image_from_data(laid.getvalue(), repository=repository, tag=tag, changes=changes)
-    yield name
-    docker_engine.images.remove(name, force=True)
+    engine.api.import_image_from_data(packed, repository=repository, tag=tag, changes=changes)
+    return name
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +71,8 @@ def supervisor(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def watched(composed: Project, programs: str, docker_engine: Any) -> Iterator[Project]:
-    composed.image = programs
+def watched(composed: Project, programs: list[str], docker_engine: Any) -> Iterator[Project]:
+    composed.image = programs[0]
     yield composed
     for container in composed.containers().values():
         container.remove(force=True, v=True)
@@ -87,6 +92,11 @@ def fill(project: Project, live: Live, supervisor: bytes) -> None:
     live_volumes.fill_volume(live.control, project.image, CONTROL, files)
 
 
+def size(container: Any) -> int:
+    """Of the program as the container has it, in bytes."""
+    return int(container.get_archive(f"{PROGRAMS}/server")[1]["size"])
+
+
 def started(container: Any) -> list[str]:
     return [container.attrs["Path"], *container.attrs["Args"]]
 
@@ -102,7 +112,7 @@ def refusal(project: Project, live: Live, **changes: Any) -> str:
     return str(caught.value)
 
 
-def test_a_watch_keeps_a_service(watched: Project, supervisor: bytes) -> None:
+def test_a_watch_keeps_a_service(watched: Project, programs: list[str], supervisor: bytes) -> None:
     port, live = free_port(), Live(f"w{uuid.uuid4().hex[:6]}")
     watched.write(SERVICES.replace("FIXED", str(port)))
     options: dict[str, Any] = {"compose": {"service": "web"}, "live": live}
@@ -125,12 +135,13 @@ def test_a_watch_keeps_a_service(watched: Project, supervisor: bytes) -> None:
     worker = watched.containers("worker").popitem()[1]
     assert (started(worker), worker.attrs["Mounts"]) == ([f"{PROGRAMS}/server", "of-image"], [])
     assert watched.go("1", **options).phases == ()
-    # Tried beside the old one, which listens at the same time; what is bad changes nothing.
-    bad = watched.go("2", env={"EXIT": "3"}, **options)
+    # With the programs of its own image, though the volume has those of the old one, which come back where it fails.
+    before, watched.image = size(old), programs[1]
+    bad = watched.go("3", env={"EXIT": "3"}, **options)
     assert "ended with exit code 3" in str(bad.error)
-    assert web(watched).id == old.id
+    assert (web(watched).id, size(old)) == (old.id, before)
     second = watched.go("2", **options)
-    assert (second.error, ask(f"127.0.0.1:{port}")) == (None, "2")
+    assert (second.error, ask(f"127.0.0.1:{port}"), size(web(watched))) == (None, "2", before + 1)
     assert web(watched).labels["io.layerdoit.live"] != old.labels["io.layerdoit.live"]
     # Whatever is ordinary takes its place, though nothing else differs, and leaves nothing of the watch.
     ordinary = watched.go("2", compose={"service": "web"})
