@@ -204,12 +204,7 @@ class OurService:
     @cached_property
     def judged(self) -> DeploySettings:
         """The settings with what the service says of its health and its ports, where they say nothing themselves."""
-        config, health = self.settings.config, self.settings.config.health
-        port = config.port or next(iter(self.service.ports), None)
-        silent = health == Health(timeout=health.timeout)
-        if (silent or health.platform) and self.service.check:
-            health = Health(command=self.service.check, timeout=health.timeout)
-        return replace(self.settings, config=replace(config, port=port, health=health))
+        return judged(self.settings, next(iter(self.service.ports), None), self.service.check)
 
     @cached_property
     def digest(self) -> str:
@@ -336,6 +331,15 @@ class OurService:
                     hint="give this one a compose project of its own: deploy: {compose: {project: "
                     f"{self.composition.name}-{self.settings.environment}}}}}",
                 )
+
+
+def judged(settings: DeploySettings, port: int | None, check: Sequence[str] | None) -> DeploySettings:
+    """The settings with the port and the health check that a service has, where they say nothing themselves."""
+    config, health = settings.config, settings.config.health
+    silent = health == Health(timeout=health.timeout)
+    if (silent or health.platform) and check:
+        health = Health(command=tuple(check), timeout=health.timeout)
+    return replace(settings, config=replace(config, port=config.port or port, health=health))
 
 
 def _foreign(one: Member) -> bool:

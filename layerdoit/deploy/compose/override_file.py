@@ -52,7 +52,7 @@ def text(service: Service, wanted: Wanted) -> str:
         # It starts what the file, or the image, says; and it is the init process itself.
         words = [_literal(one) for one in wanted.supervised.entrypoint]
         ours |= {"entrypoint": words, "command": _RESET, "init": False}
-        ours["labels"] |= wanted.supervised.labels
+        ours["labels"] |= {name: _literal(value) for name, value in wanted.supervised.labels.items()}
         carried += [Carried(*one.split(":")) for one in wanted.supervised.volumes]
     if carried:
         ours["volumes"] = [

@@ -10,7 +10,7 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
-from layerdoit.deploy.compose import leftover_calls, live_service, members
+from layerdoit.deploy.compose import kept_service, leftover_calls, members
 from layerdoit.deploy.compose.members import BACK, OLD, TRY, Member, Settled
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import OurService
@@ -104,9 +104,9 @@ class ServiceReplacement:
         volumes = self._created.volumes(self._old[-1].id) if self._old else ()
         if (live := self._settings.live) is not None:
             # Refused, before anything is changed.
-            live_service.refuse_for(ours, release.reference)
+            kept_service.refuse_for(ours, release.reference)
             self._replaced = renewed(live.programs(self._settings.name), release.reference, PROGRAMS)
-            self._supervised = live_service.started(ours, live, release.reference)
+            self._supervised = kept_service.started(ours, live, release.reference)
         ours.write(release, attempt, volumes, self._supervised)
         self.told += self._neighbours.before()
         there = sum(map(ours.counts, self._members()))
@@ -145,7 +145,7 @@ class ServiceReplacement:
             members.SERVICE: self._ours.service.name,
             members.ONE_OFF: "True",
         }
-        entrypoint = live_service.of_trial(self._supervised) if self._supervised is not None else ()
+        entrypoint = kept_service.of_trial(self._supervised) if self._supervised is not None else ()
         made = self._created.copied(first.id, f"{self._ours.name}{TRY}", labels, entrypoint)
         self._created.filled(made, self._ours.injected)
         self._created.start(made)
@@ -206,7 +206,7 @@ class ServiceReplacement:
                 self._containers.remove(container)
         if self._replaced is not None:
             self._replaced.forget()
-        live_service.sweep(self._settings, (one.labels for one in self._old))
+        kept_service.sweep(self._settings, (one.labels for one in self._old))
         self.told += self._neighbours.after()
 
     # --- small things ------------------------------------------------------------------------------------------------

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.compose.members import TRY
-from layerdoit.deploy.compose.our_service import OurService
+from layerdoit.deploy.compose.our_service import GRACE, OurService, judged
 from layerdoit.deploy.live import CONTROL, PROGRAMS, Instead, Live, Supervised, supervised
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import live_volumes
 from layerdoit.engine.api import connect
+from layerdoit.engine.images import PREFIX, label
 
+SERVICE: Final = "service"
+"""The label with what the compose file says of a service that a watch keeps."""
 _PLACES: Final = {PROGRAMS: "where a watch puts the programs", CONTROL: "where a watch has its supervisor"}
 
 
@@ -22,7 +26,16 @@ def started(ours: OurService, live: Live, reference: str) -> Supervised:
     service, args = ours.service, ours.settings.config.args
     stop = str(service.values.get("stop_signal") or "")
     # What layerdoit.yaml gives as arguments is the command, and the entry point stays.
-    return supervised(ours.settings, live, reference, Instead(service.entrypoint, args or service.command, stop))
+    found = supervised(ours.settings, live, reference, Instead(service.entrypoint, args or service.command, stop))
+    # docker compose takes half a second to say it, which is too long after an edit.
+    facts = {"port": next(iter(service.ports), None), "check": service.check, "grace": ours.grace}
+    return found._replace(labels={**found.labels, PREFIX + SERVICE: json.dumps(facts)})
+
+
+def facts_of(settings: DeploySettings, labels: Mapping[str, str]) -> tuple[DeploySettings, float]:
+    """How a container that a watch keeps is judged, and the seconds that its program has to end."""
+    facts = json.loads(label(labels, SERVICE) or "{}")
+    return judged(settings, facts.get("port"), facts.get("check")), float(facts.get("grace", GRACE))
 
 
 def of_trial(found: Supervised) -> Sequence[str]:
