@@ -8,7 +8,7 @@ their programs, and begins as a copy of that. The workshop of the watch has both
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from layerdoit.core.errors import DeployError
 from layerdoit.engine import live_volumes
@@ -16,9 +16,11 @@ from layerdoit.engine.api import connect
 from layerdoit.engine.images import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from layerdoit.deploy.settings import DeploySettings
+    from layerdoit.engine.container import Container
+    from layerdoit.engine.inside import Inside
 
 PROGRAMS: Final = "/usr/local/bin"
 """Where images of ours have their programs."""
@@ -79,8 +81,8 @@ def supervised(settings: DeploySettings, live: Live, reference: str, instead: In
 
     Makes the volumes where they are not there. `instead`: see there; the image's programs are its own all the same.
     """
-    config = (connect().get(f"/images/{reference}/json") or {}).get("Config") or {}
-    command = [*(config.get("Entrypoint") or ()), *(settings.config.args or config.get("Cmd") or ())]
+    config = _config(reference)
+    command = _command(settings, config)
     _refuse_other_places(settings, command)
     control, programs = live.control, live.programs(settings.name)
     live_volumes.ensure((control, programs), settings.project, settings.owner, live.watch)
@@ -97,9 +99,51 @@ def supervised(settings: DeploySettings, live: Live, reference: str, instead: In
     )
 
 
+def refuse(settings: DeploySettings, reference: str) -> None:
+    """DeployError for an image, which is here, whose programs a watch cannot replace. Changes nothing."""
+    _refuse_other_places(settings, _command(settings, _config(reference)))
+
+
+def _config(reference: str) -> Mapping[str, Any]:
+    return (connect().get(f"/images/{reference}/json") or {}).get("Config") or {}
+
+
+def _command(settings: DeploySettings, config: Mapping[str, Any]) -> list[str]:
+    return [*(config.get("Entrypoint") or ()), *(settings.config.args or config.get("Cmd") or ())]
+
+
 def token_of(labels: Mapping[str, str]) -> str:
     """The token of a container, by its labels; '' for one that is not live."""
     return labels.get(PREFIX + LABEL, "").partition("/")[2]
+
+
+def sweep(settings: DeploySettings, removed: Iterable[Mapping[str, str]]) -> None:
+    """Remove what watches leave that kept containers which have been removed. `removed`: their labels."""
+    now = settings.live.watch if settings.live is not None else ""
+    for watch in {live_volumes.of_watch(labels) for labels in removed} - {"", now}:
+        live_volumes.sweep(settings.project, settings.owner, watch)
+
+
+def ahead(container: Container, inside: Inside) -> str:
+    """The key of the tree whose programs a live container has, where it is not that of its image; else ''."""
+    at = f"{CONTROL}/{AHEAD}/{container.label('deployment')}"
+    for _, content in inside.contents(container, at):
+        written = content.read().decode(errors="replace").strip() if content is not None else ""
+        return written if written != container.label("key") else ""
+    return ""
+
+
+def state(container: Container, inside: Inside) -> str:
+    """What a container that a watch keeps serves, in words after `live:`; '' for an ordinary one."""
+    if not token_of(container.labels):
+        return ""
+    return "ahead of its image" if ahead(container, inside) else "its image"
+
+
+def at_its_image(container: Container) -> None:
+    """Note that a live container, which has just taken its place, has the programs of its image."""
+    noted = live_volumes.File(f"{AHEAD}/{container.label('deployment')}", b"", 0o666)
+    live_volumes.fill(container.id, CONTROL, [live_volumes.File(AHEAD, None, 0o1777), noted])
 
 
 def _refuse_other_places(settings: DeploySettings, command: list[str]) -> None:

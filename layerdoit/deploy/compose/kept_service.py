@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from layerdoit.core.errors import DeployError
@@ -12,7 +12,6 @@ from layerdoit.deploy.compose.members import TRY
 from layerdoit.deploy.compose.our_service import GRACE, OurService, judged
 from layerdoit.deploy.live import CONTROL, PROGRAMS, Instead, Live, Supervised, supervised
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.engine import live_volumes
 from layerdoit.engine.api import connect
 from layerdoit.engine.images import PREFIX, label
 
@@ -42,13 +41,6 @@ def of_trial(found: Supervised) -> Sequence[str]:
     """What a container starts that only tries whether it becomes healthy: it listens on a socket of its own."""
     socket = f"{CONTROL}/{found.token}"
     return [f"{socket}{TRY}" if word == socket else word for word in found.entrypoint]
-
-
-def sweep(settings: DeploySettings, removed: Iterable[Mapping[str, str]]) -> None:
-    """Remove what watches leave that kept containers which have been removed. `removed`: their labels."""
-    now = settings.live.watch if settings.live is not None else ""
-    for watch in {live_volumes.of_watch(labels) for labels in removed} - {"", now}:
-        live_volumes.sweep(settings.project, settings.owner, watch)
 
 
 def refuse(ours: OurService) -> None:

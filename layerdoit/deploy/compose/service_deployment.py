@@ -18,6 +18,7 @@ from layerdoit.deploy.compose.our_service import GRACE, SHARES, OurService
 from layerdoit.deploy.compose.service_steps import ServiceReplacement
 from layerdoit.deploy.docker import described, swap
 from layerdoit.deploy.docker.health import Health
+from layerdoit.deploy.live import sweep
 from layerdoit.deploy.provider import SHELL, Deployed, Held, Release, Service, Status
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import removal
@@ -186,7 +187,7 @@ class ComposeProvider:
         for container in there:
             self._containers.stop(container, grace)
             self._containers.remove(container)
-        kept_service.sweep(self.settings, (one.labels for one in there))
+        sweep(self.settings, (one.labels for one in there))
         say("other services of the compose file, volumes and networks stay: docker compose down removes them")
         return True
 

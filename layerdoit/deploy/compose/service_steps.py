@@ -16,7 +16,7 @@ from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import OurService
 from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.health import Health
-from layerdoit.deploy.live import PROGRAMS, Supervised
+from layerdoit.deploy.live import PROGRAMS, Supervised, sweep
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.engine.container import Container, PortTaken
 from layerdoit.engine.containers import Containers
@@ -206,7 +206,7 @@ class ServiceReplacement:
                 self._containers.remove(container)
         if self._replaced is not None:
             self._replaced.forget()
-        kept_service.sweep(self._settings, (one.labels for one in self._old))
+        sweep(self._settings, (one.labels for one in self._old))
         self.told += self._neighbours.after()
 
     # --- small things ------------------------------------------------------------------------------------------------
