@@ -18,9 +18,9 @@ from layerdoit.deploy.compose.our_service import GRACE, SHARES, OurService
 from layerdoit.deploy.compose.service_steps import ServiceReplacement
 from layerdoit.deploy.docker import described, swap
 from layerdoit.deploy.docker.health import Health
-from layerdoit.deploy.live import sweep
 from layerdoit.deploy.provider import SHELL, Deployed, Held, Release, Service, Status
 from layerdoit.deploy.settings import DeploySettings
+from layerdoit.deploy.supervision import sweep
 from layerdoit.engine import removal
 from layerdoit.engine.container import Container
 from layerdoit.engine.containers import Containers

@@ -16,8 +16,9 @@ from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import OurService
 from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.health import Health
-from layerdoit.deploy.live import PROGRAMS, Supervised, sweep
+from layerdoit.deploy.live import PROGRAMS
 from layerdoit.deploy.provider import Release, Service
+from layerdoit.deploy.supervision import Supervised, sweep
 from layerdoit.engine.container import Container, PortTaken
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.created import Created
