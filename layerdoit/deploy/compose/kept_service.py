@@ -10,8 +10,9 @@ from typing import Final
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.compose.members import TRY
 from layerdoit.deploy.compose.our_service import GRACE, OurService, judged
-from layerdoit.deploy.live import CONTROL, PROGRAMS, Instead, Live, Supervised, supervised
+from layerdoit.deploy.live import CONTROL, PROGRAMS, Live
 from layerdoit.deploy.settings import DeploySettings
+from layerdoit.deploy.supervision import Instead, Supervised, supervised
 from layerdoit.engine.api import connect
 from layerdoit.engine.images import PREFIX, label
 

@@ -12,7 +12,7 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.prose import listed
-from layerdoit.deploy import live
+from layerdoit.deploy import supervision
 from layerdoit.deploy.compose import kept_service, members
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import GRACE, SHARES, OurService
@@ -129,7 +129,7 @@ class ComposeProvider:
             yield f"{service.name} would be started with {release.reference}"
             return
         now = serving[-1]
-        if (found := self._serving()) is not None and (state := live.state(found, self._containers)):
+        if (found := self._serving()) is not None and (state := supervision.state(found, self._containers)):
             yield f"{found.name} is kept by a watch; live: {state}"
         key = label(now.labels, "key")
         if (key, label(now.labels, "config")) == (release.key, ours.digest) and now.running:
@@ -149,7 +149,7 @@ class ComposeProvider:
         found = self._serving()
         if found is None:
             return Status(None, "not deployed", self._other())
-        service, now = self._described(found), live.state(found, self._containers)
+        service, now = self._described(found), supervision.state(found, self._containers)
         if not found.running:
             return Status(service, f"{found.state}, exit code {found.exit_code}", live=now)
         settings = kept_service.facts_of(self.settings, found.labels)[0] if now else OurService(self.settings).judged
@@ -234,7 +234,7 @@ class ComposeProvider:
         for container in there:
             self._containers.stop(container, grace)
             self._containers.remove(container)
-        live.sweep(replace(self.settings, live=None), (one.labels for one in there))
+        supervision.sweep(replace(self.settings, live=None), (one.labels for one in there))
         say("other services of the compose file, volumes and networks stay: docker compose down removes them")
         return True
 

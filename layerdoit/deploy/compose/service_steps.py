@@ -10,7 +10,7 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
-from layerdoit.deploy import live
+from layerdoit.deploy import supervision
 from layerdoit.deploy.compose import kept_service, leftover_calls, members
 from layerdoit.deploy.compose.members import BACK, OLD, TRY, Member, Settled
 from layerdoit.deploy.compose.neighbours_up import Neighbours
@@ -18,8 +18,8 @@ from layerdoit.deploy.compose.our_service import OurService
 from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.docker.kept_live import KeptLive
-from layerdoit.deploy.live import Supervised
 from layerdoit.deploy.provider import Release, Service
+from layerdoit.deploy.supervision import Supervised
 from layerdoit.engine.container import Container, PortTaken
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.created import Created
@@ -66,7 +66,7 @@ class ServiceReplacement:
             self._named(one)
             done += self._restarted(one, self._ours.service.restart) if one.attempt else ()
         self._ours.settle(found.serving[-1].attempt if found.serving else "")
-        live.sweep(self._settings, (one.labels for one in found.gone))
+        supervision.sweep(self._settings, (one.labels for one in found.gone))
         return tuple(done)
 
     def _put_back(self, one: Member) -> list[str]:
@@ -95,7 +95,7 @@ class ServiceReplacement:
             container = self._inspected(one)
             if self._health.problem(container) is not None:
                 return False
-            if self._settings.live and live.ahead(container, self._containers):
+            if self._settings.live and supervision.ahead(container, self._containers):
                 return False
         self.told += self._neighbours.ensure()
         return True
@@ -212,7 +212,7 @@ class ServiceReplacement:
                 self._containers.stop(container, self._grace)
                 self._containers.remove(container)
         self._kept.done()
-        live.sweep(self._settings, (one.labels for one in self._old))
+        supervision.sweep(self._settings, (one.labels for one in self._old))
         self.told += self._neighbours.after()
 
     # --- small things ------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.signals import as_errors
-from layerdoit.deploy import live, needs
+from layerdoit.deploy import needs, supervision
 from layerdoit.deploy.docker import described, refusals, sockets, swap
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.docker.live_services import LiveServices
@@ -80,7 +80,7 @@ class DockerProvider:
         if found is None:
             yield f"{self.settings.name} would be started with {release.reference}"
             return
-        if now := live.state(found, self._containers):
+        if now := supervision.state(found, self._containers):
             yield f"{found.name} is kept by a watch; live: {now}"
         same = found.label("key") == release.key
         if same and found.running and found.label("config") == self.settings.digest():
@@ -145,7 +145,7 @@ class DockerProvider:
         if found is None:
             return Status(None, "not deployed", next(self._others(), ""))
         service = described.service(found, self.settings, self._containers)
-        remark, now = self._remark(found), live.state(found, self._containers)
+        remark, now = self._remark(found), supervision.state(found, self._containers)
         if not found.running:
             return Status(service, _stopped(found), remark, now)
         problem = self._front_problem(found) or self._health.problem(found)
@@ -200,7 +200,7 @@ class DockerProvider:
             self._containers.stop(container, self.settings.config.stop_grace)
             self._containers.remove(container)
         self._containers.remove_networks()
-        live.sweep(replace(self.settings, live=None), (container.labels for container in there))
+        supervision.sweep(replace(self.settings, live=None), (container.labels for container in there))
         return bool(there)
 
     def holds(self) -> tuple[Held, ...]:

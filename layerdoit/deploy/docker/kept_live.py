@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from layerdoit.deploy import live
+from layerdoit.deploy import supervision
+from layerdoit.deploy.live import PROGRAMS
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.live_programs import Replaced, renewed
 
@@ -29,14 +30,14 @@ class KeptLive:
         The container that serves goes on with the programs that run.
         """
         if self._live is not None:
-            live.refuse(self._settings, reference)
-            self._replaced = renewed(self._live.programs(self._settings.name), reference, live.PROGRAMS)
+            supervision.refuse(self._settings, reference)
+            self._replaced = renewed(self._live.programs(self._settings.name), reference, PROGRAMS)
 
     def dressed(self, spec: Spec) -> Spec:
         """What to create: a new one each time, for each listens on a socket of its own."""
         if self._live is None:
             return spec
-        found = live.supervised(self._settings, self._live, spec.image)
+        found = supervision.supervised(self._settings, self._live, spec.image)
         labels = {**spec.labels, **{name.removeprefix(PREFIX): value for name, value in found.labels.items()}}
         volumes = (*spec.volumes, *found.volumes)
         return replace(spec, labels=labels, volumes=volumes, entrypoint=found.entrypoint, args=(), init=False)
@@ -55,7 +56,7 @@ class KeptLive:
     def serves(self, container: Container) -> None:
         """The new one serves."""
         if self._live is not None:
-            live.at_its_image(container)
+            supervision.at_its_image(container)
 
     def done(self) -> None:
         """Nothing is put back any more."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from layerdoit.core.errors import DeployError
-from layerdoit.deploy import live
+from layerdoit.deploy import supervision
 from layerdoit.deploy.docker import restarted
 from layerdoit.deploy.provider import LiveService
 from layerdoit.engine import live_volumes
@@ -28,11 +28,11 @@ class LiveServices:
 
     def of(self, container: Container | None, url: str | None, grace: float) -> LiveService | None:
         """A container as a watch has it; None where it is no live one, or does not run."""
-        if container is None or not container.running or not (token := live.token_of(container.labels)):
+        if container is None or not container.running or not (token := supervision.token_of(container.labels)):
             return None
         # To ask the engine again is time in which nobody answers.
         self._seen[container.id] = container
-        watch, ahead = live_volumes.of_watch(container.labels), live.ahead(container, self._containers)
+        watch, ahead = live_volumes.of_watch(container.labels), supervision.ahead(container, self._containers)
         return LiveService(container.id, container.name, token, watch, container.label("key"), url, grace, ahead)
 
     def judge(self, service: LiveService, ended: Callable[[], str | None]) -> None:

@@ -16,7 +16,7 @@ from layerdoit.core.console import warn
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
 from layerdoit.core.units import count_text
-from layerdoit.deploy import live
+from layerdoit.deploy import supervision
 from layerdoit.deploy.docker import described, front_image, ways
 from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.haproxy import Front
@@ -82,7 +82,7 @@ class Replacement:
             and (found.label("key"), found.label("config")) == (release.key, self._settings.digest())
             and release.digest in ("", found.label("digest"), found.image)
             and self._health.problem(found) is None
-            and not (self._settings.live and live.ahead(found, self._containers))
+            and not (self._settings.live and supervision.ahead(found, self._containers))
         )
 
     def start_beside(self, release: Release) -> Service:
@@ -210,7 +210,7 @@ class Replacement:
         if not self._front.wanted:
             self._remove_named(described.FRONT)
         self._kept.done()
-        live.sweep(self._settings, (one.labels for one in self._removed))
+        supervision.sweep(self._settings, (one.labels for one in self._removed))
 
     # --- starting ----------------------------------------------------------------------------------------------------
 

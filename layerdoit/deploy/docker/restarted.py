@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.docker import container_log
-from layerdoit.deploy.live import CONTROL, SUPERVISOR, token_of
+from layerdoit.deploy.live import CONTROL, SUPERVISOR
 from layerdoit.deploy.probes import PROBE_TIMEOUT, pauses
+from layerdoit.deploy.supervision import token_of
 
 if TYPE_CHECKING:
     from layerdoit.deploy.docker.health import Health
