@@ -17,10 +17,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from layerdoit.core.errors import Interrupted, ProcessError
 from layerdoit.core.signals import Events, ended_at_exit, next_event, posted_to
+
+if TYPE_CHECKING:
+    from layerdoit.core.ending import Ending
 
 INTERRUPT_GRACE: Final = 8.0
 """Seconds a child has to exit after SIGINT; BuildKit needs a moment to cancel a running step."""
@@ -60,6 +63,10 @@ class ProgramMissing(ProcessError):
 
 class TookTooLong(ProcessError):
     """The command did not end within its time limit."""
+
+
+class Stopped(ProcessError):
+    """Another thread had the command ended (`Ending`)."""
 
 
 class CommandFailed(ProcessError):
@@ -167,20 +174,22 @@ def stream(
     cwd: str | Path | None = None,
     env: Mapping[str, str] | None = None,
     on_line: OnLine,
-    interrupt_grace: float = INTERRUPT_GRACE,
-    terminate_grace: float = TERMINATE_GRACE,
+    graces: tuple[float, float] = (INTERRUPT_GRACE, TERMINATE_GRACE),
     masked: bool = True,
+    fed: bytes | None = None,
+    ending: Ending | None = None,
 ) -> int:
     """Run, calling `on_line` in this thread for each line; return the exit code.
 
-    With `masked=False` the caller masks secrets, because it has to decode the lines first.
+    `graces`: seconds after an interrupt, and after SIGTERM. With `masked=False` the caller masks secrets, because it
+    has to decode the lines first. `fed`: what it reads; `ending`: lets another thread end it, which raises `Stopped`.
     """
 
     def deliver(name: str, data: bytes) -> None:
         text = _text(data).rstrip("\r\n")
         on_line(name, redact(text) if masked else text)
 
-    return _run(argv, cwd, env, deliver, graces=(interrupt_grace, terminate_grace))
+    return _run(argv, cwd, env, deliver, fed=fed, graces=graces, ending=ending)
 
 
 def interactive(argv: Sequence[str]) -> int:
@@ -264,6 +273,7 @@ def _run(
     fed: bytes | None = None,
     graces: tuple[float, float] = (INTERRUPT_GRACE, TERMINATE_GRACE),
     seconds: float | None = None,
+    ending: Ending | None = None,
 ) -> int:
     events: Events = queue.SimpleQueue()
     stdin = subprocess.DEVNULL if fed is None else subprocess.PIPE
@@ -271,7 +281,8 @@ def _run(
         child = _spawn(argv, cwd, env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, new_session=True)
         try:
             _start_threads(child, events, fed)
-            with _late(events, seconds) as late, _others_run():
+            heard = ending.of(events) if ending is not None else contextlib.nullcontext()
+            with _late(events, seconds) as late, heard, _others_run():
                 interrupted = _pump(events, deliver)
         except BaseException:
             _end(child, events, graces)
@@ -280,6 +291,8 @@ def _run(
             _end(child, events, graces)
     if late.is_set() and interrupted and not caught:
         raise _took_too_long(argv, seconds)
+    if ending is not None and ending.asked and interrupted and not caught:
+        raise Stopped(f"`{shown(argv)}` was ended")
     if caught or interrupted:
         raise Interrupted(caught[0] if caught else signal.SIGINT)
     return int(child.returncode)

@@ -11,9 +11,10 @@ Kind = Literal[
     "watching",  # files, folders: what is watched
     "changed",  # paths: what differs from what serves, the first few; count
     "compiling",  # done, total: crates; a turn for an edit
+    "said",  # a line of an ordinary build
     "building",  # why: a turn for more: layers, then a new workshop
     "serving",  # key, url, seconds (since the change was seen), how: compiled | restarted | assets | built | unchanged
-    "failed",  # stage: configuration | compile | start | health | build | assets
+    "failed",  # stage: configuration | compile | start | health | build | assets | image
     "following",  # key: the image is being built
     "followed",  # key, image, seconds
     "log",  # a line of the service
