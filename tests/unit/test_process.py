@@ -381,7 +381,6 @@ def test_an_ignored_signal_stays_ignored() -> None:
 IN_THREAD = """
 import signal, sys, threading
 from layerdoit.core import process
-from layerdoit.core.ending import Ending
 from layerdoit.core.errors import Interrupted
 from layerdoit.front.loading import exit_when_signalled
 started = threading.Event()
