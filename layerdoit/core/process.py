@@ -141,7 +141,7 @@ def capture_quick(
     except OSError as error:
         raise _not_started(argv, cwd, error) from error
     if done.returncode != 0:
-        raise CommandFailed(argv, done.returncode, _text(done.stdout), _text(done.stderr))
+        raise CommandFailed(argv, done.returncode, as_text(done.stdout), as_text(done.stderr))
     return done.stdout
 
 
@@ -162,7 +162,7 @@ def capture(
     parts: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
     graces = (INTERRUPT_GRACE, TERMINATE_GRACE) if seconds is None else (GROUP_GRACE, GROUP_GRACE)
     code = _run(argv, cwd, env, lambda name, data: parts[name].append(data), fed=fed, graces=graces, seconds=seconds)
-    result = Completed(code, _text(b"".join(parts["stdout"])), _text(b"".join(parts["stderr"])))
+    result = Completed(code, as_text(b"".join(parts["stdout"])), as_text(b"".join(parts["stderr"])))
     if check and code != 0:
         raise CommandFailed(argv, code, result.stdout, result.stderr)
     return result
@@ -186,7 +186,7 @@ def stream(
     """
 
     def deliver(name: str, data: bytes) -> None:
-        text = _text(data).rstrip("\r\n")
+        text = as_text(data).rstrip("\r\n")
         on_line(name, redact(text) if masked else text)
 
     return _run(argv, cwd, env, deliver, fed=fed, graces=graces, ending=ending)
@@ -196,7 +196,7 @@ def interactive(argv: Sequence[str]) -> int:
     """Run on the user's terminal and return the exit code. Meanwhile, Ctrl-C goes to the child."""
     events: Events = queue.SimpleQueue()
     with posted_to(events) as caught:
-        child = _spawn(argv, None, None, stdin=None, stdout=None, stderr=None)
+        child = spawn(argv, None, None, stdin=None, stdout=None, stderr=None)
         threading.Thread(target=_reap, args=(child, events), daemon=True).start()
         while True:
             event = next_event(events)
@@ -216,7 +216,7 @@ def interactive(argv: Sequence[str]) -> int:
 _environment_lock = threading.Lock()
 
 
-def _text(data: bytes) -> str:
+def as_text(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
 
 
@@ -243,7 +243,7 @@ def _missing(program: str) -> ProgramMissing:
     return ProgramMissing(f"the program `{program}` was not found", hint=hint)
 
 
-def _spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] | None, **how: Any) -> Any:
+def spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] | None, **how: Any) -> Any:
     """Start a child through plumbum, which returns a proxy of `subprocess.Popen`."""
     import shutil
 
@@ -278,7 +278,7 @@ def _run(
     events: Events = queue.SimpleQueue()
     stdin = subprocess.DEVNULL if fed is None else subprocess.PIPE
     with posted_to(events) as caught, ended_at_exit(events):
-        child = _spawn(argv, cwd, env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, new_session=True)
+        child = spawn(argv, cwd, env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, new_session=True)
         try:
             _start_threads(child, events, fed)
             heard = ending.of(events) if ending is not None else contextlib.nullcontext()
@@ -326,17 +326,17 @@ def _late(events: Events, seconds: float | None) -> Iterator[threading.Event]:
 
 def _start_threads(child: Any, events: Events, fed: bytes | None) -> None:
     jobs: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
-        (_read, (_own(child.stdout, "rb"), "stdout", events)),
-        (_read, (_own(child.stderr, "rb"), "stderr", events)),
+        (_read, (own_pipe(child.stdout, "rb"), "stdout", events)),
+        (_read, (own_pipe(child.stderr, "rb"), "stderr", events)),
         (_reap, (child, events)),
     ]
     if fed is not None:
-        jobs.append((_feed, (_own(child.stdin, "wb"), fed)))
+        jobs.append((_feed, (own_pipe(child.stdin, "wb"), fed)))
     for target, args in jobs:
         threading.Thread(target=target, args=args, daemon=True).start()
 
 
-def _own(pipe: IO[bytes], mode: str) -> IO[Any]:
+def own_pipe(pipe: IO[bytes], mode: str) -> IO[Any]:
     # plumbum closes the pipes when its proxy is collected, which blocks while a thread still reads from one.
     with pipe:
         return open(os.dup(pipe.fileno()), mode)

@@ -26,7 +26,7 @@ READING_SCRIPTS = ("reads.sh", "trace.c", "calls.h", "hook.c", "reads.c", "texts
 """What records which files are read, and its sources."""
 PACK = ("Dockerfile.pack", "pack.sh", "runtime.sh")
 """What the image of a program is made with that was compiled elsewhere."""
-APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh", "variables.sh", *READING_SCRIPTS)
+APP_SCRIPTS = ("build.sh", "compile.sh", "runtime.sh", "sync.sh", "variables.sh", *READING_SCRIPTS)
 """The scripts of the app build."""
 PAGE = ("Dockerfile.page", "page.sh", "serve-page")
 """What the image of a page is made with."""
