@@ -35,6 +35,7 @@ class Painter:
         self._shown: list[str] = []
         self._dirty = threading.Event()
         self._closed = False
+        self._paused = False
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -52,6 +53,19 @@ class Painter:
             stream.write(f"{text}\n")
             stream.flush()
             self._paint()
+
+    def pause(self) -> None:
+        """Take the block away for a while: another program has the terminal."""
+        with self._lock:
+            self._paused = True
+            self._erase()
+
+    def resume(self) -> None:
+        """Paint it where the cursor is now; what was there of it, the other program has moved."""
+        with self._lock:
+            self._paused = False
+            self._shown = []
+        self._dirty.set()
 
     def close(self) -> None:
         """Take the block away."""
@@ -71,7 +85,7 @@ class Painter:
                 time.sleep(max(0.0, _PAUSE - (time.monotonic() - begun)))
 
     def _paint(self) -> None:
-        if self._closed:
+        if self._closed or self._paused:
             return
         size = terminal.size(self._stream)
         lines = self._frame(terminal.Size(size.columns - 1, size.rows - 1))

@@ -1,0 +1,37 @@
+"""A watch as JSON: one object for each event, in a line of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+from typing import Any
+
+from layerdoit.core import console
+from layerdoit.core.terminal import plain_lines
+from layerdoit.watch.events import Event
+
+
+class JsonLines:
+    """Prints to stdout, at once. BrokenPipeError: nobody reads them any more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def tell(self, event: Event) -> None:
+        """Print the object of an event."""
+        with self._lock:
+            console.pass_on(json_line(event))
+
+    def close(self) -> None:
+        """Nothing is left to be done."""
+
+
+def json_line(event: Event) -> str:
+    """The object of an event: `event`, `project`, `at` (UTC), then its facts, and `text` without colours if it has."""
+    at = dt.datetime.fromtimestamp(event.at, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    told: dict[str, Any] = {"event": event.kind, "project": event.project, "at": at}
+    told |= {name: fact for name, fact in event.facts.items() if name not in told}
+    if event.text:
+        told["text"] = plain_lines(event.text)
+    return json.dumps(told, default=str)
