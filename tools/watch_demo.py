@@ -33,7 +33,7 @@ def play() -> Iterator[tuple[float, Event]]:
     yield _told(0.3, "building", "web", why="the watch begins", layer="deps", words="compiling", done=0, total=44)
     yield _told(0.2, "serving", "api", how="unchanged", url=API, image="shop/api:app-a33117e97b53")
     for done in range(0, 45, 4):
-        facts = {"layer": "deps", "words": "compiling", "done": done, "total": 44, "unit": "crates"}
+        facts: dict[str, Any] = {"layer": "deps", "words": "compiling", "done": done, "total": 44, "unit": "crates"}
         yield _told(0.2, "building", "web", **facts)
     yield _told(0.2, "serving", "web", how="built", url=WEB, layers=["deps", "app"], image="shop/web:app-0123456789ab")
     for turn in range(3):

@@ -28,14 +28,14 @@ class Painter:
     leaves no terminal without a cursor.
     """
 
-    def __init__(self, stream: TextIO, frame: Frame) -> None:
+    def __init__(self, stream: TextIO, frame: Frame, *, paused: bool = False) -> None:
         self._stream = stream
         self._frame = frame
         self._lock = threading.RLock()
         self._shown: list[str] = []
         self._dirty = threading.Event()
         self._closed = False
-        self._paused = False
+        self._paused = paused
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -118,9 +118,9 @@ def shown() -> Painter | None:
 
 
 @contextlib.contextmanager
-def block(frame: Frame, stream: TextIO | None = None) -> Iterator[Painter]:
-    """Show a block while something is done."""
-    painter = Painter(stream or sys.stderr, frame)
+def block(frame: Frame, stream: TextIO | None = None, *, paused: bool = False) -> Iterator[Painter]:
+    """Show a block while something is done. `paused`: not before it is resumed."""
+    painter = Painter(stream or sys.stderr, frame, paused=paused)
     _painters.append(painter)
     try:
         painter.start()

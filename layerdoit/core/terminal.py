@@ -98,7 +98,8 @@ def tame(text: str) -> str:
         return found[0] if _COLOUR.fullmatch(found[0]) else ""
 
     text = _OTHER_CONTROL.sub(" ", _ESCAPE.sub(kept, text))
-    return f"{text}\x1b[0m" if "\x1b" in text and not text.endswith("\x1b[0m") else text
+    colours = _COLOUR.findall(text)
+    return f"{text}\x1b[0m" if colours and colours[-1] not in ("\x1b[0m", "\x1b[m") else text
 
 
 def width(text: str) -> int:

@@ -106,12 +106,12 @@ def _serving(facts: Mapping[str, Any], part: Part | None) -> str:
 def _failed(facts: Mapping[str, Any], part: Part | None) -> str:
     stays = _STAYS.get(str(facts.get("stage")))
     if stays is None and (facts.get("serves") if part is None else part.serves):
-        stays = "what was there before serves on"
+        stays = "the old one serves on"
     return "; ".join(filter(None, (failure(facts), stays)))
 
 
 def _following(_facts: Mapping[str, Any], _part: Part | None) -> str:
-    return "its image is built"
+    return "its image is being built"
 
 
 def _followed(facts: Mapping[str, Any], _part: Part | None) -> str:

@@ -7,21 +7,23 @@ import json
 import threading
 from typing import Any
 
-from layerdoit.core import console
 from layerdoit.core.terminal import plain_lines
 from layerdoit.watch.events import Event
+from layerdoit.watch.lines import Output
+from layerdoit.watch.scrolled import Printed
 
 
 class JsonLines:
-    """Prints to stdout, at once. BrokenPipeError: nobody reads them any more."""
+    """Prints the objects of events to stdout, at once."""
 
     def __init__(self) -> None:
+        self._output = Output()
         self._lock = threading.Lock()
 
     def tell(self, event: Event) -> None:
         """Print the object of an event."""
         with self._lock:
-            console.pass_on(json_line(event))
+            self._output.print(Printed(json_line(event), ours=False))
 
     def close(self) -> None:
         """Nothing is left to be done."""

@@ -67,13 +67,12 @@ class Keyboard:
         os.set_blocking(self._wake[1], False)
         # However the interpreter ends.
         atexit.register(self._give_back)
-        self._look()
-        self._thread.start()
         if threading.current_thread() is threading.main_thread():
             for signum, handler in ((signal.SIGTSTP, self._stop), (signal.SIGCONT, self._go_on)):
                 # What others have set or ignore stays.
                 if signal.getsignal(signum) is signal.SIG_DFL:
                     self._old[signum] = signal.signal(signum, handler)
+        self._thread.start()
 
     def close(self) -> None:
         """The terminal is as it was. Whatever the thread is at, it takes no longer than a second."""
@@ -118,6 +117,7 @@ class Keyboard:
 
     def _run(self) -> None:
         stopped = False
+        self._look()
         while True:
             for word in self._next(may_read=bool(self._ours)):
                 if word == _ENDS[0]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from layerdoit.core import console, terminal
 from layerdoit.engine.board_view import Look
@@ -13,14 +13,35 @@ from layerdoit.watch.panel import Panel, told
 from layerdoit.watch.scrolled import Printed, printed
 
 
+class Output:
+    """Prints to stdout, above a block where there is one.
+
+    BrokenPipeError, once: nobody reads it any more. What the end of the watch says after that is lost without a word.
+    """
+
+    def __init__(self) -> None:
+        # The one who tells may be a thread that speaks for nobody.
+        self._as_typed = console.speaker()[1]
+        self._unread = False
+
+    def print(self, said: Printed) -> None:
+        """Lines; ours get the names that the project's tasks have."""
+        if self._unread:
+            return
+        try:
+            console.pass_on(self._as_typed(said.text) if said.ours and self._as_typed is not None else said.text)
+        except BrokenPipeError:
+            self._unread = True
+            raise
+
+
 class Lines:
-    """Prints to stdout, in the order in which it is told. BrokenPipeError: nobody reads them any more."""
+    """Prints what there is to say of events, in the order in which it is told."""
 
     def __init__(self, projects: Sequence[str], *, logs: bool) -> None:
         self._panel = Panel.of(projects, logs=logs)
         self._look = Look(terminal.colour(sys.stdout))
-        # The one who tells may be a thread that speaks for nobody.
-        self._as_typed = console.speaker()[1]
+        self._output = Output()
         self._lock = threading.Lock()
 
     def tell(self, event: Event) -> None:
@@ -29,12 +50,7 @@ class Lines:
             before, self._panel = self._panel, told(self._panel, event)
             said = printed(event, before, self._panel, self._look, brief=False)
             if said is not None:
-                say(said, self._as_typed)
+                self._output.print(said)
 
     def close(self) -> None:
         """Nothing is left to be done."""
-
-
-def say(said: Printed, as_typed: Callable[[str], str] | None) -> None:
-    """Print it, above a block where there is one. `as_typed`: puts the names that a project's tasks have into ours."""
-    console.pass_on(as_typed(said.text) if said.ours and as_typed is not None else said.text)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from layerdoit.core.prose import listed
 from layerdoit.core.terminal import Size, cut, width
 from layerdoit.core.units import clock_text, count_text, duration_text
 from layerdoit.engine.board_view import SEPARATOR, Look, bar, coloured, counted, dearest, spelt
@@ -16,7 +17,7 @@ from layerdoit.watch.panel import Panel, Part
 _NAMES: Final = (7, 20)
 """Columns for names at least, as of layers elsewhere, and at most."""
 _INDENT: Final = "  "
-_BARS: Final = (24, 10, 0)
+_BARS: Final = (24, 10)
 _COLOURS: Final = {
     "starts": "2",
     "changed": "36",
@@ -26,6 +27,8 @@ _COLOURS: Final = {
     "failed": "31",
     "stopped": "2",
 }
+_JOBS: Final = 2
+_DEARER_THAN_BAR: Final = 3
 _KEYS: Final = (("r", "rebuild"), ("l", "logs"), ("t", "tests"), ("q", "quit"))
 # How dear a line is: a window too low for all loses the cheapest ones.
 _PAST, _HELP, _STATE = range(3)
@@ -87,19 +90,17 @@ def _state(part: Part, columns: int, now: float, look: Look) -> str:
 
 
 def _fitted(words: str, facts: Sequence[str], share: float | None, columns: int, look: Look) -> str:
-    """What is left out where there is no room, first to last: the long bar, the bar, the last of the facts."""
-    for size in _BARS:
-        drawn = [bar(share, size, look)] if size and share is not None else []
-        line = _INDENT.join([words, *drawn, SEPARATOR.join(facts)]).rstrip()
-        if width(line) <= columns:
-            return line
-    # Rather an address that a terminal opens than what comes after it.
-    shorter = [SEPARATOR.join(facts[:last]) for last in range(len(facts), 0, -1)]
-    for told in (*shorter, facts[0].removeprefix("http://") if facts else ""):
-        line = f"{words}{_INDENT}{told}"
-        if width(line) <= columns:
-            return line
-    return cut(words, columns)
+    """Words, bar and facts. Where there is no room, facts are left out from the last one on; then the bar."""
+    told = [SEPARATOR.join(facts[:last]) for last in range(len(facts), 0, -1)]
+    lines: list[tuple[str, ...]] = [(words, one) for one in told]
+    if share is not None:
+        with_bar = told[: max(1, len(told) - _DEARER_THAN_BAR + 1)]
+        lines[:0] = [(words, bar(share, length, look), one) for one in with_bar for length in _BARS]
+    if facts:
+        # Rather an address that a terminal opens than what comes after it, rather a shorter one than none.
+        lines.append((words, facts[0].removeprefix("http://")))
+    joined = map(_INDENT.join, lines)
+    return next((line for line in joined if width(line) <= columns), cut(words, columns))
 
 
 def _words(part: Part) -> str:
@@ -116,16 +117,16 @@ def _facts(part: Part, now: float) -> Sequence[str]:
     elapsed = clock_text(int(max(0.0, now - part.since)))
     url = part.url if part.serves else ""
     if part.state == "compiling":
-        return counted(part.doing), elapsed, url
+        return counted(part.doing), elapsed, url, listed(part.doing.jobs, _JOBS)
     if part.state == "building":
-        return part.doing.words, counted(part.doing), elapsed, part.why, url
+        done = " ".join(filter(None, (part.doing.words, counted(part.doing))))
+        return done, elapsed, part.why, url
     if part.state == "changed":
         return changed_paths(part.facts), url
     if part.state == "serving":
         return url, _image(part), f"since {_clock(part.since)}"
     if part.state == "failed":
-        before = f"{url} serves what was before" if url else ""
-        return f"at {_clock(part.since)}", before
+        return f"{url} serves the old one" if url else "", _clock(part.since)
     return (url,)
 
 

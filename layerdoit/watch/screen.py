@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from layerdoit.core import console, painter, terminal
+from layerdoit.core import painter, terminal
 from layerdoit.engine.board_view import Look
 from layerdoit.watch.events import Event
 from layerdoit.watch.json_lines import JsonLines
 from layerdoit.watch.keys import Keyboard
-from layerdoit.watch.lines import Lines, say
+from layerdoit.watch.lines import Lines, Output
 from layerdoit.watch.panel import Panel, told
 from layerdoit.watch.panel_view import frame
 from layerdoit.watch.scrolled import printed
@@ -54,12 +54,11 @@ class Screen:
         self._keys = keys
         self._look = Look(terminal.colour(sys.stdout), terminal.can_show("█░·…", sys.stdout))
         self._lock = threading.Lock()
-        self._as_typed = console.speaker()[1]
-        # Before the block, the first frame of which asks whether there are keys.
-        self._keyboard = Keyboard(self._pressed, self._away, self._back)
+        self._output = Output()
         self._stack = contextlib.ExitStack()
-        self._painter = self._stack.enter_context(painter.block(self._frame, sys.stdout))
-        # Closed first: no key is read of a terminal without a block.
+        self._painter = self._stack.enter_context(painter.block(self._frame, sys.stdout, paused=True))
+        # Closed first: no key is read of a terminal without a block. It shows the block when the terminal is ours.
+        self._keyboard = Keyboard(self._pressed, self._painter.pause, self._painter.resume)
         self._stack.callback(self._keyboard.close)
         self._keyboard.open()
 
@@ -71,7 +70,7 @@ class Screen:
         # Not under the lock: the painter asks for a frame under its own.
         said = printed(event, before, after, self._look, brief=True)
         if said is not None:
-            say(said, self._as_typed)
+            self._output.print(said)
         self._painter.refresh()
 
     def close(self) -> None:
@@ -85,12 +84,6 @@ class Screen:
             self._painter.refresh()
         elif key in _ASKED:
             self._keys(key)
-
-    def _away(self) -> None:
-        self._painter.pause()
-
-    def _back(self) -> None:
-        self._painter.resume()
 
     def _frame(self, size: terminal.Size) -> list[str]:
         return frame(self._panel, size, time.time(), self._look, keys=self._keyboard.reads)

@@ -36,7 +36,7 @@ def printed(event: Event, before: Panel, after: Panel, look: Look, *, brief: boo
         return Printed(_headed(event, part, _coloured(f"warning: {event.text}", "warning", "33", look)))
     if brief and (event.kind not in _OUTCOMES or event.facts.get("state") == "began"):
         return None
-    said = sentence(event, part, located=not brief)
+    said = sentence(event, part, located=not brief or _moved(event, before))
     if not said or said == _said_before(event, before):
         return None
     line = _headed(event, part, _with_colour(event, said, look))
@@ -44,6 +44,12 @@ def printed(event: Event, before: Panel, after: Panel, look: Look, *, brief: boo
         return Printed(line)
     theirs = event.facts.get("stage") in ("compile", "start", "health") or event.kind == "tests"
     return Printed(f"{line}\n{_theirs(event.text, look)}\n", ours=not theirs)
+
+
+def _moved(event: Event, before: Panel) -> bool:
+    """Whether it serves elsewhere than before; otherwise a block has the address in view."""
+    part = before.part(event.project)
+    return part is None or part.url != event.facts.get("url", part.url)
 
 
 def _said_before(event: Event, before: Panel) -> str:
