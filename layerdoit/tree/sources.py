@@ -67,6 +67,14 @@ class Sources:
             return self.entries.host_files()
         return [str(self.host_path(path)) for path, entry in self.entries.items() if entry.kind != "l"]
 
+    def host_folders(self) -> set[str]:
+        """The host paths of the folders that hold entries, or may hold what was looked for, and of those above them."""
+        if isinstance(self.entries, _Packed):
+            names = [*self.entries.folders(), *(os.path.join(self.root, place) for place in self.entries.places())]
+        else:
+            names = [os.path.dirname(self.host_path(path)) for path in self.entries]
+        return {os.path.normpath(name) for name in names}
+
     def under(self, prefixes: Sequence[str]) -> Sources:
         """The entries at or below some paths."""
         wanted = tuple(prefix.strip("/") for prefix in prefixes)
@@ -99,6 +107,12 @@ class _Packed(Mapping[str, Entry]):
     def host_files(self) -> list[str]:
         index = self._index
         return [host for host, kind in zip(split(index.hosts), index.kinds, strict=True) if kind in "fx"]
+
+    def folders(self) -> list[str]:
+        return split(self._index.folders)
+
+    def places(self) -> list[str]:
+        return [rel for rel in self._index.raws if rel != _INCLUDE]
 
     def _entries(self) -> dict[str, Entry]:
         if self._made is None:
