@@ -63,7 +63,7 @@ class Tree:
             return self.whole.lock
         from layerdoit.cargo import lock
 
-        return lock.load(self.project.root)
+        return lock.load(self.project.root, self.project.kept)
 
     @cached_property
     def locked(self) -> str:
@@ -106,7 +106,8 @@ class Tree:
             return self.whole.scan(extra)
         scans = self._scans
         if extra not in scans:
-            scans[extra] = scan(self.project.lister, extra, index_file=self.project.state / "index")
+            project = self.project
+            scans[extra] = scan(project.lister, extra, index_file=project.state / "index", kept=project.kept)
         return scans[extra]
 
     @cached_property
