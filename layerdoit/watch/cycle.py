@@ -38,8 +38,8 @@ class Wish(NamedTuple):
     session: Session
 
 
-def run(wish: Wish, told: Callable[[str], None], ending: Ending, *, coloured: bool) -> str:
-    """Do it in a process of its own; `told` hears its lines. The name of the facts that it came to (see `Facts.name`).
+def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloured: bool) -> str:
+    """Do it in a process of its own; `told` hears stream and line. The name of the facts that it came to (see `Facts.name`).
 
     `Failed` with what it said of its failure; `Stopped` where it was ended.
     """
@@ -53,7 +53,7 @@ def run(wish: Wish, told: Callable[[str], None], ending: Ending, *, coloured: bo
         elif failure or (stream == "stderr" and line.startswith(_ERROR)):
             failure.append(line.removeprefix(_ERROR))
         else:
-            told(line)
+            told(stream, line)
 
     environment = {"CLICOLOR_FORCE": "1"} if coloured else {}
     code = process.stream(

@@ -57,6 +57,14 @@ class Done(NamedTuple):
     files: int = 0
 
 
+class Address(NamedTuple):
+    """Where a deployment serves (`url`: '' for nowhere), and what the image of its tree is called."""
+
+    name: str
+    url: str
+    image: str
+
+
 def placed(session: Session) -> Files:
     """The assets of the tree that a session is at."""
     return {
@@ -146,14 +154,15 @@ def stage_of(error: BaseException) -> str:
     return "health" if isinstance(error, NotServed) else ""
 
 
-def addresses(session: Session) -> Iterator[tuple[str, str]]:
-    """Name and URL ('' for none) of each deployment."""
+def addresses(session: Session) -> Iterator[Address]:
+    """Where each deployment serves."""
     for one in session.built:
         place, url = Place.of(one), ""
         with contextlib.suppress(LayerdoitError):
             service = place.provider.status().service
             url = (service.url if service else None) or ""
-        yield place.settings.name, url
+        app = next(spec for spec in one.inputs.specs if spec.layer == "app")
+        yield Address(place.settings.name, url, next(iter(one.project.references), app.tag))
 
 
 def compiled_part(session: Session) -> Session | None:

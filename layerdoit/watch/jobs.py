@@ -11,14 +11,15 @@ from layerdoit.watch import cycle
 
 
 class Job:
-    """One wish, being done. Any thread may call what is public."""
+    """One wish, being done. Any thread may call what is public. `aside`: its warnings, and what the compiler said."""
 
     def __init__(
         self, wish: cycle.Wish, told: Callable[[str], None], done: Callable[[], None] = lambda: None, *, coloured: bool
     ) -> None:
-        """`told`: hears its lines; `done`: is called when it has ended."""
+        """`told`: hears its lines, but those aside; `done`: is called when it has ended."""
         self.wish = wish
         self.seconds = 0.0
+        self.aside: list[str] = []
         self._told, self._done, self._coloured = told, done, coloured
         self._ending = Ending()
         self._name = ""
@@ -50,10 +51,16 @@ class Job:
             raise self._error
         return self._name
 
+    def _hear(self, stream: str, line: str) -> None:
+        if stream == "stdout":
+            self._told(line)
+        else:
+            self.aside.append(line)
+
     def _run(self) -> None:
         begun = time.monotonic()
         try:
-            self._name = cycle.run(self.wish, self._told, self._ending, coloured=self._coloured)
+            self._name = cycle.run(self.wish, self._hear, self._ending, coloured=self._coloured)
         except BaseException as error:  # noqa: BLE001 - it comes out of `result`
             self._error = error
         self.seconds = time.monotonic() - begun

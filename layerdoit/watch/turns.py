@@ -209,12 +209,17 @@ class Turns:
             self._tell("failed", text, stage="configuration")
 
     def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
-        self._serving = facts
+        began, self._serving = self._serving is None, facts
         self._failed = self._misread = ""
-        seconds = time.monotonic() - since
-        for name, url in edit.addresses(self._session):
-            key = facts.keys.get(name, "")
-            self._tell("serving", deployment=name, url=url, key=key, seconds=seconds, how=how, **more)
+        for one in edit.addresses(self._session):
+            told = {"deployment": one.name, "key": facts.keys.get(one.name, ""), "how": how, **more}
+            if one.url:
+                told["url"] = one.url
+            if not began:
+                told["seconds"] = round(time.monotonic() - since, 3)
+            if self._imaged:
+                told["image"] = one.image
+            self._tell("serving", **told)
 
     # --- kinds of turns ----------------------------------------------------------------------------------------------
 
@@ -246,6 +251,7 @@ class Turns:
         try:
             name = self._job.result()
         finally:
+            self._told_aside(self._job)
             self._job = None
         self._imaged = True
         if name != facts.name():
@@ -321,7 +327,9 @@ class Turns:
         for deployment in self._serving.keys if self._workshop is not None else ():
             assert self._workshop is not None  # noqa: S101 - just asked
             self._workshop.ahead(deployment, None)
-        self._tell("followed", seconds=seconds)
+        for one in edit.addresses(self._session):
+            key = self._serving.keys.get(one.name, "")
+            self._tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
 
     def _begin_tests(self) -> None:
         if "tests" not in self._asked or self._over.is_set() or self._tests is not None:
@@ -359,7 +367,13 @@ class Turns:
         return Live(f"{deploy.settings_of(self.project).name}-{secrets.token_hex(3)}")
 
     def _line(self, text: str) -> None:
-        self._tell("said", text)
+        """A line of an ordinary run."""
+        self._tell("building", words=text)
+
+    def _told_aside(self, job: Job) -> None:
+        """What an ordinary run warned of, and what the compiler said in it."""
+        if text := "\n".join(job.aside).strip():
+            self._tell("warning", text, by="rustc")
 
     def _tell(self, kind: Kind, text: str = "", **facts: Any) -> None:
         self._say(Event(kind, self.label, text, facts))

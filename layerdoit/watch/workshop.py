@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from layerdoit.build import secret_mounts
 from layerdoit.build.host_secrets import collect
 from layerdoit.components import image_control, rust, script_protocol
-from layerdoit.core.errors import DeployError, LayerdoitError
+from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.deploy.live import CONTROL, Live
 from layerdoit.dockerfile import edit
@@ -22,7 +21,7 @@ from layerdoit.engine.buildx import StepFailed
 from layerdoit.engine.ownership import FOLDER, LABEL
 from layerdoit.engine.progress import Reader
 from layerdoit.project.snapshot import APP_SCRIPTS
-from layerdoit.watch.agent import Agent, Gone, Request, options
+from layerdoit.watch.agent import Agent, options
 from layerdoit.watch.sending import Sent
 
 if TYPE_CHECKING:
