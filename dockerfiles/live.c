@@ -257,7 +257,8 @@ static void begin_restart(struct asker *asker, double grace) {
 static void end_restart(const char *why) {
   stopping = 0;
   if (!why) {
-    if (write(STDERR_FILENO, MARK, sizeof MARK - 1) < 0) errno = 0;
+    /* On both: in a log, what one says may come before what the other one said earlier. */
+    if (write(STDOUT_FILENO, MARK, sizeof MARK - 1) < 0 || write(STDERR_FILENO, MARK, sizeof MARK - 1) < 0) errno = 0;
     int error = start();
     if (error) why = strerror(error);
   }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 from layerdoit.deploy.release import Release
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from layerdoit.deploy.settings import DeploySettings
 
 
-__all__ = ["Deployed", "Held", "Provider", "ProviderModule", "Release", "Service", "Status"]
+__all__ = ["Deployed", "Held", "KeepsLive", "LiveService", "Provider", "ProviderModule", "Release", "Service", "Status"]
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ class Service:
 class Status:
     """What is deployed, None when nothing is; `health` in words: "healthy", or why it is not.
 
-    `remark`: what else stands where it would be deployed.
+    `remark`: what else stands where it would be deployed. `live`: of what a watch keeps, what it serves: "its image",
+    or "ahead of its image"; '' for what is ordinary.
     """
 
     service: Service | None
     health: str
     remark: str = ""
+    live: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,46 @@ class Remembers(Protocol):
 
     def put_back(self) -> str:
         """Let serve again what the last `deploy` replaced, whoever had deployed it; what was done, '' for nothing."""
+        ...
+
+
+class LiveService(NamedTuple):
+    """A container that a watch keeps, and that serves. `grace`: seconds that its program has to end.
+
+    `key`: of its image; `ahead`: of the tree whose programs it has, where that is another one, else ''.
+    """
+
+    id: str
+    name: str
+    token: str
+    watch: str
+    key: str
+    url: str | None
+    grace: float
+    ahead: str = ""
+
+
+@runtime_checkable
+class KeepsLive(Protocol):
+    """A provider that starts containers for a watch, which puts programs and files into them."""
+
+    def live(self) -> LiveService | None:
+        """What serves, where a watch keeps it, and it runs."""
+        ...
+
+    def judge(self, service: LiveService, ended: Callable[[], str | None]) -> None:
+        """Return once a program is healthy that was started again; DeployError with its last lines when it never is.
+
+        `ended`: how it has ended, in words after its name; None as long as it runs.
+        """
+        ...
+
+    def place(self, service: LiveService, archive: bytes) -> None:
+        """Unpack a tar archive of files, with their whole paths, in the container."""
+        ...
+
+    def gone(self, service: LiveService, paths: Sequence[str]) -> None:
+        """Remove files and folders from the container; none of them need be there."""
         ...
 
 

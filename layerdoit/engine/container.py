@@ -69,7 +69,8 @@ class Spec:
     """What to create. `publish`: host port, 0 for any free one, None for none. `memory`: bytes.
 
     `restart`: the policy from its creation on; a candidate has none. `joined`: networks of what it needs, too.
-    `init`: whether it gets an init process, if the engine has one.
+    `init`: whether it gets an init process, if the engine has one. `entrypoint`: what takes the place of the image's
+    entry point, and of its command.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Spec:
     bind: str = "127.0.0.1"
     env: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     stop_grace: float = 3
     memory: int | None = None

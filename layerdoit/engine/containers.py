@@ -177,6 +177,7 @@ class Containers(Inside):
                 made = self._api.create_container(
                     spec.image,
                     list(spec.args) or None,
+                    entrypoint=list(spec.entrypoint) or None,
                     name=spec.name,
                     ports=[] if spec.port is None else [spec.port],
                     environment=dict(spec.env),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from layerdoit.core import terminal
-from layerdoit.core.errors import EngineError
+from layerdoit.core.errors import DeployError, EngineError
 from layerdoit.engine import api_version, sdk
 from layerdoit.engine.container import Container
 
@@ -40,6 +40,18 @@ class Inside:
         with sdk.asking(self.host):
             raw = self._api.logs(container.id, stdout=True, stderr=True, tail=lines)
         return str(raw.decode("utf-8", errors="replace")).splitlines()[-lines:]
+
+    def log_after(self, container: Container, mark: str, lines: int) -> list[str]:
+        """Of the last lines of each stream, those after the last one that is `mark`; all where none is."""
+        found = []
+        with sdk.asking(self.host):
+            for stream in ("stdout", "stderr"):
+                asked = {"stdout": False, "stderr": False, stream: True}
+                raw = self._api.logs(container.id, timestamps=True, tail=lines, **asked)
+                stamped = [line.partition(" ") for line in raw.decode("utf-8", errors="replace").splitlines()]
+                last = max((at for at, (_, _, line) in enumerate(stamped) if line.rstrip() == mark), default=-1)
+                found += stamped[last + 1 :]
+        return [line for _, _, line in sorted(found, key=lambda one: one[0])]
 
     def log_lines(
         self,
@@ -109,6 +121,21 @@ class Inside:
         """Unpack a tar archive in a folder of a container, running or not."""
         with sdk.asking(self.host):
             self._api.put_archive(container.id, folder, packed)
+
+    def remove_files(self, container: Container, paths: Sequence[str]) -> None:
+        """Remove files and folders in a running container, by its own `rm`, as root; DeployError where it has none."""
+        from docker.errors import APIError
+
+        with sdk.asking(self.host):
+            try:
+                made = self._api.exec_create(container.id, ["rm", "-rf", "--", *paths], user="0")["Id"]
+                said = self._api.exec_start(made)
+                code = self._api.exec_inspect(made)["ExitCode"]
+            except APIError as error:
+                code, said = 1, str(error.explanation or error).encode()
+        if code:
+            what = f"files cannot be removed in {container.name}: {said.decode(errors='replace').strip()}"
+            raise DeployError(what, hint="doit cycle_fast makes a container without them")
 
     def changed(self, container: Container) -> frozenset[str]:
         """The paths in a container that are not as in its image. The engine compares all files: it takes a while."""

@@ -188,7 +188,8 @@ def _status_json(session: Session) -> Mapping[str, Any]:
     service, app = found.service, None if foreign else session.plan.step("app")
     # Of somebody else's image, nothing but a remark says that it was started otherwise.
     current = service is not None and (service.key == app.spec.key if app else not found.remark)
-    running = None if service is None else {**asdict(service), "health": found.health, "current": current}
+    live = {"live": found.live} if found.live else {}
+    running = None if service is None else {**asdict(service), "health": found.health, "current": current, **live}
     return {"deployment": running, **({"app": app.as_json()} if app and session.project.service else {})}
 
 
@@ -210,6 +211,8 @@ def _tell_status(session: Session) -> None:
         same = f"{'runs' if service.running else 'ran'} the image of the current tree"
         if app is not None:
             say(same if service.key == app.spec.key else other)
+        if found.live:
+            say(f"live: {found.live}")
         if found.remark:
             say(found.remark)
     if project.service and app is not None:

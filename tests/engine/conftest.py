@@ -15,6 +15,7 @@ import pytest
 from layerdoit.flows.ensure import ensure
 from tests.engine.cache_fixture import tool
 from tests.engine.cycle_fixture import parents
+from tests.engine.live_fixture import supervisor
 from tests.engine.registry_fixture import official, registry
 from tests.engine.second_engine_fixture import second_engine
 from tests.engine.served_page_fixture import page_runtime, serve
@@ -22,7 +23,7 @@ from tests.support.checkout import Checkout
 from tests.support.printing_workspace import TINY
 
 # What takes long to make is made once, whichever files ask for it.
-__all__ = ["official", "page_runtime", "parents", "registry", "second_engine", "serve", "tool"]
+__all__ = ["official", "page_runtime", "parents", "registry", "second_engine", "serve", "supervisor", "tool"]
 
 
 @pytest.fixture(scope="session", autouse=True)

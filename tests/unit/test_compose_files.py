@@ -11,7 +11,8 @@ from layerdoit.core.errors import DeployError
 from layerdoit.deploy.compose import compose_files, override_file
 from layerdoit.deploy.compose.composition import Service
 from layerdoit.deploy.compose.override_file import Carried, Wanted
-from layerdoit.deploy.live import Instead, Live, Supervised
+from layerdoit.deploy.live import Live
+from layerdoit.deploy.supervision import Instead, Supervised
 
 
 def chosen(root: Path, *named: str, **environ: str) -> list[str]:

@@ -40,7 +40,7 @@ class Supervised:
         self.socket = folder / "socket"
         self.script = folder / "program"
         self.put(script)
-        command = [live, self.socket, *options, "--", self.script]
+        command = [str(live), str(self.socket), *options, "--", str(self.script)]
         # Whoever starts it may ignore signals; its program does not.
         self.process = subprocess.Popen(
             ["env", "--ignore-signal=HUP", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -299,7 +299,7 @@ def test_the_signal_of_the_image_asks_the_program_to_end(start: Start) -> None:
 def test_the_client_prints_the_answer_and_says_where_nobody_listens(live: Path, start: Start, tmp_path: Path) -> None:
     one = start(GENTLE)
     one.said()
-    asked = [live, "ask", one.socket, "restart", "10"]
+    asked = [str(live), "ask", str(one.socket), "restart", "10"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.split()[0]) == (0, "started")
     nobody = subprocess.run([live, "ask", tmp_path / "nobody", "state"], capture_output=True, text=True, check=False)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.compose.members import TRY
 from layerdoit.deploy.compose.our_service import GRACE, OurService, judged
-from layerdoit.deploy.live import CONTROL, PROGRAMS, Instead, Live, Supervised, supervised
+from layerdoit.deploy.live import CONTROL, PROGRAMS, Live
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.engine import live_volumes
+from layerdoit.deploy.supervision import Instead, Supervised, supervised
 from layerdoit.engine.api import connect
 from layerdoit.engine.images import PREFIX, label
 
@@ -44,13 +44,6 @@ def of_trial(found: Supervised) -> Sequence[str]:
     return [f"{socket}{TRY}" if word == socket else word for word in found.entrypoint]
 
 
-def sweep(settings: DeploySettings, removed: Iterable[Mapping[str, str]]) -> None:
-    """Remove what watches leave that kept containers which have been removed. `removed`: their labels."""
-    now = settings.live.watch if settings.live is not None else ""
-    for watch in {live_volumes.of_watch(labels) for labels in removed} - {"", now}:
-        live_volumes.sweep(settings.project, settings.owner, watch)
-
-
 def refuse(ours: OurService) -> None:
     """Raise where no watch can keep the service. The image may still be unbuilt."""
     service = ours.service
@@ -74,6 +67,13 @@ def refuse_for(ours: OurService, reference: str) -> None:
     for place in ours.service.mounted:
         if posixpath.dirname(place) == PROGRAMS and place in programs:
             raise _in_the_way(ours, place, "over the program of the image")
+
+
+def unwritable(ours: OurService, name: str) -> DeployError:
+    """For assets that a service does not let into its container."""
+    what = f"{name} has read_only: true: changed assets cannot be put into it"
+    hint = "leave read_only out in the environment that you watch, or deploy changes of assets with doit cycle_fast"
+    return DeployError(what, where=ours.line("read_only"), hint=hint)
 
 
 def _in_the_way(ours: OurService, place: str, use: str) -> DeployError:

@@ -23,9 +23,9 @@ from layerdoit.deploy.compose.compose_program import ComposeProgram
 from layerdoit.deploy.compose.composition import Composition, Service, Strategy
 from layerdoit.deploy.compose.members import Member
 from layerdoit.deploy.compose.override_file import Carried, Wanted
-from layerdoit.deploy.live import Supervised
 from layerdoit.deploy.provider import Release
 from layerdoit.deploy.settings import DeploySettings
+from layerdoit.deploy.supervision import Supervised
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.created import Created
 from layerdoit.engine.images import PREFIX, label

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from layerdoit.deploy.compose.composition import Service
-from layerdoit.deploy.live import Supervised
+from layerdoit.deploy.supervision import Supervised
 
 _RESET: Final = "\0reset"
 

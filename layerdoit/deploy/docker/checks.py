@@ -10,9 +10,10 @@ from layerdoit.core.errors import ConfigError
 from layerdoit.deploy.docker import described
 from layerdoit.deploy.docker.log_line import LogLine
 from layerdoit.deploy.probes import probe_http, probe_tcp
+from layerdoit.engine.container import health_test
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from layerdoit.deploy.settings import DeploySettings
     from layerdoit.engine.container import Container
@@ -27,11 +28,21 @@ _SAID: Final = 200
 class Checks:
     """Asks one container after the other; what they have logged is read once."""
 
-    def __init__(self, settings: DeploySettings, containers: Containers) -> None:
+    def __init__(self, settings: DeploySettings, containers: Containers, *, again: bool = False) -> None:
+        """`again`: of a program that was started again in its container, which the engine knows nothing of."""
         self._settings = settings
+        self._again = again
         self._health = settings.config.health
         self._containers = containers
-        self._log = LogLine(self._health.log, containers) if self._health.log is not None else None
+        log = self._health.log
+        self._log = LogLine(log, containers, again=again) if log is not None else None
+
+    def again(self) -> Checks:
+        """The same for a program that has just been started again in its container."""
+        found = Checks(self._settings, self._containers, again=True)
+        # Asked once: the engine takes a while to answer.
+        found.direct = self.direct
+        return found
 
     @cached_property
     def direct(self) -> bool:
@@ -87,7 +98,7 @@ class Checks:
         if self.unknown(container):
             yield lambda: None if running_for >= SETTLE else "it has only just started"
         if self._health.platform or (not self._named and not described.port_of(container, self._settings)):
-            yield partial(self._platform, container)
+            yield partial(self._platform, container, command_timeout)
         if self.asks_port(container):
             yield partial(self._port, container)
         if self._log is not None and log:
@@ -116,7 +127,7 @@ class Checks:
         health = self._health
         return probe_http(host, port, health.path or "/", statuses=health.status, text=health.text)
 
-    def _platform(self, container: Container) -> str | None:
+    def _platform(self, container: Container, timeout: float) -> str | None:
         if not container.health:
             if not self._health.platform:
                 return None
@@ -125,13 +136,18 @@ class Checks:
                 where=self._settings.where.get("deploy.health.platform"),
                 hint="write one into your own Dockerfile.app (dockerfiles.app), or name deploy.health.path or command",
             )
+        if self._again and (command := health_test(container.check)) is not None:
+            # The engine asks every half minute, and what it says is still about the program before.
+            return self._run(container, command, timeout)
         if container.health == "healthy":
             return None
         said = f": {container.health_said[-_SAID:]}" if container.health_said else ""
         return f"the engine calls it {container.health} by its HEALTHCHECK{said}"
 
     def _command(self, container: Container, timeout: float) -> str | None:
-        command = self._health.command or ()
+        return self._run(container, self._health.command or (), timeout)
+
+    def _run(self, container: Container, command: Sequence[str], timeout: float) -> str | None:
         code = self._containers.exec_code(container, command, timeout)
         outcome = "did not end in time" if code is None else f"exit code {code}"
         return None if code == 0 else f"{' '.join(command)}: {outcome}"

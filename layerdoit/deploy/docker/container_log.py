@@ -9,6 +9,8 @@ from typing import Final
 
 from layerdoit.core import terminal
 
+AGAIN: Final = "layerdoit: started again"
+"""What the supervisor of a live container writes between two programs, on both streams (dockerfiles/live.c)."""
 SHOWN: Final = 20
 """Lines of a log that a message shows."""
 

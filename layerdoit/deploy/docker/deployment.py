@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.signals import as_errors
-from layerdoit.deploy import needs
+from layerdoit.deploy import needs, supervision
 from layerdoit.deploy.docker import described, refusals, sockets, swap
 from layerdoit.deploy.docker.health import Health
+from layerdoit.deploy.docker.live_services import LiveServices
 from layerdoit.deploy.docker.replacement import Replacement
-from layerdoit.deploy.provider import SHELL, Deployed, Held, Release, Status
+from layerdoit.deploy.provider import SHELL, Deployed, Held, LiveService, Release, Status
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine import removal
 from layerdoit.engine.container import Container, Refused
@@ -27,6 +28,7 @@ class DockerProvider:
         self.settings = settings
         self._containers = Containers(settings.project, settings.name, settings.owner, settings.environment)
         self._health = Health(settings, self._containers)
+        self._live = LiveServices(self._containers, self._health)
 
     @property
     def needs_registry(self) -> bool:
@@ -78,6 +80,8 @@ class DockerProvider:
         if found is None:
             yield f"{self.settings.name} would be started with {release.reference}"
             return
+        if now := supervision.state(found, self._containers):
+            yield f"{found.name} is kept by a watch; live: {now}"
         same = found.label("key") == release.key
         if same and found.running and found.label("config") == self.settings.digest():
             yield f"{found.name} runs {release.reference} with these settings: nothing would change"
@@ -91,6 +95,26 @@ class DockerProvider:
                 yield f"{self.settings.name}{described.FRONT} would take over the port: for a moment nobody has it"
             else:
                 yield "for about 0.3 s nobody has the port (deploy.gap: none)"
+
+    # --- for a watch -------------------------------------------------------------------------------------------------
+
+    def live(self) -> LiveService | None:
+        """See `KeepsLive`."""
+        found = self._containers.inspect_mine(self.settings.name)
+        url = described.service(found, self.settings, self._containers).url if found else None
+        return self._live.of(found, url, self.settings.config.stop_grace)
+
+    def judge(self, service: LiveService, ended: Callable[[], str | None]) -> None:
+        """See `KeepsLive`."""
+        self._live.judge(service, ended)
+
+    def place(self, service: LiveService, archive: bytes) -> None:
+        """See `KeepsLive`."""
+        self._live.place(service, archive)
+
+    def gone(self, service: LiveService, paths: Sequence[str]) -> None:
+        """See `KeepsLive`."""
+        self._live.gone(service, paths)
 
     def unlock(self) -> str:
         """See `Provider`."""
@@ -121,12 +145,13 @@ class DockerProvider:
         if found is None:
             return Status(None, "not deployed", next(self._others(), ""))
         service = described.service(found, self.settings, self._containers)
-        remark = self._remark(found)
+        remark, now = self._remark(found), supervision.state(found, self._containers)
         if not found.running:
-            return Status(service, _stopped(found), remark)
+            return Status(service, _stopped(found), remark, now)
         problem = self._front_problem(found) or self._health.problem(found)
         elsewhere = self._health.elsewhere(found) if problem else None
-        return Status(service, f"{problem}: {elsewhere.cause.what}" if elsewhere else problem or "healthy", remark)
+        health = f"{problem}: {elsewhere.cause.what}" if elsewhere else problem or "healthy"
+        return Status(service, health, remark, now)
 
     def _front_problem(self, found: Container) -> str | None:
         front = described.front_of(found, self._containers)
@@ -175,6 +200,7 @@ class DockerProvider:
             self._containers.stop(container, self.settings.config.stop_grace)
             self._containers.remove(container)
         self._containers.remove_networks()
+        supervision.sweep(replace(self.settings, live=None), (container.labels for container in there))
         return bool(there)
 
     def holds(self) -> tuple[Held, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -47,6 +48,11 @@ class Health:
     def direct(self) -> bool:
         """Whether containers are reached at their own addresses."""
         return self.checks.direct
+
+    @property
+    def timeout(self) -> float:
+        """Seconds until what is not healthy never is."""
+        return self._config.health.timeout
 
     def problem(self, container: Container) -> str | None:
         """None when a container that serves is healthy, else why not."""
@@ -96,24 +102,44 @@ class Health:
         return sockets.why_unreachable(self._containers.sockets(container), port) if port else None
 
     def _unhealthy(self, container: Container, what: str, *, ended: bool, reason: str = "") -> Unhealthy:
-        lines = container_log.plain(self._containers.log_tail(container, LOG_LINES))
+        hint = "fix the problem that its log shows, then run doit cycle_fast"
+        if not ended:
+            hint = "make the service answer, or set deploy.health (path, command, timeout)"
+        what, lines = f"the new container of {self._name} {what}", self._containers.log_tail(container, LOG_LINES)
+        code = container.exit_code
+        return self.unhealthy(
+            container, what, container_log.plain(lines), hint, ended=ended, exit_code=code, reason=reason
+        )
+
+    def unhealthy(
+        self,
+        container: Container,
+        what: str,
+        lines: Sequence[str],
+        hint: str,
+        *,
+        ended: bool,
+        exit_code: int,
+        reason: str = "",
+    ) -> Unhealthy:
+        """What is wrong with a container, with the cause, if one is found, and the end of its log (`lines`).
+
+        `hint`: the next step where no cause has another one; `ended`: its program, with that code.
+        """
         case = Case(
             self._settings,
             lines,
             ended,
-            container.exit_code,
+            exit_code,
             reason,
             container.out_of_memory,
             partial(self._containers.lacks, container),
             container.env,
             self._containers.publisher,
         )
-        hint = "fix the problem that its log shows, then run doit cycle_fast"
-        if not ended:
-            hint = "make the service answer, or set deploy.health (path, command, timeout)"
         cause = not_up.found(case, partial(self.elsewhere, container)) or Cause("", hint, certain=False)
         what = f"{what}: {cause.what}" if cause.what else what
-        message = f"the new container of {self._name} {what}\n{container_log.quoted(lines)}"
+        message = f"{what}\n{container_log.quoted(lines)}"
         hint = _of_service(cause.hint, self._settings.service)
         error = Unhealthy(message, ended=ended, hint=hint, certain=cause.certain)
         return error.reworded(where=self._settings.where.get(cause.setting))

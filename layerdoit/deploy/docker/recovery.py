@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from layerdoit.core.console import warn
 from layerdoit.core.errors import DeployError, LayerdoitError
+from layerdoit.deploy import supervision
 from layerdoit.deploy.docker.haproxy import Front
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.container import Container, strays
@@ -44,6 +45,7 @@ class Recovery:
         self._front_again(front, serving)
         if serving:
             self._as_it_serves(serving)
+        supervision.sweep(self._settings, (one.labels for one in (tried, coming, old) if one))
         return tuple(self.done)
 
     def _named_again(self, serving: Container | None, renamed: list[Container]) -> bool:

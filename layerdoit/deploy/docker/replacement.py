@@ -16,10 +16,12 @@ from layerdoit.core.console import warn
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
 from layerdoit.core.units import count_text
+from layerdoit.deploy import supervision
 from layerdoit.deploy.docker import described, front_image, ways
 from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.haproxy import Front
 from layerdoit.deploy.docker.health import Health, Unhealthy
+from layerdoit.deploy.docker.kept_live import KeptLive
 from layerdoit.deploy.docker.ports import Ports
 from layerdoit.deploy.docker.recovery import Recovery
 from layerdoit.deploy.docker.ways import Way
@@ -44,6 +46,8 @@ class Replacement:
         self._front = Front(settings, containers)
         self._ports = Ports(settings, containers)
         self._bridge = Bridge(settings, containers)
+        self._kept = KeptLive(settings)
+        self._removed: list[Container] = []
         self._way: Way = "plain"
         self._old: Container | None = None
         # Who has the port: the front before the old one, or itself.
@@ -78,12 +82,14 @@ class Replacement:
             and (found.label("key"), found.label("config")) == (release.key, self._settings.digest())
             and release.digest in ("", found.label("digest"), found.image)
             and self._health.problem(found) is None
+            and not (self._settings.live and supervision.ahead(found, self._containers))
         )
 
     def start_beside(self, release: Release) -> Service:
         """See `Steps`."""
         self._containers.refuse_namesakes(self._settings.where.get("project"))
         self._refuse_another_image(release)
+        self._kept.prepare(release.reference)
         self._old = self._containers.inspect_mine(self._name())
         if self._old is None and self._containers.inspect(self._name()) is not None:
             raise name_taken(self._name())
@@ -130,7 +136,7 @@ class Replacement:
         if self._front.wanted:
             self._lead_to(self._inspect(identity))
         elif self._way == "again":
-            created = self._containers.create(self._spec_for("again"))
+            created = self._create(self._spec_for("again"))
             self._bridge.lay(self._old, created)
             self._free_port()
             identity = self._started(created, self._spec).id
@@ -145,6 +151,7 @@ class Replacement:
             self._containers.rename(self._old, self._name("-old"))
         self._containers.rename(self._inspect(identity), self._name())
         self._containers.restart_as(self._inspect(identity), self._config.restart)
+        self._kept.serves(self._inspect(identity))
         return self._service(self._inspect(identity))
 
     @property
@@ -165,7 +172,10 @@ class Replacement:
 
     def rollback(self) -> None:
         """See `Steps`."""
-        self.recover()
+        try:
+            self._kept.put_back(self._containers.inspect_mine(self._name()))
+        finally:
+            self.recover()
         if self._old is None:
             # Nothing is left of a first one that failed; networks that somebody uses stay.
             self._containers.remove_networks()
@@ -199,13 +209,15 @@ class Replacement:
             self._end(one, self._config.stop_grace)
         if not self._front.wanted:
             self._remove_named(described.FRONT)
+        self._kept.done()
+        supervision.sweep(self._settings, (one.labels for one in self._removed))
 
     # --- starting ----------------------------------------------------------------------------------------------------
 
     def _start_candidate(self) -> Container:
         spec = self._spec_for("try" if self._way == "again" else self._way)
         while True:
-            container = self._containers.create(spec)
+            container = self._create(spec)
             try:
                 if self._way != "again":
                     self._bridge.lay(self._old, container)
@@ -220,6 +232,9 @@ class Replacement:
                 self._publish = publish
                 self._spec = replace(self._spec, publish=publish, labels=labels)
                 spec = replace(spec, publish=publish, labels=labels)
+
+    def _create(self, spec: Spec) -> Container:
+        return self._kept.made(self._containers.create(self._kept.dressed(spec)))
 
     def _started(self, created: Container, spec: Spec) -> Container:
         started = self._containers.start(created, spec)
@@ -344,6 +359,7 @@ class Replacement:
                 self._containers.restart_as(container, "no")
             self._containers.stop(container, grace)
         self._containers.remove(container)
+        self._removed.append(container)
 
     def _inspect(self, identity: str) -> Container:
         container = self._containers.inspect(identity)

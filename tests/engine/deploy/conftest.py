@@ -124,7 +124,7 @@ def make(project: str, image: str) -> Make:
         owner, where = changes.pop("owner", ANYONE), changes.pop("where", {})
         source = changes.pop("source", "layerdoit.yaml")
         whole, files = changes.pop("whole", Config(image=Image(user="root", workdir="/"))), changes.pop("files", tuple)
-        others = {name: changes.pop(name) for name in ("environment", "pages") if name in changes}
+        others = {name: changes.pop(name) for name in ("environment", "live", "pages") if name in changes}
         config = Deploy(**{"port": PORT, "health": health, "env": env, **changes})
         return DockerProvider(
             DeploySettings(config, name, project, root, owner, where, source, whole=whole, files=files, **others)

@@ -1,0 +1,65 @@
+"""The containers of one replacement as a watch wants them, and its volume of programs, which the old one has, too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from layerdoit.deploy import supervision
+from layerdoit.deploy.live import PROGRAMS
+from layerdoit.engine.images import PREFIX
+from layerdoit.engine.live_programs import Replaced, renewed
+
+if TYPE_CHECKING:
+    from layerdoit.deploy.settings import DeploySettings
+    from layerdoit.engine.container import Container, Spec
+
+
+class KeptLive:
+    """Of one replacement; without a watch, it changes nothing."""
+
+    def __init__(self, settings: DeploySettings) -> None:
+        self._settings = settings
+        self._live = settings.live
+        self._replaced: Replaced | None = None
+        self._made: set[str] = set()
+
+    def prepare(self, reference: str) -> None:
+        """Have the programs of an image in the volume. DeployError, with nothing changed, where no watch can keep it.
+
+        The container that serves goes on with the programs that run.
+        """
+        if self._live is not None:
+            supervision.refuse(self._settings, reference)
+            self._replaced = renewed(self._live.programs(self._settings.name), reference, PROGRAMS)
+
+    def dressed(self, spec: Spec) -> Spec:
+        """What to create: a new one each time, for each listens on a socket of its own."""
+        if self._live is None:
+            return spec
+        found = supervision.supervised(self._settings, self._live, spec.image)
+        labels = {**spec.labels, **{name.removeprefix(PREFIX): value for name, value in found.labels.items()}}
+        volumes = (*spec.volumes, *found.volumes)
+        return replace(spec, labels=labels, volumes=volumes, entrypoint=found.entrypoint, args=(), init=False)
+
+    def made(self, container: Container) -> Container:
+        """Remember that a container is one of this replacement."""
+        self._made.add(container.id)
+        return container
+
+    def put_back(self, serving: Container | None) -> None:
+        """After a failure: what serves, unless it is the new one, has the programs that it had."""
+        if self._replaced is not None and (serving is None or serving.id not in self._made):
+            self._replaced.put_back()
+            self._replaced = None
+
+    def serves(self, container: Container) -> None:
+        """The new one serves."""
+        if self._live is not None:
+            supervision.at_its_image(container)
+
+    def done(self) -> None:
+        """Nothing is put back any more."""
+        if self._replaced is not None:
+            self._replaced.forget()
+            self._replaced = None
