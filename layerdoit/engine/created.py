@@ -39,10 +39,10 @@ class Created:
             (one["Name"], one["Destination"]) for one in mounts if one["Type"] == "volume" and _anonymous(one["Name"])
         )
 
-    def copied(self, identity: str, name: str, labels: Mapping[str, str]) -> str:
+    def copied(self, identity: str, name: str, labels: Mapping[str, str], entrypoint: Sequence[str] = ()) -> str:
         """Create a container like another one, but without published ports and names in networks; its id.
 
-        It has these labels instead of that one's, and nobody starts it again.
+        It has these labels instead of that one's, and this entry point if one is given; nobody starts it again.
         """
         from docker.errors import APIError
 
@@ -51,6 +51,8 @@ class Created:
             networks = list(raw["NetworkSettings"].get("Networks") or {})
             host = {**raw["HostConfig"], "PortBindings": {}, "PublishAllPorts": False, "RestartPolicy": {"Name": "no"}}
             config = {**raw["Config"], "Labels": dict(labels), "HostConfig": host}
+            if entrypoint:
+                config["Entrypoint"] = list(entrypoint)
             if config.get("Hostname") == raw["Id"][:12]:
                 del config["Hostname"]
             first: dict[str, Any] = {network: {} for network in networks[:1] if network not in _BUILT_IN}

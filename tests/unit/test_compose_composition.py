@@ -84,6 +84,20 @@ def test_its_own_health_check(healthcheck: dict[str, Any] | None, command: tuple
     assert Service("web", {"healthcheck": healthcheck}).check == command
 
 
+def test_words_are_as_they_are_started() -> None:
+    """docker compose prints them as one would write them."""
+    written = {
+        "entrypoint": ["sh", "-c", "echo $$HOME"],
+        "command": None,
+        "healthcheck": {"test": ["CMD", "is", "$$X"]},
+    }
+    service = Service("web", written)
+    assert (service.entrypoint, service.command, service.check) == (("sh", "-c", "echo $HOME"), None, ("is", "$X"))
+    assert Service("web", {"entrypoint": [], "command": ["$$A"]}).entrypoint == ()
+    volumes = [{"type": "bind", "source": "/x", "target": "/y/"}, {"type": "volume", "target": "/z"}]
+    assert Service("web", {"volumes": volumes, "tmpfs": ["/run:size=1m"]}).mounted == ("/y", "/z", "/run")
+
+
 @pytest.mark.parametrize(
     ("values", "policy"),
     [

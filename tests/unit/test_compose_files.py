@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from layerdoit.core.errors import DeployError
 from layerdoit.deploy.compose import compose_files, override_file
 from layerdoit.deploy.compose.composition import Service
 from layerdoit.deploy.compose.override_file import Carried, Wanted
+from layerdoit.deploy.live import Instead, Live, Supervised
 
 
 def chosen(root: Path, *named: str, **environ: str) -> list[str]:
@@ -82,3 +84,48 @@ def test_what_is_laid_over() -> None:
     assert text.count('"init"') == 1, "who says it himself is asked nothing"
     assert '"name": "abc"' in text
     assert override_file.image_of(text) == "shop:app-1"
+
+
+def test_what_is_laid_over_for_a_watch() -> None:
+    live = Live("w1")
+    found = Supervised(
+        "t1",
+        ("/.layerdoit/live", "/.layerdoit/t1", "--", "/usr/local/bin/web", "$A"),
+        (f"{live.control}:/.layerdoit", f"{live.programs('shop')}:/usr/local/bin"),
+        {"io.layerdoit.live": "w1/t1"},
+    )
+    worker = Service("worker", {})
+    wanted = Wanted(
+        "i", {"io.layerdoit.key": "k"}, {}, args=["--x"], siblings=[worker], carried=[Carried("abc", "/data")]
+    )
+    text = override_file.text(Service("web", {"init": True}), wanted._replace(supervised=found))
+    written = json.loads(text.replace("!reset null", "null"))
+    web, other = written["services"]["web"], written["services"]["worker"]
+    assert web["entrypoint"] == ["/.layerdoit/live", "/.layerdoit/t1", "--", "/usr/local/bin/web", "$$A"]
+    assert '"command": !reset null' in text
+    assert web["init"] is False
+    assert web["labels"] == {"io.layerdoit.key": "k", "io.layerdoit.live": "w1/t1"}
+    places = {one["target"]: written["volumes"][one["source"]] for one in web["volumes"]}
+    names = {"/data": "abc", "/.layerdoit": "layerdoit-live-w1", "/usr/local/bin": "layerdoit-live-w1.shop"}
+    assert places == {target: {"name": name, "external": True} for target, name in names.items()}
+    # What runs the same image is started as ever.
+    assert (other.get("entrypoint"), other.get("volumes"), other["init"]) == (None, None, True)
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "command", "argv"),
+    [
+        # As the engine has them, asked for each.
+        (None, None, "/ent cmd"),
+        (None, (), "/ent cmd"),
+        (None, ("y",), "/ent y"),
+        ((), None, "cmd"),
+        ((), (), "cmd"),
+        ((), ("y",), "y"),
+        (("/x",), None, "/x"),
+        (("/x",), (), "/x"),
+        (("/x",), ("y",), "/x y"),
+    ],
+)
+def test_what_a_service_starts(entrypoint: tuple[str, ...] | None, command: tuple[str, ...] | None, argv: str) -> None:
+    assert " ".join(Instead(entrypoint, command).argv(["/ent"], ["cmd"])) == argv

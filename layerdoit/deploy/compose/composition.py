@@ -65,7 +65,27 @@ class Service:
         test = healthcheck.get("test") or ()
         if isinstance(test, str):
             test = ("CMD-SHELL", test)
-        return None if healthcheck.get("disable") else health_test(test)
+        return None if healthcheck.get("disable") else health_test(_plain(test))
+
+    @property
+    def entrypoint(self) -> tuple[str, ...] | None:
+        """What it starts in place of the image's entry point; None where it says nothing."""
+        given = self.values.get("entrypoint")
+        return None if given is None else _plain(given)
+
+    @property
+    def command(self) -> tuple[str, ...] | None:
+        """What it starts in place of the image's command; None where it says nothing."""
+        given = self.values.get("command")
+        return None if given is None else _plain(given)
+
+    @property
+    def mounted(self) -> tuple[str, ...]:
+        """Where it mounts something, in its containers."""
+        found = [str(one.get("target")) for one in self.values.get("volumes") or ()]
+        plain = self.values.get("tmpfs") or ()
+        found += [one.partition(":")[0] for one in ((plain,) if isinstance(plain, str) else plain)]
+        return tuple(map(os.path.normpath, found))
 
     @property
     def restart(self) -> str:
@@ -92,6 +112,11 @@ class Service:
         if wanted == "recreate" or self.alone:
             return "recreate"
         return "tried" if self.fixed_ports else "beside"
+
+
+def _plain(words: Sequence[str]) -> tuple[str, ...]:
+    """Words as they are: docker compose prints them as they would be written in a file, where `$` is a variable."""
+    return tuple(word.replace("$$", "$") for word in words)
 
 
 def _of_another(value: object) -> bool:

@@ -23,6 +23,7 @@ from layerdoit.deploy.compose.compose_program import ComposeProgram
 from layerdoit.deploy.compose.composition import Composition, Service, Strategy
 from layerdoit.deploy.compose.members import Member
 from layerdoit.deploy.compose.override_file import Carried, Wanted
+from layerdoit.deploy.live import Supervised
 from layerdoit.deploy.provider import Release
 from layerdoit.deploy.settings import DeploySettings
 from layerdoit.engine.containers import Containers
@@ -203,12 +204,7 @@ class OurService:
     @cached_property
     def judged(self) -> DeploySettings:
         """The settings with what the service says of its health and its ports, where they say nothing themselves."""
-        config, health = self.settings.config, self.settings.config.health
-        port = config.port or next(iter(self.service.ports), None)
-        silent = health == Health(timeout=health.timeout)
-        if (silent or health.platform) and self.service.check:
-            health = Health(command=self.service.check, timeout=health.timeout)
-        return replace(self.settings, config=replace(config, port=port, health=health))
+        return judged(self.settings, next(iter(self.service.ports), None), self.service.check)
 
     @cached_property
     def digest(self) -> str:
@@ -221,8 +217,14 @@ class OurService:
         """Our file, which is laid over the user's."""
         return self.settings.root / ".layerdoit" / f"compose-{self.settings.name}.yaml"
 
-    def write(self, release: Release, attempt: str, volumes: Sequence[tuple[str, str]] = ()) -> None:
-        """Write it, for a release."""
+    def write(
+        self,
+        release: Release,
+        attempt: str,
+        volumes: Sequence[tuple[str, str]] = (),
+        supervised: Supervised | None = None,
+    ) -> None:
+        """Write it, for a release; `supervised`: for a watch."""
         State.open(self.settings.root)
         if self.overlay.exists():
             os.replace(self.overlay, self._before)
@@ -238,6 +240,7 @@ class OurService:
             self.siblings,
             self._sibling_labels(release),
             carried,
+            supervised,
         )
         files.write(self.overlay, override_file.text(self.service, wanted))
         self.written = True
@@ -328,6 +331,15 @@ class OurService:
                     hint="give this one a compose project of its own: deploy: {compose: {project: "
                     f"{self.composition.name}-{self.settings.environment}}}}}",
                 )
+
+
+def judged(settings: DeploySettings, port: int | None, check: Sequence[str] | None) -> DeploySettings:
+    """The settings with the port and the health check that a service has, where they say nothing themselves."""
+    config, health = settings.config, settings.config.health
+    silent = health == Health(timeout=health.timeout)
+    if (silent or health.platform) and check:
+        health = Health(command=tuple(check), timeout=health.timeout)
+    return replace(settings, config=replace(config, port=config.port or port, health=health))
 
 
 def _foreign(one: Member) -> bool:

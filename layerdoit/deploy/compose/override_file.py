@@ -8,12 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from layerdoit.deploy.compose.composition import Service
+from layerdoit.deploy.live import Supervised
 
 _RESET: Final = "\0reset"
 
 
 class Carried(NamedTuple):
-    """An anonymous volume of the old container, which docker compose itself would hand on to the new one, too."""
+    """A volume that is there already: one of a watch, or one without a name, which docker compose, too, hands on."""
 
     volume: str
     target: str
@@ -23,6 +24,7 @@ class Wanted(NamedTuple):
     """What is added to a service. `labels`: of our service; `shared`: of `siblings`, which run the image, too.
 
     `secrets`: names of variables whose values are in the environment of docker compose, and nowhere else.
+    `supervised`: how a container is started that a watch keeps.
     """
 
     image: str
@@ -33,6 +35,7 @@ class Wanted(NamedTuple):
     siblings: Collection[Service] = ()
     shared: Mapping[str, str] = {}
     carried: Sequence[Carried] = ()
+    supervised: Supervised | None = None
 
 
 def text(service: Service, wanted: Wanted) -> str:
@@ -44,13 +47,20 @@ def text(service: Service, wanted: Wanted) -> str:
     whole: dict[str, Any] = {"services": {service.name: ours}}
     for one in wanted.siblings:
         whole["services"][one.name] = _run(one, wanted.image, wanted.shared, variables)
-    if wanted.carried:
+    carried = [*wanted.carried]
+    if wanted.supervised is not None:
+        # It starts what the file, or the image, says; and it is the init process itself.
+        words = [_literal(one) for one in wanted.supervised.entrypoint]
+        ours |= {"entrypoint": words, "command": _RESET, "init": False}
+        ours["labels"] |= {name: _literal(value) for name, value in wanted.supervised.labels.items()}
+        carried += [Carried(*one.split(":")) for one in wanted.supervised.volumes]
+    if carried:
         ours["volumes"] = [
             {"type": "volume", "source": f"layerdoit-{number}", "target": one.target}
-            for number, one in enumerate(wanted.carried)
+            for number, one in enumerate(carried)
         ]
         whole["volumes"] = {
-            f"layerdoit-{number}": {"name": one.volume, "external": True} for number, one in enumerate(wanted.carried)
+            f"layerdoit-{number}": {"name": one.volume, "external": True} for number, one in enumerate(carried)
         }
     # JSON is YAML; only a tag has no form in it.
     return json.dumps(whole, indent=1).replace(json.dumps(_RESET), "!reset null") + "\n"

@@ -12,7 +12,7 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.prose import listed
-from layerdoit.deploy.compose import members
+from layerdoit.deploy.compose import kept_service, members
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import GRACE, SHARES, OurService
 from layerdoit.deploy.compose.service_steps import ServiceReplacement
@@ -57,6 +57,8 @@ class ComposeProvider:
         finally:
             version.result()
         ours.refuse_unknown_needs()
+        if self.settings.live is not None:
+            kept_service.refuse(ours)
         for warning in ours.warnings:
             warn(f"docker compose: {warning}")
         if (bound := ours.composition.sharing(service)) is not None:
@@ -184,6 +186,7 @@ class ComposeProvider:
         for container in there:
             self._containers.stop(container, grace)
             self._containers.remove(container)
+        kept_service.sweep(self.settings, (one.labels for one in there))
         say("other services of the compose file, volumes and networks stay: docker compose down removes them")
         return True
 

@@ -10,17 +10,19 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
-from layerdoit.deploy.compose import leftover_calls, members
+from layerdoit.deploy.compose import kept_service, leftover_calls, members
 from layerdoit.deploy.compose.members import BACK, OLD, TRY, Member, Settled
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import OurService
 from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.health import Health
+from layerdoit.deploy.live import PROGRAMS, Supervised
 from layerdoit.deploy.provider import Release, Service
 from layerdoit.engine.container import Container, PortTaken
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.created import Created
 from layerdoit.engine.images import PREFIX, label
+from layerdoit.engine.live_programs import Replaced, renewed
 
 
 class ServiceReplacement:
@@ -39,6 +41,8 @@ class ServiceReplacement:
         self._old: tuple[Member, ...] = ()
         self._fresh: tuple[Member, ...] = ()
         self._tried: Background[None] | None = None
+        self._supervised: Supervised | None = None
+        self._replaced: Replaced | None = None
         self.told: list[str] = []
 
     def lock(self) -> AbstractContextManager[None]:
@@ -98,7 +102,12 @@ class ServiceReplacement:
         ours.refuse_others(self._old)
         attempt = f"{time.time_ns():x}"
         volumes = self._created.volumes(self._old[-1].id) if self._old else ()
-        ours.write(release, attempt, volumes)
+        if (live := self._settings.live) is not None:
+            # Refused, before anything is changed.
+            kept_service.refuse_for(ours, release.reference)
+            self._replaced = renewed(live.programs(self._settings.name), release.reference, PROGRAMS)
+            self._supervised = kept_service.started(ours, live, release.reference)
+        ours.write(release, attempt, volumes, self._supervised)
         self.told += self._neighbours.before()
         there = sum(map(ours.counts, self._members()))
         scale = f"{ours.service.name}={there + ours.service.replicas}"
@@ -136,7 +145,8 @@ class ServiceReplacement:
             members.SERVICE: self._ours.service.name,
             members.ONE_OFF: "True",
         }
-        made = self._created.copied(first.id, f"{self._ours.name}{TRY}", labels)
+        entrypoint = kept_service.of_trial(self._supervised) if self._supervised is not None else ()
+        made = self._created.copied(first.id, f"{self._ours.name}{TRY}", labels, entrypoint)
         self._created.filled(made, self._ours.injected)
         self._created.start(made)
         return self._describe(self._container(made))
@@ -174,6 +184,11 @@ class ServiceReplacement:
 
     def rollback(self) -> None:
         """See `Steps`."""
+        if self._replaced is not None:
+            serving = {one.id for one in self._settled().serving}
+            if serving.isdisjoint(one.id for one in self._fresh):
+                # Before the old one is started again.
+                self._replaced.put_back()
         self.recover()
         if self._ours.written:
             self._neighbours.undo()
@@ -189,6 +204,9 @@ class ServiceReplacement:
             if container is not None:
                 self._containers.stop(container, self._grace)
                 self._containers.remove(container)
+        if self._replaced is not None:
+            self._replaced.forget()
+        kept_service.sweep(self._settings, (one.labels for one in self._old))
         self.told += self._neighbours.after()
 
     # --- small things ------------------------------------------------------------------------------------------------

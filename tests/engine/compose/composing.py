@@ -44,7 +44,7 @@ class Project:
         env = {"VERSION": version, **changes.pop("env", {})}
         health = Health(**{"timeout": 8, **changes.pop("health", {})})
         compose = Compose(**changes.pop("compose", {}))
-        others = {key: changes.pop(key) for key in ("where", "environment", "pages") if key in changes}
+        others = {key: changes.pop(key) for key in ("where", "environment", "pages", "live") if key in changes}
         name = changes.pop("deployment", self.name)
         config = Deploy(provider="compose", env=env, health=health, compose=compose, **changes)
         return ComposeProvider(DeploySettings(config, name, self.name, self.root, source="layerdoit.yaml", **others))
