@@ -37,7 +37,7 @@ take_in() {
 begin() {
   unset HOSTNAME
   . /control/arguments
-  mkdir -p /workshop /.layerdoit/ahead
+  mkdir -p /.layerdoit/ahead
   chmod 1777 /.layerdoit
   if [ -e /control/live.c ]; then make_supervisor & fi
   if [ -s /control/cargo-config ]; then ln -sf /control/cargo-config /cargo/config.toml; fi
@@ -66,7 +66,7 @@ turn() {
   wait "$copying"
   [ "$wrong" -eq 0 ] || exit "$wrong"
   while read -r deployment bin; do
-    [ -e "/workshop/same/$deployment/$bin" ] || say changed "$id" "$deployment" "$bin"
+    [ "/live/$deployment/$bin" -ef "/live/$deployment/.$bin.same" ] || say changed "$id" "$deployment" "$bin"
   done </control/deployments
 }
 
@@ -77,22 +77,27 @@ copy_binaries() {
   copying=$!
 }
 
+# A hard link says which program was found to be the same: whoever puts another one there, makes another file.
 put_beside() {
   while read -r path; do
     while read -r deployment bin; do
       [ "${path##*/}" = "$bin" ] || continue
-      folder=/live/$deployment same=/workshop/same/$deployment/$bin
-      if cmp -s "$path" "$folder/$bin"; then
-        mkdir -p "${same%/*}"
-        : >"$same"
-        continue
-      fi
-      [ ! -e "$same" ] || rm -f "$same"
+      served=/live/$deployment/$bin beside=/live/$deployment/.$bin
       # Until there is a container that serves, the folder is empty, and stays so: the engine fills it.
-      [ ! -e "$folder/$bin" ] || cp --reflink=auto "$path" "$folder/.$bin.new"
+      [ -e "$served" ] || continue
+      if [ "$served" -ef "$beside.same" ] && ! is_linked "$path"; then continue; fi
+      if cmp -s "$path" "$served"; then
+        ln -f "$served" "$beside.same"
+        rm -f "$beside.new"
+      else
+        cp --reflink=auto "$path" "$beside.new"
+        rm -f "$beside.same"
+      fi
     done </control/deployments
   done </tmp/executables
 }
+
+is_linked() { grep -F "\"executable\":\"$1\"" /tmp/messages | grep -q '"fresh":false'; }
 
 # --- what serves -----------------------------------------------------------------------------------------------------
 
@@ -109,7 +114,6 @@ start() {
       ) || return
     fi
   done </control/deployments
-  rm -rf "/workshop/same/$1"
   ask "$2" restart "$3"
 }
 
@@ -118,7 +122,6 @@ put_back() {
   while read -r deployment bin; do
     if [ "$deployment" = "$1" ] && [ -e "/live/$1/.$bin.old" ]; then mv -f "/live/$1/.$bin.old" "/live/$1/$bin" || return; fi
   done </control/deployments
-  rm -rf "/workshop/same/$1"
   ask "$2" restart "$3" && ask "$2" keep
 }
 

@@ -69,10 +69,6 @@ class Sent:
         """The workshop has compared what was sent with its digests."""
         self._unverified = {}
 
-    def lost(self) -> None:
-        """What the workshop has is not known: the next frame holds everything."""
-        self.__init__()  # type: ignore[misc]
-
 
 def _add_sources(tar: tarfile.TarFile, sources: Sources, new: Iterable[str]) -> None:
     moved = []
