@@ -5,20 +5,29 @@ It lives as long as this process speaks to it.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import queue
 import secrets
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
+from layerdoit.core import process
 from layerdoit.core.conversation import Conversation, Ended
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.engine.api import endpoint
 from layerdoit.engine.images import PREFIX
 
 _BEGIN: Final = """read -r bytes SAYS; head -c "$bytes" | tar -x -C / && . /control/workshop.sh"""
 _LEFT: Final = "what was compiled in it is compiled again in the next one"
+_LOOK_AT: Final = "look at `docker info` and the engine's log"
+_STARTS: Final = 60.0
+_ANSWERS: Final = 10.0
+"""Seconds."""
+_KEPT: Final = 2000
+"""Bytes of what it printed last that explain its end."""
 
 
 class Gone(LayerdoitError):
@@ -32,6 +41,9 @@ class Answer(NamedTuple):
 
     word: str
     words: tuple[str, ...] = ()
+
+
+_GONE: Final = Answer("gone")
 
 
 class Replies:
@@ -68,10 +80,10 @@ class Request:
         self.identity = identity
         self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
 
-    def next(self, seconds: float | None = None) -> Answer | None:
+    def next(self, seconds: float) -> Answer | None:
         """The next answer; None when none came in time."""
         try:
-            return self.answers.get(timeout=seconds)
+            return self.answers.get(timeout=seconds) if seconds else self.answers.get_nowait()
         except queue.Empty:
             return None
 
@@ -80,55 +92,62 @@ class Agent:
     """The container."""
 
     def __init__(self, image: str, options: Sequence[str], files: Mapping[str, bytes]) -> None:
-        """Start it, and wait until it listens. `options`: for `docker run`; `files`: /control, by name."""
+        """Start it, and wait until it listens. `options`: for `docker run`; `files`: those of /control, by name."""
         self._requests: dict[str, Request] = {}
         self._numbers = count(1)
-        self.output: Callable[[bytes], None] = _dropped
+        self._output: Callable[[bytes], None] | None = None
+        self._said = b""
         mark = f"layerdoit-{secrets.token_hex(8)}"
-        self._replies = Replies(mark, lambda data: self.output(data), self._answered)
+        self._replies = Replies(mark, self._printed, self._answered)
         ready = self._requests[""] = Request("")
-        argv = [
-            "docker",
-            "run",
-            "--rm",
-            "--interactive",
-            "--network",
-            "none",
-            "--log-driver",
-            "none",
-            "--pull",
-            "never",
-        ]
-        # As in a build; docker stop need not wait for a shell that hears nothing.
-        argv += ["--hostname", "buildkitsandbox", "--stop-signal", "KILL", *options]
-        argv += ["--entrypoint", "sh", image, "-c", f"{{ {_BEGIN}; }} 2>&1"]
-        self._conversation = Conversation(argv, self._heard)
+        self._conversation = Conversation(command(image, options), self._heard)
         packed = _packed(files)
         try:
             self._send(f"{len(packed)} {mark}\n".encode(), packed)
-            self.answer(ready)
+            started = self.answer(ready, _STARTS)
         except BaseException:
             self.close(1)
             raise
+        if started is None:
+            self.close(1)
+            raise Gone(f"the workshop did not start within {_STARTS:g} s", hint=_LOOK_AT)
 
     @property
     def runs(self) -> bool:
         """Whether it may still answer."""
         return self._conversation.runs
 
+    @contextlib.contextmanager
+    def heard_by(self, output: Callable[[bytes], None]) -> Iterator[None]:
+        """Have what it prints handed on, in another thread."""
+        self._output = output
+        try:
+            yield
+        finally:
+            self._output = None
+
     def ask(self, verb: str, *words: str, body: Sequence[bytes] = ()) -> Request:
         """Send a request. Raises `Gone`."""
         request = Request(str(next(self._numbers)))
         self._requests[request.identity] = request
         self._send(" ".join((verb, request.identity, *words)).encode() + b"\n", *body)
+        if not self.runs:
+            # It ended before it could know of this request.
+            request.answers.put(_GONE)
         return request
 
-    def answer(self, request: Request, seconds: float | None = None) -> Answer | None:
+    def answer(self, request: Request, seconds: float) -> Answer | None:
         """The next answer to a request; None when none came in time. Raises `Gone` where none will come."""
         found = request.next(seconds)
-        if found is not None and found.word == "gone":
+        if found == _GONE:
             raise self._gone()
         return found
+
+    def finish(self, request: Request) -> None:
+        """Wait until a short request is done. LayerdoitError where it fails."""
+        answer = self.answer(request, _ANSWERS)
+        if answer is None or answer.words != ("0",):
+            raise LayerdoitError(f"the workshop does not do what it is asked: {self._words()}", hint=_LOOK_AT)
 
     def close(self, seconds: float) -> None:
         """End it; the engine removes the container."""
@@ -140,16 +159,32 @@ class Agent:
         except Ended as error:
             raise self._gone() from error
 
-    def _gone(self) -> Gone:
+    def _gone(self) -> LayerdoitError:
+        from layerdoit.engine import buildx, sdk
+
         said = self._conversation.said
-        return Gone(f"the workshop has ended: {said or 'its container was stopped or removed, or the engine was'}")
+        words = f"{said}\n{self._words()}"
+        if "Cannot connect to the Docker daemon" in said or "error during connect" in said:
+            return sdk.unreachable(endpoint(), ConnectionError())
+        if full := buildx.disk_full("workshop", words.splitlines()):
+            return full
+        return Gone(f"the workshop has ended: {words.strip() or 'its container was stopped or removed'}")
+
+    def _words(self) -> str:
+        return process.redact(process.as_text(self._said)).strip()
 
     def _heard(self, piece: bytes) -> None:
         if piece:
             self._replies.feed(piece)
             return
         for request in list(self._requests.values()):
-            request.answers.put(Answer("gone"))
+            request.answers.put(_GONE)
+
+    def _printed(self, piece: bytes) -> None:
+        if (output := self._output) is not None:
+            output(piece)
+        else:
+            self._said = (self._said + piece)[-_KEPT:]
 
     def _answered(self, line: str) -> None:
         word, *words = line.split()
@@ -157,9 +192,17 @@ class Agent:
         request = self._requests.get(identity)
         if request is None:
             return
-        if word == "done":
+        if word in ("done", "ready"):
             del self._requests[identity]
         request.answers.put(Answer(word, tuple(rest)))
+
+
+def command(image: str, options: Sequence[str]) -> list[str]:
+    """`docker run` for a container that speaks and listens, and is removed when it ends."""
+    words = ["docker", "run", "--rm", "--interactive", "--network", "none", "--log-driver", "none", "--pull", "never"]
+    # As in a build; and who stops it by hand does not wait for a shell that hears no signal.
+    words += ["--hostname", "buildkitsandbox", "--stop-signal", "KILL", *options]
+    return [*words, "--entrypoint", "sh", image, "-c", f"{{ {_BEGIN}; }} 2>&1"]
 
 
 def options(labels: Mapping[str, str], volumes: Mapping[str, str]) -> list[str]:
@@ -176,7 +219,3 @@ def _packed(files: Mapping[str, bytes]) -> bytes:
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text))
     return packed.getvalue()
-
-
-def _dropped(_: bytes) -> None:
-    """Nobody listens."""

@@ -27,12 +27,12 @@ _CHANGED = "changed"
 class Frame(NamedTuple):
     """What one request carries: `gone`, paths of sources, each a line; `archive`: of files, from the root.
 
-    `listing`: that of all sources.
+    `anew`: what the workshop has counts for nothing.
     """
 
     gone: bytes
     archive: bytes
-    listing: bytes
+    anew: bool
 
 
 class Sent:
@@ -40,30 +40,34 @@ class Sent:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self._unverified: dict[str, Entry] = {}
         self._control: dict[str, bytes] = {}
+        self._anew = True
 
-    def frame(self, sources: Sources, control: Mapping[str, bytes]) -> Frame:
-        """What it lacks of the sources, and of the files of /control, which all are small.
+    def frame(self, sources: Sources, listing: bytes, control: Mapping[str, bytes]) -> Frame:
+        """What it lacks of the sources, and of the files of /control, which are small. It counts as sent from now on.
 
-        Raises ContextDiffers where a file is not what the scan saw.
+        `listing`: that of the sources. Raises ContextDiffers where a file is not what the scan saw.
         """
-        new = {path: entry for path, entry in sources.entries.items() if self._entries.get(path) != entry}
-        gone = [path for path in self._entries if path not in sources.entries]
-        listing = tree_text(sources.entries)
-        files = {**control, _TREE: listing, _CHANGED: tree_text(new)}
+        entries = sources.entries
+        new = {path: entry for path, entry in entries.items() if self._entries.get(path) != entry}
+        gone = [path for path in self._entries if path not in entries]
+        kept = {path: entry for path, entry in self._unverified.items() if entries.get(path) == entry}
+        unverified = {**kept, **new}
+        files = {**control, _TREE: listing, _CHANGED: tree_text(unverified)}
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as tar:
             for name, text in files.items():
                 if self._control.get(name) != text:
                     _add(tar, f"{_CONTROL}/{name}", "f", text)
             _add_sources(tar, sources, new)
-        return Frame(b"".join(os.fsencode(path) + b"\n" for path in gone), packed.getvalue(), listing)
+        found = Frame(b"".join(os.fsencode(path) + b"\n" for path in gone), packed.getvalue(), self._anew)
+        self._entries, self._unverified, self._control, self._anew = dict(entries), unverified, files, False
+        return found
 
-    def has(self, sources: Sources, control: Mapping[str, bytes], frame: Frame) -> None:
-        """Note that a frame arrived."""
-        self._entries = dict(sources.entries)
-        # What changes with each frame is sent with each.
-        self._control = {**self._control, **control, _TREE: frame.listing}
+    def verified(self) -> None:
+        """The workshop has compared what was sent with its digests."""
+        self._unverified = {}
 
 
 def _add_sources(tar: tarfile.TarFile, sources: Sources, new: Iterable[str]) -> None:
