@@ -135,37 +135,51 @@ def test_a_thread_that_hangs_does_not_hold_up_the_end() -> None:
         assert not single_keys(found)
 
 
-SHELL = "import fcntl, os, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp('bash', ['bash', '--norc', '-i'])"
+SHELL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+MODE = "stty -a | tr ' ' '\\n' | grep -x -e icanon -e -icanon"
 
 
-def test_ctrl_z_and_fg(tmp_path: Path) -> None:
-    """In a shell with jobs: it gets its terminal back, and gives it again."""
-    program = tmp_path / "program.py"
+@pytest.mark.parametrize("shell", [("bash", "--norc", "-i"), ("sh", "-i")], ids=lambda argv: argv[0])
+def test_a_shell_gets_its_terminal_back_and_gives_it_again(tmp_path: Path, shell: tuple[str, ...]) -> None:
+    """One edits its lines itself and sets the mode of the terminal; the other one takes it as it is."""
+    program = tmp_path / "w.py"
     program.write_text(PROGRAM.replace("{answer}", ANSWER))
-    argv = [sys.executable, "-c", SHELL]
-    with screen.running(argv, cwd=str(ROOT), PS1="$ ", PYTHONPATH=str(ROOT), HISTFILE="") as found:
-        found.until(lambda: found.text.endswith("$"))
-        found.type(f"{sys.executable} {program}\n")
+    argv = [sys.executable, "-c", SHELL, *shell]
+    with screen.running(argv, cwd=str(tmp_path), PS1="$ ", PYTHONPATH=str(ROOT), HISTFILE="", ENV="") as found:
+
+        def prompts() -> bool:
+            return found.text.endswith("$")
+
+        def is_whole() -> bool:
+            # Not every shell shows what is typed here.
+            return any(line.removeprefix("$ ") == "icanon" for line in found.lines)
+
+        found.until(prompts)
+        found.type(f"{sys.executable} w.py &\n")
+        found.until(lambda: "serving http" in found.text)
         for _ in range(2):
-            found.until(lambda: is_up(found))
-            found.type("\x1a")
-            found.until(lambda: "Stopped" in found.text and found.text.endswith("$"))
-            assert not is_up(found)
             # In the background it neither reads keys nor paints.
+            found.type("echo a-$((40 + 2)); clear\n")
+            found.until(lambda: "a-42" not in found.text and prompts())
+            assert KEYS not in found.text
+            found.type("fg\n")
+            found.until(lambda: is_up(found))
             before = len(found.raw)
+            found.type("\x1a")
+            found.until(lambda: "Stopped" in found.text and prompts())
+            assert b"\x1b[J" in found.raw[before:].partition(b"Stopped")[0]
+            found.type(f"clear; {MODE}\n")
+            found.until(is_whole)
             found.type("bg\n")
-            found.until(lambda: f"{program.name} &" in found.text.replace("\n", ""))
-            found.type("echo a-$((40 + 2))\n")
-            found.until(lambda: "a-42" in found.text)
-            assert KEYS.encode() not in found.raw[before:]
-            found.type("clear; fg\n")
+            found.until(lambda: "w.py" in found.text)
+        found.type("clear; fg\n")
         found.until(lambda: is_up(found))
         found.type("r")
-        found.until(lambda: "api | pressed r" in found.text)
+        found.until(lambda: "114 files" in found.text)
         found.type("q")
-        found.until(lambda: "after" in found.text and found.text.endswith("$"))
-        found.type("stty -a | tr ' ' '\\n' | grep -x -e icanon -e -icanon\n")
-        found.until(lambda: found.lines[-2:-1] == ["icanon"])
+        found.until(lambda: "after" in found.text and prompts())
+        found.type(f"{MODE}\n")
+        found.until(is_whole)
         found.type("exit\n")
         found.end()
 
