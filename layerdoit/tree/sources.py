@@ -70,10 +70,13 @@ class Sources:
     def host_folders(self) -> set[str]:
         """The host paths of the folders that hold entries, or may hold what was looked for, and of those above them."""
         if isinstance(self.entries, _Packed):
-            names = [*self.entries.folders(), *(os.path.join(self.root, place) for place in self.entries.places())]
-        else:
-            names = [os.path.dirname(self.host_path(path)) for path in self.entries]
-        return {os.path.normpath(name) for name in names}
+            return {*map(os.path.normpath, self.entries.folders()), *self.host_places()}
+        return {os.path.dirname(self.host_path(path)) for path in self.entries}
+
+    def host_places(self) -> list[str]:
+        """The host paths of the folders whose files were listed together: see `Place`."""
+        places = self.entries.places() if isinstance(self.entries, _Packed) else [""]
+        return [os.path.normpath(os.path.join(self.root, place)) for place in places]
 
     def under(self, prefixes: Sequence[str]) -> Sources:
         """The entries at or below some paths."""

@@ -48,13 +48,13 @@ def _relative(lister: Lister, host: str) -> str:
 
 
 def _by_place(places: Mapping[str, Place], known: Iterable[str]) -> dict[Place, list[str]]:
+    of_git = [(f"{host}/", place) for host, place in places.items() if git.top(host) is not None]
     found: dict[Place, list[str]] = {}
     for folder in known:
-        top = folder
-        while top not in places and top != os.path.dirname(top):
-            top = os.path.dirname(top)
-        if top in places and git.top(places[top].host) is not None:
-            found.setdefault(places[top], []).append(folder)
+        # The innermost of them.
+        around = [one for one in of_git if f"{folder}/".startswith(one[0])]
+        if around:
+            found.setdefault(max(around)[1], []).append(folder)
     return found
 
 

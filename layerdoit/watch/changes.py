@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.prose import listed
 from layerdoit.watch import mounted
 from layerdoit.watch.notices import Notices
 from layerdoit.watch.polling import Polling
+
+if TYPE_CHECKING:
+    from layerdoit.watch.portable import Portable
 
 QUIET: Final = 0.03
 """Seconds without a change that end a burst."""
@@ -83,12 +86,9 @@ class Changes:
         self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._woken, select.POLLIN)
-        self._notices: Notices | None = None
-        try:
-            self._notices = Notices()
+        self._notices: Notices | Portable | None = self._of_system()
+        if self._notices is not None:
             self._poll.register(self._notices, select.POLLIN)
-        except OSError as error:
-            self._tell(_limit(error))
         self._thread = threading.Thread(target=self._run, name="changes", daemon=True)
         self._thread.start()
 
@@ -111,6 +111,17 @@ class Changes:
             self._wake()
         if self._thread is not threading.current_thread():
             self._thread.join()
+
+    def _of_system(self) -> Notices | Portable | None:
+        try:
+            return Notices()
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                self._tell(_limit(error))
+                return None
+        from layerdoit.watch.portable import Portable
+
+        return Portable()
 
     # --- who watches what --------------------------------------------------------------------------------------------
 
@@ -209,7 +220,7 @@ def _limit(error: OSError) -> str:
         what = f"folders cannot be watched: this user's {_value(_INSTANCES)} instances of inotify are in use"
         hint = f"sudo sysctl {_INSTANCES}=1024 (or, where this process has too many open files: ulimit -n 4096)"
     else:
-        return f"folders cannot be watched ({error.strerror}): changes are looked for every second or so"
+        return f"folders cannot be watched ({error.strerror}); changes are looked for every second or so"
     hint = f"{hint}; /etc/sysctl.d keeps it; then start the watch again"
     return str(LayerdoitError(f"{what}; until then changes are looked for every second or so", hint=hint))
 

@@ -1,8 +1,7 @@
 """What the kernel tells of the entries of folders; it also says where it has told too little.
 
-Own code, for no library that is at hand waits without waking up: watchfiles looks every few milliseconds whether its
-threads have seen something. It also has each opening of a file told, by which the queue overflows, and keeps to itself
-that it has.
+Own code, for watchfiles does not wait without waking up: it looks every few milliseconds whether its threads have seen
+something. It has each opening of a file told, too, by which the queue may overflow, and keeps it to itself when it has.
 """
 
 from __future__ import annotations

@@ -23,22 +23,25 @@ def folders(session: Session) -> frozenset[Path]:
     They are those of the last reading; where it found the tree to be wrong, of as much of it as can be read.
     """
     project = session.project
-    listed = _listed(session)
+    listed, places = _listed(session)
     known = {folder for folder in listed if os.path.isdir(folder)}
     found = known | unlisted_folders.find(project.lister, known)
     found.update(unlisted_folders.included(project.root, project.lister.include))
-    found.update(_there(project.root, [*listed, *map(str, _beside(project)), *map(str, _of_git(project, known))]))
-    return frozenset(map(Path, found))
+    others = [*(listed - known), *map(str, _beside(project)), *map(str, _of_git(project, places))]
+    found.update(_there(project.root, others))
+    return project.kept.made("watched folders", found, lambda: frozenset(map(Path, found)))
 
 
-def _listed(session: Session) -> set[str]:
+def _listed(session: Session) -> tuple[set[str], list[str]]:
+    """The folders of what is listed, and those of them whose files are listed together."""
     project = session.project
+    own = str(project.root)
     try:
-        return {str(project.root), *session.tree.all_sources.host_folders()}
+        every = session.tree.all_sources
     except LayerdoitError:
-        files = project.lister.files
-    names = {os.path.normpath(os.path.join(project.root, os.path.dirname(name))) for name in files}
-    return {str(project.root), *names, *(above for name in names for above in _above(name, project.root))}
+        names = {os.path.normpath(os.path.join(own, os.path.dirname(name))) for name in project.lister.files}
+        return {own, *names, *(above for name in names for above in _above(name, project.root))}, [own]
+    return {own, *every.host_folders()}, every.host_places()
 
 
 def _above(name: str, root: Path) -> Iterator[str]:
@@ -63,10 +66,9 @@ def _beside(project: Project) -> Iterator[Path]:
     yield from toolchain.folders(root, config.toolchain)
 
 
-def _of_git(project: Project, known: Iterable[str]) -> Iterator[Path]:
+def _of_git(project: Project, places: Iterable[str]) -> Iterator[Path]:
     """Folders of the repositories that list the files, and where this user says what all of them ignore."""
-    inner = [folder for folder in known if git.is_top(folder)]
-    for top in {project.lister.top, *inner} - {None}:
+    for top in {project.lister.top, *map(git.top, places)} - {None}:
         yield from git_stamp.folders(Path(str(top)), references=project.config.build.git != "none")
         yield Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config", "git").expanduser()
 

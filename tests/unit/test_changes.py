@@ -351,18 +351,41 @@ def test_the_limit_of_watches(root: Path, heard: Heard, monkeypatch: pytest.Monk
     assert "next: sudo sysctl fs.inotify.max_user_watches=" in said
 
 
-@pytest.mark.parametrize(
-    ("number", "word"), [(errno.EMFILE, "sysctl fs.inotify.max_user_instances="), (errno.ENOSYS, "")]
-)
-def test_no_inotify(root: Path, monkeypatch: pytest.MonkeyPatch, number: int, word: str) -> None:
+def test_the_limit_of_instances(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polling, "SHORTEST", 0.005)
-    monkeypatch.setattr(Inotify, "__init__", failing(number))
+    monkeypatch.setattr(Inotify, "__init__", failing(errno.EMFILE))
     heard = Heard()
     assert heard.after(lambda: heard.changes.watch([root / "src"]))
     assert heard.after(lambda: (root / "src/main.rs").write_text("new"))
     heard.changes.close()
     (said,) = heard.told
-    assert word in said
+    assert "next: sudo sysctl fs.inotify.max_user_instances=" in said
+
+
+def test_a_system_without_inotify(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Inotify, "__init__", failing(errno.ENOSYS))
+    heard, late = Heard(), root.parent / "not/there/yet"
+    assert heard.after(lambda: heard.changes.watch([*map(Path, below(root)), late]))
+    src, deep = root / "src", root / "src/inner/deep"
+    edits: tuple[Callable[[], object], ...] = (
+        lambda: (src / "main.rs").write_text("new"),
+        lambda: saved_by_rename(root),
+        lambda: shutil.rmtree(src),
+        lambda: deep.mkdir(parents=True),
+        lambda: (deep / "a.rs").write_text("again"),
+        lambda: root.rename(root.with_name("away")),
+        lambda: root.with_name("away").rename(root),
+        lambda: (deep / "b.rs").write_text("and again"),
+        lambda: late.mkdir(parents=True),
+        lambda: (late / "a").write_text("late"),
+        lambda: EDITS["a name of no encoding"](root),
+        lambda: (src / "main.rs").write_text("the last"),
+    )
+    for edit in edits:
+        assert heard.after(edit)
+    assert not heard.told
+    heard.changes.close()
+    assert not {thread.name for thread in threading.enumerate()} & {"changes", "portable changes"}
 
 
 def test_a_file_system_that_tells_nothing(root: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
