@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from layerdoit.flows.session import Session
     from layerdoit.project.inputs import Inputs
     from layerdoit.tree.sources import Entry
-    from layerdoit.watch.workshop import Compiled, Trial, Workshop
+    from layerdoit.watch.trial import Trial
+    from layerdoit.watch.workshop import Compiled, Workshop
 
 Told = Callable[..., None]
 Files = Mapping[str, Mapping[str, "tuple[Path, Entry]"]]
