@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,16 @@ def of(project: Project) -> Iterator[Path]:
     elif config.provider == "kubernetes":
         places = filter(None, (*config.kubernetes.manifests, config.kubernetes.kustomize))
         yield from (project.root / name for name in places)
+
+
+def digest(project: Project) -> str:
+    """Names what those of them say that no setting has in it, as far as it can be told by the files alone."""
+    found = hashlib.sha256()
+    for path in _of_compose(project) if project.config.deploy.provider == "compose" else ():
+        with contextlib.suppress(OSError):
+            content = path.read_bytes()
+            found.update(f"{path}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()
 
 
 def _of_compose(project: Project) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from layerdoit import deploy
+from layerdoit.deploy import read_files
 from layerdoit.layers.key import digest
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Facts:
                     apps[settings.name], keys[settings.name] = spec.inputs, spec.key
                 else:
                     lower[f"{settings.name} {spec.layer}"] = spec.key
-            deployed[settings.name] = settings.digest()
+            deployed[settings.name] = f"{settings.digest()} {read_files.digest(one.project)}"
             kinds[settings.name] = one.project.kind
         for one in session.services.values():
             if one.project.kind == "foreign":
