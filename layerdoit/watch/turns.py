@@ -262,6 +262,8 @@ class Turns:
         self._files = edit.placed(self._session)
         self._served(facts, since, "built")
         self._open()
+        files = len(self._session.tree.all_sources.entries)
+        self._tell("watching", files=files, folders=len(watched.folders(self._session)))
 
     def _renew(self) -> None:
         """What is compiled next stands on other layers: in another workshop, for containers with other volumes."""

@@ -22,6 +22,7 @@ def test_an_edit_serves_in_the_container_that_runs(
     assert first["url"].startswith("http://127.0.0.1:")
     assert serves(one) == "first text"
     service = containers(one)[one.name]
+    watch.until("watching")
 
     edited(one, "second text")
     event = watch.until("serving", how="compiled")
@@ -62,7 +63,7 @@ def test_the_image_follows_and_an_ordinary_container_in_the_end(
 ) -> None:
     one = served(parents + "watch:\n  settle: 0.1\n")
     watch = watching(one)
-    watch.until("serving", how="built")
+    watch.until("watching")
     edited(one, "second text")
     watch.until("serving", how="compiled")
     watch.until("followed")

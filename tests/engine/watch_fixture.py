@@ -39,8 +39,9 @@ class Watching:
             start_new_session=True,
         )
         self.errors: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=self._hear, daemon=True).start()
+        self._readers = [threading.Thread(target=one, daemon=True) for one in (self._read, self._hear)]
+        for reader in self._readers:
+            reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -75,6 +76,16 @@ class Watching:
         os.kill(self.process.pid, signum)
         return self.process.wait(PATIENCE)
 
+    def forget(self) -> None:
+        """Whatever it does, it is over."""
+        self.process.kill()
+        self.process.wait()
+        for reader in self._readers:
+            reader.join()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
 
 @pytest.fixture
 def watching() -> Iterator[Callable[..., Watching]]:
@@ -87,12 +98,12 @@ def watching() -> Iterator[Callable[..., Watching]]:
 
     yield new
     for one in made:
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.wait()
+        one.forget()
         for volume in volumes(one.checkout):
-            docker("rm", "--force", *docker("ps", "--all", "--quiet", "--filter", f"volume={volume}").split())
-            docker("volume", "rm", "--force", volume)
+            for left in docker("ps", "--all", "--quiet", "--filter", f"volume={volume}").split():
+                # A workshop goes by itself.
+                subprocess.run(["docker", "rm", "--force", left], capture_output=True, check=False)
+            subprocess.run(["docker", "volume", "rm", "--force", volume], capture_output=True, check=False)
 
 
 def volumes(one: Checkout) -> list[str]:
