@@ -14,7 +14,7 @@ from layerdoit.engine.board_view import Look
 from layerdoit.watch.events import Event
 from layerdoit.watch.json_lines import JsonLines
 from layerdoit.watch.keys import Keyboard
-from layerdoit.watch.lines import Lines, Output
+from layerdoit.watch.lines import AsTyped, Lines, Output
 from layerdoit.watch.panel import Panel, told
 from layerdoit.watch.panel_view import frame
 from layerdoit.watch.scrolled import printed
@@ -33,28 +33,38 @@ class Shown(Protocol):
         """The watch is over."""
 
 
-def shown(projects: Sequence[str], json: bool, keys: Callable[[str], None], *, logs: bool = True) -> Shown:
+def shown(
+    projects: Sequence[str],
+    json: bool,
+    keys: Callable[[str], None],
+    *,
+    logs: bool = True,
+    as_typed: AsTyped | None = None,
+) -> Shown:
     """What this terminal, or what takes its place, can show. It is shown from here on until it is closed.
 
     `keys`: called with `r`, `t` or `q`, from a thread of its own; it must not block. `logs`: lines of services are
-    shown at first; `l` changes it. To be called in the main thread, where Ctrl-Z is to give the terminal back.
+    shown at first; `l` changes it. `as_typed`: by project; for others, what this thread speaks for now. To be called
+    in the main thread, where Ctrl-Z is to give the terminal back.
     """
     if json:
         return JsonLines()
     if terminal.moves(sys.stdout) and terminal.alone():
-        return Screen(projects, keys, logs=logs)
-    return Lines(projects, logs=logs)
+        return Screen(projects, keys, logs=logs, as_typed=as_typed)
+    return Lines(projects, logs=logs, as_typed=as_typed)
 
 
 class Screen:
     """A block that stays at the end of the terminal; what is printed meanwhile scrolls by above it."""
 
-    def __init__(self, projects: Sequence[str], keys: Callable[[str], None], *, logs: bool) -> None:
+    def __init__(
+        self, projects: Sequence[str], keys: Callable[[str], None], *, logs: bool, as_typed: AsTyped | None = None
+    ) -> None:
         self._panel = Panel.of(projects, logs=logs)
         self._keys = keys
         self._look = Look(terminal.colour(sys.stdout), terminal.can_show("█░·…", sys.stdout))
         self._lock = threading.Lock()
-        self._output = Output()
+        self._output = Output(as_typed)
         self._stack = contextlib.ExitStack()
         self._painter = self._stack.enter_context(painter.block(self._frame, sys.stdout, paused=True))
         # Closed first: no key is read of a terminal without a block. It shows the block when the terminal is ours.
@@ -70,7 +80,7 @@ class Screen:
         # Not under the lock: the painter asks for a frame under its own.
         said = printed(event, before, after, self._look, brief=True)
         if said is not None:
-            self._output.print(said)
+            self._output.print(said, event.project)
         self._painter.refresh()
 
     def close(self) -> None:

@@ -169,13 +169,15 @@ def test_each_event_is_an_object_in_a_line_and_flushed(capsys: pytest.CaptureFix
 
 def test_ours_name_tasks_as_they_are_typed_and_the_compiler_s_stay(capsys: pytest.CaptureFixture[str]) -> None:
     console.speak_for("", lambda text: text.replace("doit", "doit shop:"))
-    out = Lines(["api"], logs=True)
+    out = Lines(["api", "web"], logs=True, as_typed={"web": lambda text: text.replace("doit", "doit web:")})
     console.speak_for("")
     out.tell(event("failed", "api", "next: doit image", stage="build"))
     out.tell(event("failed", "api", "call doit image", stage="compile"))
+    out.tell(event("failed", "web", "next: doit deps", stage="build"))
     said = capsys.readouterr().out
     assert "next: doit shop: image" in said
     assert "call doit image" in said
+    assert "next: doit web: deps" in said
 
 
 def test_a_reader_that_is_gone_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
