@@ -83,7 +83,9 @@ class Changes:
         self._said: set[str] = set()
         self._clocks = Clocks()
         self._closed = False
-        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._woken, self._waker = os.pipe()
+        for end in (self._woken, self._waker):
+            os.set_blocking(end, False)
         self._poll = select.poll()
         self._poll.register(self._woken, select.POLLIN)
         self._notices: Notices | Portable | None = self._of_system()
