@@ -25,7 +25,7 @@ from layerdoit.layers.specs import deps as deps_layer
 from layerdoit.project import branches, compiled_for
 from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree import lfs
-from layerdoit.tree.sources import Entry
+from layerdoit.tree.index import Entry
 from layerdoit.tree.staging import stage, tree_text
 
 if TYPE_CHECKING:

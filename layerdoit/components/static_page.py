@@ -19,7 +19,8 @@ from layerdoit.engine import buildx
 from layerdoit.engine.progress import Listener
 from layerdoit.project import branches, page_inputs
 from layerdoit.project.snapshot import PAGE
-from layerdoit.tree.sources import Entry, Sources
+from layerdoit.tree.index import Entry
+from layerdoit.tree.sources import Sources
 from layerdoit.tree.staging import stage
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.project import component_inputs
-from layerdoit.tree.sources import Entry, Sources
+from layerdoit.tree.index import Entry
+from layerdoit.tree.sources import Sources
 
 if TYPE_CHECKING:
     from layerdoit.project.component_inputs import ComponentInputs

@@ -18,8 +18,9 @@ from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.core.process import CommandFailed
 from layerdoit.tree import git
 from layerdoit.tree.git_stamp import stamp
+from layerdoit.tree.index import Entry
 from layerdoit.tree.packed import Packed
-from layerdoit.tree.sources import Entry, Sources
+from layerdoit.tree.sources import Sources
 
 if TYPE_CHECKING:
     from layerdoit.project.project import Project

@@ -9,10 +9,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from layerdoit.core import files
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree.packed import Packed
+
+
+class Entry(NamedTuple):
+    kind: str  # "f" file, "x" executable file, "l" symbolic link
+    digest: str  # sha256 of the content, of the target for a link; hexadecimal
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from layerdoit.core.background import Background
 from layerdoit.tree.entries import read_entry, stat_flat
-from layerdoit.tree.index import Index, digest_of, refuse, row, save, split
+from layerdoit.tree.index import Entry, Index, digest_of, refuse, row, save, split
 
 Made = TypeVar("Made")
 _BLOCK: Final = 128
@@ -56,6 +56,11 @@ class Warm:
         each = enumerate(zip(split(index.names), index.kinds, strict=True))
         return [row(name, kind, digests[64 * at : 64 * at + 64]) if kind in "fxl" else "" for at, (name, kind) in each]
 
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        """What is there, by its path in the context."""
+        return {name: Entry(kind, digest) for name, kind, digest in self.index.rows()}
+
     def is_as(self, flat: list[int]) -> bool:
         """Whether these are its stat data."""
         if "_stored" in self.__dict__:
@@ -93,6 +98,10 @@ class Warm:
             self.unsaved + len(changed),
         )
         made.__dict__.update(hosts=self.hosts, folders=self.folders, _stored=stored, _rows=rows)
+        if "entries" in self.__dict__ and all(bool(rows[at]) and bool(self._rows[at]) for at in changed):
+            digest = made.index.digests
+            newer = {names[at]: Entry(kinds[at], digest[32 * at : 32 * at + 32].hex()) for at in changed}
+            made.__dict__["entries"] = {**self.entries, **newer}
         return made
 
 
@@ -140,10 +149,9 @@ class Kept:
             return looked[1].result()
         return stat_flat(warm.hosts, warm.folders)
 
-    def keep(self, warm: Warm, file: Path | None) -> Index:
-        """Have it at hand in the next reading; the index. It is written for other processes, later after few edits."""
+    def keep(self, warm: Warm, file: Path | None) -> None:
+        """Have an index at hand in the next reading. It is written for other processes, later after few edits."""
         if warm.unsaved and (self.warm is None or warm.unsaved > _UNSAVED):
             save(file, warm.index)
             warm.unsaved = 0
         self.warm = warm
-        return warm.index

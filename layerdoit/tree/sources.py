@@ -11,7 +11,7 @@ import gc
 import marshal
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,17 +20,12 @@ from layerdoit.core.background import Background
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree import layout, links, listing
 from layerdoit.tree.entries import DIRECTORY, NOTHING, Found, Signature, only_gone, read_entry, signature
-from layerdoit.tree.index import Index, digest_of, filesystem_time, join, load, refuse, row, save, split
+from layerdoit.tree.index import Entry, Index, digest_of, filesystem_time, join, load, refuse, row, save, split
 from layerdoit.tree.kept import Kept, Warm
 from layerdoit.tree.lister import Lister, Wanted
 from layerdoit.tree.listing import Place
 
 _INCLUDE = "\0include"
-
-
-class Entry(NamedTuple):
-    kind: str  # "f" file, "x" executable file, "l" symbolic link
-    digest: str  # sha256 of the content, of the target for a link; hexadecimal
 
 
 @dataclass(frozen=True)
@@ -90,42 +85,40 @@ class Sources:
 
 def listing_digest(entries: Mapping[str, Entry]) -> str:
     """sha256 over the sorted, length-prefixed listing."""
-    return digest_of([row(path, *entries[path]) for path in sorted(entries, key=os.fsencode)])
+    plain = "".join(entries).isascii()
+    names = sorted(entries) if plain else sorted(entries, key=os.fsencode)
+    return digest_of([row(name, *entries[name]) for name in names])
 
 
 class _Packed(Mapping[str, Entry]):
     """Entries in the index's form, unpacked on first use; a no-op never does."""
 
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._made: dict[str, Entry] | None = None
+    def __init__(self, warm: Warm) -> None:
+        self._warm = warm
 
     def host_files(self) -> list[str]:
-        index = self._index
-        return [host for host, kind in zip(split(index.hosts), index.kinds, strict=True) if kind in "fx"]
+        return [host for host, kind in zip(self._warm.hosts, self._warm.index.kinds, strict=True) if kind in "fx"]
 
     def folders(self) -> list[str]:
-        return split(self._index.folders)
+        return self._warm.folders
 
     def places(self) -> list[str]:
-        return [rel for rel in self._index.raws if rel != _INCLUDE]
-
-    def _entries(self) -> dict[str, Entry]:
-        if self._made is None:
-            self._made = {name: Entry(kind, digest) for name, kind, digest in self._index.rows()}
-        return self._made
+        return [rel for rel in self._warm.index.raws if rel != _INCLUDE]
 
     def __getitem__(self, path: str) -> Entry:
-        return self._entries()[path]
+        return self._warm.entries[path]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries())
+        return iter(self._warm.entries)
 
     def __len__(self) -> int:
-        return len(self._entries())
+        return len(self._warm.entries)
+
+    def items(self) -> ItemsView[str, Entry]:
+        return self._warm.entries.items()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and self._entries() == dict(other)
+        return isinstance(other, Mapping) and self._warm.entries == dict(other)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -190,8 +183,8 @@ class _Scan(NamedTuple):
         return self._found(Warm(_Update(self, old, flat, settings).index(wanted, raws)))
 
     def _found(self, warm: Warm) -> Sources:
-        index = self.kept.keep(warm, self.index_file)
-        return Sources(self.root, index.home, _Packed(index), index.digest)
+        self.kept.keep(warm, self.index_file)
+        return Sources(self.root, warm.index.home, _Packed(warm), warm.index.digest)
 
     def _list(self, places: Sequence[Place], nested: Sequence[Place]) -> dict[str, bytes]:
         raws = {p.rel: self.lister.raw(p) for p in (*places, *nested) if os.path.isdir(p.host)}

@@ -19,8 +19,9 @@ from typing import NamedTuple
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.core.files import write
 from layerdoit.tree.entries import Signature, read_entry, signature
+from layerdoit.tree.index import Entry
 from layerdoit.tree.packed import Packed
-from layerdoit.tree.sources import Entry, Sources
+from layerdoit.tree.sources import Sources
 
 _TICK_NS = 1_000_000
 _CHUNK = 1 << 20

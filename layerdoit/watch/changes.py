@@ -83,7 +83,9 @@ class Changes:
         self._said: set[str] = set()
         self._clocks = Clocks()
         self._closed = False
-        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._woken, self._waker = os.pipe()
+        for end in (self._woken, self._waker):
+            os.set_blocking(end, False)
         self._poll = select.poll()
         self._poll.register(self._woken, select.POLLIN)
         self._notices: Notices | Portable | None = self._of_system()
@@ -215,10 +217,11 @@ def _limit(error: OSError) -> str:
     """What is said where inotify cannot be had."""
     if error.errno == errno.ENOSPC:
         what = f"no more folders can be watched: this user's {_value(_WATCHES)} watches (inotify) are in use"
-        hint = f"sudo sysctl {_WATCHES}=524288"
+        hint = f"sudo sysctl {_WATCHES}={_more(_WATCHES, 1 << 19)}"
     elif error.errno == errno.EMFILE:
         what = f"folders cannot be watched: this user's {_value(_INSTANCES)} instances of inotify are in use"
-        hint = f"sudo sysctl {_INSTANCES}=1024 (or, where this process has too many open files: ulimit -n 4096)"
+        hint = f"sudo sysctl {_INSTANCES}={_more(_INSTANCES, 1 << 10)}"
+        hint += " (or, where this process has too many open files: ulimit -n 4096)"
     else:
         return f"folders cannot be watched ({error.strerror}); changes are looked for every second or so"
     hint = f"{hint}; /etc/sysctl.d keeps it; then start the watch again"
@@ -228,6 +231,12 @@ def _limit(error: OSError) -> str:
 def _silence(kind: str, folders: list[str]) -> str:
     where = listed(sorted(folders), 1)
     return f"{where}: {kind} does not tell of all changes: they are looked for every second or so"
+
+
+def _more(name: str, least: int) -> int:
+    """A value for a limit that is too low."""
+    now = _value(name)
+    return max(least, 2 * int(now)) if now.isdecimal() else least
 
 
 def _value(name: str) -> str:
