@@ -16,7 +16,7 @@ from layerdoit.core.errors import ContextDiffers
 
 if TYPE_CHECKING:
     from layerdoit.project.inputs import Inputs
-    from layerdoit.tree.sources import Entry
+    from layerdoit.tree.index import Entry
 
 
 @dataclass(frozen=True)

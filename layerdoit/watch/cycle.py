@@ -23,7 +23,9 @@ GRACE: Final = 12.0
 """Seconds for the process to end after an interrupt: it ends buildx, and puts back what served."""
 TERMINATE_GRACE: Final = 1.0
 _SUCCESS: Final = 0
-_ERROR: Final = "error: "
+_OURS: Final = "layerdoit: "
+"""What `warn` puts before a line."""
+_ERROR: Final = f"{_OURS}error: "
 _REACHED: Final = "layerdoit-watch: reached "
 
 
@@ -39,7 +41,7 @@ class Wish(NamedTuple):
 
 
 def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloured: bool) -> str:
-    """Do it in a process of its own; `told` hears stream and line. The name of the facts that it came to (see `Facts.name`).
+    """Do it in a process of its own; `told` hears stream and line. Gives the name of the facts that it came to.
 
     `Failed` with what it said of its failure; `Stopped` where it was ended.
     """

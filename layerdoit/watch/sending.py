@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.core.errors import ContextDiffers
-from layerdoit.tree.sources import Entry
+from layerdoit.tree.index import Entry
 from layerdoit.tree.staging import content, tree_text
 
 if TYPE_CHECKING:

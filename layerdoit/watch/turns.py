@@ -15,7 +15,7 @@ from layerdoit.deploy.live import Live
 from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
 from layerdoit.project.run import Run
-from layerdoit.watch import edit, watched
+from layerdoit.watch import edit_turn, watched
 from layerdoit.watch.changes import Changes
 from layerdoit.watch.cycle import Wish
 from layerdoit.watch.events import Event, Kind
@@ -49,7 +49,7 @@ class Turns:
         self._serving: Facts | None = None
         self._at: Facts | None = None
         self._imaged = True
-        self._files: edit.Files = {}
+        self._files: edit_turn.Files = {}
         # Names of trees that did not serve, and of which no image could be made.
         self._failed = self._unfollowed = self._misread = ""
         self._woken, self._over, self._cancel = threading.Event(), threading.Event(), threading.Event()
@@ -183,13 +183,13 @@ class Turns:
             return True
         except ContextDiffers:
             return True
-        except edit.NotHere as error:
+        except edit_turn.NotHere as error:
             self._tell("warning", str(error))
             self._serving = None
             return True
         except (LayerdoitError, OSError) as error:
             self._failed = facts.name()
-            self._tell("failed", as_error(error).shown(coloured=self._coloured), stage=edit.stage_of(error) or stage)
+            self._tell("failed", as_error(error).shown(coloured=self._coloured), stage=edit_turn.stage_of(error) or stage)
         finally:
             self._at = None
             self._quiet = time.monotonic()
@@ -211,7 +211,7 @@ class Turns:
     def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
         began, self._serving = self._serving is None, facts
         self._failed = self._misread = ""
-        for one in edit.addresses(self._session):
+        for one in edit_turn.addresses(self._session):
             told = {"deployment": one.name, "key": facts.keys.get(one.name, ""), "how": how, **more}
             if one.url:
                 told["url"] = one.url
@@ -230,11 +230,11 @@ class Turns:
         if self._follower is not None:
             # Its tree is an old one.
             self._follower.end()
-        files = edit.placed(self._session)
-        wish = edit.Wish(self._session, self._serving, facts, self._workshop, edit.between(self._files, files))
-        made = edit.compiled(wish, self._tell, self._cancel)
+        files = edit_turn.placed(self._session)
+        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, edit_turn.between(self._files, files))
+        made = edit_turn.compiled(wish, self._tell, self._cancel)
         self._end_follower()
-        done = edit.served(wish, made)
+        done = edit_turn.served(wish, made)
         self._imaged, self._files = False, files
         self._served(facts, since, done.how, crates=done.crates, files=done.files)
 
@@ -259,7 +259,7 @@ class Turns:
             self._serving = None
             self._woken.set()
             return
-        self._files = edit.placed(self._session)
+        self._files = edit_turn.placed(self._session)
         self._served(facts, since, "built")
         self._open()
         files = len(self._session.tree.all_sources.entries)
@@ -277,10 +277,10 @@ class Turns:
         """Have a workshop, with all compiled in it that an edit leaves as it is."""
         if (self._workshop is not None and self._workshop.alive) or self._live is None:
             return
-        inputs = edit.compiled_inputs(self._session)
+        inputs = edit_turn.compiled_inputs(self._session)
         if inputs is None:
             return
-        self._workshop = Workshop.open(self._session, self._live, edit.programs(self._session))
+        self._workshop = Workshop.open(self._session, self._live, edit_turn.programs(self._session))
         self._workshop.compile(inputs, lambda _: None, self._cancel)
 
     # --- beside the turns --------------------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ class Turns:
         for deployment in self._serving.keys if self._workshop is not None else ():
             assert self._workshop is not None  # noqa: S101 - just asked
             self._workshop.ahead(deployment, None)
-        for one in edit.addresses(self._session):
+        for one in edit_turn.addresses(self._session):
             key = self._serving.keys.get(one.name, "")
             self._tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
 

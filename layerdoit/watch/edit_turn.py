@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from layerdoit.deploy.provider import LiveService
     from layerdoit.flows.session import Session
     from layerdoit.project.inputs import Inputs
-    from layerdoit.tree.sources import Entry
+    from layerdoit.tree.index import Entry
     from layerdoit.watch.trial import Trial
     from layerdoit.watch.workshop import Compiled, Workshop
 
