@@ -2,192 +2,7 @@
 # Runs inside the app build: /ctx holds the sources as sent, /build the private mount (target, src, tree).
 set -eu
 export LC_ALL=C
-. /control/sync.sh
-. /control/variables.sh
-. /control/runtime.sh
-. /control/reads.sh
-
-# A load of saved artefacts that was ended half-way (load.sh) left nobody knows what.
-begin_anew() {
-  [ -e /build/loading ] || return 0
-  find /build -mindepth 1 -maxdepth 1 ! -name loading -exec rm -rf '{}' +
-  rm /build/loading
-}
-
-# Bring in what the deps image has and this mount lacks. After an interrupted copy, copy all.
-merge_deps() {
-  if [ -e "/build/merged/$DEPS_KEY" ]; then return 0; fi
-  mkdir -p /build/merged
-  # Until something is compiled here, the packages that the deps image holds keep their times.
-  if ! [ -e /build/stamp ]; then
-    rm -rf /build/src /build/tree
-    cp -a /cooked/src /cooked/tree /build/
-  fi
-  if [ -e /build/merging ]; then
-    cp -a /cooked/target /build/
-  else
-    : >/build/merging
-    cp -a --update=none /cooked/target /build/ 2>/dev/null || cp -an /cooked/target /build/
-  fi
-  # What is known of units of this mount stands, for it comes last.
-  if [ -s "/cooked/${NOTES##*/}/known" ]; then
-    touch "$NOTES/known"
-    cat "/cooked/${NOTES##*/}/known" "$NOTES/known" >"$NOTES/known.part"
-    mv "$NOTES/known.part" "$NOTES/known"
-  fi
-  : >"/build/merged/$DEPS_KEY"
-  rm -f /build/merging
-}
-
-# A repository that was made for this build becomes one that git takes: with its folders, and with an index that knows the
-# times of the files. Nobody else writes that one, for a unit that wrote a file that was sent would run each time.
-ready_git() {
-  touch /build/repositories
-  sed -n 's|^f [0-9a-f]*  \(.*/\)\{0,1\}\.git/HEAD$|\1.git|p' /control/tree >/tmp/repositories
-  while read -r folder; do
-    [ -e "/build/src/$folder/HEAD" ] || rm -rf "/build/src/$folder"
-  done </build/repositories
-  while read -r folder; do
-    mkdir -p "/build/src/$folder/objects" "/build/src/$folder/refs"
-    rm -f "/build/src/$folder/index.lock"
-    git -C "/build/src/${folder%.git}." update-index -q --refresh >/tmp/refreshed 2>&1 || true
-    : >"/build/src/$folder/index.lock"
-  done </tmp/repositories
-  mv /tmp/repositories /build/repositories
-}
-
-# Have cargo compile again what read what is different now. What is compiled again for another reason, cargo knows.
-distrust() {
-  [ -e /build/env ] || cp /control/env /build/env
-  : >/tmp/stale
-  # Nobody sees which variables a macro or a build script asks for.
-  if [ -s "$NOTES/known" ] && cmp -s /control/env /build/env; then
-    "$NOTES/reads" stale /build/src /build/tree "$NOTES" /ctx >/tmp/stale
-  elif [ -e /build/stamp ]; then
-    find /build/src -name '*.rs' | sed 's/^/rustc\t/' >/tmp/stale
-  fi
-  cmp -s /control/env /build/env || cp /control/env /build/env
-  [ -s /tmp/stale ] || return 0
-  redo </tmp/stale
-  awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { sub("move", "open", $4); print $3 " " $1 " " $4 " " $5 }' /tmp/stale | sed 's/^/layerdoit: stale /' >&2
-}
-
-# What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed for one log.
-pack_reads() {
-  if [ -x "$NOTES/reads" ]; then
-    cut -f2 /tmp/own | "$NOTES/reads" list /build/src /build/tree "$NOTES" | gzip -9n | base64 -w 4000 | sed 's/^/layerdoit: reads /'
-  else
-    echo "layerdoit: reads-unknown $(grep -m 1 error "$NOTES/made")"
-  fi >/tmp/packed
-  # A log has its limits.
-  [ "$(stat -c %s /tmp/packed)" -le 100000 ] || : >/tmp/packed
-}
-
-# The binaries that cargo's messages name go to where the image takes them from. What comes next does not wait for that.
-copy_binaries() {
-  mkdir -p "$out"
-  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
-  xargs -r -d '\n' cp --reflink=auto -t "$out" -- </tmp/executables &
-  copying=$!
-}
-
-# The time of the last build never goes back, not even with the clock.
-stamp() {
-  : >/tmp/now
-  [ /build/stamp -nt /tmp/now ] || : >/build/stamp
-}
-
-compile() {
-  cold=0
-  [ -e /build/stamp ] || cold=1
-  stamp
-  cd "/build/src/$WORKDIR"
-  : >/tmp/begun
-  status=0
-  build || status=$?
-  external_crates /tmp/messages >/tmp/external
-  counts=$(awk '/"reason":"compiler-artifact"/ { units++; compiled += /"fresh":false/ } END { print compiled + 0, units + 0 }' /tmp/messages)
-  compiled=${counts% *} units=${counts#* }
-  external=0
-  [ ! -s /tmp/external ] || external=$(wc -l </tmp/external)
-  echo "layerdoit: compiled=$compiled units=$units external=$external cold=$cold" >&2
-  tell_diagnostics
-  [ "$external" -eq 0 ] || tell_misses
-  return "$status"
-}
-
-# cargo, and once more for what was found compiled before anybody looked what it reads.
-build() {
-  cargo_build /tmp/messages || return
-  copy_binaries
-  [ -x "$NOTES/reads" ] || return 0
-  own_units /tmp/messages >/tmp/own
-  unrecorded </tmp/own >/tmp/unseen
-  settle
-  while IFS="$(printf '\t')" read -r kind root fresh; do
-    if [ "$fresh" = 1 ] || { [ "$kind" = script ] && [ "${root%/out}/output" -ot /tmp/begun ]; }; then
-      printf '%s\t%s\n' "$kind" "$root"
-    fi
-  done </tmp/unseen >/tmp/suspects
-  [ -s /tmp/suspects ] || return 0
-  redo </tmp/suspects
-  wait "$copying"
-  cargo_build /tmp/again || return
-  # What was compiled is what the first run and the second one compiled.
-  grep '"fresh":false' /tmp/messages >/tmp/first || true
-  cat /tmp/again >>/tmp/first
-  mv /tmp/first /tmp/messages
-  copy_binaries
-  own_units /tmp/again >/tmp/own
-  unrecorded </tmp/own >/tmp/unseen
-  settle
-}
-
-# Messages of cargo go to a file; what its units read is known afterwards, whatever became of them.
-cargo_build() {
-  failed=0
-  (
-    set -a
-    . /control/env
-    set +a
-    begin_tracing
-    eval "cargo build --locked --offline --target-dir /build/target --message-format=json-diagnostic-rendered-ansi $CARGO_ARGS"
-  ) >"$1" || failed=$?
-  stamp
-  settle
-  return "$failed"
-}
-
-# What the compiler said of the workspace's own crates, packed for one log, errors first; and which of them were
-# fresh. A log has its limits: where there is more than fits, the first ones.
-tell_diagnostics() {
-  grep '^{"reason":"compiler-message"' /tmp/messages >/tmp/said || return 0
-  grep '^{"reason":"compiler-artifact","package_id":"[^"]*path+' /tmp/messages >/tmp/units || true
-  for most in 2000 200 20; do
-    {
-      grep '"level":"error' /tmp/said || true
-      grep -v '"level":"error' /tmp/said || true
-    } | head -n "$most" | cat - /tmp/units | gzip -9n | base64 -w 4000 >/tmp/packed-diagnostics
-    [ "$(stat -c %s /tmp/packed-diagnostics)" -gt 60000 ] || break
-  done
-  sed 's/^/layerdoit: diagnostics /' >&2 </tmp/packed-diagnostics
-}
-
-# External crates that were not fresh, and why: what cargo went by when they were cooked, and now. `doit layers explain`
-# compares.
-tell_misses() {
-  sort -u /tmp/external | head -n 40 | sed 's/^/layerdoit: not-fresh /' >&2
-  sed 's/@.*//' /tmp/external | sort -u | head -n 20 | while read -r name; do
-    find /cooked/target -path "*/.fingerprint/$name-????????????????/*.json" | fingerprints cooked
-    find /build/target -newer /tmp/begun -path "*/.fingerprint/$name-????????????????/*.json" | fingerprints used
-  done
-}
-
-fingerprints() {
-  while read -r file; do
-    echo "layerdoit: fingerprint $1 ${file##*/.fingerprint/} $(sed 's/"declared_features":"\([^"\\]\|\\.\)*",//' "$file")" >&2
-  done
-}
+. /control/compile.sh
 
 # The listing is the one that this image is keyed by, not that of another run in the same folder.
 if [ "$(sha256sum </control/tree)" != "$TREE  -" ]; then
@@ -199,18 +14,13 @@ out=/layerdoit/out
 begin_anew
 observe /control
 merge_deps
-settle
-sync /ctx /control/tree
-ready_git
-distrust_variables
-distrust
+bring_in /ctx /control/tree
 compile || exit $?
-. /control/image
-[ -z "$DENY_WARNINGS" ] || ! grep -q '"level":"warning"' /tmp/messages || exit 90
+refuse_warnings
 pack_reads &
 packing=$!
 
-sed -n '/"fresh":false/s/.*"kind":\["bin"\].*"executable":"[^"]*\/\([^"/]*\)".*/layerdoit: linked \1/p' /tmp/messages >&2
+tell_linked
 wrong=0
 while read -r path; do
   # Binaries of other services may run on another image.
@@ -219,9 +29,7 @@ done </tmp/executables
 wait "$copying"
 wait "$packing"
 cat /tmp/packed >&2
-for bin in $BINS; do
-  [ -e "$out/$bin" ] || { echo "layerdoit: no-binary $bin" >&2; wrong=88; }
-done
+tell_lacking
 [ "$wrong" -eq 0 ] || exit "$wrong"
 
 . /control/smoke

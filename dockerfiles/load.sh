@@ -19,7 +19,7 @@ if [ -e /build/stamp ] && ! [ -e /build/loading ]; then
   echo "layerdoit: mount used" >&2
   exit 0
 fi
-# As long as this is there, whoever comes next begins with nothing (begin_anew in build.sh).
+# As long as this is there, whoever comes next begins with nothing (begin_anew in compile.sh).
 : >/build/loading
 empty
 packed() { tar --extract --to-stdout --file=/archive/archive packed; }

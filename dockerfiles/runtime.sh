@@ -161,7 +161,7 @@ whence() {
     [ -z "$at" ] || { echo " placed=${at#/tmp/placed}"; return 0; }
     at=$(found_in /build/src "$name")
     [ -z "$at" ] || { echo " source=$(realpath -s --relative-to="/build/src/$WORKDIR" "$at")"; return 0; }
-    at=$(found_in /build/target "$name")
+    at=$(found_in /build/target/ "$name")
     [ -z "$at" ] || { echo " made=${at#/build/}"; return 0; }
   done
 }

@@ -2,7 +2,7 @@
 # Runs inside a build: packs what the target mount /build holds, and the deps image does not, into the folder SAVED.
 #   save.sh SAVED
 # Times are kept to the nanosecond: cargo compares them. What the deps image has comes from there again (merge_deps in
-# build.sh), so it is left out, and so are the marks that say it was brought in.
+# compile.sh), so it is left out, and so are the marks that say it was brought in.
 set -eu
 export LC_ALL=C
 saved=$1

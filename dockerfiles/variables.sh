@@ -70,7 +70,7 @@ manifest_of() {
 # cargo compiles again what it has no fingerprint of.
 forget() {
   # The second form is that of cargo 1.100.
-  find /build/target -maxdepth 6 -path "*/.fingerprint/$2-????????????????" -o -path "*/build/$2/*/fingerprint" >/tmp/forgotten
+  find /build/target/ -maxdepth 6 -path "*/.fingerprint/$2-????????????????" -o -path "*/build/$2/*/fingerprint" >/tmp/forgotten
   [ -s /tmp/forgotten ] || return 0
   xargs -d '\n' rm -rf -- </tmp/forgotten
   echo "layerdoit: asks $1 $2" >&2

@@ -51,9 +51,8 @@ def timed(argv: Sequence[str], cwd: Path, more: Mapping[str, str] | None = None)
     """Run a process to its end."""
     lines: list[str] = []
     begun = time.perf_counter()
-    code = process.stream(
-        argv, cwd=cwd, env=more, on_line=lambda _stream, line: lines.append(line), interrupt_grace=_PATIENCE
-    )
+    graces = (_PATIENCE, process.TERMINATE_GRACE)
+    code = process.stream(argv, cwd=cwd, env=more, on_line=lambda _stream, line: lines.append(line), graces=graces)
     return Ran(code, time.perf_counter() - begun, "\n".join(lines))
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
+from layerdoit.tree.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -89,8 +90,8 @@ def _without_revision(source: str) -> str:
     return source.partition("#")[0]
 
 
-def load(root: Path) -> Lock:
-    """Read `root`/Cargo.lock."""
+def load(root: Path, kept: Kept | None = None) -> Lock:
+    """Read `root`/Cargo.lock. `kept`: what an earlier reading left."""
     path = root / "Cargo.lock"
     if not path.is_file():
         if (root / "Cargo.toml").is_file():
@@ -98,7 +99,8 @@ def load(root: Path) -> Lock:
             toml.read(root / "Cargo.toml")
         hint = "run `cargo generate-lockfile` and commit Cargo.lock"
         raise WorkspaceError("there is no Cargo.lock here", where=str(root), hint=hint)
-    return parse(toml.read_text(path), str(path))
+    text = toml.read_text(path)
+    return (kept or Kept()).made(f"lock {path}", text, lambda: parse(text, str(path)))
 
 
 def parse(text: str, where: str = "Cargo.lock") -> Lock:

@@ -22,6 +22,7 @@ from layerdoit.cargo.inheritance import dependency_tables, inherited, inherits, 
 from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree import git, hidden
+from layerdoit.tree.kept import Kept
 from layerdoit.tree.lister import Lister
 
 if TYPE_CHECKING:
@@ -111,9 +112,16 @@ def load(root: Path, lister: Lister | None = None) -> Workspace:
     if not (root / "Cargo.lock").is_file():
         raise _missing(root, "Cargo.lock", "run `cargo generate-lockfile` and commit Cargo.lock")
     try:
-        return _Loader(root, toml.read(path), lister or Lister(root.resolve())).workspace()
+        lister = lister or Lister(root.resolve())
+        return _Loader(root, read(path, lister.kept), lister).workspace()
     except _WRONG_TYPE:
         raise _wrong_type(str(path)) from None
+
+
+def read(path: Path, kept: Kept) -> Table:
+    """One manifest, which nobody changes. `kept`: what an earlier reading left."""
+    text = toml.read_text(path)
+    return kept.made(f"manifest {path}", text, lambda: toml.parse(text, str(path)))
 
 
 def _elsewhere(root: Path) -> str:
@@ -251,7 +259,7 @@ class _Loader:
             path = self.root / folder / "Cargo.toml"
             if not path.is_file():
                 raise self._missing(folder, origin)
-            manifest = self.manifests[folder] = toml.read(path)
+            manifest = self.manifests[folder] = read(path, self.lister.kept)
         return manifest
 
     def _missing(self, folder: str, origin: str) -> WorkspaceError:

@@ -172,8 +172,7 @@ def _is_proxy(rustc: str) -> bool:
 
 def _cache_key(root: Path, rustc: str, argv: list[str]) -> str:
     """A digest of all that can change the answer; an update replaces a toolchain's rustc and its update hash."""
-    home = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
-    toolchains, hashes = home / "toolchains", home / "update-hashes"
+    home, toolchains, hashes = _rustup()
     looked_at = [Path(rustc), home / "settings.toml", toolchains, hashes]
     for folder, tail in ((toolchains, "bin/rustc"), (hashes, "")):
         if folder.is_dir():
@@ -183,6 +182,25 @@ def _cache_key(root: Path, rustc: str, argv: list[str]) -> str:
     environment = [os.environ.get(name) for name in ("RUSTUP_TOOLCHAIN", "RUSTUP_HOME")]
     facts = [str(root.resolve()), argv, environment, [(str(path), _stat(path)) for path in looked_at]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _rustup() -> tuple[Path, Path, Path]:
+    home = Path(os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup")
+    return home, home / "toolchains", home / "update-hashes"
+
+
+def folders(root: Path, override: str | None) -> set[Path]:
+    """The folders whose entries say which toolchain it is: a file names it, or this machine's rustc is asked."""
+    file = nearest_file(root.resolve())
+    found = {file.parent} if file else set()
+    try:
+        named = asked_for(root, override)
+    except WorkspaceError:
+        return found
+    if is_exact(named.channel) and not named.path:
+        return found
+    rustc = Path(named.path, "bin/rustc") if named.path else Path(shutil.which("rustc") or "")
+    return found | ({rustc.parent} if rustc.name else set()) | set(_rustup())
 
 
 def _stat(path: Path) -> list[int] | None:

@@ -139,13 +139,15 @@ def foreign_arguments(engine: Engine) -> dict[str, str]:
 def control_files(inputs: Inputs, folder: Path, scripts: Mapping[str, bytes]) -> None:
     """Write what the scripts of a build read besides the sources."""
     folder.mkdir(parents=True, exist_ok=True)
-    options = inputs.project.options
-    texts = {
-        "env": options.environment(inputs.project.workspace.config),
-        "own": options.own_listing(inputs.tree.lock),
-    }
-    for name, content in {**scripts, **{name: text.encode() for name, text in texts.items()}}.items():
+    for name, content in {**scripts, **variables(inputs)}.items():
         write_if_changed(folder / name, content)
+
+
+def variables(inputs: Inputs) -> dict[str, bytes]:
+    """Files of /control: the environment of cargo, and which variables only the app layer is keyed by."""
+    options = inputs.project.options
+    environment, own = options.environment(inputs.project.workspace.config), options.own_listing(inputs.tree.lock)
+    return {"env": environment.encode(), "own": own.encode()}
 
 
 def _deps(request: Request) -> Recipe:
@@ -255,11 +257,7 @@ def _app(request: Request) -> Recipe:
             "RUNTIME": runtime.tag,
             **({"TRIED": tried.tag} if tried else {}),
             "MOUNT": mounts.placed(mount, project.root, project.owner.drawn),
-            "DEPS_KEY": cooked.key[:12],
-            "TREE": hashlib.sha256(tree_text(sources.entries)).hexdigest(),
-            "WORKDIR": inputs.tree.all_sources.context_path("."),
-            "CARGO_ARGS": cargo_args(inputs, stubs=False),
-            "BINS": " ".join(name for _, name in inputs.selection.bins),
+            **app_arguments(inputs, cooked, tree_text(sources.entries)),
             "CHECKED": " ".join(_checked(inputs, runtime)),
             # Only the smoke test asks: without one, another entry point runs no cargo.
             "ENTRYPOINT": inputs.entrypoint if image.smoke else "",
@@ -270,6 +268,17 @@ def _app(request: Request) -> Recipe:
         platform=engine.flag("app"),
     )
     return Recipe(build, text, "compiled")
+
+
+def app_arguments(inputs: Inputs, cooked: Spec, listing: bytes) -> dict[str, str]:
+    """The build arguments that say what cargo compiles, and how. `listing`: that of the sources, as `tree_text`."""
+    return {
+        "DEPS_KEY": cooked.key[:12],
+        "TREE": hashlib.sha256(listing).hexdigest(),
+        "WORKDIR": inputs.tree.all_sources.context_path("."),
+        "CARGO_ARGS": cargo_args(inputs, stubs=False),
+        "BINS": " ".join(name for _, name in inputs.selection.bins),
+    }
 
 
 def _checked(inputs: Inputs, runtime: Spec) -> list[str]:

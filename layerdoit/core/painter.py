@@ -28,13 +28,14 @@ class Painter:
     leaves no terminal without a cursor.
     """
 
-    def __init__(self, stream: TextIO, frame: Frame) -> None:
+    def __init__(self, stream: TextIO, frame: Frame, *, paused: bool = False) -> None:
         self._stream = stream
         self._frame = frame
         self._lock = threading.RLock()
         self._shown: list[str] = []
         self._dirty = threading.Event()
         self._closed = False
+        self._paused = paused
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -52,6 +53,19 @@ class Painter:
             stream.write(f"{text}\n")
             stream.flush()
             self._paint()
+
+    def pause(self) -> None:
+        """Take the block away for a while: another program has the terminal."""
+        with self._lock:
+            self._paused = True
+            self._erase()
+
+    def resume(self) -> None:
+        """Paint it where the cursor is now; what was there of it, the other program has moved."""
+        with self._lock:
+            self._paused = False
+            self._shown = []
+        self._dirty.set()
 
     def close(self) -> None:
         """Take the block away."""
@@ -71,7 +85,7 @@ class Painter:
                 time.sleep(max(0.0, _PAUSE - (time.monotonic() - begun)))
 
     def _paint(self) -> None:
-        if self._closed:
+        if self._closed or self._paused:
             return
         size = terminal.size(self._stream)
         lines = self._frame(terminal.Size(size.columns - 1, size.rows - 1))
@@ -104,9 +118,9 @@ def shown() -> Painter | None:
 
 
 @contextlib.contextmanager
-def block(frame: Frame, stream: TextIO | None = None) -> Iterator[Painter]:
-    """Show a block while something is done."""
-    painter = Painter(stream or sys.stderr, frame)
+def block(frame: Frame, stream: TextIO | None = None, *, paused: bool = False) -> Iterator[Painter]:
+    """Show a block while something is done. `paused`: not before it is resumed."""
+    painter = Painter(stream or sys.stderr, frame, paused=paused)
     _painters.append(painter)
     try:
         painter.start()

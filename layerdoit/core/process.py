@@ -17,10 +17,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from layerdoit.core.errors import Interrupted, ProcessError
 from layerdoit.core.signals import Events, ended_at_exit, next_event, posted_to
+
+if TYPE_CHECKING:
+    from layerdoit.core.ending import Ending
 
 INTERRUPT_GRACE: Final = 8.0
 """Seconds a child has to exit after SIGINT; BuildKit needs a moment to cancel a running step."""
@@ -60,6 +63,10 @@ class ProgramMissing(ProcessError):
 
 class TookTooLong(ProcessError):
     """The command did not end within its time limit."""
+
+
+class Stopped(ProcessError):
+    """Another thread had the command ended (`Ending`)."""
 
 
 class CommandFailed(ProcessError):
@@ -134,7 +141,7 @@ def capture_quick(
     except OSError as error:
         raise _not_started(argv, cwd, error) from error
     if done.returncode != 0:
-        raise CommandFailed(argv, done.returncode, _text(done.stdout), _text(done.stderr))
+        raise CommandFailed(argv, done.returncode, as_text(done.stdout), as_text(done.stderr))
     return done.stdout
 
 
@@ -155,7 +162,7 @@ def capture(
     parts: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
     graces = (INTERRUPT_GRACE, TERMINATE_GRACE) if seconds is None else (GROUP_GRACE, GROUP_GRACE)
     code = _run(argv, cwd, env, lambda name, data: parts[name].append(data), fed=fed, graces=graces, seconds=seconds)
-    result = Completed(code, _text(b"".join(parts["stdout"])), _text(b"".join(parts["stderr"])))
+    result = Completed(code, as_text(b"".join(parts["stdout"])), as_text(b"".join(parts["stderr"])))
     if check and code != 0:
         raise CommandFailed(argv, code, result.stdout, result.stderr)
     return result
@@ -167,27 +174,29 @@ def stream(
     cwd: str | Path | None = None,
     env: Mapping[str, str] | None = None,
     on_line: OnLine,
-    interrupt_grace: float = INTERRUPT_GRACE,
-    terminate_grace: float = TERMINATE_GRACE,
+    graces: tuple[float, float] = (INTERRUPT_GRACE, TERMINATE_GRACE),
     masked: bool = True,
+    fed: bytes | None = None,
+    ending: Ending | None = None,
 ) -> int:
     """Run, calling `on_line` in this thread for each line; return the exit code.
 
-    With `masked=False` the caller masks secrets, because it has to decode the lines first.
+    `graces`: seconds after an interrupt, and after SIGTERM. With `masked=False` the caller masks secrets, because it
+    has to decode the lines first. `fed`: what it reads; `ending`: lets another thread end it, which raises `Stopped`.
     """
 
     def deliver(name: str, data: bytes) -> None:
-        text = _text(data).rstrip("\r\n")
+        text = as_text(data).rstrip("\r\n")
         on_line(name, redact(text) if masked else text)
 
-    return _run(argv, cwd, env, deliver, graces=(interrupt_grace, terminate_grace))
+    return _run(argv, cwd, env, deliver, fed=fed, graces=graces, ending=ending)
 
 
 def interactive(argv: Sequence[str]) -> int:
     """Run on the user's terminal and return the exit code. Meanwhile, Ctrl-C goes to the child."""
     events: Events = queue.SimpleQueue()
     with posted_to(events) as caught:
-        child = _spawn(argv, None, None, stdin=None, stdout=None, stderr=None)
+        child = spawn(argv, None, None, stdin=None, stdout=None, stderr=None)
         threading.Thread(target=_reap, args=(child, events), daemon=True).start()
         while True:
             event = next_event(events)
@@ -207,7 +216,7 @@ def interactive(argv: Sequence[str]) -> int:
 _environment_lock = threading.Lock()
 
 
-def _text(data: bytes) -> str:
+def as_text(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
 
 
@@ -234,7 +243,7 @@ def _missing(program: str) -> ProgramMissing:
     return ProgramMissing(f"the program `{program}` was not found", hint=hint)
 
 
-def _spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] | None, **how: Any) -> Any:
+def spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] | None, **how: Any) -> Any:
     """Start a child through plumbum, which returns a proxy of `subprocess.Popen`."""
     import shutil
 
@@ -264,14 +273,16 @@ def _run(
     fed: bytes | None = None,
     graces: tuple[float, float] = (INTERRUPT_GRACE, TERMINATE_GRACE),
     seconds: float | None = None,
+    ending: Ending | None = None,
 ) -> int:
     events: Events = queue.SimpleQueue()
     stdin = subprocess.DEVNULL if fed is None else subprocess.PIPE
     with posted_to(events) as caught, ended_at_exit(events):
-        child = _spawn(argv, cwd, env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, new_session=True)
+        child = spawn(argv, cwd, env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, new_session=True)
         try:
             _start_threads(child, events, fed)
-            with _late(events, seconds) as late, _others_run():
+            heard = ending.of(events) if ending is not None else contextlib.nullcontext()
+            with _late(events, seconds) as late, heard, _others_run():
                 interrupted = _pump(events, deliver)
         except BaseException:
             _end(child, events, graces)
@@ -280,6 +291,8 @@ def _run(
             _end(child, events, graces)
     if late.is_set() and interrupted and not caught:
         raise _took_too_long(argv, seconds)
+    if ending is not None and ending.asked and interrupted and not caught:
+        raise Stopped(f"`{shown(argv)}` was ended")
     if caught or interrupted:
         raise Interrupted(caught[0] if caught else signal.SIGINT)
     return int(child.returncode)
@@ -313,17 +326,17 @@ def _late(events: Events, seconds: float | None) -> Iterator[threading.Event]:
 
 def _start_threads(child: Any, events: Events, fed: bytes | None) -> None:
     jobs: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
-        (_read, (_own(child.stdout, "rb"), "stdout", events)),
-        (_read, (_own(child.stderr, "rb"), "stderr", events)),
+        (_read, (own_pipe(child.stdout, "rb"), "stdout", events)),
+        (_read, (own_pipe(child.stderr, "rb"), "stderr", events)),
         (_reap, (child, events)),
     ]
     if fed is not None:
-        jobs.append((_feed, (_own(child.stdin, "wb"), fed)))
+        jobs.append((_feed, (own_pipe(child.stdin, "wb"), fed)))
     for target, args in jobs:
         threading.Thread(target=target, args=args, daemon=True).start()
 
 
-def _own(pipe: IO[bytes], mode: str) -> IO[Any]:
+def own_pipe(pipe: IO[bytes], mode: str) -> IO[Any]:
     # plumbum closes the pipes when its proxy is collected, which blocks while a thread still reads from one.
     with pipe:
         return open(os.dup(pipe.fileno()), mode)

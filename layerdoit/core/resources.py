@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 
+@cache  # where this very module lies
 def dockerfile_dir() -> Path:
     """`layerdoit/dockerfiles` of an installed wheel, or `dockerfiles` beside the package in a checkout."""
     package = Path(__file__).resolve().parent.parent

@@ -10,6 +10,9 @@ from typing import Any, Final, Literal, NamedTuple, TextIO
 
 _ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_COLOUR: Final = re.compile(r"\x1b\[[\d;:]*m")
+# All but the tab, and the escape of a colour.
+_OTHER_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[\d;:]*m)")
 _UNKNOWN: Final = (80, 24)
 MORE: Final = "…"
 
@@ -86,6 +89,17 @@ def plain(text: str) -> str:
 def plain_lines(text: str) -> str:
     """The same of a text over lines."""
     return "\n".join(map(plain, text.split("\n")))
+
+
+def tame(text: str) -> str:
+    """A line of another program with its colours, but nothing else that a terminal obeys, and no colour left on."""
+
+    def kept(found: re.Match[str]) -> str:
+        return found[0] if _COLOUR.fullmatch(found[0]) else ""
+
+    text = _OTHER_CONTROL.sub(" ", _ESCAPE.sub(kept, text))
+    colours = _COLOUR.findall(text)
+    return f"{text}\x1b[0m" if colours and colours[-1] not in ("\x1b[0m", "\x1b[m") else text
 
 
 def width(text: str) -> int:

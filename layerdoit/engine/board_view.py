@@ -6,14 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from layerdoit.core.doing import Doing
-from layerdoit.core.terminal import Size, cut, width
+from layerdoit.core.terminal import MORE, Size, cut, width
 from layerdoit.core.units import clock_text, count_text, duration_text, part_text, size_text
 from layerdoit.engine.board import Board, Job, Row
 
-_SEPARATOR: Final = " · "
+SEPARATOR: Final = " · "
+"""Between facts."""
 _NAME: Final = 8
 _BAR: Final = 24
 _SHORT_BAR: Final = 10
+_ASCII: Final = str.maketrans({"·": "-", MORE: "~"})
 _STATES: Final = {"reused": "2", "done": "32", "works": "36", "waits": "2"}
 # A job that has run so long is told with its time.
 _LONG: Final = 3.0
@@ -45,10 +47,21 @@ def block(board: Board, size: Size, now: float, look: Look) -> list[str]:
         lines.append((3, _working(row, size.columns, now, look)))
         most = _JOB_LINES if size.rows >= _TALL else 1
         lines += ((2, line) for line in _jobs(row.jobs, size.columns, now, most))
-    while len(lines) > max(0, size.rows):
-        cheapest = min(dear for dear, _ in lines)
-        lines.pop(max(index for index, (dear, _) in enumerate(lines) if dear == cheapest))
-    return [line for _, line in lines]
+    return [spelt(line, look) for line in dearest(lines, size.rows)]
+
+
+def dearest(lines: Sequence[tuple[int, str]], rows: int) -> list[str]:
+    """At most so many of the lines, each of which comes with how dear it is; of equals, the last ones are lost."""
+    kept = list(lines)
+    while len(kept) > max(0, rows):
+        cheapest = min(dear for dear, _ in kept)
+        kept.pop(max(index for index, (dear, _) in enumerate(kept) if dear == cheapest))
+    return [line for _, line in kept]
+
+
+def spelt(line: str, look: Look) -> str:
+    """A line of ours as a terminal can show it: without UTF-8, our own signs become such that are as wide."""
+    return line if look.unicode else line.translate(_ASCII)
 
 
 def _still(row: Row, columns: int, look: Look) -> str:
@@ -62,9 +75,9 @@ def _working(row: Row, columns: int, now: float, look: Look) -> str:
     """What is left out where there is no room, first to last: the long bar, the estimate, the bar, the count."""
     head = f"{row.name:<{_NAME - 1}} {row.what}"
     elapsed = clock_text(int(now - row.since))
-    count, share, left = _count(row.doing), row.doing.share, _left(row, now)
+    count, share, left = counted(row.doing), row.doing.share, _left(row, now)
     percent = "" if share is None else f"{int(share * 100)} %"
-    for bar, wanted in (
+    for length, wanted in (
         (_BAR, (count, percent, elapsed, left)),
         (_SHORT_BAR, (count, percent, elapsed, left)),
         (_SHORT_BAR, (count, percent, elapsed)),
@@ -72,8 +85,8 @@ def _working(row: Row, columns: int, now: float, look: Look) -> str:
         (0, (count, elapsed)),
         (0, (elapsed,)),
     ):
-        drawn = [_bar(share, bar, look)] if bar and share is not None else []
-        facts = _SEPARATOR.join(filter(None, wanted))
+        drawn = [bar(share, length, look)] if length and share is not None else []
+        facts = SEPARATOR.join(filter(None, wanted))
         line = "  ".join([head, *drawn, facts])
         if width(line) <= columns:
             return _coloured(row, line, row.what, look)
@@ -83,7 +96,8 @@ def _working(row: Row, columns: int, now: float, look: Look) -> str:
     return _coloured(row, f"{cut(head, room)}  {elapsed}", row.what, look)
 
 
-def _bar(share: float, columns: int, look: Look) -> str:
+def bar(share: float, columns: int, look: Look) -> str:
+    """How much is done, 0 to 1, as a bar of so many columns."""
     full = min(columns, int(share * columns))
     done, rest = ("█", "░") if look.unicode else ("#", "-")
     return done * full + rest * (columns - full)
@@ -91,10 +105,15 @@ def _bar(share: float, columns: int, look: Look) -> str:
 
 def _coloured(row: Row, line: str, words: str, look: Look) -> str:
     """Only the state has a colour."""
+    return coloured(line, words, _STATES[row.state], look)
+
+
+def coloured(line: str, words: str, code: str, look: Look) -> str:
+    """A line with some of its words, where they first stand, in a colour of ANSI."""
     if not look.colour or not words or words not in line:
         return line
     before, found, after = line.partition(words)
-    return f"{before}\x1b[{_STATES[row.state]}m{found}\x1b[0m{after}"
+    return f"{before}\x1b[{code}m{found}\x1b[0m{after}"
 
 
 def _jobs(jobs: Sequence[Job], columns: int, now: float, most: int) -> list[str]:
@@ -130,7 +149,8 @@ def _job(job: Job, now: float) -> str:
     return f"{job.name} {clock_text(int(spent))}" if spent >= _LONG else job.name
 
 
-def _count(doing: Doing) -> str:
+def counted(doing: Doing) -> str:
+    """How much is done, in its unit: `3 of 6 crates`, `120 of 320 MB`; '' where it is not told."""
     done, total, unit = doing.done, doing.total, doing.unit
     if done is None:
         return ""
@@ -159,10 +179,10 @@ def plain(row: Row, now: float) -> str:
     """What is going on with a layer, as one line."""
     share = row.doing.share
     facts: Iterable[str] = (
-        _count(row.doing),
+        counted(row.doing),
         "" if share is None else f"{int(share * 100)} %",
         clock_text(int(now - row.since)),
         _left(row, now),
         ", ".join(job.name for job in sorted(row.jobs, key=lambda job: job.since)),
     )
-    return f"{row.name}: {_SEPARATOR.join(filter(None, (row.what, *facts)))}"
+    return f"{row.name}: {SEPARATOR.join(filter(None, (row.what, *facts)))}"

@@ -215,7 +215,12 @@ def _engine_failure(build: Build, report: Report, text: str) -> LayerdoitError |
     if text.startswith("no builder "):
         hint = "docker buildx ls lists the builders; name one with BUILDER= or builder: in layerdoit.yaml"
         return EngineError(text, hint=hint)
-    if any("o space left on device" in line for line in (text, *report.tail)):
-        hint = "free some space; `doit cache_status` shows what this project uses, `docker system df` the rest"
-        return BuildError(f"{build.layer}: the disk is full", hint=hint)
-    return None
+    return disk_full(build.layer, (text, *report.tail))
+
+
+def disk_full(layer: str, lines: Iterable[str]) -> BuildError | None:
+    """The error for a disk that is full, where lines of a build say that it is."""
+    if not any("o space left on device" in line for line in lines):
+        return None
+    hint = "free some space; `doit cache_status` shows what this project uses, `docker system df` the rest"
+    return BuildError(f"{layer}: the disk is full", hint=hint)

@@ -91,7 +91,8 @@ def fill(container: str, folder: str, files: Iterable[File]) -> None:
     """
     host = endpoint()
     with sdk.asking(host):
-        sdk.low_level(host, _TIMEOUT).put_archive(container, "/", packed(folder, files))
+        # Where it has no other place to write to, a volume is one all the same.
+        sdk.low_level(host, _TIMEOUT).put_archive(container, folder, packed("", files))
 
 
 def fill_volume(volume: str, image: str, folder: str, files: Iterable[File]) -> None:
@@ -116,7 +117,7 @@ def packed(folder: str, files: Iterable[File]) -> bytes:
     spooled = io.BytesIO()
     with tarfile.open(fileobj=spooled, mode="w") as tar:
         for file in files:
-            member = tarfile.TarInfo(f"{folder.strip('/')}/{file.path}".rstrip("/"))
+            member = tarfile.TarInfo(f"{folder}/{file.path}".strip("/"))
             member.mode, member.mtime = file.mode, int(time.time())
             if file.content is None:
                 member.type = tarfile.DIRTYPE

@@ -22,7 +22,7 @@ NOTE: Final = "layerdoit: "
 _STEP = re.compile(r"\[[^\]]+\] RUN ")
 _DECODER: Final = codecs.getincrementaldecoder("utf-8")
 
-_Source = tuple[str, int]
+Source = tuple[str, int]
 """A step, and which of its two outputs."""
 
 
@@ -85,11 +85,15 @@ class Reader:
     """Reads `--progress=rawjson`: collects a `Report`, tells what is done, and writes every line of output to a log.
 
     Secrets are masked here, after events have become text, because a masked event could not be parsed. `expected`: how
-    many things the listener will count, if that is known.
+    many things the listener will count, if that is known; `told`: who hears what is done.
     """
 
     def __init__(
-        self, log: Callable[[str], None], listener: Listener | None = None, expected: int | None = None
+        self,
+        log: Callable[[str], None],
+        listener: Listener | None = None,
+        expected: int | None = None,
+        told: Callable[[Doing], None] = doing.tell,
     ) -> None:
         self.report = Report()
         self._listener = listener or Listener()
@@ -98,14 +102,15 @@ class Reader:
         self._log = log
         self._names: dict[str, str] = {}
         self._tails: dict[str, list[str]] = {}
-        self._decoders: dict[_Source, codecs.IncrementalDecoder] = {}
-        self._partial: dict[_Source, str] = {}
+        self._decoders: dict[Source, codecs.IncrementalDecoder] = {}
+        self._partial: dict[Source, str] = {}
         self._object: list[str] = []
         self._sent: dict[tuple[str, str], int] = {}
         self._exporting: tuple[str, str] | None = None
         self._running: dict[str, str] = {}
         self._transfers: dict[str, dict[str, tuple[int, int]]] = {}
         self._told: Doing | None = None
+        self._told_to = told
         self._aloud = False
 
     def feed(self, line: str) -> None:
@@ -131,7 +136,7 @@ class Reader:
         for status in event.get("statuses") or ():
             self._status(status)
         for log in event.get("logs") or ():
-            self._output((log["vertex"], int(log.get("stream") or 0)), base64.b64decode(log["data"]))
+            self.hear((log["vertex"], int(log.get("stream") or 0)), base64.b64decode(log["data"]))
 
     def _error(self, line: str) -> None:
         text = redact(line)
@@ -156,7 +161,7 @@ class Reader:
         if vertex.get("error"):
             self.report.failed_step = name
             # What it said may come in the same event, or later.
-            self.report.tail = self._tails.setdefault(digest, [])
+            self.report.tail = self.tail(digest)
             self._log(f"# failed: {name}: {redact(vertex['error'])}")
 
     def _follow_step(self, digest: str, name: str, *, is_running: bool) -> None:
@@ -171,7 +176,7 @@ class Reader:
     def _tell(self, now: Doing) -> None:
         if now != self._told:
             self._told = now
-            doing.tell(now)
+            self._told_to(now)
 
     def _status(self, status: dict[str, Any]) -> None:
         current, total = int(status.get("current") or 0), int(status.get("total") or 0)
@@ -189,7 +194,12 @@ class Reader:
         if not status.get("completed"):
             self._tell(transferred(words, transfer.values()))
 
-    def _output(self, source: _Source, data: bytes) -> None:
+    def tail(self, digest: str) -> list[str]:
+        """The last lines of a step, without notes."""
+        return self._tails.setdefault(digest, [])
+
+    def hear(self, source: Source, data: bytes) -> None:
+        """Read what a step prints."""
         # It comes in pieces: neither a line nor a letter need end where one of them does.
         decoder = self._decoders.setdefault(source, _DECODER("replace"))
         text = (self._partial.pop(source, "") + decoder.decode(data)).replace("\r\n", "\n")
@@ -197,7 +207,7 @@ class Reader:
         *pieces, rest = re.split(r"([\r\n])", text)
         if rest:
             self._partial[source] = rest
-        tail = self._tails.setdefault(source[0], [])
+        tail = self.tail(source[0])
         for raw, end in zip(pieces[::2], pieces[1::2], strict=True):
             line = redact(raw).rstrip()
             if end == "\r" and (now := self._follower.bar(plain(line))):

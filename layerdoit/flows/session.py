@@ -235,6 +235,7 @@ class Session:
 
         shutil.rmtree(self.project.state / "context", ignore_errors=True)
         (self.project.state / "index").unlink(missing_ok=True)
+        self.project.kept.forget()
         self.read_again()
 
     def variant(self, **variables: str) -> Session:

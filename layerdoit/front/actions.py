@@ -201,6 +201,20 @@ def check(session: Session) -> None:
     checking.show(session)
 
 
+def watch(session: Session, projects: list[str], json: bool) -> None:
+    """Let edits serve as they are made."""
+    from layerdoit.front import watching
+
+    watching.watch(session, projects, json)
+
+
+def watch_every(session: Session, projects: list[str], json: bool) -> None:
+    """The same for all projects of the dodo."""
+    from layerdoit.front import watching
+
+    watching.watch_every(session, projects, json)
+
+
 class AskingWhich:
     """The action of a task that is about one service, where none was named."""
 
@@ -221,6 +235,7 @@ ACTIONS: Mapping[str, Callable[..., Any]] = {
     "deps": deps,
     "app": app,
     "image": image,
+    "watch": watch,
     "push": push,
     "publish": publish,
     "publish_base": publish_base,

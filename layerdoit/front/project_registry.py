@@ -47,6 +47,12 @@ def unasked() -> Iterator[str]:
             )
 
 
+def is_first_of_prefixed(one: Embedded) -> bool:
+    """Whether all projects of its dodo have prefixes, and it is the first of them."""
+    beside = [other for other in REGISTERED if other.dodo == one.dodo]
+    return all(other.prefix for other in beside) and beside[:1] == [one]
+
+
 def twin(one: Embedded) -> Embedded | None:
     """An earlier call of the same dodo whose tasks have the same names."""
     return next((other for other in REGISTERED if (other.dodo, other.prefix) == (one.dodo, one.prefix)), None)

@@ -70,6 +70,7 @@ _PIN: Params = (
     {"name": "show", "long": "list", "type": bool, "default": False, "help": "list the pinned images"},
     {**JSON, "help": "with --list: print one JSON object"},
 )
+_WATCH: Params = ({**JSON, "help": "print one JSON object per event"},)
 _DRY: Params = (_ASKING[1],)
 _WARM: Params = (
     {
@@ -183,6 +184,16 @@ TASKS: tuple[TaskDoc, ...] = (
         "After every edit: this is the task of every day.",
         "cycle_fast",
         after=("image",),
+        of_service=True,
+    ),
+    TaskDoc(
+        "watch",
+        "Let each edit serve within moments, in the container that runs; the image follows.\n\n"
+        "Keys: r rebuild, l logs, t tests, q quit. Words name services, or projects of the dodo by their prefixes.",
+        "While you write code: saving a file is enough.",
+        "watch",
+        _WATCH,
+        words="projects",
         of_service=True,
     ),
     TaskDoc(

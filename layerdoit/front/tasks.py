@@ -58,7 +58,8 @@ def tasks(
             warn(f"error: {project_registry.twice(made, twin.where)}")
             raise Ended(ConfigError.exit_code)
         plain = any(value is _PLAIN for value in names.values())
-        return _created(folder, prefix, project_registry.with_others(made, plain=plain))
+        first = project_registry.is_first_of_prefixed(made) and not plain and "task_watch" not in names
+        return _created(folder, prefix, project_registry.with_others(made, plain=plain), everything=first)
 
     return task_layerdoit
 
@@ -80,7 +81,10 @@ _PLAIN = task_layerdoit
 # --- making the tasks ------------------------------------------------------------------------------------------------
 
 
-def _created(root: Path, prefix: str, call: CallSettings | None) -> Iterator[dict[str, Any]]:
+def _created(
+    root: Path, prefix: str, call: CallSettings | None, *, everything: bool = False
+) -> Iterator[dict[str, Any]]:
+    """`everything`: it also makes the tasks that are about all projects of the dodo."""
     replace_unprintable()
     run = loading()
     try:
@@ -118,6 +122,8 @@ def _created(root: Path, prefix: str, call: CallSettings | None) -> Iterator[dic
         yield from _of_service(session.service(name), prefix)
     if prefix:
         yield _group(prefix, root)
+    if prefix and everything:
+        yield _watch_every(session, prefix)
 
 
 _OF_IMAGES: Final = ("image", "push", "publish", "rollback", "releases")
@@ -146,6 +152,16 @@ def _of_service(session: Session, prefix: str) -> Iterator[dict[str, Any]]:
 def _group(prefix: str, root: Path) -> dict[str, Any]:
     doc = f"The image of {root.name}."
     return {"basename": prefix, "actions": None, "task_dep": [_named(prefix, "image")], "doc": doc}
+
+
+def _watch_every(session: Session, prefix: str) -> dict[str, Any]:
+    """`doit watch` where each project of the dodo has a prefix."""
+    from layerdoit.front import actions
+
+    task = next(one for one in TASKS if one.name == "watch")
+    described = _task(session, task, prefix, ())
+    guarded = Guarded(actions.watch_every, prefix, session.project.root)
+    return {**described, "basename": task.name, "actions": [(guarded, [session])]}
 
 
 def _is_for_others(run: Loading, prefix: str) -> bool:

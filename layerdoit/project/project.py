@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +15,7 @@ from layerdoit.core.state import State
 from layerdoit.project import compiled_for
 from layerdoit.project.settings_cache import SettingsCache
 from layerdoit.tree import git, links
+from layerdoit.tree.kept import Kept
 from layerdoit.tree.lister import Lister
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Project:
 
     `variables`: those of the command line; `state`: the folder `.layerdoit/`; `home`: the folder whose files of this
     machine a deployment uses (volumes, `env_file`, `.env.<name>`), where that is not `root`. `service`: which service
-    of the project `whole` it is; '' for a whole project. `call`: what a dodo.py says of it.
+    of the project `whole` it is; '' for a whole project. `call`: what a dodo.py says of it. `kept`: what earlier
+    readings in this process left.
     """
 
     root: Path
@@ -52,6 +54,7 @@ class Project:
     service: str = ""
     whole: Project | None = None
     call: configuration.CallSettings | None = None
+    kept: Kept = field(default_factory=Kept, repr=False)
 
     @classmethod
     def open(
@@ -63,6 +66,7 @@ class Project:
         notes: State | None = None,
         home: Path | None = None,
         call: configuration.CallSettings | None = None,
+        kept: Kept | None = None,
     ) -> Project:
         """Read the configuration: layerdoit.yaml, what a dodo.py says in a `call`, the environment's file, that which
         CONFIG names, and the variables.
@@ -73,11 +77,15 @@ class Project:
         root = root.resolve()
         state = state or State.open(root)
         config = _loaded(root, variables, notes or state, call)
-        return cls(root, dict(variables), config, state, home, call=call)
+        return cls(root, dict(variables), config, state, home, call=call, kept=kept or Kept())
 
     def again(self) -> Project:
         """The same project, read again."""
-        found = Project.open(self.root, self.variables, state=self.state, home=self.home, call=self.call)
+        self.kept.look()
+        found = Project.open(
+            self.root, self.variables, state=self.state, home=self.home, call=self.call, kept=self.kept
+        )
+        found.lister.begin()
         return found.of_service(self.service) if self.service else found
 
     # --- services ----------------------------------------------------------------------------------------------------
@@ -322,6 +330,7 @@ class Project:
             (*config.sources.include, *assets, *links.followed(str(self.root), assets)),
             where=config.where.get("sources.include"),
             from_top=config.build.git != "none",
+            kept=self.kept,
         )
 
     @cached_property

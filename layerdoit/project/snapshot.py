@@ -26,7 +26,7 @@ READING_SCRIPTS = ("reads.sh", "trace.c", "calls.h", "hook.c", "reads.c", "texts
 """What records which files are read, and its sources."""
 PACK = ("Dockerfile.pack", "pack.sh", "runtime.sh")
 """What the image of a program is made with that was compiled elsewhere."""
-APP_SCRIPTS = ("build.sh", "runtime.sh", "sync.sh", "variables.sh", *READING_SCRIPTS)
+APP_SCRIPTS = ("build.sh", "compile.sh", "runtime.sh", "sync.sh", "variables.sh", *READING_SCRIPTS)
 """The scripts of the app build."""
 PAGE = ("Dockerfile.page", "page.sh", "serve-page")
 """What the image of a page is made with."""
@@ -63,7 +63,7 @@ class Tree:
             return self.whole.lock
         from layerdoit.cargo import lock
 
-        return lock.load(self.project.root)
+        return lock.load(self.project.root, self.project.kept)
 
     @cached_property
     def locked(self) -> str:
@@ -106,7 +106,8 @@ class Tree:
             return self.whole.scan(extra)
         scans = self._scans
         if extra not in scans:
-            scans[extra] = scan(self.project.lister, extra, index_file=self.project.state / "index")
+            project = self.project
+            scans[extra] = scan(project.lister, extra, index_file=project.state / "index", kept=project.kept)
         return scans[extra]
 
     @cached_property

@@ -41,6 +41,21 @@ def _of(top: Path) -> Iterator[str]:
             yield f"{folder}/{name} {_text(Path(folder, name))}"
 
 
+def folders(top: Path, *, references: bool) -> Iterator[Path]:
+    """The folders whose entries say which files git lists. `references`: and those of what `stamp` looks at."""
+    checkout = git.find(top)
+    if checkout is None:
+        return
+    common = checkout.common
+    yield from (checkout.folder, common, common / "info")
+    if references:
+        head = _text(checkout.folder / "HEAD")
+        if head.startswith("ref:"):
+            yield (common / head.removeprefix("ref:").strip()).parent
+        yield from (common / "reftable", checkout.folder / "reftable", checkout.folder / "logs")
+        yield from (Path(folder) for folder, _, _ in os.walk(common / "refs/tags"))
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="surrogateescape").strip()

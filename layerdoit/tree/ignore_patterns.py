@@ -37,6 +37,10 @@ class Patterns:
             except re.error as error:
                 raise WorkspaceError(f"malformed pattern in .dockerignore or sources.exclude: {error}") from error
 
+    def hides(self, folder: str) -> bool:
+        """Whether a folder matches, and nothing in it can be an exception."""
+        return all(drop for drop, _ in self._groups) and self.match(folder)
+
     def match(self, path: str) -> bool:
         for drop, pattern in reversed(self._groups):
             if pattern.fullmatch(path):

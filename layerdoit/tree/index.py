@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from layerdoit.core import files
+from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree.packed import Packed
 
 
@@ -78,3 +80,26 @@ def save(index_file: Path | None, index: Index) -> None:
     with contextlib.suppress(OSError):
         index_file.parent.mkdir(parents=True, exist_ok=True)
         files.write(index_file, _FORMAT.pack(dict(index.__dict__)))
+
+
+# --- the listing -----------------------------------------------------------------------------------------------------
+
+
+def row(path: str, kind: str, digest: str) -> str:
+    """What is hashed of one entry."""
+    return f"{len(path) if path.isascii() else len(os.fsencode(path))}:{path}{kind}{digest}\n"
+
+
+def digest_of(rows: Iterable[str]) -> str:
+    """sha256 over the rows, which are in order."""
+    return hashlib.sha256("".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def refuse(names: Iterable[str]) -> None:
+    """WorkspaceError for a name that a listing cannot hold."""
+    for name in names:
+        if "\n" in name or "\r" in name or "\\" in name:
+            raise WorkspaceError(
+                f"the name of the source file {name!r} holds a line break or a backslash",
+                hint="rename it, or exclude it (sources.exclude)",
+            )

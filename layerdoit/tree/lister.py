@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from layerdoit.core.background import Background
 from layerdoit.tree import git, links, listing
+from layerdoit.tree.kept import Kept
 from layerdoit.tree.listing import Filter, Place, Runner
 
 
@@ -41,7 +43,8 @@ class Wanted(NamedTuple):
 class Lister:
     """The files of a workspace, each folder listed when it is first asked for. To list again is to make a new one.
 
-    `root`: without links; `where`: where `include` was given; `from_top`: the context is laid out as the repository is.
+    `root`: without links; `where`: where `include` was given; `from_top`: the context is laid out as the repository is;
+    `kept`: what an earlier listing left.
     """
 
     def __init__(
@@ -53,12 +56,15 @@ class Lister:
         where: str | None = None,
         run: Runner | None = None,
         from_top: bool = False,
+        kept: Kept | None = None,
     ) -> None:
         self.root = root
         self.exclude, self.include = tuple(exclude), tuple(include)
         self.from_top = from_top
         self._where = where
         self.run = run or _quick
+        self.kept = kept or Kept()
+        self._own: Background[bytes] | None = None
         self._raws: dict[str, bytes] = {}
         self._known: set[str] = set()
         self._listed: set[str] = set()
@@ -105,10 +111,16 @@ class Lister:
 
     # --- what git says -----------------------------------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """Have git asked while other things are read."""
+        own = listing.place(str(self.root), ".")
+        self._own = Background(lambda: listing.raw_listing(own, self.run))
+
     def raw(self, place: Place) -> bytes:
         """See `listing.raw_listing`."""
         if place.rel not in self._raws:
-            self._raws[place.rel] = listing.raw_listing(place, self.run)
+            begun = self._own if not place.rel else None
+            self._raws[place.rel] = begun.result() if begun is not None else listing.raw_listing(place, self.run)
         return self._raws[place.rel]
 
     @cached_property
@@ -118,6 +130,14 @@ class Lister:
 
     def names(self, place: Place, raw: bytes, included: bytes = b"", also: Iterable[str] = ()) -> list[str]:
         """The files of a place, relative to the workspace. `also`: what counts besides, whatever leaves it out."""
+        more = tuple(also)
+        # All that the answer follows from but what git tracks, which is asked only where it matters.
+        content = (raw, included, more, self.dockerignore, self.exclude, self.forced)
+        found, asked = self.kept.made(f"names {place}", content, lambda: self._names(place, raw, included, more))
+        return self._names(place, raw, included, more)[0] if asked else found
+
+    def _names(self, place: Place, raw: bytes, included: bytes, also: Iterable[str]) -> tuple[list[str], bool]:
+        """And whether git was asked what it tracks."""
         names = dict.fromkeys(listing.decode(raw))
         tools = any(map(listing.of_a_tool, names))
         kept = self.filter.keep(place, names, listing.tracked(place, self.run) if tools else ())
@@ -131,8 +151,8 @@ class Lister:
         if place.rel.startswith("../") and own.startswith(around):
             # The folder around the workspace can be a dependency of it (as with `fuzz`): count its files once.
             again = place.rel + own[len(around) :]
-            return [name for name in found if not name.startswith(again)]
-        return list(found)
+            return [name for name in found if not name.startswith(again)], tools
+        return list(found), tools
 
     # --- what cargo finds --------------------------------------------------------------------------------------------
 

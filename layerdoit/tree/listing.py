@@ -159,6 +159,13 @@ class Filter:
     def _left_out(self, rel: str) -> bool:
         return self.by_dockerignore(rel) or self._exclude.match(rel)
 
+    def hides(self, folder: str) -> bool:
+        """Whether a folder, relative to the workspace, is left out with all that may ever be in it."""
+        folder = folder.rstrip("/")
+        if folder.startswith(".."):
+            return self._exclude_outside.hides(folder)
+        return self._dockerignore.hides(folder) or self._exclude.hides(folder)
+
     def by_dockerignore(self, rel: str) -> bool:
         """Whether `.dockerignore` leaves a path out."""
         return self._dockerignore.match(rel) and not _PROTECTED.search(rel)
@@ -166,6 +173,16 @@ class Filter:
 
 def walk(host: str) -> Iterator[str]:
     """Files and symbolic links below a folder that no `.gitignore` excludes."""
+    for _, names in _walked(host):
+        yield from names
+
+
+def walked_folders(host: str) -> Iterator[str]:
+    """The folders that `walk` looks into, relative to the first, each with a `/` at its end; '' for the first."""
+    return (folder for folder, _ in _walked(host))
+
+
+def _walked(host: str) -> Iterator[tuple[str, list[str]]]:
     stack: list[tuple[str, tuple[GitIgnore, ...]]] = [("", ())]
     while stack:
         folder, rules = stack.pop()
@@ -181,6 +198,7 @@ def walk(host: str) -> Iterator[str]:
             continue
         if ".gitignore" in names:
             rules = (*rules, GitIgnore(folder, _text(os.path.join(host, folder, ".gitignore"))))
+        files = []
         for entry in entries:
             path, is_dir = folder + entry.name, entry.is_dir(follow_symlinks=False)
             if entry.name in TOOL_DIRS or ignored(rules, path, is_dir):
@@ -188,7 +206,8 @@ def walk(host: str) -> Iterator[str]:
             if is_dir:
                 stack.append((path + "/", rules))
             else:
-                yield path
+                files.append(path)
+        yield folder, files
 
 
 def _text(path: str) -> str:

@@ -8,11 +8,10 @@ are never missed.
 from __future__ import annotations
 
 import gc
-import hashlib
 import marshal
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +19,9 @@ from typing import NamedTuple
 from layerdoit.core.background import Background
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.tree import layout, links, listing
-from layerdoit.tree.entries import DIRECTORY, NOTHING, Found, Signature, only_gone, read_entry, signature, stat_flat
-from layerdoit.tree.index import Index, filesystem_time, join, load, save, split
+from layerdoit.tree.entries import DIRECTORY, NOTHING, Found, Signature, only_gone, read_entry, signature
+from layerdoit.tree.index import Index, digest_of, filesystem_time, join, load, refuse, row, save, split
+from layerdoit.tree.kept import Kept, Warm
 from layerdoit.tree.lister import Lister, Wanted
 from layerdoit.tree.listing import Place
 
@@ -67,6 +67,17 @@ class Sources:
             return self.entries.host_files()
         return [str(self.host_path(path)) for path, entry in self.entries.items() if entry.kind != "l"]
 
+    def host_folders(self) -> set[str]:
+        """The host paths of the folders that hold entries, or may hold what was looked for, and of those above them."""
+        if isinstance(self.entries, _Packed):
+            return {*map(os.path.normpath, self.entries.folders()), *self.host_places()}
+        return {os.path.dirname(self.host_path(path)) for path in self.entries}
+
+    def host_places(self) -> list[str]:
+        """The host paths of the folders whose files were listed together: see `Place`."""
+        places = self.entries.places() if isinstance(self.entries, _Packed) else [""]
+        return [os.path.normpath(os.path.join(self.root, place)) for place in places]
+
     def under(self, prefixes: Sequence[str]) -> Sources:
         """The entries at or below some paths."""
         wanted = tuple(prefix.strip("/") for prefix in prefixes)
@@ -79,14 +90,7 @@ class Sources:
 
 def listing_digest(entries: Mapping[str, Entry]) -> str:
     """sha256 over the sorted, length-prefixed listing."""
-    return _digest((path, *entries[path]) for path in sorted(entries, key=os.fsencode))
-
-
-def _digest(rows: Iterable[tuple[str, str, str]]) -> str:
-    text = "".join(
-        [f"{len(p) if p.isascii() else len(os.fsencode(p))}:{p}{kind}{digest}\n" for p, kind, digest in rows]
-    )
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return digest_of([row(path, *entries[path]) for path in sorted(entries, key=os.fsencode)])
 
 
 class _Packed(Mapping[str, Entry]):
@@ -99,6 +103,12 @@ class _Packed(Mapping[str, Entry]):
     def host_files(self) -> list[str]:
         index = self._index
         return [host for host, kind in zip(split(index.hosts), index.kinds, strict=True) if kind in "fx"]
+
+    def folders(self) -> list[str]:
+        return split(self._index.folders)
+
+    def places(self) -> list[str]:
+        return [rel for rel in self._index.raws if rel != _INCLUDE]
 
     def _entries(self) -> dict[str, Entry]:
         if self._made is None:
@@ -120,15 +130,16 @@ class _Packed(Mapping[str, Entry]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def scan(lister: Lister, extra: Sequence[str] = (), *, index_file: Path | None) -> Sources:
+def scan(lister: Lister, extra: Sequence[str] = (), *, index_file: Path | None, kept: Kept | None = None) -> Sources:
     """Hash what a listing names.
 
-    `extra`: files and folders, relative to the workspace, that are sent besides what git lists in it.
+    `extra`: files and folders, relative to the workspace, that are sent besides what git lists in it; `kept`: what an
+    earlier reading left, and takes what this one leaves.
     """
     collecting = gc.isenabled()
     gc.disable()  # tens of thousands of small tuples, none of them in a cycle
     try:
-        return _Scan(lister, tuple(extra), index_file).result()
+        return _Scan(lister, tuple(extra), index_file, kept or Kept()).result()
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkspaceError(
@@ -151,6 +162,7 @@ class _Scan(NamedTuple):
     lister: Lister
     extra: tuple[str, ...]
     index_file: Path | None
+    kept: Kept
 
     @property
     def root(self) -> Path:
@@ -160,21 +172,25 @@ class _Scan(NamedTuple):
         found = self.lister
         given = (found.exclude, found.include, found.dockerignore, found.forced, found.from_top)
         settings = repr((str(self.root), self.extra, *given))
-        old = load(self.index_file)
+        warm = self.kept.warm or Warm(load(self.index_file))
+        old = warm.index
         if old.settings != settings:
             # What was hashed is still true; what belongs to the listing is not.
             old = replace(old, raws={}, nested=(), digest="")
         wanted = Wanted.of(str(self.root), self.extra)
         nested = [Place(*values) for values in old.nested]
         lister = Background(lambda: self._list(wanted.places, nested))
-        flat = stat_flat(split(old.hosts), split(old.folders))
+        flat = self.kept.seen(warm)
         raws = lister.result()
-        if old.digest and raws == old.raws and marshal.dumps(flat, 2) == old.stats:
-            return Sources(self.root, old.home, _Packed(old), old.digest)
-        if old.digest and raws == old.raws and (index := _refresh(old, flat, filesystem_time(self.index_file))):
-            save(self.index_file, index)
-            return Sources(self.root, index.home, _Packed(index), index.digest)
-        index = _Update(self, old, flat, settings).index(wanted, raws)
+        if old.digest and raws == old.raws:
+            if warm.is_as(flat):
+                return self._found(warm)
+            if newer := warm.refreshed(flat, filesystem_time(self.index_file)):
+                return self._found(newer)
+        return self._found(Warm(_Update(self, old, flat, settings).index(wanted, raws)))
+
+    def _found(self, warm: Warm) -> Sources:
+        index = self.kept.keep(warm, self.index_file)
         return Sources(self.root, index.home, _Packed(index), index.digest)
 
     def _list(self, places: Sequence[Place], nested: Sequence[Place]) -> dict[str, bytes]:
@@ -182,39 +198,6 @@ class _Scan(NamedTuple):
         if self.lister.include:
             raws[_INCLUDE] = self.lister.included
         return raws
-
-
-def _refresh(old: Index, flat: list[int], now: int) -> Index | None:
-    """The common case: the same paths, some with other content. None if a folder was added, removed or linked."""
-    stored: list[int] = marshal.loads(old.stats)
-    hosts, count = split(old.hosts), len(old.kinds)
-    kinds, digests = list(old.kinds), bytearray(old.digests)
-    if flat[5 * count :] != stored[5 * count :]:
-        return None
-    for i in range(count):
-        current = flat[5 * i : 5 * i + 5]
-        if current == stored[5 * i : 5 * i + 5]:
-            continue
-        # Where a link leads decides what else is sent; and perhaps what stands in a file, how folders are called.
-        if kinds[i] in "dl" or current[4] == stat.S_IFDIR or old.checkouts:
-            return None
-        found = read_entry(hosts[i], now)
-        if found.kind == "l":
-            return None
-        kinds[i], digests[32 * i : 32 * i + 32], stored[5 * i : 5 * i + 5] = found.kind, found.digest, found.signature
-    index = replace(old, stats=marshal.dumps(stored, 2), kinds="".join(kinds), digests=bytes(digests))
-    rows = list(index.rows())
-    _refuse(row[0] for row in rows)
-    return replace(index, digest=_digest(rows))
-
-
-def _refuse(names: Iterable[str]) -> None:
-    for name in names:
-        if "\n" in name or "\r" in name or "\\" in name:
-            raise WorkspaceError(
-                f"the name of the source file {name!r} holds a line break or a backslash",
-                hint="rename it, or exclude it (sources.exclude)",
-            )
 
 
 class _Update:
@@ -326,7 +309,7 @@ class _Update:
         names = sorted(result, key=os.fsencode)
         flat = [number for name in names for number in result[name][1].signature]
         entries = {n: Entry(f.kind, f.digest.hex()) for n in names if (f := result[n][1]).kind in "fxl"}
-        _refuse(entries)
+        refuse(entries)
         index = Index(
             settings=self._settings,
             raws=raws,

@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,17 +164,37 @@ def _copy_all(
     return frozenset(moved)
 
 
+def content(host: str, entry: Entry) -> bytes | None:
+    """What is in one file, or where a link leads; None if the host's file is no longer the one that was scanned."""
+    read = bytearray()
+    if entry.kind == "l":
+        link = _link(host, entry)
+        return None if link is None else os.fsencode(link)
+    return bytes(read) if _same(host, entry, read.extend) else None
+
+
 def _copy(host: str, temporary: str, entry: Entry) -> bool:
     """Copy one file; False if the host's file is no longer the one that was scanned."""
     if entry.kind == "l":
-        try:
-            link = os.readlink(host)
-        except OSError:
-            return False
-        if hashlib.sha256(os.fsencode(link)).hexdigest() != entry.digest:
-            return False
-        os.symlink(link, temporary)
-        return True
+        link = _link(host, entry)
+        if link is not None:
+            os.symlink(link, temporary)
+        return link is not None
+    with open(temporary, "wb", buffering=0) as target:
+        os.fchmod(target.fileno(), 0o755 if entry.kind == "x" else 0o644)
+        return _same(host, entry, lambda chunk: _write_fully(target.fileno(), chunk))
+
+
+def _link(host: str, entry: Entry) -> str | None:
+    try:
+        link = os.readlink(host)
+    except OSError:
+        return None
+    return link if hashlib.sha256(os.fsencode(link)).hexdigest() == entry.digest else None
+
+
+def _same(host: str, entry: Entry, taken: Callable[[bytes], object]) -> bool:
+    """Hand on what is in a file, in pieces; whether that was what the scan saw."""
     try:
         descriptor = os.open(host, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -184,11 +204,9 @@ def _copy(host: str, temporary: str, entry: Entry) -> bool:
         if not stat.S_ISREG(mode) or ("x" if mode & stat.S_IXUSR else "f") != entry.kind:
             return False
         seen = hashlib.sha256()
-        with open(temporary, "wb", buffering=0) as target:
-            while chunk := source.read(_CHUNK):
-                seen.update(chunk)
-                _write_fully(target.fileno(), chunk)
-            os.fchmod(target.fileno(), 0o755 if entry.kind == "x" else 0o644)
+        while chunk := source.read(_CHUNK):
+            seen.update(chunk)
+            taken(chunk)
     return seen.hexdigest() == entry.digest
 
 

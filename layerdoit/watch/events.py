@@ -1,4 +1,29 @@
-"""What happens while a watch goes on, as values: for the screen, for plain lines, for `--json`."""
+"""What happens while a watch goes on, as values: for the screen, for plain lines, for `--json`.
+
+Words for them are made in `event_words.py` from `facts`, by the kind. What is not known is left out. `key`: a layer's;
+`seconds`: since the change was seen.
+
+    watching   files, folders: how many; polling: true where all are looked at, as the system tells of no changes
+    changed    paths: what differs from what serves, the first few, as they are shown; count: of all of them
+    compiling  an edit compiles. done, total: crates; crates: names of those that compile now
+    building   a turn for more: layers, then a workshop. why: in words (`Cargo.lock changed`); layer: `deps`;
+               words, done, total, unit: as of `core/doing.py:Doing`. Later events of the turn need not repeat `why`
+    serving    how: `compiled`, `restarted`, `assets` (copied in), `built` (the layers) or `unchanged`; key; url, of one
+               that has a port; seconds: not at the start of the watch; crates: how many were compiled; layers: names
+               of those that were built; image: its tag, where an image's programs serve; without one, what serves is
+               ahead of its image (with `unchanged`: if it was)
+    failed     stage: `configuration`, `compile`, `start`, `health`, `assets`, `build` (a turn for more) or `image`
+               (that which follows); serves: whether what was there before serves on, if that changed; seconds.
+               text: the error in full, with the last lines of its log where it is the program's
+    following  the image of what serves is built. key
+    followed   it has taken the container's place. key; image: its tag; url, if it changed; seconds: what that took
+    log        text: a line of the service
+    tests      state: `began`, `passed` or `failed`; seconds; passed, failed: how many tests.
+               text: what the tests said, if one failed
+    warning    text: ours, or the compiler's; by: `rustc` where it is the compiler's
+    cancelled  a newer change ended a turn, or the image that followed
+    stopped    the watch ends. serves: whether the service stays; url. Without a project: of all
+"""
 
 from __future__ import annotations
 
@@ -8,21 +33,20 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal[
-    "watching",  # files, folders: what is watched
-    "changed",  # paths: what differs from what serves, the first few; count
-    "compiling",  # done, total: crates; a turn for an edit
-    "building",  # why: a turn for more: layers, then a new workshop
-    "serving",  # key, url, seconds (since the change was seen), how: compiled | restarted | assets | built | unchanged
-    "failed",  # stage: configuration | compile | start | health | build | assets
-    "following",  # key: the image is being built
-    "followed",  # key, image, seconds
-    "log",  # a line of the service
-    "tests",  # state: began | passed | failed
+    "watching",
+    "changed",
+    "compiling",
+    "building",
+    "serving",
+    "failed",
+    "following",
+    "followed",
+    "log",
+    "tests",
     "warning",
-    "cancelled",  # a newer change ended a turn
+    "cancelled",
     "stopped",
 ]
-"""Each with what `facts` hold of it."""
 
 
 @dataclass(frozen=True)

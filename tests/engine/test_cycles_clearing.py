@@ -51,13 +51,13 @@ def stopping(owner, name):
 
 stopping(ImageCollection, "remove")
 stopping(mounts, "prune")
-spawn = process._spawn
+spawn = process.spawn
 def spawned(argv, *args, **options):
     child = spawn(argv, *args, **options)
     if "prune" in argv:
         reached()
     return child
-process._spawn = spawned
+process.spawn = spawned
 deploy = DockerProvider.deploy
 def begun(*args, **options):
     global known

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from layerdoit.core.errors import DeployError
+from layerdoit.deploy import read_files
 from layerdoit.deploy.compose import compose_files, override_file
 from layerdoit.deploy.compose.composition import Service
 from layerdoit.deploy.compose.override_file import Carried, Wanted
 from layerdoit.deploy.live import Live
 from layerdoit.deploy.supervision import Instead, Supervised
+from layerdoit.project.project import Project
 
 
 def chosen(root: Path, *named: str, **environ: str) -> list[str]:
@@ -47,6 +49,20 @@ def test_where_there_is_none(tmp_path: Path) -> None:
     assert "compose.yaml" in (caught.value.hint or "")
     with pytest.raises(DeployError, match=r"COMPOSE_FILE names \.\./no\.yaml|COMPOSE_FILE names .*/no\.yaml"):
         chosen(tmp_path, COMPOSE_FILE="../no.yaml")
+
+
+def test_what_a_watch_goes_by(tmp_path: Path) -> None:
+    """Without asking docker compose."""
+    (tmp_path / "layerdoit.yaml").write_text("project: shop\ndeploy: {provider: compose}\n")
+    project = Project.open(tmp_path, {})
+    found = [read_files.digest(project)]
+    for name, text in (("compose.yaml", "services: {}"), ("compose.yaml", "services: {a: {}}"), (".env", "A=1")):
+        (tmp_path / name).write_text(text)
+        found.append(read_files.digest(project))
+    assert len(set(found)) == 4
+    assert read_files.digest(project) == found[-1]
+    (tmp_path / "layerdoit.yaml").write_text("project: shop\n")
+    assert read_files.digest(Project.open(tmp_path, {})) == found[0]
 
 
 def test_the_line_of_a_key(tmp_path: Path) -> None:

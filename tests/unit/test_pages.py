@@ -149,7 +149,7 @@ def test_tasks_have_the_options_that_are_shown(page: Path) -> None:
     options = {task.name: {param["long"] for param in task.params} for task in TASKS}
     options["cache_clear"] = options["cache_clear:soft"]
     own = {name.removeprefix("task_") for name in vars(dodo) if name.startswith("task_")}
-    known = options.keys() | own | DOITS | {"layers", "image", "watch"}
+    known = options.keys() | own | DOITS | {"layers", "image"}
     wrong = []
     for line in code(page):
         for name, rest in re.findall(r"(?:^|[;|&(] ?)doit ([a-z_]+(?::[a-z]+)?)\b([^;|&]*)", line):

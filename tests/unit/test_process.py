@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.core import process
+from layerdoit.core.ending import Ending
 from layerdoit.core.errors import Interrupted, ProcessError
 
 PY = sys.executable
@@ -242,8 +243,7 @@ def run_until_signal(
         process.stream(
             python("import os; print(os.getpid(), flush=True);" + code),
             on_line=on_line,
-            interrupt_grace=graces[0],
-            terminate_grace=graces[1],
+            graces=graces,
         )
     return caught.value, time.monotonic() - started, pids
 
@@ -390,7 +390,7 @@ def on_line(name, line):
         started.set()
 def work():
     try:
-        process.stream([sys.executable, "-c", sys.argv[1]], on_line=on_line, interrupt_grace=0.3, terminate_grace=0.3)
+        process.stream([sys.executable, "-c", sys.argv[1]], on_line=on_line, graces=(0.3, 0.3))
     except Interrupted as error:
         print(error, file=sys.stderr, flush=True)
 exit_when_signalled()
@@ -417,3 +417,33 @@ def test_an_exit_ends_the_children_of_other_threads(leaf: str, signum: int) -> N
     assert outer.returncode == (128 + signum if signum else 0)
     assert said == "interrupted by signal 2; no partial result was kept\n"
     assert gone(pid)
+
+
+# --- ended from another thread ---------------------------------------------------------------------------------------
+
+
+def test_another_thread_ends_a_command_and_with_more_force_when_it_asks_again() -> None:
+    stubborn = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print('here', flush=True); signal.pause()"
+    ending, lines = Ending(), list[str]()
+
+    def on_line(_stream: str, line: str) -> None:
+        lines.append(line)
+        ending.ask()
+        ending.ask()
+
+    begun = time.monotonic()
+    with pytest.raises(process.Stopped):
+        process.stream([sys.executable, "-c", stubborn], on_line=on_line, graces=(60, 60), ending=ending)
+    assert lines == ["here"]
+    assert time.monotonic() - begun < 30
+
+
+def test_what_was_to_end_before_it_began_ends_at_once() -> None:
+    ending = Ending()
+    ending.ask()
+    with pytest.raises(process.Stopped):
+        process.stream(["sleep", "60"], on_line=lambda *_: None, ending=ending)
+
+
+def test_a_command_that_nobody_ends_is_not_disturbed() -> None:
+    assert process.stream(["cat"], on_line=lambda *_: None, fed=b"x", ending=Ending()) == 0

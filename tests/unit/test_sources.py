@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.core.errors import WorkspaceError
-from layerdoit.tree import sources
+from layerdoit.tree import kept, sources
 from layerdoit.tree.entries import RACY_NS, read_entry
 from layerdoit.tree.lister import Lister
 from layerdoit.tree.sources import Sources, scan
@@ -58,7 +58,8 @@ def test_nothing_changed_hashes_nothing(root: Path, monkeypatch: pytest.MonkeyPa
     def fail(host: str, _now: int) -> object:
         raise AssertionError(host)
 
-    monkeypatch.setattr(sources, "read_entry", fail)
+    for module in (sources, kept):
+        monkeypatch.setattr(module, "read_entry", fail)
     assert look(root).digest() == first.digest()
     assert look(root).entries == first.entries
     os.utime(root / "src/main.rs")
@@ -109,7 +110,8 @@ def test_a_file_hashed_too_soon_after_its_change_is_hashed_again(
         hashed.append(host)
         return real(host, now)
 
-    monkeypatch.setattr(sources, "read_entry", noted)
+    for module in (sources, kept):
+        monkeypatch.setattr(module, "read_entry", noted)
     look(root)
     assert (str(path) in hashed) is again
 

@@ -107,3 +107,17 @@ def test_a_variable_says_what_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None
     typed["COLOR"] = "sometimes"
     with pytest.raises(ConfigError, match="auto, always, never"):
         variables.variables()
+
+
+@pytest.mark.parametrize(
+    ("text", "tamed"),
+    [
+        ("plain\ttext", "plain\ttext"),
+        ("\x1b[1m\x1b[38;5;9merror\x1b[0m: a", "\x1b[1m\x1b[38;5;9merror\x1b[0m: a"),
+        ("\x1b[31mleft on", "\x1b[31mleft on\x1b[0m"),
+        ("\x1b[2J\x1b[1;1Hhome\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", "homelink"),
+        ("50 %\r60 %\x1b", "50 % 60 % "),
+    ],
+)
+def test_of_another_program_only_colours_are_obeyed(text: str, tamed: str) -> None:
+    assert terminal.tame(text) == tamed

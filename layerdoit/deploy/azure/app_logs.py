@@ -73,7 +73,7 @@ def _followed(az: Az, argv: list[str]) -> Iterator[str]:
             code = process.stream(
                 argv,
                 on_line=lambda name, line: passed.put(line) if name == "stdout" else errors.append(line),
-                interrupt_grace=1.0,
+                graces=(1.0, process.TERMINATE_GRACE),
             )
             passed.put(az_errors.explained("\n".join(errors), az.place) if code else None)
         except BaseException as error:  # noqa: BLE001 - it is raised in the thread that reads

@@ -69,6 +69,13 @@ def refuse_for(ours: OurService, reference: str) -> None:
             raise _in_the_way(ours, place, "over the program of the image")
 
 
+def unwritable(ours: OurService, name: str) -> DeployError:
+    """For assets that a service does not let into its container."""
+    what = f"{name} has read_only: true: changed assets cannot be put into it"
+    hint = "leave read_only out in the environment that you watch, or deploy changes of assets with doit cycle_fast"
+    return DeployError(what, where=ours.line("read_only"), hint=hint)
+
+
 def _in_the_way(ours: OurService, place: str, use: str) -> DeployError:
     what = f"{ours.service.name} mounts something at {place}, {use}"
     hint = "mount it elsewhere in the environment that you watch, or deploy each change with doit cycle_fast"

@@ -12,15 +12,16 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.prose import listed
+from layerdoit.deploy import supervision
 from layerdoit.deploy.compose import kept_service, members
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import GRACE, SHARES, OurService
 from layerdoit.deploy.compose.service_steps import ServiceReplacement
 from layerdoit.deploy.docker import described, swap
 from layerdoit.deploy.docker.health import Health
-from layerdoit.deploy.provider import SHELL, Deployed, Held, Release, Service, Status
+from layerdoit.deploy.docker.live_services import LiveServices
+from layerdoit.deploy.provider import SHELL, Deployed, Held, LiveService, Release, Service, Status
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.deploy.supervision import sweep
 from layerdoit.engine import removal
 from layerdoit.engine.container import Container
 from layerdoit.engine.containers import Containers
@@ -41,6 +42,7 @@ class ComposeProvider:
         self.settings = settings
         self._containers = Containers(settings.project, settings.name, settings.owner)
         self._read: tuple[float, OurService] | None = None
+        self._live: LiveServices | None = None
 
     @property
     def needs_registry(self) -> bool:
@@ -127,6 +129,8 @@ class ComposeProvider:
             yield f"{service.name} would be started with {release.reference}"
             return
         now = serving[-1]
+        if (found := self._serving()) is not None and (state := supervision.state(found, self._containers)):
+            yield f"{found.name} is kept by a watch; live: {state}"
         key = label(now.labels, "key")
         if (key, label(now.labels, "config")) == (release.key, ours.digest) and now.running:
             yield f"{service.name} runs {release.reference} with these settings: it would stay"
@@ -145,11 +149,54 @@ class ComposeProvider:
         found = self._serving()
         if found is None:
             return Status(None, "not deployed", self._other())
-        service = self._described(found)
+        service, now = self._described(found), supervision.state(found, self._containers)
         if not found.running:
-            return Status(service, f"{found.state}, exit code {found.exit_code}")
-        health = Health(OurService(self.settings).judged, self._containers)
-        return Status(service, health.problem(found) or "healthy")
+            return Status(service, f"{found.state}, exit code {found.exit_code}", live=now)
+        settings = kept_service.facts_of(self.settings, found.labels)[0] if now else OurService(self.settings).judged
+        health = Health(settings, self._containers)
+        return Status(service, health.problem(found) or "healthy", live=now)
+
+    # --- for a watch -------------------------------------------------------------------------------------------------
+
+    def live(self) -> LiveService | None:
+        """See `KeepsLive`."""
+        found = self._serving()
+        if found is None:
+            return None
+        settings, grace = kept_service.facts_of(self.settings, found.labels)
+        self._live = LiveServices(self._containers, Health(settings, self._containers))
+        return self._live.of(found, self._described(found).url, grace)
+
+    def judge(self, service: LiveService, ended: Callable[[], str | None]) -> None:
+        """See `KeepsLive`."""
+        self._of_watch().judge(service, ended)
+
+    def place(self, service: LiveService, archive: bytes) -> None:
+        """See `KeepsLive`."""
+        with self._writing(service):
+            self._of_watch().place(service, archive)
+
+    def gone(self, service: LiveService, paths: Sequence[str]) -> None:
+        """See `KeepsLive`."""
+        with self._writing(service):
+            self._of_watch().gone(service, paths)
+
+    def _of_watch(self) -> LiveServices:
+        if self._live is None:
+            self.live()
+        return self._live or LiveServices(self._containers, Health(self.settings, self._containers))
+
+    @contextlib.contextmanager
+    def _writing(self, service: LiveService) -> Iterator[None]:
+        """Say where it comes from that nothing can be written to a container."""
+        try:
+            yield
+        except LayerdoitError as error:
+            if "read-only" not in error.what.lower():
+                raise
+            raise kept_service.unwritable(OurService(self.settings), service.name) from error
+
+    # --- what serves -------------------------------------------------------------------------------------------------
 
     def _other(self) -> str:
         """What runs as the service, though not our image."""
@@ -187,7 +234,7 @@ class ComposeProvider:
         for container in there:
             self._containers.stop(container, grace)
             self._containers.remove(container)
-        sweep(self.settings, (one.labels for one in there))
+        supervision.sweep(replace(self.settings, live=None), (one.labels for one in there))
         say("other services of the compose file, volumes and networks stay: docker compose down removes them")
         return True
 

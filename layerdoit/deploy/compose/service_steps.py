@@ -10,20 +10,20 @@ from layerdoit.core.background import Background
 from layerdoit.core.console import say
 from layerdoit.core.errors import DeployError
 from layerdoit.core.files import machine_lock
+from layerdoit.deploy import supervision
 from layerdoit.deploy.compose import kept_service, leftover_calls, members
 from layerdoit.deploy.compose.members import BACK, OLD, TRY, Member, Settled
 from layerdoit.deploy.compose.neighbours_up import Neighbours
 from layerdoit.deploy.compose.our_service import OurService
 from layerdoit.deploy.docker.bridge import Bridge
 from layerdoit.deploy.docker.health import Health
-from layerdoit.deploy.live import PROGRAMS
+from layerdoit.deploy.docker.kept_live import KeptLive
 from layerdoit.deploy.provider import Release, Service
-from layerdoit.deploy.supervision import Supervised, sweep
+from layerdoit.deploy.supervision import Supervised
 from layerdoit.engine.container import Container, PortTaken
 from layerdoit.engine.containers import Containers
 from layerdoit.engine.created import Created
 from layerdoit.engine.images import PREFIX, label
-from layerdoit.engine.live_programs import Replaced, renewed
 
 
 class ServiceReplacement:
@@ -43,7 +43,7 @@ class ServiceReplacement:
         self._fresh: tuple[Member, ...] = ()
         self._tried: Background[None] | None = None
         self._supervised: Supervised | None = None
-        self._replaced: Replaced | None = None
+        self._kept = KeptLive(self._settings)
         self.told: list[str] = []
 
     def lock(self) -> AbstractContextManager[None]:
@@ -66,6 +66,7 @@ class ServiceReplacement:
             self._named(one)
             done += self._restarted(one, self._ours.service.restart) if one.attempt else ()
         self._ours.settle(found.serving[-1].attempt if found.serving else "")
+        supervision.sweep(self._settings, (one.labels for one in found.gone))
         return tuple(done)
 
     def _put_back(self, one: Member) -> list[str]:
@@ -91,7 +92,10 @@ class ServiceReplacement:
         for one in serving:
             if (label(one.labels, "key"), label(one.labels, "config")) != wanted or not one.running:
                 return False
-            if self._health.problem(self._inspected(one)) is not None:
+            container = self._inspected(one)
+            if self._health.problem(container) is not None:
+                return False
+            if self._settings.live and supervision.ahead(container, self._containers):
                 return False
         self.told += self._neighbours.ensure()
         return True
@@ -103,11 +107,11 @@ class ServiceReplacement:
         ours.refuse_others(self._old)
         attempt = f"{time.time_ns():x}"
         volumes = self._created.volumes(self._old[-1].id) if self._old else ()
-        if (live := self._settings.live) is not None:
+        if (watch := self._settings.live) is not None:
             # Refused, before anything is changed.
             kept_service.refuse_for(ours, release.reference)
-            self._replaced = renewed(live.programs(self._settings.name), release.reference, PROGRAMS)
-            self._supervised = kept_service.started(ours, live, release.reference)
+            self._kept.prepare(release.reference)
+            self._supervised = kept_service.started(ours, watch, release.reference)
         ours.write(release, attempt, volumes, self._supervised)
         self.told += self._neighbours.before()
         there = sum(map(ours.counts, self._members()))
@@ -117,6 +121,7 @@ class ServiceReplacement:
         if not self._fresh:
             raise DeployError(f"docker compose made no container of {ours.service.name}")
         for one in self._fresh:
+            self._kept.made(self._inspected(one))
             self._created.filled(one.id, ours.injected)
             self._bridge(one)
             # One that ends at its start shall not be started again and again.
@@ -181,16 +186,17 @@ class ServiceReplacement:
             self._restarted(one, self._ours.service.restart)
             self._named(one)
         self._ours.settle(self._fresh[-1].attempt)
+        self._kept.serves(self._container(candidate.id))
         return self._describe(self._container(candidate.id))
 
     def rollback(self) -> None:
         """See `Steps`."""
-        if self._replaced is not None:
-            serving = {one.id for one in self._settled().serving}
-            if serving.isdisjoint(one.id for one in self._fresh):
-                # Before the old one is started again.
-                self._replaced.put_back()
-        self.recover()
+        try:
+            serving = self._settled().serving
+            # Before the old one is started again.
+            self._kept.put_back(self._inspected(serving[-1]) if serving else None)
+        finally:
+            self.recover()
         if self._ours.written:
             self._neighbours.undo()
 
@@ -205,9 +211,8 @@ class ServiceReplacement:
             if container is not None:
                 self._containers.stop(container, self._grace)
                 self._containers.remove(container)
-        if self._replaced is not None:
-            self._replaced.forget()
-        sweep(self._settings, (one.labels for one in self._old))
+        self._kept.done()
+        supervision.sweep(self._settings, (one.labels for one in self._old))
         self.told += self._neighbours.after()
 
     # --- small things ------------------------------------------------------------------------------------------------

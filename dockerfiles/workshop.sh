@@ -1,0 +1,176 @@
+# The first process of a workshop: a container from the deps image in which the edits of a watch are compiled, each as
+# build.sh would, in /build, which stays. Ends, and the container with it, when nobody speaks to it any more.
+# Requests are lines on standard input: a verb, an id, words. Lines that begin with $SAYS are for the watch: a word, the id,
+# words; the last one of a request is `done` with its exit code.
+export LC_ALL=C
+. /control/compile.sh
+
+say() { printf '\n%s %s\n' "$SAYS" "$*"; }
+
+# --- sources ---------------------------------------------------------------------------------------------------------
+
+# Takes in what follows a request: GONE bytes of paths in /ctx that are not there any more, and SENT bytes of an archive
+# of what is new, in /ctx and /control. ANEW: what was sent before does not count.
+take_in() {
+  if [ "$3" = anew ]; then rm -rf /ctx; fi
+  mkdir -p /ctx
+  if [ "$1" -gt 0 ]; then
+    head -c "$1" >/tmp/gone
+    (
+      cd /ctx
+      xargs -d '\n' rm -rf -- </tmp/gone
+      sed -n 's|/[^/]*$||p' /tmp/gone | sort -u | xargs -r -d '\n' rmdir -p --ignore-fail-on-non-empty --
+    ) 2>/dev/null
+  fi
+  head -c "$2" | {
+    tar --extract --no-same-owner --recursive-unlink -C / -f -
+    status=$?
+    # What it left unread is no request.
+    [ "$status" -eq 0 ] || cat >/dev/null
+    exit "$status"
+  }
+}
+
+# --- compiling -------------------------------------------------------------------------------------------------------
+
+# What is done once. As in an image's build, there are no more variables than that has.
+begin() {
+  unset HOSTNAME
+  . /control/arguments
+  mkdir -p /.layerdoit/ahead
+  chmod 1777 /.layerdoit
+  if [ -e /control/live.c ]; then make_supervisor & fi
+  if [ -s /control/cargo-config ]; then ln -sf /control/cargo-config /cargo/config.toml; fi
+  observe /control
+  (set -e; merge_deps) || exit
+  wait
+}
+
+make_supervisor() {
+  { cc -O2 -w -static -o /.layerdoit/live.part /control/live.c || cc -O2 -w -o /.layerdoit/live.part /control/live.c; } \
+    && mv /.layerdoit/live.part /.layerdoit/live
+}
+
+# As in the build of an image, its arguments are variables.
+turn() {
+  set -eu
+  set -a
+  . /control/arguments
+  set +a
+  bring_in /ctx /control/tree /control/changed
+  compile || exit $?
+  refuse_warnings
+  tell_linked
+  wrong=0
+  tell_lacking
+  wait "$copying"
+  [ "$wrong" -eq 0 ] || exit "$wrong"
+  while read -r deployment bin; do
+    [ "/live/$deployment/$bin" -ef "/live/$deployment/.$bin.same" ] || say changed "$id" "$deployment" "$bin"
+  done </control/deployments
+}
+
+# In the place of that of build.sh: a program that is not the one that serves is put beside that one.
+copy_binaries() {
+  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
+  put_beside &
+  copying=$!
+}
+
+# A hard link says which program was found to be the same: whoever puts another one there, makes another file.
+put_beside() {
+  while read -r path; do
+    while read -r deployment bin; do
+      [ "${path##*/}" = "$bin" ] || continue
+      served=/live/$deployment/$bin beside=/live/$deployment/.$bin
+      # Until there is a container that serves, the folder is empty, and stays so: the engine fills it.
+      [ -e "$served" ] || continue
+      if [ "$served" -ef "$beside.same" ] && ! is_linked "$path"; then continue; fi
+      if cmp -s "$path" "$served"; then
+        ln -f "$served" "$beside.same"
+        rm -f "$beside.new"
+      else
+        cp --reflink=auto "$path" "$beside.new"
+        rm -f "$beside.same"
+      fi
+    done </control/deployments
+  done </tmp/executables
+}
+
+is_linked() { grep -F "\"executable\":\"$1\"" /tmp/messages | grep -q '"fresh":false'; }
+
+# --- what serves -----------------------------------------------------------------------------------------------------
+
+# The compiled programs take the place of those that serve, which stay beside them; then they are started.
+#   start DEPLOYMENT TOKEN GRACE
+start() {
+  while read -r deployment bin; do
+    if [ "$deployment" = "$1" ] && [ -e "/live/$1/.$bin.new" ]; then
+      (
+        set -e
+        cd "/live/$1"
+        [ ! -e "$bin" ] || ln -f "$bin" ".$bin.old"
+        mv -f ".$bin.new" "$bin"
+      ) || return
+    fi
+  done </control/deployments
+  ask "$2" restart "$3"
+}
+
+# Those that were replaced are there again; then they are started.
+put_back() {
+  while read -r deployment bin; do
+    if [ "$deployment" = "$1" ] && [ -e "/live/$1/.$bin.old" ]; then mv -f "/live/$1/.$bin.old" "/live/$1/$bin" || return; fi
+  done </control/deployments
+  ask "$2" restart "$3" && ask "$2" keep
+}
+
+keep() {
+  ask "$2" keep && rm -f "/live/$1"/.*.old
+}
+
+# Says what the supervisor of a live container answers; 1 where nobody listens.
+ask() {
+  answer=$(/.layerdoit/live ask "/.layerdoit/$@") || return
+  say told "$id" "$answer"
+}
+
+# Whose programs serve: the key of a tree, or those of the image.
+#   ahead DEPLOYMENT [KEY]
+ahead() {
+  if [ $# -gt 1 ]; then
+    echo "$2" >"/.layerdoit/ahead/$1.part" && mv "/.layerdoit/ahead/$1.part" "/.layerdoit/ahead/$1"
+  else
+    rm -f "/.layerdoit/ahead/$1"
+  fi
+}
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+# In the background: the next request may be to end it.
+run() {
+  id=$1
+  shift
+  (
+    ("$@")
+    say done "$id" $?
+  ) </dev/null &
+}
+
+# Ends whatever runs here but this shell. What comes next finds nothing of it.
+cancel() {
+  kill -KILL -1 2>/dev/null
+  while kill -0 -1 2>/dev/null; do sleep 0.002; done
+}
+
+begin
+say ready
+while read -r verb id words; do
+  # shellcheck disable=SC2086 # words are words
+  set -- $words
+  case $verb in
+    turn) if take_in "$@"; then run "$id" turn; else say done "$id" broken; fi ;;
+    cancel) cancel; say done "$id" 0 ;;
+    ask | start | put_back | keep | ahead) run "$id" "$verb" "$@" ;;
+  esac
+done

@@ -1,0 +1,67 @@
+"""A cycle beside the watch: a process of its own, waited for by a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from layerdoit.core.ending import Ending
+from layerdoit.watch import cycle
+
+
+class Job:
+    """One wish, being done. Any thread may call what is public. `aside`: its warnings, and what the compiler said."""
+
+    def __init__(
+        self, wish: cycle.Wish, told: Callable[[str], None], done: Callable[[], None] = lambda: None, *, coloured: bool
+    ) -> None:
+        """`told`: hears its lines, but those aside; `done`: is called when it has ended."""
+        self.wish = wish
+        self.seconds = 0.0
+        self.aside: list[str] = []
+        self._told, self._done, self._coloured = told, done, coloured
+        self._ending = Ending()
+        self._name = ""
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> Job:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def end(self) -> None:
+        """End it; returns at once. Asked again, with more force."""
+        self._ending.ask()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it goes on."""
+        return not self._thread.is_alive()
+
+    def join(self) -> None:
+        """Wait until it has ended, however it ends."""
+        self._thread.join()
+
+    def result(self) -> str:
+        """Wait for it; the name of the facts that it came to (see `Facts.name`). `Failed`; `Stopped` after `end`."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._name
+
+    def _hear(self, stream: str, line: str) -> None:
+        if stream == "stdout":
+            self._told(line)
+        else:
+            self.aside.append(line)
+
+    def _run(self) -> None:
+        begun = time.monotonic()
+        try:
+            self._name = cycle.run(self.wish, self._hear, self._ending, coloured=self._coloured)
+        except BaseException as error:  # noqa: BLE001 - it comes out of `result`
+            self._error = error
+        self.seconds = time.monotonic() - begun
+        self._done()

@@ -1,0 +1,161 @@
+"""`doit watch` from beginning to end: the turns of each project, what is shown of them, keys and signals."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from layerdoit.core import terminal
+from layerdoit.core.errors import Interrupted, LayerdoitError
+from layerdoit.core.process import Stopped
+from layerdoit.core.signals import posted_to
+from layerdoit.watch import providers, screen
+from layerdoit.watch.events import Event
+from layerdoit.watch.service_lines import ServiceLines
+from layerdoit.watch.turns import Turns
+
+if TYPE_CHECKING:
+    from layerdoit.project.project import Project
+
+END: Final = 1.5
+"""Seconds in which what goes on ends by itself after Ctrl-C; then it is ended with more force."""
+_FORCED: Final = 0.4
+_ALIVE: Final = 0.2
+"""How often, in seconds, a thread without a word is looked at; a signal that came just before is noticed then."""
+
+
+class Part(NamedTuple):
+    """One project or service to watch. `prefix`: before the names of its tasks; `label`: as it was typed."""
+
+    project: Project
+    prefix: str
+    label: str
+
+
+def run(parts: Sequence[Part], *, json: bool) -> None:
+    """Watch until `q`, which leaves ordinary containers, or a signal, which comes out as `Interrupted`."""
+    for part in parts:
+        providers.refuse(part.project)
+    _Watch(parts, json=json).run()
+
+
+class _Watch:
+    def __init__(self, parts: Sequence[Part], *, json: bool) -> None:
+        self._events: queue.SimpleQueue[tuple[object, ...]] = queue.SimpleQueue()
+        coloured = not json and terminal.colour(sys.stderr)
+        self._turns = [Turns(part.project, part.prefix, part.label, self._tell, coloured=coloured) for part in parts]
+        self._lines = [ServiceLines(turns, self._tell) for turns in self._turns]
+        self._json = json
+
+    def _tell(self, event: Event) -> None:
+        self._events.put(("event", event))
+
+    def run(self) -> None:
+        labels = [turns.label for turns in self._turns]
+        shown = screen.shown(labels, json=self._json, keys=lambda key: self._events.put(("key", key)))
+        try:
+            with posted_to(self._events) as caught:  # type: ignore[arg-type]
+                for turns in self._turns:
+                    turns.start()
+                quits = self._heard(shown)
+                self._end(shown)
+                if quits and not caught:
+                    self._last(shown)
+                self._tell_what_serves(shown)
+            shown.tell(Event("stopped"))
+        finally:
+            shown.close()
+        if caught and not quits:
+            raise Interrupted(caught[0])
+
+    def _heard(self, shown: screen.Shown) -> bool:
+        """Show what happens until the watch is to end; whether by a key."""
+        while True:
+            kind, what = self._next()[:2]
+            if kind == "signal":
+                return False
+            if kind == "event" and isinstance(what, Event):
+                self._show(shown, what)
+            elif kind == "key" and what == "q":
+                return True
+            elif kind == "key" and what in _KEYS:
+                for turns in self._turns:
+                    turns.ask(_KEYS[str(what)])
+
+    def _show(self, shown: screen.Shown, event: Event) -> None:
+        shown.tell(event)
+        if event.kind in ("serving", "followed"):
+            for lines in self._lines:
+                lines.serves(event)
+
+    def _next(self) -> tuple[object, ...]:
+        while True:
+            try:
+                return self._events.get(timeout=_ALIVE)
+            except queue.Empty:
+                continue
+
+    def _end(self, shown: screen.Shown) -> None:
+        for lines in self._lines:
+            lines.close()
+        for force in range(3):
+            for turns in self._turns:
+                turns.end()
+            deadline = time.monotonic() + (END if force == 0 else _FORCED)
+            left = list(self._turns)
+            while left and time.monotonic() < deadline:
+                left = [turns for turns in left if not turns.has_ended(0.01)]
+                self._drain(shown)
+            if not left:
+                break
+        self._drain(shown)
+
+    def _drain(self, shown: screen.Shown) -> None:
+        while True:
+            try:
+                kind, what = self._events.get_nowait()[:2]
+            except queue.Empty:
+                return
+            if kind == "event" and isinstance(what, Event):
+                shown.tell(what)
+
+    def _last(self, shown: screen.Shown) -> None:
+        """After `q`: the image of what serves takes the place of the live container, or nothing stays."""
+        jobs = []
+        for turns in self._turns:
+            stop = turns.project.config.watch.stop
+            if not stop:
+                self._tell(Event("following", turns.label))
+            jobs.append((turns, turns.last("destroy" if stop else "cycle")))
+        for turns, job in jobs:
+            while not job.has_ended:
+                try:
+                    kind, what = self._events.get(timeout=_ALIVE)[:2]
+                except queue.Empty:
+                    continue
+                if kind == "signal":
+                    job.end()
+                elif kind == "event" and isinstance(what, Event):
+                    shown.tell(what)
+            try:
+                job.result()
+                if job.wish.task == "cycle":
+                    turns.at_rest()
+                    self._tell(Event("followed", turns.label, facts={"seconds": job.seconds}))
+            except Stopped:
+                pass
+            except LayerdoitError as error:
+                self._tell(Event("failed", turns.label, str(error), {"stage": "image"}))
+        self._drain(shown)
+
+    def _tell_what_serves(self, shown: screen.Shown) -> None:
+        for turns in self._turns:
+            if turns.is_ahead:
+                text = "the service is ahead of its image; doit cycle_fast builds and deploys that"
+                shown.tell(Event("warning", turns.label, text))
+
+
+_KEYS: Final = {"r": "rebuild", "t": "tests"}

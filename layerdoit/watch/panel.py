@@ -1,0 +1,180 @@
+"""What a watch is at, for each project, and how an event changes it. Values only; `panel_view.py` draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+from layerdoit.core.doing import Doing
+from layerdoit.watch.events import Event, Kind
+
+State = Literal["starts", "changed", "compiling", "building", "serving", "failed", "stopped"]
+Tests = Literal["", "began", "passed", "failed"]
+
+WORKS: Final = ("compiling", "building")
+"""States in which a turn goes on."""
+_TURNS: Final = 5
+"""So many of the last turns are known: more fit into no line."""
+
+
+class Turn(NamedTuple):
+    """What a turn did, in facts of its last event; `seconds` since its change was seen, None if there was none."""
+
+    kind: Kind
+    facts: Mapping[str, Any]
+    seconds: float | None
+
+
+class Part(NamedTuple):
+    """One project. `since`: when its state began.
+
+    `facts`: of the event that brought the state; `why`: of a turn for more. `url`: where it serves; `ahead`: what
+    serves is ahead of its image; `follows`: its image is being built. `turns`: the last ones, the newest first.
+    """
+
+    name: str
+    state: State = "starts"
+    since: float = 0.0
+    facts: Mapping[str, Any] = {}
+    why: str = ""
+    doing: Doing = Doing("")
+    serves: bool = False
+    url: str = ""
+    image: str = ""
+    ahead: bool = False
+    follows: bool = False
+    turns: tuple[Turn, ...] = ()
+    tests: Tests = ""
+    tests_since: float = 0.0
+
+    @property
+    def works(self) -> bool:
+        """Whether a turn goes on."""
+        return self.state in WORKS
+
+
+class Panel(NamedTuple):
+    """All projects, in the order in which they were typed. `files`: that are watched; `logs`: their lines are shown."""
+
+    parts: tuple[Part, ...]
+    files: int = 0
+    logs: bool = True
+
+    @classmethod
+    def of(cls, projects: Sequence[str], *, logs: bool = True) -> Panel:
+        """At the start."""
+        return cls(tuple(map(Part, projects)), logs=logs)
+
+    def part(self, project: str) -> Part | None:
+        """That of a project, as an event names it. None: it is about all of several."""
+        if not project and len(self.parts) == 1:
+            return self.parts[0]
+        return next((part for part in self.parts if part.name == project), None)
+
+
+def told(panel: Panel, event: Event) -> Panel:
+    """After an event."""
+    if event.kind == "watching":
+        return panel._replace(files=int(event.facts.get("files", 0)))
+    if event.kind == "stopped" and not event.project:
+        return panel._replace(parts=tuple(_stopped(part, event) for part in panel.parts))
+    change, part = _CHANGES.get(event.kind), panel.part(event.project)
+    if change is None:
+        return panel
+    if part is None:
+        if not event.project:
+            return panel
+        part = Part(event.project)
+        panel = panel._replace(parts=(*panel.parts, part))
+    changed = change(part, event)
+    return panel._replace(parts=tuple(changed if one is part else one for one in panel.parts))
+
+
+def _begun(part: Part, state: State, event: Event) -> Part:
+    """In a state, since it began: an event that goes on with it leaves its time."""
+    since = part.since if part.state == state and state in WORKS else event.at
+    return part._replace(state=state, since=since, facts=event.facts)
+
+
+def _changed(part: Part, event: Event) -> Part:
+    # Tests that ran say nothing of what there is now.
+    part = part._replace(tests=part.tests if part.tests == "began" else "")
+    return part if part.works else _begun(part, "changed", event)
+
+
+def _compiling(part: Part, event: Event) -> Part:
+    done, total = event.facts.get("done"), event.facts.get("total")
+    share = min(1.0, done / total) if done is not None and total else None
+    doing = Doing("", done, total, "crates", share, tuple(event.facts.get("crates", ())))
+    return _begun(part, "compiling", event)._replace(doing=doing)
+
+
+def _building(part: Part, event: Event) -> Part:
+    facts = event.facts
+    done, total, unit = facts.get("done"), facts.get("total"), str(facts.get("unit", ""))
+    share = min(1.0, done / total) if done is not None and total else None
+    before = part.why if part.state == "building" else ""
+    doing = Doing(str(facts.get("words", "")), done, total, unit, share)
+    return _begun(part, "building", event)._replace(why=str(facts.get("why", before)), doing=doing)
+
+
+def _serving(part: Part, event: Event) -> Part:
+    facts = event.facts
+    image = str(facts.get("image", ""))
+    unchanged = facts.get("how") == "unchanged"
+    # Nothing was started: it serves since it did, and what it is stays what it was.
+    since = part.since if unchanged and part.state == "serving" else event.at
+    ahead = (part.ahead if unchanged else True) and not image
+    url = str(facts.get("url") or part.url)
+    part = _with_turn(part, event)._replace(state="serving", since=since, facts=facts, serves=True, url=url)
+    return part._replace(ahead=ahead, image="" if ahead else image or part.image)
+
+
+def _failed(part: Part, event: Event) -> Part:
+    serves = bool(event.facts.get("serves", part.serves))
+    part = _with_turn(part, event)._replace(state="failed", since=event.at, facts=event.facts, serves=serves)
+    return part._replace(follows=False) if event.facts.get("stage") == "image" else part
+
+
+def _with_turn(part: Part, event: Event) -> Part:
+    seconds = event.facts.get("seconds")
+    turn = Turn(event.kind, event.facts, None if seconds is None else float(seconds))
+    return part._replace(turns=(turn, *part.turns)[:_TURNS])
+
+
+def _following(part: Part, _event: Event) -> Part:
+    return part._replace(follows=True)
+
+
+def _followed(part: Part, event: Event) -> Part:
+    image = str(event.facts.get("image", ""))
+    url = str(event.facts.get("url") or part.url)
+    return part._replace(follows=False, ahead=False, image=image, serves=True, url=url)
+
+
+def _tests(part: Part, event: Event) -> Part:
+    return part._replace(tests=event.facts.get("state", ""), tests_since=event.at)
+
+
+def _cancelled(part: Part, event: Event) -> Part:
+    part = part._replace(follows=False)
+    return _begun(part, "changed", event) if part.works else part
+
+
+def _stopped(part: Part, event: Event) -> Part:
+    serves = bool(event.facts.get("serves", part.serves))
+    return _begun(part, "stopped", event)._replace(serves=serves, follows=False)
+
+
+_CHANGES: Final[Mapping[Kind, Callable[[Part, Event], Part]]] = {
+    "changed": _changed,
+    "compiling": _compiling,
+    "building": _building,
+    "serving": _serving,
+    "failed": _failed,
+    "following": _following,
+    "followed": _followed,
+    "tests": _tests,
+    "cancelled": _cancelled,
+    "stopped": _stopped,
+}

@@ -1,0 +1,50 @@
+"""The lines that services write while they are watched, and that they have ended by themselves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from layerdoit.core.errors import LayerdoitError
+from layerdoit.flows.deploying import Place
+from layerdoit.watch.events import Event
+
+if TYPE_CHECKING:
+    from layerdoit.watch.turns import Turns
+
+Tell = Callable[[Event], None]
+
+
+class ServiceLines:
+    """Follows the containers of one project, one after the other, from when it serves on."""
+
+    def __init__(self, turns: Turns, tell: Tell) -> None:
+        self._turns, self._tell = turns, tell
+        self._over = threading.Event()
+        self._threads: dict[str, threading.Thread] = {}
+
+    def serves(self, event: Event) -> None:
+        """A turn ended well: whoever is not followed yet is from now on."""
+        if event.project != self._turns.label or not self._turns.project.config.watch.logs:
+            return
+        for place in self._turns.places():
+            name = place.settings.name
+            thread = self._threads.get(name)
+            if thread is None or not thread.is_alive():
+                self._threads[name] = threading.Thread(target=self._follow, args=(place,), daemon=True)
+                self._threads[name].start()
+
+    def close(self) -> None:
+        """Say nothing more."""
+        self._over.set()
+
+    def _follow(self, place: Place) -> None:
+        try:
+            for line in place.provider.logs(follow=True, tail=0):
+                if self._over.is_set():
+                    return
+                self._tell(Event("log", self._turns.label, line, {"deployment": place.settings.name}))
+        except LayerdoitError:
+            # It was removed; whoever did that says so.
+            return

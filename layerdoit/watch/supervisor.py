@@ -1,0 +1,39 @@
+"""The supervisor of live containers, compiled where the project is: in its deps image, into the volume of a watch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from layerdoit.core import process
+from layerdoit.core.errors import DeployError
+from layerdoit.core.resources import dockerfile_dir
+from layerdoit.deploy.live import CONTROL
+from layerdoit.engine import live_volumes
+
+if TYPE_CHECKING:
+    from layerdoit.deploy.live import Live
+    from layerdoit.flows.session import Session
+
+_COMPILE = (
+    f"cat >/tmp/live.c && cd {CONTROL} && chmod 1777 . && mkdir -p -m 1777 ahead "
+    "&& { cc -O2 -w -static -o live.part /tmp/live.c || cc -O2 -w -o live.part /tmp/live.c; } "
+    "&& chmod 755 live.part && mv live.part live"
+)
+
+
+def have(session: Session, live: Live) -> None:
+    """Have it in the control volume, unless it is there. DeployError where the builder has no C compiler."""
+    whole = session.whole or session
+    project = whole.project
+    live_volumes.ensure([live.control], project.name, project.owner, live.watch)
+    image = next(step.spec.tag for one in whole.built for step in one.plan.steps if step.spec.layer == "deps")
+    mounted = ["--volume", f"{live.control}:{CONTROL}", "--network", "none", "--entrypoint", "sh"]
+    command = f"[ -x {CONTROL}/live ] || {{ {_COMPILE}; }}"
+    done = process.capture(
+        ["docker", "run", "--rm", "--interactive", *mounted, image, "-c", command],
+        input=(dockerfile_dir() / "live.c").read_bytes(),
+        check=False,
+    )
+    if done.code != 0:
+        what = f"the supervisor of the watch does not compile in {image}: {done.stderr.strip()[-500:]}"
+        raise DeployError(what, hint="the base image needs a C compiler (base.packages: [gcc, libc6-dev])")

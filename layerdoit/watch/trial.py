@@ -1,0 +1,94 @@
+"""A program that was started again after an edit, until it is known to be good."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from layerdoit.core.errors import DeployError
+from layerdoit.watch.agent import Agent, Request
+
+_ANSWERS: Final = 5.0
+"""Seconds that a supervisor has for an answer, beyond the grace of the program that it ends."""
+
+
+class Trial:
+    """One program in trial, in one deployment. Its old one lies beside it until `keep` or `put_back`."""
+
+    def __init__(self, agent: Agent, deployment: str, token: str, grace: float) -> None:
+        self._agent = agent
+        self._deployment = deployment
+        self._token = token
+        self._grace = grace
+        self._waiting: Request | None = None
+        self._ended = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self._waiting is None
+
+    def begin(self) -> None:
+        """Put the new programs in place, and start. DeployError where it does not; then the old ones are back."""
+        told = self._asked("start", f"{self._grace:g}")
+        if not told.startswith("started"):
+            self.put_back()
+            why = told.removeprefix("failed ")
+            raise DeployError(f"{self._deployment}: the new program does not start: {why}")
+        self.listen()
+
+    def listen(self) -> None:
+        """Have the supervisor say when the program ends; again where that question was ended with a compilation."""
+        self._waiting = self._agent.ask("ask", self._token, "wait")
+
+    def ended(self) -> str | None:
+        """How the program has ended, in words; None while it runs. It waits for nothing."""
+        while self._waiting is not None and not self._ended and (answer := self._waiting.next(0)) is not None:
+            if answer.word == "told" and answer.words[:1] == ("ended",):
+                self._ended = words_of(answer.words)
+            elif answer.word in ("done", "gone"):
+                self._waiting = None
+                if answer.words != ("0",):
+                    self._ended = "ended together with its container"
+        return self._ended or None
+
+    def keep(self) -> None:
+        """The program is good: its end is that of the container again. DeployError where it has ended meanwhile."""
+        told = self._asked("keep")
+        self._waiting = None
+        if told != "kept":
+            self._ended = words_of(tuple(told.split()))
+            raise DeployError(f"{self._deployment}: the new program {self._ended}")
+
+    def put_back(self) -> None:
+        """Put the old programs back, start them, and keep them. DeployError where that cannot be done."""
+        self._waiting = None
+        told = self._asked("put_back", f"{self._grace:g}")
+        if told != "kept":
+            raise DeployError(f"{self._deployment}: the old program was put back, and {words_of(tuple(told.split()))}")
+
+    def _asked(self, verb: str, *words: str) -> str:
+        """What the supervisor told last."""
+        request, told = self._agent.ask(verb, self._deployment, self._token, *words), ""
+        while True:
+            answer = self._agent.answer(request, self._grace * 2 + _ANSWERS)
+            if answer is None:
+                raise DeployError(f"{self._deployment}: the supervisor in its container does not answer")
+            if answer.word == "told":
+                told = " ".join(answer.words)
+            elif answer.word == "done":
+                if answer.words != ("0",):
+                    raise DeployError(
+                        f"{self._deployment}: nothing listens in its container: it was stopped or removed"
+                    )
+                return told
+
+
+def words_of(told: tuple[str, ...]) -> str:
+    """What a supervisor says of the end of a program, for people."""
+    match told:
+        case ("ended", "signal", number):
+            return f"was ended by signal {number}"
+        case ("ended", code):
+            return f"ended with exit code {code}"
+        case _:
+            return " ".join(told)

@@ -1,0 +1,381 @@
+"""The turns of one project: a change serves, a newer one ends what an older one began, the image follows."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from layerdoit import deploy
+from layerdoit.core.errors import ContextDiffers, LayerdoitError, as_error
+from layerdoit.core.process import Stopped
+from layerdoit.deploy.live import Live
+from layerdoit.flows.deploying import Place
+from layerdoit.flows.session import Session
+from layerdoit.project.run import Run
+from layerdoit.watch import edit, watched
+from layerdoit.watch.changes import Changes
+from layerdoit.watch.cycle import Wish
+from layerdoit.watch.events import Event, Kind
+from layerdoit.watch.facts import Facts, turn, why_more
+from layerdoit.watch.jobs import Job
+from layerdoit.watch.workshop import Cancelled, Workshop
+
+if TYPE_CHECKING:
+    from layerdoit.project.project import Project
+
+LOOKED: Final = 60.0
+"""Seconds without a word of a change, after which the tree is looked at all the same."""
+_TRIES: Final = 5
+"""A tree that changes while it is sent is read again; after so many times its next change is waited for."""
+
+
+class Turns:
+    """One project of a watch, in a thread of its own. Any thread may call what is public."""
+
+    def __init__(
+        self, project: Project, prefix: str, label: str, tell: Callable[[Event], None], *, coloured: bool
+    ) -> None:
+        """`prefix`: before the names of its tasks; `label`: as the user types it; `tell`: hears what happens."""
+        self.project, self.label = project, label
+        self._prefix, self._say, self._coloured = prefix, tell, coloured
+        self._live = self._next_live()
+        self._session, self._peek = self._opened(), self._opened()
+        self._changes = Changes(self.changed, lambda text: self._tell("warning", text))
+        self._workshop: Workshop | None = None
+        # What serves, and the tree that a turn is about; whether the container's image is the one of what serves.
+        self._serving: Facts | None = None
+        self._at: Facts | None = None
+        self._imaged = True
+        self._files: edit.Files = {}
+        # Names of trees that did not serve, and of which no image could be made.
+        self._failed = self._unfollowed = self._misread = ""
+        self._woken, self._over, self._cancel = threading.Event(), threading.Event(), threading.Event()
+        self._since: float | None = None
+        self._quiet = 0.0
+        self._asked: set[str] = set()
+        self._job: Job | None = None
+        self._follower: Job | None = None
+        self._tests: Job | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"watch {label}")
+
+    # --- what others ask ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin: catch up with the tree, then wait for changes."""
+        self._woken.set()
+        self._thread.start()
+
+    def changed(self) -> None:
+        """Something may have changed. A turn in progress is ended, if it is about another tree than the one of now."""
+        if self._since is None:
+            self._since = time.monotonic()
+        at = self._at
+        if at is not None and self._is_newer(at):
+            self._overtake()
+        self._woken.set()
+
+    def ask(self, what: str) -> None:
+        """Do something though nothing changed: `rebuild`, `tests`."""
+        self._asked.add(what)
+        if what == "rebuild":
+            self._overtake()
+        self._woken.set()
+
+    def end(self) -> None:
+        """Begin to end; returns at once. Asked again, what goes on is ended with more force."""
+        self._over.set()
+        self._overtake()
+        for job in (self._follower, self._tests):
+            if job is not None:
+                job.end()
+        self._woken.set()
+
+    def has_ended(self, seconds: float) -> bool:
+        """Wait for the end, at most so long; whether it has come."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether what serves is ahead of the image of its container."""
+        return self._serving is not None and not self._imaged
+
+    def at_rest(self) -> None:
+        """What serves is its image."""
+        self._imaged = True
+
+    def places(self) -> list[Place]:
+        """Where it is deployed."""
+        return [Place.of(one) for one in self._opened().built]
+
+    def last(self, task: str) -> Job:
+        """When it has ended: `cycle`, an ordinary container of the image of the tree; `destroy`, no container."""
+        self._live = None
+        return Job(Wish(task, self._opened()), self._line, coloured=self._coloured).start()
+
+    # --- the thread --------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._over.is_set():
+                if self._woken.wait(self._idle()):
+                    self._woken.clear()
+                    self._heard()
+                    self._turn()
+                    self._begin_tests()
+                elif self._idle() == 0.0:
+                    self._follow()
+                else:
+                    self._turn()
+        finally:
+            self._changes.close()
+            for job in (self._follower, self._tests):
+                if job is not None:
+                    job.join()
+            if self._workshop is not None:
+                self._workshop.close()
+
+    def _idle(self) -> float:
+        """Seconds until something is to be done without a change."""
+        serving = self._serving
+        if serving is None or self._imaged or self._follower or self._failed or self._unfollowed == serving.name():
+            return LOOKED
+        due = self._quiet + self._session.project.config.watch.settle
+        return min(LOOKED, max(0.0, due - time.monotonic()))
+
+    def _turn(self) -> None:
+        for _ in range(_TRIES):
+            if self._over.is_set() or not self._tried():
+                return
+        self._woken.set()
+
+    def _tried(self) -> bool:
+        """One try of a turn; whether another one has to follow at once."""
+        self._cancel.clear()
+        since, self._since = self._since or time.monotonic(), None
+        anew = "rebuild" in self._asked
+        self._asked.discard("rebuild")
+        try:
+            facts = self._read()
+        except (LayerdoitError, OSError) as error:
+            self._refused(as_error(error))
+            return False
+        what = "more" if anew else turn(self._serving, facts)
+        if what == "nothing":
+            if self._failed or self._misread:
+                self._served(facts, since, "unchanged")
+            return False
+        if facts.name() == self._failed and not anew:
+            return False
+        self._at, stage = facts, "build"
+        try:
+            if what == "edit" and self._workshop is not None and self._workshop.alive:
+                stage = "compile"
+                self._edit(facts, since)
+            else:
+                self._more(facts, since)
+        except (Cancelled, Stopped):
+            if not self._over.is_set():
+                self._tell("cancelled")
+            return True
+        except ContextDiffers:
+            return True
+        except edit.NotHere as error:
+            self._tell("warning", str(error))
+            self._serving = None
+            return True
+        except (LayerdoitError, OSError) as error:
+            self._failed = facts.name()
+            self._tell("failed", as_error(error).shown(coloured=self._coloured), stage=edit.stage_of(error) or stage)
+        finally:
+            self._at = None
+            self._quiet = time.monotonic()
+        return False
+
+    def _read(self) -> Facts:
+        self._session.read_again()
+        facts = Facts.of(self._session)
+        self._changes.watch(watched.folders(self._session))
+        return facts
+
+    def _refused(self, error: LayerdoitError) -> None:
+        """What is configured, or the tree, is wrong: what serves goes on."""
+        text = error.shown(coloured=self._coloured)
+        if text != self._misread:
+            self._misread = text
+            self._tell("failed", text, stage="configuration")
+
+    def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
+        began, self._serving = self._serving is None, facts
+        self._failed = self._misread = ""
+        for one in edit.addresses(self._session):
+            told = {"deployment": one.name, "key": facts.keys.get(one.name, ""), "how": how, **more}
+            if one.url:
+                told["url"] = one.url
+            if not began:
+                told["seconds"] = round(time.monotonic() - since, 3)
+            if self._imaged:
+                told["image"] = one.image
+            self._tell("serving", **told)
+
+    # --- kinds of turns ----------------------------------------------------------------------------------------------
+
+    def _edit(self, facts: Facts, since: float) -> None:
+        """Compile in the workshop, and let it serve in the container that is there."""
+        assert self._workshop is not None  # noqa: S101 - asked for before
+        assert self._serving is not None  # noqa: S101 - else there is more to do
+        if self._follower is not None:
+            # Its tree is an old one.
+            self._follower.end()
+        files = edit.placed(self._session)
+        wish = edit.Wish(self._session, self._serving, facts, self._workshop, edit.between(self._files, files))
+        made = edit.compiled(wish, self._tell, self._cancel)
+        self._end_follower()
+        done = edit.served(wish, made)
+        self._imaged, self._files = False, files
+        self._served(facts, since, done.how, crates=done.crates, files=done.files)
+
+    def _more(self, facts: Facts, since: float) -> None:
+        """Build the layers and deploy, as ever; on other layers, there is another workshop."""
+        self._end_follower()
+        if self._serving is None or facts.lower != self._serving.lower:
+            self._renew()
+        why = why_more(self._serving, facts)
+        self._tell("building", why, why=why)
+        self._job = Job(Wish("cycle", self._session), self._line, coloured=self._coloured).start()
+        if self._over.is_set():
+            self._job.end()
+        try:
+            name = self._job.result()
+        finally:
+            self._told_aside(self._job)
+            self._job = None
+        self._imaged = True
+        if name != facts.name():
+            # The process has read a newer tree.
+            self._serving = None
+            self._woken.set()
+            return
+        self._files = edit.placed(self._session)
+        self._served(facts, since, "built")
+        self._open()
+        files = len(self._session.tree.all_sources.entries)
+        self._tell("watching", files=files, folders=len(watched.folders(self._session)))
+
+    def _renew(self) -> None:
+        """What is compiled next stands on other layers: in another workshop, for containers with other volumes."""
+        if self._workshop is not None:
+            self._workshop.close()
+            self._workshop = None
+        self._live = self._next_live()
+        self._session = self._opened()
+
+    def _open(self) -> None:
+        """Have a workshop, with all compiled in it that an edit leaves as it is."""
+        if (self._workshop is not None and self._workshop.alive) or self._live is None:
+            return
+        inputs = edit.compiled_inputs(self._session)
+        if inputs is None:
+            return
+        self._workshop = Workshop.open(self._session, self._live, edit.programs(self._session))
+        self._workshop.compile(inputs, lambda _: None, self._cancel)
+
+    # --- beside the turns --------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Have the image of what serves made, and its container take the place."""
+        self._tell("following")
+        wish = Wish("cycle", self._opened())
+        self._follower = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
+
+    def _end_follower(self) -> None:
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            follower.end()
+            follower.join()
+
+    def _heard(self) -> None:
+        """What became of what goes on beside the turns."""
+        follower, serving = self._follower, self._serving
+        if follower is not None and follower.has_ended:
+            self._follower = None
+            try:
+                name = follower.result()
+            except Stopped:
+                pass
+            except LayerdoitError as error:
+                self._unfollowed = serving.name() if serving else ""
+                self._tell("failed", error.shown(coloured=self._coloured), stage="image")
+            else:
+                self._followed(name, follower.seconds)
+        tests = self._tests
+        if tests is not None and tests.has_ended:
+            self._tests = None
+            try:
+                tests.result()
+                self._tell("tests", state="passed", seconds=tests.seconds)
+            except Stopped:
+                pass
+            except LayerdoitError as error:
+                self._tell("tests", error.shown(coloured=self._coloured), state="failed", seconds=tests.seconds)
+
+    def _followed(self, name: str, seconds: float) -> None:
+        if self._serving is None or name != self._serving.name():
+            return
+        self._imaged = True
+        for deployment in self._serving.keys if self._workshop is not None else ():
+            assert self._workshop is not None  # noqa: S101 - just asked
+            self._workshop.ahead(deployment, None)
+        for one in edit.addresses(self._session):
+            key = self._serving.keys.get(one.name, "")
+            self._tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
+
+    def _begin_tests(self) -> None:
+        if "tests" not in self._asked or self._over.is_set() or self._tests is not None:
+            return
+        self._asked.discard("tests")
+        self._tell("tests", state="began")
+        wish = Wish("check", self._opened())
+        self._tests = Job(wish, self._line, self._woken.set, coloured=self._coloured).start()
+
+    # --- small things ------------------------------------------------------------------------------------------------
+
+    def _is_newer(self, at: Facts) -> bool:
+        try:
+            self._peek.read_again()
+            return Facts.of(self._peek).name() != at.name()
+        except (LayerdoitError, OSError):
+            # What is wrong is told when the turn has ended.
+            return False
+
+    def _overtake(self) -> None:
+        self._cancel.set()
+        if (job := self._job) is not None:
+            job.end()
+
+    def _opened(self) -> Session:
+        """A session of its own, with the watch's live deployments: threads and processes do not share one."""
+        service = self.project.service
+        run = Run(live=self._live, prefix=self._prefix)
+        run = Run(run.task(f"cycle_fast:{service}" if service else "cycle_fast"), self._prefix, live=self._live)
+        whole = self.project.whole or self.project
+        session = Session(run, whole.again())
+        return session.service(service) if service else session
+
+    def _next_live(self) -> Live | None:
+        return Live(f"{deploy.settings_of(self.project).name}-{secrets.token_hex(3)}")
+
+    def _line(self, text: str) -> None:
+        """A line of an ordinary run."""
+        self._tell("building", words=text)
+
+    def _told_aside(self, job: Job) -> None:
+        """What an ordinary run warned of, and what the compiler said in it."""
+        if text := "\n".join(job.aside).strip():
+            self._tell("warning", text, by="rustc")
+
+    def _tell(self, kind: Kind, text: str = "", **facts: Any) -> None:
+        self._say(Event(kind, self.label, text, facts))
