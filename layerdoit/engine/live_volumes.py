@@ -95,23 +95,6 @@ def fill(container: str, folder: str, files: Iterable[File]) -> None:
         sdk.low_level(host, _TIMEOUT).put_archive(container, folder, packed("", files))
 
 
-def fill_volume(volume: str, image: str, folder: str, files: Iterable[File]) -> None:
-    """Put files into a volume that no container needs to have yet. `image`: any one that is here; nothing of it runs.
-
-    `folder`: as `fill`; with it as a file ('' in `path`), its own mode is set, too.
-    """
-    host = endpoint()
-    with sdk.asking(host):
-        api = sdk.low_level(host, _TIMEOUT)
-        # What the image has there stays in the image.
-        config = api.create_host_config(binds=[f"{volume}:{folder}:nocopy"], network_mode="none")
-        made = api.create_container(image, ["-"], host_config=config)["Id"]
-        try:
-            api.put_archive(made, "/", packed(folder, files))
-        finally:
-            api.remove_container(made, force=True)
-
-
 def packed(folder: str, files: Iterable[File]) -> bytes:
     """A tar archive of files, for the root of a container that has the folder."""
     spooled = io.BytesIO()
