@@ -25,9 +25,9 @@ BODY: Final = 1 << 20
 _QUOTED: Final = 60
 
 
-def pauses(first: float = FIRST_PAUSE) -> Iterator[float]:
+def pauses() -> Iterator[float]:
     """Seconds between one probe and the next: few at first, for most services are up at once."""
-    spent, pause = 0.0, first
+    spent, pause = 0.0, FIRST_PAUSE
     while True:
         yield pause
         spent += pause

@@ -171,7 +171,7 @@ class Remembers(Protocol):
 class LiveService(NamedTuple):
     """A container that a watch keeps, and that serves. `grace`: seconds that its program has to end.
 
-    `key`: of its image; `ahead`: of the tree whose programs it has, where that is another one, else ''.
+    `key`: of its image. `Status.live` says whether it is ahead of that.
     """
 
     id: str
@@ -181,7 +181,6 @@ class LiveService(NamedTuple):
     key: str
     url: str | None
     grace: float
-    ahead: str = ""
 
 
 @runtime_checkable

@@ -91,9 +91,9 @@ def token_of(labels: Mapping[str, str]) -> str:
 
 def sweep(settings: DeploySettings, removed: Iterable[Mapping[str, str]]) -> None:
     """Remove what watches leave that kept containers which have been removed. `removed`: their labels."""
-    now = settings.live.watch if settings.live is not None else ""
-    for watch in {live_volumes.of_watch(labels) for labels in removed} - {"", now}:
-        live_volumes.sweep(settings.project, settings.owner, watch)
+    going = settings.live.watch if settings.live is not None else ""
+    if over := {live_volumes.of_watch(labels) for labels in removed} - {"", going}:
+        live_volumes.sweep(settings.project, settings.owner, over, going)
 
 
 def ahead(container: Container, inside: Inside) -> str:

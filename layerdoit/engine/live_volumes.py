@@ -6,7 +6,7 @@ import contextlib
 import io
 import tarfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -41,21 +41,19 @@ def ensure(names: Iterable[str], project: str, owner: Owner, watch: str) -> None
             api.create_volume(name, labels={PREFIX + key: value for key, value in labels.items()})
 
 
-def sweep(project: str, owner: Owner, watch: str = "") -> tuple[str, ...]:
+def sweep(project: str, owner: Owner, over: Collection[str] = (), going: str = "") -> tuple[str, ...]:
     """Remove the volumes of this project's watches that no container uses, running or not; their names.
 
-    `watch`: only those of one that is known to be over for its deployment, or to have made its containers; of any
-    other, young ones stay.
+    `over`: watches that are known to be over. Of others, young ones stay, and all of `going`.
     """
-    found = [one for one in _unused(project, watch) if owner.owns(one.get("Labels") or {})]
-    gone = [str(one["Name"]) for one in found if watch or _old(one)]
-    return tuple(name for name in gone if _removed(name)) if gone else ()
-
-
-def _unused(project: str, watch: str) -> Iterable[Mapping[str, Any]]:
-    of = f"{PREFIX}{LIVE}={watch}" if watch else f"{PREFIX}{LIVE}"
-    asked = {"dangling": ["true"], "label": [f"{PREFIX}project={project}", of]}
-    return (connect().get("/volumes", {"filters": asked}) or {}).get("Volumes") or ()
+    asked = {"dangling": ["true"], "label": [f"{PREFIX}project={project}", PREFIX + LIVE]}
+    gone = []
+    for one in (connect().get("/volumes", {"filters": asked}) or {}).get("Volumes") or ():
+        labels = one.get("Labels") or {}
+        watch = of_watch(labels)
+        if owner.owns(labels) and watch != going and (watch in over or _old(one)):
+            gone.append(str(one["Name"]))
+    return tuple(name for name in gone if _removed(name))
 
 
 def _old(volume: Mapping[str, Any]) -> bool:
@@ -93,23 +91,6 @@ def fill(container: str, folder: str, files: Iterable[File]) -> None:
     with sdk.asking(host):
         # Where it has no other place to write to, a volume is one all the same.
         sdk.low_level(host, _TIMEOUT).put_archive(container, folder, packed("", files))
-
-
-def fill_volume(volume: str, image: str, folder: str, files: Iterable[File]) -> None:
-    """Put files into a volume that no container needs to have yet. `image`: any one that is here; nothing of it runs.
-
-    `folder`: as `fill`; with it as a file ('' in `path`), its own mode is set, too.
-    """
-    host = endpoint()
-    with sdk.asking(host):
-        api = sdk.low_level(host, _TIMEOUT)
-        # What the image has there stays in the image.
-        config = api.create_host_config(binds=[f"{volume}:{folder}:nocopy"], network_mode="none")
-        made = api.create_container(image, ["-"], host_config=config)["Id"]
-        try:
-            api.put_archive(made, "/", packed(folder, files))
-        finally:
-            api.remove_container(made, force=True)
 
 
 def packed(folder: str, files: Iterable[File]) -> bytes:

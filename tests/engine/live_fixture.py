@@ -14,7 +14,8 @@ import pytest
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.deploy.live import CONTROL, PROGRAMS, SUPERVISOR, Live
 from layerdoit.deploy.settings import DeploySettings
-from layerdoit.engine import live_volumes
+from layerdoit.engine import live_volumes, sdk
+from layerdoit.engine.api import endpoint
 from layerdoit.engine.live_volumes import File
 
 
@@ -52,7 +53,10 @@ def opened(live: Live, settings: DeploySettings, image: str, supervisor: bytes) 
     """As a workshop does it, before there is a container."""
     live_volumes.ensure([live.control], settings.project, settings.owner, live.watch)
     files = [File("", None, 0o1777), File("live", supervisor, 0o755), File("ahead", None, 0o1777)]
-    live_volumes.fill_volume(live.control, image, CONTROL, files)
+    api = sdk.low_level(endpoint(), 60)
+    made = api.create_container(image, ["-"], host_config=api.create_host_config(binds=[f"{live.control}:{CONTROL}"]))
+    live_volumes.fill(made["Id"], CONTROL, files)
+    api.remove_container(made["Id"])
 
 
 def told(container: Any, command: str) -> str:

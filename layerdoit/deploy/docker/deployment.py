@@ -9,7 +9,7 @@ from dataclasses import replace
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
 from layerdoit.core.signals import as_errors
 from layerdoit.deploy import needs, supervision
-from layerdoit.deploy.docker import described, refusals, sockets, swap
+from layerdoit.deploy.docker import described, kept_live, refusals, sockets, swap
 from layerdoit.deploy.docker.health import Health
 from layerdoit.deploy.docker.live_services import LiveServices
 from layerdoit.deploy.docker.replacement import Replacement
@@ -43,6 +43,8 @@ class DockerProvider:
                 hint="remove deploy.network and publish the port with deploy.port",
             )
 
+        if self.settings.live is not None:
+            kept_live.refuse(self.settings)
         _ = self.settings.env, self.settings.secrets  # What cannot be read is told before anything is built.
         self._containers.refuse_namesakes(self.settings.where.get("project"))
         needs.check(self.settings)

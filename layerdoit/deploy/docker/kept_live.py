@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from layerdoit.core.errors import DeployError
 from layerdoit.deploy import supervision
-from layerdoit.deploy.live import PROGRAMS
+from layerdoit.deploy.live import CONTROL, PROGRAMS
 from layerdoit.engine.images import PREFIX
 from layerdoit.engine.live_programs import Replaced, renewed
 
 if TYPE_CHECKING:
     from layerdoit.deploy.settings import DeploySettings
     from layerdoit.engine.container import Container, Spec
+
+
+def refuse(settings: DeploySettings) -> None:
+    """Raise where no watch can keep a deployment. The image may still be unbuilt."""
+    for volume in settings.volumes:
+        source, _, rest = volume.partition(":")
+        place = posixpath.normpath(rest.partition(":")[0] or source)
+        for own, use in ((PROGRAMS, "a watch puts the programs"), (CONTROL, "a watch has its supervisor")):
+            if f"{place}/".startswith(f"{own}/") or f"{own}/".startswith(f"{place}/"):
+                raise DeployError(
+                    f"{settings.name} mounts something at {place}, where {use}",
+                    where=settings.where.get("deploy.volumes"),
+                    hint="mount it elsewhere in the environment that you watch, or deploy each change with "
+                    "doit cycle_fast",
+                )
 
 
 class KeptLive:

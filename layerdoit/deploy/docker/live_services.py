@@ -30,10 +30,12 @@ class LiveServices:
         """A container as a watch has it; None where it is no live one, or does not run."""
         if container is None or not container.running or not (token := supervision.token_of(container.labels)):
             return None
-        # To ask the engine again is time in which nobody answers.
+        # What is asked of the engine now is not asked while nobody answers.
         self._seen[container.id] = container
-        watch, ahead = live_volumes.of_watch(container.labels), supervision.ahead(container, self._containers)
-        return LiveService(container.id, container.name, token, watch, container.label("key"), url, grace, ahead)
+        if self._health.checks.asks_port(container):
+            _ = self._health.direct
+        watch, key = live_volumes.of_watch(container.labels), container.label("key")
+        return LiveService(container.id, container.name, token, watch, key, url, grace)
 
     def judge(self, service: LiveService, ended: Callable[[], str | None]) -> None:
         """See `KeepsLive`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.errors import DeployError
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from layerdoit.engine.container import Container
     from layerdoit.engine.containers import Containers
 
-FIRST: Final = 0.002
-"""Seconds before the second question; then twice as many each time. Most programs take a few milliseconds to listen."""
+_OFTEN: Final = ((0.1, 0.002), (1.0, 0.005))
+"""Until so many seconds after the start, a question each so many: most programs take a few milliseconds to listen."""
 _LOOK: Final = 0.5
 """Seconds between two looks whether the container is still there."""
 _ENDED: Final = re.compile(r"ended (?:(?P<code>\d+)|signal (?P<signal>\d+))")
@@ -44,7 +44,7 @@ def wait(
     now = seen or _there(containers, identity)
     checks, timeout = health.checks.again(), health.timeout
     started = looked = time.monotonic()
-    for pause in pauses(FIRST):
+    for pause in _pauses():
         if (how := ended()) is not None:
             raise _unhealthy(health, containers, now, f"{how} before it was healthy", ended=True)
         elapsed = time.monotonic() - started
@@ -60,6 +60,14 @@ def wait(
         until = time.monotonic() + min(pause, left)
         while (rest := until - time.monotonic()) > 0 and ended() is None:
             time.sleep(min(rest, _LOOK / 10))
+
+
+def _pauses() -> Iterator[float]:
+    began = time.monotonic()
+    for until, pause in _OFTEN:
+        while time.monotonic() - began < until:
+            yield pause
+    yield from pauses()
 
 
 def _there(containers: Containers, identity: str) -> Container:

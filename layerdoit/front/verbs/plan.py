@@ -52,7 +52,7 @@ class Foreseen:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
-    from layerdoit.flows import component_builds, obstacles, pushes
+    from layerdoit.flows import component_builds, obstacles, pushes, watched_services
     from layerdoit.flows.session import Session
     from layerdoit.front import projects
     from layerdoit.project.run import Run
@@ -63,7 +63,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     removal = _removal(session)
     compiling = _compiling(session, plan)
     stops = obstacles.of_session(session)
-    waiting = pushes.waiting(session)
+    waiting, live = pushes.waiting(session), watched_services.found(session)
     parts = session.built if session.project.services else []
     components = component_builds.plans(session)
     if params["json"]:
@@ -80,6 +80,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
         of = {"platform": way.platform, "way": way.kind, "why": way.why} if way is not None else {}
         more = {**of, "removes": removal.as_json() if removal else None, "obstacle": stops.what if stops else None}
         more["pending"] = [one.tag for one in waiting]
+        more |= {"live": live} if live else {}
         named = {one.inputs.name: one.as_json() for one in components}
         told = {**({"services": services} if services else {}), **({"components": named} if named else {})}
         say(json.dumps({"layers": layers, **told, **more}, indent=2))
@@ -92,6 +93,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
             say(text)
         for one in parts:
             _tell(one.project.service, one.plan.step("app"), _foreseen(one, one.plan), None)
+        for name, now in live.items():
+            say(f"{name}  live: {now}")
         if waiting:
             say(pushes.words(session, waiting))
         if removal:

@@ -105,7 +105,6 @@ def test_a_watch_keeps_a_service(
         assert ask(f"127.0.0.1:{port}") == "1"
         live_volumes.fill(old.id, CONTROL, [File(f"ahead/{watched.name}", b"k2\n")])
         assert (provider.status().health, provider.status().live) == ("healthy", "ahead of its image")
-        assert getattr(provider.live(), "ahead", "") == "k2"
     with pytest.raises(DeployError, match="web-1 has read_only: true: changed assets") as caught:
         provider.place(kept, live_volumes.packed("/", [File("srv/page.html", b"page")]))
     assert caught.value.where == "compose.yaml:9"

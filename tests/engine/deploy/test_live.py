@@ -116,7 +116,7 @@ def test_another_program_in_the_same_container(kept: Kept, tmp_path: Path) -> No
     words = [SUPERVISOR, f"{CONTROL}/{token}", "--", f"{PROGRAMS}/server"]
     assert [container.attrs["Path"], *container.attrs["Args"]] == words
     assert (container.attrs["HostConfig"]["Init"], kept.answer) == (False, "1")
-    assert (service.token, service.watch, service.key, service.ahead) == (token, kept.live.watch, "k1", "")
+    assert (service.token, service.watch, service.key) == (token, kept.live.watch, "k1")
     assert provider.status().live == "its image"
     assert go(provider, kept.image).phases == ()
 
