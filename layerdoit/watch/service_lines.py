@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.deploy.docker.container_log import AGAIN
 from layerdoit.flows.deploying import Place
 from layerdoit.watch.events import Event
 
@@ -44,6 +45,8 @@ class ServiceLines:
             for line in place.provider.logs(follow=True, tail=0):
                 if self._over.is_set():
                     return
+                if line == AGAIN:
+                    continue
                 self._tell(Event("log", self._turns.label, line, {"deployment": place.settings.name}))
         except LayerdoitError:
             # It was removed; whoever did that says so.

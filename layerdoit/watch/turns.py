@@ -189,7 +189,9 @@ class Turns:
             return True
         except (LayerdoitError, OSError) as error:
             self._failed = facts.name()
-            self._tell("failed", as_error(error).shown(coloured=self._coloured), stage=edit_turn.stage_of(error) or stage)
+            self._tell(
+                "failed", as_error(error).shown(coloured=self._coloured), stage=edit_turn.stage_of(error) or stage
+            )
         finally:
             self._at = None
             self._quiet = time.monotonic()
@@ -231,7 +233,9 @@ class Turns:
             # Its tree is an old one.
             self._follower.end()
         files = edit_turn.placed(self._session)
-        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, edit_turn.between(self._files, files))
+        wish = edit_turn.Wish(
+            self._session, self._serving, facts, self._workshop, edit_turn.between(self._files, files)
+        )
         made = edit_turn.compiled(wish, self._tell, self._cancel)
         self._end_follower()
         done = edit_turn.served(wish, made)
