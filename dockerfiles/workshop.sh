@@ -126,7 +126,9 @@ put_back() {
 }
 
 keep() {
-  ask "$2" keep && rm -f "/live/$1"/.*.old
+  ask "$2" keep || return
+  # Else it has ended meanwhile.
+  [ "$answer" != kept ] || rm -f "/live/$1"/.*.old
 }
 
 # Says what the supervisor of a live container answers; 1 where nobody listens.

@@ -134,7 +134,7 @@ class Workshop:
         return trial
 
     def ahead(self, deployment: str, key: str | None) -> None:
-        """Note whose programs serve: those of a tree, by the key of its app image; None: those of the container's own."""
+        """Note whose programs serve: those of a tree, by the key of its app image; None: those of the image itself."""
         self._agent.finish(self._agent.ask("ahead", deployment, *([key] if key else [])))
 
     def close(self) -> None:
