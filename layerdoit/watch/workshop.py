@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from layerdoit.core.doing import Doing
     from layerdoit.flows.session import Session
-    from layerdoit.layers.key import Spec
     from layerdoit.project.inputs import Inputs
 
 SCRIPTS: Final = (*(name for name in APP_SCRIPTS if name != "build.sh"), "workshop.sh", "live.c")
@@ -186,13 +185,9 @@ class Workshop:
         return {
             **rust.variables(inputs),
             **image_control.files(inputs),
-            "arguments": _variables(rust.app_arguments(inputs, _cooked(inputs), listing)),
+            "arguments": _variables(rust.app_arguments(inputs, self.deps, listing)),
             "deployments": served.encode(),
         }
-
-
-def _cooked(inputs: Inputs) -> Spec:
-    return next(spec for spec in inputs.specs if spec.layer == "deps")
 
 
 def _variables(values: Mapping[str, str]) -> bytes:

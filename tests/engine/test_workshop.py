@@ -159,13 +159,15 @@ def test_what_fails_is_ended_or_moves_is_made_good_by_the_next(checkout: Callabl
         one.replace("app/src/main.rs", '"2222"', '"3333"')
         with pytest.raises(ContextDiffers):
             made.shop.compile(inputs, lambda _: None, NEVER)
-        assert (made.compile().crates, made.said()) == (1, one.promised())
+        made.compile()
+        assert made.said() == one.promised()
 
         docker("stop", made.container)
         with pytest.raises(Gone, match="stopped or removed"):
             made.compile()
         assert not made.shop.alive
         made.shop.close()
+        ensure(made.session, "deps")
         made.shop = made.opened()
         assert (made.compile().crates, made.said()) == (4, one.promised())
 
