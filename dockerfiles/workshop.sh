@@ -72,7 +72,6 @@ turn() {
 
 # In the place of that of build.sh: a program that is not the one that serves is put beside that one.
 copy_binaries() {
-  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
   put_beside &
   copying=$!
 }
@@ -97,7 +96,10 @@ put_beside() {
   done </tmp/executables
 }
 
-is_linked() { grep -F "\"executable\":\"$1\"" /tmp/messages | grep -q '"fresh":false'; }
+is_linked() {
+  while read -r name; do [ "$name" != "${1##*/}" ] || return 0; done </tmp/linked
+  return 1
+}
 
 # --- what serves -----------------------------------------------------------------------------------------------------
 

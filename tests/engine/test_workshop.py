@@ -162,15 +162,6 @@ def test_what_fails_is_ended_or_moves_is_made_good_by_the_next(checkout: Callabl
         made.compile()
         assert made.said() == one.promised()
 
-        docker("stop", made.container)
-        with pytest.raises(Gone, match="stopped or removed"):
-            made.compile()
-        assert not made.shop.alive
-        made.shop.close()
-        ensure(made.session, "deps")
-        made.shop = made.opened()
-        assert (made.compile().crates, made.said()) == (4, one.promised())
-
 
 def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callable[..., Checkout]) -> None:
     one = checkout({**FILES, "src/main.rs": FILES["src/main.rs"].replace("fn main() {", "fn main() { // here\n")})
@@ -224,10 +215,21 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             made.shop.start("web", token, 1)
 
 
-def test_nothing_is_left_of_a_workshop_whose_process_was_killed(checkout: Callable[..., Checkout]) -> None:
+def test_a_workshop_that_was_stopped_is_opened_again_and_one_whose_process_was_killed_is_gone(
+    checkout: Callable[..., Checkout],
+) -> None:
     one = checkout()
     with room(one) as made:
+        docker("stop", made.container)
+        with pytest.raises(Gone, match="stopped or removed"):
+            made.compile()
+        assert not made.shop.alive
         made.shop.close()
+        made.shop = made.opened()
+        assert (made.compile().crates, made.said()) == (4, one.promised())
+        made.shop.close()
+        until(lambda: containers(one) == "")
+
         command = [sys.executable, "-c", OPENS, str(one.root), one.name]
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=one.environment(), cwd=os.getcwd()
