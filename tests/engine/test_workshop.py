@@ -180,7 +180,8 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             served = ["hello starts with first text"]
 
             def prints(count: int) -> list[str]:
-                return until(lambda: (lines := docker("logs", serving).splitlines()) and len(lines) >= count and lines)
+                until(lambda: len(docker("logs", serving).splitlines()) >= count)
+                return docker("logs", serving).splitlines()
 
             assert prints(1) == served
             made.compile()
