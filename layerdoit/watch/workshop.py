@@ -38,6 +38,7 @@ SCRIPTS: Final = (*(name for name in APP_SCRIPTS if name != "build.sh"), "worksh
 _PLACE: Final = "/live"
 """Where the workshop has the programs of each deployment, in a folder of its name."""
 _STEP: Final = ("workshop", 1)
+_BUILD: Final = "/control/build.sh"
 _BROKEN: Final = "broken"
 _CONFIG: Final = "cargo-config"
 _LOOK: Final = 0.02
@@ -79,6 +80,7 @@ class Workshop:
         `deployments`: name -> its binaries, of one program or of all services that are compiled.
         """
         project, inputs = session.project, session.inputs
+        _refuse_other_compilation(inputs)
         cooked = session.plan.step("deps").spec
         owner = project.owner
         volumes = {live.control: CONTROL, **{live.programs(name): f"{_PLACE}/{name}" for name in deployments}}
@@ -188,6 +190,26 @@ class Workshop:
             "arguments": _variables(rust.app_arguments(inputs, self.deps, listing)),
             "deployments": served.encode(),
         }
+
+
+def _refuse_other_compilation(inputs: Inputs) -> None:
+    """A Dockerfile of the project's own may compile in another way. How it makes an image of that is its affair."""
+    from layerdoit.dockerfile import parse
+
+    def compiles(path: Path) -> list[tuple[object, ...]]:
+        stages = parse.parse(path.read_text(encoding="utf-8"), path.name).stages
+        found = [stage for stage in stages if any(_BUILD in one.value for one in stage.instructions)]
+        steps = [(one.keyword, " ".join(one.value.split()), one.flags) for stage in found for one in stage.instructions]
+        return [*((stage.base,) for stage in found), *steps]
+
+    project, ours = inputs.project, dockerfile_dir() / "Dockerfile.app"
+    if project.config.dockerfiles.app is None or compiles(inputs.tree.dockerfile("app")) == compiles(ours):
+        return
+    raise LayerdoitError(
+        f"{project.config.dockerfiles.app} compiles in a way of its own, which a watch does not know",
+        where=project.config.where.get("dockerfiles.app"),
+        hint=f"have its stage that runs {_BUILD} be as in the one that is shipped; or doit cycle_fast after edits",
+    )
 
 
 def _variables(values: Mapping[str, str]) -> bytes:
