@@ -13,7 +13,7 @@ say() { printf '\n%s %s\n' "$SAYS" "$*"; }
 # of what is new, in /ctx and /control. ANEW: what was sent before does not count.
 take_in() {
   if [ "$3" = anew ]; then rm -rf /ctx; fi
-  mkdir -p /ctx
+  [ -d /ctx ] || mkdir /ctx
   if [ "$1" -gt 0 ]; then
     head -c "$1" >/tmp/gone
     (
