@@ -13,7 +13,7 @@ say() { printf '\n%s %s\n' "$SAYS" "$*"; }
 # of what is new, in /ctx and /control. ANEW: what was sent before does not count.
 take_in() {
   if [ "$3" = anew ]; then rm -rf /ctx; fi
-  mkdir -p /ctx
+  [ -d /ctx ] || mkdir /ctx
   if [ "$1" -gt 0 ]; then
     head -c "$1" >/tmp/gone
     (
@@ -72,7 +72,6 @@ turn() {
 
 # In the place of that of build.sh: a program that is not the one that serves is put beside that one.
 copy_binaries() {
-  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
   put_beside &
   copying=$!
 }
@@ -97,7 +96,10 @@ put_beside() {
   done </tmp/executables
 }
 
-is_linked() { grep -F "\"executable\":\"$1\"" /tmp/messages | grep -q '"fresh":false'; }
+is_linked() {
+  while read -r name; do [ "$name" != "${1##*/}" ] || return 0; done </tmp/linked
+  return 1
+}
 
 # --- what serves -----------------------------------------------------------------------------------------------------
 
@@ -126,7 +128,9 @@ put_back() {
 }
 
 keep() {
-  ask "$2" keep && rm -f "/live/$1"/.*.old
+  ask "$2" keep || return
+  # Else it has ended meanwhile.
+  [ "$answer" != kept ] || rm -f "/live/$1"/.*.old
 }
 
 # Says what the supervisor of a live container answers; 1 where nobody listens.

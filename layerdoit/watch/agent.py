@@ -16,13 +16,14 @@ from typing import Final, NamedTuple
 
 from layerdoit.core import process
 from layerdoit.core.conversation import Conversation, Ended
-from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.errors import Cleared, LayerdoitError
 from layerdoit.engine.api import endpoint
 from layerdoit.engine.images import PREFIX
 
 _BEGIN: Final = """read -r bytes SAYS; head -c "$bytes" | tar -x -C / && . /control/workshop.sh"""
 _LEFT: Final = "what was compiled in it is compiled again in the next one"
 _LOOK_AT: Final = "look at `docker info` and the engine's log"
+_HELP: Final = "docker run --help"
 _STARTS: Final = 60.0
 _ANSWERS: Final = 10.0
 """Seconds."""
@@ -163,12 +164,15 @@ class Agent:
         from layerdoit.engine import buildx, sdk
 
         said = self._conversation.said
-        words = f"{said}\n{self._words()}"
+        lines = [line for line in (*said.splitlines(), *self._words().splitlines()) if line and _HELP not in line]
+        if "No such image" in said:
+            return Cleared("the deps image was removed before the workshop was made from it")
         if "Cannot connect to the Docker daemon" in said or "error during connect" in said:
             return sdk.unreachable(endpoint(), ConnectionError())
-        if full := buildx.disk_full("workshop", words.splitlines()):
+        if full := buildx.disk_full("workshop", lines):
             return full
-        return Gone(f"the workshop has ended: {words.strip() or 'its container was stopped or removed'}")
+        why = "\n".join(lines) or "its container was stopped or removed"
+        return Gone(f"the workshop has ended: {why}")
 
     def _words(self) -> str:
         return process.redact(process.as_text(self._said)).strip()
