@@ -115,7 +115,8 @@ def served(wish: Wish, made: Compiled | None) -> Done:
                 files += len(change.placed) + len(change.gone)
             if anew or one.project.config.watch.reload == "restart":
                 restarted = True
-                trial = wish.workshop.start(name, service.token, service.grace)
+                binaries = made.changed.get(name, ()) if made else ()
+                trial = wish.workshop.start(name, service.token, service.grace, binaries)
                 trials.append((trial, service))
                 _judged(provider, service, trial)
     except BaseException:
