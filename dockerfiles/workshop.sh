@@ -40,7 +40,7 @@ begin() {
   mkdir -p /.layerdoit/ahead
   chmod 1777 /.layerdoit
   if [ -e /control/live.c ]; then make_supervisor & fi
-  if [ -s /control/cargo-config ]; then ln -sf /control/cargo-config /cargo/config.toml; fi
+  if [ -s /run/secrets/cargo-config ]; then ln -sf /run/secrets/cargo-config /cargo/config.toml; fi
   observe /control
   (set -e; merge_deps) || exit
   wait
@@ -57,7 +57,9 @@ turn() {
   set -a
   . /control/arguments
   set +a
+  echo yes >/tmp/bringing
   bring_in /ctx /control/tree /control/changed
+  : >/tmp/bringing
   compile || exit $?
   refuse_warnings
   tell_linked
@@ -163,8 +165,12 @@ run() {
   ) </dev/null &
 }
 
-# Ends whatever runs here but this shell. What comes next finds nothing of it.
+# Ends whatever runs here but this shell. What comes next finds nothing of it. Sources that were brought in half-way would
+# be brought in anew, all of them, so that is waited for.
 cancel() {
+  looks=0
+  while [ -s /tmp/bringing ] && [ "$((looks += 1))" -lt 30 ]; do sleep 0.002; done
+  : >/tmp/bringing
   kill -KILL -1 2>/dev/null
   while kill -0 -1 2>/dev/null; do sleep 0.002; done
 }

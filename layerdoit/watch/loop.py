@@ -55,7 +55,8 @@ class _Watch:
 
     def run(self) -> None:
         labels = [turns.label for turns in self._turns]
-        shown = screen.shown(labels, json=self._json, keys=lambda key: self._events.put(("key", key)))
+        logs = any(turns.project.config.watch.logs for turns in self._turns)
+        shown = screen.shown(labels, self._json, lambda key: self._events.put(("key", key)), logs=logs)
         try:
             with posted_to(self._events) as caught:  # type: ignore[arg-type]
                 for turns in self._turns:

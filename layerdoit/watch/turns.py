@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit import deploy
 from layerdoit.core.errors import ContextDiffers, LayerdoitError, as_error
 from layerdoit.core.process import Stopped
 from layerdoit.deploy.live import Live
+from layerdoit.engine import live_volumes
 from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
 from layerdoit.project.run import Run
@@ -25,9 +27,11 @@ from layerdoit.watch.workshop import Cancelled, Workshop
 
 if TYPE_CHECKING:
     from layerdoit.project.project import Project
+    from layerdoit.tree.index import Entry
 
 LOOKED: Final = 60.0
 """Seconds without a word of a change, after which the tree is looked at all the same."""
+_PATHS: Final = 5
 _TRIES: Final = 5
 """A tree that changes while it is sent is read again; after so many times its next change is waited for."""
 
@@ -50,6 +54,7 @@ class Turns:
         self._at: Facts | None = None
         self._imaged = True
         self._files: edit_turn.Files = {}
+        self._entries: Mapping[str, Entry] | None = None
         # Names of trees that did not serve, and of which no image could be made.
         self._failed = self._unfollowed = self._misread = ""
         self._woken, self._over, self._cancel = threading.Event(), threading.Event(), threading.Event()
@@ -70,11 +75,12 @@ class Turns:
 
     def changed(self) -> None:
         """Something may have changed. A turn in progress is ended, if it is about another tree than the one of now."""
-        if self._since is None:
-            self._since = time.monotonic()
         at = self._at
-        if at is not None and self._is_newer(at):
-            self._overtake()
+        if at is None or self._is_newer(at):
+            if self._since is None:
+                self._since = time.monotonic()
+            if at is not None:
+                self._overtake()
         self._woken.set()
 
     def ask(self, what: str) -> None:
@@ -120,6 +126,7 @@ class Turns:
 
     def _run(self) -> None:
         try:
+            self._sweep()
             while not self._over.is_set():
                 if self._woken.wait(self._idle()):
                     self._woken.clear()
@@ -137,6 +144,11 @@ class Turns:
                     job.join()
             if self._workshop is not None:
                 self._workshop.close()
+
+    def _sweep(self) -> None:
+        """What watches left behind that were killed."""
+        with contextlib.suppress(LayerdoitError):
+            live_volumes.sweep(self.project.name, self.project.owner, going=self._live.watch if self._live else "")
 
     def _idle(self) -> float:
         """Seconds until something is to be done without a change."""
@@ -189,9 +201,7 @@ class Turns:
             return True
         except (LayerdoitError, OSError) as error:
             self._failed = facts.name()
-            self._tell(
-                "failed", as_error(error).shown(coloured=self._coloured), stage=edit_turn.stage_of(error) or stage
-            )
+            self._fail(edit_turn.stage_of(error) or stage, as_error(error))
         finally:
             self._at = None
             self._quiet = time.monotonic()
@@ -200,15 +210,26 @@ class Turns:
     def _read(self) -> Facts:
         self._session.read_again()
         facts = Facts.of(self._session)
+        self._tell_changes()
         self._changes.watch(watched.folders(self._session))
         return facts
+
+    def _tell_changes(self) -> None:
+        sources = self._session.tree.all_sources
+        known, self._entries = self._entries, sources.entries
+        if known is None or known is sources.entries:
+            return
+        found = [path for path in known.keys() | sources.entries.keys() if known.get(path) != sources.entries.get(path)]
+        if found:
+            paths = sorted(map(sources.own_path, found))
+            self._tell("changed", paths=paths[:_PATHS], count=len(paths))
 
     def _refused(self, error: LayerdoitError) -> None:
         """What is configured, or the tree, is wrong: what serves goes on."""
         text = error.shown(coloured=self._coloured)
         if text != self._misread:
             self._misread = text
-            self._tell("failed", text, stage="configuration")
+            self._fail("configuration", error)
 
     def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
         began, self._serving = self._serving is None, facts
@@ -233,9 +254,8 @@ class Turns:
             # Its tree is an old one.
             self._follower.end()
         files = edit_turn.placed(self._session)
-        wish = edit_turn.Wish(
-            self._session, self._serving, facts, self._workshop, edit_turn.between(self._files, files)
-        )
+        changes = edit_turn.between(self._files, files)
+        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes)
         made = edit_turn.compiled(wish, self._tell, self._cancel)
         self._end_follower()
         done = edit_turn.served(wish, made)
@@ -249,7 +269,7 @@ class Turns:
             self._renew()
         why = why_more(self._serving, facts)
         self._tell("building", why, why=why)
-        self._job = Job(Wish("cycle", self._session), self._line, coloured=self._coloured).start()
+        self._job = Job(Wish("cycle", self._opened()), self._line, coloured=self._coloured).start()
         if self._over.is_set():
             self._job.end()
         try:
@@ -312,7 +332,7 @@ class Turns:
                 pass
             except LayerdoitError as error:
                 self._unfollowed = serving.name() if serving else ""
-                self._tell("failed", error.shown(coloured=self._coloured), stage="image")
+                self._fail("image", error)
             else:
                 self._followed(name, follower.seconds)
         tests = self._tests
@@ -324,7 +344,8 @@ class Turns:
             except Stopped:
                 pass
             except LayerdoitError as error:
-                self._tell("tests", error.shown(coloured=self._coloured), state="failed", seconds=tests.seconds)
+                text = "\n".join([*tests.lines, error.shown(coloured=self._coloured)])
+                self._tell("tests", text, state="failed", seconds=tests.seconds)
 
     def _followed(self, name: str, seconds: float) -> None:
         if self._serving is None or name != self._serving.name():
@@ -343,7 +364,7 @@ class Turns:
         self._asked.discard("tests")
         self._tell("tests", state="began")
         wish = Wish("check", self._opened())
-        self._tests = Job(wish, self._line, self._woken.set, coloured=self._coloured).start()
+        self._tests = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
 
     # --- small things ------------------------------------------------------------------------------------------------
 
@@ -380,6 +401,10 @@ class Turns:
         """What an ordinary run warned of, and what the compiler said in it."""
         if text := "\n".join(job.aside).strip():
             self._tell("warning", text, by="rustc")
+
+    def _fail(self, stage: str, error: LayerdoitError) -> None:
+        text = error.shown(coloured=self._coloured)
+        self._tell("failed", text, stage=stage, serves=self._serving is not None)
 
     def _tell(self, kind: Kind, text: str = "", **facts: Any) -> None:
         self._say(Event(kind, self.label, text, facts))

@@ -23,7 +23,7 @@ from layerdoit.engine.buildx import StepFailed, disk_full, whole_log
 from layerdoit.engine.progress import Reader
 from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree.staging import tree_text
-from layerdoit.watch.agent import Agent, options
+from layerdoit.watch.agent import SECRETS, Agent, Request, options
 from layerdoit.watch.sending import Frame, Sent
 from layerdoit.watch.trial import Trial
 
@@ -93,9 +93,9 @@ class Workshop:
             # Otherwise it would have that of its image.
             "layer": "",
         }
-        files = {name: (dockerfile_dir() / name).read_bytes() for name in SCRIPTS}
-        files["arguments"] = _variables({"DEPS_KEY": cooked.key[:12]})
-        files[_CONFIG] = cargo_config(inputs)
+        files = {f"control/{name}": (dockerfile_dir() / name).read_bytes() for name in SCRIPTS}
+        files["control/arguments"] = _variables({"DEPS_KEY": cooked.key[:12]})
+        files[f"{SECRETS[1:]}/{_CONFIG}"] = cargo_config(inputs)
         return cls(cooked.key, Agent(cooked.tag, options(labels, volumes), files), deployments)
 
     @property
@@ -159,10 +159,11 @@ class Workshop:
                 deployment, binary = answer.words
                 changed[deployment] = (*changed[deployment], binary)
             if cancelled.is_set():
-                self._cancel()
+                self._cancel(request)
 
-    def _cancel(self) -> NoReturn:
+    def _cancel(self, request: Request) -> NoReturn:
         self._agent.finish(self._agent.ask("cancel"))
+        self._agent.drop(request)
         for trial in self._trials:
             if not trial.over:
                 trial.listen()
