@@ -64,6 +64,11 @@ class Trial:
                     self._ended = "ended together with its container"
         return self._ended or None
 
+    def check(self) -> None:
+        """DeployError where the new program has ended."""
+        if (how := self.ended()) is not None:
+            raise DeployError(f"{self._deployment}: the new program {how}")
+
     def keep(self) -> None:
         """The program is good: its end is that of the container again. DeployError where it has ended meanwhile."""
         told = self._asked("keep")

@@ -18,10 +18,11 @@ from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
 from layerdoit.project.run import Run
 from layerdoit.watch import edit_turn, watched
+from layerdoit.watch.agent import Gone
 from layerdoit.watch.changes import Changes
 from layerdoit.watch.cycle import Wish
 from layerdoit.watch.events import Event, Kind
-from layerdoit.watch.facts import Facts, turn, why_more
+from layerdoit.watch.facts import Facts, Turn, turn, why_more
 from layerdoit.watch.jobs import Job
 from layerdoit.watch.workshop import Cancelled, Workshop
 
@@ -54,6 +55,8 @@ class Turns:
         self._at: Facts | None = None
         self._imaged = True
         self._files: edit_turn.Files = {}
+        # Why what serves is to be deployed again, ''; whether assets are there of a tree that does not serve.
+        self._astray, self._mixed = "", False
         self._entries: Mapping[str, Entry] | None = None
         # Names of trees that did not serve, and of which no image could be made.
         self._failed = self._unfollowed = self._misread = ""
@@ -64,6 +67,7 @@ class Turns:
         self._job: Job | None = None
         self._follower: Job | None = None
         self._tests: Job | None = None
+        self._broken: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"watch {label}")
 
     # --- what others ask ---------------------------------------------------------------------------------------------
@@ -104,6 +108,16 @@ class Turns:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    def refuse_broken(self) -> None:
+        """Raise what nobody foresaw, if that has ended it."""
+        if self._broken is not None:
+            raise self._broken
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a container may be replaced, or its program started again, just now."""
+        return self._at is not None or self._follower is not None or self._over.is_set()
+
     @property
     def is_ahead(self) -> bool:
         """Whether what serves is ahead of the image of its container."""
@@ -128,15 +142,12 @@ class Turns:
         try:
             self._sweep()
             while not self._over.is_set():
-                if self._woken.wait(self._idle()):
-                    self._woken.clear()
-                    self._heard()
-                    self._turn()
-                    self._begin_tests()
-                elif self._idle() == 0.0:
-                    self._follow()
-                else:
-                    self._turn()
+                try:
+                    self._go_on()
+                except (LayerdoitError, OSError) as error:
+                    self._fail("build", as_error(error))
+        except BaseException as error:  # noqa: BLE001 - it comes out of `refuse_broken`
+            self._broken = error
         finally:
             self._changes.close()
             for job in (self._follower, self._tests):
@@ -144,6 +155,18 @@ class Turns:
                     job.join()
             if self._workshop is not None:
                 self._workshop.close()
+
+    def _go_on(self) -> None:
+        """Wait for what is to be done next, and do it."""
+        if self._woken.wait(self._idle()):
+            self._woken.clear()
+            self._heard()
+            self._turn()
+            self._begin_tests()
+        elif self._idle() == 0.0:
+            self._follow()
+        else:
+            self._turn()
 
     def _sweep(self) -> None:
         """What watches left behind that were killed."""
@@ -153,7 +176,9 @@ class Turns:
     def _idle(self) -> float:
         """Seconds until something is to be done without a change."""
         serving = self._serving
-        if serving is None or self._imaged or self._follower or self._failed or self._unfollowed == serving.name():
+        if serving is None or self._imaged or self._follower or self._unfollowed == serving.name():
+            return LOOKED
+        if self._failed or self._misread or self._astray:
             return LOOKED
         due = self._quiet + self._session.project.config.watch.settle
         return min(LOOKED, max(0.0, due - time.monotonic()))
@@ -175,37 +200,48 @@ class Turns:
         except (LayerdoitError, OSError) as error:
             self._refused(as_error(error))
             return False
-        what = "more" if anew else turn(self._serving, facts)
+        what = self._kind(facts, anew=anew)
         if what == "nothing":
             if self._failed or self._misread:
                 self._served(facts, since, "unchanged")
             return False
         if facts.name() == self._failed and not anew:
             return False
-        self._at, stage = facts, "build"
+        self._at = facts
         try:
-            if what == "edit" and self._workshop is not None and self._workshop.alive:
-                stage = "compile"
-                self._edit(facts, since)
-            else:
-                self._more(facts, since)
+            self._do(what, facts, since)
         except (Cancelled, Stopped):
             if not self._over.is_set():
                 self._tell("cancelled")
             return True
         except ContextDiffers:
             return True
-        except edit_turn.NotHere as error:
-            self._tell("warning", str(error))
-            self._serving = None
+        except (edit_turn.Astray, Gone) as error:
+            self._astray = error.what
             return True
         except (LayerdoitError, OSError) as error:
             self._failed = facts.name()
-            self._fail(edit_turn.stage_of(error) or stage, as_error(error))
+            self._fail(edit_turn.stage_of(error) or ("compile" if what == "edit" else "build"), as_error(error))
         finally:
             self._at = None
             self._quiet = time.monotonic()
         return False
+
+    def _kind(self, facts: Facts, *, anew: bool) -> Turn:
+        """What has to be done so that a tree serves."""
+        found = turn(self._serving, facts)
+        if found == "nothing" and self._mixed:
+            found = "edit"
+        if found == "edit" and not (self._workshop and self._workshop.alive):
+            self._astray = self._astray or ("the workshop was stopped or removed" if self._workshop else "")
+            return "more"
+        return "more" if anew or self._astray else found
+
+    def _do(self, what: Turn, facts: Facts, since: float) -> None:
+        if what == "edit":
+            self._edit(facts, since)
+        else:
+            self._more(facts, since)
 
     def _read(self) -> Facts:
         self._session.read_again()
@@ -227,6 +263,8 @@ class Turns:
     def _refused(self, error: LayerdoitError) -> None:
         """What is configured, or the tree, is wrong: what serves goes on."""
         text = error.shown(coloured=self._coloured)
+        # What failed may have failed by that.
+        self._failed = ""
         if text != self._misread:
             self._misread = text
             self._fail("configuration", error)
@@ -255,11 +293,15 @@ class Turns:
             self._follower.end()
         files = edit_turn.placed(self._session)
         changes = edit_turn.between(self._files, files)
-        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes)
+
+        def placing(name: str) -> None:
+            self._files, self._mixed = {**self._files, name: files[name]}, True
+
+        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes, placing, self._remark)
         made = edit_turn.compiled(wish, self._tell, self._cancel)
         self._end_follower()
-        done = edit_turn.served(wish, made)
-        self._imaged, self._files = False, files
+        done = edit_turn.served(wish, made, self._cancel)
+        self._imaged, self._files, self._mixed = self._imaged and facts == self._serving, files, False
         self._served(facts, since, done.how, crates=done.crates, files=done.files)
 
     def _more(self, facts: Facts, since: float) -> None:
@@ -267,7 +309,7 @@ class Turns:
         self._end_follower()
         if self._serving is None or facts.lower != self._serving.lower:
             self._renew()
-        why = why_more(self._serving, facts)
+        why = self._astray or why_more(self._serving, facts)
         self._tell("building", why, why=why)
         self._job = Job(Wish("cycle", self._opened()), self._line, coloured=self._coloured).start()
         if self._over.is_set():
@@ -277,13 +319,13 @@ class Turns:
         finally:
             self._told_aside(self._job)
             self._job = None
-        self._imaged = True
+        self._imaged, self._astray = True, ""
         if name != facts.name():
             # The process has read a newer tree.
             self._serving = None
             self._woken.set()
             return
-        self._files = edit_turn.placed(self._session)
+        self._files, self._mixed = edit_turn.placed(self._session), False
         self._served(facts, since, "built")
         self._open()
         files = len(self._session.tree.all_sources.entries)
@@ -311,8 +353,13 @@ class Turns:
 
     def _follow(self) -> None:
         """Have the image of what serves made, and its container take the place."""
+        try:
+            wish = Wish("cycle", self._opened())
+        except LayerdoitError:
+            # It was changed just now: a turn says what is wrong.
+            self._woken.set()
+            return
         self._tell("following")
-        wish = Wish("cycle", self._opened())
         self._follower = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
 
     def _end_follower(self) -> None:
@@ -353,7 +400,9 @@ class Turns:
         self._imaged = True
         for deployment in self._serving.keys if self._workshop is not None else ():
             assert self._workshop is not None  # noqa: S101 - just asked
-            self._workshop.ahead(deployment, None)
+            # The deployment has noted it, too.
+            with contextlib.suppress(LayerdoitError):
+                self._workshop.ahead(deployment, None)
         for one in edit_turn.addresses(self._session):
             key = self._serving.keys.get(one.name, "")
             self._tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
@@ -392,6 +441,9 @@ class Turns:
 
     def _next_live(self) -> Live | None:
         return Live(f"{deploy.settings_of(self.project).name}-{secrets.token_hex(3)}")
+
+    def _remark(self, text: str) -> None:
+        self._tell("warning", text)
 
     def _line(self, text: str) -> None:
         """A line of an ordinary run."""
