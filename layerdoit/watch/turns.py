@@ -54,6 +54,7 @@ class Turns:
         self._at: Facts | None = None
         self._imaged = True
         self._files: edit_turn.Files = {}
+        self._without = ""
         self._entries: Mapping[str, Entry] | None = None
         # Names of trees that did not serve, and of which no image could be made.
         self._failed = self._unfollowed = self._misread = ""
@@ -304,8 +305,15 @@ class Turns:
         inputs = edit_turn.compiled_inputs(self._session)
         if inputs is None:
             return
-        self._workshop = Workshop.open(self._session, self._live, edit_turn.programs(self._session))
-        self._workshop.compile(inputs, lambda _: None, self._cancel)
+        try:
+            self._workshop = Workshop.open(self._session, self._live, edit_turn.programs(self._session))
+            self._workshop.compile(inputs, lambda _: None, self._cancel)
+        except (Cancelled, ContextDiffers):
+            raise
+        except LayerdoitError as error:
+            if (text := f"{error.what}; each edit is built as an image") != self._without:
+                self._without = text
+                self._tell("warning", text)
 
     # --- beside the turns --------------------------------------------------------------------------------------------
 
