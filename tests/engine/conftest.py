@@ -18,7 +18,7 @@ from tests.engine.cycle_fixture import parents
 from tests.engine.registry_fixture import official, registry
 from tests.engine.second_engine_fixture import second_engine
 from tests.engine.served_page_fixture import page_runtime, serve
-from tests.support.checkout import Checkout
+from tests.support.checkout import Checkout, remove_mounts
 from tests.support.printing_workspace import TINY
 
 # What takes long to make is made once, whichever files ask for it.
@@ -44,8 +44,16 @@ def one_base_for_all(docker_engine: Any, tmp_path_factory: pytest.TempPathFactor
             (run / "base.there").touch()
 
 
+@pytest.fixture(scope="module")
+def mounts_left(docker_engine: Any) -> Iterator[list[str]]:
+    """Projects of tests that are over; what was compiled for them goes all at once."""
+    projects: list[str] = []
+    yield projects
+    remove_mounts(projects)
+
+
 @pytest.fixture
-def checkout(docker_engine: Any) -> Iterator[Callable[..., Checkout]]:
+def checkout(docker_engine: Any, mounts_left: list[str]) -> Iterator[Callable[..., Checkout]]:
     """`checkout(files)`: a checkout of the tiny workspace, or of other files; removed at the end with all it made."""
     made: list[Checkout] = []
     with tempfile.TemporaryDirectory(prefix="layerdoit-test-") as folder:
@@ -64,4 +72,5 @@ def checkout(docker_engine: Any) -> Iterator[Callable[..., Checkout]]:
             yield new
         finally:
             for one in made:
-                one.remove()
+                one.remove_images()
+                mounts_left.append(one.name)
