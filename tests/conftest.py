@@ -37,6 +37,16 @@ def docker_engine() -> Iterator[Any]:
     engine.close()
 
 
+@pytest.fixture(scope="module")
+def mounts_left(docker_engine: Any) -> Iterator[list[str]]:
+    """Projects of tests that are over; what was compiled for them goes all at once."""
+    from tests.support.checkout import remove_mounts
+
+    projects: list[str] = []
+    yield projects
+    remove_mounts(projects)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI a test that was skipped because something is missing has failed."""

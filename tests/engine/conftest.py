@@ -18,7 +18,7 @@ from tests.engine.cycle_fixture import parents
 from tests.engine.registry_fixture import official, registry
 from tests.engine.second_engine_fixture import second_engine
 from tests.engine.served_page_fixture import page_runtime, serve
-from tests.support.checkout import Checkout, remove_mounts
+from tests.support.checkout import Checkout
 from tests.support.printing_workspace import TINY
 
 # What takes long to make is made once, whichever files ask for it.
@@ -42,14 +42,6 @@ def one_base_for_all(docker_engine: Any, tmp_path_factory: pytest.TempPathFactor
             finally:
                 one.remove()
             (run / "base.there").touch()
-
-
-@pytest.fixture(scope="module")
-def mounts_left(docker_engine: Any) -> Iterator[list[str]]:
-    """Projects of tests that are over; what was compiled for them goes all at once."""
-    projects: list[str] = []
-    yield projects
-    remove_mounts(projects)
 
 
 @pytest.fixture
