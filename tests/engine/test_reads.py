@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import random
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from layerdoit.core.errors import BuildError
 from layerdoit.flows import check
-from layerdoit.flows.ensure import ensure
 from layerdoit.project import question
-from tests.engine.reads_fixture import difference, edit, printed
+from tests.engine.reads_fixture import base, clone, difference, edit, printed
 from tests.engine.static_program import program
 from tests.support import reading_workspace
 from tests.support.checkout import Checkout
@@ -24,7 +21,8 @@ from tests.support.clean_build import clean
 from tests.support.git import git
 from tests.support.reading_cases import MISSED, SEEN, Case, Package
 from tests.support.reading_edits import Editor
-from tests.support.scratch import docker, same_project
+
+__all__ = ["base", "clone"]
 
 STEPS = int(os.environ.get("LAYERDOIT_STEPS", "45"))
 SEED = int(os.environ.get("LAYERDOIT_SEED", str(random.SystemRandom().randrange(10**6))))
@@ -53,39 +51,6 @@ def stale(one: Checkout, seed: str, steps: int) -> list[str]:
 
 def prints(one: Checkout) -> str:
     return one.said(one.build()["app"].step.spec.tag).removesuffix("\n")
-
-
-@pytest.fixture(scope="module")
-def base(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A project of which only the system is there that its checkouts compile on."""
-    one = Checkout(tmp_path_factory.mktemp("base"), f"lt-reads-{uuid.uuid4().hex[:8]}", docker_engine)
-    one.write(one.tiny)
-    one.configure()
-    ensure(one.session(), "base")
-    yield one
-    one.remove()
-
-
-@pytest.fixture
-def clone(base: Checkout, tmp_path: Path, docker_engine: Any) -> Iterator[Callable[..., Checkout]]:
-    """`clone(files)`: a checkout of that project, in which nothing was compiled; its programs are removed."""
-    made: list[Checkout] = []
-
-    def new(files: Mapping[str, str]) -> Checkout:
-        one = Checkout(tmp_path / f"clone-{len(made)}", base.name, docker_engine)
-        one.write(files)
-        one.configure()
-        same_project(one.root, base.root)
-        made.append(one)
-        return one
-
-    yield new
-    for one in made:
-        one.forget_sessions()
-    # What another case found built, it would not build.
-    for tag in base.tags():
-        if ":app-" in tag or tag.endswith(":latest"):
-            docker("image", "rm", "--force", tag)
 
 
 @pytest.mark.parametrize(
