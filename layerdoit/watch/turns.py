@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit import deploy
@@ -20,18 +20,17 @@ from layerdoit.project.run import Run
 from layerdoit.watch import edit_turn, watched
 from layerdoit.watch.changes import Changes
 from layerdoit.watch.cycle import Wish
-from layerdoit.watch.events import Event, Kind
+from layerdoit.watch.events import Event
 from layerdoit.watch.facts import Facts, turn, why_more
 from layerdoit.watch.jobs import Job
+from layerdoit.watch.telling import Telling
 from layerdoit.watch.workshop import Cancelled, Workshop
 
 if TYPE_CHECKING:
     from layerdoit.project.project import Project
-    from layerdoit.tree.index import Entry
 
 LOOKED: Final = 60.0
 """Seconds without a word of a change, after which the tree is looked at all the same."""
-_PATHS: Final = 5
 _TRIES: Final = 5
 """A tree that changes while it is sent is read again; after so many times its next change is waited for."""
 
@@ -44,10 +43,11 @@ class Turns:
     ) -> None:
         """`prefix`: before the names of its tasks; `label`: as the user types it; `tell`: hears what happens."""
         self.project, self.label = project, label
-        self._prefix, self._say, self._coloured = prefix, tell, coloured
+        self._prefix, self._coloured = prefix, coloured
+        self._telling = Telling(label, tell, coloured=coloured)
         self._live = self._next_live()
         self._session, self._peek = self._opened(), self._opened()
-        self._changes = Changes(self.changed, lambda text: self._tell("warning", text))
+        self._changes = Changes(self.changed, lambda text: self._telling.tell("warning", text))
         self._workshop: Workshop | None = None
         # What serves, and the tree that a turn is about; whether the container's image is the one of what serves.
         self._serving: Facts | None = None
@@ -55,7 +55,6 @@ class Turns:
         self._imaged = True
         self._files: edit_turn.Files = {}
         self._without = ""
-        self._entries: Mapping[str, Entry] | None = None
         # Names of trees that did not serve, and of which no image could be made.
         self._failed = self._unfollowed = self._misread = ""
         self._woken, self._over, self._cancel = threading.Event(), threading.Event(), threading.Event()
@@ -121,7 +120,7 @@ class Turns:
     def last(self, task: str) -> Job:
         """When it has ended: `cycle`, an ordinary container of the image of the tree; `destroy`, no container."""
         self._live = None
-        return Job(Wish(task, self._opened()), self._line, coloured=self._coloured).start()
+        return Job(Wish(task, self._opened()), self._telling.line, coloured=self._coloured).start()
 
     # --- the thread --------------------------------------------------------------------------------------------------
 
@@ -192,17 +191,17 @@ class Turns:
                 self._more(facts, since)
         except (Cancelled, Stopped):
             if not self._over.is_set():
-                self._tell("cancelled")
+                self._telling.tell("cancelled")
             return True
         except ContextDiffers:
             return True
         except edit_turn.NotHere as error:
-            self._tell("warning", str(error))
+            self._telling.tell("warning", str(error))
             self._serving = None
             return True
         except (LayerdoitError, OSError) as error:
             self._failed = facts.name()
-            self._fail(edit_turn.stage_of(error) or stage, as_error(error))
+            self._telling.fail(edit_turn.stage_of(error) or stage, as_error(error), serves=self._serving is not None)
         finally:
             self._at = None
             self._quiet = time.monotonic()
@@ -211,26 +210,16 @@ class Turns:
     def _read(self) -> Facts:
         self._session.read_again()
         facts = Facts.of(self._session)
-        self._tell_changes()
+        self._telling.changes(self._session)
         self._changes.watch(watched.folders(self._session))
         return facts
-
-    def _tell_changes(self) -> None:
-        sources = self._session.tree.all_sources
-        known, self._entries = self._entries, sources.entries
-        if known is None or known is sources.entries:
-            return
-        found = [path for path in known.keys() | sources.entries.keys() if known.get(path) != sources.entries.get(path)]
-        if found:
-            paths = sorted(map(sources.own_path, found))
-            self._tell("changed", paths=paths[:_PATHS], count=len(paths))
 
     def _refused(self, error: LayerdoitError) -> None:
         """What is configured, or the tree, is wrong: what serves goes on."""
         text = error.shown(coloured=self._coloured)
         if text != self._misread:
             self._misread = text
-            self._fail("configuration", error)
+            self._telling.fail("configuration", error, serves=self._serving is not None)
 
     def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
         began, self._serving = self._serving is None, facts
@@ -243,7 +232,7 @@ class Turns:
                 told["seconds"] = round(time.monotonic() - since, 3)
             if self._imaged:
                 told["image"] = one.image
-            self._tell("serving", **told)
+            self._telling.tell("serving", **told)
 
     # --- kinds of turns ----------------------------------------------------------------------------------------------
 
@@ -257,8 +246,10 @@ class Turns:
         files = edit_turn.placed(self._session)
         changes = edit_turn.between(self._files, files)
         wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes)
-        made = edit_turn.compiled(wish, self._tell, self._cancel)
+        made = edit_turn.compiled(wish, self._telling.tell, self._cancel)
         self._end_follower()
+        if made is not None:
+            self._telling.compiler(made, self._session)
         done = edit_turn.served(wish, made)
         self._imaged, self._files = False, files
         self._served(facts, since, done.how, crates=done.crates, files=done.files)
@@ -269,14 +260,14 @@ class Turns:
         if self._serving is None or facts.lower != self._serving.lower:
             self._renew()
         why = why_more(self._serving, facts)
-        self._tell("building", why, why=why)
-        self._job = Job(Wish("cycle", self._opened()), self._line, coloured=self._coloured).start()
+        self._telling.tell("building", why, why=why)
+        self._job = Job(Wish("cycle", self._opened()), self._telling.line, coloured=self._coloured).start()
         if self._over.is_set():
             self._job.end()
         try:
             name = self._job.result()
         finally:
-            self._told_aside(self._job)
+            self._telling.aside(self._job)
             self._job = None
         self._imaged = True
         if name != facts.name():
@@ -288,7 +279,7 @@ class Turns:
         self._served(facts, since, "built")
         self._open()
         files = len(self._session.tree.all_sources.entries)
-        self._tell("watching", files=files, folders=len(watched.folders(self._session)))
+        self._telling.tell("watching", files=files, folders=len(watched.folders(self._session)))
 
     def _renew(self) -> None:
         """What is compiled next stands on other layers: in another workshop, for containers with other volumes."""
@@ -313,13 +304,13 @@ class Turns:
         except LayerdoitError as error:
             if (text := f"{error.what}; each edit is built as an image") != self._without:
                 self._without = text
-                self._tell("warning", text)
+                self._telling.tell("warning", text)
 
     # --- beside the turns --------------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
         """Have the image of what serves made, and its container take the place."""
-        self._tell("following")
+        self._telling.tell("following")
         wish = Wish("cycle", self._opened())
         self._follower = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
 
@@ -340,7 +331,7 @@ class Turns:
                 pass
             except LayerdoitError as error:
                 self._unfollowed = serving.name() if serving else ""
-                self._fail("image", error)
+                self._telling.fail("image", error, serves=self._serving is not None)
             else:
                 self._followed(name, follower.seconds)
         tests = self._tests
@@ -348,12 +339,12 @@ class Turns:
             self._tests = None
             try:
                 tests.result()
-                self._tell("tests", state="passed", seconds=tests.seconds)
+                self._telling.tell("tests", state="passed", seconds=tests.seconds)
             except Stopped:
                 pass
             except LayerdoitError as error:
                 text = "\n".join([*tests.lines, error.shown(coloured=self._coloured)])
-                self._tell("tests", text, state="failed", seconds=tests.seconds)
+                self._telling.tell("tests", text, state="failed", seconds=tests.seconds)
 
     def _followed(self, name: str, seconds: float) -> None:
         if self._serving is None or name != self._serving.name():
@@ -364,13 +355,13 @@ class Turns:
             self._workshop.ahead(deployment, None)
         for one in edit_turn.addresses(self._session):
             key = self._serving.keys.get(one.name, "")
-            self._tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
+            self._telling.tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
 
     def _begin_tests(self) -> None:
         if "tests" not in self._asked or self._over.is_set() or self._tests is not None:
             return
         self._asked.discard("tests")
-        self._tell("tests", state="began")
+        self._telling.tell("tests", state="began")
         wish = Wish("check", self._opened())
         self._tests = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
 
@@ -400,19 +391,3 @@ class Turns:
 
     def _next_live(self) -> Live | None:
         return Live(f"{deploy.settings_of(self.project).name}-{secrets.token_hex(3)}")
-
-    def _line(self, text: str) -> None:
-        """A line of an ordinary run."""
-        self._tell("building", words=text)
-
-    def _told_aside(self, job: Job) -> None:
-        """What an ordinary run warned of, and what the compiler said in it."""
-        if text := "\n".join(job.aside).strip():
-            self._tell("warning", text, by="rustc")
-
-    def _fail(self, stage: str, error: LayerdoitError) -> None:
-        text = error.shown(coloured=self._coloured)
-        self._tell("failed", text, stage=stage, serves=self._serving is not None)
-
-    def _tell(self, kind: Kind, text: str = "", **facts: Any) -> None:
-        self._say(Event(kind, self.label, text, facts))

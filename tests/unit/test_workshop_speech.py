@@ -14,7 +14,8 @@ import pytest
 
 from layerdoit.core.conversation import Conversation, Ended
 from layerdoit.core.errors import ContextDiffers, DeployError
-from layerdoit.tree.sources import Entry, Sources
+from layerdoit.tree.index import Entry
+from layerdoit.tree.sources import Sources
 from layerdoit.tree.staging import tree_text
 from layerdoit.watch.agent import Answer, Replies, Request, command
 from layerdoit.watch.sending import Frame, Sent
