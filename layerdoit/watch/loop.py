@@ -12,6 +12,7 @@ from layerdoit.core import terminal
 from layerdoit.core.errors import Interrupted, LayerdoitError
 from layerdoit.core.process import Stopped
 from layerdoit.core.signals import posted_to
+from layerdoit.engine.handle import Engine
 from layerdoit.watch import providers, screen
 from layerdoit.watch.events import Event
 from layerdoit.watch.presence import Presence
@@ -40,6 +41,8 @@ def run(parts: Sequence[Part], *, json: bool) -> None:
     """Watch until `q`, which leaves ordinary containers, or a signal, which comes out as `Interrupted`."""
     for part in parts:
         providers.refuse(part.project)
+        # Without an engine there is nothing to wait for.
+        _ = Engine(part.project.config.builder, part.project.way).platform
     _Watch(parts, json=json).run()
 
 

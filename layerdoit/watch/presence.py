@@ -72,8 +72,7 @@ class Presence:
                 # The engine is away; a turn says so.
                 self._over.wait(_RETRY)
                 continue
-            live = place.settings.live
-            return found.id if found is not None and live is not None and found.watch == live.watch else ""
+            return found.id if found is not None and self._turns.keeps(found.watch) else ""
         return ""
 
     def _ended(self, identity: str) -> int | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit import deploy
@@ -21,18 +22,18 @@ from layerdoit.watch import edit_turn, watched
 from layerdoit.watch.agent import Gone
 from layerdoit.watch.changes import Changes
 from layerdoit.watch.cycle import Wish
-from layerdoit.watch.events import Event, Kind
+from layerdoit.watch.events import Event
 from layerdoit.watch.facts import Facts, Turn, turn, why_more
 from layerdoit.watch.jobs import Job
+from layerdoit.watch.telling import Telling
 from layerdoit.watch.workshop import Cancelled, Workshop
 
 if TYPE_CHECKING:
+    from layerdoit.deploy.settings import DeploySettings
     from layerdoit.project.project import Project
-    from layerdoit.tree.index import Entry
 
 LOOKED: Final = 60.0
 """Seconds without a word of a change, after which the tree is looked at all the same."""
-_PATHS: Final = 5
 _TRIES: Final = 5
 """A tree that changes while it is sent is read again; after so many times its next change is waited for."""
 
@@ -45,10 +46,11 @@ class Turns:
     ) -> None:
         """`prefix`: before the names of its tasks; `label`: as the user types it; `tell`: hears what happens."""
         self.project, self.label = project, label
-        self._prefix, self._say, self._coloured = prefix, tell, coloured
+        self._prefix, self._coloured = prefix, coloured
+        self._telling = Telling(label, tell, coloured=coloured)
         self._live = self._next_live()
         self._session, self._peek = self._opened(), self._opened()
-        self._changes = Changes(self.changed, lambda text: self._tell("warning", text))
+        self._changes = Changes(self.changed, lambda text: self._telling.tell("warning", text))
         self._workshop: Workshop | None = None
         # What serves, and the tree that a turn is about; whether the container's image is the one of what serves.
         self._serving: Facts | None = None
@@ -57,7 +59,8 @@ class Turns:
         self._files: edit_turn.Files = {}
         # Why what serves is to be deployed again, ''; whether assets are there of a tree that does not serve.
         self._astray, self._mixed = "", False
-        self._entries: Mapping[str, Entry] | None = None
+        self._without = ""
+        self._deployed: tuple[DeploySettings, ...] = ()
         # Names of trees that did not serve, and of which no image could be made.
         self._failed = self._unfollowed = self._misread = ""
         self._woken, self._over, self._cancel = threading.Event(), threading.Event(), threading.Event()
@@ -113,6 +116,10 @@ class Turns:
         if self._broken is not None:
             raise self._broken
 
+    def keeps(self, watch: str) -> bool:
+        """Whether a container with the label of a watch is one of this project's own."""
+        return self._live is not None and self._live.watch == watch
+
     @property
     def is_busy(self) -> bool:
         """Whether a container may be replaced, or its program started again, just now."""
@@ -128,13 +135,13 @@ class Turns:
         self._imaged = True
 
     def places(self) -> list[Place]:
-        """Where it is deployed."""
-        return [Place.of(one) for one in self._opened().built]
+        """Where it serves, with providers of their own."""
+        return [Place(deploy.provider_with(settings), settings) for settings in self._deployed]
 
     def last(self, task: str) -> Job:
         """When it has ended: `cycle`, an ordinary container of the image of the tree; `destroy`, no container."""
         self._live = None
-        return Job(Wish(task, self._opened()), self._line, coloured=self._coloured).start()
+        return Job(Wish(task, self._opened()), self._telling.line, coloured=self._coloured).start()
 
     # --- the thread --------------------------------------------------------------------------------------------------
 
@@ -212,7 +219,7 @@ class Turns:
             self._do(what, facts, since)
         except (Cancelled, Stopped):
             if not self._over.is_set():
-                self._tell("cancelled")
+                self._telling.tell("cancelled")
             return True
         except ContextDiffers:
             return True
@@ -246,19 +253,9 @@ class Turns:
     def _read(self) -> Facts:
         self._session.read_again()
         facts = Facts.of(self._session)
-        self._tell_changes()
+        self._telling.changes(self._session)
         self._changes.watch(watched.folders(self._session))
         return facts
-
-    def _tell_changes(self) -> None:
-        sources = self._session.tree.all_sources
-        known, self._entries = self._entries, sources.entries
-        if known is None or known is sources.entries:
-            return
-        found = [path for path in known.keys() | sources.entries.keys() if known.get(path) != sources.entries.get(path)]
-        if found:
-            paths = sorted(map(sources.own_path, found))
-            self._tell("changed", paths=paths[:_PATHS], count=len(paths))
 
     def _refused(self, error: LayerdoitError) -> None:
         """What is configured, or the tree, is wrong: what serves goes on."""
@@ -271,6 +268,7 @@ class Turns:
 
     def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
         began, self._serving = self._serving is None, facts
+        self._deployed = tuple(deploy.settings_of(one.project) for one in self._session.built)
         self._failed = self._misread = ""
         for one in edit_turn.addresses(self._session):
             told = {"deployment": one.name, "key": facts.keys.get(one.name, ""), "how": how, **more}
@@ -280,7 +278,7 @@ class Turns:
                 told["seconds"] = round(time.monotonic() - since, 3)
             if self._imaged:
                 told["image"] = one.image
-            self._tell("serving", **told)
+            self._telling.tell("serving", **told)
 
     # --- kinds of turns ----------------------------------------------------------------------------------------------
 
@@ -297,9 +295,12 @@ class Turns:
         def placing(name: str) -> None:
             self._files, self._mixed = {**self._files, name: files[name]}, True
 
-        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes, placing, self._remark)
-        made = edit_turn.compiled(wish, self._tell, self._cancel)
+        remark = functools.partial(self._telling.tell, "warning")
+        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes, placing, remark)
+        made = edit_turn.compiled(wish, self._telling.tell, self._cancel)
         self._end_follower()
+        if made is not None:
+            self._telling.compiler(made, self._session)
         done = edit_turn.served(wish, made, self._cancel)
         self._imaged, self._files, self._mixed = self._imaged and facts == self._serving, files, False
         self._served(facts, since, done.how, crates=done.crates, files=done.files)
@@ -310,14 +311,14 @@ class Turns:
         if self._serving is None or facts.lower != self._serving.lower:
             self._renew()
         why = self._astray or why_more(self._serving, facts)
-        self._tell("building", why, why=why)
-        self._job = Job(Wish("cycle", self._opened()), self._line, coloured=self._coloured).start()
+        self._telling.tell("building", why, why=why)
+        self._job = Job(Wish("cycle", self._opened()), self._telling.line, coloured=self._coloured).start()
         if self._over.is_set():
             self._job.end()
         try:
             name = self._job.result()
         finally:
-            self._told_aside(self._job)
+            self._telling.aside(self._job)
             self._job = None
         self._imaged, self._astray = True, ""
         if name != facts.name():
@@ -329,7 +330,7 @@ class Turns:
         self._served(facts, since, "built")
         self._open()
         files = len(self._session.tree.all_sources.entries)
-        self._tell("watching", files=files, folders=len(watched.folders(self._session)))
+        self._telling.tell("watching", files=files, folders=len(watched.folders(self._session)))
 
     def _renew(self) -> None:
         """What is compiled next stands on other layers: in another workshop, for containers with other volumes."""
@@ -346,8 +347,15 @@ class Turns:
         inputs = edit_turn.compiled_inputs(self._session)
         if inputs is None:
             return
-        self._workshop = Workshop.open(self._session, self._live, edit_turn.programs(self._session))
-        self._workshop.compile(inputs, lambda _: None, self._cancel)
+        try:
+            self._workshop = Workshop.open(self._session, self._live, edit_turn.programs(self._session))
+            self._workshop.compile(inputs, lambda _: None, self._cancel)
+        except (Cancelled, ContextDiffers):
+            raise
+        except LayerdoitError as error:
+            if (text := f"{error.what}; each edit is built as an image") != self._without:
+                self._without = text
+                self._telling.tell("warning", text)
 
     # --- beside the turns --------------------------------------------------------------------------------------------
 
@@ -359,7 +367,7 @@ class Turns:
             # It was changed just now: a turn says what is wrong.
             self._woken.set()
             return
-        self._tell("following")
+        self._telling.tell("following")
         self._follower = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
 
     def _end_follower(self) -> None:
@@ -387,12 +395,12 @@ class Turns:
             self._tests = None
             try:
                 tests.result()
-                self._tell("tests", state="passed", seconds=tests.seconds)
+                self._telling.tell("tests", state="passed", seconds=tests.seconds)
             except Stopped:
                 pass
             except LayerdoitError as error:
                 text = "\n".join([*tests.lines, error.shown(coloured=self._coloured)])
-                self._tell("tests", text, state="failed", seconds=tests.seconds)
+                self._telling.tell("tests", text, state="failed", seconds=tests.seconds)
 
     def _followed(self, name: str, seconds: float) -> None:
         if self._serving is None or name != self._serving.name():
@@ -405,13 +413,13 @@ class Turns:
                 self._workshop.ahead(deployment, None)
         for one in edit_turn.addresses(self._session):
             key = self._serving.keys.get(one.name, "")
-            self._tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
+            self._telling.tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
 
     def _begin_tests(self) -> None:
         if "tests" not in self._asked or self._over.is_set() or self._tests is not None:
             return
         self._asked.discard("tests")
-        self._tell("tests", state="began")
+        self._telling.tell("tests", state="began")
         wish = Wish("check", self._opened())
         self._tests = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
 
@@ -442,21 +450,5 @@ class Turns:
     def _next_live(self) -> Live | None:
         return Live(f"{deploy.settings_of(self.project).name}-{secrets.token_hex(3)}")
 
-    def _remark(self, text: str) -> None:
-        self._tell("warning", text)
-
-    def _line(self, text: str) -> None:
-        """A line of an ordinary run."""
-        self._tell("building", words=text)
-
-    def _told_aside(self, job: Job) -> None:
-        """What an ordinary run warned of, and what the compiler said in it."""
-        if text := "\n".join(job.aside).strip():
-            self._tell("warning", text, by="rustc")
-
     def _fail(self, stage: str, error: LayerdoitError) -> None:
-        text = error.shown(coloured=self._coloured)
-        self._tell("failed", text, stage=stage, serves=self._serving is not None)
-
-    def _tell(self, kind: Kind, text: str = "", **facts: Any) -> None:
-        self._say(Event(kind, self.label, text, facts))
+        self._telling.fail(stage, error, serves=self._serving is not None)

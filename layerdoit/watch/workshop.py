@@ -30,6 +30,7 @@ from layerdoit.watch.trial import Trial
 if TYPE_CHECKING:
     import threading
 
+    from layerdoit.cargo.diagnostics import Diagnostic
     from layerdoit.core.doing import Doing
     from layerdoit.flows.session import Session
     from layerdoit.project.inputs import Inputs
@@ -52,7 +53,7 @@ class Cancelled(LayerdoitError):
 
 
 class Compiled(NamedTuple):
-    """What came of a compilation. `crates`: how many; `seconds`: in all; `diagnostics`: warnings, with colours.
+    """What came of a compilation. `crates`: how many; `seconds`: in all; `diagnostics`: what it said of them.
 
     `changed`: deployment -> those of its binaries that are not, byte for byte, what serves.
     """
@@ -60,7 +61,7 @@ class Compiled(NamedTuple):
     crates: int
     seconds: float
     changed: Mapping[str, tuple[str, ...]]
-    diagnostics: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class Workshop:
@@ -121,8 +122,8 @@ class Workshop:
         self._sent.verified()
         notes = reader.report.notes
         counts = script_protocol.counts(notes)
-        warnings = "\n\n".join(one.text for one in script_protocol.diagnostics(notes))
-        return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, warnings)
+        said = tuple(script_protocol.diagnostics(notes))
+        return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, said)
 
     def start(self, deployment: str, token: str, grace: float, binaries: Sequence[str]) -> Trial:
         """Put what was compiled in the place of what serves, and have the program started again, in trial.

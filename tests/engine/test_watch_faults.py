@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from tests.engine.cycle_fixture import FILES, crate, edited, ok, serves
+from tests.engine.cycle_fixture import FILES, crate, edited, serves
 from tests.engine.watch_fixture import Watching, containers, volumes, watching
 from tests.support.checkout import Checkout
 from tests.support.ports import PORT, free_port
@@ -18,6 +16,7 @@ from tests.support.waiting import until
 
 __all__ = ["watching"]
 
+MAIN_RS = "src/main.rs"
 MARK = "    // here\n"
 PROGRAM = MAIN.replace("    let listener", MARK + "    let listener").replace(
     "        let length",
@@ -50,18 +49,10 @@ class Faulty:
     def __init__(self, one: Checkout, watch: Watching) -> None:
         self.one, self.watch = one, watch
 
-    def shows(self, old: str, new: str, path: str = "src/main.rs") -> None:
-        self.one.replace(path, old, new)
-
-    def edits(self, text: str, **facts: Any) -> dict[str, Any]:
-        """An edit that is to serve."""
-        edited(self.one, text)
-        event = self.watch.until("serving", **facts)
+    def has(self, text: str, **facts: Any) -> None:
+        """The next turn lets this serve."""
+        self.watch.until("serving", **facts)
         assert serves(self.one) == text
-        return event
-
-    def since(self, count: int, kind: str) -> list[dict[str, Any]]:
-        return [event for event in self.watch.seen[count:] if event["event"] == kind]
 
     @property
     def workshop(self) -> str:
@@ -80,7 +71,7 @@ def test_what_goes_wrong_is_told_once_and_the_next_edit_serves(
 ) -> None:
     publish = free_port()
     config = parents + CONFIG.format(port=PORT, publish=publish)
-    one = checkout({**FILES, "src/main.rs": PROGRAM}, config)
+    one = checkout({**FILES, MAIN_RS: PROGRAM}, config)
     try:
         with socket.socket() as held:
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -89,80 +80,131 @@ def test_what_goes_wrong_is_told_once_and_the_next_edit_serves(
             watch = watching(one)
             failed = watch.until("failed", stage="build")
             assert f"port {publish} is taken" in failed["text"]
-        _faults(Faulty(one, watch))
-        _killed(one, watching)
+        faulty = Faulty(one, watch)
+        edited(one, "the port is free")
+        faulty.has("the port is free", how="built")
+        watch.until("watching")
+        _programs(faulty)
+        _trees(faulty)
+        _containers(faulty)
+        _killed(faulty, watching)
     finally:
         for name in crate(one).containers():
             docker("rm", "--force", "--volumes", name)
 
 
-def _faults(faulty: Faulty) -> None:
+def _programs(faulty: Faulty) -> None:
+    """Faults of the program itself."""
     one, watch = faulty.one, faulty.watch
-    faulty.edits("the port is free", how="built")
-    watch.until("watching")
     service = faulty.service
-
     _asked(one, "/crash")
     told = watch.until("warning", stage="ended")
     assert "exit code 7; the engine has started it again" in told["text"]
     assert "it gives up" in told["text"]
     until(lambda: serves(one) == "the port is free")
 
-    faulty.shows(MARK, MARK + DEAF)
+    one.replace(MAIN_RS, MARK, MARK + DEAF)
     watch.until("serving", how="compiled")
-    faulty.shows(DEAF, OWN)
+    one.replace(MAIN_RS, DEAF, OWN)
     told = watch.until("warning")
     assert "did not end within 0.5 s and was killed" in told["text"]
     watch.until("serving", how="compiled")
     assert docker("exec", service, "cat", "/usr/local/bin/state") == "the port is free"
-    before = os.stat(one.root / "src/main.rs")
-    faulty.shows("the port is free", "set back, a bit!")
-    os.utime(one.root / "src/main.rs", ns=(before.st_atime_ns, before.st_mtime_ns - 10**15))
+    before = os.stat(one.root / MAIN_RS)
+    one.replace(MAIN_RS, "the port is free", "set back, a bit!")
+    os.utime(one.root / MAIN_RS, ns=(before.st_atime_ns, before.st_mtime_ns - 10**15))
     watch.until("serving", how="compiled")
     assert serves(one) == "set back, a bit!"
 
-    faulty.shows(OWN, DAEMON)
+    one.replace(MAIN_RS, OWN, DAEMON)
     failed = watch.until("failed", stage="health")
     assert "ended with exit code 0" in failed["text"]
     assert "what served before serves again" in failed["text"]
     assert serves(one) == "set back, a bit!"
     assert faulty.service == service
-    faulty.shows(DAEMON, OWN)
+    one.replace(MAIN_RS, DAEMON, OWN)
     watch.until("serving", how="unchanged")
 
+
+def _trees(faulty: Faulty) -> None:
+    """Faults of the tree, which begin in the middle of a turn."""
+    one, watch = faulty.one, faulty.watch
     edited(one, "in a turn")
     watch.until("compiling")
     good = one.read("layerdoit.yaml")
     one.write({"layerdoit.yaml": "deploy: [\n"})
-    failed = watch.until("failed", stage="configuration")
+    watch.until("failed", stage="configuration")
     assert serves(one) in ("in a turn", "set back, a bit!")
     one.write({"layerdoit.yaml": good, "Cargo.toml": FILES["Cargo.toml"] + "["})
-    failed = watch.until("failed", stage="configuration")
-    assert "Cargo.toml" in failed["text"]
+    assert "Cargo.toml" in watch.until("failed", stage="configuration")["text"]
     one.write({"other/Cargo.toml": FILES["lib/Cargo.toml"].replace("lib", "other"), "other/src/lib.rs": ""})
     one.write({"Cargo.toml": FILES["Cargo.toml"].replace("lib = ", 'other = { path = "other" }\nlib = ')})
-    failed = watch.until("failed")
-    assert "Cargo.lock" in failed["text"]
+    assert "Cargo.lock" in watch.until("failed")["text"]
     one.write({"Cargo.toml": FILES["Cargo.toml"]})
     watch.until("serving")
     assert serves(one) == "in a turn"
 
-    docker("rm", "--force", faulty.workshop, service)
-    failed = watch.until("failed", stage="ended")
-    assert "was removed" in failed["text"]
-    event = faulty.edits("there again", how="built")
-    assert "was removed" in faulty.since(0, "building")[-1].get("why", ""), event
+
+def _containers(faulty: Faulty) -> None:
+    """What others do to the containers."""
+    one, watch = faulty.one, faulty.watch
+    # As after an engine that was started again.
+    docker("rm", "--force", faulty.workshop, faulty.service)
+    assert "was removed" in watch.until("failed", stage="ended")["text"]
+    edited(one, "there again")
+    assert "the workshop was stopped or removed" in watch.until("building")["why"]
+    faulty.has("there again", how="built")
     watch.until("watching")
     docker("stop", faulty.service)
-    failed = watch.until("failed", stage="ended")
-    assert "has ended" in failed["text"]
-    faulty.edits("there as ever", how="built")
-    faulty.edits("the workshop lives on", how="compiled")
+    assert "has ended with exit code" in watch.until("failed", stage="ended")["text"]
+    edited(one, "there as ever")
+    assert "does not serve" in watch.until("building")["why"]
+    faulty.has("there as ever", how="built")
+    edited(one, "the workshop lives on")
+    faulty.has("the workshop lives on", how="compiled")
 
 
-def _killed(one: Checkout, watching: Callable[..., Watching]) -> None:
-    pass
+def _killed(faulty: Faulty, watching: Callable[..., Watching]) -> None:
+    """A watch that is killed between the start of a program and its judgement; one that is in the middle of a build."""
+    one = faulty.one
+    one.replace(MAIN_RS, OWN, SILENT)
+    edited(one, "not served")
+    until(lambda: "hello starts with not served" in docker("logs", faulty.service))
+    _kill(one, faulty.watch)
+    one.replace(MAIN_RS, SILENT, OWN)
+    _put_right(one, "not served")
+
+    second = watching(one)
+    second.until("building")
+    _kill(one, second)
+    _put_right(one, "not served")
+
+
+def _kill(one: Checkout, watch: Watching) -> None:
+    watch.process.kill()
+    watch.process.wait()
+
+
+def _put_right(one: Checkout, text: str) -> None:
+    ok(one.doit("cycle_fast"))
+    assert serves(one) == text
+    assert set(containers(one)) == {one.name}
+    assert volumes(one) == []
+    until(lambda: not _processes(one))
+
+
+def _processes(one: Checkout) -> list[str]:
+    """Those that work in the checkout."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(folder / "cwd") == str(one.root):
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 def _asked(one: Checkout, path: str) -> None:
-    subprocess.run(["curl", "-s", f"http://127.0.0.1:{crate(one).port()}{path}"], check=False)
+    with contextlib.suppress(OSError, HTTPException):
+        connection = HTTPConnection("127.0.0.1", crate(one).port(), timeout=5)
+        connection.request("GET", path)
+        connection.getresponse()

@@ -126,14 +126,14 @@ def test_what_fails_is_ended_or_moves_is_made_good_by_the_next(checkout: Callabl
         one.replace("app/src/main.rs", "missing;", "1;")
         compiled = made.compile()
         assert (compiled.crates, made.said()) == (1, one.promised())
-        assert "unused variable" in compiled.diagnostics
+        assert "unused variable" in compiled.diagnostics[0].text
         one.replace("app/src/main.rs", "let unused = 1;", "")
         at_once = threading.Event()
         at_once.set()
         with pytest.raises(Cancelled):
             made.compile(cancelled=at_once)
         compiled = made.compile()
-        assert (compiled.crates, compiled.diagnostics, made.said()) == (1, "", one.promised())
+        assert (compiled.crates, compiled.diagnostics, made.said()) == (1, (), one.promised())
 
         one.write({"lib/build.rs": WAITS})
         seen, begun = threading.Event(), 0.0
