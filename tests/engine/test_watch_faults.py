@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any
 
-from tests.engine.cycle_fixture import FILES, crate, edited, serves
+from tests.engine.cycle_fixture import FILES, crate, edited, ok, serves
 from tests.engine.watch_fixture import Watching, containers, volumes, watching
 from tests.support.checkout import Checkout
 from tests.support.ports import PORT, free_port
@@ -170,17 +173,17 @@ def _killed(faulty: Faulty, watching: Callable[..., Watching]) -> None:
     one.replace(MAIN_RS, OWN, SILENT)
     edited(one, "not served")
     until(lambda: "hello starts with not served" in docker("logs", faulty.service))
-    _kill(one, faulty.watch)
+    _kill(faulty.watch)
     one.replace(MAIN_RS, SILENT, OWN)
     _put_right(one, "not served")
 
     second = watching(one)
     second.until("building")
-    _kill(one, second)
+    _kill(second)
     _put_right(one, "not served")
 
 
-def _kill(one: Checkout, watch: Watching) -> None:
+def _kill(watch: Watching) -> None:
     watch.process.kill()
     watch.process.wait()
 
