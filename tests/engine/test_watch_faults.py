@@ -14,7 +14,7 @@ from tests.engine.cycle_fixture import FILES, crate, edited, ok, serves
 from tests.engine.watch_fixture import Watching, containers, volumes, watching
 from tests.support.checkout import Checkout
 from tests.support.ports import PORT, free_port
-from tests.support.scratch import MAIN, docker
+from tests.support.scratch import MAIN, docker, remove_containers
 from tests.support.waiting import until
 
 __all__ = ["watching"]
@@ -92,8 +92,7 @@ def test_what_goes_wrong_is_told_once_and_the_next_edit_serves(
         _containers(faulty)
         _killed(faulty, watching)
     finally:
-        for name in crate(one).containers():
-            docker("rm", "--force", "--volumes", name)
+        remove_containers(crate(one))
 
 
 def _programs(faulty: Faulty) -> None:
