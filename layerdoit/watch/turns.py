@@ -27,6 +27,7 @@ from layerdoit.watch.telling import Telling
 from layerdoit.watch.workshop import Cancelled, Workshop
 
 if TYPE_CHECKING:
+    from layerdoit.deploy.settings import DeploySettings
     from layerdoit.project.project import Project
 
 LOOKED: Final = 60.0
@@ -55,6 +56,7 @@ class Turns:
         self._imaged = True
         self._files: edit_turn.Files = {}
         self._without = ""
+        self._deployed: tuple[DeploySettings, ...] = ()
         # Names of trees that did not serve, and of which no image could be made.
         self._failed = self._unfollowed = self._misread = ""
         self._woken, self._over, self._cancel = threading.Event(), threading.Event(), threading.Event()
@@ -114,8 +116,8 @@ class Turns:
         self._imaged = True
 
     def places(self) -> list[Place]:
-        """Where it is deployed."""
-        return [Place.of(one) for one in self._opened().built]
+        """Where it serves, with providers of their own."""
+        return [Place(deploy.provider_with(settings), settings) for settings in self._deployed]
 
     def last(self, task: str) -> Job:
         """When it has ended: `cycle`, an ordinary container of the image of the tree; `destroy`, no container."""
@@ -223,6 +225,7 @@ class Turns:
 
     def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
         began, self._serving = self._serving is None, facts
+        self._deployed = tuple(deploy.settings_of(one.project) for one in self._session.built)
         self._failed = self._misread = ""
         for one in edit_turn.addresses(self._session):
             told = {"deployment": one.name, "key": facts.keys.get(one.name, ""), "how": how, **more}
