@@ -5,6 +5,7 @@ export LC_ALL=C
 . /ctx/control/sync.sh
 . /ctx/control/variables.sh
 . /ctx/control/shared.sh
+. /ctx/control/units.sh
 
 # Seconds of each crate, all its units together, from the report that cargo itself made of the build. In it, what was
 # fresh took none.
@@ -54,13 +55,23 @@ export CARGO_NET_OFFLINE=false
 command -v git >/dev/null || export CARGO_NET_GIT_FETCH_WITH_CLI=false
 cd "/build/src/$WORKDIR"
 begin_sharing
+(take_units) || return_units
 status=0
 # cargo before 1.60 makes no such report.
 timings=$(cargo build -h 2>/dev/null | grep -o -m 1 -e '--timings' || true)
-(
-  [ -z "$watched" ] || begin_tracing
-  eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
-) >/tmp/messages || status=$?
+cook() {
+  (
+    [ -z "$watched" ] || begin_tracing
+    eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
+  ) >/tmp/messages
+}
+cook || status=$?
+if [ "$status" -ne 0 ] && [ -s /tmp/units-taken ]; then
+  # Nothing that a donor lent may be why.
+  return_units
+  status=0
+  cook || status=$?
+fi
 end_sharing
 [ -z "$watched" ] || settle
 # The stubs do not count.
@@ -94,4 +105,6 @@ rm -rf /cooked/src
 cp -a /build/src /build/tree /cooked/
 if [ -n "$watched" ]; then cp -a "$NOTES" /cooked/; fi
 note_cooked /ctx/control/own
-rm -f /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/instead /tmp/emptied /tmp/now
+settle_units /tmp/messages
+(note_units /tmp/messages) || : >/cooked/units
+rm -f /tmp/units-* /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/instead /tmp/emptied /tmp/now

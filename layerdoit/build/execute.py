@@ -14,7 +14,9 @@ from layerdoit.components.recipe import Request
 from layerdoit.core import side_by_side
 from layerdoit.core.background import Background
 from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
+from layerdoit.core.prose import listed
 from layerdoit.core.terminal import plain_lines
+from layerdoit.core.units import count_text
 from layerdoit.dockerfile import binaries
 from layerdoit.engine import buildx, mounts, ownership
 from layerdoit.engine.images import PREFIX, label
@@ -202,6 +204,10 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
     if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
         project.state.mark_linked(binaries.promote(project.state.linked(), new))
     shared = script_protocol.shared(report.notes)
+    taken = script_protocol.taken(report.notes)
+    if taken is not None and taken.taken:
+        how = f"{how}, {units_taken(taken, step)}"
+        cold = False
     _share(work, step)
     return Outcome(
         step,
@@ -218,6 +224,17 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
         shared=shared.hits if shared else None,
         notes=tuple(report.notes),
     )
+
+
+def units_taken(taken: script_protocol.Taken, step: Step) -> str:
+    """From which projects units of a cook came, those first that lent most."""
+    lent: dict[str, int] = {}
+    for place, count in taken.donors.items():
+        if 0 < place <= len(step.donors):
+            name = step.donors[place - 1].project
+            lent[name] = lent.get(name, 0) + count
+    names = listed(sorted(lent, key=lambda name: -lent[name]))
+    return f"{taken.taken} of {count_text(taken.units, 'unit')} taken from {names}"
 
 
 def _keep_reads(work: Work, step: Step, report: Report, *, assembled: bool) -> None:
@@ -262,6 +279,7 @@ def _cleared(work: Work, step: Step) -> bool:
     plan = work.plan
     parents = {"deps": ("base",), "app": ("deps", "runtime")}.get(step.spec.layer, ())
     tags = [step.parent.tag] if step.parent else [plan.step(layer).spec.tag for layer in parents if plan.has(layer)]
+    tags += [donor.tag for donor in step.donors]
     return any(work.engine.images.inspect(tag) is None for tag in tags)
 
 
