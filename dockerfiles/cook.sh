@@ -5,6 +5,7 @@ export LC_ALL=C
 . /ctx/control/sync.sh
 . /ctx/control/variables.sh
 . /ctx/control/shared.sh
+. /ctx/control/stubs.sh
 . /ctx/control/units.sh
 
 # Seconds of each crate, all its units together, from the report that cargo itself made of the build. In it, what was
@@ -55,6 +56,7 @@ export CARGO_NET_OFFLINE=false
 command -v git >/dev/null || export CARGO_NET_GIT_FETCH_WITH_CLI=false
 cd "/build/src/$WORKDIR"
 begin_sharing
+[ ! -e /ctx/control/stubs ] || begin_stubs
 (take_units) || return_units
 status=0
 # cargo before 1.60 makes no such report.
@@ -107,4 +109,4 @@ if [ -n "$watched" ]; then cp -a "$NOTES" /cooked/; fi
 note_cooked /ctx/control/own
 settle_units /tmp/messages
 (note_units /tmp/messages) || : >/cooked/units
-rm -f /tmp/units-* /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/instead /tmp/emptied /tmp/now
+rm -f /tmp/units-* /tmp/stubs /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/instead /tmp/emptied /tmp/now

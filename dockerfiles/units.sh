@@ -131,12 +131,11 @@ paths_of() {
 # there yet, and was compiled with what is there or comes too. All of it gets one time, that of /tmp/units-lent: cargo
 # compiles what is older than what it is made of.
 take_units() {
+  ls -d /donors/*/units >/dev/null 2>&1 || return 0
   : >/tmp/units-lent
   : >/tmp/units-taken
   : >/tmp/units-sources
-  ls -d /donors/*/units >/dev/null 2>&1 || return 0
   touch /cooked/units
-  touch -d "@$(date +%s)" /tmp/units-lent
   mkdir -p /cooked/target
   find /cooked/target -mindepth 2 -maxdepth 5 \( -path '*/.fingerprint/*' -o -name fingerprint \) | awk "$units_awk"'unit($0) != "" { print unit($0) }' >/tmp/units-there
   for donor in /donors/*; do
@@ -177,6 +176,7 @@ take_sources() {
 
 # Take back what a donor lent: all of it, for what is not among it may have failed because of it.
 return_units() {
+  [ -s /tmp/units-taken ] || return 0
   paths_of /tmp/units-taken /cooked/target >/tmp/units-paths
   (cd /cooked/target && xargs -r -d '\n' rm -rf -- </tmp/units-paths)
   : >/tmp/units-taken

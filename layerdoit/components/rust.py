@@ -163,6 +163,8 @@ def _deps(request: Request) -> Recipe:
     control_files(inputs, context / "control", inputs.scripts(*inputs.deps_scripts))
     write_if_changed(context / "control" / "tree", tree_text(entries))
     write_if_changed(context / "control" / "kept", tree_text(inputs.kept.entries))
+    if (wrapper := _stub_wrapper(inputs)) is not None:
+        write_if_changed(context / "control" / "stubs", wrapper.encode())
     base = request.plan.step("base").spec
     parent = step.parent
     chain = {
@@ -194,6 +196,16 @@ def _deps(request: Request) -> Recipe:
         write_if_changed(context / "control" / "wanted", _wanted(inputs).encode())
         text = dockerfiles.donors(text, [one.tag for one in step.donors], parent.tag if parent else None, inputs.lends)
     return Recipe(build, text, how, None if parent or step.donors else _crates(request))
+
+
+def _stub_wrapper(inputs: Inputs) -> str | None:
+    """The variable by which cargo is told what to start in the place of rustc for stubs; None where nothing may be."""
+    workspace, build = inputs.project.workspace, inputs.project.workspace.config.get("build")
+    if not any(workspace.packages[key].member for key in inputs.closure.real):
+        return "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER"
+    if isinstance(build, dict) and "rustc-wrapper" in build:
+        return None
+    return "CARGO_BUILD_RUSTC_WRAPPER"
 
 
 def _wanted(inputs: Inputs) -> str:
