@@ -36,6 +36,8 @@ units_of() {
           name = last "@" name
         }
       }
+      # Vendored sources, and those that another place is set for, can be anything.
+      if (match($0, /"manifest_path":"[^"]*/) && substr($0, RSTART + 17, 7) != "/cargo/") source = "path"
       print unit(path), source, name, (/"fresh":false/ ? "stale" : "")
     }
   ' "$1" | awk -F '\t' '$1 != "" && !told[$1]++'
@@ -205,6 +207,7 @@ settle_units() {
     FILENAME == ARGV[1] { ran[$1]; next }
     FILENAME == ARGV[2] { donor[$1] = $2; next }
     $2 !~ /^path/ { units++; if ($1 in donor && $4 != "stale" && !($1 in ran)) { taken++; count[donor[$1]]++ } }
-    END { text = ""; for (one in count) text = text " " one "=" count[one]; print "layerdoit: taken units=" units + 0 " taken=" taken + 0 text }
-  ' /tmp/units-run /tmp/units-taken /tmp/units-used >&2
+    END { text = "units=" units + 0 " taken=" taken + 0; for (one in count) text = text " " one "=" count[one]; print text }
+  ' /tmp/units-run /tmp/units-taken /tmp/units-used >/tmp/units-told
+  echo "layerdoit: taken $(cat /tmp/units-told)" >&2
 }

@@ -17,7 +17,7 @@ from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineErr
 from layerdoit.core.prose import listed
 from layerdoit.core.terminal import plain_lines
 from layerdoit.core.units import count_text
-from layerdoit.dockerfile import binaries
+from layerdoit.dockerfile import binaries, edit
 from layerdoit.engine import buildx, mounts, ownership
 from layerdoit.engine.images import PREFIX, label
 from layerdoit.engine.progress import Report
@@ -145,7 +145,9 @@ def _build(work: Work, step: Step) -> Outcome:
         build = secret_mounts.with_secrets(work.inputs.tree, recipe, secrets)
         if step.from_scratch or layer in project.state.cleared():
             # BuildKit's own cache would bring back what the user cleared.
-            build = replace(build, no_cache_stages=_PAGE[layer] if work.inputs.component == "page" else _STAGES[layer])
+            stages = _PAGE[layer] if work.inputs.component == "page" else _STAGES[layer]
+            lending = tuple(f"{edit.DONOR}{number}" for number in range(1, len(step.donors) + 1))
+            build = replace(build, no_cache_stages=(*stages, *lending))
         leftovers.replacing(project.state, work.engine.images, step.spec.tag)
         report = _with_artefacts(work, step, build, partial(_run, work, step, build, log, recipe))
         if step.from_scratch and layer == "app" and PREFIX + "mount" in build.labels:
@@ -206,7 +208,7 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
     shared = script_protocol.shared(report.notes)
     taken = script_protocol.taken(report.notes)
     if taken is not None and taken.taken:
-        how = f"{how}, {units_taken(taken, step)}"
+        how = f"{how}, {units_taken(taken, step, project.name)}"
         cold = False
     _share(work, step)
     return Outcome(
@@ -226,12 +228,13 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
     )
 
 
-def units_taken(taken: script_protocol.Taken, step: Step) -> str:
-    """From which projects units of a cook came, those first that lent most."""
+def units_taken(taken: script_protocol.Taken, step: Step, project: str) -> str:
+    """From which projects the units of a cook came, those first that lent most."""
     lent: dict[str, int] = {}
     for place, count in taken.donors.items():
         if 0 < place <= len(step.donors):
             name = step.donors[place - 1].project
+            name = "its own earlier images" if name == project else name
             lent[name] = lent.get(name, 0) + count
     names = listed(sorted(lent, key=lambda name: -lent[name]))
     return f"{taken.taken} of {count_text(taken.units, 'unit')} taken from {names}"

@@ -20,6 +20,9 @@ MARK: Final = "# layerdoit: assets\n"
 BINARIES: Final = "# layerdoit: binaries\n"
 """This line is replaced by the copies of the binaries; without it, the Dockerfile has its own."""
 
+DONOR: Final = "donor-"
+"""The stages in which donors lend, by their number from 1."""
+
 _SECRET: Final = re.compile(r"--mount=type=secret,(?:\S*,)?id=([\w-]+)\S*[ \t]*(?:\\\n[ \t]*)?")
 _CONTEXT: Final = re.compile(r"--mount=type=bind,source=\.,target=/ctx(?![\w/])")
 _SSH: Final = re.compile(r"--mount=type=ssh\S*[ \t]*(?:\\\n[ \t]*)?")
@@ -67,10 +70,10 @@ def donors(text: str, tags: Sequence[str], parent: str | None, word: str) -> str
     stages, mounts = "", ""
     there = [f"--mount=type=bind,from={parent},source=/cooked/units,target=/there/0 "] if parent else []
     for number, tag in enumerate(tags, 1):
-        stages += f"FROM {tag} AS donor-{number}\nRUN --mount=type=bind,source=control,target=/ctx/control "
+        stages += f"FROM {tag} AS {DONOR}{number}\nRUN --mount=type=bind,source=control,target=/ctx/control "
         stages += f"{''.join(there)}sh /ctx/control/lend.sh {word}\n"
-        there.append(f"--mount=type=bind,from=donor-{number},source=/lent/units,target=/there/{number} ")
-        mounts += f"--mount=type=bind,from=donor-{number},source=/lent,target=/donors/{number} "
+        there.append(f"--mount=type=bind,from={DONOR}{number},source=/lent/units,target=/there/{number} ")
+        mounts += f"--mount=type=bind,from={DONOR}{number},source=/lent,target=/donors/{number} "
     return f"{text[:at]}{stages}{text[at : run.start()]}{mounts}{text[run.start() :]}"
 
 
