@@ -6,7 +6,6 @@ import re
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 
-from layerdoit.engine.images import PREFIX
 from layerdoit.flows.ensure import ensure
 from layerdoit.layers.outcome import Outcome
 from tests.support.checkout import Checkout
