@@ -56,6 +56,7 @@ class Step(NamedTuple):
             "key": self.spec.key,
             "tag": self.spec.tag,
             **reasons.documented(self.reasons),
+            **({"donors": [donor.tag for donor in self.donors]} if self.donors else {}),
         }
 
 
