@@ -65,14 +65,14 @@ cook() {
   (
     [ -z "$watched" ] || begin_tracing
     eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
-  ) >/tmp/messages
+  ) >"$1"
 }
-cook || status=$?
+cook /tmp/messages || status=$?
 if [ "$status" -ne 0 ] && [ -s /tmp/units-taken ]; then
   # Nothing that a donor lent may be why.
   return_units
   status=0
-  cook || status=$?
+  cook /tmp/messages || status=$?
 fi
 end_sharing
 [ -z "$watched" ] || settle
@@ -84,6 +84,11 @@ echo "layerdoit: compiled=$external units=$total external=$external" >&2
 # What came from the store took another time than compiling it.
 [ "$hits" -gt 0 ] || tell_timings /build/target/cargo-timings/cargo-timing.html
 rm -rf /build/target/cargo-timings
+settle_units /tmp/messages
+if [ -s /tmp/units-idle ]; then
+  # A crate that is not compiled may still have to be there for cargo: it downloads what it lacks.
+  if ! (timings='' watched='' && cook /dev/null) >/dev/null 2>&1; then bring_back; fi
+fi
 
 # cargo notes the addresses that it used; a login in one is nobody else's business.
 for noted in /cargo/registry/index/*/config.json; do
@@ -105,8 +110,12 @@ mv /build/kept /build/src
 sort /ctx/control/kept >/build/tree
 rm -rf /cooked/src
 cp -a /build/src /build/tree /cooked/
+# What stubs read is nothing to the packages that they stand for.
+if [ -s "${NOTES-}/known" ]; then
+  awk -F '\t' 'FILENAME == ARGV[1] && !again { if (/\/\.stub(\/|\t|$)/) stub[$2]; next } !($2 in stub)' "$NOTES/known" again=1 "$NOTES/known" >/tmp/known
+  cat /tmp/known >"$NOTES/known"
+fi
 if [ -n "$watched" ]; then cp -a "$NOTES" /cooked/; fi
 note_cooked /ctx/control/own
-settle_units /tmp/messages
 (note_units /tmp/messages) || : >/cooked/units
-rm -f /tmp/units-* /tmp/stubs /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/instead /tmp/emptied /tmp/now
+rm -rf /tmp/units-* /tmp/stubs /tmp/messages /tmp/known /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/instead /tmp/emptied /tmp/now

@@ -184,8 +184,15 @@ return_units() {
   : >/tmp/units-taken
 }
 
-# After cargo: what it did not use goes, and how much it did is told. In MESSAGES, a run of a build script looks the same
-# whether it was fresh or not; but then its output is new.
+# Sources that were put aside.
+bring_back() {
+  while read -r path; do
+    if ! [ -e "/cargo/registry/$path" ]; then mv "/tmp/units-aside/$path" "/cargo/registry/$path"; fi
+  done </tmp/units-idle
+}
+
+# After cargo: what it did not use goes (sources into /tmp/units-aside, listed in /tmp/units-idle), and how much it did is
+# told. In MESSAGES, a run of a build script looks the same whether it was fresh or not; but then its output is new.
 settle_units() {
   [ -e /tmp/units-lent ] || return 0
   units_of "$1" >/tmp/units-used
@@ -200,7 +207,8 @@ settle_units() {
       $1 == "index" { next }
       { crate = $3; sub(/\.crate$/, "", crate); if (!(($2 "/" crate) in crates)) print }
     ' /tmp/units-used-sources /tmp/units-sources >/tmp/units-paths
-    (cd /cargo/registry && xargs -r -d '\n' rm -rf -- </tmp/units-paths)
+    cp /tmp/units-paths /tmp/units-idle
+    (cd /cargo/registry && while read -r path; do mkdir -p "/tmp/units-aside/${path%/*}" && mv "$path" "/tmp/units-aside/$path"; done) </tmp/units-idle
   fi
   (cd /cooked/target && find . -maxdepth 5 -path '*/build/*' -name output -newer /tmp/units-lent) | awk "$units_awk"'{ print unit($0) }' >/tmp/units-run
   awk -F '\t' '

@@ -152,6 +152,8 @@ def test_what_is_locked_is_taken_with_its_sources_and_the_rest_goes(donor: Image
     assert taker.there == {"a", "b"}
     sources = taker.root / "cargo/registry/src/index.crates.io-1"
     assert {path.name for path in sources.iterdir()} == {"a-1.0.0", "b-1.0.0"}
+    taker.sh("bring_back")
+    assert {path.name for path in sources.iterdir()} == {"a-1.0.0", "b-1.0.0", "d-1.0.0"}
 
 
 def test_what_is_not_locked_stays_and_what_was_compiled_with_it(donor: Image, taker: Image) -> None:
