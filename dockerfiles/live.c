@@ -7,7 +7,8 @@
  * is that of the supervisor, with the same status (128 + n for a signal n). Whatever loses its parent is reaped here.
  * Commands are lines, any number on a connection; each is answered by a line:
  *   restart SECONDS   STOP to the program's group, SIGTERM to what it leaves behind; after SECONDS, all that is still
- *                     there is killed. Then PROGRAM starts again, in trial: `started PID` or `failed WHY`
+ *                     there is killed. Then PROGRAM starts again, in trial: `started PID`, `started PID killed` where
+ *                     something had to be killed, or `failed WHY`
  *   keep              ends the trial: `kept`, or how the program has ended meanwhile; then the trial goes on
  *   wait              when the program in trial ends: `ended CODE` or `ended signal N`; when the trial ends: `kept`
  *   state             `running PID`, `trial PID`, `stopping PID`, `ended CODE`, `ended signal N`
@@ -265,7 +266,7 @@ static void end_restart(const char *why) {
   struct asker *asker = restarts;
   restarts = NULL;
   if (asker && why) answer(asker, "failed %s", why);
-  else if (asker) answer(asker, "started %d", (int)running);
+  else if (asker) answer(asker, "started %d%s", (int)running, killing ? " killed" : "");
 }
 
 /* What is to be done once something has ended, or time has passed. */

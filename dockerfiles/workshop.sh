@@ -105,26 +105,28 @@ is_linked() {
 
 # --- what serves -----------------------------------------------------------------------------------------------------
 
-# The compiled programs take the place of those that serve, which stay beside them; then they are started.
-#   start DEPLOYMENT TOKEN GRACE
+# The compiled programs that are named take the place of those that serve, which stay beside them; then it is started.
+#   start DEPLOYMENT TOKEN GRACE [PROGRAM…]
 start() {
-  while read -r deployment bin; do
-    if [ "$deployment" = "$1" ] && [ -e "/live/$1/.$bin.new" ]; then
-      (
-        set -e
-        cd "/live/$1"
-        [ ! -e "$bin" ] || ln -f "$bin" ".$bin.old"
-        mv -f ".$bin.new" "$bin"
-      ) || return
-    fi
-  done </control/deployments
-  ask "$2" restart "$3"
+  deployment=$1 token=$2 grace=$3
+  shift 3
+  # What an earlier start has left, no container can go back to.
+  rm -f "/live/$deployment"/.*.old
+  for bin; do
+    (
+      set -e
+      cd "/live/$deployment"
+      [ ! -e "$bin" ] || ln -f "$bin" ".$bin.old"
+      mv -f ".$bin.new" "$bin"
+    ) || return 2
+  done
+  ask "$token" restart "$grace"
 }
 
 # Those that were replaced are there again; then they are started.
 put_back() {
   while read -r deployment bin; do
-    if [ "$deployment" = "$1" ] && [ -e "/live/$1/.$bin.old" ]; then mv -f "/live/$1/.$bin.old" "/live/$1/$bin" || return; fi
+    if [ "$deployment" = "$1" ] && [ -e "/live/$1/.$bin.old" ]; then mv -f "/live/$1/.$bin.old" "/live/$1/$bin" || return 2; fi
   done </control/deployments
   ask "$2" restart "$3" && ask "$2" keep
 }

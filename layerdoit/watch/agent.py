@@ -149,7 +149,7 @@ class Agent:
         """Wait until a short request is done. LayerdoitError where it fails."""
         answer = self.answer(request, _ANSWERS)
         if answer is None or answer.words != ("0",):
-            raise LayerdoitError(f"the workshop does not do what it is asked: {self._words()}", hint=_LOOK_AT)
+            raise LayerdoitError(f"the workshop does not do what it is asked: {self.words()}", hint=_LOOK_AT)
 
     def drop(self, request: Request) -> None:
         """Nobody waits for an answer any more."""
@@ -169,7 +169,7 @@ class Agent:
         from layerdoit.engine import buildx, sdk
 
         said = self._conversation.said
-        lines = [line for line in (*said.splitlines(), *self._words().splitlines()) if line and _HELP not in line]
+        lines = [line for line in (*said.splitlines(), *self.words().splitlines()) if line and _HELP not in line]
         if "No such image" in said:
             return Cleared("the deps image was removed before the workshop was made from it")
         if "Cannot connect to the Docker daemon" in said or "error during connect" in said:
@@ -179,7 +179,8 @@ class Agent:
         why = "\n".join(lines) or "its container was stopped or removed"
         return Gone(f"the workshop has ended: {why}")
 
-    def _words(self) -> str:
+    def words(self) -> str:
+        """What it said last, beside answers."""
         return process.redact(process.as_text(self._said)).strip()
 
     def _heard(self, piece: bytes) -> None:

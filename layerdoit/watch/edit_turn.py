@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit import deploy
-from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.errors import ContextDiffers, LayerdoitError
 from layerdoit.deploy.provider import KeepsLive
 from layerdoit.flows.deploying import Place
 from layerdoit.watch import assets
+from layerdoit.watch.agent import Gone
 from layerdoit.watch.facts import Facts, differing, sources_differ
+from layerdoit.watch.trial import Deserted
+from layerdoit.watch.workshop import Cancelled
 
 if TYPE_CHECKING:
     from layerdoit.core.doing import Doing
@@ -25,22 +29,28 @@ if TYPE_CHECKING:
     from layerdoit.watch.workshop import Compiled, Workshop
 
 Told = Callable[..., None]
+_AGAIN: Final = "what served before serves again"
+_WITH_ASSETS: Final = ", with the new assets"
+_KILLED: Final = (
+    "{}: the old program did not end within {:g} s and was killed; have it end on SIGTERM, or set deploy.stop_grace"
+)
 Files = Mapping[str, Mapping[str, "tuple[Path, Entry]"]]
 """The assets of each deployment, by their places in its container."""
 
 
-class NotHere(LayerdoitError):
-    """The container in which an edit would serve is not there, or not as the watch has left it."""
+class Astray(LayerdoitError):
+    """The container in which an edit would serve is not there, or not as the watch has left it: deploy it again."""
 
 
 class NotServed(LayerdoitError):
-    """A tree that compiled, and does not serve; what served before serves again."""
+    """A tree that compiled, and does not serve; the programs that served before serve again."""
 
 
 class Wish(NamedTuple):
     """An edit: the reading of the new tree, what serves now, what is to serve, and where that is compiled.
 
-    `placed`: which assets differ, by deployment.
+    `placed`: which assets differ from those that are there, by deployment; `placing`: hears before whose are changed,
+    which no failure undoes; `remark`: hears what a user may want to know.
     """
 
     session: Session
@@ -48,6 +58,8 @@ class Wish(NamedTuple):
     new: Facts
     workshop: Workshop
     placed: Mapping[str, assets.Change]
+    placing: Callable[[str], None]
+    remark: Callable[[str], None]
 
 
 class Done(NamedTuple):
@@ -95,36 +107,42 @@ def compiled(wish: Wish, tell: Told, cancel: threading.Event) -> Compiled | None
     return wish.workshop.compile(inputs, told, cancel)
 
 
-def served(wish: Wish, made: Compiled | None) -> Done:
-    """Let it serve in the containers that are there. NotServed: then what served before serves on, everywhere."""
-    trials: list[tuple[Trial, LiveService]] = []
+def served(wish: Wish, made: Compiled | None, cancel: threading.Event) -> Done:
+    """Let it serve in the containers that are there. NotServed, Cancelled: what served before is put back, everywhere.
+
+    `Astray` where that cannot be done, or where a container is not the one that the watch knows.
+    """
+    trials: list[tuple[Trial, Callable[[], None]]] = []
     files, restarted = 0, False
     try:
         for one in wish.session.built:
             settings = deploy.settings_of(one.project)
             name, change = settings.name, wish.placed.get(settings.name, assets.Change())
-            if name not in differing(wish.old, wish.new):
-                continue
-            anew = bool(made and made.changed.get(name))
-            if not anew and not change:
+            binaries = made.changed.get(name, ()) if made else ()
+            if not binaries and not change:
                 continue
             provider, service = _there(one)
             if change:
-                provider.place(service, change.archive())
-                provider.gone(service, change.gone)
+                packed = change.archive()
+                wish.placing(name)
                 files += len(change.placed) + len(change.gone)
-            if anew or one.project.config.watch.reload == "restart":
+                provider.place(service, packed)
+                provider.gone(service, change.gone)
+            if binaries or one.project.config.watch.reload == "restart":
                 restarted = True
-                trial = wish.workshop.start(name, service.token, service.grace)
-                trials.append((trial, service))
-                _judged(provider, service, trial)
-    except BaseException:
-        for trial, _ in reversed(trials):
-            with contextlib.suppress(LayerdoitError):
-                trial.put_back()
+                trial = wish.workshop.start(name, service.token, service.grace, binaries)
+                trials.append((trial, functools.partial(provider.judge, service, _goes_on)))
+                if trial.killed and service.grace:
+                    wish.remark(_KILLED.format(name, service.grace))
+                provider.judge(service, _until(trial, cancel))
+        # It may have ended since.
+        for trial, _ in trials:
+            trial.check()
+        for trial, _ in trials:
+            trial.keep()
+    except BaseException as error:
+        _put_back(trials, error, files)
         raise
-    for trial, _ in trials:
-        trial.keep()
     for name in differing(wish.old, wish.new):
         wish.workshop.ahead(name, wish.new.keys[name])
     crates = made.crates if made else 0
@@ -132,12 +150,37 @@ def served(wish: Wish, made: Compiled | None) -> Done:
     return Done(how if trials or files else "unchanged", crates, files)
 
 
-def _judged(provider: KeepsLive, service: LiveService, trial: Trial) -> None:
-    try:
-        provider.judge(service, trial.ended)
-    except LayerdoitError as error:
-        what = f"{error.what}\nwhat served before serves again"
-        raise NotServed(what, where=error.where, hint=error.hint) from error
+def _until(trial: Trial, cancel: threading.Event) -> Callable[[], str | None]:
+    def ended() -> str | None:
+        if cancel.is_set():
+            raise Cancelled("a newer change came")
+        return trial.ended()
+
+    return ended
+
+
+def _goes_on() -> None:
+    """How a program has ended that is not in trial: with its container."""
+
+
+def _put_back(trials: Sequence[tuple[Trial, Callable[[], None]]], error: BaseException, files: int) -> None:
+    """Have what served before serve again; the error says whether it does."""
+    wrong = list[str]()
+    for trial, judge in reversed(trials):
+        try:
+            trial.put_back()
+            if not isinstance(error, Cancelled):
+                judge()
+        except LayerdoitError as another:
+            wrong.append(another.what)
+    if isinstance(error, Astray) or not isinstance(error, LayerdoitError):
+        return
+    if isinstance(error, Deserted | Gone) or wrong:
+        raise Astray("\n".join([error.what, *wrong])) from error
+    if isinstance(error, Cancelled | ContextDiffers):
+        return
+    what = f"{error.what}\n{_AGAIN}{_WITH_ASSETS if files else ''}"
+    raise NotServed(what, where=error.where, hint=error.hint) from error
 
 
 def _there(session: Session) -> tuple[KeepsLive, LiveService]:
@@ -147,7 +190,17 @@ def _there(session: Session) -> tuple[KeepsLive, LiveService]:
         service = provider.live()
         if service is not None and session.run.live is not None and service.watch == session.run.live.watch:
             return provider, service
-    raise NotHere(f"the container of {place.settings.name} is not the one that the watch started; it is deployed again")
+    raise Astray(_state(place))
+
+
+def _state(place: Place) -> str:
+    """What is there instead of the container of the watch."""
+    name, status = place.settings.name, place.provider.status()
+    if status.service is None:
+        return f"the container of {name} was removed"
+    if not status.live:
+        return f"another process has deployed {name}"
+    return f"the container of {name} does not serve: {status.health}"
 
 
 def stage_of(error: BaseException) -> str:

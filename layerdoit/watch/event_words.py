@@ -21,6 +21,7 @@ STAGES: Final[Mapping[str, str]] = {
     "assets": "its assets could not be copied in",
     "build": "could not be built",
     "image": "its image could not be built",
+    "ended": "has ended",
 }
 """What has failed, by the stage."""
 _STAYS: Final = {

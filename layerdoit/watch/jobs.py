@@ -32,6 +32,7 @@ class Job:
         self._ending = Ending()
         self._name = ""
         self._error: BaseException | None = None
+        self._over = False
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> Job:
@@ -46,7 +47,7 @@ class Job:
     @property
     def has_ended(self) -> bool:
         """Whether nothing of it goes on."""
-        return not self._thread.is_alive()
+        return self._over
 
     def join(self) -> None:
         """Wait until it has ended, however it ends."""
@@ -73,4 +74,6 @@ class Job:
         except BaseException as error:  # noqa: BLE001 - it comes out of `result`
             self._error = error
         self.seconds = time.monotonic() - begun
+        # Whoever is told may look at once.
+        self._over = True
         self._done()

@@ -15,6 +15,7 @@ from layerdoit.core.signals import posted_to
 from layerdoit.engine.handle import Engine
 from layerdoit.watch import providers, screen
 from layerdoit.watch.events import Event
+from layerdoit.watch.presence import Presence
 from layerdoit.watch.service_lines import ServiceLines
 from layerdoit.watch.turns import Turns
 
@@ -50,7 +51,8 @@ class _Watch:
         self._events: queue.SimpleQueue[tuple[object, ...]] = queue.SimpleQueue()
         coloured = not json and terminal.colour(sys.stderr)
         self._turns = [Turns(part.project, part.prefix, part.label, self._tell, coloured=coloured) for part in parts]
-        self._lines = [ServiceLines(turns, self._tell) for turns in self._turns]
+        beside = (Presence, ServiceLines)
+        self._beside: list[Presence | ServiceLines] = [of(turns, self._tell) for turns in self._turns for of in beside]
         self._json = json
 
     def _tell(self, event: Event) -> None:
@@ -92,19 +94,20 @@ class _Watch:
     def _show(self, shown: screen.Shown, event: Event) -> None:
         shown.tell(event)
         if event.kind in ("serving", "followed"):
-            for lines in self._lines:
-                lines.serves(event)
+            for each in self._beside:
+                each.serves(event)
 
     def _next(self) -> tuple[object, ...]:
         while True:
             try:
                 return self._events.get(timeout=_ALIVE)
             except queue.Empty:
-                continue
+                for turns in self._turns:
+                    turns.refuse_broken()
 
     def _end(self, shown: screen.Shown) -> None:
-        for lines in self._lines:
-            lines.close()
+        for each in self._beside:
+            each.close()
         for force in range(3):
             for turns in self._turns:
                 turns.end()

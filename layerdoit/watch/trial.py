@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from layerdoit.core.errors import DeployError
@@ -9,16 +10,27 @@ from layerdoit.watch.agent import Agent, Request
 
 _ANSWERS: Final = 5.0
 """Seconds that a supervisor has for an answer, beyond the grace of the program that it ends."""
+_NOT_PLACED: Final = "2"
+"""The exit code where programs could not be put in place."""
+
+
+class Deserted(DeployError):
+    """Nobody listens in a container: it was stopped or removed."""
 
 
 class Trial:
-    """One program in trial, in one deployment. Its old one lies beside it until `keep` or `put_back`."""
+    """One program in trial, in one deployment. Its old one lies beside it until `keep` or `put_back`.
 
-    def __init__(self, agent: Agent, deployment: str, token: str, grace: float) -> None:
+    `killed`: whether the one before did not end by itself in the seconds that it had.
+    """
+
+    def __init__(self, agent: Agent, deployment: str, token: str, grace: float, binaries: Sequence[str]) -> None:
         self._agent = agent
         self._deployment = deployment
         self._token = token
         self._grace = grace
+        self._binaries = binaries
+        self.killed = False
         self._waiting: Request | None = None
         self._ended = ""
 
@@ -29,11 +41,12 @@ class Trial:
 
     def begin(self) -> None:
         """Put the new programs in place, and start. DeployError where it does not; then the old ones are back."""
-        told = self._asked("start", f"{self._grace:g}")
+        told = self._asked("start", f"{self._grace:g}", *self._binaries)
         if not told.startswith("started"):
             self.put_back()
             why = told.removeprefix("failed ")
             raise DeployError(f"{self._deployment}: the new program does not start: {why}")
+        self.killed = told.endswith("killed")
         self.listen()
 
     def listen(self) -> None:
@@ -50,6 +63,11 @@ class Trial:
                 if answer.words != ("0",):
                     self._ended = "ended together with its container"
         return self._ended or None
+
+    def check(self) -> None:
+        """DeployError where the new program has ended."""
+        if (how := self.ended()) is not None:
+            raise DeployError(f"{self._deployment}: the new program {how}")
 
     def keep(self) -> None:
         """The program is good: its end is that of the container again. DeployError where it has ended meanwhile."""
@@ -76,10 +94,10 @@ class Trial:
             if answer.word == "told":
                 told = " ".join(answer.words)
             elif answer.word == "done":
+                if answer.words == (_NOT_PLACED,):
+                    raise DeployError(f"{self._deployment}: {self._agent.words() or 'its programs cannot be replaced'}")
                 if answer.words != ("0",):
-                    raise DeployError(
-                        f"{self._deployment}: nothing listens in its container: it was stopped or removed"
-                    )
+                    raise Deserted(f"{self._deployment}: nothing listens in its container: it was stopped or removed")
                 return told
 
 

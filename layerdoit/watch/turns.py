@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import threading
 import time
@@ -18,10 +19,11 @@ from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
 from layerdoit.project.run import Run
 from layerdoit.watch import edit_turn, watched
+from layerdoit.watch.agent import Gone
 from layerdoit.watch.changes import Changes
 from layerdoit.watch.cycle import Wish
 from layerdoit.watch.events import Event
-from layerdoit.watch.facts import Facts, turn, why_more
+from layerdoit.watch.facts import Facts, Turn, turn, why_more
 from layerdoit.watch.jobs import Job
 from layerdoit.watch.telling import Telling
 from layerdoit.watch.workshop import Cancelled, Workshop
@@ -55,6 +57,8 @@ class Turns:
         self._at: Facts | None = None
         self._imaged = True
         self._files: edit_turn.Files = {}
+        # Why what serves is to be deployed again, ''; whether assets are there of a tree that does not serve.
+        self._astray, self._mixed = "", False
         self._without = ""
         self._deployed: tuple[DeploySettings, ...] = ()
         # Names of trees that did not serve, and of which no image could be made.
@@ -66,6 +70,7 @@ class Turns:
         self._job: Job | None = None
         self._follower: Job | None = None
         self._tests: Job | None = None
+        self._broken: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"watch {label}")
 
     # --- what others ask ---------------------------------------------------------------------------------------------
@@ -106,6 +111,20 @@ class Turns:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    def refuse_broken(self) -> None:
+        """Raise what nobody foresaw, if that has ended it."""
+        if self._broken is not None:
+            raise self._broken
+
+    def keeps(self, watch: str) -> bool:
+        """Whether a container with the label of a watch is one of this project's own."""
+        return self._live is not None and self._live.watch == watch
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a container may be replaced, or its program started again, just now."""
+        return self._at is not None or self._follower is not None or self._over.is_set()
+
     @property
     def is_ahead(self) -> bool:
         """Whether what serves is ahead of the image of its container."""
@@ -130,15 +149,12 @@ class Turns:
         try:
             self._sweep()
             while not self._over.is_set():
-                if self._woken.wait(self._idle()):
-                    self._woken.clear()
-                    self._heard()
-                    self._turn()
-                    self._begin_tests()
-                elif self._idle() == 0.0:
-                    self._follow()
-                else:
-                    self._turn()
+                try:
+                    self._go_on()
+                except (LayerdoitError, OSError) as error:
+                    self._fail("build", as_error(error))
+        except BaseException as error:  # noqa: BLE001 - it comes out of `refuse_broken`
+            self._broken = error
         finally:
             self._changes.close()
             for job in (self._follower, self._tests):
@@ -146,6 +162,18 @@ class Turns:
                     job.join()
             if self._workshop is not None:
                 self._workshop.close()
+
+    def _go_on(self) -> None:
+        """Wait for what is to be done next, and do it."""
+        if self._woken.wait(self._idle()):
+            self._woken.clear()
+            self._heard()
+            self._turn()
+            self._begin_tests()
+        elif self._idle() == 0.0:
+            self._follow()
+        else:
+            self._turn()
 
     def _sweep(self) -> None:
         """What watches left behind that were killed."""
@@ -155,7 +183,9 @@ class Turns:
     def _idle(self) -> float:
         """Seconds until something is to be done without a change."""
         serving = self._serving
-        if serving is None or self._imaged or self._follower or self._failed or self._unfollowed == serving.name():
+        if serving is None or self._imaged or self._follower or self._unfollowed == serving.name():
+            return LOOKED
+        if self._failed or self._misread or self._astray:
             return LOOKED
         due = self._quiet + self._session.project.config.watch.settle
         return min(LOOKED, max(0.0, due - time.monotonic()))
@@ -177,37 +207,48 @@ class Turns:
         except (LayerdoitError, OSError) as error:
             self._refused(as_error(error))
             return False
-        what = "more" if anew else turn(self._serving, facts)
+        what = self._kind(facts, anew=anew)
         if what == "nothing":
             if self._failed or self._misread:
                 self._served(facts, since, "unchanged")
             return False
         if facts.name() == self._failed and not anew:
             return False
-        self._at, stage = facts, "build"
+        self._at = facts
         try:
-            if what == "edit" and self._workshop is not None and self._workshop.alive:
-                stage = "compile"
-                self._edit(facts, since)
-            else:
-                self._more(facts, since)
+            self._do(what, facts, since)
         except (Cancelled, Stopped):
             if not self._over.is_set():
                 self._telling.tell("cancelled")
             return True
         except ContextDiffers:
             return True
-        except edit_turn.NotHere as error:
-            self._telling.tell("warning", str(error))
-            self._serving = None
+        except (edit_turn.Astray, Gone) as error:
+            self._astray = error.what
             return True
         except (LayerdoitError, OSError) as error:
             self._failed = facts.name()
-            self._telling.fail(edit_turn.stage_of(error) or stage, as_error(error), serves=self._serving is not None)
+            self._fail(edit_turn.stage_of(error) or ("compile" if what == "edit" else "build"), as_error(error))
         finally:
             self._at = None
             self._quiet = time.monotonic()
         return False
+
+    def _kind(self, facts: Facts, *, anew: bool) -> Turn:
+        """What has to be done so that a tree serves."""
+        found = turn(self._serving, facts)
+        if found == "nothing" and self._mixed:
+            found = "edit"
+        if found == "edit" and not (self._workshop and self._workshop.alive):
+            self._astray = self._astray or ("the workshop was stopped or removed" if self._workshop else "")
+            return "more"
+        return "more" if anew or self._astray else found
+
+    def _do(self, what: Turn, facts: Facts, since: float) -> None:
+        if what == "edit":
+            self._edit(facts, since)
+        else:
+            self._more(facts, since)
 
     def _read(self) -> Facts:
         self._session.read_again()
@@ -219,9 +260,11 @@ class Turns:
     def _refused(self, error: LayerdoitError) -> None:
         """What is configured, or the tree, is wrong: what serves goes on."""
         text = error.shown(coloured=self._coloured)
+        # What failed may have failed by that.
+        self._failed = ""
         if text != self._misread:
             self._misread = text
-            self._telling.fail("configuration", error, serves=self._serving is not None)
+            self._fail("configuration", error)
 
     def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
         began, self._serving = self._serving is None, facts
@@ -248,13 +291,18 @@ class Turns:
             self._follower.end()
         files = edit_turn.placed(self._session)
         changes = edit_turn.between(self._files, files)
-        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes)
+
+        def placing(name: str) -> None:
+            self._files, self._mixed = {**self._files, name: files[name]}, True
+
+        remark = functools.partial(self._telling.tell, "warning")
+        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes, placing, remark)
         made = edit_turn.compiled(wish, self._telling.tell, self._cancel)
         self._end_follower()
         if made is not None:
             self._telling.compiler(made, self._session)
-        done = edit_turn.served(wish, made)
-        self._imaged, self._files = False, files
+        done = edit_turn.served(wish, made, self._cancel)
+        self._imaged, self._files, self._mixed = self._imaged and facts == self._serving, files, False
         self._served(facts, since, done.how, crates=done.crates, files=done.files)
 
     def _more(self, facts: Facts, since: float) -> None:
@@ -262,7 +310,7 @@ class Turns:
         self._end_follower()
         if self._serving is None or facts.lower != self._serving.lower:
             self._renew()
-        why = why_more(self._serving, facts)
+        why = self._astray or why_more(self._serving, facts)
         self._telling.tell("building", why, why=why)
         self._job = Job(Wish("cycle", self._opened()), self._telling.line, coloured=self._coloured).start()
         if self._over.is_set():
@@ -272,13 +320,13 @@ class Turns:
         finally:
             self._telling.aside(self._job)
             self._job = None
-        self._imaged = True
+        self._imaged, self._astray = True, ""
         if name != facts.name():
             # The process has read a newer tree.
             self._serving = None
             self._woken.set()
             return
-        self._files = edit_turn.placed(self._session)
+        self._files, self._mixed = edit_turn.placed(self._session), False
         self._served(facts, since, "built")
         self._open()
         files = len(self._session.tree.all_sources.entries)
@@ -313,8 +361,13 @@ class Turns:
 
     def _follow(self) -> None:
         """Have the image of what serves made, and its container take the place."""
+        try:
+            wish = Wish("cycle", self._opened())
+        except LayerdoitError:
+            # It was changed just now: a turn says what is wrong.
+            self._woken.set()
+            return
         self._telling.tell("following")
-        wish = Wish("cycle", self._opened())
         self._follower = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
 
     def _end_follower(self) -> None:
@@ -334,7 +387,7 @@ class Turns:
                 pass
             except LayerdoitError as error:
                 self._unfollowed = serving.name() if serving else ""
-                self._telling.fail("image", error, serves=self._serving is not None)
+                self._fail("image", error)
             else:
                 self._followed(name, follower.seconds)
         tests = self._tests
@@ -355,7 +408,9 @@ class Turns:
         self._imaged = True
         for deployment in self._serving.keys if self._workshop is not None else ():
             assert self._workshop is not None  # noqa: S101 - just asked
-            self._workshop.ahead(deployment, None)
+            # The deployment has noted it, too.
+            with contextlib.suppress(LayerdoitError):
+                self._workshop.ahead(deployment, None)
         for one in edit_turn.addresses(self._session):
             key = self._serving.keys.get(one.name, "")
             self._telling.tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
@@ -394,3 +449,6 @@ class Turns:
 
     def _next_live(self) -> Live | None:
         return Live(f"{deploy.settings_of(self.project).name}-{secrets.token_hex(3)}")
+
+    def _fail(self, stage: str, error: LayerdoitError) -> None:
+        self._telling.fail(stage, error, serves=self._serving is not None)

@@ -125,12 +125,14 @@ class Workshop:
         said = tuple(script_protocol.diagnostics(notes))
         return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, said)
 
-    def start(self, deployment: str, token: str, grace: float) -> Trial:
+    def start(self, deployment: str, token: str, grace: float, binaries: Sequence[str]) -> Trial:
         """Put what was compiled in the place of what serves, and have the program started again, in trial.
 
-        `token`: of the container that serves; `grace`: seconds that the old program has to end. DeployError.
+        `token`: of the container that serves; `grace`: seconds that the old program has to end; `binaries`: those that
+        the last compilation has told of as changed, and no others: what an earlier one left is of another tree.
+        DeployError.
         """
-        trial = Trial(self._agent, deployment, token, grace)
+        trial = Trial(self._agent, deployment, token, grace, binaries)
         trial.begin()
         self._trials = [*(one for one in self._trials if not one.over), trial]
         return trial

@@ -192,7 +192,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             made.compile()
             edited(one, "second text")
             assert made.compile().changed == {"web": ("hello",)}
-            trial = made.shop.start("web", token, 1)
+            trial = made.shop.start("web", token, 1, ["hello"])
             served.append("hello starts with second text")
             assert (prints(2), trial.ended()) == (served, None)
             trial.keep()
@@ -202,7 +202,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
 
             one.replace("src/main.rs", "// here", "std::process::exit(3);")
             assert made.compile().changed == {"web": ("hello",)}
-            trial = made.shop.start("web", token, 1)
+            trial = made.shop.start("web", token, 1, ["hello"])
             until(trial.ended)
             assert trial.ended() == "ended with exit code 3"
             with pytest.raises(DeployError, match="ended with exit code 3"):
@@ -218,7 +218,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
         finally:
             docker("rm", "--force", serving)
         with pytest.raises(DeployError, match="stopped or removed"):
-            made.shop.start("web", token, 1)
+            made.shop.start("web", token, 1, [])
 
 
 def test_a_workshop_that_was_stopped_is_opened_again_and_one_whose_process_was_killed_is_gone(

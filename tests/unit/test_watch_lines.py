@@ -65,6 +65,7 @@ WORDS: dict[str, Event] = {
     "its image could not be built; what was compiled serves on without it": event("failed", stage="image", serves=True),
     "could not be built": event("failed", stage="build"),
     "its assets could not be copied in": event("failed", stage="assets"),
+    "has ended": event("failed", stage="ended", serves=False),
     "its image is being built": event("following", key="0" * 64),
     "serving shop:app-1, built and put in place in 2.9 s": event("followed", image="shop:app-1", seconds=2.9),
     "tests run": event("tests", state="began"),

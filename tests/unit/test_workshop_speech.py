@@ -171,7 +171,7 @@ class Supervisor:
 
 
 def trial(supervisor: Supervisor) -> Trial:
-    return Trial(supervisor, "web", "t0", 1.5)  # type: ignore[arg-type]
+    return Trial(supervisor, "web", "t0", 1.5, ["server"])  # type: ignore[arg-type]
 
 
 def test_a_trial_is_begun_watched_and_kept() -> None:
@@ -181,7 +181,7 @@ def test_a_trial_is_begun_watched_and_kept() -> None:
     assert one.ended() is None
     one.keep()
     assert (one.ended(), one.over) == (None, True)
-    assert supervisor.asked == ["start web t0 1.5", "ask t0 wait", "keep web t0"]
+    assert supervisor.asked == ["start web t0 1.5 server", "ask t0 wait", "keep web t0"]
 
 
 def test_the_end_of_a_program_in_trial_is_known_and_the_old_one_put_back() -> None:
@@ -201,7 +201,7 @@ def test_what_does_not_start_is_put_back_at_once() -> None:
     supervisor = Supervisor(start=("failed No such file or directory",), put_back=("started 8", "kept"))
     with pytest.raises(DeployError, match="does not start: No such file or directory"):
         trial(supervisor).begin()
-    assert supervisor.asked == ["start web t0 1.5", "put_back web t0 1.5"]
+    assert supervisor.asked == ["start web t0 1.5 server", "put_back web t0 1.5"]
 
 
 def test_a_container_that_is_not_there_any_more_is_said_to_be() -> None:
