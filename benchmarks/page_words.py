@@ -14,6 +14,7 @@ TITLES: Final = {
     "platforms": "An image of arm64 made on amd64: {project}, {profile}",
     "publishing": "Publishing {project}, {profile}, to a registry on the loopback address",
     "services": "Several services, and a front end beside them: examples/shop",
+    "family": "Nothing twice on one machine: units taken from other projects, dev; a bump",
     "sharing": "A second machine that shares a registry: {project}, {profile}",
 }
 PROSE: Final = """\
@@ -41,8 +42,8 @@ the host plus 0.6 s; going back at most 0.5 s, without a build.
 
 Measure your own project with [`doit layers bench`](bench.md), which also wrote the results for the example. The last
 tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`, `benchmarks.deploys`,
-`benchmarks.services`, `benchmarks.platforms`, `benchmarks.sharing`, `benchmarks.publishing` and
-`benchmarks.builders`. The first of them
+`benchmarks.services`, `benchmarks.platforms`, `benchmarks.sharing`, `benchmarks.family`,
+`benchmarks.publishing` and `benchmarks.builders`. The first of them
 compares an edit with the least that an image costs if buildx makes it: cargo on the host, then a Dockerfile that is
 `FROM` and one COPY of the binaries. The binaries in such an image depend on the host's libc and libraries, so it is no
 peer.

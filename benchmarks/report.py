@@ -56,6 +56,7 @@ CROSS = 1.3
 FASTER = 5
 CLONE = 1.2
 SHARED_EDIT = 1.1
+FAMILY = 0.35
 AGAIN = 1.0
 NOOP: Mapping[int, tuple[float, float | None]] = {2000: (1.0, 0.2), 10000: (0.5, None)}
 
@@ -287,6 +288,33 @@ def sharing_table(result: Result) -> str:
     return table(["what", "layerdoit, s", "beside", "s", "median", "budget"], rows)
 
 
+def family_table(result: Result) -> str:
+    """What is not compiled again, beside compiling it."""
+    rows = []
+    for row in result.rows:
+        ours, beside, ratio, held = spread(row["ours"]), "", "", ""
+        theirs: Sequence[float] = row.get("theirs", ())
+        if theirs:
+            ratio = f"{statistics.median(row['ours']) / statistics.median(theirs):.2f} ×"
+        if row["way"] == "family":
+            what = (
+                f"dependencies of a second service, one more and two less; {row['taken']} of {row['units']} units taken"
+            )
+            beside = "without donors"
+            held = str(Verdict(f"≤ {FAMILY} ×", statistics.median(row["ours"]) <= FAMILY * statistics.median(theirs)))
+        elif row["way"] == "public":
+            taken = f"{row['taken']} of {row['units']} units taken, {row['again']} compiled again"
+            what = f"dependencies of {row['project']} after {', '.join(row['others'])}; {taken}"
+            held = str(Verdict("none again", row["again"] == 0))
+        else:
+            crates, others = row["crates"]
+            what = f"{row['project']}, {row['profile']}: one crate bumped; {crates} crates compiled"
+            beside = f"a target mount; {others} crates"
+            held = str(Verdict("≤ a target mount", statistics.median(row["ours"]) <= statistics.median(theirs)))
+        rows.append([what, ours, beside, spread(theirs) if theirs else "", ratio, held])
+    return table(["what", "layerdoit, s", "beside", "s", "median", "budget"], rows)
+
+
 _PUBLISHING = {
     "first": "`doit publish`, the first time: pushed, pulled, checked",
     "again": "`doit publish` again",
@@ -327,6 +355,7 @@ TABLES = {
     "services": services_table,
     "platforms": platforms_table,
     "sharing": sharing_table,
+    "family": family_table,
     "publishing": publishing_table,
     "builders": builders_table,
 }

@@ -5,6 +5,8 @@ export LC_ALL=C
 . /ctx/control/sync.sh
 . /ctx/control/variables.sh
 . /ctx/control/shared.sh
+. /ctx/control/stubs.sh
+. /ctx/control/units.sh
 
 # Seconds of each crate, all its units together, from the report that cargo itself made of the build. In it, what was
 # fresh took none.
@@ -54,13 +56,24 @@ export CARGO_NET_OFFLINE=false
 command -v git >/dev/null || export CARGO_NET_GIT_FETCH_WITH_CLI=false
 cd "/build/src/$WORKDIR"
 begin_sharing
+[ ! -e /ctx/control/stubs ] || begin_stubs
+(take_units) || return_units
 status=0
 # cargo before 1.60 makes no such report.
 timings=$(cargo build -h 2>/dev/null | grep -o -m 1 -e '--timings' || true)
-(
-  [ -z "$watched" ] || begin_tracing
-  eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
-) >/tmp/messages || status=$?
+cook() {
+  (
+    [ -z "$watched" ] || begin_tracing
+    eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
+  ) >"$1"
+}
+cook /tmp/messages || status=$?
+if [ "$status" -ne 0 ] && [ -s /tmp/units-taken ]; then
+  # Nothing that a donor lent may be why.
+  return_units
+  status=0
+  cook /tmp/messages || status=$?
+fi
 end_sharing
 [ -z "$watched" ] || settle
 # The stubs do not count.
@@ -71,6 +84,11 @@ echo "layerdoit: compiled=$external units=$total external=$external" >&2
 # What came from the store took another time than compiling it.
 [ "$hits" -gt 0 ] || tell_timings /build/target/cargo-timings/cargo-timing.html
 rm -rf /build/target/cargo-timings
+settle_units /tmp/messages
+if [ -s /tmp/units-idle ]; then
+  # A crate that is not compiled may still have to be there for cargo: it downloads what it lacks.
+  if ! (timings='' watched='' && cook /dev/null) >/dev/null 2>&1; then bring_back; fi
+fi
 
 # cargo notes the addresses that it used; a login in one is nobody else's business.
 for noted in /cargo/registry/index/*/config.json; do
@@ -92,6 +110,12 @@ mv /build/kept /build/src
 sort /ctx/control/kept >/build/tree
 rm -rf /cooked/src
 cp -a /build/src /build/tree /cooked/
+# What stubs read is nothing to the packages that they stand for.
+if [ -s "${NOTES-}/known" ]; then
+  awk -F '\t' 'FILENAME == ARGV[1] && !again { if (/\/\.stub(\/|\t|$)/) stub[$2]; next } !($2 in stub)' "$NOTES/known" again=1 "$NOTES/known" >/tmp/known
+  cat /tmp/known >"$NOTES/known"
+fi
 if [ -n "$watched" ]; then cp -a "$NOTES" /cooked/; fi
 note_cooked /ctx/control/own
-rm -f /tmp/messages /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/instead /tmp/emptied /tmp/now
+(note_units /tmp/messages) || : >/cooked/units
+rm -rf /tmp/units-* /tmp/stubs /tmp/messages /tmp/known /tmp/kept /tmp/sums /tmp/links /tmp/new /tmp/instead /tmp/emptied /tmp/now

@@ -165,7 +165,8 @@ def mark(root: Path, values: dict[str, Any], token: str) -> list[str]:
     """
     unmarked = []
     deps = values.get("deps") or {}
-    values["deps"] = {**deps, "env": [*(deps.get("env") or ()), _TOKEN]}
+    # What others compiled is nobody's merit.
+    values["deps"] = {"donors": False, **deps, "env": [*(deps.get("env") or ()), _TOKEN]}
     values["env"] = {**(values.get("env") or {}), _TOKEN: token}
     values["dockerfiles"] = dict(values.get("dockerfiles") or {})
     for layer, command in _COMMANDS:

@@ -14,8 +14,10 @@ from layerdoit.components.recipe import Request
 from layerdoit.core import side_by_side
 from layerdoit.core.background import Background
 from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
+from layerdoit.core.prose import listed
 from layerdoit.core.terminal import plain_lines
-from layerdoit.dockerfile import binaries
+from layerdoit.core.units import count_text
+from layerdoit.dockerfile import binaries, edit
 from layerdoit.engine import buildx, mounts, ownership
 from layerdoit.engine.images import PREFIX, label
 from layerdoit.engine.progress import Report
@@ -143,7 +145,9 @@ def _build(work: Work, step: Step) -> Outcome:
         build = secret_mounts.with_secrets(work.inputs.tree, recipe, secrets)
         if step.from_scratch or layer in project.state.cleared():
             # BuildKit's own cache would bring back what the user cleared.
-            build = replace(build, no_cache_stages=_PAGE[layer] if work.inputs.component == "page" else _STAGES[layer])
+            stages = _PAGE[layer] if work.inputs.component == "page" else _STAGES[layer]
+            lending = tuple(f"{edit.DONOR}{number}" for number in range(1, len(step.donors) + 1))
+            build = replace(build, no_cache_stages=(*stages, *lending))
         leftovers.replacing(project.state, work.engine.images, step.spec.tag)
         report = _with_artefacts(work, step, build, partial(_run, work, step, build, log, recipe))
         if step.from_scratch and layer == "app" and PREFIX + "mount" in build.labels:
@@ -202,6 +206,10 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
     if new := [note.binary for note in script_protocol.every(script_protocol.Linked, report.notes)]:
         project.state.mark_linked(binaries.promote(project.state.linked(), new))
     shared = script_protocol.shared(report.notes)
+    taken = script_protocol.taken(report.notes)
+    if taken is not None and taken.taken:
+        how = f"{how}, {units_taken(taken, step, project.name)}"
+        cold = False
     _share(work, step)
     return Outcome(
         step,
@@ -218,6 +226,18 @@ def _outcome(work: Work, step: Step, how: str, report: Report, begun: float, *, 
         shared=shared.hits if shared else None,
         notes=tuple(report.notes),
     )
+
+
+def units_taken(taken: script_protocol.Taken, step: Step, project: str) -> str:
+    """From which projects the units of a cook came, those first that lent most."""
+    lent: dict[str, int] = {}
+    for place, count in taken.donors.items():
+        if 0 < place <= len(step.donors):
+            name = step.donors[place - 1].project
+            name = "its own earlier images" if name == project else name
+            lent[name] = lent.get(name, 0) + count
+    names = listed(sorted(lent, key=lambda name: -lent[name]))
+    return f"{taken.taken} of {count_text(taken.units, 'unit')} taken from {names}"
 
 
 def _keep_reads(work: Work, step: Step, report: Report, *, assembled: bool) -> None:
@@ -262,6 +282,7 @@ def _cleared(work: Work, step: Step) -> bool:
     plan = work.plan
     parents = {"deps": ("base",), "app": ("deps", "runtime")}.get(step.spec.layer, ())
     tags = [step.parent.tag] if step.parent else [plan.step(layer).spec.tag for layer in parents if plan.has(layer)]
+    tags += [donor.tag for donor in step.donors]
     return any(work.engine.images.inspect(tag) is None for tag in tags)
 
 

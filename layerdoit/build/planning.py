@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from layerdoit.layers.decision import Present, Previous
     from layerdoit.layers.key import Spec
     from layerdoit.layers.reasons import Reason
+    from layerdoit.layers.specs.donors import Donor
     from layerdoit.project.inputs import Inputs
     from layerdoit.project.snapshot import Tree
 
@@ -114,6 +115,8 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     # With many images the engine takes its time: meanwhile what was read is compared.
     listed = Background(lambda: engine.images.of_project(project.name))
     missing = [spec for spec in specs if spec.tag not in labels]
+    cooks = bool(lacking) or any(spec.layer == "deps" for spec in missing)
+    lenders = Background(partial(_lenders, engine, inputs)) if cooks and inputs.lends != "none" else None
     remote = (
         Background(partial(_remote, engine, inputs, missing, speaker()))
         if ask_registry and _is_shared(inputs)
@@ -144,7 +147,16 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
         rereads,
         _idle(inputs, missing, previous) if read else frozenset(),
         project.service,
+        lenders.result() if lenders is not None else (),
+        inputs.lends,
     )
+
+
+def _lenders(engine: Engine, inputs: Inputs) -> tuple[Donor, ...]:
+    """The images on this engine that lend. A builder elsewhere would have to be sent each of them."""
+    if not inputs.kin or not engine.is_local:
+        return ()
+    return image_labels.donors(engine.images.labelled("kin", inputs.kin), private=inputs.lends == "private")
 
 
 def _same(engine: Engine, inputs: Inputs, missing: Sequence[Spec]) -> tuple[str, tuple[str, ...]] | None:

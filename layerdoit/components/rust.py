@@ -165,6 +165,8 @@ def _deps(request: Request) -> Recipe:
     control_files(inputs, context / "control", inputs.scripts(*inputs.deps_scripts))
     write_if_changed(context / "control" / "tree", tree_text(entries))
     write_if_changed(context / "control" / "kept", tree_text(inputs.kept.entries))
+    if (wrapper := _stub_wrapper(inputs)) is not None:
+        write_if_changed(context / "control" / "stubs", wrapper.encode())
     base = request.plan.step("base").spec
     parent = step.parent
     chain = {
@@ -172,6 +174,8 @@ def _deps(request: Request) -> Recipe:
         "cook": parent.cook if parent else uuid.uuid4().hex[:12],
         "depth": str(0 if parent is None else parent.depth + 1),
         "locked": inputs.tree.locked,
+        "kin": inputs.kin,
+        "lends": inputs.lends,
     }
     build = buildx.Build(
         "deps",
@@ -190,7 +194,27 @@ def _deps(request: Request) -> Recipe:
     )
     how = f"cooked from {parent.tag}" if parent else "cooked"
     text = inputs.tree.dockerfile("deps").read_text(encoding="utf-8")
-    return Recipe(build, text, how, None if parent else _crates(request))
+    if step.donors:
+        write_if_changed(context / "control" / "wanted", _wanted(inputs).encode())
+        text = dockerfiles.donors(text, [one.tag for one in step.donors], parent.tag if parent else None, inputs.lends)
+    return Recipe(build, text, how, None if parent or step.donors else _crates(request))
+
+
+def _stub_wrapper(inputs: Inputs) -> str | None:
+    """The variable by which cargo is told what to start in the place of rustc for stubs; None where nothing may be."""
+    workspace, build = inputs.project.workspace, inputs.project.workspace.config.get("build")
+    if not any(workspace.packages[key].member for key in inputs.closure.real):
+        return "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER"
+    if isinstance(build, dict) and "rustc-wrapper" in build:
+        return None
+    return "CARGO_BUILD_RUSTC_WRAPPER"
+
+
+def _wanted(inputs: Inputs) -> str:
+    """The locked packages that donors may lend, as lend.sh reads them."""
+    locked = inputs.tree.lock.external if inputs.question.kind == "check" else inputs.closure.external
+    plain = ((package, (package.source or "").partition("#")[0]) for package in locked)
+    return "".join(f"{source}\t{one.name}@{one.version}\n" for one, source in plain if source)
 
 
 def cargo_args(inputs: Inputs, *, stubs: bool) -> str:

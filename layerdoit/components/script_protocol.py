@@ -88,6 +88,14 @@ class SharedOff(NamedTuple):
     words: str
 
 
+class Taken(NamedTuple):
+    """`taken units=283 taken=212 1=150 2=62`: external units of a cook, and how many each donor lent, by its place."""
+
+    units: int
+    taken: int
+    donors: Mapping[int, int]
+
+
 class NotFresh(NamedTuple):
     """`not-fresh NAME@VERSION`: an external crate that the app build had to compile again."""
 
@@ -228,6 +236,7 @@ Message: TypeAlias = (
     | Crate
     | Shared
     | SharedOff
+    | Taken
     | NotFresh
     | Fingerprint
     | Stale
@@ -262,6 +271,12 @@ _FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
         lambda *counted: Shared(*map(int, counted)),
     ),
     "sccache-off": (r"sccache-off (program|store|lost) ?(.*)", SharedOff),
+    "taken": (
+        r"taken units=(\d+) taken=(\d+)((?: \d+=\d+)*)",
+        lambda units, taken, each: Taken(
+            int(units), int(taken), {int(one): int(n) for one, n in (part.split("=") for part in each.split())}
+        ),
+    ),
     "not-fresh": (r"not-fresh (\S+)", NotFresh),
     "fingerprint": (r"fingerprint (cooked|used) ([\w.-]+)-[0-9a-f]{16}/(\S+)\.json (\{.*\})", Fingerprint),
     "stale": (r"stale (\S*) (rustc|script) (stat|open|opaque) (.*)", Stale),
@@ -315,6 +330,11 @@ def counts(lines: Iterable[str]) -> Counts | None:
 def shared(lines: Iterable[str]) -> Shared | None:
     """What a cook had from the store of compilers; None where it had none to ask."""
     return next(reversed(every(Shared, lines)), None)
+
+
+def taken(lines: Iterable[str]) -> Taken | None:
+    """What a cook had from donors; None where it had none to ask."""
+    return next(reversed(every(Taken, lines)), None)
 
 
 def diagnostics(lines: Iterable[str]) -> tuple[Diagnostic, ...]:

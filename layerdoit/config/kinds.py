@@ -94,6 +94,21 @@ def boolean() -> Kind:
     return Kind("true or false", parse, json={"type": "boolean"})
 
 
+def switch_or(*words: str) -> Kind:
+    """A boolean, or one of some words; as text: `true`, `false` or the word."""
+    expected = f"true, false or {' or '.join(words)}"
+
+    def parse(node: Node) -> str:
+        if isinstance(node.value, bool):
+            return str(node.value).lower()
+        if node.value not in words:
+            hint = suggestion(node.value, words, "valid values") if isinstance(node.value, str) else None
+            raise wrong(node, expected, hint=hint)
+        return str(node.value)
+
+    return Kind(expected, parse, json={"enum": [True, False, *words]})
+
+
 def integer(expected: str, low: int, high: int) -> Kind:
     def parse(node: Node) -> int:
         value = node.value

@@ -28,6 +28,7 @@ from layerdoit.config.kinds import (
     sections,
     setting,
     settings_class,
+    switch_or,
     text,
 )
 from layerdoit.config.platforms_section import PLATFORM
@@ -137,6 +138,13 @@ class Deps(Settings):
         integer("a number from 1 to 100", 1, 100),
         8,
         "How many deps images may build on one another before one is compiled from scratch.",
+    )
+    donors: str = setting(
+        switch_or("private"),
+        "true",
+        "Take what deps images of other projects on this engine have compiled already, and let them take what this one "
+        "has: crates of crates.io; `private`: between projects that say so, also those of git and other registries; "
+        "`false`: nothing.",
     )
     env: tuple[str, ...] = setting(
         many(VARIABLE, "variable names"),

@@ -20,7 +20,11 @@ MARK: Final = "# layerdoit: assets\n"
 BINARIES: Final = "# layerdoit: binaries\n"
 """This line is replaced by the copies of the binaries; without it, the Dockerfile has its own."""
 
+DONOR: Final = "donor-"
+"""The stages in which donors lend, by their number from 1."""
+
 _SECRET: Final = re.compile(r"--mount=type=secret,(?:\S*,)?id=([\w-]+)\S*[ \t]*(?:\\\n[ \t]*)?")
+_CONTEXT: Final = re.compile(r"--mount=type=bind,source=\.,target=/ctx(?![\w/])")
 _SSH: Final = re.compile(r"--mount=type=ssh\S*[ \t]*(?:\\\n[ \t]*)?")
 
 
@@ -51,6 +55,26 @@ def mounts(text: str, secret: Collection[str], public: Collection[str], *, ssh: 
 
     text = _SECRET.sub(mounted, text)
     return text if ssh else _SSH.sub("", text)
+
+
+def donors(text: str, tags: Sequence[str], parent: str | None, word: str) -> str:
+    """Have images lend to the step of Dockerfile.deps that mounts the context. `parent`: the image that it builds on.
+
+    Each lends in a stage of its own: BuildKit hashes what is mounted from another image (measured: 1.9 s for 320 MB),
+    so that only what is lent is mounted. `word`: what lend.sh is told.
+    """
+    run = _CONTEXT.search(text)
+    at = text.rfind("\nFROM ", 0, run.start()) + 1 if run else 0
+    if run is None or not at:
+        return text
+    stages, mounts = "", ""
+    there = [f"--mount=type=bind,from={parent},source=/cooked/units,target=/there/0 "] if parent else []
+    for number, tag in enumerate(tags, 1):
+        stages += f"FROM {tag} AS {DONOR}{number}\nRUN --mount=type=bind,source=control,target=/ctx/control "
+        stages += f"{''.join(there)}sh /ctx/control/lend.sh {word}\n"
+        there.append(f"--mount=type=bind,from={DONOR}{number},source=/lent/units,target=/there/{number} ")
+        mounts += f"--mount=type=bind,from={DONOR}{number},source=/lent,target=/donors/{number} "
+    return f"{text[:at]}{stages}{text[at : run.start()]}{mounts}{text[run.start() :]}"
 
 
 def app(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from layerdoit.engine.images import Image
     from layerdoit.layers.decision import Previous
     from layerdoit.layers.specs.deps import Cooked
+    from layerdoit.layers.specs.donors import Donor
 
 
 def previous(
@@ -81,4 +82,22 @@ def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
         )
         for image in images
         if image.label("layer") == "deps" and image.keyed_tag and not image.label("component")
+    )
+
+
+def donors(images: Iterable[Image], *, private: bool) -> tuple[Donor, ...]:
+    """The deps images that lend what they have compiled. `private`: to one that takes private crates too."""
+    from layerdoit.layers.specs.donors import Donor, packages
+
+    return tuple(
+        Donor(
+            key=image.label("key"),
+            tag=image.keyed_tag,
+            project=image.label("project"),
+            packages=packages(image.inputs, private=private and image.label("lends") == "private"),
+            private=image.label("lends") == "private",
+            created=image.label("built"),
+        )
+        for image in images
+        if image.label("layer") == "deps" and image.keyed_tag and image.label("lends") in ("public", "private")
     )

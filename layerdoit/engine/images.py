@@ -91,7 +91,12 @@ class Images:
 
     def of_project(self, project: str) -> list[Image]:
         """Every image with this project's label, newest first."""
-        answer = self._api.get("/images/json", {"filters": {"label": [f"{PREFIX}project={project}"]}})
+        self._listed[project] = self.labelled("project", project)
+        return self._listed[project]
+
+    def labelled(self, name: str, value: str) -> list[Image]:
+        """Every image whose label `io.layerdoit.<name>` has this value, newest first."""
+        answer = self._api.get("/images/json", {"filters": {"label": [f"{PREFIX}{name}={value}"]}})
         images = [
             Image(
                 item["Id"],
@@ -103,7 +108,6 @@ class Images:
             for item in answer or ()
         ]
         images.sort(key=lambda image: (image.label("built") or "", image.created), reverse=True)
-        self._listed[project] = images
         return images
 
     def listed(self, project: str) -> list[Image]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from layerdoit.layers.key import Spec
+    from layerdoit.layers.specs.donors import Donor, Word
 
 
 class Previous(NamedTuple):
@@ -33,7 +34,8 @@ class Present:
     `same`: the key of another app image that is here and that this tree gives too, and the files that differ, which
     nothing reads. `rereads`: why crates compile again whose own source code is the same.
     `idle`: sources that differ from those of the earlier app image, and that nothing reads. `service`: whose image the
-    app is, where there are several.
+    app is, where there are several. `donors`: deps images of any project that a cook may take units of, as far as
+    `lends` says.
     """
 
     local: frozenset[str]
@@ -47,6 +49,8 @@ class Present:
     rereads: tuple[Reason, ...] = ()
     idle: frozenset[str] = frozenset()
     service: str = ""
+    donors: tuple[Donor, ...] = ()
+    lends: Word = "none"
 
 
 def plan(specs: tuple[Spec, ...], present: Present, max_chain: int) -> Plan:
@@ -76,7 +80,12 @@ def _step(spec: Spec, present: Present, max_chain: int) -> Step:
     if spec.layer == "deps" and max_chain > 0:
         parent = deps_layer.parent(spec.inputs, present.cooked, max_chain)
     why = _why(spec, present)
-    return Step(spec, "build", (*why, *present.rereads) if spec.layer == "app" else why, parent)
+    lent: tuple[Donor, ...] = ()
+    if spec.layer == "deps" and present.donors:
+        from layerdoit.layers.specs import donors
+
+        lent = donors.choose(spec.inputs, present.donors, parent, present.lends)
+    return Step(spec, "build", (*why, *present.rereads) if spec.layer == "app" else why, parent, donors=lent)
 
 
 def _why(spec: Spec, present: Present) -> tuple[Reason, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from layerdoit.layers.key import Spec
     from layerdoit.layers.specs.deps import Cooked
+    from layerdoit.layers.specs.donors import Donor
 
 Action = Literal["reuse", "skip", "pull", "build"]
 """`skip`: the image is not here, and nothing that is wanted needs it."""
@@ -26,7 +27,7 @@ class Step(NamedTuple):
     """One layer's part of the plan.
 
     `parent`: the deps image to cook from; `replaces`: an image with that key exists;
-    `from_scratch`: nothing of an earlier build is reused.
+    `from_scratch`: nothing of an earlier build is reused; `donors`: the deps images whose units are taken.
     """
 
     spec: Spec
@@ -35,6 +36,7 @@ class Step(NamedTuple):
     parent: Cooked | None = None
     replaces: bool = False
     from_scratch: bool = False
+    donors: tuple[Donor, ...] = ()
 
     @property
     def works(self) -> bool:
@@ -54,6 +56,7 @@ class Step(NamedTuple):
             "key": self.spec.key,
             "tag": self.spec.tag,
             **reasons.documented(self.reasons),
+            **({"donors": [donor.tag for donor in self.donors]} if self.donors else {}),
         }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from layerdoit.cargo.selection import Selection
     from layerdoit.cargo.stub import Stub
     from layerdoit.cargo.stub_closure import Closure
+    from layerdoit.layers.specs.donors import Word
     from layerdoit.project.component_inputs import ComponentInputs
     from layerdoit.project.project import Project
     from layerdoit.project.question import Question
@@ -167,6 +168,20 @@ class Inputs:
             return self._none
         every = self.tree.all_sources
         return every.under([every.context_path(path) for path in copies])
+
+    @cached_property
+    def kin(self) -> str:
+        """What the images have in common that lend compiled units to one another; '' where none do."""
+        from layerdoit.layers.specs import donors
+
+        cooked = next(spec for spec in self.specs if spec.layer == "deps")
+        return donors.kin(cooked.inputs, self.given.digest_of("Dockerfile.deps"))
+
+    @property
+    def lends(self) -> Word:
+        """Which units are taken and lent."""
+        chosen = self.project.config.deps.donors
+        return "none" if chosen == "false" else "private" if chosen == "private" else "public"
 
     @property
     def deps_scripts(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ APP_SCRIPTS = ("build.sh", "compile.sh", "runtime.sh", "sync.sh", "variables.sh"
 """The scripts of the app build."""
 PAGE = ("Dockerfile.page", "page.sh", "serve-page")
 """What the image of a page is made with."""
-DEPS_SCRIPTS = ("cook.sh", "shared.sh", "sync.sh", "variables.sh")
+DEPS_SCRIPTS = ("cook.sh", "lend.sh", "shared.sh", "stubs.sh", "sync.sh", "units.sh", "variables.sh")
 """The scripts of the deps build. What local packages below external crates read is recorded there too."""
 
 NODE_RECIPES = ("Dockerfile.node-base", "Dockerfile.node", "node-install.sh", "node-build.sh")

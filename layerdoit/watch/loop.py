@@ -136,7 +136,10 @@ class _Watch:
             stop = turns.project.config.watch.stop
             if not stop:
                 self._tell(Event("following", turns.label))
-            jobs.append((turns, turns.last("destroy" if stop else "cycle")))
+            try:
+                jobs.append((turns, turns.last("destroy" if stop else "cycle")))
+            except LayerdoitError as error:
+                self._tell(Event("failed", turns.label, str(error), {"stage": "image"}))
         for turns, job in jobs:
             while not job.has_ended:
                 try:

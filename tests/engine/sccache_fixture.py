@@ -38,7 +38,8 @@ class Store:
 
     def configuration(self, address: str = "") -> str:
         """The section of layerdoit.yaml."""
-        return f"deps: {{delta: false, sccache: {{redis: '{address or self.address}', program: {self.program}}}}}\n"
+        store = f"{{redis: '{address or self.address}', program: {self.program}}}"
+        return f"deps: {{delta: false, donors: false, sccache: {store}}}\n"
 
     def start(self) -> None:
         self.process = subprocess.Popen(

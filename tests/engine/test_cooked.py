@@ -167,7 +167,7 @@ def test_a_new_mount_meets_a_chain(checkout: Callable[..., Checkout]) -> None:
 
 def test_a_full_chain_is_cooked_from_scratch(checkout: Callable[..., Checkout]) -> None:
     one = alone(checkout)
-    configure(one, more="deps: {max_chain: 1}\n")
+    configure(one, more="deps: {max_chain: 1, donors: false}\n")
 
     def step(version: str) -> tuple[str, str, set[str]]:
         one.write({"Cargo.lock": lock(version)})

@@ -98,6 +98,7 @@ BAD = [
     ("deps: {sccache: {s3: {region: eu-1}}}", 1, ["deps.sccache.s3 names no bucket"]),
     ("deps: {sccache: {prefix: team}}", 1, ["deps.sccache names no store", "set one of redis, s3, webdav"]),
     ("deps: {sccache: {redis: 'redis://a'}}\nenv: {RUSTC_WRAPPER: mine}", 2, ["env.RUSTC_WRAPPER and deps.sccache"]),
+    ("deps: {donors: none}", 1, ['expected true, false or private, got "none"']),
     ("deps: {max_chain: true}", 1, ["got the boolean true"]),
     ("image: {repository: Team/Shop}", 1, ["image.repository: expected an image repository", "lower-case letters"]),
     ("image: {tags: ['-x']}", 1, ["image.tags[0]: expected an image tag"]),
@@ -213,7 +214,7 @@ sources: {include: [gen/*.rs], exclude: ["*.md"]}
 base: {builder: image, image: rust:1.80-slim, runtime_image: debian:trixie-slim, suite: bookworm,
        packages: [libssl-dev], runtime_packages: [libssl3, "g++"], targets: [wasm32-unknown-unknown],
        on_missing: fail}
-deps: {delta: false, max_chain: 3, env: [APP_WORD],
+deps: {delta: false, donors: private, max_chain: 3, env: [APP_WORD],
        sccache: {redis: "rediss://cache.example.com:6380/2", prefix: team/a, program: /opt/sccache,
                  credentials: ~/.sccache.env}}
 image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint: api, cmd: [serve, serve],

@@ -31,6 +31,7 @@ from layerdoit.components.script_protocol import (
     Shared,
     SharedOff,
     Stale,
+    Taken,
     TooNew,
     Unmeasured,
 )
@@ -50,6 +51,8 @@ LINES: dict[str, Message] = {
         "program", "sccache 0.10.0 was built without Redis"
     ),
     "sccache-off store ": SharedOff("store", ""),
+    "taken units=283 taken=212 1=150 2=62": Taken(283, 212, {1: 150, 2: 62}),
+    "taken units=2 taken=0": Taken(2, 0, {}),
     "not-fresh serde@1.0.219": NotFresh("serde@1.0.219"),
     'fingerprint used serde-fedcba9876543210/lib-serde.json {"rustc":1}': Fingerprint(
         "used", "serde", "lib-serde", '{"rustc":1}'
@@ -154,6 +157,7 @@ FILLED_IN = {
     "%s %.2f": "serde 1.0.1 2.50",
     "\\1": "hello",
     'stale " $3 " " $1 " " $4 " " $5': "stale db rustc open migrations",
+    "$(cat /tmp/units-told)": "units=9 taken=7 1=5 2=2",
     "$(cat /tmp/median) $bytes $1": "100 9000 the linker mold",
     "$name": "the linker lld",
     '$(grep -m 1 error "$NOTES/made")': "cc: not found",

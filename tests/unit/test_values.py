@@ -82,6 +82,7 @@ def test_every_part_of_what_is_given_is_signed(tree: Tiny) -> None:
     assert {name for name, _ in found.given.recipes} == {
         *("Dockerfile.app", "Dockerfile.base", "Dockerfile.deps"),
         *("build.sh", "compile.sh", "cook.sh", "runtime.sh", "shared.sh", "sync.sh", "variables.sh"),
+        *("lend.sh", "stubs.sh", "units.sh"),
         *("reads.sh", "reads.c", "trace.c", "calls.h", "hook.c", "texts.h"),
     }
 

@@ -111,6 +111,11 @@ def _tell(name: str, step: Step, foreseen: Mapping[str, Foreseen], compiling: Co
     why = [reason for reason in step.reasons if compiling is None or compiling.shown(reason)]
     for sentence in (*reasons.sentences(why), *(compiling.lines() if compiling else ())):
         say(f"      {sentence}")
+    if step.donors:
+        from layerdoit.core.prose import listed
+
+        names = dict.fromkeys(donor.project for donor in step.donors)
+        say(f"      takes what is the same from the dependencies of {listed(names)}")
 
 
 def _foreseen(session: Session, plan: Plan) -> dict[str, Foreseen]:
