@@ -7,7 +7,7 @@ import functools
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit import deploy
@@ -56,6 +56,9 @@ class Turns:
         self._serving: Facts | None = None
         self._at: Facts | None = None
         self._imaged = True
+        # The layers on which the workshop and its volumes stand; watches by whose names there were others.
+        self._lower: Mapping[str, str] = {}
+        self._former: set[str] = set()
         self._files: edit_turn.Files = {}
         # Why what serves is to be deployed again, ''; whether assets are there of a tree that does not serve.
         self._astray, self._mixed = "", False
@@ -162,6 +165,9 @@ class Turns:
                     job.join()
             if self._workshop is not None:
                 self._workshop.close()
+            if self._live is not None:
+                self._former.add(self._live.watch)
+            self._sweep()
 
     def _go_on(self) -> None:
         """Wait for what is to be done next, and do it."""
@@ -176,9 +182,10 @@ class Turns:
             self._turn()
 
     def _sweep(self) -> None:
-        """What watches left behind that were killed."""
+        """Remove volumes that no container uses: of watches that were killed, and of this one."""
+        going = "" if self._over.is_set() or self._live is None else self._live.watch
         with contextlib.suppress(LayerdoitError):
-            live_volumes.sweep(self.project.name, self.project.owner, going=self._live.watch if self._live else "")
+            live_volumes.sweep(self.project.name, self.project.owner, self._former, going)
 
     def _idle(self) -> float:
         """Seconds until something is to be done without a change."""
@@ -308,8 +315,9 @@ class Turns:
     def _more(self, facts: Facts, since: float) -> None:
         """Build the layers and deploy, as ever; on other layers, there is another workshop."""
         self._end_follower()
-        if self._serving is None or facts.lower != self._serving.lower:
+        if facts.lower != self._lower:
             self._renew()
+            self._lower = facts.lower
         why = self._astray or why_more(self._serving, facts)
         self._telling.tell("building", why, why=why)
         self._job = Job(Wish("cycle", self._opened()), self._telling.line, coloured=self._coloured).start()
@@ -337,8 +345,10 @@ class Turns:
         if self._workshop is not None:
             self._workshop.close()
             self._workshop = None
-        self._live = self._next_live()
-        self._session = self._opened()
+        if self._lower and self._live is not None:
+            self._former.add(self._live.watch)
+            self._live = self._next_live()
+            self._session = self._opened()
 
     def _open(self) -> None:
         """Have a workshop, with all compiled in it that an edit leaves as it is."""
