@@ -43,8 +43,9 @@ merge_deps() {
 # A repository that was made for this build becomes one that git takes: with its folders, and with an index that knows the
 # times of the files. Nobody else writes that one, for a unit that wrote a file that was sent would run each time.
 ready_git() {
-  touch /build/repositories
+  : >>/build/repositories
   sed -n 's|^f [0-9a-f]*  \(.*/\)\{0,1\}\.git/HEAD$|\1.git|p' /control/tree >/tmp/repositories
+  [ -s /tmp/repositories ] || [ -s /build/repositories ] || return 0
   while read -r folder; do
     [ -e "/build/src/$folder/HEAD" ] || rm -rf "/build/src/$folder"
   done </build/repositories
@@ -61,16 +62,20 @@ ready_git() {
 distrust() {
   [ -e /build/env ] || cp /control/env /build/env
   : >/tmp/stale
+  same_env=
+  ! cmp -s /control/env /build/env || same_env=yes
   # Nobody sees which variables a macro or a build script asks for.
-  if [ -s "$NOTES/known" ] && cmp -s /control/env /build/env; then
+  if [ -s "$NOTES/known" ] && [ -n "$same_env" ]; then
     "$NOTES/reads" stale /build/src /build/tree "$NOTES" /ctx >/tmp/stale
   elif [ -e /build/stamp ]; then
     find /build/src -name '*.rs' | sed 's/^/rustc\t/' >/tmp/stale
   fi
-  cmp -s /control/env /build/env || cp /control/env /build/env
+  [ -n "$same_env" ] || cp /control/env /build/env
   [ -s /tmp/stale ] || return 0
   redo </tmp/stale
-  awk -F '\t' 'NF > 3 && !told[$3 $1]++ && ++count <= 20 { sub("move", "open", $4); print $3 " " $1 " " $4 " " $5 }' /tmp/stale | sed 's/^/layerdoit: stale /' >&2
+  awk -F '\t' '
+    NF > 3 && !told[$3 $1]++ && ++count <= 20 { sub("move", "open", $4); print "layerdoit: stale " $3 " " $1 " " $4 " " $5 }
+  ' /tmp/stale >&2
 }
 
 # What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed for one log.
@@ -87,9 +92,35 @@ pack_reads() {
 # The binaries that cargo's messages name go to where the image takes them from. What comes next does not wait for that.
 copy_binaries() {
   mkdir -p "$out"
-  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
-  xargs -r -d '\n' cp --reflink=auto -t "$out" -- </tmp/executables &
+  each /tmp/executables cp --reflink=auto -t "$out" -- &
   copying=$!
+}
+
+# What cargo's messages in a file say, in one reading: binaries in /tmp/executables, those that are new in /tmp/linked,
+# external crates that were not fresh in /tmp/external, and in /tmp/counts how many units compiled, of how many, and how
+# many lines the compiler said. Own units go to the file OWN.
+#   understand MESSAGES OWN
+understand() {
+  : >/tmp/executables
+  : >/tmp/linked
+  : >/tmp/external
+  : >"$2"
+  awk -v own="$2" "$EXTERNAL_CRATE
+$OWN_UNIT"'
+    /^[{]"reason":"compiler-message"/ { said++; next }
+    (unit = own_unit()) != "" && !units_told[unit]++ { print unit >own }
+    /"reason":"compiler-artifact"/ {
+      units++
+      fresh = !/"fresh":false/
+      compiled += !fresh
+      if (!fresh && (crate = external_crate()) != "" && !told[crate]++) { print crate >"/tmp/external"; external++ }
+      if (/"kind":\["bin"\]/ && (path = field("executable")) != "" && !made[path]++) {
+        print path >"/tmp/executables"
+        if (!fresh) { sub(".*/", "", path); print path >"/tmp/linked" }
+      }
+    }
+    END { print compiled + 0, units + 0, external + 0, said + 0 >"/tmp/counts" }
+  ' "$1"
 }
 
 # The time of the last build never goes back, not even with the clock.
@@ -106,13 +137,9 @@ compile() {
   : >/tmp/begun
   status=0
   build || status=$?
-  external_crates /tmp/messages >/tmp/external
-  counts=$(awk '/"reason":"compiler-artifact"/ { units++; compiled += /"fresh":false/ } END { print compiled + 0, units + 0 }' /tmp/messages)
-  compiled=${counts% *} units=${counts#* }
-  external=0
-  [ ! -s /tmp/external ] || external=$(wc -l </tmp/external)
+  read -r compiled units external said </tmp/counts
   echo "layerdoit: compiled=$compiled units=$units external=$external cold=$cold" >&2
-  tell_diagnostics
+  [ "$said" -eq 0 ] || tell_diagnostics
   [ "$external" -eq 0 ] || tell_misses
   return "$status"
 }
@@ -122,7 +149,6 @@ build() {
   cargo_build /tmp/messages || return
   copy_binaries
   [ -x "$NOTES/reads" ] || return 0
-  own_units /tmp/messages >/tmp/own
   unrecorded </tmp/own >/tmp/unseen
   settle
   while IFS="$(printf '\t')" read -r kind root fresh; do
@@ -133,13 +159,15 @@ build() {
   [ -s /tmp/suspects ] || return 0
   redo </tmp/suspects
   wait "$copying"
-  cargo_build /tmp/again || return
+  again=0
+  cargo_build /tmp/again || again=$?
   # What was compiled is what the first run and the second one compiled.
   grep '"fresh":false' /tmp/messages >/tmp/first || true
   cat /tmp/again >>/tmp/first
   mv /tmp/first /tmp/messages
+  understand /tmp/messages /tmp/both
+  [ "$again" -eq 0 ] || return "$again"
   copy_binaries
-  own_units /tmp/again >/tmp/own
   unrecorded </tmp/own >/tmp/unseen
   settle
 }
@@ -156,6 +184,7 @@ cargo_build() {
   ) >"$1" || failed=$?
   stamp
   settle
+  understand "$1" /tmp/own
   return "$failed"
 }
 
@@ -207,12 +236,14 @@ refuse_warnings() {
 }
 
 tell_linked() {
-  sed -n '/"fresh":false/s/.*"kind":\["bin"\].*"executable":"[^"]*\/\([^"/]*\)".*/layerdoit: linked \1/p' /tmp/messages >&2
+  while read -r bin; do echo "layerdoit: linked $bin" >&2; done </tmp/linked
 }
 
 # Binaries that are wanted, and that cargo did not make.
 tell_lacking() {
   for bin in $BINS; do
-    sed 's|.*/||' /tmp/executables | grep -qxF -e "$bin" || { echo "layerdoit: no-binary $bin" >&2; wrong=88; }
+    found=
+    while read -r path; do [ "${path##*/}" != "$bin" ] || found=yes; done </tmp/executables
+    [ -n "$found" ] || { echo "layerdoit: no-binary $bin" >&2; wrong=88; }
   done
 }

@@ -31,23 +31,20 @@ settle() {
   [ ! -e "$NOTES/log" ] || "$NOTES/reads" settle /build/src /build/tree "$NOTES"
 }
 
-# The workspace's own units that cargo's messages name: `rustc <root of the crate> <fresh: 1|0>`, `script <OUT_DIR>`,
-# tab-separated.
-own_units() {
-  awk '
-    function field(name) {
-      return match($0, "\"" name "\":\"[^\"]*\"") ? substr($0, RSTART + length(name) + 4, RLENGTH - length(name) - 5) : ""
-    }
-    /"reason":"compiler-artifact"/ && (root = field("src_path")) ~ /^\/build\/src\// {
-      print "rustc\t" root "\t" ($0 ~ /"fresh":true/)
-    }
-    /"reason":"build-script-executed"/ && /path\+file:\/\/\/build\/src[\/#")]/ { print "script\t" field("out_dir") }
-  ' "$1" | sort -u
+# For awk: the workspace's own unit that a message of cargo names: `rustc <root of the crate> <fresh: 1|0>`,
+# `script <OUT_DIR>`, tab-separated; '' for another one.
+OWN_UNIT='function field(name) {
+  return match($0, "\"" name "\":\"[^\"]*\"") ? substr($0, RSTART + length(name) + 4, RLENGTH - length(name) - 5) : ""
 }
+function own_unit(  root) {
+  if (/"reason":"compiler-artifact"/ && (root = field("src_path")) ~ /^\/build\/src\//) return "rustc\t" root "\t" ($0 ~ /"fresh":true/)
+  if (/"reason":"build-script-executed"/ && /path\+file:\/\/\/build\/src[\/#")]/) return "script\t" field("out_dir")
+  return ""
+}'
 
 # Of own units (on standard input), those of which it is not known what they read; the log gets a mark for each.
 unrecorded() {
-  touch "$NOTES/known"
+  : >>"$NOTES/known"
   awk -F '\t' -v log_file="$NOTES/log" '
     FILENAME != "-" { if ($1 == "unit") known[$3 "\t" $5] = 1; next }
     !(($1 "\t" $2) in known) {
@@ -67,13 +64,14 @@ redo() {
   awk -F '\t' '!told[$1 $2]++ { print $2 >("/tmp/redo-" $1) } $4 == "move" && !moved[$5]++ { print $5 >"/tmp/moved" }'
   # What they wrote, moved or removed, they find again.
   if [ -s /tmp/moved ]; then
-    (cd /build/src && xargs -r -d '\n' rm -rf -- </tmp/moved)
-    (cd /ctx && xargs -d '\n' cp -d --parents --preserve=mode --remove-destination -t /build/src -- </tmp/moved)
-    (cd /build/src && renew -h </tmp/moved)
+    (cd /build/src && each /tmp/moved rm -rf --)
+    (cd /ctx && each /tmp/moved cp -d --parents --preserve=mode --remove-destination -t /build/src --)
+    (cd /build/src && renew /tmp/moved -h)
   fi
   while read -r root; do
     [ ! -e "$root" ] || echo "$root"
-  done </tmp/redo-rustc | renew
+  done </tmp/redo-rustc >/tmp/roots
+  renew /tmp/roots
   while read -r folder; do
     find "${folder%/out}" -maxdepth 2 -type f \( -path "${folder%/out}/output" -o -path '*/run/*' \) -exec touch -d @1 '{}' +
   done </tmp/redo-script

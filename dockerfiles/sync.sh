@@ -7,47 +7,63 @@
 # its limits, so the line does, too.
 export CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=160
 
+# Runs a command, the lines of a file being its last words. In a build each process that is not started counts: xargs
+# only where the lines are many.
+#   each FILE COMMAND...
+each() {
+  lines=$1 many=0
+  shift
+  while IFS= read -r line && [ "$((many += 1))" -le 64 ]; do :; done <"$lines"
+  if [ "$many" -gt 64 ]; then
+    xargs -d '\n' "$@" <"$lines"
+  elif [ "$many" -gt 0 ]; then
+    while IFS= read -r line; do set -- "$@" "$line"; done <"$lines"
+    "$@"
+  fi
+}
+
 # What was sent is what was keyed. BuildKit skips a changed file of equal size and time; this notices.
 verify() {
   cd "$1"
-  sed -n 's/^[fx] //p' "$2" >/tmp/sums
+  : >/tmp/sums
+  : >/tmp/links
+  sed -n -e 's/^[fx] //w /tmp/sums' -e 's/^l //w /tmp/links' "$2"
   if [ -s /tmp/sums ]; then sha256sum --check --quiet --strict /tmp/sums || return 1; fi
-  sed -n 's/^l //p' "$2" >/tmp/links
   while read -r sum path; do
     [ "$(readlink -n "$path" | sha256sum | cut -d' ' -f1)" = "$sum" ] || { echo "$path: link differs" >&2; return 1; }
   done </tmp/links
 }
 
-# The external crates that cargo's messages say were not fresh, as name@version. cargo before 1.77 writes of a package
-# `name version (source)`.
+# For awk: the external crate, as name@version, that a message of cargo is about; '' for another one. cargo before 1.77
+# writes of a package `name version (source)`.
+EXTERNAL_CRATE='function external_crate(  id, name, word) {
+  if (!match($0, /"package_id":"[^"]*/)) return ""
+  id = substr($0, RSTART + 14, RLENGTH - 14)
+  if (id ~ /^(registry|git|sparse)\+/) {
+    # A crate that is named like the last part of its address is not named again: git+https://git.example/foo?rev=a#1.0.0
+    name = id; sub(/#.*/, "", name); sub(/\?.*/, "", name); sub(/\/+$/, "", name); sub(/.*\//, "", name)
+    sub(/.*#/, "", id)
+    return id ~ /@/ ? id : name "@" id
+  }
+  return split(id, word, " ") > 2 && word[3] ~ /^\((registry|git|sparse)\+/ ? word[1] "@" word[2] : ""
+}'
+
+# The external crates that cargo's messages say were not fresh.
 external_crates() {
-  awk '
-    !/"reason":"compiler-artifact"/ || !/"fresh":false/ { next }
-    match($0, /"package_id":"[^"]*/) {
-      id = substr($0, RSTART + 14, RLENGTH - 14)
-      if (id ~ /^(registry|git|sparse)\+/) {
-        # A crate that is named like the last part of its address is not named again: git+https://git.example/foo?rev=a#1.0.0
-        name = id; sub(/#.*/, "", name); sub(/\?.*/, "", name); sub(/\/+$/, "", name); sub(/.*\//, "", name)
-        sub(/.*#/, "", id)
-        if (id !~ /@/) id = name "@" id
-      }
-      else if (split(id, word, " ") > 2 && word[3] ~ /^\((registry|git|sparse)\+/) id = word[1] "@" word[2]
-      else next
-      if (!(id in told)) print id
-      told[id]
-    }
+  awk "$EXTERNAL_CRATE"'
+    /"reason":"compiler-artifact"/ && /"fresh":false/ && (crate = external_crate()) != "" && !told[crate]++ { print crate }
   ' "$1"
 }
 
-# New times for the paths on standard input (-h: of links themselves). cargo calls a source fresh unless it is newer than the last build: where the
-# clock went back since, go past that build.
+# New times for the paths that are the lines of a file (-h: of links themselves). cargo calls a source fresh unless it is
+# newer than the last build: where the clock went back since, go past that build.
+#   renew FILE [-h]
 renew() {
   : >/tmp/now
-  if [ /build/stamp -nt /tmp/now ]; then
-    xargs -r -d '\n' touch "$@" -d "@$(($(stat -c %Y /build/stamp) + 2))" --
-  else
-    xargs -r -d '\n' touch "$@" --
-  fi
+  renewed=$1
+  shift
+  if [ /build/stamp -nt /tmp/now ]; then set -- "$@" -d "@$(($(stat -c %Y /build/stamp) + 2))"; fi
+  each "$renewed" touch "$@" --
 }
 
 refuse_context() {
@@ -83,14 +99,14 @@ sync() {
   cd /build/src
   # A path can change from folder to file or back, so what was there goes first. (Besides, `cp --parents` that has made a
   # folder no longer replaces files.)
-  [ ! -s /tmp/instead ] || xargs -d '\n' rm -rf -- </tmp/instead
+  each /tmp/instead rm -rf --
   # A folder goes with its last file, as in git.
   if [ -s /tmp/emptied ]; then
     sort -u /tmp/emptied | xargs -d '\n' rmdir -p --ignore-fail-on-non-empty -- 2>/dev/null || true
   fi
   if [ -s /tmp/new ]; then
-    (cd "$1" && xargs -d '\n' cp -d --parents --preserve=mode --remove-destination -t /build/src -- </tmp/new)
-    renew -h </tmp/new
+    (cd "$1" && each /tmp/new cp -d --parents --preserve=mode --remove-destination -t /build/src --)
+    renew /tmp/new -h
   fi
   cp "$2" /build/tree.part
   mv /build/tree.part /build/tree

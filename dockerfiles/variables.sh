@@ -22,23 +22,35 @@ differing() { sort "$1" "$2" | uniq -u | cut -d' ' -f1 | sort -u; }
 # In an app build, before cargo runs: whatever may have been compiled with another value compiles again.
 distrust_variables() {
   : >/tmp/differing
-  if ! grep -qsx "$DEPS_KEY" /build/own-merged; then
+  merged=
+  if [ -e /build/own-merged ]; then
+    while read -r key; do [ "$key" != "$DEPS_KEY" ] || merged=yes; done </build/own-merged
+  fi
+  if [ -z "$merged" ]; then
     differing /cooked/own /control/own >/tmp/differing
     # Packages of the project that were cooked too: macros and build scripts of its own may read any variable.
-    if [ -s /tmp/differing ]; then find /build/src -name '*.rs' -print | renew; fi
+    if [ -s /tmp/differing ]; then
+      find /build/src -name '*.rs' -print >/tmp/every
+      renew /tmp/every
+    fi
   fi
-  # Since the last build here, `distrust` sees to the project's packages.
-  if [ -e /build/own ] && ! cmp -s /build/own /control/own; then differing /build/own /control/own >>/tmp/differing; fi
+  if ! cmp -s /build/own /control/own; then
+    # Since the last build here, `distrust` sees to the project's packages.
+    if [ -e /build/own ]; then differing /build/own /control/own >>/tmp/differing; fi
+    same_own=
+  else
+    same_own=yes
+  fi
   if [ -s /tmp/differing ]; then
     sort -u /tmp/differing | while read -r name; do
       readers "$name" | sort -u | while read -r crate; do forget "$name" "$crate"; done
     done
   fi
-  if ! cmp -s /build/own /control/own; then
+  if [ -z "$same_own" ]; then
     cp /control/own /build/own.part
     mv /build/own.part /build/own
   fi
-  grep -qsx "$DEPS_KEY" /build/own-merged || echo "$DEPS_KEY" >>/build/own-merged
+  [ -n "$merged" ] || echo "$DEPS_KEY" >>/build/own-merged
 }
 
 NAME_OF_PACKAGE='/^ *\[/ { within = ($0 ~ /^ *\[package\]/) }

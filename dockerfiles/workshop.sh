@@ -13,7 +13,7 @@ say() { printf '\n%s %s\n' "$SAYS" "$*"; }
 # of what is new, in /ctx and /control. ANEW: what was sent before does not count.
 take_in() {
   if [ "$3" = anew ]; then rm -rf /ctx; fi
-  mkdir -p /ctx
+  [ -d /ctx ] || mkdir /ctx
   if [ "$1" -gt 0 ]; then
     head -c "$1" >/tmp/gone
     (
@@ -40,7 +40,7 @@ begin() {
   mkdir -p /.layerdoit/ahead
   chmod 1777 /.layerdoit
   if [ -e /control/live.c ]; then make_supervisor & fi
-  if [ -s /control/cargo-config ]; then ln -sf /control/cargo-config /cargo/config.toml; fi
+  if [ -s /run/secrets/cargo-config ]; then ln -sf /run/secrets/cargo-config /cargo/config.toml; fi
   observe /control
   (set -e; merge_deps) || exit
   wait
@@ -57,7 +57,9 @@ turn() {
   set -a
   . /control/arguments
   set +a
+  echo yes >/tmp/bringing
   bring_in /ctx /control/tree /control/changed
+  : >/tmp/bringing
   compile || exit $?
   refuse_warnings
   tell_linked
@@ -72,7 +74,6 @@ turn() {
 
 # In the place of that of build.sh: a program that is not the one that serves is put beside that one.
 copy_binaries() {
-  sed -n 's/.*"kind":\["bin"\].*"executable":"\([^"]*\)".*/\1/p' /tmp/messages | sort -u >/tmp/executables
   put_beside &
   copying=$!
 }
@@ -97,7 +98,10 @@ put_beside() {
   done </tmp/executables
 }
 
-is_linked() { grep -F "\"executable\":\"$1\"" /tmp/messages | grep -q '"fresh":false'; }
+is_linked() {
+  while read -r name; do [ "$name" != "${1##*/}" ] || return 0; done </tmp/linked
+  return 1
+}
 
 # --- what serves -----------------------------------------------------------------------------------------------------
 
@@ -126,7 +130,9 @@ put_back() {
 }
 
 keep() {
-  ask "$2" keep && rm -f "/live/$1"/.*.old
+  ask "$2" keep || return
+  # Else it has ended meanwhile.
+  [ "$answer" != kept ] || rm -f "/live/$1"/.*.old
 }
 
 # Says what the supervisor of a live container answers; 1 where nobody listens.
@@ -157,8 +163,12 @@ run() {
   ) </dev/null &
 }
 
-# Ends whatever runs here but this shell. What comes next finds nothing of it.
+# Ends whatever runs here but this shell. What comes next finds nothing of it. Sources that were brought in half-way would
+# be brought in anew, all of them, so that is waited for.
 cancel() {
+  looks=0
+  while [ -s /tmp/bringing ] && [ "$((looks += 1))" -lt 30 ]; do sleep 0.002; done
+  : >/tmp/bringing
   kill -KILL -1 2>/dev/null
   while kill -0 -1 2>/dev/null; do sleep 0.002; done
 }

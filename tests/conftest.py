@@ -37,6 +37,16 @@ def docker_engine() -> Iterator[Any]:
     engine.close()
 
 
+@pytest.fixture(scope="module")
+def mounts_left(docker_engine: Any) -> Iterator[list[str]]:
+    """Projects of tests that are over; what was compiled for them goes all at once."""
+    from tests.support.checkout import remove_mounts
+
+    projects: list[str] = []
+    yield projects
+    remove_mounts(projects)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI a test that was skipped because something is missing has failed."""
@@ -78,6 +88,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["XDG_STATE_HOME"] = folder
     for name in ("ENV", "LOCAL_ONLY"):
         os.environ.pop(name, None)
+    # Tests start Python thousands of times: where it may write no bytecode beside sources, each would compile them all.
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", f"{folder}/bytecode")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(durations.Recorder(config), "layerdoit-durations")
 

@@ -257,7 +257,7 @@ def _app(request: Request) -> Recipe:
             "RUNTIME": runtime.tag,
             **({"TRIED": tried.tag} if tried else {}),
             "MOUNT": mounts.placed(mount, project.root, project.owner.drawn),
-            **app_arguments(inputs, cooked, tree_text(sources.entries)),
+            **app_arguments(inputs, cooked.key, tree_text(sources.entries)),
             "CHECKED": " ".join(_checked(inputs, runtime)),
             # Only the smoke test asks: without one, another entry point runs no cargo.
             "ENTRYPOINT": inputs.entrypoint if image.smoke else "",
@@ -270,10 +270,13 @@ def _app(request: Request) -> Recipe:
     return Recipe(build, text, "compiled")
 
 
-def app_arguments(inputs: Inputs, cooked: Spec, listing: bytes) -> dict[str, str]:
-    """The build arguments that say what cargo compiles, and how. `listing`: that of the sources, as `tree_text`."""
+def app_arguments(inputs: Inputs, deps: str, listing: bytes) -> dict[str, str]:
+    """The build arguments that say what cargo compiles, and how.
+
+    `deps`: the key of that layer; `listing`: that of the sources, as `tree_text`.
+    """
     return {
-        "DEPS_KEY": cooked.key[:12],
+        "DEPS_KEY": deps[:12],
         "TREE": hashlib.sha256(listing).hexdigest(),
         "WORKDIR": inputs.tree.all_sources.context_path("."),
         "CARGO_ARGS": cargo_args(inputs, stubs=False),

@@ -15,6 +15,8 @@ from layerdoit.core import process
 from layerdoit.core.errors import ProcessError
 
 _PIECE: Final = 1 << 16
+_POLITE: Final = 0.8
+"""The share of the time that a child has to end by itself."""
 _SAID: Final = 1 << 14
 """Bytes of what it printed last on its standard error that are kept."""
 
@@ -66,17 +68,15 @@ class Conversation:
             raise Ended(f"`{process.shown(self._argv)}` ended: {self.said or 'it said nothing'}") from error
 
     def close(self, seconds: float) -> None:
-        """End its input; what has not ended after that many seconds is ended. No error where it has ended already."""
+        """End its input; after most of those seconds, terminate it, after all, kill it. No error where it has ended."""
         with contextlib.suppress(OSError, ValueError):
             self._input.close()
-        deadline = time.monotonic() + seconds
-        for signum in (None, signal.SIGTERM, signal.SIGKILL):
-            if signum is not None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._child.pid, signum)
-                deadline = time.monotonic() + process.GROUP_GRACE
-            if self._over.wait(max(0.0, deadline - time.monotonic())):
+        begun = time.monotonic()
+        for share, signum in ((_POLITE, signal.SIGTERM), (1.0, signal.SIGKILL)):
+            if self._over.wait(max(0.0, begun + share * seconds - time.monotonic())):
                 break
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._child.pid, signum)
         self._child.wait()
 
     def _hear(self, pipe: IO[bytes], heard: Callable[[bytes], None]) -> None:

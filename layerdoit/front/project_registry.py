@@ -48,9 +48,9 @@ def unasked() -> Iterator[str]:
 
 
 def is_first_of_prefixed(one: Embedded) -> bool:
-    """Whether all projects of its dodo have prefixes, and it is the first of them."""
+    """Whether its dodo has several projects, all with prefixes, and it is the first of them."""
     beside = [other for other in REGISTERED if other.dodo == one.dodo]
-    return all(other.prefix for other in beside) and beside[:1] == [one]
+    return len(beside) > 1 and all(other.prefix for other in beside) and beside[0] == one
 
 
 def twin(one: Embedded) -> Embedded | None:

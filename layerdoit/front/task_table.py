@@ -187,16 +187,6 @@ TASKS: tuple[TaskDoc, ...] = (
         of_service=True,
     ),
     TaskDoc(
-        "watch",
-        "Let each edit serve within moments, in the container that runs; the image follows.\n\n"
-        "Keys: r rebuild, l logs, t tests, q quit. Words name services, or projects of the dodo by their prefixes.",
-        "While you write code: saving a file is enough.",
-        "watch",
-        _WATCH,
-        words="projects",
-        of_service=True,
-    ),
-    TaskDoc(
         "cycle_clean",
         "Build the app from scratch, replace the container, then clear as `cache_clear:medium` does.\n\n"
         "Shows the plan first. Nothing is cleared before the new container is healthy.",
@@ -276,6 +266,16 @@ TASKS: tuple[TaskDoc, ...] = (
         "To learn the address of the service, and whether it runs what the tree says.",
         "status --json",
         (JSON,),
+        of_service=True,
+    ),
+    TaskDoc(
+        "watch",
+        "Let each edit serve within moments, in the container that runs; the image follows.\n\n"
+        "Keys: r rebuild, l logs, t tests, q quit. Words name services, or projects of the dodo by their prefixes.",
+        "While you write code: saving a file is enough.",
+        "watch",
+        _WATCH,
+        words="projects",
         of_service=True,
     ),
     TaskDoc(

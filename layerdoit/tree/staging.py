@@ -200,10 +200,11 @@ def _same(host: str, entry: Entry, taken: Callable[[bytes], object]) -> bool:
         descriptor = os.open(host, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode) or ("x" if mode & stat.S_IXUSR else "f") != entry.kind:
+        os.close(descriptor)
+        return False
     with open(descriptor, "rb", buffering=0) as source:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode) or ("x" if mode & stat.S_IXUSR else "f") != entry.kind:
-            return False
         seen = hashlib.sha256()
         while chunk := source.read(_CHUNK):
             seen.update(chunk)

@@ -16,13 +16,15 @@ from typing import Final, NamedTuple
 
 from layerdoit.core import process
 from layerdoit.core.conversation import Conversation, Ended
-from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.errors import Cleared, LayerdoitError
 from layerdoit.engine.api import endpoint
 from layerdoit.engine.images import PREFIX
 
+SECRETS: Final = "/run/secrets"
 _BEGIN: Final = """read -r bytes SAYS; head -c "$bytes" | tar -x -C / && . /control/workshop.sh"""
 _LEFT: Final = "what was compiled in it is compiled again in the next one"
 _LOOK_AT: Final = "look at `docker info` and the engine's log"
+_HELP: Final = "docker run --help"
 _STARTS: Final = 60.0
 _ANSWERS: Final = 10.0
 """Seconds."""
@@ -92,7 +94,7 @@ class Agent:
     """The container."""
 
     def __init__(self, image: str, options: Sequence[str], files: Mapping[str, bytes]) -> None:
-        """Start it, and wait until it listens. `options`: for `docker run`; `files`: those of /control, by name."""
+        """Start it, and wait until it listens. `options`: for `docker run`; `files`: by path, from the root."""
         self._requests: dict[str, Request] = {}
         self._numbers = count(1)
         self._output: Callable[[bytes], None] | None = None
@@ -149,6 +151,10 @@ class Agent:
         if answer is None or answer.words != ("0",):
             raise LayerdoitError(f"the workshop does not do what it is asked: {self._words()}", hint=_LOOK_AT)
 
+    def drop(self, request: Request) -> None:
+        """Nobody waits for an answer any more."""
+        self._requests.pop(request.identity, None)
+
     def close(self, seconds: float) -> None:
         """End it; the engine removes the container."""
         self._conversation.close(seconds)
@@ -163,12 +169,15 @@ class Agent:
         from layerdoit.engine import buildx, sdk
 
         said = self._conversation.said
-        words = f"{said}\n{self._words()}"
+        lines = [line for line in (*said.splitlines(), *self._words().splitlines()) if line and _HELP not in line]
+        if "No such image" in said:
+            return Cleared("the deps image was removed before the workshop was made from it")
         if "Cannot connect to the Docker daemon" in said or "error during connect" in said:
             return sdk.unreachable(endpoint(), ConnectionError())
-        if full := buildx.disk_full("workshop", words.splitlines()):
+        if full := buildx.disk_full("workshop", lines):
             return full
-        return Gone(f"the workshop has ended: {words.strip() or 'its container was stopped or removed'}")
+        why = "\n".join(lines) or "its container was stopped or removed"
+        return Gone(f"the workshop has ended: {why}")
 
     def _words(self) -> str:
         return process.redact(process.as_text(self._said)).strip()
@@ -193,7 +202,7 @@ class Agent:
         if request is None:
             return
         if word in ("done", "ready"):
-            del self._requests[identity]
+            self._requests.pop(identity, None)
         request.answers.put(Answer(word, tuple(rest)))
 
 
@@ -202,6 +211,8 @@ def command(image: str, options: Sequence[str]) -> list[str]:
     words = ["docker", "run", "--rm", "--interactive", "--network", "none", "--log-driver", "none", "--pull", "never"]
     # As in a build; and who stops it by hand does not wait for a shell that hears no signal.
     words += ["--hostname", "buildkitsandbox", "--stop-signal", "KILL", *options]
+    # What is secret is on no disk.
+    words += ["--tmpfs", SECRETS]
     return [*words, "--entrypoint", "sh", image, "-c", f"{{ {_BEGIN}; }} 2>&1"]
 
 
@@ -215,7 +226,7 @@ def _packed(files: Mapping[str, bytes]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for name, text in files.items():
-            member = tarfile.TarInfo(f"control/{name}")
+            member = tarfile.TarInfo(name)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text))
     return packed.getvalue()

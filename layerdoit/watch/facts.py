@@ -80,11 +80,6 @@ def differing(old: Facts, new: Facts) -> list[str]:
     return [name for name, key in new.keys.items() if old.keys.get(name) != key]
 
 
-def assets_differ(old: Facts, new: Facts, deployment: str) -> bool:
-    """Whether files that are copied into the image differ."""
-    return old.apps[deployment].get("assets") != new.apps[deployment].get("assets")
-
-
 def sources_differ(old: Facts, new: Facts) -> bool:
     """Whether anything has to be compiled."""
     return any(old.apps[name].get("sources") != found.get("sources") for name, found in new.apps.items())

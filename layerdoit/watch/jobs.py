@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from layerdoit.core.ending import Ending
 from layerdoit.watch import cycle
 
+LINES: Final = 200
+"""Lines of its output that are kept."""
+
 
 class Job:
-    """One wish, being done. Any thread may call what is public. `aside`: its warnings, and what the compiler said."""
+    """One wish, being done. Any thread may call what is public. `aside`: its warnings, and what the compiler said;
+    `lines`: the last ones of its output.
+    """
 
     def __init__(
         self, wish: cycle.Wish, told: Callable[[str], None], done: Callable[[], None] = lambda: None, *, coloured: bool
@@ -20,6 +27,7 @@ class Job:
         self.wish = wish
         self.seconds = 0.0
         self.aside: list[str] = []
+        self.lines: deque[str] = deque(maxlen=LINES)
         self._told, self._done, self._coloured = told, done, coloured
         self._ending = Ending()
         self._name = ""
@@ -53,6 +61,7 @@ class Job:
 
     def _hear(self, stream: str, line: str) -> None:
         if stream == "stdout":
+            self.lines.append(line)
             self._told(line)
         else:
             self.aside.append(line)

@@ -12,6 +12,7 @@ from layerdoit.core import terminal
 from layerdoit.core.errors import Interrupted, LayerdoitError
 from layerdoit.core.process import Stopped
 from layerdoit.core.signals import posted_to
+from layerdoit.engine.handle import Engine
 from layerdoit.watch import providers, screen
 from layerdoit.watch.events import Event
 from layerdoit.watch.service_lines import ServiceLines
@@ -39,6 +40,8 @@ def run(parts: Sequence[Part], *, json: bool) -> None:
     """Watch until `q`, which leaves ordinary containers, or a signal, which comes out as `Interrupted`."""
     for part in parts:
         providers.refuse(part.project)
+        # Without an engine there is nothing to wait for.
+        _ = Engine(part.project.config.builder, part.project.way).platform
     _Watch(parts, json=json).run()
 
 
@@ -55,7 +58,8 @@ class _Watch:
 
     def run(self) -> None:
         labels = [turns.label for turns in self._turns]
-        shown = screen.shown(labels, json=self._json, keys=lambda key: self._events.put(("key", key)))
+        logs = any(turns.project.config.watch.logs for turns in self._turns)
+        shown = screen.shown(labels, self._json, lambda key: self._events.put(("key", key)), logs=logs)
         try:
             with posted_to(self._events) as caught:  # type: ignore[arg-type]
                 for turns in self._turns:
@@ -129,7 +133,10 @@ class _Watch:
             stop = turns.project.config.watch.stop
             if not stop:
                 self._tell(Event("following", turns.label))
-            jobs.append((turns, turns.last("destroy" if stop else "cycle")))
+            try:
+                jobs.append((turns, turns.last("destroy" if stop else "cycle")))
+            except LayerdoitError as error:
+                self._tell(Event("failed", turns.label, str(error), {"stage": "image"}))
         for turns, job in jobs:
             while not job.has_ended:
                 try:

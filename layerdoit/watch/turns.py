@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
@@ -12,18 +13,21 @@ from layerdoit import deploy
 from layerdoit.core.errors import ContextDiffers, LayerdoitError, as_error
 from layerdoit.core.process import Stopped
 from layerdoit.deploy.live import Live
+from layerdoit.engine import live_volumes
 from layerdoit.flows.deploying import Place
 from layerdoit.flows.session import Session
 from layerdoit.project.run import Run
 from layerdoit.watch import edit_turn, watched
 from layerdoit.watch.changes import Changes
 from layerdoit.watch.cycle import Wish
-from layerdoit.watch.events import Event, Kind
+from layerdoit.watch.events import Event
 from layerdoit.watch.facts import Facts, turn, why_more
 from layerdoit.watch.jobs import Job
+from layerdoit.watch.telling import Telling
 from layerdoit.watch.workshop import Cancelled, Workshop
 
 if TYPE_CHECKING:
+    from layerdoit.deploy.settings import DeploySettings
     from layerdoit.project.project import Project
 
 LOOKED: Final = 60.0
@@ -40,16 +44,19 @@ class Turns:
     ) -> None:
         """`prefix`: before the names of its tasks; `label`: as the user types it; `tell`: hears what happens."""
         self.project, self.label = project, label
-        self._prefix, self._say, self._coloured = prefix, tell, coloured
+        self._prefix, self._coloured = prefix, coloured
+        self._telling = Telling(label, tell, coloured=coloured)
         self._live = self._next_live()
         self._session, self._peek = self._opened(), self._opened()
-        self._changes = Changes(self.changed, lambda text: self._tell("warning", text))
+        self._changes = Changes(self.changed, lambda text: self._telling.tell("warning", text))
         self._workshop: Workshop | None = None
         # What serves, and the tree that a turn is about; whether the container's image is the one of what serves.
         self._serving: Facts | None = None
         self._at: Facts | None = None
         self._imaged = True
         self._files: edit_turn.Files = {}
+        self._without = ""
+        self._deployed: tuple[DeploySettings, ...] = ()
         # Names of trees that did not serve, and of which no image could be made.
         self._failed = self._unfollowed = self._misread = ""
         self._woken, self._over, self._cancel = threading.Event(), threading.Event(), threading.Event()
@@ -70,11 +77,12 @@ class Turns:
 
     def changed(self) -> None:
         """Something may have changed. A turn in progress is ended, if it is about another tree than the one of now."""
-        if self._since is None:
-            self._since = time.monotonic()
         at = self._at
-        if at is not None and self._is_newer(at):
-            self._overtake()
+        if at is None or self._is_newer(at):
+            if self._since is None:
+                self._since = time.monotonic()
+            if at is not None:
+                self._overtake()
         self._woken.set()
 
     def ask(self, what: str) -> None:
@@ -108,18 +116,19 @@ class Turns:
         self._imaged = True
 
     def places(self) -> list[Place]:
-        """Where it is deployed."""
-        return [Place.of(one) for one in self._opened().built]
+        """Where it serves, with providers of their own."""
+        return [Place(deploy.provider_with(settings), settings) for settings in self._deployed]
 
     def last(self, task: str) -> Job:
         """When it has ended: `cycle`, an ordinary container of the image of the tree; `destroy`, no container."""
         self._live = None
-        return Job(Wish(task, self._opened()), self._line, coloured=self._coloured).start()
+        return Job(Wish(task, self._opened()), self._telling.line, coloured=self._coloured).start()
 
     # --- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         try:
+            self._sweep()
             while not self._over.is_set():
                 if self._woken.wait(self._idle()):
                     self._woken.clear()
@@ -137,6 +146,11 @@ class Turns:
                     job.join()
             if self._workshop is not None:
                 self._workshop.close()
+
+    def _sweep(self) -> None:
+        """What watches left behind that were killed."""
+        with contextlib.suppress(LayerdoitError):
+            live_volumes.sweep(self.project.name, self.project.owner, going=self._live.watch if self._live else "")
 
     def _idle(self) -> float:
         """Seconds until something is to be done without a change."""
@@ -179,19 +193,17 @@ class Turns:
                 self._more(facts, since)
         except (Cancelled, Stopped):
             if not self._over.is_set():
-                self._tell("cancelled")
+                self._telling.tell("cancelled")
             return True
         except ContextDiffers:
             return True
         except edit_turn.NotHere as error:
-            self._tell("warning", str(error))
+            self._telling.tell("warning", str(error))
             self._serving = None
             return True
         except (LayerdoitError, OSError) as error:
             self._failed = facts.name()
-            self._tell(
-                "failed", as_error(error).shown(coloured=self._coloured), stage=edit_turn.stage_of(error) or stage
-            )
+            self._telling.fail(edit_turn.stage_of(error) or stage, as_error(error), serves=self._serving is not None)
         finally:
             self._at = None
             self._quiet = time.monotonic()
@@ -200,6 +212,7 @@ class Turns:
     def _read(self) -> Facts:
         self._session.read_again()
         facts = Facts.of(self._session)
+        self._telling.changes(self._session)
         self._changes.watch(watched.folders(self._session))
         return facts
 
@@ -208,10 +221,11 @@ class Turns:
         text = error.shown(coloured=self._coloured)
         if text != self._misread:
             self._misread = text
-            self._tell("failed", text, stage="configuration")
+            self._telling.fail("configuration", error, serves=self._serving is not None)
 
     def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
         began, self._serving = self._serving is None, facts
+        self._deployed = tuple(deploy.settings_of(one.project) for one in self._session.built)
         self._failed = self._misread = ""
         for one in edit_turn.addresses(self._session):
             told = {"deployment": one.name, "key": facts.keys.get(one.name, ""), "how": how, **more}
@@ -221,7 +235,7 @@ class Turns:
                 told["seconds"] = round(time.monotonic() - since, 3)
             if self._imaged:
                 told["image"] = one.image
-            self._tell("serving", **told)
+            self._telling.tell("serving", **told)
 
     # --- kinds of turns ----------------------------------------------------------------------------------------------
 
@@ -233,11 +247,12 @@ class Turns:
             # Its tree is an old one.
             self._follower.end()
         files = edit_turn.placed(self._session)
-        wish = edit_turn.Wish(
-            self._session, self._serving, facts, self._workshop, edit_turn.between(self._files, files)
-        )
-        made = edit_turn.compiled(wish, self._tell, self._cancel)
+        changes = edit_turn.between(self._files, files)
+        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes)
+        made = edit_turn.compiled(wish, self._telling.tell, self._cancel)
         self._end_follower()
+        if made is not None:
+            self._telling.compiler(made, self._session)
         done = edit_turn.served(wish, made)
         self._imaged, self._files = False, files
         self._served(facts, since, done.how, crates=done.crates, files=done.files)
@@ -248,14 +263,14 @@ class Turns:
         if self._serving is None or facts.lower != self._serving.lower:
             self._renew()
         why = why_more(self._serving, facts)
-        self._tell("building", why, why=why)
-        self._job = Job(Wish("cycle", self._session), self._line, coloured=self._coloured).start()
+        self._telling.tell("building", why, why=why)
+        self._job = Job(Wish("cycle", self._opened()), self._telling.line, coloured=self._coloured).start()
         if self._over.is_set():
             self._job.end()
         try:
             name = self._job.result()
         finally:
-            self._told_aside(self._job)
+            self._telling.aside(self._job)
             self._job = None
         self._imaged = True
         if name != facts.name():
@@ -267,7 +282,7 @@ class Turns:
         self._served(facts, since, "built")
         self._open()
         files = len(self._session.tree.all_sources.entries)
-        self._tell("watching", files=files, folders=len(watched.folders(self._session)))
+        self._telling.tell("watching", files=files, folders=len(watched.folders(self._session)))
 
     def _renew(self) -> None:
         """What is compiled next stands on other layers: in another workshop, for containers with other volumes."""
@@ -284,14 +299,21 @@ class Turns:
         inputs = edit_turn.compiled_inputs(self._session)
         if inputs is None:
             return
-        self._workshop = Workshop.open(self._session, self._live, edit_turn.programs(self._session))
-        self._workshop.compile(inputs, lambda _: None, self._cancel)
+        try:
+            self._workshop = Workshop.open(self._session, self._live, edit_turn.programs(self._session))
+            self._workshop.compile(inputs, lambda _: None, self._cancel)
+        except (Cancelled, ContextDiffers):
+            raise
+        except LayerdoitError as error:
+            if (text := f"{error.what}; each edit is built as an image") != self._without:
+                self._without = text
+                self._telling.tell("warning", text)
 
     # --- beside the turns --------------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
         """Have the image of what serves made, and its container take the place."""
-        self._tell("following")
+        self._telling.tell("following")
         wish = Wish("cycle", self._opened())
         self._follower = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
 
@@ -312,7 +334,7 @@ class Turns:
                 pass
             except LayerdoitError as error:
                 self._unfollowed = serving.name() if serving else ""
-                self._tell("failed", error.shown(coloured=self._coloured), stage="image")
+                self._telling.fail("image", error, serves=self._serving is not None)
             else:
                 self._followed(name, follower.seconds)
         tests = self._tests
@@ -320,11 +342,12 @@ class Turns:
             self._tests = None
             try:
                 tests.result()
-                self._tell("tests", state="passed", seconds=tests.seconds)
+                self._telling.tell("tests", state="passed", seconds=tests.seconds)
             except Stopped:
                 pass
             except LayerdoitError as error:
-                self._tell("tests", error.shown(coloured=self._coloured), state="failed", seconds=tests.seconds)
+                text = "\n".join([*tests.lines, error.shown(coloured=self._coloured)])
+                self._telling.tell("tests", text, state="failed", seconds=tests.seconds)
 
     def _followed(self, name: str, seconds: float) -> None:
         if self._serving is None or name != self._serving.name():
@@ -335,15 +358,15 @@ class Turns:
             self._workshop.ahead(deployment, None)
         for one in edit_turn.addresses(self._session):
             key = self._serving.keys.get(one.name, "")
-            self._tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
+            self._telling.tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
 
     def _begin_tests(self) -> None:
         if "tests" not in self._asked or self._over.is_set() or self._tests is not None:
             return
         self._asked.discard("tests")
-        self._tell("tests", state="began")
+        self._telling.tell("tests", state="began")
         wish = Wish("check", self._opened())
-        self._tests = Job(wish, self._line, self._woken.set, coloured=self._coloured).start()
+        self._tests = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
 
     # --- small things ------------------------------------------------------------------------------------------------
 
@@ -371,15 +394,3 @@ class Turns:
 
     def _next_live(self) -> Live | None:
         return Live(f"{deploy.settings_of(self.project).name}-{secrets.token_hex(3)}")
-
-    def _line(self, text: str) -> None:
-        """A line of an ordinary run."""
-        self._tell("building", words=text)
-
-    def _told_aside(self, job: Job) -> None:
-        """What an ordinary run warned of, and what the compiler said in it."""
-        if text := "\n".join(job.aside).strip():
-            self._tell("warning", text, by="rustc")
-
-    def _tell(self, kind: Kind, text: str = "", **facts: Any) -> None:
-        self._say(Event(kind, self.label, text, facts))

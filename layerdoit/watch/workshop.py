@@ -23,22 +23,23 @@ from layerdoit.engine.buildx import StepFailed, disk_full, whole_log
 from layerdoit.engine.progress import Reader
 from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree.staging import tree_text
-from layerdoit.watch.agent import Agent, options
+from layerdoit.watch.agent import SECRETS, Agent, Request, options
 from layerdoit.watch.sending import Frame, Sent
 from layerdoit.watch.trial import Trial
 
 if TYPE_CHECKING:
     import threading
 
+    from layerdoit.cargo.diagnostics import Diagnostic
     from layerdoit.core.doing import Doing
     from layerdoit.flows.session import Session
-    from layerdoit.layers.key import Spec
     from layerdoit.project.inputs import Inputs
 
 SCRIPTS: Final = (*(name for name in APP_SCRIPTS if name != "build.sh"), "workshop.sh", "live.c")
 _PLACE: Final = "/live"
 """Where the workshop has the programs of each deployment, in a folder of its name."""
 _STEP: Final = ("workshop", 1)
+_BUILD: Final = "/control/build.sh"
 _BROKEN: Final = "broken"
 _CONFIG: Final = "cargo-config"
 _LOOK: Final = 0.02
@@ -52,7 +53,7 @@ class Cancelled(LayerdoitError):
 
 
 class Compiled(NamedTuple):
-    """What came of a compilation. `crates`: how many; `seconds`: in all; `diagnostics`: warnings, with colours.
+    """What came of a compilation. `crates`: how many; `seconds`: in all; `diagnostics`: what it said of them.
 
     `changed`: deployment -> those of its binaries that are not, byte for byte, what serves.
     """
@@ -60,7 +61,7 @@ class Compiled(NamedTuple):
     crates: int
     seconds: float
     changed: Mapping[str, tuple[str, ...]]
-    diagnostics: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class Workshop:
@@ -80,6 +81,7 @@ class Workshop:
         `deployments`: name -> its binaries, of one program or of all services that are compiled.
         """
         project, inputs = session.project, session.inputs
+        _refuse_other_compilation(inputs)
         cooked = session.plan.step("deps").spec
         owner = project.owner
         volumes = {live.control: CONTROL, **{live.programs(name): f"{_PLACE}/{name}" for name in deployments}}
@@ -92,9 +94,9 @@ class Workshop:
             # Otherwise it would have that of its image.
             "layer": "",
         }
-        files = {name: (dockerfile_dir() / name).read_bytes() for name in SCRIPTS}
-        files["arguments"] = _variables({"DEPS_KEY": cooked.key[:12]})
-        files[_CONFIG] = cargo_config(inputs)
+        files = {f"control/{name}": (dockerfile_dir() / name).read_bytes() for name in SCRIPTS}
+        files["control/arguments"] = _variables({"DEPS_KEY": cooked.key[:12]})
+        files[f"{SECRETS[1:]}/{_CONFIG}"] = cargo_config(inputs)
         return cls(cooked.key, Agent(cooked.tag, options(labels, volumes), files), deployments)
 
     @property
@@ -120,8 +122,8 @@ class Workshop:
         self._sent.verified()
         notes = reader.report.notes
         counts = script_protocol.counts(notes)
-        warnings = "\n\n".join(one.text for one in script_protocol.diagnostics(notes))
-        return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, warnings)
+        said = tuple(script_protocol.diagnostics(notes))
+        return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, said)
 
     def start(self, deployment: str, token: str, grace: float) -> Trial:
         """Put what was compiled in the place of what serves, and have the program started again, in trial.
@@ -134,7 +136,7 @@ class Workshop:
         return trial
 
     def ahead(self, deployment: str, key: str | None) -> None:
-        """Note whose programs serve: of a tree, by the key of its app image; None: of the container's own image."""
+        """Note whose programs serve: those of a tree, by the key of its app image; None: those of the image itself."""
         self._agent.finish(self._agent.ask("ahead", deployment, *([key] if key else [])))
 
     def close(self) -> None:
@@ -156,10 +158,11 @@ class Workshop:
                 deployment, binary = answer.words
                 changed[deployment] = (*changed[deployment], binary)
             if cancelled.is_set():
-                self._cancel()
+                self._cancel(request)
 
-    def _cancel(self) -> NoReturn:
+    def _cancel(self, request: Request) -> NoReturn:
         self._agent.finish(self._agent.ask("cancel"))
+        self._agent.drop(request)
         for trial in self._trials:
             if not trial.over:
                 trial.listen()
@@ -186,13 +189,29 @@ class Workshop:
         return {
             **rust.variables(inputs),
             **image_control.files(inputs),
-            "arguments": _variables(rust.app_arguments(inputs, _cooked(inputs), listing)),
+            "arguments": _variables(rust.app_arguments(inputs, self.deps, listing)),
             "deployments": served.encode(),
         }
 
 
-def _cooked(inputs: Inputs) -> Spec:
-    return next(spec for spec in inputs.specs if spec.layer == "deps")
+def _refuse_other_compilation(inputs: Inputs) -> None:
+    """A Dockerfile of the project's own may compile in another way. How it makes an image of that is its affair."""
+    from layerdoit.dockerfile import parse
+
+    def compiles(path: Path) -> list[tuple[object, ...]]:
+        stages = parse.parse(path.read_text(encoding="utf-8"), path.name).stages
+        found = [stage for stage in stages if any(_BUILD in one.value for one in stage.instructions)]
+        steps = [(one.keyword, " ".join(one.value.split()), one.flags) for stage in found for one in stage.instructions]
+        return [*((stage.base,) for stage in found), *steps]
+
+    project, ours = inputs.project, dockerfile_dir() / "Dockerfile.app"
+    if project.config.dockerfiles.app is None or compiles(inputs.tree.dockerfile("app")) == compiles(ours):
+        return
+    raise LayerdoitError(
+        f"{project.config.dockerfiles.app} compiles in a way of its own, which a watch does not know",
+        where=project.config.where.get("dockerfiles.app"),
+        hint=f"have its stage that runs {_BUILD} be as in the one that is shipped; or doit cycle_fast after edits",
+    )
 
 
 def _variables(values: Mapping[str, str]) -> bytes:

@@ -11,28 +11,31 @@ from typing import Any
 
 import pytest
 
+from tests.support.checkout import remove_mounts
 from tests.support.scratch import Crate, docker, make_crate, remove_containers, same_project
 
 
 @contextmanager
-def project(folder: Path) -> Iterator[Crate]:
-    """A project of its own on the engine; nothing is left of it."""
+def project(folder: Path, mounts_left: list[str]) -> Iterator[Crate]:
+    """A project of its own on the engine; nothing is left of it but its mounts, which are noted."""
     crate = make_crate(folder, f"ldt-cli-{uuid.uuid4().hex[:8]}")
     try:
         yield crate
     finally:
         remove_containers(crate)
-        crate.doit("cache_clear:nuke", "--yes")
-        for image in set(crate.images().values()):
+        mounts_left.append(crate.name)
+        for image in set(docker("image", "ls", "--quiet", *crate.mine()).split()):
             docker("image", "rm", "--force", image)
 
 
 @pytest.fixture(scope="session")
 def built(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crate]:
     """One project for the whole session whose image is built: what copies of the tree need is there."""
-    with project(tmp_path_factory.mktemp("built")) as crate:
+    left: list[str] = []
+    with project(tmp_path_factory.mktemp("built"), left) as crate:
         crate.doit().ok()
         yield crate
+    remove_mounts(left)
 
 
 @pytest.fixture
@@ -45,9 +48,9 @@ def crate(built: Crate, tmp_path: Path) -> Iterator[Crate]:
 
 
 @pytest.fixture
-def own(docker_engine: Any, tmp_path: Path) -> Iterator[Crate]:
+def own(docker_engine: Any, tmp_path: Path, mounts_left: list[str]) -> Iterator[Crate]:
     """A project of which nothing is built yet, for tests that remove images."""
-    with project(tmp_path / "own") as crate:
+    with project(tmp_path / "own", mounts_left) as crate:
         yield crate
 
 

@@ -172,7 +172,7 @@ def test_of_a_folder_that_cannot_be_written(plain: Crate) -> None:
 
 # --- what is wrong with the engine -----------------------------------------------------------------------------------
 
-EVERY_TASK = ["image", "cycle_fast", "deploy", "status", "logs", "connect", "destroy", "cache_status"]
+EVERY_TASK = ["image", "cycle_fast", "deploy", "status", "logs", "connect", "destroy", "cache_status", "watch"]
 
 
 @pytest.mark.parametrize("task", [*EVERY_TASK, "cache_clear:soft"])

@@ -47,6 +47,7 @@ DOCUMENTED = [
     "releases",
     "rollback",
     "status",
+    "watch",
 ]
 BUILDING = ["base", "deps", "app", "image"]
 

@@ -46,7 +46,7 @@ def one_base_for_all(docker_engine: Any, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def checkout(docker_engine: Any) -> Iterator[Callable[..., Checkout]]:
+def checkout(docker_engine: Any, mounts_left: list[str]) -> Iterator[Callable[..., Checkout]]:
     """`checkout(files)`: a checkout of the tiny workspace, or of other files; removed at the end with all it made."""
     made: list[Checkout] = []
     with tempfile.TemporaryDirectory(prefix="layerdoit-test-") as folder:
@@ -65,4 +65,5 @@ def checkout(docker_engine: Any) -> Iterator[Callable[..., Checkout]]:
             yield new
         finally:
             for one in made:
-                one.remove()
+                one.remove_images()
+                mounts_left.append(one.name)

@@ -1,13 +1,52 @@
-"""What the tests of stale binaries share: edits, what an image prints, and how that differs from a clean build."""
+"""What the tests of stale binaries share: checkouts, edits, what an image prints, and how a clean build differs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from layerdoit.core.errors import BuildError
+from layerdoit.flows.ensure import ensure
 from tests.support.checkout import Checkout
 from tests.support.clean_build import BROKEN
+from tests.support.scratch import docker, same_project
+
+
+@pytest.fixture(scope="module")
+def base(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A project of which only the system is there that its checkouts compile on."""
+    one = Checkout(tmp_path_factory.mktemp("base"), f"lt-reads-{uuid.uuid4().hex[:8]}", docker_engine)
+    one.write(one.tiny)
+    one.configure()
+    ensure(one.session(), "base")
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def clone(base: Checkout, tmp_path: Path, docker_engine: Any) -> Iterator[Callable[..., Checkout]]:
+    """`clone(files)`: a checkout of that project, in which nothing was compiled; its programs are removed."""
+    made: list[Checkout] = []
+
+    def new(files: Mapping[str, str]) -> Checkout:
+        one = Checkout(tmp_path / f"clone-{len(made)}", base.name, docker_engine)
+        one.write(files)
+        one.configure()
+        same_project(one.root, base.root)
+        made.append(one)
+        return one
+
+    yield new
+    for one in made:
+        one.forget_sessions()
+    # What another case found built, it would not build.
+    for tag in base.tags():
+        if ":app-" in tag or tag.endswith(":latest"):
+            docker("image", "rm", "--force", tag)
 
 
 def edit(root: Path, changes: Mapping[str, str | None]) -> None:

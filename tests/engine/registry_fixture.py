@@ -128,7 +128,10 @@ class Official:
 OFFICIAL = """\
 FROM {os}
 COPY --from=toolchain bin/cargo bin/rustc {home}/rustup/toolchains/{name}/bin/
-COPY --from=toolchain lib {home}/rustup/toolchains/{name}/lib
+COPY --from=toolchain lib/*.so* {home}/rustup/toolchains/{name}/lib/
+COPY --from=toolchain lib/rustlib/components lib/rustlib/manifest-* lib/rustlib/multirust-* \\
+ lib/rustlib/rust-installer-version {home}/rustup/toolchains/{name}/lib/rustlib/
+COPY --from=toolchain lib/rustlib/{host} {home}/rustup/toolchains/{name}/lib/rustlib/{host}
 COPY --from=programs rustup {home}/cargo/bin/rustup
 ENV RUSTUP_HOME={home}/rustup CARGO_HOME={home}/cargo RUST_VERSION={release}
 ENV PATH={home}/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -140,7 +143,10 @@ RUN ln -s rustup {home}/cargo/bin/cargo && ln -s rustup {home}/cargo/bin/rustc \
 
 @pytest.fixture(scope="session")
 def official(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Official]:
-    """Images made from this machine's own rustup; their apt asks its mirrors by https, as in a company that says so."""
+    """Images made from this machine's own rustup; their apt asks its mirrors by https, as in a company that says so.
+
+    As the official one, `rust` compiles for its own platform only: what this machine has for others is not pushed.
+    """
     from layerdoit.engine.broker import bootstrap_os
 
     rustup, rustc = shutil.which("rustup"), shutil.which("rustc")
@@ -153,7 +159,11 @@ def official(docker_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> It
     shutil.copy(Path(rustup).resolve(), programs / "rustup")
     os_image = bootstrap_os("trixie")
     text = OFFICIAL.format(
-        os=os_image, home="/usr/local", name=f"{facts['release']}-{facts['host']}", release=facts["release"]
+        os=os_image,
+        home="/usr/local",
+        name=f"{facts['release']}-{facts['host']}",
+        release=facts["release"],
+        host=facts["host"],
     )
     (programs / "Dockerfile").write_text(text)
     name = f"lt-official-{uuid.uuid4().hex[:8]}"

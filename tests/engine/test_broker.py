@@ -24,6 +24,7 @@ from layerdoit.engine import registry as product
 from layerdoit.engine.registry_answers import refusal
 from layerdoit.layers.key import Spec
 from tests.engine.registry_fixture import Official, Registry, docker
+from tests.support import faulty_registry
 from tests.support.checkout import Checkout
 
 # Nobody listens there.
@@ -348,8 +349,18 @@ class Grumpy(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def grumpy(status: int, code: str) -> Iterator[str]:
-    """Its address. `code`: of the error in its answer, as the specification of registries has them."""
+def grumpy(status: int, code: str, registry: Registry) -> Iterator[str]:
+    """Its address. `code`: of the error in its answer, as the specification of registries has them.
+
+    The engine sends a layer five times, with pauses of 50 s in all, where a registry fails. So such a one takes the
+    layers, as the real one `registry`, and fails when it is told of the image.
+    """
+    if status >= 500:
+        with faulty_registry.before(registry.address) as failing:
+            told = faulty_registry.Answer(status, code, code.lower())
+            failing.fault = lambda method, path, _: told if method == "PUT" and "/manifests/" in path else None
+            yield failing.address
+        return
     answers = {"status": status, "body": {"errors": [{"code": code, "message": code.lower(), "detail": ""}]}}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Told", (Grumpy,), answers))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -370,13 +381,13 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("kind", [*REFUSALS, "refused", "name"])
-def test_a_push_that_fails_is_told_by_its_kind(kind: str, tiny_image: str) -> None:
+def test_a_push_that_fails_is_told_by_its_kind(kind: str, tiny_image: str, registry: Registry) -> None:
     """As the engine words it, whatever registry said so."""
     local = Spec("base", {}, f"lt-push-{uuid.uuid4().hex[:8]}")
     docker("tag", tiny_image, local.tag)
     status, code, advice = REFUSALS.get(kind, (500, "", ""))
     try:
-        with grumpy(status, code) as address:
+        with grumpy(status, code, registry) as address:
             place = {"refused": NOWHERE, "name": "registry.invalid"}.get(kind, address)
             with pytest.raises(EngineError) as caught:
                 product.push(local, f"{place}/team")
@@ -392,17 +403,28 @@ def test_a_push_that_fails_is_told_by_its_kind(kind: str, tiny_image: str) -> No
         docker("image", "rm", local.tag)
 
 
-def test_a_push_that_failed_is_made_good_by_the_next_run(registry: Registry, checkout: Callable[..., Checkout]) -> None:
+def test_a_push_that_failed_is_made_good_by_the_next_run(
+    shared: Shared,
+    references: tuple[str, str],
+    registry: Registry,
+    official: Official,
+    checkout: Callable[..., Checkout],
+) -> None:
     """Though nothing else is to be done then, and as often as it takes."""
-    tree = checkout()
-    tree.configure(f"registry: {{repository: '{NOWHERE}/{tree.name}', push: [deps]}}")
+    # On a base that the registry has: a gigabyte less is compressed.
+    tree = checkout({**checkout().tiny, **toolchain_file(official.release)})
+
+    def push_to(address: str) -> None:
+        tree.configure(sharing(references, f"{address}/{tree.name}").replace("[base, deps, app]", "[deps]"))
+
+    push_to(NOWHERE)
     for _ in range(2):
         done = tree.doit()
         assert done.returncode == 0, done.stderr
         assert "deps could not be pushed" in done.stderr
         assert "cannot be reached" in done.stderr
     deps = f"deps-{keys(tree)['deps'][:12]}"
-    tree.configure(f"registry: {{repository: '{registry.address}/{tree.name}', push: [deps]}}")
+    push_to(registry.address)
     done = tree.doit()
     assert done.returncode == 0, done.stderr
     assert registry.tags(tree.name) == [deps]

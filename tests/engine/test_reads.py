@@ -13,7 +13,7 @@ import pytest
 from layerdoit.core.errors import BuildError
 from layerdoit.flows import check
 from layerdoit.project import question
-from tests.engine.reads_fixture import difference, edit, printed
+from tests.engine.reads_fixture import base, clone, difference, edit, printed
 from tests.engine.static_program import program
 from tests.support import reading_workspace
 from tests.support.checkout import Checkout
@@ -21,6 +21,8 @@ from tests.support.clean_build import clean
 from tests.support.git import git
 from tests.support.reading_cases import MISSED, SEEN, Case, Package
 from tests.support.reading_edits import Editor
+
+__all__ = ["base", "clone"]
 
 STEPS = int(os.environ.get("LAYERDOIT_STEPS", "45"))
 SEED = int(os.environ.get("LAYERDOIT_SEED", str(random.SystemRandom().randrange(10**6))))
@@ -58,8 +60,8 @@ def prints(one: Checkout) -> str:
         *(pytest.param(case, id=name) for name, case in MISSED.items()),
     ],
 )
-def test_an_edit_reaches_who_read_it(checkout: Callable[..., Checkout], case: Case) -> None:
-    one = checkout(case.files)
+def test_an_edit_reaches_who_read_it(clone: Callable[..., Checkout], case: Case) -> None:
+    one = clone(case.files)
     git(one.root, "init", "--quiet")
     assert prints(one) == case.before
     edit(one.root, case.edit)

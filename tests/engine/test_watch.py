@@ -6,9 +6,11 @@ import signal
 import time
 from collections.abc import Callable
 
-from tests.engine.cycle_fixture import edited, ok, serves
-from tests.engine.watch_fixture import Watching, containers, volumes
+from tests.engine.cycle_fixture import edited, ok, served, serves
+from tests.engine.watch_fixture import Watching, containers, volumes, watching
 from tests.support.checkout import Checkout
+
+__all__ = ["served", "watching"]
 
 QUICK = "watch:\n  settle: 600\n"
 

@@ -10,11 +10,14 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from layerdoit.core import process
 from layerdoit.engine import api, images, mounts
+from layerdoit.engine.buildx_program import buildx
 from layerdoit.flows.ensure import ensure
 from layerdoit.flows.session import Ask, Session
 from layerdoit.layers.outcome import Outcome
@@ -189,13 +192,39 @@ class Checkout:
 
     def remove(self) -> None:
         """Take away every image and cache mount of this project."""
+        self.remove_images()
+        remove_mounts([self.name])
+
+    def remove_images(self) -> None:
+        """Take away every image of this project; `remove_mounts` does the rest, for many projects at once."""
         self.forget_sessions()
         with engine_images() as found:
             references = [name for image in found.of_project(self.name) for name in image.tags or (image.id,)]
         if references:
             subprocess.run(["docker", "image", "rm", "--force", *references], capture_output=True, check=False)
-        for mount in mounts.of_project(self.name, api.builder_name()):
-            mounts.prune(mount, api.builder_name())
+
+
+def remove_mounts(projects: Collection[str]) -> None:
+    """Take away every cache mount of these projects.
+
+    All at once: for each listing, and for each removal, BuildKit looks at every record that it has.
+    """
+    builder = api.builder_name()
+    # A coarse sieve, as that of `mounts.question`: `parse` looks closely.
+    alike = "|".join(re.sub(r"[^a-z0-9_-]", ".", name) for name in projects)
+    asked = [*buildx(), "du", "--verbose", "--filter", f'id=|.|,description~="layerdoit/({alike})/"']
+
+    def removed() -> bool:
+        listing = process.capture([*asked, "--builder", builder]).stdout
+        found = [one.record for name in projects for one in mounts.parse(listing, name, time.time())]
+        ids = f'id="^({"|".join(found)})$"'
+        pruning = [*buildx(), "prune", "--force", "--filter", ids, "--builder", builder]
+        gone = process.capture(pruning).stdout if found else ""
+        # One that another process has measured just now is in use, or listed as something else.
+        return listing.count("cached mount ") == sum(record in gone for record in found)
+
+    if projects:
+        until(removed, 60, "the mounts' removal")
 
 
 def hang_up(used: images.Images) -> None:

@@ -34,9 +34,14 @@ def environment() -> dict[str, str]:
     return {**found, **kept, "CARGO_INCREMENTAL": "0"}
 
 
+def locked(root: Path) -> None:
+    """Have a workspace name the versions of its external crates."""
+    _cargo(root, "generate-lockfile")
+
+
 def seeded(root: Path, target: Path) -> Path:
     """Lock and compile a workspace, then leave of the target folder what is of external crates."""
-    _cargo(root, "generate-lockfile")
+    locked(root)
     _cargo(root, "build", "--workspace", "--target-dir", str(target))
     described = json.loads(_cargo(root, "metadata", "--no-deps", "--format-version", "1"))
     own = [word for package in described["packages"] for word in ("--package", package["name"])]

@@ -153,6 +153,7 @@ FILLED_IN = {
     "$bin": "hello",
     "%s %.2f": "serde 1.0.1 2.50",
     "\\1": "hello",
+    'stale " $3 " " $1 " " $4 " " $5': "stale db rustc open migrations",
     "$(cat /tmp/median) $bytes $1": "100 9000 the linker mold",
     "$name": "the linker lld",
     '$(grep -m 1 error "$NOTES/made")': "cc: not found",
@@ -160,7 +161,6 @@ FILLED_IN = {
 # `s/^/layerdoit: not-fresh /` puts the words before what comes.
 BEFORE = {
     "not-fresh /": "not-fresh serde@1.0",
-    "stale /": "stale db rustc open migrations",
     "reads /": "reads H4sIAAAA+/8=",
     "diagnostics /": "diagnostics H4sIAAAA+/8=",
 }
@@ -169,7 +169,7 @@ BEFORE = {
 def printable() -> list[str]:
     """The lines that the scripts can print, as far as one can be told from its template."""
     lines = re.findall(r"^[^#\n]*?layerdoit: (.+)$", "\n".join(SCRIPTS.values()), re.MULTILINE)
-    return [re.split(r'" >&2|\\n", crate|/p\' |\'(?: >&2|$)', line)[0] for line in lines]
+    return [re.split(r' }$|" >&2|\\n", crate|/p\' |\'(?: >&2|$)', line)[0] for line in lines]
 
 
 def filled_in(template: str) -> str:

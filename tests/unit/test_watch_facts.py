@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.core.errors import ContextDiffers
-from layerdoit.tree.sources import Entry
+from layerdoit.tree.index import Entry
 from layerdoit.watch import assets
 from layerdoit.watch.facts import Facts, differing, sources_differ, turn, why_more
 

@@ -1,0 +1,65 @@
+"""What the turns of a project tell: facts of what happens, and what others said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from layerdoit.components import compiler_paths
+from layerdoit.flows import compiler_words
+from layerdoit.watch.events import Event, Kind
+
+if TYPE_CHECKING:
+    from layerdoit.core.errors import LayerdoitError
+    from layerdoit.flows.session import Session
+    from layerdoit.tree.index import Entry
+    from layerdoit.watch.jobs import Job
+    from layerdoit.watch.workshop import Compiled
+
+_PATHS: Final = 5
+"""Changed files that are named."""
+
+
+class Telling:
+    """Tells of one project. `coloured`: messages are shown where there are colours."""
+
+    def __init__(self, label: str, say: Callable[[Event], None], *, coloured: bool) -> None:
+        self._label, self._say = label, say
+        self.coloured = coloured
+        self._entries: Mapping[str, Entry] | None = None
+
+    def tell(self, kind: Kind, text: str = "", **facts: Any) -> None:
+        """One thing that happened."""
+        self._say(Event(kind, self._label, text, facts))
+
+    def fail(self, stage: str, error: LayerdoitError, *, serves: bool) -> None:
+        """Something failed. `serves`: whether what was there before serves on."""
+        self.tell("failed", error.shown(coloured=self.coloured), stage=stage, serves=serves)
+
+    def line(self, text: str) -> None:
+        """A line of an ordinary run."""
+        self.tell("building", words=text)
+
+    def aside(self, job: Job) -> None:
+        """What an ordinary run warned of, and what the compiler said in it."""
+        if text := "\n".join(job.aside).strip():
+            self.tell("warning", text, by="rustc")
+
+    def compiler(self, made: Compiled, session: Session) -> None:
+        """What the compiler said of the crates that were compiled for an edit."""
+        found = compiler_words.told(made.diagnostics, session.project.config.warnings)
+        for text in found.texts:
+            self.tell("warning", compiler_paths.opened_from_here(text, session.inputs), by="rustc")
+        if found.line and not found.texts:
+            self.tell("warning", found.line)
+
+    def changes(self, session: Session) -> None:
+        """Which files differ from those of the reading before."""
+        sources = session.tree.all_sources
+        known, self._entries = self._entries, sources.entries
+        if known is None or known is sources.entries:
+            return
+        every = known.keys() | sources.entries.keys()
+        if found := [path for path in every if known.get(path) != sources.entries.get(path)]:
+            paths = sorted(map(sources.own_path, found))
+            self.tell("changed", paths=paths[:_PATHS], count=len(paths))
