@@ -6,6 +6,7 @@ from typing import Final
 
 TITLES: Final = {
     "run": "{project}, {profile}",
+    "watch": "From a saved file to the new program's answer: {project}, {profile}",
     "edit": "What an edit costs beyond cargo: {project}, {profile}",
     "noop": "Nothing to do",
     "swap": "Replacing a container: {project}, {profile}",
@@ -41,11 +42,16 @@ and never the best peer. Budgets: every row at most the best of the three Docker
 the host plus 0.6 s; going back at most 0.5 s, without a build.
 
 Measure your own project with [`doit layers bench`](bench.md), which also wrote the results for the example. The last
-tables are from `python -m benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`, `benchmarks.deploys`,
-`benchmarks.services`, `benchmarks.platforms`, `benchmarks.sharing`, `benchmarks.family`,
-`benchmarks.publishing` and `benchmarks.builders`. The first of them
-compares an edit with the least that an image costs if buildx makes it: cargo on the host, then a Dockerfile that is
-`FROM` and one COPY of the binaries. The binaries in such an image depend on the host's libc and libraries, so it is no
-peer.
+tables are from `python -m benchmarks.watch`, `benchmarks.edit`, `benchmarks.noop`, `benchmarks.swap`,
+`benchmarks.deploys`, `benchmarks.services`, `benchmarks.platforms`, `benchmarks.sharing`, `benchmarks.family`,
+`benchmarks.publishing` and `benchmarks.builders`.
+
+`watch` changes a text in an HTTP answer, on a copy of the project for each way, and asks every 2 ms until the new text
+comes. All but `cargo build` and `doit cycle_fast` run all the time and notice the save themselves. A request is lost
+that has no whole answer within 5 s.
+
+`edit` compares an edit with the least that an image costs if buildx makes it: cargo on the host, then a Dockerfile that
+is `FROM` and one COPY of the binaries. The binaries in such an image depend on the host's libc and libraries, so it is
+no peer.
 """
 NONE_YET: Final = "\nNo results are kept yet.\n"

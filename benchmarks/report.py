@@ -10,12 +10,14 @@ import argparse
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import harness
 from benchmarks.page_words import NONE_YET, PROSE, TITLES
+from benchmarks.tables import Verdict, table
+from benchmarks.watch_tables import watch_table
 from layerdoit.bench.conclusion import beside_text
 from layerdoit.bench.results import (
     COLUMNS,
@@ -61,17 +63,6 @@ AGAIN = 1.0
 NOOP: Mapping[int, tuple[float, float | None]] = {2000: (1.0, 0.2), 10000: (0.5, None)}
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """One budget of one row."""
-
-    budget: str
-    held: bool
-
-    def __str__(self) -> str:
-        return f"{'✓' if self.held else '✗'} {self.budget}"
-
-
 def verdicts(cells: Sequence[Cell], scenario: str) -> list[Verdict]:
     """The budgets of one row. A stale or failed build of ours holds none."""
     ours_cells = of(cells, scenario, "layerdoit")
@@ -97,13 +88,6 @@ def verdicts(cells: Sequence[Cell], scenario: str) -> list[Verdict]:
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 def run_table(result: Result) -> str:
@@ -348,6 +332,7 @@ def builders_table(result: Result) -> str:
 
 TABLES = {
     "run": run_table,
+    "watch": watch_table,
     "edit": edit_table,
     "noop": noop_table,
     "swap": swap_table,

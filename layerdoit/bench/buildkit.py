@@ -121,13 +121,15 @@ def remove_images(images: Iterable[str]) -> None:
 
 
 def remove_containers(scratch: str) -> None:
-    """Remove the containers and networks that a session made."""
+    """Remove the containers, networks and volumes that a session made."""
     for label in (LABEL, _PROJECT):
         wanted = ["--quiet", "--filter", f"label={label}={scratch}"]
         for container in ask(["docker", "ps", "--all", *wanted]).split():
             ask(["docker", "rm", "--force", "--volumes", container], check=False)
         for network in ask(["docker", "network", "ls", *wanted]).split():
             ask(["docker", "network", "rm", network], check=False)
+        for volume in ask(["docker", "volume", "ls", *wanted]).split():
+            ask(["docker", "volume", "rm", volume], check=False)
 
 
 def names() -> set[str]:

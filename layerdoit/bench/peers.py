@@ -153,19 +153,20 @@ def dockerfile_text(peer: str, token: str, facts: Facts) -> str:
         mounts = (
             f" --mount=type=cache,id={token}-registry,target=/cargo/registry"
             f" --mount=type=cache,id={token}-git,target=/cargo/git/db"
-            f" --mount=type=cache,id={token}-target,target={_workdir(facts)}/target,sharing=locked"
+            f" --mount=type=cache,id={token}-target,target={workdir(facts)}/target,sharing=locked"
         )
     head = [
         "ARG BUILDER",
         "ARG RUNTIME",
         f"FROM ${{BUILDER}} AS build-{token}",
-        f"WORKDIR {_workdir(facts)}",
+        f"WORKDIR {workdir(facts)}",
         "COPY . /src",
     ]
     return "\n".join([*head, _compile(token, facts, mounts), *_final(token, facts)])
 
 
-def _workdir(facts: Facts) -> str:
+def workdir(facts: Facts) -> str:
+    """Where the workspace is in a peer's build."""
     return "/src" if facts.workdir == "." else f"/src/{facts.workdir}"
 
 
@@ -175,11 +176,11 @@ def _chef_head(token: str, facts: Facts) -> list[str]:
         "ARG CHEF",
         "ARG RUNTIME",
         f"FROM ${{CHEF}} AS planner-{token}",
-        f"WORKDIR {_workdir(facts)}",
+        f"WORKDIR {workdir(facts)}",
         "COPY . /src",
     ]
     lines += [f"RUN : {token}; cargo chef prepare --recipe-path /recipe.json"]
-    lines += [f"FROM ${{CHEF}} AS build-{token}", f"WORKDIR {_workdir(facts)}"]
+    lines += [f"FROM ${{CHEF}} AS build-{token}", f"WORKDIR {workdir(facts)}"]
     lines += [f"COPY --from=planner-{token} /recipe.json /recipe.json"]
     lines += [f"COPY {shlex.quote(path)} /src/{shlex.quote(path)}" for path in facts.other_packages]
     cook = shlex.join(chef_args(facts.cargo_args))

@@ -31,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Result:
-    """A benchmark: `kind` is run, edit, noop, swap, deploys or services; `meta`: when and where; `rows`: figures."""
+    """A benchmark: `kind`: run, watch, edit, noop, swap, deploys, services; `meta`: when, where; `rows`: figures."""
 
     kind: str
     meta: Mapping[str, Any]

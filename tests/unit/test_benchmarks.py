@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
+import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from benchmarks import report
+from benchmarks.answers import Address, Lost
+from benchmarks.watch_tables import watch_table
 from layerdoit.bench import conclusion, results, views
 from layerdoit.bench.results import Cell, Result
+from layerdoit.core.errors import LayerdoitError
 
 # --- tables and verdicts ---------------------------------------------------------------------------------------------
 
@@ -228,3 +235,82 @@ def test_a_platform_beside_the_machine_s_own_and_beside_qemu() -> None:
     assert "✗" not in cold
     assert "1.91 × native" in edit
     assert "✗" in edit
+
+
+# --- a watch beside other ways ---------------------------------------------------------------------------------------
+
+
+def watch_rows(watch: float, lost: int = 0, cpu: float = 0.001) -> list[dict[str, Any]]:
+    seconds = {
+        "the application starts": 0.1,
+        "doit watch": watch,
+        "cargo build": 0.7,
+        "doit cycle_fast": 2.0,
+        "watchexec -r cargo run, on the host": 0.95,
+    }
+    return [
+        {"seconds": seconds},
+        {"way": "doit watch", "lost": [lost, lost, lost + 9], "asked": 300, "rate": 50},
+        {"way": "watchexec -r cargo run, on the host", "lost": [5, 6, 7], "asked": 300, "rate": 50},
+        {"idle": {"files": 10000, "seconds": 60.0, "cpu": cpu, "megabytes": 90.0, "watch_megabytes": 60.0}},
+    ]
+
+
+def watch_told(**given: Any) -> str:
+    return watch_table(Result("watch", {}, rows=watch_rows(**given)))
+
+
+def test_a_watch_is_held_to_cargo_and_start_up_to_the_peers_and_to_idleness() -> None:
+    told = watch_told(watch=0.94)
+    assert "✗" not in told
+    assert "| doit watch − cargo build − start | 0.14 (n=1) |  | ✓ ≤ 0.2 s |" in told
+    assert "| doit cycle_fast | 2.00 (n=1) | 2.1 × | ✓ watch is not slower |" in told
+    assert "| doit watch | 0 (0-9, n=3) | 9 of 300 | ✓ ≤ a restart on the host |" in told
+    assert "0.10 % of a core over 60 s | 90 MB; of that 60 MB without docker's client |" in told
+
+
+def test_a_watch_that_is_slower_loses_more_or_is_busy_holds_no_budget() -> None:
+    told = watch_told(watch=1.01, lost=7, cpu=0.02)
+    assert [line.rpartition("✗ ")[2].removesuffix(" |") for line in told.splitlines() if "✗" in line] == [
+        "watch is not slower",
+        "≤ 0.2 s",
+        "≤ a restart on the host",
+        "≤ 1 % of a core<br>✓ ≤ 100 MB",
+    ]
+    without = watch_table(Result("watch", {}, rows=[{"seconds": {"doit watch": 1.0}}], notes=["left out"]))
+    assert without.count("|\n") == 3
+
+
+class _Answering(http.server.BaseHTTPRequestHandler):
+    texts: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        text = self.texts.pop(0) if len(self.texts) > 1 else self.texts[0]
+        self.send_response(500 if text == "broken" else 200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        """A test is quiet."""
+
+
+def test_an_answer_is_waited_for_and_requests_without_one_are_counted() -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = Address(server.server_address[1], "/")
+        _Answering.texts = ["old", "broken", "new"]
+        begun = time.perf_counter()
+        assert begun < address.until(lambda body: body == "new", lambda: "") <= time.perf_counter()
+        _Answering.texts = ["new", "broken", "broken", "new"]
+        lost = Lost(address, 500)
+        with lost.counted():
+            while lost.asked < 6:
+                address.until(lambda body: body == "new", lambda: "")
+        assert (lost.lost <= 2, lost.asked >= 6) == (True, True)
+        server.shutdown()
+    with pytest.raises(LayerdoitError, match="it ended"):
+        address.until(lambda _: True, lambda: "it ended")
+    with Lost(address, 500).counted() as nobody:
+        while not nobody.asked:
+            assert address.body() is None
+    assert nobody.lost == nobody.asked
