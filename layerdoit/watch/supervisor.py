@@ -15,22 +15,25 @@ if TYPE_CHECKING:
     from layerdoit.flows.session import Session
 
 _COMPILE = (
-    f"cat >/tmp/live.c && cd {CONTROL} && chmod 1777 . && mkdir -p -m 1777 ahead "
+    "cat >/tmp/live.c && chmod 1777 . && mkdir -p -m 1777 ahead "
     "&& { cc -O2 -w -static -o live.part /tmp/live.c || cc -O2 -w -o live.part /tmp/live.c; } "
     "&& chmod 755 live.part && mv live.part live"
 )
+_OF = "live.of"
+"""The file that names the image in which it was compiled: another one may have other libraries."""
 
 
 def have(session: Session, live: Live) -> None:
-    """Have it in the control volume, unless it is there. DeployError where the builder has no C compiler."""
+    """Have it in the control volume, unless it is there, of this image. DeployError where the builder has no C compiler."""
     whole = session.whole or session
     project = whole.project
     live_volumes.ensure([live.control], project.name, project.owner, live.watch)
     image = next(step.spec.tag for one in whole.built for step in one.plan.steps if step.spec.layer == "deps")
     mounted = ["--volume", f"{live.control}:{CONTROL}", "--network", "none", "--entrypoint", "sh"]
-    command = f"[ -x {CONTROL}/live ] || {{ {_COMPILE}; }}"
+    compiles = f'{_COMPILE} && echo "$1" >{_OF}'
+    command = f'cd {CONTROL} && {{ [ "$1" = "$(cat {_OF} 2>/dev/null)" ] || {{ {compiles}; }}; }}'
     done = process.capture(
-        ["docker", "run", "--rm", "--interactive", *mounted, image, "-c", command],
+        ["docker", "run", "--rm", "--interactive", *mounted, image, "-c", command, "sh", image],
         input=(dockerfile_dir() / "live.c").read_bytes(),
         check=False,
     )

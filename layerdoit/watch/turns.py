@@ -56,9 +56,8 @@ class Turns:
         self._serving: Facts | None = None
         self._at: Facts | None = None
         self._imaged = True
-        # The layers on which the workshop and its volumes stand; watches by whose names there were others.
+        # The layers on which the workshop stands.
         self._lower: Mapping[str, str] = {}
-        self._former: set[str] = set()
         self._files: edit_turn.Files = {}
         # Why what serves is to be deployed again, ''; whether assets are there of a tree that does not serve.
         self._astray, self._mixed = "", False
@@ -165,8 +164,6 @@ class Turns:
                     job.join()
             if self._workshop is not None:
                 self._workshop.close()
-            if self._live is not None:
-                self._former.add(self._live.watch)
             self._sweep()
 
     def _go_on(self) -> None:
@@ -183,9 +180,10 @@ class Turns:
 
     def _sweep(self) -> None:
         """Remove volumes that no container uses: of watches that were killed, and of this one."""
-        going = "" if self._over.is_set() or self._live is None else self._live.watch
+        own = self._live.watch if self._live else ""
+        over, going = ([own], "") if self._over.is_set() else ([], own)
         with contextlib.suppress(LayerdoitError):
-            live_volumes.sweep(self.project.name, self.project.owner, self._former, going)
+            live_volumes.sweep(self.project.name, self.project.owner, over, going)
 
     def _idle(self) -> float:
         """Seconds until something is to be done without a change."""
@@ -315,9 +313,6 @@ class Turns:
     def _more(self, facts: Facts, since: float) -> None:
         """Build the layers and deploy, as ever; on other layers, there is another workshop."""
         self._end_follower()
-        if facts.lower != self._lower:
-            self._renew()
-            self._lower = facts.lower
         why = self._astray or why_more(self._serving, facts)
         self._telling.tell("building", why, why=why)
         self._job = Job(Wish("cycle", self._opened()), self._telling.line, coloured=self._coloured).start()
@@ -334,21 +329,19 @@ class Turns:
             self._serving = None
             self._woken.set()
             return
+        self._stands_on(facts.lower)
         self._files, self._mixed = edit_turn.placed(self._session), False
         self._served(facts, since, "built")
         self._open()
         files = len(self._session.tree.all_sources.entries)
         self._telling.tell("watching", files=files, folders=len(watched.folders(self._session)))
 
-    def _renew(self) -> None:
-        """What is compiled next stands on other layers: in another workshop, for containers with other volumes."""
-        if self._workshop is not None:
+    def _stands_on(self, lower: Mapping[str, str]) -> None:
+        """What is compiled next stands on these layers: in another workshop, where they are others."""
+        if lower != self._lower and self._workshop is not None:
             self._workshop.close()
             self._workshop = None
-        if self._lower and self._live is not None:
-            self._former.add(self._live.watch)
-            self._live = self._next_live()
-            self._session = self._opened()
+        self._lower = lower
 
     def _open(self) -> None:
         """Have a workshop, with all compiled in it that an edit leaves as it is."""
