@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from layerdoit.core import process
 from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
@@ -218,9 +218,12 @@ def _engine_failure(build: Build, report: Report, text: str) -> LayerdoitError |
     return disk_full(build.layer, (text, *report.tail))
 
 
+_FULL: Final = re.compile(r"[Nn]o space left on device|tar: .*: Wrote only \d+ of \d+ bytes")
+
+
 def disk_full(layer: str, lines: Iterable[str]) -> BuildError | None:
     """The error for a disk that is full, where lines of a build say that it is."""
-    if not any("o space left on device" in line for line in lines):
+    if not any(_FULL.search(line) for line in lines):
         return None
     hint = "free some space; `doit cache_status` shows what this project uses, `docker system df` the rest"
     return BuildError(f"{layer}: the disk is full", hint=hint)

@@ -98,6 +98,7 @@ class Agent:
         self._requests: dict[str, Request] = {}
         self._numbers = count(1)
         self._output: Callable[[bytes], None] | None = None
+        self._unheard: Exception | None = None
         self._said = b""
         mark = f"layerdoit-{secrets.token_hex(8)}"
         self._replies = Replies(mark, self._printed, self._answered)
@@ -121,12 +122,14 @@ class Agent:
 
     @contextlib.contextmanager
     def heard_by(self, output: Callable[[bytes], None]) -> Iterator[None]:
-        """Have what it prints handed on, in another thread."""
-        self._output = output
+        """Have what it prints handed on, in another thread. Where that fails (a full disk), it is raised in the end."""
+        self._output, self._unheard = output, None
         try:
             yield
         finally:
             self._output = None
+        if self._unheard is not None:
+            raise self._unheard
 
     def ask(self, verb: str, *words: str, body: Sequence[bytes] = ()) -> Request:
         """Send a request. Raises `Gone`."""
@@ -192,7 +195,10 @@ class Agent:
 
     def _printed(self, piece: bytes) -> None:
         if (output := self._output) is not None:
-            output(piece)
+            try:
+                output(piece)
+            except Exception as error:  # noqa: BLE001 - answers have to be heard all the same
+                self._output, self._unheard = None, error
         else:
             self._said = (self._said + piece)[-_KEPT:]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -36,7 +37,8 @@ class Change:
         with tarfile.open(fileobj=spooled, mode="w") as tar:
             for place, (path, entry) in self.placed.items():
                 member = tarfile.TarInfo(place.lstrip("/"))
-                member.mtime = int(path.lstat().st_mtime) if path.exists() else 0
+                with contextlib.suppress(OSError):
+                    member.mtime = int(path.lstat().st_mtime)
                 content = _content(path, entry)
                 if content is None:
                     moved.append(str(path))

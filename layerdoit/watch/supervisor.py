@@ -24,7 +24,7 @@ _OF = "live.of"
 
 
 def have(session: Session, live: Live) -> None:
-    """Have it in the control volume, unless it is there, of this image. DeployError where the builder has no C compiler."""
+    """Have it in the control volume, compiled in this deps image. DeployError where that has no C compiler."""
     whole = session.whole or session
     project = whole.project
     live_volumes.ensure([live.control], project.name, project.owner, live.watch)

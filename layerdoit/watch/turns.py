@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit import deploy
-from layerdoit.core.errors import ContextDiffers, LayerdoitError, as_error
+from layerdoit.core.errors import ConfigError, ContextDiffers, LayerdoitError, WorkspaceError, as_error
 from layerdoit.core.process import Stopped
 from layerdoit.deploy.live import Live
 from layerdoit.engine import live_volumes
@@ -269,7 +269,7 @@ class Turns:
         self._failed = ""
         if text != self._misread:
             self._misread = text
-            self._fail("configuration", error)
+            self._fail("configuration" if isinstance(error, ConfigError | WorkspaceError) else "build", error)
 
     def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
         began, self._serving = self._serving is None, facts

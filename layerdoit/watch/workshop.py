@@ -23,7 +23,7 @@ from layerdoit.engine.buildx import StepFailed, disk_full, whole_log
 from layerdoit.engine.progress import Reader
 from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree.staging import tree_text
-from layerdoit.watch.agent import SECRETS, Agent, Request, options
+from layerdoit.watch.agent import SECRETS, Agent, Gone, Request, options
 from layerdoit.watch.sending import Frame, Sent
 from layerdoit.watch.trial import Trial
 
@@ -112,11 +112,16 @@ class Workshop:
         """
         begun = time.monotonic()
         listing = tree_text(inputs.compiled.entries)
-        frame = self._sent.frame(inputs.compiled, listing, self._control(inputs, listing))
         with inputs.project.state.open_log(_STEP[0]) as log:
+            frame = self._sent.frame(inputs.compiled, listing, self._control(inputs, listing))
             reader = Reader(lambda line: print(line, file=log), rust.LISTENER, told=told)
-            with self._agent.heard_by(lambda data: reader.hear(_STEP, data)):
-                ended, changed = self._turn(frame, cancelled)
+            try:
+                with self._agent.heard_by(lambda data: reader.hear(_STEP, data)):
+                    ended, changed = self._turn(frame, cancelled)
+            except (OSError, Gone):
+                # What it has of the frame, and what of its output was read, may be anything.
+                self._sent = Sent()
+                raise
             if ended != "0":
                 raise self._failure(ended, reader, Path(log.name), inputs)
         self._sent.verified()

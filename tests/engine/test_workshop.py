@@ -210,6 +210,15 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             trial.put_back()
             served.append("hello starts with second text")
             assert prints(3) == served
+
+            edited(one, "third text")
+            assert made.compile().changed == {"web": ("hello",)}
+            made.shop.start("web", token, 1, []).keep()
+            served.append("hello starts with second text")
+            assert prints(4) == served, "a program that is not to serve"
+            edited(one, "second text")
+            one.replace("src/main.rs", "std::process::exit(3);", "// here")
+            assert made.compile().changed == {"web": ()}
             names = docker("exec", made.container, "ls", "-A", "/live/web").split()
             assert set(names) <= {"hello", ".hello.same"}, "nothing lies about"
             made.shop.ahead("web", None)

@@ -216,9 +216,11 @@ def test_a_program_that_ignores_the_signal_is_killed_with_all_that_it_started(st
     one = start(f"({away} &)\n{STUBBORN}")
     pids = [int(one.said().split()[1]) for _ in range(2)]
     one.put(GENTLE)
-    assert one.tell("restart 0.05").startswith("started")
+    assert one.tell("restart 0.05").endswith(" killed")
     assert one.said().startswith("ready")
     assert all(is_gone(pid) for pid in pids)
+    one.tell("keep")
+    assert one.tell("restart 10").split()[2:] == [], "this one ends by itself"
 
 
 def test_what_a_program_left_behind_is_asked_to_end_too(start: Start) -> None:

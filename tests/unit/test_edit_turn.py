@@ -1,0 +1,195 @@
+"""How an edit comes to serve, and what serves when it does not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from layerdoit import deploy
+from layerdoit.core.errors import DeployError, LayerdoitError
+from layerdoit.deploy.provider import LiveService, Service, Status
+from layerdoit.tree.index import Entry
+from layerdoit.watch import assets, edit_turn
+from layerdoit.watch.agent import Gone
+from layerdoit.watch.edit_turn import Astray, NotServed, Wish
+from layerdoit.watch.facts import Facts
+from layerdoit.watch.trial import Deserted
+from layerdoit.watch.workshop import Cancelled, Compiled
+
+OLD = Facts(
+    lower={},
+    apps={name: {"sources": "s", "assets": "a"} for name in ("api", "web")},
+    keys={"api": "k", "web": "k"},
+    deployed={},
+    kinds={"api": "compiled", "web": "compiled"},
+)
+NEW = replace(OLD, keys={"api": "new", "web": "new"})
+CHANGED = Compiled(1, 0.1, {"api": ("server",), "web": ("server",)}, ())
+
+
+@dataclass
+class Case:
+    """Two deployments, what happened to them, and what goes wrong (`fails`: by `name verb`)."""
+
+    fails: dict[str, BaseException | None] = field(default_factory=dict)
+    did: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    placing: list[str] = field(default_factory=list)
+    watch: str = "w"
+    killed: bool = False
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+    def do(self, name: str, verb: str) -> None:
+        self.did.append(f"{name} {verb}")
+        if error := self.fails.pop(f"{name} {verb}", None):
+            raise error
+
+    def serve(self, made: Compiled | None = CHANGED, placed: Mapping[str, assets.Change] = {}) -> edit_turn.Done:
+        session = SimpleNamespace(built=[self.session(name) for name in ("api", "web")])
+        workshop: Any = SimpleNamespace(start=self.start, ahead=lambda name, key: self.do(name, f"ahead {key}"))
+        wish = Wish(session, OLD, NEW, workshop, placed, self.placing.append, self.remarks.append)  # type: ignore[arg-type]
+        return edit_turn.served(wish, made, self.cancel)
+
+    def session(self, name: str) -> Any:
+        config = SimpleNamespace(watch=SimpleNamespace(reload="restart"))
+        return SimpleNamespace(
+            project=SimpleNamespace(name=name, config=config),
+            run=SimpleNamespace(live=SimpleNamespace(watch="w")),
+        )
+
+    def start(self, name: str, _token: str, _grace: float, binaries: Sequence[str]) -> Trial:
+        self.do(name, " ".join(("start", *binaries)))
+        return Trial(self, name)
+
+
+@dataclass
+class Trial:
+    case: Case
+    name: str
+
+    @property
+    def killed(self) -> bool:
+        return self.case.killed
+
+    def ended(self) -> str | None:
+        return None
+
+    def check(self) -> None:
+        self.case.do(self.name, "check")
+
+    def keep(self) -> None:
+        self.case.do(self.name, "keep")
+
+    def put_back(self) -> None:
+        self.case.do(self.name, "put back")
+
+
+@dataclass
+class Provider:
+    case: Case
+    name: str
+
+    def live(self) -> LiveService:
+        return LiveService("i", self.name, "t", self.case.watch, "k", None, 2.0)
+
+    def judge(self, _service: LiveService, ended: Callable[[], str | None]) -> None:
+        self.case.do(self.name, "judge")
+        ended()
+
+    def place(self, _service: LiveService, _archive: bytes) -> None:
+        self.case.do(self.name, "place")
+
+    def gone(self, _service: LiveService, paths: object) -> None:
+        pass
+
+    def status(self) -> Status:
+        return Status(Service("i", self.name, "", True), "healthy")
+
+
+@pytest.fixture
+def case(monkeypatch: pytest.MonkeyPatch) -> Case:
+    made = Case()
+    monkeypatch.setattr(deploy, "settings_of", lambda project: SimpleNamespace(name=project.name))
+
+    def of(session: Any) -> Any:
+        name = session.project.name
+        return SimpleNamespace(provider=Provider(made, name), settings=SimpleNamespace(name=name))
+
+    monkeypatch.setattr(edit_turn, "Place", SimpleNamespace(of=of))
+    return made
+
+
+def test_each_deployment_serves_and_is_kept_when_all_are_good(case: Case) -> None:
+    assert case.serve() == edit_turn.Done("compiled", 1, 0)
+    started = [f"{name} {verb}" for name in ("api", "web") for verb in ("start server", "judge")]
+    kept = [f"{name} {verb}" for verb in ("check", "keep", "ahead new") for name in ("api", "web")]
+    assert case.did == started + kept
+    assert case.remarks == []
+
+
+@pytest.mark.parametrize("when", ["judge", "check", "keep"])
+def test_what_fails_is_put_back_everywhere_and_judged_again(case: Case, when: str) -> None:
+    case.fails[f"web {when}"] = DeployError("web: it ended", hint="look")
+    with pytest.raises(NotServed) as told:
+        case.serve()
+    assert str(told.value) == "web: it ended\nwhat served before serves again\nnext: look"
+    assert case.did[-4:] == ["web put back", "web judge", "api put back", "api judge"]
+
+
+def test_what_cannot_be_put_back_is_deployed_again(case: Case) -> None:
+    case.fails = {"web judge": DeployError("web: it ended"), "web put back": DeployError("web: nor does the old one")}
+    with pytest.raises(Astray, match="web: it ended\nweb: nor does the old one"):
+        case.serve()
+    assert case.did[-2:] == ["api put back", "api judge"]
+
+
+@pytest.mark.parametrize("error", [Deserted("web: nothing listens"), Gone("the workshop has ended")])
+def test_where_nobody_listens_it_is_deployed_again(case: Case, error: LayerdoitError) -> None:
+    case.fails["web start server"] = error
+    with pytest.raises(Astray, match=error.what):
+        case.serve()
+    assert "api put back" in case.did
+
+
+def test_a_container_of_another_is_not_touched(case: Case) -> None:
+    case.watch = "another"
+    with pytest.raises(Astray, match="another process has deployed api"):
+        case.serve()
+    assert case.did == []
+
+
+def test_a_newer_change_puts_back_what_is_judged_and_waits_for_nothing(case: Case) -> None:
+    case.cancel.set()
+    with pytest.raises(Cancelled):
+        case.serve()
+    assert case.did == ["api start server", "api judge", "api put back"]
+
+
+def test_assets_that_were_placed_are_remembered_and_told(case: Case, tmp_path: Path) -> None:
+    change = assets.Change({"/srv/link": (tmp_path / "link", Entry("l", _digest("there")))}, ())
+    (tmp_path / "link").symlink_to("there")
+    case.fails["api judge"] = DeployError("api: it ended")
+    with pytest.raises(NotServed, match="serves again, with the new assets"):
+        case.serve(None, {"api": change})
+    assert case.placing == ["api"]
+    assert case.did[:3] == ["api place", "api start", "api judge"], "no program is put in the place of another"
+
+
+def test_a_program_that_had_to_be_killed_is_told_once(case: Case) -> None:
+    case.killed = True
+    case.serve(CHANGED._replace(changed={"api": ("server",)}))
+    assert case.remarks == [
+        "api: the old program did not end within 2 s and was killed; have it end on SIGTERM, or set deploy.stop_grace"
+    ]
+
+
+def _digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()
