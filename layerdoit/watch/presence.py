@@ -53,15 +53,18 @@ class Presence:
         self._over.set()
 
     def _attend(self, place: Place) -> None:
-        while (identity := self._live(place)) and not self._over.is_set():
+        identity = self._live(place)
+        while identity:
             code = self._ended(identity)
             while not self._over.wait(_SETTLES if code is not None else _RETRY) and self._turns.is_busy:
                 # Whoever is at work with it says what came of that.
                 self._over.wait(_BUSY)
+            now = self._live(place)
             if self._over.is_set():
                 return
-            if code is not None:
-                self._look(place, identity, code)
+            if now != identity or code is not None:
+                self._look(place, identity, now, code)
+            identity = now
 
     def _live(self, place: Place) -> str:
         """The container that the watch keeps, where it runs; '' for none."""
@@ -86,13 +89,13 @@ class Presence:
         except LayerdoitError:
             return None
 
-    def _look(self, place: Place, identity: str, code: int) -> None:
+    def _look(self, place: Place, identity: str, now: str, code: int | None) -> None:
         """Say what is there instead of it, once until something else serves."""
-        name, now = place.settings.name, self._live(place)
+        name = place.settings.name
         if (now and now != identity) or name in self._told:
             return
         self._told.add(name)
-        facts = {"deployment": name, "stage": "ended", "serves": bool(now), "code": code}
+        facts = {"deployment": name, "stage": "ended", "serves": bool(now)} | ({} if code is None else {"code": code})
         said: tuple[str, ...]
         if now:
             what = f"the program of {name} ended with exit code {code}; the engine has started it again"
@@ -102,7 +105,7 @@ class Presence:
         text = "\n".join(filter(None, said))
         self._tell(Event("warning" if now else "failed", self._turns.label, text, facts))
 
-    def _state(self, place: Place, code: int) -> str:
+    def _state(self, place: Place, code: int | None) -> str:
         name = place.settings.name
         try:
             status = place.provider.status()
@@ -112,7 +115,7 @@ class Presence:
             return f"the container of {name} was removed"
         if not status.live:
             return f"another process has deployed {name}"
-        return f"the container of {name} has ended with exit code {code}"
+        return f"the container of {name} has ended" + ("" if code is None else f" with exit code {code}")
 
     def _lines(self, place: Place) -> str:
         try:

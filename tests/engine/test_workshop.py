@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from layerdoit.core.errors import BuildError, ContextDiffers, DeployError
+from layerdoit.deploy.docker.container_log import AGAIN
 from layerdoit.deploy.live import Live
 from layerdoit.engine import live_volumes
 from layerdoit.flows.ensure import ensure
@@ -168,6 +170,11 @@ def test_what_fails_is_ended_or_moves_is_made_good_by_the_next(checkout: Callabl
         assert made.said() == one.promised()
 
 
+def logged(container: str) -> list[str]:
+    """The lines of its programs."""
+    return [line for line in docker("logs", container).splitlines() if line != AGAIN]
+
+
 def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callable[..., Checkout]) -> None:
     one = checkout({**FILES, "src/main.rs": FILES["src/main.rs"].replace("fn main() {", "fn main() { // here\n")})
     with room(one) as made:
@@ -184,9 +191,8 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
         try:
             served = ["hello starts with first text"]
 
-            def prints(count: int) -> list[str]:
-                until(lambda: len(docker("logs", serving).splitlines()) >= count)
-                return docker("logs", serving).splitlines()
+            def prints(count: int) -> Any:
+                return until(lambda: len(found := logged(serving)) >= count and found)
 
             assert prints(1) == served
             made.compile()
