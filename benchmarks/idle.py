@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from benchmarks import generated
 from benchmarks.answers import Address, free_port
-from benchmarks.ways import Running, destroyed_in
+from benchmarks.ways import Running, as_shipped, destroyed_in
 from layerdoit.bench import effective, peers, subject
 from layerdoit.bench.running import say
 from layerdoit.bench.scratch import Scratch
@@ -44,7 +44,9 @@ def measure(scratch: Scratch, files: int, seconds: float) -> dict[str, Any]:
     settings = effective.effective(root, {})
     settings |= {"deploy": {"name": f"{scratch.name}-idle", "port": _PORT, "publish": port, "stop_grace": 1}}
     settings |= {"watch": {"settle": 86400}}
-    subject.configure(root, settings, scratch.name, f"{scratch.name}-idle", "app")
+    token = f"{scratch.name}-idle"
+    subject.configure(root, settings, scratch.name, token, "app")
+    as_shipped(root, token)
     subject.start_git(root)
     one = Running([*peers.command(), "watch", "--json"], root, {}, folder / "log")
     try:

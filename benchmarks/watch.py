@@ -46,6 +46,7 @@ def site(about: Subject, scratch: Scratch, key: str, options: argparse.Namespace
     # The image follows when all has been measured, that is: never.
     given = {**about.given, "deploy": own, "watch": {"settle": 86400}}
     subject.configure(root, given, scratch.name, scratch.name, about.entrypoint)
+    ways.as_shipped(root, scratch.name)
     first = next(iter(sorted(scratch.work.glob("*/tree/*/.git"))), None)
     if first is None:
         subject.start_git(tree)

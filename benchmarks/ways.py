@@ -186,6 +186,12 @@ def running(argv: Sequence[str], site: Site, env: Mapping[str, str]) -> Iterator
         found.end()
 
 
+def as_shipped(root: Path, token: str) -> None:
+    """Take a mark out of the command that compiles: a watch knows only one that is as in what is shipped."""
+    dockerfile = root / f"{token}.Dockerfile.app"
+    dockerfile.write_text(dockerfile.read_text(encoding="utf-8").replace(f": {token}; ", ""), encoding="utf-8")
+
+
 # --- the ways --------------------------------------------------------------------------------------------------------
 
 

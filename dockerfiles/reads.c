@@ -179,6 +179,15 @@ static int is_too_much(const char *known) {
   return !stat(known, &found) && found.st_size > MOST_KNOWN;
 }
 
+/* Whether a unit stands for one of which nothing was known (reads.sh: unrecorded), and one of its root is known now. */
+static int is_replaced(const struct unit *unit) {
+  if (strncmp(unit->name, "? ", 2)) return 0;
+  for (const struct unit *other = units; other; other = other->next)
+    if (other->kind && strncmp(other->name, "? ", 2) && !strcmp(other->kind, unit->kind) && !strcmp(other->root, unit->root))
+      return 1;
+  return 0;
+}
+
 static void settle(void) {
   char *known = text("%s/known", notes), *part = text("%s/known.part", notes), *log = text("%s/log", notes);
   load("known", 1);
@@ -187,7 +196,7 @@ static void settle(void) {
   if (!file) fail(part);
   int shorten = is_too_much(known);
   for (struct unit *unit = units; unit; unit = unit->next) {
-    if (!unit->kind || (shorten && access(unit->root, F_OK))) continue;
+    if (!unit->kind || (shorten && access(unit->root, F_OK)) || is_replaced(unit)) continue;
     fprintf(file, "unit\t%s\t%s\t%s\t%s\n", unit->name, unit->kind, unit->crate, unit->root);
     for (struct read *read = unit->reads; read; read = read->next)
       fprintf(file, "%s\t%s\t%s\t%llx\n", read->kind, unit->name, read->path, (unsigned long long)read->value);

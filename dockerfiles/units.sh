@@ -187,7 +187,7 @@ return_units() {
 # Sources that were put aside.
 bring_back() {
   while read -r path; do
-    if ! [ -e "/cargo/registry/$path" ]; then mv "/tmp/units-aside/$path" "/cargo/registry/$path"; fi
+    if ! [ -e /cargo/registry/"$path" ]; then mv /tmp/units-aside/"$path" /cargo/registry/"$path"; fi
   done </tmp/units-idle
 }
 
@@ -208,7 +208,7 @@ settle_units() {
       { crate = $3; sub(/\.crate$/, "", crate); if (!(($2 "/" crate) in crates)) print }
     ' /tmp/units-used-sources /tmp/units-sources >/tmp/units-paths
     cp /tmp/units-paths /tmp/units-idle
-    (cd /cargo/registry && while read -r path; do mkdir -p "/tmp/units-aside/${path%/*}" && mv "$path" "/tmp/units-aside/$path"; done) </tmp/units-idle
+    (cd /cargo/registry && while read -r path; do mkdir -p /tmp/units-aside/"${path%/*}" && mv "$path" /tmp/units-aside/"$path"; done) </tmp/units-idle
   fi
   (cd /cooked/target && find . -maxdepth 5 -path '*/build/*' -name output -newer /tmp/units-lent) | awk "$units_awk"'{ print unit($0) }' >/tmp/units-run
   awk -F '\t' '

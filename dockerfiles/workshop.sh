@@ -39,7 +39,7 @@ begin() {
   . /control/arguments
   mkdir -p /.layerdoit/ahead
   chmod 1777 /.layerdoit
-  if [ -e /control/live.c ]; then make_supervisor & fi
+  if [ -e /supervisor/live.c ]; then make_supervisor & fi
   if [ -s /run/secrets/cargo-config ]; then ln -sf /run/secrets/cargo-config /cargo/config.toml; fi
   observe /control
   (set -e; merge_deps) || exit
@@ -47,7 +47,7 @@ begin() {
 }
 
 make_supervisor() {
-  { cc -O2 -w -static -o /.layerdoit/live.part /control/live.c || cc -O2 -w -o /.layerdoit/live.part /control/live.c; } \
+  { cc -O2 -w -static -o /.layerdoit/live.part /supervisor/live.c || cc -O2 -w -o /.layerdoit/live.part /supervisor/live.c; } \
     && mv /.layerdoit/live.part /.layerdoit/live
 }
 

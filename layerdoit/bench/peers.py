@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -29,6 +30,10 @@ _NETWORK = (
 )
 # Two levels deep: for the COPY of a path BuildKit walks the folder above it, and `/` has 20,000 files.
 _OUT = "/peer/out"
+
+
+# cargo names the stubs of a cook, and runs no compiler for them; the one of a root package has no folder of its own.
+_STUB = re.compile(r"^.*Compiling \S+ v(?:\S+ \(.*/\.stub/|0\.0\.0 \().*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -98,10 +103,11 @@ def _layerdoit(now: Round, facts: Facts) -> Built:
     before = set(logs.glob("*.log"))
     ran = timed([*command(), "image"], now.root)
     new = sorted(set(logs.glob("*.log")) - before)
-    text = "\n".join(path.read_text(errors="replace") for path in new)
     layers = [path.stem.rsplit("-", 1)[-1] for path in new]
+    texts = [path.read_text(errors="replace") for path in new]
+    texts = [_STUB.sub("", text) if layer == "deps" else text for layer, text in zip(layers, texts, strict=True)]
     error = _words(ran.output) if ran.code else ""
-    return Built(ran.seconds, compiled(text), layers, facts.friendly, None, error)
+    return Built(ran.seconds, compiled("\n".join(texts)), layers, facts.friendly, None, error)
 
 
 def _native(now: Round, facts: Facts) -> Built:

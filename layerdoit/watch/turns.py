@@ -20,6 +20,7 @@ from layerdoit.flows.session import Session
 from layerdoit.project.run import Run
 from layerdoit.watch import edit_turn, watched
 from layerdoit.watch.agent import Gone
+from layerdoit.watch.beside import Beside
 from layerdoit.watch.changes import Changes
 from layerdoit.watch.cycle import Wish
 from layerdoit.watch.events import Event
@@ -70,8 +71,7 @@ class Turns:
         self._quiet = 0.0
         self._asked: set[str] = set()
         self._job: Job | None = None
-        self._follower: Job | None = None
-        self._tests: Job | None = None
+        self._beside = Beside(self._telling, self._woken.set)
         self._broken: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"watch {label}")
 
@@ -103,9 +103,7 @@ class Turns:
         """Begin to end; returns at once. Asked again, what goes on is ended with more force."""
         self._over.set()
         self._overtake()
-        for job in (self._follower, self._tests):
-            if job is not None:
-                job.end()
+        self._beside.end()
         self._woken.set()
 
     def has_ended(self, seconds: float) -> bool:
@@ -125,7 +123,7 @@ class Turns:
     @property
     def is_busy(self) -> bool:
         """Whether a container may be replaced, or its program started again, just now."""
-        return self._at is not None or self._follower is not None or self._over.is_set()
+        return self._at is not None or self._beside.follows or self._over.is_set()
 
     @property
     def is_ahead(self) -> bool:
@@ -159,9 +157,7 @@ class Turns:
             self._broken = error
         finally:
             self._changes.close()
-            for job in (self._follower, self._tests):
-                if job is not None:
-                    job.join()
+            self._beside.join()
             if self._workshop is not None:
                 self._workshop.close()
             self._sweep()
@@ -188,7 +184,7 @@ class Turns:
     def _idle(self) -> float:
         """Seconds until something is to be done without a change."""
         serving = self._serving
-        if serving is None or self._imaged or self._follower or self._unfollowed == serving.name():
+        if serving is None or self._imaged or self._beside.follows or self._unfollowed == serving.name():
             return LOOKED
         if self._failed or self._misread or self._astray:
             return LOOKED
@@ -291,9 +287,7 @@ class Turns:
         """Compile in the workshop, and let it serve in the container that is there."""
         assert self._workshop is not None  # noqa: S101 - asked for before
         assert self._serving is not None  # noqa: S101 - else there is more to do
-        if self._follower is not None:
-            # Its tree is an old one.
-            self._follower.end()
+        self._beside.overtake()
         files = edit_turn.placed(self._session)
         changes = edit_turn.between(self._files, files)
 
@@ -303,7 +297,7 @@ class Turns:
         remark = functools.partial(self._telling.tell, "warning")
         wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes, placing, remark)
         made = edit_turn.compiled(wish, self._telling.tell, self._cancel)
-        self._end_follower()
+        self._beside.end_follower()
         if made is not None:
             self._telling.compiler(made, self._session)
         done = edit_turn.served(wish, made, self._cancel)
@@ -312,7 +306,7 @@ class Turns:
 
     def _more(self, facts: Facts, since: float) -> None:
         """Build the layers and deploy, as ever; on other layers, there is another workshop."""
-        self._end_follower()
+        self._beside.end_follower()
         why = self._astray or why_more(self._serving, facts)
         self._telling.tell("building", why, why=why)
         self._job = Job(Wish("cycle", self._opened()), self._telling.line, coloured=self._coloured).start()
@@ -370,40 +364,17 @@ class Turns:
             # It was changed just now: a turn says what is wrong.
             self._woken.set()
             return
-        self._telling.tell("following")
-        self._follower = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
-
-    def _end_follower(self) -> None:
-        follower, self._follower = self._follower, None
-        if follower is not None:
-            follower.end()
-            follower.join()
+        self._beside.follow(wish)
 
     def _heard(self) -> None:
         """What became of what goes on beside the turns."""
-        follower, serving = self._follower, self._serving
-        if follower is not None and follower.has_ended:
-            self._follower = None
-            try:
-                name = follower.result()
-            except Stopped:
-                pass
-            except LayerdoitError as error:
-                self._unfollowed = serving.name() if serving else ""
-                self._fail("image", error)
-            else:
-                self._followed(name, follower.seconds)
-        tests = self._tests
-        if tests is not None and tests.has_ended:
-            self._tests = None
-            try:
-                tests.result()
-                self._telling.tell("tests", state="passed", seconds=tests.seconds)
-            except Stopped:
-                pass
-            except LayerdoitError as error:
-                text = "\n".join([*tests.lines, error.shown(coloured=self._coloured)])
-                self._telling.tell("tests", text, state="failed", seconds=tests.seconds)
+        found = self._beside.followed()
+        if found is not None and found.error is not None:
+            self._unfollowed = self._serving.name() if self._serving else ""
+            self._fail("image", found.error)
+        elif found is not None:
+            self._followed(found.name, found.seconds)
+        self._beside.tell_tests()
 
     def _followed(self, name: str, seconds: float) -> None:
         if self._serving is None or name != self._serving.name():
@@ -419,12 +390,9 @@ class Turns:
             self._telling.tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
 
     def _begin_tests(self) -> None:
-        if "tests" not in self._asked or self._over.is_set() or self._tests is not None:
-            return
-        self._asked.discard("tests")
-        self._telling.tell("tests", state="began")
-        wish = Wish("check", self._opened())
-        self._tests = Job(wish, lambda _: None, self._woken.set, coloured=self._coloured).start()
+        if "tests" in self._asked and not self._over.is_set() and not self._beside.tests_run:
+            self._asked.discard("tests")
+            self._beside.test(Wish("check", self._opened()))
 
     # --- small things ------------------------------------------------------------------------------------------------
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from layerdoit.flows.session import Session
     from layerdoit.project.inputs import Inputs
 
-SCRIPTS: Final = (*(name for name in APP_SCRIPTS if name != "build.sh"), "workshop.sh", "live.c")
+SCRIPTS: Final = (*(name for name in APP_SCRIPTS if name != "build.sh"), "workshop.sh")
+_SUPERVISOR: Final = "live.c"
 _PLACE: Final = "/live"
 """Where the workshop has the programs of each deployment, in a folder of its name."""
 _STEP: Final = ("workshop", 1)
@@ -95,6 +96,8 @@ class Workshop:
             "layer": "",
         }
         files = {f"control/{name}": (dockerfile_dir() / name).read_bytes() for name in SCRIPTS}
+        # Not among the sources of what notes reads: by those the deps image's own notes are known.
+        files[f"supervisor/{_SUPERVISOR}"] = (dockerfile_dir() / _SUPERVISOR).read_bytes()
         files["control/arguments"] = _variables({"DEPS_KEY": cooked.key[:12]})
         files[f"{SECRETS[1:]}/{_CONFIG}"] = cargo_config(inputs)
         return cls(cooked.key, Agent(cooked.tag, options(labels, volumes), files), deployments)
