@@ -360,7 +360,7 @@ class Turns:
         """Have the image of what serves made, and its container take the place."""
         try:
             wish = Wish("cycle", self._opened())
-        except LayerdoitError:
+        except (LayerdoitError, OSError):
             # It was changed just now: a turn says what is wrong.
             self._woken.set()
             return
