@@ -167,7 +167,7 @@ def _containers(faulty: Faulty) -> None:
 
 
 def _killed(faulty: Faulty, watching: Callable[..., Watching]) -> None:
-    """A watch that is killed between the start of a program and its judgement; one that is in the middle of a build."""
+    """Watches that are killed: between the start of a program and its judgement, in a build, in a compilation."""
     one = faulty.one
     one.replace(MAIN_RS, OWN, SILENT)
     edited(one, "not served")
@@ -180,6 +180,13 @@ def _killed(faulty: Faulty, watching: Callable[..., Watching]) -> None:
     second.until("building")
     _kill(second)
     _put_right(one, "not served")
+
+    third = watching(one)
+    third.until("watching")
+    edited(one, "not compiled")
+    third.until("compiling")
+    _kill(third)
+    _put_right(one, "not compiled")
 
 
 def _kill(watch: Watching) -> None:
