@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from benchmarks import generated
 from benchmarks.answers import Address, free_port
-from benchmarks.ways import Running, as_shipped, destroyed_in
+from benchmarks.programs import Running
+from benchmarks.ways import as_shipped, destroyed_in, start_git
 from layerdoit.bench import effective, peers, subject
 from layerdoit.bench.running import say
 from layerdoit.bench.scratch import Scratch
-from layerdoit.core.errors import LayerdoitError
 
 _PROC: Final = Path("/proc")
 _CALM: Final = 10.0
@@ -47,13 +47,10 @@ def measure(scratch: Scratch, files: int, seconds: float) -> dict[str, Any]:
     token = f"{scratch.name}-idle"
     subject.configure(root, settings, scratch.name, token, "app")
     as_shipped(root, token)
-    subject.start_git(root)
+    start_git(scratch, root)
     one = Running([*peers.command(), "watch", "--json"], root, {}, folder / "log")
     try:
-        while '"watching"' not in one.log.read_text():
-            if why := one.ended():
-                raise LayerdoitError(why)
-            time.sleep(0.1)
+        one.until('"event": "watching"', '"event": "failed"')
         Address(port, "/").until(lambda _: True, one.ended)
         time.sleep(_CALM)
         before = _used(one.process.pid)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -47,13 +46,8 @@ def site(about: Subject, scratch: Scratch, key: str, options: argparse.Namespace
     given = {**about.given, "deploy": own, "watch": {"settle": 86400}}
     subject.configure(root, given, scratch.name, scratch.name, about.entrypoint)
     ways.as_shipped(root, scratch.name)
-    first = next(iter(sorted(scratch.work.glob("*/tree/*/.git"))), None)
-    if first is None:
-        subject.start_git(tree)
+    if ways.start_git(scratch, tree):
         harness.doit(root, "image")
-    else:
-        # What has another first commit is another project, whose images nobody replaces.
-        shutil.copytree(first, tree / ".git")
     facts = subject.with_base(root, subject.facts(root))
     env = dict(word.partition("=")[::2] for word in options.env)
     inside = int(str(deploy.get("port") or _PORT))

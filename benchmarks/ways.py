@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +14,8 @@ from typing import Any, Final
 
 from benchmarks import harness
 from benchmarks.answers import Address
-from layerdoit.bench import buildkit, peers
+from benchmarks.programs import Running
+from layerdoit.bench import buildkit, peers, subject
 from layerdoit.bench.running import ask
 from layerdoit.bench.scratch import Scratch
 from layerdoit.bench.subject import Facts
@@ -33,9 +32,6 @@ REBUILD: Final = "docker compose watch, rebuild"
 SYNC: Final = "docker compose watch, sync+restart of cargo run"
 CYCLE: Final = "doit cycle_fast"
 _SOURCES: Final = "/src"
-_END: Final = 20.0
-"""Seconds that a program has to end."""
-_TOLD: Final = 1500
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -132,50 +128,6 @@ class Way:
         return answered - begun
 
 
-class Running:
-    """A program beside the benchmark; what it says goes to a file."""
-
-    def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) -> None:
-        self.argv, self.log = argv, log
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env={**os.environ, **env},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def failed(self) -> str:
-        """Why it does not go on as it should; ''."""
-        code = self.process.poll()
-        return "" if code in (None, 0) else self._told(f"ended with exit code {code}")
-
-    def ended(self) -> str:
-        """Why there is nothing to wait for; '' while it runs."""
-        return "" if self.process.poll() is None else self._told("has ended")
-
-    def _told(self, what: str) -> str:
-        return f"`{shlex.join(self.argv)[:80]}` {what}: {self.log.read_text(errors='replace')[-_TOLD:]}"
-
-    def end_by_itself(self) -> None:
-        """Wait until it has ended."""
-        self.process.wait(_END * 3)
-
-    def end(self) -> None:
-        """Interrupt it, then end it and all that it started."""
-        for signum, patience in ((signal.SIGINT, _END), (signal.SIGTERM, _END), (signal.SIGKILL, _END)):
-            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                # Its group may outlive it.
-                os.killpg(self.process.pid, signum)
-                self.process.wait(patience)
-                if signum != signal.SIGINT:
-                    return
-        self.process.wait(_END)
-
-
 @contextlib.contextmanager
 def running(argv: Sequence[str], site: Site, env: Mapping[str, str]) -> Iterator[Running]:
     """A program in the folder of a project, which ends with the block."""
@@ -184,6 +136,16 @@ def running(argv: Sequence[str], site: Site, env: Mapping[str, str]) -> Iterator
         yield found
     finally:
         found.end()
+
+
+def start_git(scratch: Scratch, tree: Path) -> bool:
+    """Make a tree a repository; whether it is the first one. Another first commit would make it another project's."""
+    first = next(iter(sorted(scratch.work.glob("*/tree/*/.git"))), None)
+    if first is not None:
+        shutil.copytree(first, tree / ".git")
+        return False
+    subject.start_git(tree)
+    return True
 
 
 def as_shipped(root: Path, token: str) -> None:
@@ -201,10 +163,7 @@ def watch(site: Site) -> Iterator[Way]:
     with running([*peers.command(), "watch", "--json"], site, {}) as one:
         try:
             _begin(site, one.ended)
-            while '"watching"' not in one.log.read_text():
-                if why := one.ended():
-                    raise LayerdoitError(why)
-                time.sleep(0.1)
+            one.until('"event": "watching"', '"event": "failed"')
             yield Way(WATCH, site, alive=one.ended)
         finally:
             one.end()
