@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit import deploy
 from layerdoit.core.errors import ContextDiffers, LayerdoitError
-from layerdoit.deploy.provider import KeepsLive
 from layerdoit.flows.deploying import Place
 from layerdoit.watch import assets
 from layerdoit.watch.agent import Gone
 from layerdoit.watch.facts import Facts, differing, sources_differ
+from layerdoit.watch.there import Astray, There, kept
 from layerdoit.watch.trial import Deserted
 from layerdoit.watch.workshop import Cancelled
 
 if TYPE_CHECKING:
     from layerdoit.core.doing import Doing
-    from layerdoit.deploy.provider import LiveService
     from layerdoit.flows.session import Session
     from layerdoit.project.inputs import Inputs
     from layerdoit.tree.index import Entry
@@ -36,10 +35,6 @@ _KILLED: Final = (
 )
 Files = Mapping[str, Mapping[str, "tuple[Path, Entry]"]]
 """The assets of each deployment, by their places in its container."""
-
-
-class Astray(LayerdoitError):
-    """The container in which an edit would serve is not there, or not as the watch has left it: deploy it again."""
 
 
 class NotServed(LayerdoitError):
@@ -107,10 +102,17 @@ def compiled(wish: Wish, tell: Told, cancel: threading.Event) -> Compiled | None
     return wish.workshop.compile(inputs, told, cancel)
 
 
-def served(wish: Wish, made: Compiled | None, cancel: threading.Event) -> Done:
+def looked_for(wish: Wish) -> There:
+    """Begin to look for the containers in which it is to serve."""
+    places = map(Place.of, wish.session.built)
+    return There(place for place in places if place.settings.name in differing(wish.old, wish.new))
+
+
+def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: There | None = None) -> Done:
     """Let it serve in the containers that are there. NotServed, Cancelled: what served before is put back, everywhere.
 
-    `Astray` where that cannot be done, or where a container is not the one that the watch knows.
+    `Astray` where that cannot be done, or where a container is not the one that the watch knows. `there`: where the
+    containers were looked for already.
     """
     trials: list[tuple[Trial, Callable[[], None]]] = []
     files, restarted = 0, False
@@ -121,7 +123,8 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event) -> Done:
             binaries = made.changed.get(name, ()) if made else ()
             if not binaries and not change:
                 continue
-            provider, service = _there(one)
+            place = Place.of(one)
+            provider, service = there.of(place) if there is not None else kept(place)
             if change:
                 packed = change.archive()
                 wish.placing(name)
@@ -181,26 +184,6 @@ def _put_back(trials: Sequence[tuple[Trial, Callable[[], None]]], error: BaseExc
         return
     what = f"{error.what}\n{_AGAIN}{_WITH_ASSETS if files else ''}"
     raise NotServed(what, where=error.where, hint=error.hint) from error
-
-
-def _there(session: Session) -> tuple[KeepsLive, LiveService]:
-    place = Place.of(session)
-    provider, service = place.provider, None
-    if isinstance(provider, KeepsLive):
-        service = provider.live()
-        if service is not None and session.run.live is not None and service.watch == session.run.live.watch:
-            return provider, service
-    raise Astray(_state(place))
-
-
-def _state(place: Place) -> str:
-    """What is there instead of the container of the watch."""
-    name, status = place.settings.name, place.provider.status()
-    if status.service is None:
-        return f"the container of {name} was removed"
-    if not status.live:
-        return f"another process has deployed {name}"
-    return f"the container of {name} does not serve: {status.health}"
 
 
 def stage_of(error: BaseException) -> str:

@@ -27,6 +27,7 @@ from layerdoit.watch.events import Event
 from layerdoit.watch.facts import Facts, Turn, turn, why_more
 from layerdoit.watch.jobs import Job
 from layerdoit.watch.telling import Telling
+from layerdoit.watch.there import Astray
 from layerdoit.watch.workshop import Cancelled, Workshop
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ class Turns:
             return True
         except ContextDiffers:
             return True
-        except (edit_turn.Astray, Gone) as error:
+        except (Astray, Gone) as error:
             self._astray = error.what
             return True
         except (LayerdoitError, OSError) as error:
@@ -296,11 +297,13 @@ class Turns:
 
         remark = functools.partial(self._telling.tell, "warning")
         wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes, placing, remark)
+        # Where the image of another tree is on its way, the container may be another one soon.
+        there = None if self._beside.follows else edit_turn.looked_for(wish)
         made = edit_turn.compiled(wish, self._telling.tell, self._cancel)
         self._beside.end_follower()
         if made is not None:
             self._telling.compiler(made, self._session)
-        done = edit_turn.served(wish, made, self._cancel)
+        done = edit_turn.served(wish, made, self._cancel, there)
         self._imaged, self._files, self._mixed = self._imaged and facts == self._serving, files, False
         self._served(facts, since, done.how, crates=done.crates, files=done.files)
 

@@ -13,12 +13,14 @@ import pytest
 
 from layerdoit import deploy
 from layerdoit.core.errors import DeployError, LayerdoitError
+from layerdoit.deploy.live import Live
 from layerdoit.deploy.provider import LiveService, Service, Status
 from layerdoit.tree.index import Entry
 from layerdoit.watch import assets, edit_turn
 from layerdoit.watch.agent import Gone
-from layerdoit.watch.edit_turn import Astray, NotServed, Wish
+from layerdoit.watch.edit_turn import NotServed, Wish
 from layerdoit.watch.facts import Facts
+from layerdoit.watch.there import Astray, There
 from layerdoit.watch.trial import Deserted
 from layerdoit.watch.workshop import Cancelled, Compiled
 
@@ -60,7 +62,6 @@ class Case:
         config = SimpleNamespace(watch=SimpleNamespace(reload="restart"))
         return SimpleNamespace(
             project=SimpleNamespace(name=name, config=config),
-            run=SimpleNamespace(live=SimpleNamespace(watch="w")),
         )
 
     def start(self, name: str, _token: str, _grace: float, binaries: Sequence[str]) -> Trial:
@@ -119,7 +120,7 @@ def case(monkeypatch: pytest.MonkeyPatch) -> Case:
 
     def of(session: Any) -> Any:
         name = session.project.name
-        return SimpleNamespace(provider=Provider(made, name), settings=SimpleNamespace(name=name))
+        return SimpleNamespace(provider=Provider(made, name), settings=SimpleNamespace(name=name, live=Live("w")))
 
     monkeypatch.setattr(edit_turn, "Place", SimpleNamespace(of=of))
     return made
@@ -193,3 +194,44 @@ def _digest(text: str) -> str:
     import hashlib
 
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- looked for beforehand -------------------------------------------------------------------------------------------
+
+
+class Asked(Provider):
+    times = 0
+
+    def live(self) -> LiveService:
+        self.times += 1
+        return super().live()
+
+
+def place_of(watch: str = "w") -> Any:
+    provider = Asked(Case(watch=watch), "api")
+    return SimpleNamespace(provider=provider, settings=SimpleNamespace(name="api", live=Live("w")))
+
+
+def test_what_was_found_while_an_edit_compiled_is_not_looked_for_again() -> None:
+    place = place_of()
+    there = There([place])
+    assert there.of(place)[1].name == "api"
+    assert place.provider.times == 1
+    assert there.of(place)[1].name == "api"
+    assert place.provider.times == 2, "only once: the container may be another one after the edit"
+
+
+def test_what_was_found_long_ago_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = place_of()
+    there = There([place])
+    monkeypatch.setattr("layerdoit.watch.there.FRESH", 0.0)
+    there.of(place)
+    assert place.provider.times == 2
+
+
+def test_what_was_astray_a_moment_ago_may_be_there_now() -> None:
+    place = place_of("another")
+    there = There([place])
+    with pytest.raises(Astray):
+        there.of(place)
+    assert place.provider.times == 2
