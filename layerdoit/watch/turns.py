@@ -64,6 +64,7 @@ class Turns:
         # Why what serves is to be deployed again, ''; whether assets are there of a tree that does not serve.
         self._astray, self._mixed = "", False
         self._without = ""
+        self._addresses: tuple[edit_turn.Address, ...] = ()
         self._deployed: tuple[DeploySettings, ...] = ()
         # Names of trees that did not serve, and of which no image could be made.
         self._failed = self._unfollowed = self._misread = ""
@@ -272,7 +273,10 @@ class Turns:
         began, self._serving = self._serving is None, facts
         self._deployed = tuple(deploy.settings_of(one.project) for one in self._session.built)
         self._failed = self._misread = ""
-        for one in edit_turn.addresses(self._session):
+        if how == "built":
+            # An edit changes nothing of it.
+            self._addresses = tuple(edit_turn.addresses(self._session))
+        for one in self._addresses:
             told = {"deployment": one.name, "key": facts.keys.get(one.name, ""), "how": how, **more}
             if one.url:
                 told["url"] = one.url
@@ -388,7 +392,8 @@ class Turns:
             # The deployment has noted it, too.
             with contextlib.suppress(LayerdoitError):
                 self._workshop.ahead(deployment, None)
-        for one in edit_turn.addresses(self._session):
+        self._addresses = tuple(edit_turn.addresses(self._session))
+        for one in self._addresses:
             key = self._serving.keys.get(one.name, "")
             self._telling.tell("followed", deployment=one.name, key=key, image=one.image, seconds=round(seconds, 3))
 
