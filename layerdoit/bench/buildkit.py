@@ -121,15 +121,21 @@ def remove_images(images: Iterable[str]) -> None:
 
 
 def remove_containers(scratch: str) -> None:
-    """Remove the containers, networks and volumes that a session made."""
+    """Remove the containers and networks that a session made."""
     for label in (LABEL, _PROJECT):
         wanted = ["--quiet", "--filter", f"label={label}={scratch}"]
         for container in ask(["docker", "ps", "--all", *wanted]).split():
             ask(["docker", "rm", "--force", "--volumes", container], check=False)
         for network in ask(["docker", "network", "ls", *wanted]).split():
             ask(["docker", "network", "rm", network], check=False)
-        for volume in ask(["docker", "volume", "ls", *wanted]).split():
-            ask(["docker", "volume", "rm", volume], check=False)
+
+
+def remove_volumes(scratch: str) -> int:
+    """Remove the volumes that a session made; the number of those that stay because a container is just going."""
+    wanted = ["docker", "volume", "ls", "--quiet", "--filter", f"label={_PROJECT}={scratch}"]
+    for volume in ask(wanted).split():
+        ask(["docker", "volume", "rm", volume], check=False)
+    return len(ask(wanted).split())
 
 
 def names() -> set[str]:

@@ -151,9 +151,9 @@ def clear(name: str) -> None:
     buildkit.remove_images(buildkit.tags_of(name))
     buildkit.remove_images(buildkit.images_of(name))
     deadline = time.monotonic() + _RELEASE_GRACE
-    while left := buildkit.prune(name, name, began(name)):
+    while left := buildkit.remove_volumes(name) + buildkit.prune(name, name, began(name)):
         if time.monotonic() > deadline:
-            say(f"{left} records of BuildKit's cache are in use and stay; the next benchmark removes them")
+            say(f"{left} volumes and records of BuildKit's cache are in use and stay; the next benchmark removes them")
             return
         time.sleep(_POLL)
 
