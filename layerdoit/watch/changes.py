@@ -22,8 +22,8 @@ from layerdoit.watch.polling import Polling
 if TYPE_CHECKING:
     from layerdoit.watch.portable import Portable
 
-QUIET: Final = 0.03
-"""Seconds without a change that end a burst."""
+QUIET: Final = 0.015
+"""Seconds without a change that end a burst. What comes later ends the turn that has begun: nothing is lost by that."""
 LONGEST: Final = 0.3
 """Seconds after its first change that end it in any case."""
 _BEAT: Final = 5.0

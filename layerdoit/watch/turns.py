@@ -255,6 +255,8 @@ class Turns:
 
     def _read(self) -> Facts:
         self._session.read_again()
+        # It is answered while the tree is read.
+        self._session.engine.ask_platform()
         facts = Facts.of(self._session)
         self._telling.changes(self._session)
         self._changes.watch(watched.folders(self._session))
