@@ -228,7 +228,9 @@ def two(crate: Crate) -> Crate:
 
 def test_two_projects_in_one_dodo(two: Crate) -> None:
     listed = names(two.doit("list").ok().out)
-    assert listed == sorted(["api", "web", *(f"{prefix}:{name}" for prefix in ("api", "web") for name in DOCUMENTED)])
+    assert listed == sorted(
+        ["api", "watch", "web", *(f"{prefix}:{name}" for prefix in ("api", "web") for name in DOCUMENTED)]
+    )
     assert two.doit("-v", "2", "api").ok().ran() == [f"api:{name}" for name in BUILDING]
     assert not (two.folder / ".layerdoit").exists()
     both = two.doit("-v", "2").ok()

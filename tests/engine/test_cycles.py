@@ -38,7 +38,7 @@ def test_a_clean_cycle_builds_the_app_from_nothing_and_clears_afterwards(served:
     assert tags == one.tags(), "the release before can still be gone back to"
     assert mount_ids(one) == [f"{before[0]}~1"], "the old target folder is gone, the new one there"
     assert left_over(one) == []
-    assert [name.split()[0] for name in json.loads(one.read(".layerdoit/renewal.json"))] == ["use"], (
+    assert [name.split()[0] for name in json.loads(one.read(".layerdoit/renewal.json"))] == ["by", "use"], (
         "nothing is left over"
     )
 
