@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ class Part(NamedTuple):
 
 
 def run(parts: Sequence[Part], *, json: bool) -> None:
-    """Watch until `q`, which leaves ordinary containers, or a signal, which comes out as `Interrupted`."""
+    """Watch until `q`, which leaves ordinary containers, or a signal: KeyboardInterrupt, or `Interrupted`."""
     for part in parts:
         providers.refuse(part.project)
         # Without an engine there is nothing to wait for.
@@ -75,7 +76,8 @@ class _Watch:
         finally:
             shown.close()
         if caught and not quits:
-            raise Interrupted(caught[0])
+            # Ctrl-C is how a watch ends: nothing else is to be said of it.
+            raise KeyboardInterrupt if caught[0] == signal.SIGINT else Interrupted(caught[0])
 
     def _heard(self, shown: screen.Shown) -> bool:
         """Show what happens until the watch is to end; whether by a key."""

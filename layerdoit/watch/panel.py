@@ -54,16 +54,21 @@ class Part(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """All projects, in the order in which they were typed. `files`: that are watched; `logs`: their lines are shown."""
+    """All projects, in the order in which they were typed. `watched`: files, by project; `logs`: lines are shown."""
 
     parts: tuple[Part, ...]
-    files: int = 0
+    watched: Mapping[str, int] = {}
     logs: bool = True
 
     @classmethod
     def of(cls, projects: Sequence[str], *, logs: bool = True) -> Panel:
         """At the start."""
         return cls(tuple(map(Part, projects)), logs=logs)
+
+    @property
+    def files(self) -> int:
+        """How many files are watched, of all projects together."""
+        return sum(self.watched.values())
 
     def part(self, project: str) -> Part | None:
         """That of a project, as an event names it. None: it is about all of several."""
@@ -75,7 +80,7 @@ class Panel(NamedTuple):
 def told(panel: Panel, event: Event) -> Panel:
     """After an event."""
     if event.kind == "watching":
-        return panel._replace(files=int(event.facts.get("files", 0)))
+        return panel._replace(watched={**panel.watched, event.project: int(event.facts.get("files", 0))})
     if event.kind == "stopped" and not event.project:
         return panel._replace(parts=tuple(_stopped(part, event) for part in panel.parts))
     change, part = _CHANGES.get(event.kind), panel.part(event.project)

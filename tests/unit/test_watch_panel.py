@@ -140,7 +140,9 @@ def test_an_image_that_fails_leaves_what_serves_ahead_of_it() -> None:
 def test_what_is_about_all_of_several_is_no_state_of_one() -> None:
     panel = after(SERVING)
     assert told(panel, event("failed", "", stage="configuration")).parts == panel.parts
-    assert told(panel, event("watching", "", files=3, folders=1)).files == 3
+    first = told(panel, event("watching", "api", files=3, folders=1))
+    both = told(told(first, event("watching", "web", files=4, folders=1)), event("watching", "api", files=5, folders=1))
+    assert (first.files, both.files) == (3, 9)
     assert [part.name for part in told(panel, event("compiling", "new")).parts] == ["api", "web", "new"]
 
 
