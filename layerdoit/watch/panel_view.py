@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from layerdoit.core.prose import listed
-from layerdoit.core.terminal import Size, cut, width
+from layerdoit.core.terminal import Size, cut, plain, width
 from layerdoit.core.units import clock_text, count_text, duration_text
 from layerdoit.engine.board_view import SEPARATOR, Look, bar, coloured, counted, dearest, spelt
 from layerdoit.watch.event_words import changed_paths, deed, failure
@@ -83,8 +83,8 @@ def _columns_of_names(parts: Sequence[Part]) -> int:
 
 
 def _state(part: Part, columns: int, now: float, look: Look) -> str:
-    words = _words(part)
-    facts = list(filter(None, _facts(part, now)))
+    words = plain(_words(part))
+    facts = [plain(fact) for fact in _facts(part, now) if fact]
     share = part.doing.share if part.works else None
     return coloured(_fitted(words, facts, share, columns, look), words, _COLOURS[part.state], look)
 
