@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -11,6 +12,8 @@ from typing import Final
 from layerdoit.core.ending import Ending
 from layerdoit.watch import cycle
 
+_BEAT: Final = re.compile(r"\d\d:\d\d:\d\d ")
+"""What a plain line of progress begins with (engine/display.py)."""
 LINES: Final = 200
 """Lines of its output that are kept."""
 
@@ -61,9 +64,12 @@ class Job:
         return self._name
 
     def _hear(self, stream: str, line: str) -> None:
+        beat = _BEAT.match(line)
         if stream == "stdout":
             self.lines.append(line)
             self._told(line)
+        elif beat is not None:
+            self._told(line[beat.end() :])
         else:
             self.aside.append(line)
 
