@@ -43,7 +43,7 @@ def run(parts: Sequence[Part], *, json: bool) -> None:
     for part in parts:
         providers.refuse(part.project)
         # Without an engine there is nothing to wait for.
-        _ = Engine(part.project.config.builder, part.project.way).platform
+        Engine(part.project.config.builder, part.project.way).api.get("/version")
     _Watch(parts, json=json).run()
 
 
