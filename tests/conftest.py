@@ -89,8 +89,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("ENV", "LOCAL_ONLY"):
         os.environ.pop(name, None)
     # Tests start Python thousands of times: where it may write no bytecode beside sources, each would compile them all.
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
-        os.environ.setdefault("PYTHONPYCACHEPREFIX", f"{folder}/bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", "")
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", f"{folder}/bytecode")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(durations.Recorder(config), "layerdoit-durations")
 

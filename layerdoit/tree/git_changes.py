@@ -10,7 +10,9 @@ from layerdoit.tree import git
 if TYPE_CHECKING:
     from pathlib import Path
 
-_ASKED: Final = ("status", "--porcelain", "--untracked-files=normal", "--", ".", ":(exclude,glob)**/.doit.db*")
+_OF_DOIT: Final = (":(exclude,glob)**/.doit.db*", ":(exclude,glob)**/__pycache__/**")
+"""What doit writes beside a dodo.py: its state, and what Python makes of it."""
+_ASKED: Final = ("status", "--porcelain", "--untracked-files=normal", "--", ".", *_OF_DOIT)
 
 
 def changed(folder: Path) -> list[str]:

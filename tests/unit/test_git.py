@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.tree import git
+from layerdoit.tree import git, git_changes
 from layerdoit.tree.git import Checkout
 from tests.support.git import git as run
 
@@ -136,3 +136,13 @@ def test_a_link_to_nothing_tells_nothing(tmp_path: Path) -> None:
     (tmp_path / ".git").write_text("gitdir: /nowhere/shop/.git/worktrees/side\n")
     found = at(tmp_path)
     assert (found.name, found.branch, found.has("main")) == ("side", "", None)
+
+
+def test_what_doit_writes_beside_a_dodo_changes_no_tree(tmp_path: Path) -> None:
+    run(tmp_path, "init", "-q")
+    for name in (".doit.db.dat", "__pycache__/dodo.pyc", "tools/__pycache__/more.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert git_changes.changed(tmp_path) == []
+    (tmp_path / "dodo.py").touch()
+    assert git_changes.changed(tmp_path) == ["dodo.py"]
