@@ -152,7 +152,7 @@ def test_what_fails_is_ended_or_moves_is_made_good_by_the_next(checkout: Callabl
             made.compile(cancelled=seen)
         took = time.monotonic() - begun
         thread.join()
-        assert took < 0.5, "0.2 where nothing else runs"
+        assert took < 5, "0.2 where nothing else runs; the build script waits for a minute"
         assert len(made.processes()) == 1, "whatever cargo has started is gone"
         one.write({"lib/build.rs": one.lib_build})
         one.replace("lib/src/deep.rs", "0000", "2222")
