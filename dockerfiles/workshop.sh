@@ -39,7 +39,8 @@ begin() {
   . /control/arguments
   mkdir -p /.layerdoit/ahead
   chmod 1777 /.layerdoit
-  if [ -e /supervisor/live.c ]; then make_supervisor & fi
+  # The deployment before has compiled it already.
+  [ -x /.layerdoit/live ] || make_supervisor &
   if [ -s /run/secrets/cargo-config ]; then ln -sf /run/secrets/cargo-config /cargo/config.toml; fi
   observe /control
   (set -e; merge_deps) || exit

@@ -12,6 +12,7 @@ from layerdoit.deploy.provider import KeepsLive
 from layerdoit.engine import sdk
 from layerdoit.engine.api import endpoint
 from layerdoit.flows.deploying import Place
+from layerdoit.watch import there
 from layerdoit.watch.events import Event
 
 if TYPE_CHECKING:
@@ -111,11 +112,8 @@ class Presence:
             status = place.provider.status()
         except LayerdoitError as error:
             return error.what
-        if status.service is None:
-            return f"the container of {name} was removed"
-        if not status.live:
-            return f"another process has deployed {name}"
-        return f"the container of {name} has ended" + ("" if code is None else f" with exit code {code}")
+        ended = f"the container of {name} has ended" + ("" if code is None else f" with exit code {code}")
+        return there.instead(name, status) or ended
 
     def _lines(self, place: Place) -> str:
         try:

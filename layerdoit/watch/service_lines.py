@@ -1,4 +1,4 @@
-"""The lines that services write while they are watched, and that they have ended by themselves."""
+"""The lines that services write while they are watched."""
 
 from __future__ import annotations
 

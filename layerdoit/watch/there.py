@@ -14,7 +14,7 @@ from layerdoit.deploy.provider import KeepsLive
 from layerdoit.flows.deploying import Place
 
 if TYPE_CHECKING:
-    from layerdoit.deploy.provider import LiveService
+    from layerdoit.deploy.provider import LiveService, Status
 
 FRESH: Final = 2.0
 """Seconds in which what was found counts: by hand, containers are replaced at any time."""
@@ -48,14 +48,12 @@ def kept(place: Place) -> tuple[KeepsLive, LiveService]:
         service = provider.live()
         if service is not None and live is not None and service.watch == live.watch:
             return provider, service
-    raise Astray(_state(place))
-
-
-def _state(place: Place) -> str:
-    """What is there instead of the container of the watch."""
     name, status = place.settings.name, place.provider.status()
+    raise Astray(instead(name, status) or f"the container of {name} does not serve: {status.health}")
+
+
+def instead(name: str, status: Status) -> str:
+    """What is there in the place of the container of a watch; '' for that container itself."""
     if status.service is None:
         return f"the container of {name} was removed"
-    if not status.live:
-        return f"another process has deployed {name}"
-    return f"the container of {name} does not serve: {status.health}"
+    return "" if status.live else f"another process has deployed {name}"
