@@ -202,15 +202,9 @@ def addresses(session: Session) -> Iterator[Address]:
         yield Address(place.settings.name, url, next(iter(one.project.references), app.tag))
 
 
-def compiled_part(session: Session) -> Session | None:
-    """One of the services that are compiled, or the project itself; None where nothing is compiled."""
-    return next((one for one in session.built if one.project.kind == "compiled"), None)
-
-
 def compiled_inputs(session: Session) -> Inputs | None:
-    """What is compiled, of one of the services: what compiles is the same for all of them."""
-    one = compiled_part(session)
-    return one.inputs if one is not None else None
+    """What is compiled, of one of the services or the project itself: what compiles is the same for all of them."""
+    return next((one.inputs for one in session.built if one.project.kind == "compiled"), None)
 
 
 def programs(session: Session) -> Mapping[str, Sequence[str]]:
