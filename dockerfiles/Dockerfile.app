@@ -21,6 +21,8 @@ ARG TREE
 ARG BINS
 ARG CHECKED
 ARG ENTRYPOINT
+# Has a value where nothing that BuildKit has cached may be used.
+ARG LAYERDOIT_ANEW
 RUN --network=none \
     --mount=type=bind,source=src,target=/ctx \
     --mount=type=bind,source=control,target=/control \

@@ -23,6 +23,9 @@ BINARIES: Final = "# layerdoit: binaries\n"
 DONOR: Final = "donor-"
 """The stages in which donors lend, by their number from 1."""
 
+ANEW: Final = "LAYERDOIT_ANEW"
+"""A build argument that makes steps others, so that nothing cached is used; `takes_anew` says where it does."""
+
 _SECRET: Final = re.compile(r"--mount=type=secret,(?:\S*,)?id=([\w-]+)\S*[ \t]*(?:\\\n[ \t]*)?")
 _CONTEXT: Final = re.compile(r"--mount=type=bind,source=\.,target=/ctx(?![\w/])")
 _SSH: Final = re.compile(r"--mount=type=ssh\S*[ \t]*(?:\\\n[ \t]*)?")
@@ -114,6 +117,11 @@ def app(
     marked = text if MARK in text else f"{text}\n{MARK}"
     marked = marked.replace(BINARIES, copies(binaries), 1)
     return marked.replace(MARK, files, 1) + "\n" + "".join(f"{line}\n" for line in settings)
+
+
+def takes_anew(text: str) -> bool:
+    """Whether a Dockerfile declares the argument ANEW."""
+    return f"\nARG {ANEW}\n" in text
 
 
 def arguments(text: str) -> dict[str, str]:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from layerdoit.core.process import redact
+from layerdoit.dockerfile.edit import ANEW
 
 _BUILD = re.compile(r"\$ (docker |\S*docker-)buildx build ")
 _BUILDER = re.compile(r" --builder (\S+)")
+_UNCACHED = (" --no-cache-filter ", f" --build-arg {ANEW}=")
 _KEY = re.compile(r" --label io\.layerdoit\.key=([0-9a-f]{64})")
 
 
@@ -32,4 +34,4 @@ def command(log: str) -> Command:
     if not _BUILD.match(line):
         return Command()
     builder, key = _BUILDER.search(line), _KEY.search(line)
-    return Command(key[1] if key else "", builder[1] if builder else "", "--no-cache-filter " in line)
+    return Command(key[1] if key else "", builder[1] if builder else "", any(flag in line for flag in _UNCACHED))

@@ -51,7 +51,7 @@ def reasons(step: Step, facts: Facts) -> list[str]:
     found: list[str] = []
     last = facts.last.get(layer)
     if last is not None and last.uncached:
-        found.append("the last build of this layer here did not use BuildKit's cache (--no-cache-filter)")
+        found.append("the last build of this layer here did not use BuildKit's cache")
     found += why.sentences(reason for reason in step.reasons if reason.kind in _OF_READING)
     if layer == "runtime" and step.spec.key in facts.unpacked:
         found.append(

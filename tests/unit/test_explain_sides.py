@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.resources import dockerfile_dir
+from layerdoit.dockerfile import edit
 from layerdoit.engine import build_log
 from layerdoit.engine.buildx import Build
 from layerdoit.engine.images import PREFIX, Image
@@ -295,10 +297,15 @@ def test_a_check_may_be_cooked_on_a_builds_image_and_says_why_it_is_not() -> Non
 
 def test_the_log_of_a_build_says_what_was_built() -> None:
     build = Build("deps", Path("Dockerfile"), Path("/x"), ["p:deps-k"], {f"{PREFIX}key": "a" * 64}, builder="farm")
-    for from_scratch in ((), ("deps",)):
-        flags = replace(build, no_cache_stages=from_scratch).flags("rawjson")
-        log = build_log.header(["docker", "buildx", "build", *flags, "/x"]) + "\n# more\n"
-        assert build_log.command(log) == build_log.Command("a" * 64, "farm", bool(from_scratch))
+    uncached = [replace(build, no_cache_stages=("deps",)), replace(build, args={edit.ANEW: "1"})]
+    for one in (build, *uncached):
+        log = build_log.header(["docker", "buildx", "build", *one.flags("rawjson"), "/x"]) + "\n# more\n"
+        assert build_log.command(log) == build_log.Command("a" * 64, "farm", one in uncached)
+
+
+def test_the_step_that_services_share_is_run_anew_by_an_argument() -> None:
+    """Where two builds at once ignore the cache of one step, BuildKit loses its mount."""
+    assert edit.takes_anew((dockerfile_dir() / "Dockerfile.app").read_text())
 
 
 @pytest.mark.parametrize("command", ["docker buildx", "/usr/libexec/docker/cli-plugins/docker-buildx"])
@@ -309,7 +316,7 @@ def test_another_builder_and_a_build_without_cache(command: str) -> None:
     )  # fmt: skip
     assert last == build_log.Command("a" * 64, "farm", True)
     said = reasons(last={"deps": last})
-    assert said[0] == "the last build of this layer here did not use BuildKit's cache (--no-cache-filter)"
+    assert said[0] == "the last build of this layer here did not use BuildKit's cache"
     assert said[1].startswith("another builder: the last build here ran on farm, the next one runs on default")
     assert build_log.command("# something else") == build_log.Command()
 
