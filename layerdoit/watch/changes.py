@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 QUIET: Final = 0.015
 """Seconds without a change that end a burst. What comes later ends the turn that has begun: nothing is lost by that."""
+SETTLED: Final = 0.002
+"""Seconds without a change after which it is worth while to read: the calls of one writing come within them."""
 LONGEST: Final = 0.3
 """Seconds after its first change that end it in any case."""
 _BEAT: Final = 5.0
@@ -40,6 +42,13 @@ class Burst:
 
     first: float
     last: float
+    begun: bool = False
+    """Whether it was told that it has begun."""
+
+    @property
+    def settled(self) -> float:
+        """When it is worth while to read, if no more come."""
+        return min(self.last + SETTLED, self.first + LONGEST)
 
     @property
     def due(self) -> float:
@@ -72,16 +81,23 @@ class Changes:
 
     It may call it although nothing that matters has changed, never the other way round: a folder that is watched from
     now on counts as a change, for something may have happened in it before. `told` hears why it takes longer than it
-    could, once for each reason.
+    could, once for each reason; `on_begin` is called once per burst as well, while it may still go on.
     """
 
-    def __init__(self, on_change: Callable[[], None], told: Callable[[str], None]) -> None:
-        self._on_change, self._told = on_change, told
+    def __init__(
+        self,
+        on_change: Callable[[], None],
+        told: Callable[[str], None],
+        on_begin: Callable[[], None] | None = None,
+    ) -> None:
+        self._on_change, self._told, self._on_begin = on_change, told, on_begin
         self._lock = threading.Lock()
         self._folders: frozenset[str] = frozenset()
         self._polling = Polling()
         self._said: set[str] = set()
         self._clocks = Clocks()
+        self._burst: Burst | None = None
+        self._count = 0
         self._closed = False
         self._woken, self._waker = os.pipe()
         for end in (self._woken, self._waker):
@@ -102,7 +118,44 @@ class Changes:
                 return
             self._folders = wanted
             if self._divide():
+                self._note()
                 self._wake()
+
+    # --- for who reads while a burst goes on -------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """How many changes have come until now, those among them that nobody was told of yet."""
+        with self._lock:
+            if not self._closed and self._notices is not None and self._notices.take():
+                self._note()
+                # Its thread waits for what is here already.
+                self._wake()
+            return self._count
+
+    def settle(self, until: float) -> int:
+        """Wait until it is worth while to read, `until` then at most. The `count` of what a reading sees from now on.
+
+        What was lost is watched again, so that no change comes in between.
+        """
+        self._wait(lambda burst: burst.settled, until)
+        found = self.count()
+        with self._lock:
+            if not self._closed:
+                self._divide(wanted=False)
+        return found
+
+    def rest(self, until: float) -> None:
+        """Wait until the burst is over, `until` then at most."""
+        self._wait(lambda burst: burst.due, until)
+
+    def _wait(self, due: Callable[[Burst], float], until: float) -> None:
+        while True:
+            self.count()
+            burst = self._burst
+            left = min(due(burst), until) - time.monotonic() if burst is not None else 0.0
+            if left <= 0.0:
+                return
+            time.sleep(left)
 
     def close(self) -> None:
         """End it; `on_change` is not called from now on."""
@@ -157,6 +210,15 @@ class Changes:
             self._said.add(message)
             self._told(message)
 
+    def _note(self) -> None:
+        """Something has changed."""
+        now = time.monotonic()
+        self._count += 1
+        if self._burst is None:
+            self._burst = Burst(now, now)
+        else:
+            self._burst.last = now
+
     def _wake(self) -> None:
         with suppress(BlockingIOError):  # it is woken already
             os.write(self._waker, b"x")
@@ -164,38 +226,56 @@ class Changes:
     # --- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        burst: Burst | None = None
         beat = time.monotonic() + _BEAT
         while True:
-            dues = (beat, burst.due if burst else None, self._polling.due)
-            wait = min(due for due in dues if due is not None) - time.monotonic()
-            self._poll.poll(max(0.0, wait) * 1000)
+            self._poll.poll(max(0.0, self._next(beat) - time.monotonic()) * 1000)
             if self._closed:
                 break
             now = time.monotonic()
-            found = self._heard()
+            self._hear()
+            found = False
             if now >= beat:
                 beat = now + _BEAT
-                found |= self._jumped()
+                found = self._jumped()
             if (due := self._polling.due) is not None and now >= due:
                 found |= self._polling.look()
             if found:
-                burst = Burst(burst.first if burst else now, time.monotonic())
-            if burst is not None and time.monotonic() >= burst.due:
-                burst = None
                 with self._lock:
-                    # Before it is read, so that no change comes in between.
-                    self._divide(wanted=False)
-                self._on_change()
+                    self._note()
+            self._call()
         self._end()
 
-    def _heard(self) -> bool:
-        found = False
+    def _next(self, beat: float) -> float:
+        """When there is something to do though nothing is told."""
+        with self._lock:
+            burst = self._burst
+            of_burst = None if burst is None else burst.due if burst.begun else burst.settled
+        return min(due for due in (beat, of_burst, self._polling.due) if due is not None)
+
+    def _hear(self) -> None:
         with suppress(BlockingIOError):
             while os.read(self._woken, 64):
-                found = True
+                pass
         with self._lock:
-            return (self._notices is not None and self._notices.take()) or found
+            if self._notices is not None and self._notices.take():
+                self._note()
+
+    def _call(self) -> None:
+        """Say of a burst that it has begun, and that it is over."""
+        with self._lock:
+            burst, now = self._burst, time.monotonic()
+            begins = burst is not None and not burst.begun and now >= burst.settled
+            ends = burst is not None and now >= burst.due
+            if burst is not None and begins:
+                burst.begun = True
+            if ends:
+                self._burst = None
+                # Before it is read, so that no change comes in between.
+                self._divide(wanted=False)
+        if begins and self._on_begin is not None:
+            self._on_begin()
+        if ends:
+            self._on_change()
 
     def _jumped(self) -> bool:
         with self._lock:

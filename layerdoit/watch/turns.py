@@ -26,6 +26,7 @@ from layerdoit.watch.cycle import Wish
 from layerdoit.watch.events import Event
 from layerdoit.watch.facts import Facts, Turn, turn, why_more
 from layerdoit.watch.jobs import Job
+from layerdoit.watch.readings import Readings
 from layerdoit.watch.telling import Telling
 from layerdoit.watch.there import Astray
 from layerdoit.watch.workshop import Cancelled, Workshop
@@ -52,11 +53,11 @@ class Turns:
         self._telling = Telling(label, tell, coloured=coloured)
         self._live = self._next_live()
         self._session, self._peek = self._opened(), self._opened()
-        self._changes = Changes(self.changed, lambda text: self._telling.tell("warning", text))
+        self._changes = Changes(self.changed, lambda text: self._telling.tell("warning", text), self.began)
+        self._readings = Readings(self._changes, self._read)
         self._workshop: Workshop | None = None
-        # What serves, and the tree that a turn is about; whether the container's image is the one of what serves.
+        # What serves; whether the container's image is the one of it.
         self._serving: Facts | None = None
-        self._at: Facts | None = None
         self._imaged = True
         # The layers on which the workshop stands.
         self._lower: Mapping[str, str] = {}
@@ -84,13 +85,21 @@ class Turns:
         self._woken.set()
         self._thread.start()
 
+    def began(self) -> None:
+        """Something may be changing. Unless a turn is in progress, it is read while it may go on."""
+        if self._readings.at is None and self._readings.is_behind():
+            self._since = self._since or time.monotonic()
+            self._woken.set()
+
     def changed(self) -> None:
         """Something may have changed. A turn in progress is ended, if it is about another tree than the one of now."""
-        at = self._at
+        if not self._readings.is_behind():
+            return
+        at = self._readings.at
         if at is None or self._is_newer(at):
-            if self._since is None:
-                self._since = time.monotonic()
-            if at is not None:
+            self._since = self._since or time.monotonic()
+            # Else another turn has begun meanwhile, and has read it.
+            if at is not None and self._readings.at is at:
                 self._overtake()
         self._woken.set()
 
@@ -125,7 +134,7 @@ class Turns:
     @property
     def is_busy(self) -> bool:
         """Whether a container may be replaced, or its program started again, just now."""
-        return self._at is not None or self._beside.follows or self._over.is_set()
+        return self._readings.at is not None or self._beside.follows or self._over.is_set()
 
     @property
     def is_ahead(self) -> bool:
@@ -206,10 +215,18 @@ class Turns:
         anew = "rebuild" in self._asked
         self._asked.discard("rebuild")
         try:
-            facts = self._read()
+            facts = self._readings.next()
         except (LayerdoitError, OSError) as error:
             self._refused(as_error(error))
             return False
+        try:
+            return self._done(facts, since, anew=anew)
+        finally:
+            self._readings.over()
+
+    def _done(self, facts: Facts, since: float, *, anew: bool) -> bool:
+        """What a reading found is done; whether another try has to follow at once."""
+        self._telling.changes(self._session)
         what = self._kind(facts, anew=anew)
         if what == "nothing":
             if self._failed or self._misread:
@@ -217,7 +234,6 @@ class Turns:
             return False
         if facts.name() == self._failed and not anew:
             return False
-        self._at = facts
         try:
             self._do(what, facts, since)
         except (Cancelled, Stopped):
@@ -233,7 +249,6 @@ class Turns:
             self._failed = facts.name()
             self._fail(edit_turn.stage_of(error) or ("compile" if what == "edit" else "build"), as_error(error))
         finally:
-            self._at = None
             self._quiet = time.monotonic()
         return False
 
@@ -258,7 +273,6 @@ class Turns:
         # It is answered while the tree is read.
         self._session.engine.ask_platform()
         facts = Facts.of(self._session)
-        self._telling.changes(self._session)
         self._changes.watch(watched.folders(self._session))
         return facts
 

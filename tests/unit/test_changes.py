@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.watch import changes, mounted, polling
-from layerdoit.watch.changes import LONGEST, QUIET, Burst, Changes, Clocks
+from layerdoit.watch.changes import LONGEST, QUIET, SETTLED, Burst, Changes, Clocks
 from layerdoit.watch.inotify import Inotify
 from layerdoit.watch.notices import Notices
 from layerdoit.watch.polling import Polling
@@ -262,6 +262,11 @@ def test_a_burst_ends_when_it_is_quiet_or_lasts_too_long() -> None:
     assert Burst(10.0, 10.299).due == 10.0 + LONGEST
 
 
+def test_a_burst_is_worth_reading_before_it_ends() -> None:
+    assert Burst(10.0, 10.1).settled == 10.1 + SETTLED < Burst(10.0, 10.1).due
+    assert Burst(10.0, 10.299).settled == 10.0 + LONGEST
+
+
 def test_a_sleep_and_a_clock_that_was_set() -> None:
     readings = iter(((0.0, 1000.0), (0.001, 1000.0), (3600.0, 1000.0), (3600.0, 1000.0), (3600.0, 500.0)))
     clocks = Clocks(lambda: next(readings))
@@ -321,6 +326,51 @@ def test_a_burst_is_told_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert called.wait(PATIENCE)
     one.close()
     assert len(calls) == 1
+
+
+def test_a_burst_begins_before_it_ends(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "QUIET", 0.2)
+    calls, called = list[str](), threading.Event()
+
+    def over() -> None:
+        calls.append("over")
+        called.set()
+
+    one = Changes(over, pytest.fail, lambda: calls.append("begins"))
+    one.watch([root / "src"])
+    for at in range(50):
+        (root / "src/main.rs").write_text(str(at))
+    assert called.wait(PATIENCE)
+    one.close()
+    assert calls == ["begins", "over"]
+
+
+def test_who_reads_knows_of_what_nobody_was_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "LONGEST", 2 * PATIENCE)
+    monkeypatch.setattr(changes, "QUIET", PATIENCE)
+    one, until = Changes(pytest.fail, pytest.fail), time.monotonic() + PATIENCE
+    one.watch([root / "src"])
+    before = one.settle(until)
+    assert one.count() == before
+    (root / "src/main.rs").write_text("new")
+    assert one.count() > before
+    # What is gone and there again is watched by who reads it.
+    shutil.rmtree(root / "src")
+    (root / "src").mkdir()
+    before = one.settle(until)
+    (root / "src/main.rs").write_text("new")
+    assert one.count() > before
+    one.rest(time.monotonic())
+    one.close()
+    assert one.count() > before
+
+
+def test_nobody_waits_for_a_burst_that_is_not(root: Path, heard: Heard) -> None:
+    heard.after(lambda: heard.changes.watch([root / "src"]))
+    until = time.monotonic() + PATIENCE
+    heard.changes.rest(until)
+    assert heard.changes.settle(until) == 1
+    assert time.monotonic() < until
 
 
 def test_nothing_is_told_after_the_end(root: Path, heard: Heard) -> None:
