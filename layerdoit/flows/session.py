@@ -39,9 +39,12 @@ class _Reading:
         self._services: dict[str, _Reading] = {}
 
     @classmethod
-    def of(cls, project: Project) -> _Reading:
-        """A new one."""
-        return cls(Tree(project))
+    def of(cls, project: Project, asked: Engine | None = None) -> _Reading:
+        """A new one. `asked`: an engine that is asked already, of use where it is the one that is configured."""
+        made = cls(Tree(project))
+        if asked is not None and project.platform is None and asked.configured == project.config.builder:
+            made._engine = asked
+        return made
 
     @property
     def engine(self) -> Engine:
@@ -219,12 +222,19 @@ class Session:
         if changed:
             planning.remember(self.engine, self.inputs, plan)
 
-    def read_again(self) -> None:
-        """Read the tree and its configuration again: they have changed, or may have."""
+    def read_again(self, *, asking: bool = False) -> None:
+        """Read the tree and its configuration again: they have changed, or may have.
+
+        `asking`: the engine is asked for its platform meanwhile.
+        """
         if self.whole is not None:
-            self.whole.read_again()
+            self.whole.read_again(asking=asking)
             return
-        self._own = _Reading.of(self.project.again())
+        asked = None
+        if asking and self.project.platform is None:
+            asked = Engine(self.project.config.builder)
+            asked.ask_platform()
+        self._own = _Reading.of(self.project.again(), asked)
         gone = self._services.keys() - self.project.services.keys()
         for name in gone:
             del self._services[name]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from layerdoit.core.background import Background
+from layerdoit.tree.ahead import Ahead
 from layerdoit.tree.entries import read_entry, stat_flat
 from layerdoit.tree.index import Entry, Index, digest_of, refuse, row, save, split
 
@@ -117,12 +118,14 @@ class Kept:
 
     def __init__(self) -> None:
         self.warm: Warm | None = None
+        self.git = Ahead()
         self._made: dict[str, tuple[Any, Any]] = {}
         self._looked: tuple[Warm, Background[list[int]]] | None = None
 
     def forget(self) -> None:
         """Believe nothing that was found before."""
         self.warm, self._looked = None, None
+        self.git.forget()
         self._made.clear()
 
     def made(self, name: str, content: object, make: Callable[[], Made]) -> Made:
@@ -138,7 +141,8 @@ class Kept:
     # --- the index ---------------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """A new reading begins: look at the known files while it gets ready."""
+        """A new reading begins: look at the known files, and ask git, while it gets ready."""
+        self.git.begin()
         warm = self.warm
         self._looked = None if warm is None else (warm, Background(lambda: stat_flat(warm.hosts, warm.folders)))
 

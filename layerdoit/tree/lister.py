@@ -62,8 +62,9 @@ class Lister:
         self.exclude, self.include = tuple(exclude), tuple(include)
         self.from_top = from_top
         self._where = where
-        self.run = run or _quick
         self.kept = kept or Kept()
+        self.run = run or self.kept.git.answer
+        self.reading = self.kept.git.reading
         self._own: Background[bytes] | None = None
         self._raws: dict[str, bytes] = {}
         self._known: set[str] = set()
@@ -112,7 +113,9 @@ class Lister:
     # --- what git says -----------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Have git asked while other things are read."""
+        """Have git asked while other things are read, unless it is asked already."""
+        if self.kept.git.is_known:
+            return
         own = listing.place(str(self.root), ".")
         self._own = Background(lambda: listing.raw_listing(own, self.run))
 
@@ -209,9 +212,3 @@ class Lister:
                 # A repository in the repository.
                 self._add(listing.place(str(self.root), around)._replace(inside=True))
         return path in self._known
-
-
-def _quick(argv: list[str], cwd: Path) -> bytes:
-    from layerdoit.core.process import capture_quick
-
-    return capture_quick(argv, cwd)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.errors import ProcessError
-from layerdoit.core.process import capture_quick
 from layerdoit.tree import git, listing
 from layerdoit.tree.listing import TOOL_DIRS, Place
 
@@ -30,7 +29,7 @@ def find(lister: Lister, known: Collection[str]) -> set[str]:
         for place, folders in todo.items():
             inner = [one for folder in folders for one in _inner(folder) if one not in known and one not in found]
             seen = [one for one in inner if not _is_hidden(lister, place, one)]
-            fresh |= dict.fromkeys(_not_ignored(place, seen), place)
+            fresh |= dict.fromkeys(_not_ignored(lister, place, seen), place)
         found.update(fresh)
         todo = dict[Place, list[str]]()
         for folder, place in fresh.items():
@@ -72,12 +71,13 @@ def _is_hidden(lister: Lister, place: Place, folder: str) -> bool:
     return os.path.exists(f"{folder}/{_TAG}") or lister.filter.hides(name)
 
 
-def _not_ignored(place: Place, folders: list[str]) -> set[str]:
+def _not_ignored(lister: Lister, place: Place, folders: list[str]) -> set[str]:
     if not folders:
         return set()
-    fed = b"".join(os.fsencode(folder) + b"\0" for folder in folders)
+    # In the same order each time: it is the same question then.
+    fed = b"".join(os.fsencode(folder) + b"\0" for folder in sorted(folders))
     try:
-        said = capture_quick(git.command("check-ignore", "-z", "--stdin"), place.host, fed)
+        said = lister.kept.git.answer(git.command("check-ignore", "-z", "--stdin"), place.host, fed)
     except ProcessError:
         said = b""  # none of them
     return set(folders) - set(os.fsdecode(said).split("\0"))

@@ -183,6 +183,8 @@ class Turns:
         elif self._idle() == 0.0:
             self._follow()
         else:
+            # Nobody told of anything: what git says is asked, too.
+            self._session.project.kept.git.forget()
             self._turn()
 
     def _sweep(self) -> None:
@@ -269,9 +271,7 @@ class Turns:
             self._more(facts, since)
 
     def _read(self) -> Facts:
-        self._session.read_again()
-        # It is answered while the tree is read.
-        self._session.engine.ask_platform()
+        self._session.read_again(asking=True)
         facts = Facts.of(self._session)
         self._changes.watch(watched.folders(self._session))
         return facts
@@ -422,7 +422,7 @@ class Turns:
 
     def _is_newer(self, at: Facts) -> bool:
         try:
-            self._peek.read_again()
+            self._peek.read_again(asking=True)
             return Facts.of(self._peek).name() != at.name()
         except (LayerdoitError, OSError):
             # What is wrong is told when the turn has ended.

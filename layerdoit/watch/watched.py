@@ -23,25 +23,28 @@ def folders(session: Session) -> frozenset[Path]:
     They are those of the last reading; where it found the tree to be wrong, of as much of it as can be read.
     """
     project = session.project
-    listed, places = _listed(session)
+    listed, places, is_whole = _listed(session)
     known = {folder for folder in listed if os.path.isdir(folder)}
     found = known | unlisted_folders.find(project.lister, known)
     found.update(unlisted_folders.included(project.root, project.lister.include))
     others = [*(listed - known), *map(str, _beside(project)), *map(str, _of_git(project, places))]
     found.update(_there(project.root, others))
+    tops = {top for top in (project.lister.top, *map(git.top, places)) if top is not None}
+    if is_whole:
+        project.kept.git.stands_on(project.lister.reading, found, tops, project.state / "index")
     return project.kept.made("watched folders", found, lambda: frozenset(map(Path, found)))
 
 
-def _listed(session: Session) -> tuple[set[str], list[str]]:
-    """The folders of what is listed, and those of them whose files are listed together."""
+def _listed(session: Session) -> tuple[set[str], list[str], bool]:
+    """The folders of what is listed, those of them whose files are listed together; whether that is all of them."""
     project = session.project
     own = str(project.root)
     try:
         every = session.tree.all_sources
     except LayerdoitError:
         names = {os.path.normpath(os.path.join(own, os.path.dirname(name))) for name in project.lister.files}
-        return {own, *names, *(above for name in names for above in _above(name, project.root))}, [own]
-    return {own, *every.host_folders()}, every.host_places()
+        return {own, *names, *(above for name in names for above in _above(name, project.root))}, [own], False
+    return {own, *every.host_folders()}, every.host_places(), True
 
 
 def _above(name: str, root: Path) -> Iterator[str]:

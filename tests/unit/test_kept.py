@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import random
@@ -23,6 +24,7 @@ from layerdoit.project.run import Run
 from layerdoit.tree import entries, kept
 from layerdoit.tree.entries import Found
 from layerdoit.tree.kept import Kept
+from layerdoit.watch import watched
 from tests.support.git import commit_all, git
 
 FILES = {
@@ -111,6 +113,12 @@ def turned(root: Path, name: str, target: str) -> None:
     path.write_text("plain\n") if was else path.symlink_to(target)
 
 
+def nested(root: Path, name: str) -> None:
+    """A repository in the repository."""
+    git(root, "init", "-q", name)
+    git(root / name, "commit", "-q", "--allow-empty", "-m", "x")
+
+
 EDITS: tuple[Callable[[Path, int], object], ...] = (
     lambda root, at: (root / "crates/api/src/main.rs").write_text(f"fn main() {{}} // {at}\n"),
     lambda root, at: unseen(root, "crates/util/src/lib.rs", f"// {at:06}\n"),
@@ -129,6 +137,9 @@ EDITS: tuple[Callable[[Path, int], object], ...] = (
     lambda root, _: turned(root, "crates/api/src/deep/link.rs", "a.rs"),
     lambda root, _: shutil.rmtree(root / "crates/api/src/deep", ignore_errors=True),
     lambda root, _: git(root, "checkout", "-q", "--", "."),
+    lambda root, at: git(root, "config", "core.excludesFile", f"{root}/ignored{at % 2}"),
+    lambda root, at: (root / f"ignored{at % 2}").write_text("new*.rs\n" if at % 3 else ""),
+    lambda root, at: nested(root, f"crates/api/src/deep/repo{at}"),
     lambda root, _: git(root, "add", "-A"),
     lambda root, _: git(root, "reset", "-q", "--hard"),
     lambda root, at: (root / "layerdoit.yaml").write_text(
@@ -149,6 +160,10 @@ def test_warm_readings_find_what_cold_ones_find(root: Path, tmp_path: Path, seed
             chance.choice(EDITS)(root, at)
         warm.read_again()
         assert found(warm) == cold(root, tmp_path / "state"), at
+        # By what it is told here, answers of git count in the next reading.
+        if chance.random() < 0.8:
+            with contextlib.suppress(LayerdoitError):
+                watched.folders(warm)
 
 
 # --- what is left ----------------------------------------------------------------------------------------------------
