@@ -23,6 +23,7 @@ Made = TypeVar("Made")
 _BLOCK: Final = 128
 # So many files are hashed again by the next process in a millisecond or two.
 _UNSAVED: Final = 20
+_FEW: Final = 500
 
 
 class Warm:
@@ -144,7 +145,12 @@ class Kept:
         """A new reading begins: look at the known files, and ask git, while it gets ready."""
         self.git.begin()
         warm = self.warm
-        self._looked = None if warm is None else (warm, Background(lambda: stat_flat(warm.hosts, warm.folders)))
+        # Few files are looked at sooner than a thread begins.
+        self._looked = (
+            None
+            if warm is None or len(warm.hosts) < _FEW
+            else (warm, Background(lambda: stat_flat(warm.hosts, warm.folders)))
+        )
 
     def seen(self, warm: Warm) -> list[int]:
         """The stat data of the files of an index, as they are in this reading."""

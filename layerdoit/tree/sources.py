@@ -14,7 +14,7 @@ import stat
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, overload
 
 from layerdoit.core.background import Background
 from layerdoit.core.errors import WorkspaceError
@@ -26,6 +26,7 @@ from layerdoit.tree.lister import Lister, Wanted
 from layerdoit.tree.listing import Place
 
 _INCLUDE = "\0include"
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,18 @@ class _Packed(Mapping[str, Entry]):
     def __len__(self) -> int:
         return len(self._warm.entries)
 
+    def __contains__(self, path: object) -> bool:
+        return path in self._warm.entries
+
+    @overload
+    def get(self, path: str, /) -> Entry | None: ...
+
+    @overload
+    def get(self, path: str, default: Entry | Other, /) -> Entry | Other: ...
+
+    def get(self, path: str, default: Entry | Other | None = None, /) -> Entry | Other | None:
+        return self._warm.entries.get(path, default)
+
     def items(self) -> ItemsView[str, Entry]:
         return self._warm.entries.items()
 
@@ -172,9 +185,7 @@ class _Scan(NamedTuple):
             old = replace(old, raws={}, nested=(), digest="")
         wanted = Wanted.of(str(self.root), self.extra)
         nested = [Place(*values) for values in old.nested]
-        lister = Background(lambda: self._list(wanted.places, nested))
-        flat = self.kept.seen(warm)
-        raws = lister.result()
+        raws, flat = self._seen(warm, [*wanted.places, *nested])
         if old.digest and raws == old.raws:
             if warm.is_as(flat):
                 return self._found(warm)
@@ -182,12 +193,20 @@ class _Scan(NamedTuple):
                 return self._found(newer)
         return self._found(Warm(_Update(self, old, flat, settings).index(wanted, raws)))
 
+    def _seen(self, warm: Warm, places: Sequence[Place]) -> tuple[dict[str, bytes], list[int]]:
+        if self.kept.git.is_known:
+            # It was asked already, if it has to be asked.
+            return self._list(places), self.kept.seen(warm)
+        raws = Background(lambda: self._list(places))
+        flat = self.kept.seen(warm)
+        return raws.result(), flat
+
     def _found(self, warm: Warm) -> Sources:
         self.kept.keep(warm, self.index_file)
         return Sources(self.root, warm.index.home, _Packed(warm), warm.index.digest)
 
-    def _list(self, places: Sequence[Place], nested: Sequence[Place]) -> dict[str, bytes]:
-        raws = {p.rel: self.lister.raw(p) for p in (*places, *nested) if os.path.isdir(p.host)}
+    def _list(self, places: Sequence[Place]) -> dict[str, bytes]:
+        raws = {p.rel: self.lister.raw(p) for p in places if os.path.isdir(p.host)}
         if self.lister.include:
             raws[_INCLUDE] = self.lister.included
         return raws

@@ -59,7 +59,7 @@ class Telling:
         known, self._entries = self._entries, sources.entries
         if known is None or known is sources.entries:
             return
-        every = known.keys() | sources.entries.keys()
-        if found := [path for path in every if known.get(path) != sources.entries.get(path)]:
+        found = [path for path, entry in sources.entries.items() if known.get(path) != entry]
+        if found := [*found, *(path for path in known if path not in sources.entries)]:
             paths = sorted(map(sources.own_path, found))
             self.tell("changed", paths=paths[:_PATHS], count=len(paths))
