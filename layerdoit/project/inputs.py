@@ -149,7 +149,8 @@ class Inputs:
         """The local and locked packages that the selection reaches."""
         from layerdoit.cargo import stub_closure
 
-        return stub_closure.closure(self.project.workspace, self.tree.lock, self.selection)
+        given = (self.project.workspace, self.tree.lock, self.selection)
+        return self.project.kept.made(f"closure {self.question.kind}", given, lambda: stub_closure.closure(*given))
 
     @cached_property
     def stub(self) -> Stub:
@@ -353,7 +354,8 @@ class Inputs:
         from layerdoit.cargo import cargo_config, deps_inputs
 
         project, home = self.project, self.tree.all_sources.home
-        crates = deps_inputs.inputs(project.workspace, self.tree.lock, self.selection, project.options, self.closure)
+        given = (project.workspace, self.tree.lock, self.selection, project.options, self.closure)
+        crates = dict(project.kept.made(f"crates {self.question.kind}", given, lambda: deps_inputs.inputs(*given)))
         if home and cargo_config.depends_on_place(project.workspace.config):
             crates["folder of the workspace"] = home
         recipe = self.given.digest_of("Dockerfile.deps", *self.deps_scripts)

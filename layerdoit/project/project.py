@@ -351,7 +351,10 @@ class Project:
             return self.whole.workspace
         from layerdoit.cargo import manifest
 
-        return manifest.load(self.root, self.lister)
+        found = manifest.load(self.root, self.lister)
+        # In the order of their files, too. What is made of the same one is kept, and is recognised by that.
+        tables = tuple(id(one) for one in (found.manifest, *(each.manifest for each in found.packages.values())))
+        return self.kept.made("workspace", (found, tables, repr(found.configuration)), lambda: found)
 
     @cached_property
     def extra(self) -> tuple[str, ...]:
@@ -396,7 +399,8 @@ class Project:
     def _selected(self, packages: Sequence[str], bins: Sequence[str]) -> Selection:
         from layerdoit.cargo import selection
 
-        return selection.select(self.workspace, packages, bins, self.options, self._bin_places())
+        given = (self.workspace, packages, bins, self.options, self._bin_places())
+        return self.kept.made(f"selection {packages} {bins}", given, lambda: selection.select(*given))
 
     def _bin_places(self) -> Mapping[str, str]:
         """Where packages and binaries are named; of a binary that the workspace does not have, where its service is."""

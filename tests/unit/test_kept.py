@@ -197,6 +197,25 @@ def test_nothing_is_parsed_twice(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert parsed <= {"rust-toolchain.toml"}
 
 
+def test_what_is_made_of_manifests_is_made_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(Run(), Project.open(root, {}))
+    before, workspace = found(session), session.project.workspace
+    for name in ("selection.select", "stub_closure.closure", "deps_inputs.inputs"):
+        monkeypatch.setattr(f"layerdoit.cargo.{name}", pytest.fail)
+    (root / "crates/api/src/main.rs").write_text("fn main() { }\n")
+    session.read_again()
+    assert found(session) != before
+    assert session.project.workspace is workspace
+    # The same tables in another order are another workspace.
+    text = FILES["crates/util/Cargo.toml"].replace(
+        'version = "0.1.0"\nedition = "2021"', 'edition = "2021"\nversion = "0.1.0"'
+    )
+    (root / "crates/util/Cargo.toml").write_text(text)
+    session.read_again()
+    assert session.project.workspace == workspace
+    assert session.project.workspace is not workspace
+
+
 def test_the_index_on_disk_follows_after_many_edits(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session(Run(), Project.open(root, {}))
     found(session)
