@@ -163,15 +163,40 @@ class Engine:
         """Ask for the platform in the background, because the engine takes 7 ms to answer."""
         return begun(self, "_platform", self._find_platform)
 
+    def again(self, connection: object | None = None) -> Engine:
+        """The same for another reading, asked for its platform again.
+
+        `connection`: one to the engine that stands; None where there is none. What the engine said while the same one
+        stood counts, for it is no other engine. It looks for the versions of its programs each time, for 10 ms.
+        """
+        made = Engine(self.configured, self.way)
+        if connection is not None:
+            made.__dict__["_connection"] = connection
+            same = self.__dict__.get("_connection") is connection
+            if same and self._answered_at and self._answered_at == [made.place]:
+                made.__dict__.update(_platform=self.ask_platform(), _answered_at_places=self._answered_at)
+        made.ask_platform()
+        return made
+
+    @property
+    def _answered_at(self) -> list[str]:
+        """Where it was when it said what its platform is; empty where it did not. No cached property: see `begun`."""
+        found: list[str] = self.__dict__.setdefault("_answered_at_places", [])
+        return found
+
     def _find_platform(self) -> str:
+        place = self.place
         if self.builder != api.builder_name():
-            return self._described.platform
-        own = docker_name(architecture())
-        try:
-            version = self.api.get("/version") or {}
-        except EngineError:
-            return f"linux/{own}"
-        return f"{version.get('Os', 'linux')}/{version.get('Arch', own)}"
+            found = self._described.platform
+        else:
+            own = docker_name(architecture())
+            try:
+                version = self.api.get("/version") or {}
+            except EngineError:
+                return f"linux/{own}"
+            found = f"{version.get('Os', 'linux')}/{version.get('Arch', own)}"
+        self._answered_at.append(place)
+        return found
 
     @property
     def _described(self) -> Described:

@@ -222,18 +222,16 @@ class Session:
         if changed:
             planning.remember(self.engine, self.inputs, plan)
 
-    def read_again(self, *, asking: bool = False) -> None:
+    def read_again(self, *, asking: bool = False, connection: object | None = None) -> None:
         """Read the tree and its configuration again: they have changed, or may have.
 
-        `asking`: the engine is asked for its platform meanwhile.
+        `asking`: the engine is asked for its platform meanwhile; `connection`: one to it that stands, by which it need
+        not be.
         """
         if self.whole is not None:
-            self.whole.read_again(asking=asking)
+            self.whole.read_again(asking=asking, connection=connection)
             return
-        asked = None
-        if asking and self.project.platform is None:
-            asked = Engine(self.project.config.builder)
-            asked.ask_platform()
+        asked = self.engine.again(connection) if asking and self.project.platform is None else None
         self._own = _Reading.of(self.project.again(), asked)
         gone = self._services.keys() - self.project.services.keys()
         for name in gone:

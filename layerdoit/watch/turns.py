@@ -271,7 +271,7 @@ class Turns:
             self._more(facts, since)
 
     def _read(self) -> Facts:
-        self._session.read_again(asking=True)
+        self._session.read_again(asking=True, connection=self._standing)
         facts = Facts.of(self._session)
         self._changes.watch(watched.folders(self._session))
         return facts
@@ -422,11 +422,17 @@ class Turns:
 
     def _is_newer(self, at: Facts) -> bool:
         try:
-            self._peek.read_again(asking=True)
+            self._peek.read_again(asking=True, connection=self._standing)
             return Facts.of(self._peek).name() != at.name()
         except (LayerdoitError, OSError):
             # What is wrong is told when the turn has ended.
             return False
+
+    @property
+    def _standing(self) -> Workshop | None:
+        """The workshop, while the connection to its engine stands."""
+        workshop = self._workshop
+        return workshop if workshop is not None and workshop.alive else None
 
     def _overtake(self) -> None:
         self._cancel.set()
