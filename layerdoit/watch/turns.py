@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,12 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from layerdoit import deploy
 from layerdoit.core.errors import ConfigError, ContextDiffers, LayerdoitError, WorkspaceError, as_error
 from layerdoit.core.process import Stopped
-from layerdoit.deploy.live import Live
-from layerdoit.engine import live_volumes
 from layerdoit.flows.deploying import Place
-from layerdoit.flows.session import Session
-from layerdoit.project.run import Run
-from layerdoit.watch import edit_turn, watched
+from layerdoit.watch import edit_turn, sessions, watched
 from layerdoit.watch.agent import Gone
 from layerdoit.watch.beside import Beside
 from layerdoit.watch.changes import Changes
@@ -32,7 +27,9 @@ from layerdoit.watch.there import Astray
 from layerdoit.watch.workshop import Cancelled, Workshop
 
 if TYPE_CHECKING:
+    from layerdoit.deploy.live import Live
     from layerdoit.deploy.settings import DeploySettings
+    from layerdoit.flows.session import Session
     from layerdoit.project.project import Project
 
 LOOKED: Final = 60.0
@@ -51,7 +48,7 @@ class Turns:
         self.project, self.label = project, label
         self._prefix, self._coloured = prefix, coloured
         self._telling = Telling(label, tell, coloured=coloured)
-        self._live = self._next_live()
+        self._live: Live | None = sessions.next_live(project)
         self._session, self._peek = self._opened(), self._opened()
         self._changes = Changes(self.changed, lambda text: self._telling.tell("warning", text), self.began)
         self._readings = Readings(self._changes, self._read)
@@ -96,7 +93,7 @@ class Turns:
         if not self._readings.is_behind():
             return
         at = self._readings.at
-        if at is None or self._is_newer(at):
+        if at is None or sessions.finds_other(self._peek, at, self._standing):
             self._since = self._since or time.monotonic()
             # Else another turn has begun meanwhile, and has read it.
             if at is not None and self._readings.at is at:
@@ -158,7 +155,7 @@ class Turns:
 
     def _run(self) -> None:
         try:
-            self._sweep()
+            sessions.sweep(self.project, self._live, over=self._over.is_set())
             while not self._over.is_set():
                 try:
                     self._go_on()
@@ -171,7 +168,7 @@ class Turns:
             self._beside.join()
             if self._workshop is not None:
                 self._workshop.close()
-            self._sweep()
+            sessions.sweep(self.project, self._live, over=self._over.is_set())
 
     def _go_on(self) -> None:
         """Wait for what is to be done next, and do it."""
@@ -186,13 +183,6 @@ class Turns:
             # Nobody told of anything: what git says is asked, too.
             self._session.project.kept.git.forget()
             self._turn()
-
-    def _sweep(self) -> None:
-        """Remove volumes that no container uses: of watches that were killed, and of this one."""
-        own = self._live.watch if self._live else ""
-        over, going = ([own], "") if self._over.is_set() else ([], own)
-        with contextlib.suppress(LayerdoitError):
-            live_volumes.sweep(self.project.name, self.project.owner, over, going)
 
     def _idle(self) -> float:
         """Seconds until something is to be done without a change."""
@@ -420,14 +410,6 @@ class Turns:
 
     # --- small things ------------------------------------------------------------------------------------------------
 
-    def _is_newer(self, at: Facts) -> bool:
-        try:
-            self._peek.read_again(asking=True, connection=self._standing)
-            return Facts.of(self._peek).name() != at.name()
-        except (LayerdoitError, OSError):
-            # What is wrong is told when the turn has ended.
-            return False
-
     @property
     def _standing(self) -> Workshop | None:
         """The workshop, while the connection to its engine stands."""
@@ -440,16 +422,7 @@ class Turns:
             job.end()
 
     def _opened(self) -> Session:
-        """A session of its own, with the watch's live deployments: threads and processes do not share one."""
-        service = self.project.service
-        run = Run(live=self._live, prefix=self._prefix)
-        run = Run(run.task(f"cycle_fast:{service}" if service else "cycle_fast"), self._prefix, live=self._live)
-        whole = self.project.whole or self.project
-        session = Session(run, whole.again())
-        return session.service(service) if service else session
-
-    def _next_live(self) -> Live | None:
-        return Live(f"{deploy.settings_of(self.project).name}-{secrets.token_hex(3)}")
+        return sessions.opened(self.project, self._live, self._prefix)
 
     def _fail(self, stage: str, error: LayerdoitError) -> None:
         self._telling.fail(stage, error, serves=self._serving is not None)
