@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
@@ -172,18 +173,20 @@ class Begun:
             with contextlib.suppress(BrokenPipeError), self._child.stdin as pipe:
                 pipe.write(fed)
             self._child.stdin = None
+        # Who needs no answer any more may be gone itself.
+        self._end = weakref.finalize(self, _dropped, self._child)
 
     def result(self) -> bytes:
         """Its standard output, when it has ended. CommandFailed."""
         stdout, stderr = self._child.communicate()
+        self._end.detach()
         if self._child.returncode != 0:
             raise CommandFailed(self._argv, self._child.returncode, as_text(stdout), as_text(stderr))
         return stdout
 
     def drop(self) -> None:
         """End it: nobody needs what it says."""
-        self._child.kill()
-        self._child.communicate()
+        self._end()
 
 
 def capture(
@@ -255,6 +258,11 @@ def interactive(argv: Sequence[str]) -> int:
 # --- inside ----------------------------------------------------------------------------------------------------------
 
 _environment_lock = threading.Lock()
+
+
+def _dropped(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.communicate()
 
 
 def _found(program: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -218,6 +219,18 @@ def test_what_nobody_needs_is_ended(root: Path, monkeypatch: pytest.MonkeyPatch)
     assert asked.one.is_known
     asked.one.forget()
     assert not asked.one.is_known
+
+
+def test_what_is_begun_ends_with_who_would_need_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(root, monkeypatch)
+    asked.read()
+    asked.one.begin()
+    (child, *_) = (one._child for one in asked.one._begun.values())
+    asked.one = Ahead()
+    gc.collect()
+    assert child.returncode is not None
+    assert child.stdout is not None
+    assert child.stdout.closed
 
 
 def test_a_program_that_cannot_be_started(tmp_path: Path) -> None:
