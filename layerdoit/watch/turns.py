@@ -235,6 +235,8 @@ class Turns:
         finally:
             self._at = None
             self._quiet = time.monotonic()
+        if self._workshop is not None:
+            self._workshop.expect()
         return False
 
     def _kind(self, facts: Facts, *, anew: bool) -> Turn:
