@@ -40,11 +40,11 @@ merge_deps() {
   rm -f /build/merging
 }
 
-# A repository that was made for this build becomes one that git takes: with its folders, and with an index that knows the
-# times of the files. Nobody else writes that one, for a unit that wrote a file that was sent would run each time.
+# A repository that was made for this build (/tmp/repositories, by `sync`) becomes one that git takes: with its folders, and
+# with an index that knows the times of the files. Nobody else writes that one, for a unit that wrote a file that was sent
+# would run each time.
 ready_git() {
   : >>/build/repositories
-  sed -n 's|^f [0-9a-f]*  \(.*/\)\{0,1\}\.git/HEAD$|\1.git|p' /control/tree >/tmp/repositories
   [ -s /tmp/repositories ] || [ -s /build/repositories ] || return 0
   while read -r folder; do
     [ -e "/build/src/$folder/HEAD" ] || rm -rf "/build/src/$folder"
@@ -146,8 +146,12 @@ compile() {
 
 # cargo, and once more for what was found compiled before anybody looked what it reads.
 build() {
-  cargo_build /tmp/messages || return
-  copy_binaries
+  built=0
+  cargo_build /tmp/messages || built=$?
+  # Before all else that is to be done now: a big one takes as long.
+  [ "$built" -ne 0 ] || copy_binaries
+  settle
+  if [ "$built" -ne 0 ]; then return "$built"; fi
   [ -x "$NOTES/reads" ] || return 0
   unrecorded </tmp/own >/tmp/unseen
   settle
@@ -161,6 +165,7 @@ build() {
   wait "$copying"
   again=0
   cargo_build /tmp/again || again=$?
+  settle
   # What was compiled is what the first run and the second one compiled.
   grep '"fresh":false' /tmp/messages >/tmp/first || true
   cat /tmp/again >>/tmp/first
@@ -172,20 +177,27 @@ build() {
   settle
 }
 
-# Messages of cargo go to a file; what its units read is known afterwards, whatever became of them.
+# Messages of cargo go to a file. To be followed by `settle`, whatever became of it.
 cargo_build() {
   failed=0
-  (
-    set -a
-    . /control/env
-    set +a
-    begin_tracing
-    eval "cargo build --locked --offline --target-dir /build/target --message-format=json-diagnostic-rendered-ansi $CARGO_ARGS"
-  ) >"$1" || failed=$?
+  run_cargo "$1" || failed=$?
   stamp
-  settle
   understand "$1" /tmp/own
   return "$failed"
+}
+
+run_cargo() {
+  (become_cargo) >"$1"
+}
+
+# In a process of its own. What is another one in each build is no variable that a crate can ask for.
+become_cargo() {
+  unset TREE LAYERDOIT_ANEW
+  set -a
+  . /control/env
+  set +a
+  begin_tracing
+  eval "exec cargo build --locked --offline --target-dir /build/target --message-format=json-diagnostic-rendered-ansi $CARGO_ARGS"
 }
 
 # What the compiler said of the workspace's own crates, packed for one log, errors first; and which of them were

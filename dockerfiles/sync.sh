@@ -74,10 +74,8 @@ refuse_context() {
 sync() {
   (verify "$1" "${3:-$2}") &
   verifying=$!
-  if cmp -s "$2" /build/tree; then
-    wait "$verifying" || refuse_context
-    return 0
-  fi
+  cp "$2" /build/tree.part &
+  copying=$!
   # One that was ended half-way left files that no listing names: begin anew.
   if [ -e /build/syncing ] || ! [ -s /build/tree ]; then
     rm -rf /build/src /build/syncing
@@ -87,27 +85,42 @@ sync() {
   : >/tmp/new
   : >/tmp/instead
   : >/tmp/emptied
+  : >/tmp/repositories
   awk '
     { path = substr($0, 69) }
     FILENAME == ARGV[1] { had[path] = $0; next }
-    had[path] != $0 { print path >"/tmp/new"; print path >"/tmp/instead" }
+    had[path] != $0 { print path >"/tmp/new"; if (!(path in had)) print path >"/tmp/instead" }
+    /\.git\/HEAD$/ && path ~ /(^|\/)\.git\/HEAD$/ { print substr(path, 1, length(path) - 5) >"/tmp/repositories" }
     { delete had[path] }
     END { for (path in had) { print path >"/tmp/instead"; if (sub("/[^/]*$", "", path)) print path >"/tmp/emptied" } }
   ' /build/tree "$2"
   wait "$verifying" || refuse_context
+  wait "$copying"
+  if ! [ -s /tmp/new ] && ! [ -s /tmp/instead ]; then
+    rm /build/tree.part
+    return 0
+  fi
   : >/build/tree
   cd /build/src
   # A path can change from folder to file or back, so what was there goes first. (Besides, `cp --parents` that has made a
-  # folder no longer replaces files.)
+  # folder no longer replaces files.) Of a file that is another one, only where something else is in its place.
   each /tmp/instead rm -rf --
   # A folder goes with its last file, as in git.
   if [ -s /tmp/emptied ]; then
     sort -u /tmp/emptied | xargs -d '\n' rmdir -p --ignore-fail-on-non-empty -- 2>/dev/null || true
   fi
   if [ -s /tmp/new ]; then
-    (cd "$1" && each /tmp/new cp -d --parents --preserve=mode --remove-destination -t /build/src --)
-    renew /tmp/new -h
+    cd "$1"
+    copy='cp -d --parents --preserve=mode --remove-destination -t /build/src --'
+    # shellcheck disable=SC2086 # it is words
+    each /tmp/new $copy 2>/dev/null || {
+      (cd /build/src && each /tmp/new rm -rf --)
+      each /tmp/new $copy
+    }
+    cd /build/src
+    : >/tmp/now
+    # Else they have the time of now.
+    [ ! /build/stamp -nt /tmp/now ] || renew /tmp/new -h
   fi
-  cp "$2" /build/tree.part
   mv /build/tree.part /build/tree
 }

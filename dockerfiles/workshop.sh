@@ -42,6 +42,9 @@ begin() {
   # The deployment before has compiled it already.
   [ -x /.layerdoit/live ] || make_supervisor &
   if [ -s /run/secrets/cargo-config ]; then ln -sf /run/secrets/cargo-config /cargo/config.toml; fi
+  : >/tmp/held
+  : >/tmp/executables
+  mkfifo /tmp/locked /tmp/kept /tmp/ended
   observe /control
   (set -e; merge_deps) || exit
   wait
@@ -53,8 +56,10 @@ make_supervisor() {
 }
 
 # As in the build of an image, its arguments are variables.
+#   turn HELD: `held` where what cargo reads before it looks at sources is as it was
 turn() {
   set -eu
+  held=$1
   set -a
   . /control/arguments
   set +a
@@ -92,8 +97,9 @@ put_beside() {
         ln -f "$served" "$beside.same"
         rm -f "$beside.new"
       else
+        rm -f "$beside.same" &
         cp --reflink=auto "$path" "$beside.new"
-        rm -f "$beside.same"
+        wait $!
       fi
     done </control/deployments
   done </tmp/executables
@@ -104,6 +110,73 @@ is_linked() {
   return 1
 }
 
+# --- cargo, ahead of an edit -----------------------------------------------------------------------------------------
+
+# Begins cargo, and holds it by a lock on the folder that it compiles into: it waits for that when it has read manifests,
+# its configuration and which files there are, and before it looks at any source. (Measured: 60 ms of each edit.)
+hold() {
+  let_go
+  set -a
+  . /control/arguments
+  set +a
+  path=
+  read -r path </tmp/executables
+  if [ -z "$path" ] || ! command -v flock >/dev/null || ! cd "/build/src/$WORKDIR"; then
+    say done "$id" 0
+    return
+  fi
+  lock=${path%/*}/.cargo-lock
+  (
+    flock -n 9
+    echo $? >/tmp/locked
+    read -r _ </tmp/kept
+  ) 9>>"$lock" &
+  keeper=$!
+  read -r locked </tmp/locked
+  if [ "$locked" -eq 0 ]; then
+    become_cargo >/tmp/messages &
+    cargo=$!
+    read -r holder _ </proc/self/stat
+    echo "$holder $keeper $cargo $lock" >/tmp/held
+  else
+    kill -KILL "$keeper"
+  fi
+  say done "$id" 0
+  [ "$locked" -eq 0 ] || return
+  wait "$cargo"
+  echo $? >/tmp/ended
+}
+
+let_go() {
+  [ -s /tmp/held ] || return 0
+  read -r holder keeper cargo _ </tmp/held
+  : >/tmp/held
+  kill -KILL "$holder" "$keeper" "$cargo" 2>/dev/null || true
+}
+
+# Whether cargo has come to where it waits: it has opened what is locked.
+is_held() {
+  [ "$held" = held ] && [ -s /tmp/held ] || return 1
+  read -r holder keeper cargo lock </tmp/held
+  for opened in "/proc/$cargo/fd/"*; do
+    [ ! "$opened" -ef "$lock" ] || return 0
+  done
+  return 1
+}
+
+# In the place of that of compile.sh: the cargo that is held goes on. It has /tmp/messages.
+run_cargo() {
+  if is_held; then
+    held=
+    kill -KILL "$keeper"
+    read -r status </tmp/ended
+    : >/tmp/held
+    return "$status"
+  fi
+  let_go
+  (become_cargo) >"$1"
+}
+
 # --- what serves -----------------------------------------------------------------------------------------------------
 
 # The compiled programs that are named take the place of those that serve, which stay beside them; then it is started.
@@ -112,14 +185,11 @@ start() {
   deployment=$1 token=$2 grace=$3
   shift 3
   # What an earlier start has left, no container can go back to.
-  rm -f "/live/$deployment"/.*.old
+  for old in "/live/$deployment"/.*.old; do [ ! -e "$old" ] || rm -f "$old"; done
   for bin; do
-    (
-      set -e
-      cd "/live/$deployment"
-      [ ! -e "$bin" ] || ln -f "$bin" ".$bin.old"
-      mv -f ".$bin.new" "$bin"
-    ) || return 2
+    served=/live/$deployment/$bin beside=/live/$deployment/.$bin
+    [ ! -e "$served" ] || ln -f "$served" "$beside.old" || return 2
+    mv -f "$beside.new" "$served" || return 2
   done
   ask "$token" restart "$grace"
 }
@@ -172,6 +242,7 @@ cancel() {
   looks=0
   while [ -s /tmp/bringing ] && [ "$((looks += 1))" -lt 30 ]; do sleep 0.002; done
   : >/tmp/bringing
+  : >/tmp/held
   kill -KILL -1 2>/dev/null
   while kill -0 -1 2>/dev/null; do sleep 0.002; done
 }
@@ -182,8 +253,9 @@ while read -r verb id words; do
   # shellcheck disable=SC2086 # words are words
   set -- $words
   case $verb in
-    turn) if take_in "$@"; then run "$id" turn; else say done "$id" broken; fi ;;
+    turn) if take_in "$@"; then run "$id" turn "$4"; else say done "$id" broken; fi ;;
     cancel) cancel; say done "$id" 0 ;;
+    hold) hold </dev/null & ;;
     ask | start | put_back | keep | ahead) run "$id" "$verb" "$@" ;;
   esac
 done

@@ -24,6 +24,8 @@ SECRETS: Final = "/run/secrets"
 _BEGIN: Final = """read -r bytes SAYS; head -c "$bytes" | tar -x -C / && . /control/workshop.sh"""
 _LEFT: Final = "what was compiled in it is compiled again in the next one"
 _LOOK_AT: Final = "look at `docker info` and the engine's log"
+_HELD: Final = "waiting for file lock"
+"""What a cargo says that is held until the next edit."""
 _HELP: Final = "docker run --help"
 _STARTS: Final = 60.0
 _ANSWERS: Final = 10.0
@@ -184,7 +186,8 @@ class Agent:
 
     def words(self) -> str:
         """What it said last, beside answers."""
-        return process.redact(process.as_text(self._said)).strip()
+        lines = process.redact(process.as_text(self._said)).splitlines()
+        return "\n".join(line for line in lines if _HELD not in line).strip()
 
     def _heard(self, piece: bytes) -> None:
         if piece:

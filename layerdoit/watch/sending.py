@@ -9,6 +9,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterable, Mapping
+from itertools import starmap
 from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.core.errors import ContextDiffers
@@ -27,12 +28,14 @@ _CHANGED = "changed"
 class Frame(NamedTuple):
     """What one request carries: `gone`, paths of sources, each a line; `archive`: of files, from the root.
 
-    `anew`: what the workshop has counts for nothing.
+    `anew`: what the workshop has counts for nothing. `steady`: until it looks at sources, cargo reads what it read of
+    the last frame: the same files are there, and what differs are Rust sources alone.
     """
 
     gone: bytes
     archive: bytes
     anew: bool
+    steady: bool
 
 
 class Sent:
@@ -61,9 +64,16 @@ class Sent:
                 if self._control.get(name) != text:
                     _add(tar, f"{_CONTROL}/{name}", "f", text)
             _add_sources(tar, sources, new)
-        found = Frame(b"".join(os.fsencode(path) + b"\n" for path in gone), packed.getvalue(), self._anew)
+        same = all(self._control.get(name) == text for name, text in files.items() if name not in (_TREE, _CHANGED))
+        steady = same and not self._anew and not gone and all(starmap(self._is_edited, new.items()))
+        found = Frame(b"".join(os.fsencode(path) + b"\n" for path in gone), packed.getvalue(), self._anew, steady)
         self._entries, self._unverified, self._control, self._anew = dict(entries), unverified, files, False
         return found
+
+    def _is_edited(self, path: str, entry: Entry) -> bool:
+        """Whether all that is new is the content of a Rust source, which only the compiler reads."""
+        before = self._entries.get(path)
+        return before is not None and before.kind == entry.kind != "l" and path.endswith(".rs")
 
     def verified(self) -> None:
         """The workshop has compared what was sent with its digests."""

@@ -242,6 +242,8 @@ class Turns:
             self._fail(edit_turn.stage_of(error) or ("compile" if what == "edit" else "build"), as_error(error))
         finally:
             self._quiet = time.monotonic()
+        if self._workshop is not None:
+            self._workshop.expect()
         return False
 
     def _kind(self, facts: Facts, *, anew: bool) -> Turn:

@@ -6,6 +6,7 @@ deps image, in the container's own layer.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -149,6 +150,11 @@ class Workshop:
         """Note whose programs serve: those of a tree, by the key of its app image; None: those of the image itself."""
         self._agent.finish(self._agent.ask("ahead", deployment, *([key] if key else [])))
 
+    def expect(self) -> None:
+        """Have cargo begin what it does before it looks at sources, for the edit that comes next."""
+        with contextlib.suppress(LayerdoitError):
+            self._agent.finish(self._agent.ask("hold"))
+
     def close(self) -> None:
         """End it: nothing of it is left but its volumes. It takes a second at most."""
         self._agent.close(_CLOSING)
@@ -157,8 +163,9 @@ class Workshop:
 
     def _turn(self, frame: Frame, cancelled: threading.Event) -> tuple[str, dict[str, tuple[str, ...]]]:
         """Have it compiled; the exit code, as text, and what is changed."""
-        words = str(len(frame.gone)), str(len(frame.archive)), "anew" if frame.anew else "more"
-        request = self._agent.ask("turn", *words, body=(frame.gone, frame.archive))
+        how = "anew" if frame.anew else "more", "held" if frame.steady else "alone"
+        sizes = str(len(frame.gone)), str(len(frame.archive))
+        request = self._agent.ask("turn", *sizes, *how, body=(frame.gone, frame.archive))
         changed: dict[str, tuple[str, ...]] = dict.fromkeys(self._deployments, ())
         while True:
             answer = self._agent.answer(request, _LOOK)
@@ -195,11 +202,14 @@ class Workshop:
 
     def _control(self, inputs: Inputs, listing: bytes) -> dict[str, bytes]:
         """The files of /control that another tree may have otherwise."""
+        arguments = rust.app_arguments(inputs, self.deps, listing)
+        # Another one for each tree; what was sent is compared with the listing itself.
+        del arguments["TREE"]
         served = "".join(f"{name} {binary}\n" for name, binaries in self._deployments.items() for binary in binaries)
         return {
             **rust.variables(inputs),
             **image_control.files(inputs),
-            "arguments": _variables(rust.app_arguments(inputs, self.deps, listing)),
+            "arguments": _variables(arguments),
             "deployments": served.encode(),
         }
 

@@ -59,7 +59,9 @@ class Room:
 
     def compile(self, told: Callable[[object], None] = lambda _: None, cancelled: threading.Event = NEVER) -> Compiled:
         self.session.read_again()
-        return self.shop.compile(self.session.inputs, told, cancelled)
+        made = self.shop.compile(self.session.inputs, told, cancelled)
+        self.shop.expect()
+        return made
 
     @property
     def container(self) -> str:
@@ -113,6 +115,30 @@ def test_whatever_is_changed_the_program_is_that_of_a_clean_build(checkout: Call
         one.replace("lib/src/deep.rs", "0000", "1111")
         os.utime(one.root / "lib/src/deep.rs", ns=(before.st_atime_ns, before.st_mtime_ns - 10**15))
         assert (made.compile().crates, made.said()) == (2, one.promised()), "an older file with another content"
+
+
+def test_cargo_waits_for_an_edit_and_only_for_one_that_changes_nothing_it_has_read(
+    checkout: Callable[..., Checkout],
+) -> None:
+    one = checkout()
+    with room(one) as made:
+        made.compile()
+        folder = docker("exec", made.container, "sh", "-c", "dirname $(command -v cargo)").strip()
+        here, away = f"{folder}/cargo", f"{folder}/cargo-away"
+        docker("exec", made.container, "mv", here, away)
+        one.replace("app/src/main.rs", '"0000"', '"1111"')
+        assert (made.compile().crates, made.said()) == (1, one.promised()), "by the cargo that was there before"
+
+        docker("exec", made.container, "mv", away, here)
+        made.shop.expect()
+        docker("exec", made.container, "mv", here, away)
+        one.replace("app/Cargo.toml", "[dependencies]", "[dependencies] # other")
+        with pytest.raises(BuildError, match="cargo: not found"):
+            made.compile()
+        docker("exec", made.container, "mv", away, here)
+        made.compile()
+        assert made.said() == one.promised()
+        assert sum("cargo build" in line for line in made.processes()) == 1, "one that waits, and none besides"
 
 
 def test_what_fails_is_ended_or_moves_is_made_good_by_the_next(checkout: Callable[..., Checkout]) -> None:
