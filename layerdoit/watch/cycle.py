@@ -27,10 +27,15 @@ _OURS: Final = "layerdoit: "
 """What `warn` puts before a line."""
 _ERROR: Final = f"{_OURS}error: "
 _REACHED: Final = "layerdoit-watch: reached "
+_BUILT: Final = "layerdoit-watch: built"
 
 
 class Failed(LayerdoitError):
     """A cycle that did not come to its end; what it said is the message."""
+
+
+class DeployFailed(Failed):
+    """One that has built its layers, and whose service could not be deployed."""
 
 
 class Wish(NamedTuple):
@@ -46,12 +51,14 @@ def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloure
     `Failed` with what it said of its failure; `Stopped` where it was ended.
     """
     failure: list[str] = []
-    reached = ""
+    reached, built = "", False
 
     def hear(stream: str, line: str) -> None:
-        nonlocal reached
+        nonlocal reached, built
         if line.startswith(_REACHED):
             reached = line.removeprefix(_REACHED)
+        elif line == _BUILT:
+            built = True
         elif failure or (stream == "stderr" and line.startswith(_ERROR)):
             failure.append(line.removeprefix(_ERROR))
         else:
@@ -67,7 +74,8 @@ def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloure
         ending=ending,
     )
     if code != _SUCCESS:
-        raise Failed("\n".join(failure) or f"the cycle ended with exit code {code}")
+        kind = DeployFailed if built else Failed
+        raise kind("\n".join(failure) or f"the cycle ended with exit code {code}")
     return reached
 
 
@@ -79,6 +87,7 @@ def _cycle(session: Session) -> None:
     from layerdoit.watch.facts import Facts
 
     _image(session)
+    print(_BUILT, flush=True)
     if session.run.live is not None:
         from layerdoit.watch import supervisor
 
