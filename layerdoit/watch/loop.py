@@ -77,7 +77,9 @@ class _Watch:
             shown.close()
         if caught and not quits:
             # Ctrl-C is how a watch ends: nothing else is to be said of it.
-            raise KeyboardInterrupt if caught[0] == signal.SIGINT else Interrupted(caught[0])
+            if caught[0] == signal.SIGINT:
+                raise KeyboardInterrupt
+            raise Interrupted(caught[0]).reworded(what=f"the watch was ended by signal {caught[0]}")
 
     def _heard(self, shown: screen.Shown) -> bool:
         """Show what happens until the watch is to end; whether by a key."""
