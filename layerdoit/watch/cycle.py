@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from layerdoit.core import process
+from layerdoit.core import process, terminal
 from layerdoit.core.errors import Interrupted, LayerdoitError, as_error
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ GRACE: Final = 12.0
 """Seconds for the process to end after an interrupt: it ends buildx, and puts back what served."""
 TERMINATE_GRACE: Final = 1.0
 _SUCCESS: Final = 0
+_VIEWED: Final = 1.0
+"""Seconds between lines that say how far it is, where only the last one is in view."""
 _OURS: Final = "layerdoit: "
 """What `warn` puts before a line."""
 _ERROR: Final = f"{_OURS}error: "
@@ -39,10 +41,14 @@ class DeployFailed(Failed):
 
 
 class Wish(NamedTuple):
-    """What the process is to do: `cycle` builds and deploys, `image` only builds, `check` tests, `destroy` removes."""
+    """What the process is to do: `cycle` builds and deploys, `image` only builds, `check` tests, `destroy` removes.
+
+    `viewed`: how far it is stands in a block on a terminal.
+    """
 
     task: str
     session: Session
+    viewed: bool = False
 
 
 def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloured: bool) -> str:
@@ -64,6 +70,7 @@ def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloure
         else:
             told(stream, line)
 
+    wish = wish._replace(viewed=terminal.moves(sys.stdout))
     environment = {"CLICOLOR_FORCE": "1"} if coloured else {}
     code = process.stream(
         [sys.executable, "-m", "layerdoit.watch.cycle"],
@@ -126,14 +133,16 @@ _TASKS: Final[Mapping[str, Callable[[Session], None]]] = {
 
 def main() -> int:
     """Do what standard input says."""
-    from layerdoit.core import terminal
     from layerdoit.core.console import replace_unprintable, warn
     from layerdoit.core.signals import as_errors
+    from layerdoit.engine import display
 
     replace_unprintable()
     try:
         with as_errors():
             wish: Wish = pickle.load(sys.stdin.buffer)  # noqa: S301 - the watch itself wrote it
+            if wish.viewed:
+                display.tell_every(_VIEWED)
             _TASKS[wish.task](wish.session)
     except Interrupted as error:
         return error.exit_code

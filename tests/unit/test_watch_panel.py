@@ -55,6 +55,10 @@ def test_a_day_of_a_project_line_by_line() -> None:
     assert first(event("building", why="Cargo.lock changed"), progress) == (
         "api     building deps  compiling 11 of 44 crates · 10 s · Cargo.lock changed"
     )
+    ordinary = event("building", at=2.0, words="deps: compiling · 11 of 44 crates · 8 s")
+    assert first(event("building", why="Cargo.lock changed"), ordinary) == (
+        "api     building  deps: compiling · 11 of 44 crates · 8 s · Cargo.lock changed"
+    )
     assert first(SERVING) == f"api     serving  {URL} · shop:app-1 · since 12:03:00"
     changed = event("changed", paths=["src/main.rs"], count=3)
     assert first(SERVING, changed) == f"api     changed  src/main.rs and 2 more · {URL}"
