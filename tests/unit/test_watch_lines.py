@@ -172,6 +172,11 @@ def test_json_has_the_facts_and_no_colours() -> None:
     assert "\n" not in json_line(failed)
 
 
+def test_json_leaves_out_what_is_not_known_and_no_empty_line_of_a_service() -> None:
+    assert json.loads(json_line(event("compiling", done=None, total=3))).keys() == {"event", "project", "at", "total"}
+    assert json.loads(json_line(event("log", text="", deployment="api")))["text"] == ""
+
+
 def test_each_event_is_an_object_in_a_line_and_flushed(capsys: pytest.CaptureFixture[str]) -> None:
     out = JsonLines()
     for one in WORDS.values():
