@@ -14,7 +14,7 @@ from layerdoit.core.errors import Interrupted, LayerdoitError
 from layerdoit.core.process import Stopped
 from layerdoit.core.signals import posted_to
 from layerdoit.engine.handle import Engine
-from layerdoit.watch import providers, screen
+from layerdoit.watch import providers, screen, sole
 from layerdoit.watch.events import Event
 from layerdoit.watch.presence import Presence
 from layerdoit.watch.service_lines import ServiceLines
@@ -44,7 +44,8 @@ def run(parts: Sequence[Part], *, json: bool) -> None:
         providers.refuse(part.project)
         # Without an engine there is nothing to wait for.
         Engine(part.project.config.builder, part.project.way).api.get("/version")
-    _Watch(parts, json=json).run()
+    with sole.held(part.project for part in parts):
+        _Watch(parts, json=json).run()
 
 
 class _Watch:

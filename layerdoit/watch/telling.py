@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PATHS: Final = 5
 """Changed files that are named."""
+_NOT_BUILT: Final = "app did not build\n"
 _NEXT: Final = (
     ("correct it and run again", "correct it and save"),
     (", then run doit cycle_fast", ", and save"),
@@ -43,6 +44,9 @@ class Telling:
         if stage == "build" and isinstance(error, DeployFailed):
             stage = "deploy"
         text = error.shown(coloured=self.coloured)
+        if stage == "compile":
+            # That is said by the stage.
+            text = text.removeprefix(_NOT_BUILT)
         for ended, watched in _NEXT:
             text = text.replace(ended, watched)
         self.tell("failed", text, stage=stage, serves=serves)

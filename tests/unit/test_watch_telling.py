@@ -29,6 +29,11 @@ def test_a_message_says_what_is_to_be_done_while_a_watch_goes_on() -> None:
     assert said.text == "ended\nnext: fix the problem that its log shows, and save"
 
 
+def test_the_compiler_s_words_come_first() -> None:
+    assert failed("compile", LayerdoitError("app did not build\nerror[E0308]")).text == "error[E0308]"
+    assert failed("build", LayerdoitError("app did not build\nno cargo")).text == "app did not build\nno cargo"
+
+
 def test_what_is_built_and_not_deployed_is_not_said_to_be_not_built() -> None:
     assert failed("build", DeployFailed("the port is taken")).facts["stage"] == "deploy"
     assert failed("build", Failed("app did not build")).facts["stage"] == "build"
