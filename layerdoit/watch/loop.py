@@ -56,6 +56,8 @@ class _Watch:
         beside = (Presence, ServiceLines)
         self._beside: list[Presence | ServiceLines] = [of(turns, self._tell) for turns in self._turns for of in beside]
         self._json = json
+        # Those of which nothing stays.
+        self._removed: list[Turns] = []
 
     def _tell(self, event: Event) -> None:
         self._events.put(("event", event))
@@ -73,7 +75,7 @@ class _Watch:
                 if quits and not caught:
                     self._last(shown)
                 self._tell_what_serves(shown)
-            shown.tell(Event("stopped"))
+            shown.tell(Event("stopped", facts={"serves": False} if self._removed == self._turns else {}))
         finally:
             shown.close()
         if caught and not quits:
@@ -157,7 +159,9 @@ class _Watch:
                     shown.tell(what)
             try:
                 job.result()
-                if job.wish.task == "cycle":
+                if job.wish.task == "destroy":
+                    self._removed.append(turns)
+                else:
                     turns.at_rest()
                     self._tell(Event("followed", turns.label, facts={"seconds": job.seconds}))
             except Stopped:
