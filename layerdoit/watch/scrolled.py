@@ -50,7 +50,8 @@ def printed(event: Event, before: Panel, after: Panel, look: Look, *, brief: boo
 def _moved(event: Event, before: Panel) -> bool:
     """Whether it serves elsewhere than before; otherwise a block has the address in view."""
     part = before.part(event.project)
-    return part is None or part.url != event.facts.get("url", part.url)
+    url = event.facts.get("url")
+    return part is None or (url is not None and url not in part.url.split())
 
 
 def _said_before(event: Event, before: Panel) -> str:
