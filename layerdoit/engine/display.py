@@ -22,7 +22,14 @@ _FIRST: Final = 10.0
 _ASKED_AFTER: Final = 1.0
 """What ends before needs no estimate."""
 
+_longest = [HEARTBEAT]
+
 Ask = Callable[[], Usual | None]
+
+
+def tell_every(seconds: float) -> None:
+    """From here on, plain lines come so often: whoever reads them has only the last one in view."""
+    _longest[0] = seconds
 
 
 class Display:
@@ -119,11 +126,12 @@ class Told(NamedTuple):
 
     def due(self, row: Row) -> float:
         """When the next line is due."""
+        first = min(_FIRST, _longest[0])
         if (row.name, row.since) != (self.name, self.since):
-            return row.since + _FIRST
+            return row.since + first
         if row.what != self.what:
-            return max(row.doing_since, self.at) + _FIRST
-        return self.at + HEARTBEAT
+            return max(row.doing_since, self.at) + first
+        return self.at + _longest[0]
 
 
 class _Plain:

@@ -87,7 +87,9 @@ def taken(instruction: Instruction, value: str, workdir: str, parsed: Dockerfile
 
 def _one(copy: _Copy, parsed: Dockerfile, files: Files) -> Iterator[Hint]:
     origin = copy.instruction.flag("from")
-    if "$" in copy.source or "$" in copy.target or "$" in (origin or ""):
+    if origin is None and "$" not in copy.target and _is_program(copy.source, files):
+        yield _program(copy, _basename(copy.source))
+    elif "$" in copy.source or "$" in copy.target or "$" in (origin or ""):
         yield note(
             copy.where, f"which files are copied to {copy.target} depends on a variable: name them in image.assets"
         )
@@ -142,6 +144,11 @@ def _of_context(copy: _Copy, path: str, files: Files) -> Iterator[Hint]:
         )
     else:
         yield from _asset(copy, inside, files)
+
+
+def _is_program(source: str, files: Files) -> bool:
+    """Whether it is a binary of the project's own that is made before the image, such as one of a release."""
+    return _basename(source) in files.programs and not files.exists(posixpath.normpath(source.lstrip("/")))
 
 
 def _asset(copy: _Copy, inside: str, files: Files) -> Iterator[Hint]:

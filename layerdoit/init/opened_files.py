@@ -36,6 +36,7 @@ _PATHS: Final = re.compile(r"Path::new|(Path)?Buf::from|Path::from|Utf8Path(Buf)
 _SPEAKS: Final = re.compile(
     r"(?:\w+::)*(e?print(ln)?|panic|info|warn|error|debug|trace|log|bail|ensure|anyhow|assert(_eq|_ne)?|unreachable|todo|write(ln)?"
     r"|event|span|eyre)!|\.(expect|expect_err|context|with_context|wrap_err|wrap_err_with|about|help|at)"
+    r"|(\.|(\w+::)*)(warn|print|report)_\w+"
     r"|(\.|(\w+::)*)(route|nest|scope|resource|with_path|path|path!|mount|nest_service|route_service)"
 )
 _WRITES: Final = re.compile(r"(create|write|remove|rename|copy|symlink|hard_link|truncate)\w*$")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.process import Stopped
+from layerdoit.watch import of_tests
 from layerdoit.watch.jobs import Job
 
 if TYPE_CHECKING:
@@ -103,5 +104,6 @@ class Beside:
         except Stopped:
             pass
         except LayerdoitError as error:
-            text = "\n".join([*tests.lines, error.shown(coloured=self._telling.coloured)])
+            said = [*tests.lines, *of_tests.failed(tests.aside), error.shown(coloured=self._telling.coloured)]
+            text = "\n".join(said)
             self._telling.tell("tests", text, state="failed", seconds=tests.seconds)

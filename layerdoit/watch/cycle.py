@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from layerdoit.core import process
+from layerdoit.core import process, terminal
 from layerdoit.core.errors import Interrupted, LayerdoitError, as_error
 
 if TYPE_CHECKING:
@@ -23,21 +23,32 @@ GRACE: Final = 12.0
 """Seconds for the process to end after an interrupt: it ends buildx, and puts back what served."""
 TERMINATE_GRACE: Final = 1.0
 _SUCCESS: Final = 0
+_VIEWED: Final = 1.0
+"""Seconds between lines that say how far it is, where only the last one is in view."""
 _OURS: Final = "layerdoit: "
 """What `warn` puts before a line."""
 _ERROR: Final = f"{_OURS}error: "
 _REACHED: Final = "layerdoit-watch: reached "
+_BUILT: Final = "layerdoit-watch: built"
 
 
 class Failed(LayerdoitError):
     """A cycle that did not come to its end; what it said is the message."""
 
 
+class DeployFailed(Failed):
+    """One that has built its layers, and whose service could not be deployed."""
+
+
 class Wish(NamedTuple):
-    """What the process is to do: `cycle` builds and deploys, `image` only builds, `check` tests, `destroy` removes."""
+    """What the process is to do: `cycle` builds and deploys, `image` only builds, `check` tests, `destroy` removes.
+
+    `viewed`: how far it is stands in a block on a terminal.
+    """
 
     task: str
     session: Session
+    viewed: bool = False
 
 
 def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloured: bool) -> str:
@@ -46,17 +57,20 @@ def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloure
     `Failed` with what it said of its failure; `Stopped` where it was ended.
     """
     failure: list[str] = []
-    reached = ""
+    reached, built = "", False
 
     def hear(stream: str, line: str) -> None:
-        nonlocal reached
+        nonlocal reached, built
         if line.startswith(_REACHED):
             reached = line.removeprefix(_REACHED)
+        elif line == _BUILT:
+            built = True
         elif failure or (stream == "stderr" and line.startswith(_ERROR)):
             failure.append(line.removeprefix(_ERROR))
         else:
             told(stream, line)
 
+    wish = wish._replace(viewed=terminal.moves(sys.stdout))
     environment = {"CLICOLOR_FORCE": "1"} if coloured else {}
     code = process.stream(
         [sys.executable, "-m", "layerdoit.watch.cycle"],
@@ -67,7 +81,8 @@ def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloure
         ending=ending,
     )
     if code != _SUCCESS:
-        raise Failed("\n".join(failure) or f"the cycle ended with exit code {code}")
+        kind = DeployFailed if built else Failed
+        raise kind("\n".join(failure) or f"the cycle ended with exit code {code}")
     return reached
 
 
@@ -79,6 +94,7 @@ def _cycle(session: Session) -> None:
     from layerdoit.watch.facts import Facts
 
     _image(session)
+    print(_BUILT, flush=True)
     if session.run.live is not None:
         from layerdoit.watch import supervisor
 
@@ -117,14 +133,16 @@ _TASKS: Final[Mapping[str, Callable[[Session], None]]] = {
 
 def main() -> int:
     """Do what standard input says."""
-    from layerdoit.core import terminal
     from layerdoit.core.console import replace_unprintable, warn
     from layerdoit.core.signals import as_errors
+    from layerdoit.engine import display
 
     replace_unprintable()
     try:
         with as_errors():
             wish: Wish = pickle.load(sys.stdin.buffer)  # noqa: S301 - the watch itself wrote it
+            if wish.viewed:
+                display.tell_every(_VIEWED)
             _TASKS[wish.task](wish.session)
     except Interrupted as error:
         return error.exit_code

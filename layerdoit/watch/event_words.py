@@ -20,6 +20,7 @@ STAGES: Final[Mapping[str, str]] = {
     "health": "is not healthy",
     "assets": "its assets could not be copied in",
     "build": "could not be built",
+    "deploy": "could not be deployed",
     "image": "its image could not be built",
     "ended": "has ended",
 }
@@ -28,6 +29,8 @@ _STAYS: Final = {
     "configuration": "the last one without an error stays in force",
     "image": "what was compiled serves on without it",
 }
+_TRIED_AGAIN: Final = ("configuration", "build", "deploy")
+_AGAIN: Final = "the next change tries again"
 
 
 def sentence(event: Event, part: Part | None = None, *, located: bool = True) -> str:
@@ -65,7 +68,7 @@ def _done(facts: Mapping[str, Any]) -> str:
     how = facts.get("how")
     if how == "built":
         layers = [str(layer) for layer in facts.get("layers", ())]
-        return f"{listed(layers, _LAYERS)} built" if layers else "layers built"
+        return f"{listed(layers, _LAYERS)} built" if layers else "deployed"
     if how == "compiled":
         crates = facts.get("crates")
         return "compiled" if crates is None else f"{count_text(int(crates), 'crate')} compiled"
@@ -87,9 +90,11 @@ def _changed(facts: Mapping[str, Any], _part: Part | None) -> str:
 
 
 def _building(facts: Mapping[str, Any], part: Part | None) -> str:
-    layer = str(facts.get("layer", ""))
+    layer, words = str(facts.get("layer", "")), str(facts.get("words", ""))
+    if words and not layer:
+        # A line of an ordinary run says itself what it is about; why there is one was said when it began.
+        return words
     why = str(facts.get("why") or (part.why if part is not None else ""))
-    words = str(facts.get("words", ""))
     return " · ".join(filter(None, (f"building {layer}".rstrip(), words, why)))
 
 
@@ -105,9 +110,9 @@ def _serving(facts: Mapping[str, Any], part: Part | None) -> str:
 
 
 def _failed(facts: Mapping[str, Any], part: Part | None) -> str:
-    stays = _STAYS.get(str(facts.get("stage")))
-    if stays is None and (facts.get("serves") if part is None else part.serves):
-        stays = "the old one serves on"
+    stage = str(facts.get("stage"))
+    serves = facts.get("serves") if part is None else part.serves
+    stays = _STAYS.get(stage, "the old one serves on") if serves else _AGAIN if stage in _TRIED_AGAIN else ""
     return "; ".join(filter(None, (failure(facts), stays)))
 
 

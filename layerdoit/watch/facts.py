@@ -91,13 +91,18 @@ def why_more(old: Facts | None, new: Facts) -> str:
         return "the watch begins"
     layers = {name.rpartition(" ")[2] for name in new.lower if old.lower.get(name) != new.lower[name]}
     if layers:
-        return "another base" if layers & {"base", "runtime"} else "other dependencies"
+        return "another base" if layers & {"base", "runtime"} else "other dependencies or features"
     if old.deployed != new.deployed:
-        return "another deployment"
+        return "other settings of the deployment"
     found: set[str] = set()
-    for name in differing(old, new):
+    names = differing(old, new)
+    for name in names:
         found |= _differing(old.apps.get(name, {}), new.apps[name])
-    return f"changed: {', '.join(sorted(found - _BY_EDIT)[:3])}" if found - _BY_EDIT else "not compiled here"
+    if found - _BY_EDIT:
+        return f"changed: {', '.join(sorted(found - _BY_EDIT)[:3])}"
+    if not names:
+        return "asked for"
+    return "changed sources" if all(new.kinds[name] == "compiled" for name in names) else "not compiled here"
 
 
 def _differing(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:

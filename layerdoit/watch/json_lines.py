@@ -30,10 +30,13 @@ class JsonLines:
 
 
 def json_line(event: Event) -> str:
-    """The object of an event: `event`, `project`, `at` (UTC), then its facts, and `text` without colours if it has."""
+    """Give an event as an object: `event`, `project`, `at` (UTC), facts that are known, `text` without colours.
+
+    Only a line of a service may be empty.
+    """
     at = dt.datetime.fromtimestamp(event.at, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     told: dict[str, Any] = {"event": event.kind, "project": event.project, "at": at}
-    told |= {name: fact for name, fact in event.facts.items() if name not in told}
-    if event.text:
+    told |= {name: fact for name, fact in event.facts.items() if name not in told and fact is not None}
+    if event.text or event.kind == "log":
         told["text"] = plain_lines(event.text)
     return json.dumps(told, default=str)

@@ -14,7 +14,7 @@ from layerdoit.core.errors import Interrupted, LayerdoitError
 from layerdoit.core.process import Stopped
 from layerdoit.core.signals import posted_to
 from layerdoit.engine.handle import Engine
-from layerdoit.watch import providers, screen
+from layerdoit.watch import providers, screen, sole
 from layerdoit.watch.events import Event
 from layerdoit.watch.presence import Presence
 from layerdoit.watch.service_lines import ServiceLines
@@ -44,7 +44,8 @@ def run(parts: Sequence[Part], *, json: bool) -> None:
         providers.refuse(part.project)
         # Without an engine there is nothing to wait for.
         Engine(part.project.config.builder, part.project.way).api.get("/version")
-    _Watch(parts, json=json).run()
+    with sole.held(part.project for part in parts):
+        _Watch(parts, json=json).run()
 
 
 class _Watch:
@@ -55,6 +56,8 @@ class _Watch:
         beside = (Presence, ServiceLines)
         self._beside: list[Presence | ServiceLines] = [of(turns, self._tell) for turns in self._turns for of in beside]
         self._json = json
+        # Those of which nothing stays.
+        self._removed: list[Turns] = []
 
     def _tell(self, event: Event) -> None:
         self._events.put(("event", event))
@@ -72,12 +75,14 @@ class _Watch:
                 if quits and not caught:
                     self._last(shown)
                 self._tell_what_serves(shown)
-            shown.tell(Event("stopped"))
+            shown.tell(Event("stopped", facts={"serves": False} if self._removed == self._turns else {}))
         finally:
             shown.close()
         if caught and not quits:
             # Ctrl-C is how a watch ends: nothing else is to be said of it.
-            raise KeyboardInterrupt if caught[0] == signal.SIGINT else Interrupted(caught[0])
+            if caught[0] == signal.SIGINT:
+                raise KeyboardInterrupt
+            raise Interrupted(caught[0]).reworded(what=f"the watch was ended by signal {caught[0]}")
 
     def _heard(self, shown: screen.Shown) -> bool:
         """Show what happens until the watch is to end; whether by a key."""
@@ -154,7 +159,9 @@ class _Watch:
                     shown.tell(what)
             try:
                 job.result()
-                if job.wish.task == "cycle":
+                if job.wish.task == "destroy":
+                    self._removed.append(turns)
+                else:
                     turns.at_rest()
                     self._tell(Event("followed", turns.label, facts={"seconds": job.seconds}))
             except Stopped:

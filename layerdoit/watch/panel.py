@@ -28,14 +28,16 @@ class Turn(NamedTuple):
 class Part(NamedTuple):
     """One project. `since`: when its state began.
 
-    `facts`: of the event that brought the state; `why`: of a turn for more. `url`: where it serves; `ahead`: what
-    serves is ahead of its image; `follows`: its image is being built. `turns`: the last ones, the newest first.
+    `facts`: of the event that brought the state; `why`: of a turn for more. `url`: where it serves, the
+    addresses of all services (`urls`: by deployment) with a space between; `ahead`: what serves is ahead of its image;
+    `follows`: its image is being built. `turns`: the last ones, the newest first.
     """
 
     name: str
     state: State = "starts"
     since: float = 0.0
     facts: Mapping[str, Any] = {}
+    urls: Mapping[str, str] = {}
     why: str = ""
     doing: Doing = Doing("")
     serves: bool = False
@@ -120,7 +122,9 @@ def _building(part: Part, event: Event) -> Part:
     share = min(1.0, done / total) if done is not None and total else None
     before = part.why if part.state == "building" else ""
     doing = Doing(str(facts.get("words", "")), done, total, unit, share)
-    return _begun(part, "building", event)._replace(why=str(facts.get("why", before)), doing=doing)
+    # When such a turn has ended, all that is deployed tells where it serves.
+    urls = {} if "why" in facts else part.urls
+    return _begun(part, "building", event)._replace(why=str(facts.get("why", before)), doing=doing, urls=urls)
 
 
 def _serving(part: Part, event: Event) -> Part:
@@ -130,9 +134,16 @@ def _serving(part: Part, event: Event) -> Part:
     # Nothing was started: it serves since it did, and what it is stays what it was.
     since = part.since if unchanged and part.state == "serving" else event.at
     ahead = (part.ahead if unchanged else True) and not image
-    url = str(facts.get("url") or part.url)
-    part = _with_turn(part, event)._replace(state="serving", since=since, facts=facts, serves=True, url=url)
-    return part._replace(ahead=ahead, image="" if ahead else image or part.image)
+    part = _with_turn(part, event)._replace(state="serving", since=since, facts=facts, serves=True)
+    return _at(part, facts)._replace(ahead=ahead, image="" if ahead else image or part.image)
+
+
+def _at(part: Part, facts: Mapping[str, Any]) -> Part:
+    """With the address that an event tells of."""
+    if not facts.get("url"):
+        return part
+    urls = {**part.urls, str(facts.get("deployment", "")): str(facts["url"])}
+    return part._replace(urls=urls, url=" ".join(dict.fromkeys(urls.values())))
 
 
 def _failed(part: Part, event: Event) -> Part:
@@ -153,8 +164,7 @@ def _following(part: Part, _event: Event) -> Part:
 
 def _followed(part: Part, event: Event) -> Part:
     image = str(event.facts.get("image", ""))
-    url = str(event.facts.get("url") or part.url)
-    return part._replace(follows=False, ahead=False, image=image, serves=True, url=url)
+    return _at(part, event.facts)._replace(follows=False, ahead=False, image=image, serves=True)
 
 
 def _tests(part: Part, event: Event) -> Part:

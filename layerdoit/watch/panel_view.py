@@ -120,7 +120,8 @@ def _facts(part: Part, now: float) -> Sequence[str]:
         return counted(part.doing), elapsed, url, listed(part.doing.jobs, _JOBS)
     if part.state == "building":
         done = " ".join(filter(None, (part.doing.words, counted(part.doing))))
-        return done, elapsed, part.why, url
+        # A line of an ordinary run has a time of its own.
+        return done, "" if part.doing.words and part.doing.done is None else elapsed, part.why, url
     if part.state == "changed":
         return changed_paths(part.facts), url
     if part.state == "serving":

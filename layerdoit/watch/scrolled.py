@@ -40,7 +40,8 @@ def printed(event: Event, before: Panel, after: Panel, look: Look, *, brief: boo
     if not said or said == _said_before(event, before):
         return None
     line = _headed(event, part, _with_colour(event, said, look))
-    if not event.text:
+    # Why a turn for more begins is a part of its line.
+    if not event.text or event.kind == "building":
         return Printed(line)
     theirs = event.facts.get("stage") in ("compile", "start", "health") or event.kind == "tests"
     return Printed(f"{line}\n{_theirs(event.text, look)}\n", ours=not theirs)
@@ -49,7 +50,8 @@ def printed(event: Event, before: Panel, after: Panel, look: Look, *, brief: boo
 def _moved(event: Event, before: Panel) -> bool:
     """Whether it serves elsewhere than before; otherwise a block has the address in view."""
     part = before.part(event.project)
-    return part is None or part.url != event.facts.get("url", part.url)
+    url = event.facts.get("url")
+    return part is None or (url is not None and url not in part.url.split())
 
 
 def _said_before(event: Event, before: Panel) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.components import compiler_paths
 from layerdoit.flows import compiler_words
+from layerdoit.watch.cycle import DeployFailed
 from layerdoit.watch.events import Event, Kind
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 _PATHS: Final = 5
 """Changed files that are named."""
+_NOT_BUILT: Final = "app did not build\n"
+_NEXT: Final = (
+    ("correct it and run again", "correct it and save"),
+    (", then run doit cycle_fast", ", and save"),
+)
+"""What a message says for a command that has ended, and what is to be done while a watch goes on."""
 
 
 class Telling:
@@ -34,7 +41,15 @@ class Telling:
 
     def fail(self, stage: str, error: LayerdoitError, *, serves: bool) -> None:
         """Something failed. `serves`: whether what was there before serves on."""
-        self.tell("failed", error.shown(coloured=self.coloured), stage=stage, serves=serves)
+        if stage == "build" and isinstance(error, DeployFailed):
+            stage = "deploy"
+        text = error.shown(coloured=self.coloured)
+        if stage == "compile":
+            # That is said by the stage.
+            text = text.removeprefix(_NOT_BUILT)
+        for ended, watched in _NEXT:
+            text = text.replace(ended, watched)
+        self.tell("failed", text, stage=stage, serves=serves)
 
     def line(self, text: str) -> None:
         """A line of an ordinary run."""

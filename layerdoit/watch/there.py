@@ -48,6 +48,8 @@ def kept(place: Place) -> tuple[KeepsLive, LiveService]:
         service = provider.live()
         if service is not None and live is not None and service.watch == live.watch:
             return provider, service
+        if service is not None:
+            raise Astray(f"another watch has deployed {place.settings.name}")
     name, status = place.settings.name, place.provider.status()
     raise Astray(instead(name, status) or f"the container of {name} does not serve: {status.health}")
 

@@ -81,7 +81,7 @@ def test_what_goes_wrong_is_told_once_and_the_next_edit_serves(
             held.bind(("127.0.0.1", publish))
             held.listen()
             watch = watching(one)
-            failed = watch.until("failed", stage="build")
+            failed = watch.until("failed", stage="deploy")
             assert f"port {publish} is taken" in failed["text"]
         faulty = Faulty(one, watch)
         edited(one, "the port is free")

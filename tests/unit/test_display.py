@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.core.doing import Doing
+from layerdoit.engine import display
 from layerdoit.engine.board import Row
 from layerdoit.engine.display import HEARTBEAT, Told
 from tests.support import screen
@@ -180,6 +181,16 @@ open({str(done)!r}, "w").close()
 
 
 # --- plain lines -----------------------------------------------------------------------------------------------------
+
+
+def test_plain_lines_of_which_the_last_is_in_view_come_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(display, "_longest", [HEARTBEAT])
+    display.tell_every(1.0)
+    row = Row("deps").begun("preparing", 100.0)
+    assert Told().due(row) == 101.0
+    told = Told(101.0, "deps", 100.0, "preparing")
+    assert told.due(row) == 102.0
+    assert told.due(row.told(Doing("compiling"), 101.5)) == 102.5
 
 
 def test_a_quick_build_has_no_plain_line_and_a_long_one_a_heartbeat() -> None:

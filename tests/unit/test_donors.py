@@ -82,6 +82,7 @@ def test_private_packages_count_between_those_who_say_so() -> None:
         {"resolver": "1"},
         {"config source.crates-io": "{}"},
         {"check script": "1"},
+        {"config target.x86_64-pc-windows-msvc": '{"rustflags":["-C","target-feature=+crt-static"]}'},
     ],
 )
 def test_what_cargo_compares_may_differ(more: Mapping[str, str]) -> None:
@@ -90,11 +91,25 @@ def test_what_cargo_compares_may_differ(more: Mapping[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"base": "c"}, {"option profile": "release"}, {"option target": "t"}, {"env CC": "x"}, {"config env.A": "1"}],
+    [
+        {"base": "c"},
+        {"option profile": "release"},
+        {"option target": "t"},
+        {"env CC": "x"},
+        {"config env.A": "1"},
+        {"config target.x86_64-unknown-linux-gnu": "{}"},
+        {"config target.cfg(all())": "{}"},
+    ],
 )
 def test_what_cargo_does_not_see_must_be_equal(more: Mapping[str, str]) -> None:
     assert donors.kin({**HOW, **more}, "d") != donors.kin(HOW, "d")
     assert donors.kin(HOW, "e") != donors.kin(HOW, "d")
+
+
+def test_tables_of_a_target_that_is_compiled_for_must_be_equal() -> None:
+    for chosen in ({"option target": "wasm32-wasip1"}, {"config build.target": '"wasm32-wasip1"'}):
+        with_flags = {**HOW, **chosen, "config target.wasm32-wasip1": '{"rustflags":["-Ca"]}'}
+        assert donors.kin(with_flags, "d") != donors.kin({**HOW, **chosen}, "d")
 
 
 @pytest.mark.parametrize("name", ["env RUSTFLAGS", "env CFLAGS", "config build.rustflags"])

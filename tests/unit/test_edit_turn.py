@@ -160,7 +160,7 @@ def test_where_nobody_listens_it_is_deployed_again(case: Case, error: LayerdoitE
 
 def test_a_container_of_another_is_not_touched(case: Case) -> None:
     case.watch = "another"
-    with pytest.raises(Astray, match="another process has deployed api"):
+    with pytest.raises(Astray, match="another watch has deployed api"):
         case.serve()
     assert case.did == []
 

@@ -534,6 +534,19 @@ def test_any_value_is_written_as_it_is_read(value: str) -> None:
     assert node.value == value
 
 
+@pytest.mark.parametrize("source", ["server", "/dist/server", "${TARGETARCH}/server"])
+def test_a_program_that_is_made_before_the_image_is_the_project_s_own(tmp_path: Path, source: str) -> None:
+    text = f'FROM debian\nCOPY --chmod=755 {source} /app/\nENTRYPOINT ["/app/server"]\n'
+    manifest = '[package]\nname = "server"\nversion = "0.1.0"\n'
+    files = {"Cargo.toml": manifest, "src/main.rs": "fn main() {}\n", "Dockerfile": text}
+    found = look(make(tmp_path, files))
+    got = proposed(found)
+    assert "image.entrypoint" not in got
+    assert "image.assets" not in got
+    assert "the image lacks" not in shown(found)
+    assert "depends on a variable" not in shown(found)
+
+
 BUILDER = """\
 FROM rust AS build
 RUN apt-get install -y libhwloc-dev libssl-dev libother-dev musl-tools

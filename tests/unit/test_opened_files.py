@@ -78,11 +78,12 @@ def test_what_a_program_opens_is_an_asset(tmp_path: Path, kind: str) -> None:
         inside("") + '#[tokio::test]\nasync fn a() { File::open("data/words.txt"); }\n',
         inside('fs::write("data/words.txt", "")?; File::create("data/more.txt")?; fs::create_dir_all("static")?;'),
         inside('println!("data/words.txt is not there"); x.expect("data/words.txt"); info!("static/css");'),
+        inside('Config::warn_non_unicode_path(color, "data/words.txt", path);'),
         inside('Router::new().route("/static", get(a)); web::scope("static"); Router::with_path("static/{p}");'),
         inside('File::open("Cargo.toml")?; fs::read_dir("src")?; File::open("/etc/hosts")?; fs::read("nowhere.txt")?;'),
         inside('File::open("../data/words.txt")?; reqwest::get("http://host/static/css");'),
     ],
-    ids=["include", "migrate", "askama", "comments", "tests", "a test", "writes", "speaks", "routes", "not there", "else"],
+    ids=["include", "migrate", "askama", "comments", "tests", "a test", "writes", "speaks", "warns", "routes", "not there", "else"],
 )  # fmt: skip
 def test_what_it_does_not_open_is_none(tmp_path: Path, main: str) -> None:
     assert assets(project(tmp_path, main, TREE)) == {}

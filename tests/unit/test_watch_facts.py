@@ -45,16 +45,21 @@ def test_sources_and_assets_are_an_edit(inputs: dict[str, str]) -> None:
     [
         (edited(binaries="two"), "changed: binaries"),
         (edited(sources="t", **{"image env": "x"}), "changed: image env"),
-        (replace(OLD, lower={**OLD.lower, "api deps": "e"}), "other dependencies"),
+        (replace(OLD, lower={**OLD.lower, "api deps": "e"}), "other dependencies or features"),
         (replace(OLD, lower={**OLD.lower, "api base": "e"}), "another base"),
-        (replace(OLD, deployed={**OLD.deployed, "api": "d"}), "another deployment"),
-        (replace(OLD, deployed={**OLD.deployed, "db": "d"}), "another deployment"),
+        (replace(OLD, deployed={**OLD.deployed, "api": "d"}), "other settings of the deployment"),
+        (replace(OLD, deployed={**OLD.deployed, "db": "d"}), "other settings of the deployment"),
         (replace(edited(sources="t"), kinds={"api": "packed"}), "not compiled here"),
     ],
 )
 def test_anything_else_is_more_than_an_edit(new: Facts, why: str) -> None:
     assert turn(OLD, new) == "more"
     assert why_more(OLD, new) == why
+
+
+def test_what_was_asked_for_is_not_said_to_be_compiled_elsewhere() -> None:
+    assert why_more(OLD, OLD) == "asked for"
+    assert why_more(OLD, edited(sources="t")) == "changed sources"
 
 
 def test_the_first_turn_builds() -> None:

@@ -48,6 +48,8 @@ WORDS: dict[str, Event] = {
         "building", layer="deps", words="compiling", why="Cargo.lock changed"
     ),
     "building": event("building"),
+    "building · the watch begins": event("building", text="the watch begins", why="the watch begins"),
+    "deps: compiling · 3 of 9 crates": event("building", words="deps: compiling · 3 of 9 crates"),
     f"serving {URL}, 1.2 s after the change (1 crate compiled)": event(
         "serving", how="compiled", url=URL, seconds=1.24, crates=1
     ),
@@ -60,10 +62,12 @@ WORDS: dict[str, Event] = {
     "is not healthy; the old one serves on": event("failed", stage="health", serves=True),
     "does not start": event("failed", stage="start", serves=False),
     "the configuration has an error; the last one without an error stays in force": event(
-        "failed", stage="configuration"
+        "failed", stage="configuration", serves=True
     ),
+    "the configuration has an error; the next change tries again": event("failed", stage="configuration", serves=False),
     "its image could not be built; what was compiled serves on without it": event("failed", stage="image", serves=True),
-    "could not be built": event("failed", stage="build"),
+    "could not be built; the next change tries again": event("failed", stage="build"),
+    "could not be deployed; the old one serves on": event("failed", stage="deploy", serves=True),
     "its assets could not be copied in": event("failed", stage="assets"),
     "has ended": event("failed", stage="ended", serves=False),
     "its image is being built": event("following", key="0" * 64),
@@ -110,6 +114,15 @@ def test_progress_within_a_step_is_no_new_line() -> None:
     ]
 
 
+def test_why_a_turn_began_is_said_once() -> None:
+    steps = [event("building", text="w", why="w"), event("building", words="deps    build shop:deps-1 in 9 s")]
+    assert [line.partition("  ")[2] for line in lines(*steps, event("building", words="deploy  shop started"))] == [
+        "building · w",
+        "deps    build shop:deps-1 in 9 s",
+        "deploy  shop started",
+    ]
+
+
 def test_an_error_stands_in_full_below_its_line_in_the_compiler_s_colours() -> None:
     serving = event("serving", how="built", url=URL)
     failed = event("failed", "api", f"{RUSTC}\n\n", stage="compile")
@@ -135,7 +148,7 @@ def test_beside_a_block_only_what_stays_is_printed() -> None:
     # The block has the address in view, unless it is a new one.
     first, second = event("serving", how="built", url=URL), event("serving", how="compiled", url=URL, seconds=1.0)
     assert lines(first, second, brief=True) == [
-        f"12:03:04 api  serving {URL} (layers built)",
+        f"12:03:04 api  serving {URL} (deployed)",
         "12:03:04 api  serving, 1.0 s after the change (compiled)",
     ]
 
@@ -157,6 +170,11 @@ def test_json_has_the_facts_and_no_colours() -> None:
     }
     assert "text" not in json.loads(json_line(event("following", key="k")))
     assert "\n" not in json_line(failed)
+
+
+def test_json_leaves_out_what_is_not_known_and_no_empty_line_of_a_service() -> None:
+    assert json.loads(json_line(event("compiling", done=None, total=3))).keys() == {"event", "project", "at", "total"}
+    assert json.loads(json_line(event("log", text="", deployment="api")))["text"] == ""
 
 
 def test_each_event_is_an_object_in_a_line_and_flushed(capsys: pytest.CaptureFixture[str]) -> None:

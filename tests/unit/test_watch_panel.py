@@ -43,6 +43,17 @@ SERVING = event("serving", how="built", url=URL, layers=["deps", "app"], image="
 EDITED = event("serving", at=4.0, how="compiled", url=URL, seconds=1.24, crates=1)
 
 
+def test_all_services_of_a_project_tell_where_they_serve() -> None:
+    api = event("serving", deployment="api", url="http://h:1", image="shop:app-1", how="built")
+    web = event("serving", deployment="web", url="http://h:2", image="shop:app-1", how="built")
+    assert "http://h:1 http://h:2 ·" in first(api, web)
+    assert "http://h:1 http://h:3 ·" in first(
+        api, web, event("serving", deployment="web", url="http://h:3", how="built")
+    )
+    # A service that is gone is deployed no more.
+    assert "http://h:1 ·" in first(api, web, event("building", why="another base"), api)
+
+
 # --- the model and its words -----------------------------------------------------------------------------------------
 
 
@@ -54,6 +65,10 @@ def test_a_day_of_a_project_line_by_line() -> None:
     progress = event("building", at=2.0, layer="deps", words="compiling", done=11, total=44, unit="crates")
     assert first(event("building", why="Cargo.lock changed"), progress) == (
         "api     building deps  compiling 11 of 44 crates · 10 s · Cargo.lock changed"
+    )
+    ordinary = event("building", at=2.0, words="deps: compiling · 11 of 44 crates · 8 s")
+    assert first(event("building", why="Cargo.lock changed"), ordinary) == (
+        "api     building  deps: compiling · 11 of 44 crates · 8 s · Cargo.lock changed"
     )
     assert first(SERVING) == f"api     serving  {URL} · shop:app-1 · since 12:03:00"
     changed = event("changed", paths=["src/main.rs"], count=3)

@@ -14,6 +14,7 @@ from layerdoit.deploy.provider import LiveService, Service, Status
 from layerdoit.watch import presence
 from layerdoit.watch.events import Event
 from layerdoit.watch.presence import Presence
+from layerdoit.watch.there import Astray, kept
 
 
 @dataclass
@@ -85,3 +86,10 @@ def test_one_that_the_watch_itself_has_replaced_is_no_event(monkeypatch: pytest.
 def test_an_engine_that_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
     events = told(monkeypatch, Provider(["a", None, "a", None, ""]), None, None)
     assert [event.text.splitlines()[0] for event in events] == ["the container of web has ended"]
+
+
+def test_a_container_of_another_watch_is_said_to_be_one() -> None:
+    settings = SimpleNamespace(name="web", live=SimpleNamespace(watch="ours"))
+    place: Any = SimpleNamespace(provider=Provider(["i"]), settings=settings)
+    with pytest.raises(Astray, match=r"^another watch has deployed web$"):
+        kept(place)

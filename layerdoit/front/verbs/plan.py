@@ -115,7 +115,7 @@ def _tell(name: str, step: Step, foreseen: Mapping[str, Foreseen], compiling: Co
         from layerdoit.core.prose import listed
 
         names = dict.fromkeys(donor.project for donor in step.donors)
-        say(f"      takes what is the same from the dependencies of {listed(names)}")
+        say(f"      takes what is the same from the dependencies of {listed(names)}; only the rest compiles")
 
 
 def _foreseen(session: Session, plan: Plan) -> dict[str, Foreseen]:

@@ -24,6 +24,7 @@ _EQUAL: Final = ("base", "option profile", "option target", "folder of the works
 _PUBLIC: Final = re.compile(r"\S+ [0-9a-f]{12}")
 # Code for the machine that compiles: an image may have come from another one.
 _NATIVE: Final = re.compile(r"\bnative\b")
+_TARGET: Final = re.compile(r"config target\.(?P<triple>[\w.]+(?:-[\w.]+)+)")
 _FLAGS: Final = re.compile(r"flags", re.IGNORECASE)
 
 
@@ -45,9 +46,19 @@ def kin(inputs: Mapping[str, str], dockerfile: str) -> str:
     """
     counted = {name: text for name, text in inputs.items() if name in _EQUAL or name.startswith(_COUNTS)}
     counted = {name: text for name, text in counted.items() if not name.startswith(_CARGOS)}
+    counted = {name: text for name, text in counted.items() if not _is_of_another_system(name, inputs)}
     if any(_FLAGS.search(name) and _NATIVE.search(text) for name, text in counted.items()):
         return ""
     return digest((dockerfile, *(word for name in sorted(counted) for word in (name, counted[name]))))
+
+
+def _is_of_another_system(name: str, inputs: Mapping[str, str]) -> bool:
+    """Whether it is a table of cargo's configuration for a target that is not compiled for, such as one of Windows."""
+    found = _TARGET.fullmatch(name)
+    if found is None or "-linux" in found["triple"]:
+        return False
+    chosen = (text for other, text in inputs.items() if other.startswith(("option target", "config build")))
+    return not any(found["triple"] in text for text in chosen)
 
 
 def packages(inputs: Mapping[str, str], *, private: bool = False) -> frozenset[str]:

@@ -1,0 +1,25 @@
+"""What `doit layers plan` says of donors."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from layerdoit.front.verbs import plan
+
+
+def test_crates_that_are_counted_are_not_said_to_compile_where_others_lend_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    donors = [SimpleNamespace(project=name) for name in ("shop", "crm", "shop")]
+    spec = SimpleNamespace(layer="deps", tag="billing:deps-1")
+    step: Any = SimpleNamespace(action="build", spec=spec, reasons=(), donors=donors)
+    compiling: Any = SimpleNamespace(lines=lambda: ["compiles all about 9 crates"], shown=lambda _: True)
+    foreseen: Any = {"deps": SimpleNamespace(text=lambda: "")}
+    plan._tell("deps", step, foreseen, compiling)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "      compiles all about 9 crates",
+        "      takes what is the same from the dependencies of shop, crm; only the rest compiles",
+    ]

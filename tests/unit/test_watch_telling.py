@@ -1,0 +1,56 @@
+"""What the turns of a watch tell of failures, and of runs that went on beside them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from layerdoit.core.ending import Ending
+from layerdoit.core.errors import ConfigError, LayerdoitError
+from layerdoit.watch import cycle
+from layerdoit.watch.cycle import DeployFailed, Failed
+from layerdoit.watch.events import Event
+from layerdoit.watch.telling import Telling
+
+
+def failed(stage: str, error: LayerdoitError) -> Event:
+    told: list[Event] = []
+    Telling("", told.append, coloured=False).fail(stage, error, serves=True)
+    return told[0]
+
+
+def test_a_message_says_what_is_to_be_done_while_a_watch_goes_on() -> None:
+    assert failed("configuration", ConfigError("port: many is no number")).text == (
+        "port: many is no number\nnext: correct it and save"
+    )
+    said = failed("build", DeployFailed("ended\nnext: fix the problem that its log shows, then run doit cycle_fast"))
+    assert said.text == "ended\nnext: fix the problem that its log shows, and save"
+
+
+def test_the_compiler_s_words_come_first() -> None:
+    assert failed("compile", LayerdoitError("app did not build\nerror[E0308]")).text == "error[E0308]"
+    assert failed("build", LayerdoitError("app did not build\nno cargo")).text == "app did not build\nno cargo"
+
+
+def test_what_is_built_and_not_deployed_is_not_said_to_be_not_built() -> None:
+    assert failed("build", DeployFailed("the port is taken")).facts["stage"] == "deploy"
+    assert failed("build", Failed("app did not build")).facts["stage"] == "build"
+    assert failed("image", DeployFailed("the port is taken")).facts["stage"] == "image"
+
+
+@pytest.mark.parametrize(("said", "kind"), [("", Failed), ("layerdoit-watch: built", DeployFailed)])
+def test_a_run_tells_whether_it_came_to_deploy(
+    said: str, kind: type[Failed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "python"
+    stand_in.write_text(f"#!/bin/sh\ncat >/dev/null\necho '{said}'\necho 'layerdoit: error: no' >&2\nexit 1\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(stand_in))
+    heard: list[str] = []
+    wish = cycle.Wish("cycle", None)  # type: ignore[arg-type]
+    with pytest.raises(kind, match="no") as caught:
+        cycle.run(wish, lambda _, line: heard.append(line), Ending(), coloured=False)
+    assert type(caught.value) is kind
+    assert "layerdoit-watch: built" not in heard
