@@ -187,17 +187,18 @@ cargo_build() {
 }
 
 run_cargo() {
-  (become_cargo) >"$1"
+  (begin_cargo cargo) >"$1"
 }
 
 # In a process of its own. What is another one in each build is no variable that a crate can ask for.
-become_cargo() {
+#   begin_cargo COMMAND: what runs cargo
+begin_cargo() {
   unset TREE LAYERDOIT_ANEW
   set -a
   . /control/env
   set +a
   begin_tracing
-  eval "exec cargo build --locked --offline --target-dir /build/target --message-format=json-diagnostic-rendered-ansi $CARGO_ARGS"
+  eval "$1 build --locked --offline --target-dir /build/target --message-format=json-diagnostic-rendered-ansi $CARGO_ARGS"
 }
 
 # What the compiler said of the workspace's own crates, packed for one log, errors first; and which of them were

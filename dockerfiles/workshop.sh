@@ -134,7 +134,7 @@ hold() {
   keeper=$!
   read -r locked </tmp/locked
   if [ "$locked" -eq 0 ]; then
-    become_cargo >/tmp/messages &
+    begin_cargo 'exec cargo' >/tmp/messages &
     cargo=$!
     read -r holder _ </proc/self/stat
     echo "$holder $keeper $cargo $lock" >/tmp/held
@@ -174,7 +174,7 @@ run_cargo() {
     return "$status"
   fi
   let_go
-  (become_cargo) >"$1"
+  (begin_cargo cargo) >"$1"
 }
 
 # --- what serves -----------------------------------------------------------------------------------------------------
