@@ -38,7 +38,12 @@ Files = Mapping[str, Mapping[str, "tuple[Path, Entry]"]]
 
 
 class NotServed(LayerdoitError):
-    """A tree that compiled, and does not serve; the programs that served before serve again."""
+    """A tree that compiled, and does not serve; the programs that served before serve again.
+
+    `stage`: what failed, as an event names it.
+    """
+
+    stage = "health"
 
 
 class Wish(NamedTuple):
@@ -58,11 +63,15 @@ class Wish(NamedTuple):
 
 
 class Done(NamedTuple):
-    """How an edit came to serve: `compiled`, `restarted`, `assets` or `unchanged`; the crates and files that took."""
+    """How an edit came to serve: `compiled`, `restarted`, `assets` or `unchanged`; the crates and files that took.
+
+    `deployments`: those of which something is another one now.
+    """
 
     how: str
     crates: int = 0
     files: int = 0
+    deployments: tuple[str, ...] = ()
 
 
 class Address(NamedTuple):
@@ -115,7 +124,7 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
     containers were looked for already.
     """
     trials: list[tuple[Trial, Callable[[], None]]] = []
-    files, restarted = 0, False
+    files, restarted, stage, touched = 0, False, "", list[str]()
     try:
         for one in wish.session.built:
             settings = deploy.settings_of(one.project)
@@ -123,20 +132,23 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
             binaries = made.changed.get(name, ()) if made else ()
             if not binaries and not change:
                 continue
+            touched.append(name)
             place = Place.of(one)
             provider, service = there.of(place) if there is not None else kept(place)
             if change:
+                stage = "assets"
                 packed = change.archive()
                 wish.placing(name)
                 files += len(change.placed) + len(change.gone)
                 provider.place(service, packed)
                 provider.gone(service, change.gone)
             if binaries or one.project.config.watch.reload == "restart":
-                restarted = True
+                restarted, stage = True, "start"
                 trial = wish.workshop.start(name, service.token, service.grace, binaries)
                 trials.append((trial, functools.partial(provider.judge, service, _goes_on)))
                 if trial.killed and service.grace:
                     wish.remark(_KILLED.format(name, service.grace))
+                stage = "health"
                 provider.judge(service, _until(trial, cancel))
         # It may have ended since.
         for trial, _ in trials:
@@ -144,13 +156,14 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
         for trial, _ in trials:
             trial.keep()
     except BaseException as error:
-        _put_back(trials, error, files)
+        died = any(trial.ended() is not None for trial, _ in trials)
+        _put_back(trials, error, "start" if died else stage, files)
         raise
     for name in differing(wish.old, wish.new):
         wish.workshop.ahead(name, wish.new.keys[name])
     crates = made.crates if made else 0
     how = "compiled" if made and any(made.changed.values()) else "restarted" if restarted else "assets"
-    return Done(how if trials or files else "unchanged", crates, files)
+    return Done(how if trials or files else "unchanged", crates, files, tuple(touched))
 
 
 def _until(trial: Trial, cancel: threading.Event) -> Callable[[], str | None]:
@@ -166,7 +179,7 @@ def _goes_on() -> None:
     """How a program has ended that is not in trial: with its container."""
 
 
-def _put_back(trials: Sequence[tuple[Trial, Callable[[], None]]], error: BaseException, files: int) -> None:
+def _put_back(trials: Sequence[tuple[Trial, Callable[[], None]]], error: BaseException, stage: str, files: int) -> None:
     """Have what served before serve again; the error says whether it does."""
     wrong = list[str]()
     for trial, judge in reversed(trials):
@@ -183,12 +196,14 @@ def _put_back(trials: Sequence[tuple[Trial, Callable[[], None]]], error: BaseExc
     if isinstance(error, Cancelled | ContextDiffers):
         return
     what = f"{error.what}\n{_AGAIN}{_WITH_ASSETS if files else ''}"
-    raise NotServed(what, where=error.where, hint=error.hint) from error
+    found = NotServed(what, where=error.where, hint=error.hint)
+    found.stage = stage or NotServed.stage
+    raise found from error
 
 
 def stage_of(error: BaseException) -> str:
     """What failed, where the error says it."""
-    return "health" if isinstance(error, NotServed) else ""
+    return error.stage if isinstance(error, NotServed) else ""
 
 
 def addresses(session: Session) -> Iterator[Address]:

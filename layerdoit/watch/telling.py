@@ -39,8 +39,8 @@ class Telling:
         """One thing that happened."""
         self._say(Event(kind, self._label, text, facts))
 
-    def fail(self, stage: str, error: LayerdoitError, *, serves: bool) -> None:
-        """Something failed. `serves`: whether what was there before serves on."""
+    def fail(self, stage: str, error: LayerdoitError, *, serves: bool, seconds: float | None = None) -> None:
+        """Something failed. `serves`: whether what was there before serves on; `seconds`: since the change was seen."""
         if stage == "build" and isinstance(error, DeployFailed):
             stage = "deploy"
         text = error.shown(coloured=self.coloured)
@@ -49,7 +49,8 @@ class Telling:
             text = text.removeprefix(_NOT_BUILT)
         for ended, watched in _NEXT:
             text = text.replace(ended, watched)
-        self.tell("failed", text, stage=stage, serves=serves)
+        took = {} if seconds is None else {"seconds": round(seconds, 3)}
+        self.tell("failed", text, stage=stage, serves=serves, **took)
 
     def line(self, text: str) -> None:
         """A line of an ordinary run."""

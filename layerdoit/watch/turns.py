@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit import deploy
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LOOKED: Final = 60.0
 """Seconds without a word of a change, after which the tree is looked at all the same."""
+_AGAIN: Final = "nothing serves yet"
 _TRIES: Final = 5
 """A tree that changes while it is sent is read again; after so many times its next change is waited for."""
 
@@ -209,7 +210,7 @@ class Turns:
         try:
             facts = self._readings.next()
         except (LayerdoitError, OSError) as error:
-            self._refused(as_error(error))
+            self._refused(as_error(error), since)
             return False
         try:
             return self._done(facts, since, anew=anew)
@@ -239,7 +240,7 @@ class Turns:
             return True
         except (LayerdoitError, OSError) as error:
             self._failed = facts.name()
-            self._fail(edit_turn.stage_of(error) or ("compile" if what == "edit" else "build"), as_error(error))
+            self._fail(edit_turn.stage_of(error) or ("compile" if what == "edit" else "build"), as_error(error), since)
         finally:
             self._quiet = time.monotonic()
         if self._workshop is not None:
@@ -268,16 +269,19 @@ class Turns:
         self._changes.watch(watched.folders(self._session))
         return facts
 
-    def _refused(self, error: LayerdoitError) -> None:
+    def _refused(self, error: LayerdoitError, since: float) -> None:
         """What is configured, or the tree, is wrong: what serves goes on."""
         text = error.shown(coloured=self._coloured)
         # What failed may have failed by that.
         self._failed = ""
         if text != self._misread:
             self._misread = text
-            self._fail("configuration" if isinstance(error, ConfigError | WorkspaceError) else "build", error)
+            self._fail("configuration" if isinstance(error, ConfigError | WorkspaceError) else "build", error, since)
 
-    def _served(self, facts: Facts, since: float, how: str, **more: Any) -> None:
+    def _served(
+        self, facts: Facts, since: float, how: str, deployments: Collection[str] | None = None, **more: Any
+    ) -> None:
+        """It serves. `deployments`: those of which something is another one; None: nothing else is known of any."""
         began, self._serving = self._serving is None, facts
         self._deployed = tuple(deploy.settings_of(one.project) for one in self._session.built)
         self._failed = self._misread = ""
@@ -285,6 +289,8 @@ class Turns:
             # An edit changes nothing of it.
             self._addresses = tuple(edit_turn.addresses(self._session))
         for one in self._addresses:
+            if deployments is not None and one.name not in deployments:
+                continue
             told = {"deployment": one.name, "key": facts.keys.get(one.name, ""), "how": how, **more}
             if one.url:
                 told["url"] = one.url
@@ -317,12 +323,14 @@ class Turns:
             self._telling.compiler(made, self._session)
         done = edit_turn.served(wish, made, self._cancel, there)
         self._imaged, self._files, self._mixed = self._imaged and facts == self._serving, files, False
-        self._served(facts, since, done.how, crates=done.crates, files=done.files)
+        # Where nothing is another one, all of them say so.
+        self._served(facts, since, done.how, done.deployments or None, crates=done.crates, files=done.files)
 
     def _more(self, facts: Facts, since: float) -> None:
         """Build the layers and deploy, as ever; on other layers, there is another workshop."""
         self._beside.end_follower()
-        why = self._astray or why_more(self._serving, facts)
+        again = _AGAIN if self._serving is None and self._failed else ""
+        why = self._astray or again or why_more(self._serving, facts)
         self._telling.tell("building", why, why=why)
         self._job = Job(Wish("cycle", self._opened()), self._telling.line, coloured=self._coloured).start()
         if self._over.is_set():
@@ -426,5 +434,8 @@ class Turns:
     def _opened(self) -> Session:
         return sessions.opened(self.project, self._live, self._prefix)
 
-    def _fail(self, stage: str, error: LayerdoitError) -> None:
-        self._telling.fail(stage, error, serves=self._serving is not None)
+    def _fail(self, stage: str, error: LayerdoitError, since: float | None = None) -> None:
+        serves = self._serving is not None
+        # At the start of a watch, nothing was changed.
+        seconds = time.monotonic() - since if since is not None and serves else None
+        self._telling.fail(stage, error, serves=serves, seconds=seconds)

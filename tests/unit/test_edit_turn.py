@@ -45,6 +45,7 @@ class Case:
     placing: list[str] = field(default_factory=list)
     watch: str = "w"
     killed: bool = False
+    ended: str | None = None
     cancel: threading.Event = field(default_factory=threading.Event)
 
     def do(self, name: str, verb: str) -> None:
@@ -79,7 +80,7 @@ class Trial:
         return self.case.killed
 
     def ended(self) -> str | None:
-        return None
+        return self.case.ended
 
     def check(self) -> None:
         self.case.do(self.name, "check")
@@ -127,7 +128,7 @@ def case(monkeypatch: pytest.MonkeyPatch) -> Case:
 
 
 def test_each_deployment_serves_and_is_kept_when_all_are_good(case: Case) -> None:
-    assert case.serve() == edit_turn.Done("compiled", 1, 0)
+    assert case.serve() == edit_turn.Done("compiled", 1, 0, ("api", "web"))
     started = [f"{name} {verb}" for name in ("api", "web") for verb in ("start server", "judge")]
     kept = [f"{name} {verb}" for verb in ("check", "keep", "ahead new") for name in ("api", "web")]
     assert case.did == started + kept
@@ -141,6 +142,27 @@ def test_what_fails_is_put_back_everywhere_and_judged_again(case: Case, when: st
         case.serve()
     assert str(told.value) == "web: it ended\nwhat served before serves again\nnext: look"
     assert case.did[-4:] == ["web put back", "web judge", "api put back", "api judge"]
+
+
+def test_only_what_is_another_one_is_named(case: Case) -> None:
+    assert case.serve(CHANGED._replace(changed={"web": ("server",)})).deployments == ("web",)
+    assert case.serve(None) == edit_turn.Done("unchanged")
+
+
+@pytest.mark.parametrize(("what", "stage"), [("place", "assets"), ("start", "start"), ("judge", "health")])
+def test_what_fails_is_told_by_its_stage(case: Case, what: str, stage: str) -> None:
+    case.fails[f"api {what}"] = DeployError("api: it does not")
+    with pytest.raises(NotServed) as told:
+        case.serve(None, {"api": assets.Change({}, ("/srv/gone",))})
+    assert edit_turn.stage_of(told.value) == stage
+
+
+def test_a_program_that_ends_has_not_started(case: Case) -> None:
+    case.fails["web judge"] = DeployError("web: it ended")
+    case.ended = "ended with exit code 101"
+    with pytest.raises(NotServed) as told:
+        case.serve()
+    assert edit_turn.stage_of(told.value) == "start"
 
 
 def test_what_cannot_be_put_back_is_deployed_again(case: Case) -> None:
