@@ -58,19 +58,20 @@ ready_git() {
   mv /tmp/repositories /build/repositories
 }
 
-# Have cargo compile again what read what is different now. What is compiled again for another reason, cargo knows.
-distrust() {
-  [ -e /build/env ] || cp /control/env /build/env
+# What read what is different now: to /tmp/stale.
+look_for_stale() {
   : >/tmp/stale
-  same_env=
-  ! cmp -s /control/env /build/env || same_env=yes
   # Nobody sees which variables a macro or a build script asks for.
-  if [ -s "$NOTES/known" ] && [ -n "$same_env" ]; then
+  if [ -s "$NOTES/known" ] && { [ ! -e /build/env ] || cmp -s /control/env /build/env; }; then
     "$NOTES/reads" stale /build/src /build/tree "$NOTES" /ctx >/tmp/stale
   elif [ -e /build/stamp ]; then
     find /build/src -name '*.rs' | sed 's/^/rustc\t/' >/tmp/stale
   fi
-  [ -n "$same_env" ] || cp /control/env /build/env
+}
+
+# Have cargo compile again what is stale. What is compiled again for another reason, cargo knows.
+distrust() {
+  cmp -s /control/env /build/env || cp /control/env /build/env
   [ -s /tmp/stale ] || return 0
   redo </tmp/stale
   awk -F '\t' '
@@ -238,7 +239,10 @@ bring_in() {
   settle
   sync "$@"
   ready_git
+  look_for_stale &
+  looking=$!
   distrust_variables
+  wait "$looking"
   distrust
 }
 

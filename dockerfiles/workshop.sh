@@ -22,13 +22,8 @@ take_in() {
       sed -n 's|/[^/]*$||p' /tmp/gone | sort -u | xargs -r -d '\n' rmdir -p --ignore-fail-on-non-empty --
     ) 2>/dev/null
   fi
-  head -c "$2" | {
-    tar --extract --no-same-owner --recursive-unlink -C / -f -
-    status=$?
-    # What it left unread is no request.
-    [ "$status" -eq 0 ] || cat >/dev/null
-    exit "$status"
-  }
+  # All of it, whatever tar thinks of it: what it left unread would be the next request.
+  head -c "$2" >/tmp/sent && tar --extract --no-same-owner --recursive-unlink -C / -f /tmp/sent
 }
 
 # --- compiling -------------------------------------------------------------------------------------------------------
@@ -93,13 +88,14 @@ put_beside() {
       # Until there is a container that serves, the folder is empty, and stays so: the engine fills it.
       [ -e "$served" ] || continue
       if [ "$served" -ef "$beside.same" ] && ! is_linked "$path"; then continue; fi
+      cp --reflink=auto "$path" "$beside.new" &
       if cmp -s "$path" "$served"; then
         ln -f "$served" "$beside.same"
+        wait $! || true
         rm -f "$beside.new"
       else
-        rm -f "$beside.same" &
-        cp --reflink=auto "$path" "$beside.new"
-        wait $!
+        rm -f "$beside.same"
+        wait $! || return
       fi
     done </control/deployments
   done </tmp/executables
