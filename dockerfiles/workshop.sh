@@ -39,6 +39,7 @@ begin() {
   if [ -s /run/secrets/cargo-config ]; then ln -sf /run/secrets/cargo-config /cargo/config.toml; fi
   : >/tmp/held
   : >/tmp/executables
+  : >/tmp/lock
   mkfifo /tmp/locked /tmp/kept /tmp/ended
   observe /control
   (set -e; merge_deps) || exit
@@ -115,13 +116,13 @@ hold() {
   set -a
   . /control/arguments
   set +a
-  path=
-  read -r path </tmp/executables
-  if [ -z "$path" ] || ! command -v flock >/dev/null || ! cd "/build/src/$WORKDIR"; then
+  # Where the last build has failed, the one before it says where that is.
+  path='' lock=''
+  if read -r path </tmp/executables; then echo "${path%/*}/.cargo-lock" >/tmp/lock; fi
+  if ! read -r lock </tmp/lock || ! command -v flock >/dev/null || ! cd "/build/src/$WORKDIR"; then
     say done "$id" 0
     return
   fi
-  lock=${path%/*}/.cargo-lock
   (
     flock -n 9
     echo $? >/tmp/locked

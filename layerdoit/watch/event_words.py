@@ -79,6 +79,10 @@ def _at(facts: Mapping[str, Any], part: Part | None) -> str:
     return str(facts.get("url") or (part.url if part is not None else ""))
 
 
+def _preparing(_facts: Mapping[str, Any], _part: Part | None) -> str:
+    return "getting ready for edits: all is compiled once more, where they will be"
+
+
 def _watching(facts: Mapping[str, Any], _part: Part | None) -> str:
     files, folders = int(facts.get("files", 0)), int(facts.get("folders", 0))
     polled = ", each of which is looked at again and again" if facts.get("polling") else ""
@@ -149,6 +153,7 @@ def _stopped(facts: Mapping[str, Any], part: Part | None) -> str:
 
 
 _SENTENCES: Final[Mapping[Kind, Callable[[Mapping[str, Any], Part | None], str]]] = {
+    "preparing": _preparing,
     "watching": _watching,
     "changed": _changed,
     "compiling": lambda _facts, _part: "compiling",

@@ -3,7 +3,9 @@
 Words for them are made in `event_words.py` from `facts`, by the kind. What is not known is left out. `key`: a layer's;
 `seconds`: since the change was seen.
 
-    watching   files, folders: how many; polling: true where all are looked at, as the system tells of no changes
+    preparing  what serves is built; the workshop compiles it once more, and an edit waits for that
+    watching   that is done. files, folders: how many; polling: true where all are looked at, as the system tells of no
+               changes
     changed    paths: what differs from what serves, the first few, as they are shown; count: of all of them
     compiling  an edit compiles. done, total: crates; crates: names of those that compile now
     building   a turn for more: layers, then a workshop. why: in words (`Cargo.lock changed`); layer: `deps`;
@@ -34,6 +36,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal[
+    "preparing",
     "watching",
     "changed",
     "compiling",

@@ -30,7 +30,8 @@ class Part(NamedTuple):
 
     `facts`: of the event that brought the state; `why`: of a turn for more. `url`: where it serves, the
     addresses of all services (`urls`: by deployment) with a space between; `ahead`: what serves is ahead of its image;
-    `follows`: its image is being built. `turns`: the last ones, the newest first.
+    `follows`: its image is being built; `prepares`: an edit waits for the workshop.
+    `turns`: the last ones, the newest first.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Part(NamedTuple):
     image: str = ""
     ahead: bool = False
     follows: bool = False
+    prepares: bool = False
     turns: tuple[Turn, ...] = ()
     tests: Tests = ""
     tests_since: float = 0.0
@@ -82,7 +84,7 @@ class Panel(NamedTuple):
 def told(panel: Panel, event: Event) -> Panel:
     """After an event."""
     if event.kind == "watching":
-        return panel._replace(watched={**panel.watched, event.project: int(event.facts.get("files", 0))})
+        panel = panel._replace(watched={**panel.watched, event.project: int(event.facts.get("files", 0))})
     if event.kind == "stopped" and not event.project:
         return panel._replace(parts=tuple(_stopped(part, event) for part in panel.parts))
     change, part = _CHANGES.get(event.kind), panel.part(event.project)
@@ -178,10 +180,20 @@ def _cancelled(part: Part, event: Event) -> Part:
 
 def _stopped(part: Part, event: Event) -> Part:
     serves = bool(event.facts.get("serves", part.serves))
-    return _begun(part, "stopped", event)._replace(serves=serves, follows=False)
+    return _begun(part, "stopped", event)._replace(serves=serves, follows=False, prepares=False)
+
+
+def _preparing(part: Part, _event: Event) -> Part:
+    return part._replace(prepares=True)
+
+
+def _watching(part: Part, _event: Event) -> Part:
+    return part._replace(prepares=False)
 
 
 _CHANGES: Final[Mapping[Kind, Callable[[Part, Event], Part]]] = {
+    "preparing": _preparing,
+    "watching": _watching,
     "changed": _changed,
     "compiling": _compiling,
     "building": _building,

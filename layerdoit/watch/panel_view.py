@@ -134,6 +134,8 @@ def _facts(part: Part, now: float) -> Sequence[str]:
 def _image(part: Part) -> str:
     if part.follows:
         return "its image is being built"
+    if part.prepares:
+        return "getting ready for edits"
     return "ahead of its image" if part.ahead else part.image
 
 

@@ -367,6 +367,7 @@ class Turns:
         inputs = edit_turn.compiled_inputs(self._session)
         if inputs is None:
             return
+        self._telling.tell("preparing")
         try:
             self._workshop = Workshop.open(self._session, self._live, edit_turn.programs(self._session))
             self._workshop.compile(inputs, lambda _: None, self._cancel)

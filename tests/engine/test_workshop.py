@@ -140,6 +140,15 @@ def test_cargo_waits_for_an_edit_and_only_for_one_that_changes_nothing_it_has_re
         assert made.said() == one.promised()
         assert sum("cargo build" in line for line in made.processes()) == 1, "one that waits, and none besides"
 
+        one.replace("app/src/main.rs", "fn main()", "fn main(")
+        with pytest.raises(BuildError, match="error"):
+            made.compile()
+        made.shop.expect()
+        docker("exec", made.container, "mv", here, away)
+        one.replace("app/src/main.rs", "fn main(", "fn main()")
+        made.compile()
+        assert made.said() == one.promised(), "also after an error"
+
 
 def test_what_fails_is_ended_or_moves_is_made_good_by_the_next(checkout: Callable[..., Checkout]) -> None:
     one = checkout()

@@ -38,6 +38,7 @@ def lines(
 
 
 WORDS: dict[str, Event] = {
+    "getting ready for edits: all is compiled once more, where they will be": event("preparing"),
     "watching 214 files in 1 folder": event("watching", files=214, folders=1),
     "watching 2 files in 1 folder, each of which is looked at again and again": event(
         "watching", files=2, folders=1, polling=True

@@ -152,6 +152,12 @@ def test_an_image_that_fails_leaves_what_serves_ahead_of_it() -> None:
     assert (part.follows, part.ahead, part.serves) == (False, True, True)
 
 
+def test_an_edit_waits_for_the_workshop() -> None:
+    panel = after(SERVING, event("preparing"))
+    assert any("getting ready for edits" in line for line in drawn(panel))
+    assert not any("getting ready" in line for line in drawn(told(panel, event("watching", files=3, folders=1))))
+
+
 def test_what_is_about_all_of_several_is_no_state_of_one() -> None:
     panel = after(SERVING)
     assert told(panel, event("failed", "", stage="configuration")).parts == panel.parts
