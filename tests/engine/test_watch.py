@@ -42,7 +42,7 @@ def test_an_edit_serves_in_the_container_that_runs(
     watch.until("serving", how="unchanged")
 
     one.replace("src/main.rs", "fn main() {", 'fn main() { panic!("it cannot");')
-    failed = watch.until("failed", stage="health")
+    failed = watch.until("failed", stage="start")
     assert "it cannot" in failed["text"]
     assert serves(one) == "second text"
 

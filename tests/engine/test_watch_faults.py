@@ -119,7 +119,7 @@ def _programs(faulty: Faulty) -> None:
     assert serves(one) == "set back, a bit!"
 
     one.replace(MAIN_RS, OWN, DAEMON)
-    failed = watch.until("failed", stage="health")
+    failed = watch.until("failed", stage="start")
     assert "ended with exit code 0" in failed["text"]
     assert "what served before serves again" in failed["text"]
     assert serves(one) == "set back, a bit!"
