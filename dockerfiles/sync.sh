@@ -75,7 +75,7 @@ sync() {
   (verify "$1" "${3:-$2}") &
   verifying=$!
   cp "$2" /build/tree.part &
-  copying=$!
+  listing=$!
   # One that was ended half-way left files that no listing names: begin anew.
   if [ -e /build/syncing ] || ! [ -s /build/tree ]; then
     rm -rf /build/src /build/syncing
@@ -95,7 +95,7 @@ sync() {
     END { for (path in had) { print path >"/tmp/instead"; if (sub("/[^/]*$", "", path)) print path >"/tmp/emptied" } }
   ' /build/tree "$2"
   wait "$verifying" || refuse_context
-  wait "$copying"
+  wait "$listing"
   if ! [ -s /tmp/new ] && ! [ -s /tmp/instead ]; then
     rm /build/tree.part
     return 0
