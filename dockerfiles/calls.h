@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "mark.h"
+
 #if defined(__x86_64__)
 #define NATIVE AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -70,9 +72,10 @@ static const struct call *call_of(int nr) {
 
 /* Stops every call of the table, but open files that are looked at, and of rustc files that are opened only to write.
  * rustc asks for thousands of real paths, by readlink into 1,023 bytes, and moves and removes hundreds of its own files
- * (a quarter of all calls): hook.c lets those of the sources be seen. */
+ * (a quarter of all calls): hook.c lets those of the sources be seen. It asks for thousands of compiled crates too: hook.c
+ * marks those. */
 static int listen_to_self(int compiler) {
-  struct sock_filter filter[8 + 6 * CALL_COUNT], *at = filter;
+  struct sock_filter filter[8 + 10 * CALL_COUNT], *at = filter;
   *at++ = LOAD(offsetof(struct seccomp_data, arch));
   *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
   *at++ = RETURN(SECCOMP_RET_USER_NOTIF);
@@ -83,12 +86,19 @@ static int listen_to_self(int compiler) {
   for (const struct call *call = CALLS; call < CALLS + CALL_COUNT; call++) {
     if (compiler && call->kind == UNNAME) continue;
     int plain = call->more == NONE || (!compiler && call->kind != STAT);
-    *at++ = UNLESS(call->nr, plain ? 1 : 5);
+    int marked = compiler && (call->nr == __NR_openat || call->nr == __NR_statx);
+    *at++ = UNLESS(call->nr, plain ? 1 : marked ? 9 : 5);
     if (!plain) {
       uint32_t bits = call->kind == OPEN ? O_ACCMODE : call->kind == STAT ? AT_EMPTY_PATH : UINT32_MAX;
       *at++ = LOAD(ARGUMENT(call->more));
       *at++ = MASK(bits);
       *at++ = UNLESS(call->kind == OPEN ? O_WRONLY : call->kind == STAT ? AT_EMPTY_PATH : 1023, 1);
+      *at++ = RETURN(SECCOMP_RET_ALLOW);
+    }
+    if (marked) {
+      *at++ = LOAD(ARGUMENT(3));
+      *at++ = MASK(call->nr == __NR_statx ? UNUSED_WISHES : UINT32_MAX);
+      *at++ = UNLESS(COMPILED, 1);
       *at++ = RETURN(SECCOMP_RET_ALLOW);
     }
     *at++ = RETURN(SECCOMP_RET_USER_NOTIF);

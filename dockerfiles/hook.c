@@ -1,5 +1,6 @@
 /* Loaded into cargo (LD_PRELOAD): what it starts is started by `trace`, and cargo itself costs nothing.
- * Loaded into rustc: what it asks for, links or removes in the sources, it does in a way that trace sees.
+ * Loaded into rustc: what it asks for, links or removes in the sources, it does in a way that trace sees; and for compiled
+ * crates in one that does not wait for trace.
  * LAYERDOIT_TRACE: `<trace>:<SOURCES>:<NOTES>`. No program that cargo starts finds a trace of this in its environment.
  */
 #define _GNU_SOURCE
@@ -11,15 +12,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "mark.h"
+
 static char program[4096], *sources, *notes;
-static int in_cargo;
+static int in_cargo, no_links;
 
 static int is_cargo(const char *path) {
   const char *name = strrchr(path, '/');
   name = name ? name + 1 : path;
   return !strcmp(name, "cargo") || !strncmp(name, "cargo-", 6);
+}
+
+/* Whether no link elsewhere leads into the sources, as far as trace knows. */
+static int has_no_links(void) {
+  char path[4096];
+  struct stat found;
+  return snprintf(path, sizeof path, "%s/links", notes) < (int)sizeof path && !stat(path, &found) && !found.st_size;
 }
 
 __attribute__((constructor)) static void begin(void) {
@@ -32,7 +44,7 @@ __attribute__((constructor)) static void begin(void) {
   strcpy(program, said);
   sources = strchr(program, ':');
   if (sources) *sources++ = 0, notes = strchr(sources, ':');
-  if (notes) *notes++ = 0;
+  if (notes) *notes++ = 0, no_links = has_no_links();
   if (!in_cargo && strcmp(self, program)) unsetenv("LAYERDOIT_TRACE"), unsetenv("LD_PRELOAD");
 }
 
@@ -125,8 +137,24 @@ static void show(int dirfd, const char *path) {
   errno = before;
 }
 
+/* Whether a path is that of what rustc alone writes, elsewhere than in the sources: hundreds of them for each crate, each
+ * asked for three times and opened. */
+static int is_compiled(const char *path) {
+  if (in_cargo || !no_links || !path || *path != '/' || strstr(path, "..") || !strncmp(path, "/proc/", 6)) return 0;
+  const char *end = strrchr(path, '.');
+  if (!end || (strcmp(end, ".rlib") && strcmp(end, ".rmeta") && strcmp(end, ".o"))) return 0;
+  return strncmp(path, sources, strlen(sources));
+}
+
+int statx(int dirfd, const char *path, int flags, unsigned wanted, struct statx *found) {
+  return (int)syscall(SYS_statx, dirfd, path, flags, is_compiled(path) ? wanted | COMPILED : wanted, found);
+}
+
 /* Files that are only written stop nothing by themselves (calls.h). */
 static int opened(const char *which, const char *path, int flags, mode_t mode) {
+  if ((flags & (O_ACCMODE | O_CREAT)) == O_RDONLY && is_compiled(path)) {
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, COMPILED);
+  }
   int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, which);
   if ((flags & O_ACCMODE) == O_WRONLY) show(AT_FDCWD, path);
   return real(path, flags, mode);

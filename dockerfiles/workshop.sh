@@ -36,6 +36,7 @@ begin() {
   chmod 1777 /.layerdoit
   # The deployment before has compiled it already.
   [ -x /.layerdoit/live ] || make_supervisor &
+  cc -O2 -w -o /tmp/overwrite /programs/overwrite.c &
   if [ -s /run/secrets/cargo-config ]; then ln -sf /run/secrets/cargo-config /cargo/config.toml; fi
   : >/tmp/held
   : >/tmp/executables
@@ -47,7 +48,7 @@ begin() {
 }
 
 make_supervisor() {
-  { cc -O2 -w -static -o /.layerdoit/live.part /supervisor/live.c || cc -O2 -w -o /.layerdoit/live.part /supervisor/live.c; } \
+  { cc -O2 -w -static -o /.layerdoit/live.part /programs/live.c || cc -O2 -w -o /.layerdoit/live.part /programs/live.c; } \
     && mv /.layerdoit/live.part /.layerdoit/live
 }
 
@@ -89,7 +90,7 @@ put_beside() {
       # Until there is a container that serves, the folder is empty, and stays so: the engine fills it.
       [ -e "$served" ] || continue
       if [ "$served" -ef "$beside.same" ] && ! is_linked "$path"; then continue; fi
-      cp --reflink=auto "$path" "$beside.new" &
+      put_new "$path" "$beside" &
       if cmp -s "$path" "$served"; then
         ln -f "$served" "$beside.same"
         wait $! || true
@@ -100,6 +101,12 @@ put_beside() {
       fi
     done </control/deployments
   done </tmp/executables
+}
+
+# What served before the last edit is in the way of none, and differs in little.
+put_new() {
+  if [ -e "$2.new" ]; then spare=$2.new; else spare=$2.spare; fi
+  if [ -e "$spare" ] && /tmp/overwrite "$1" "$spare"; then mv -f "$spare" "$2.new"; else cp -f "$1" "$2.new"; fi
 }
 
 is_linked() {
@@ -202,7 +209,8 @@ put_back() {
 keep() {
   ask "$2" keep || return
   # Else it has ended meanwhile.
-  [ "$answer" != kept ] || rm -f "/live/$1"/.*.old
+  [ "$answer" = kept ] || return 0
+  for old in "/live/$1"/.*.old; do [ ! -e "$old" ] || mv -f "$old" "${old%.old}.spare"; done
 }
 
 # Says what the supervisor of a live container answers; 1 where nobody listens.

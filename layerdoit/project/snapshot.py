@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from layerdoit.project.fast_path import Answer
     from layerdoit.project.project import Project
 
-READING_SCRIPTS = ("reads.sh", "trace.c", "calls.h", "hook.c", "reads.c", "texts.h")
+READING_SCRIPTS = ("reads.sh", "trace.c", "calls.h", "mark.h", "hook.c", "reads.c", "texts.h")
 """What records which files are read, and its sources."""
 PACK = ("Dockerfile.pack", "pack.sh", "runtime.sh")
 """What the image of a program is made with that was compiled elsewhere."""

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from layerdoit.project.inputs import Inputs
 
 SCRIPTS: Final = (*(name for name in APP_SCRIPTS if name != "build.sh"), "workshop.sh")
-_SUPERVISOR: Final = "live.c"
+_PROGRAMS: Final = ("live.c", "overwrite.c")
+"""What the workshop compiles for itself, and for the containers that it serves."""
 _PLACE: Final = "/live"
 """Where the workshop has the programs of each deployment, in a folder of its name."""
 _STEP: Final = ("workshop", 1)
@@ -98,7 +99,7 @@ class Workshop:
         }
         files = {f"control/{name}": (dockerfile_dir() / name).read_bytes() for name in SCRIPTS}
         # Not among the sources of what notes reads: by those the deps image's own notes are known.
-        files[f"supervisor/{_SUPERVISOR}"] = (dockerfile_dir() / _SUPERVISOR).read_bytes()
+        files |= {f"programs/{name}": (dockerfile_dir() / name).read_bytes() for name in _PROGRAMS}
         files["control/arguments"] = _variables({"DEPS_KEY": cooked.key[:12]})
         files[f"{SECRETS[1:]}/{_CONFIG}"] = cargo_config(inputs)
         return cls(cooked.key, Agent(cooked.tag, options(labels, volumes), files), deployments)

@@ -83,7 +83,7 @@ def test_every_part_of_what_is_given_is_signed(tree: Tiny) -> None:
         *("Dockerfile.app", "Dockerfile.base", "Dockerfile.deps"),
         *("build.sh", "compile.sh", "cook.sh", "runtime.sh", "shared.sh", "sync.sh", "variables.sh"),
         *("lend.sh", "stubs.sh", "units.sh"),
-        *("reads.sh", "reads.c", "trace.c", "calls.h", "hook.c", "texts.h"),
+        *("reads.sh", "reads.c", "trace.c", "calls.h", "mark.h", "hook.c", "texts.h"),
     }
 
 
