@@ -94,7 +94,7 @@ put_beside() {
       if cmp -s "$path" "$served"; then
         ln -f "$served" "$beside.same"
         wait $! || true
-        rm -f "$beside.new"
+        mv -f "$beside.new" "$beside.spare" || true
       else
         rm -f "$beside.same"
         wait $! || return

@@ -247,8 +247,13 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             assert docker("exec", made.container, "cat", "/.layerdoit/ahead/web").strip() == "a" * 64
             assert made.compile().changed == {"web": ()}
 
+            def number(name: str) -> str:
+                return docker("exec", made.container, "stat", "-c", "%i", f"/live/web/{name}")
+
+            spare = number(".hello.spare")
             one.replace("src/main.rs", "// here", "std::process::exit(3);")
             assert made.compile().changed == {"web": ("hello",)}
+            assert number(".hello.new") == spare, "of the program that served before, only what differs was written"
             trial = made.shop.start("web", token, 1, ["hello"])
             until(trial.ended)
             assert trial.ended() == "ended with exit code 3"
@@ -267,7 +272,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             one.replace("src/main.rs", "std::process::exit(3);", "// here")
             assert made.compile().changed == {"web": ()}
             names = docker("exec", made.container, "ls", "-A", "/live/web").split()
-            assert set(names) <= {"hello", ".hello.same"}, "nothing lies about"
+            assert set(names) <= {"hello", ".hello.same", ".hello.spare"}, "nothing else lies about"
             made.shop.ahead("web", None)
             with pytest.raises(subprocess.CalledProcessError):
                 docker("exec", made.container, "cat", "/.layerdoit/ahead/web")
