@@ -61,8 +61,10 @@ ready_git() {
 # What read what is different now: to /tmp/stale.
 look_for_stale() {
   : >/tmp/stale
+  : >/tmp/other-env
+  cmp -s /control/env /build/env || echo yes >/tmp/other-env
   # Nobody sees which variables a macro or a build script asks for.
-  if [ -s "$NOTES/known" ] && { [ ! -e /build/env ] || cmp -s /control/env /build/env; }; then
+  if [ -s "$NOTES/known" ] && { [ ! -e /build/env ] || [ ! -s /tmp/other-env ]; }; then
     "$NOTES/reads" stale /build/src /build/tree "$NOTES" /ctx >/tmp/stale
   elif [ -e /build/stamp ]; then
     find /build/src -name '*.rs' | sed 's/^/rustc\t/' >/tmp/stale
@@ -71,7 +73,7 @@ look_for_stale() {
 
 # Have cargo compile again what is stale. What is compiled again for another reason, cargo knows.
 distrust() {
-  cmp -s /control/env /build/env || cp /control/env /build/env
+  [ ! -s /tmp/other-env ] || cp /control/env /build/env
   [ -s /tmp/stale ] || return 0
   redo </tmp/stale
   awk -F '\t' '
@@ -234,7 +236,7 @@ fingerprints() {
 }
 
 # Brings in what was sent; what reads what is different now, and that alone, will compile again.
-#   bring_in CTX TREE [CHANGED]: as `sync` has them
+#   bring_in CTX TREE: as `sync` has them
 bring_in() {
   settle
   sync "$@"

@@ -1,10 +1,12 @@
 /* Gives a file the content of another one, and writes no block that is the same: two programs of a few edits between them
  * differ in little, and a program with its debugging information may have hundreds of megabytes.
  *
- *   overwrite FROM TO    fails where TO is a program that runs, has a second name, or is no file that may be written
+ *   overwrite FROM TO NAME    then TO gets that name. Fails where TO is a program that runs, has a second name, or is no
+ *                             file that may be written
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -46,7 +48,7 @@ static int overwrite(int from, int to, off_t at, off_t end) {
 }
 
 int main(int count, char **words) {
-  if (count != 3) return 2;
+  if (count != 4) return 2;
   int from = open(words[1], O_RDONLY), to = open(words[2], O_RDWR);
   struct stat new, old;
   if (from < 0 || to < 0 || fstat(from, &new) || fstat(to, &old)) return 1;
@@ -57,5 +59,5 @@ int main(int count, char **words) {
   if (middle && !other) _exit(!overwrite(from, to, 0, middle));
   int done = overwrite(from, to, middle, new.st_size), status = 0;
   if (other && waitpid(other, &status, 0) < 0) return 1;
-  return !done || status || fchmod(to, new.st_mode & 07777);
+  return !done || status || fchmod(to, new.st_mode & 07777) || rename(words[2], words[3]);
 }

@@ -1,6 +1,5 @@
 # Sourced by cook.sh and build.sh: what both do. Makes /build/src the mirror of a tree that was sent, by content.
-#   sync CTX TREE [CHANGED]: CTX is the folder as sent, TREE its listing: lines of `f|x|l <sha256>  <path>`. CHANGED: the
-#   lines of what may not be as it is listed, where that is known; else it may be any.
+#   sync CTX TREE: CTX is the folder as sent, TREE its listing: lines of `f|x|l <sha256>  <path>`.
 # /build/tree is the listing of what /build/src holds now; while that is not so, it is empty.
 
 # cargo prints a line of its own progress whenever that changes: which of its jobs run is known to nobody else. A log has
@@ -72,7 +71,7 @@ refuse_context() {
 }
 
 sync() {
-  (verify "$1" "${3:-$2}") &
+  (verify "$1" "$2") &
   verifying=$!
   cp "$2" /build/tree.part &
   listing=$!

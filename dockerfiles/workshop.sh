@@ -36,12 +36,12 @@ begin() {
   chmod 1777 /.layerdoit
   # The deployment before has compiled it already.
   [ -x /.layerdoit/live ] || make_supervisor &
-  cc -O2 -w -o /tmp/overwrite /programs/overwrite.c &
+  for name in overwrite relay; do cc -O2 -w -o "/tmp/$name" "/programs/$name.c" & done
   if [ -s /run/secrets/cargo-config ]; then ln -sf /run/secrets/cargo-config /cargo/config.toml; fi
   : >/tmp/held
   : >/tmp/executables
   : >/tmp/lock
-  mkfifo /tmp/locked /tmp/kept /tmp/ended
+  mkfifo /tmp/locked /tmp/kept /tmp/printed /tmp/ended
   observe /control
   (set -e; merge_deps) || exit
   wait
@@ -61,7 +61,7 @@ turn() {
   . /control/arguments
   set +a
   echo yes >/tmp/bringing
-  bring_in /ctx /control/tree /control/changed
+  bring_in /ctx /control/tree
   : >/tmp/bringing
   compile || exit $?
   refuse_warnings
@@ -74,6 +74,9 @@ turn() {
     [ "/live/$deployment/$bin" -ef "/live/$deployment/.$bin.same" ] || say changed "$id" "$deployment" "$bin"
   done </control/deployments
 }
+
+# In the place of that of sync.sh: the watch has compared what it sent when it read it.
+verify() { :; }
 
 # In the place of that of build.sh: a program that is not the one that serves is put beside that one.
 copy_binaries() {
@@ -106,7 +109,7 @@ put_beside() {
 # What served before the last edit is in the way of none, and differs in little.
 put_new() {
   if [ -e "$2.new" ]; then spare=$2.new; else spare=$2.spare; fi
-  if [ -e "$spare" ] && /tmp/overwrite "$1" "$spare"; then mv -f "$spare" "$2.new"; else cp -f "$1" "$2.new"; fi
+  { [ -e "$spare" ] && /tmp/overwrite "$1" "$spare" "$2.new"; } || cp -f "$1" "$2.new"
 }
 
 is_linked() {
@@ -126,49 +129,53 @@ hold() {
   # Where the last build has failed, the one before it says where that is.
   path='' lock=''
   if read -r path </tmp/executables; then echo "${path%/*}/.cargo-lock" >/tmp/lock; fi
-  if ! read -r lock </tmp/lock || ! command -v flock >/dev/null || ! cd "/build/src/$WORKDIR"; then
+  if ! read -r lock </tmp/lock || ! [ -x /tmp/relay ] || ! command -v flock >/dev/null || ! cd "/build/src/$WORKDIR"; then
     say done "$id" 0
     return
   fi
   (
-    flock -n 9
+    # The last one has finished, and may not have ended.
+    flock -w 1 9
     echo $? >/tmp/locked
     read -r _ </tmp/kept
   ) 9>>"$lock" &
   keeper=$!
   read -r locked </tmp/locked
   if [ "$locked" -eq 0 ]; then
-    begin_cargo 'exec cargo' >/tmp/messages &
+    begin_cargo 'exec cargo' >/tmp/printed &
     cargo=$!
+    /tmp/relay /tmp/messages </tmp/printed &
+    relay=$!
     read -r holder _ </proc/self/stat
-    echo "$holder $keeper $cargo $lock" >/tmp/held
+    echo "$holder $keeper $relay $cargo $lock" >/tmp/held
   else
     kill -KILL "$keeper"
   fi
   say done "$id" 0
   [ "$locked" -eq 0 ] || return
-  wait "$cargo"
-  echo $? >/tmp/ended
+  status=0
+  wait "$relay" || { wait "$cargo" || status=$?; }
+  echo "$status" >/tmp/ended
 }
 
 let_go() {
   [ -s /tmp/held ] || return 0
-  read -r holder keeper cargo _ </tmp/held
+  read -r holder keeper relay cargo _ </tmp/held
   : >/tmp/held
-  kill -KILL "$holder" "$keeper" "$cargo" 2>/dev/null || true
+  kill -KILL "$holder" "$keeper" "$relay" "$cargo" 2>/dev/null || true
 }
 
 # Whether cargo has come to where it waits: it has opened what is locked.
 is_held() {
   [ "$held" = held ] && [ -s /tmp/held ] || return 1
-  read -r holder keeper cargo lock </tmp/held
+  read -r holder keeper relay cargo lock </tmp/held
   for opened in "/proc/$cargo/fd/"*; do
     [ ! "$opened" -ef "$lock" ] || return 0
   done
   return 1
 }
 
-# In the place of that of compile.sh: the cargo that is held goes on. It has /tmp/messages.
+# In the place of that of compile.sh: the cargo that is held goes on. What it prints goes to /tmp/messages.
 run_cargo() {
   if is_held; then
     held=

@@ -7,7 +7,7 @@ import os
 import tarfile
 import time
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -31,9 +31,8 @@ class Inside:
         if os.uname().sysname != "Linux" or not self.host.startswith("unix://"):
             return False
         with sdk.asking(self.host):
-            info = self._api.info()
-        rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
-        return not rootless and "Docker Desktop" not in info.get("OperatingSystem", "")
+            found = os.stat(self.host.removeprefix("unix://"))
+        return _reaches(self.host, (found.st_ino, found.st_ctime_ns))
 
     def log_tail(self, container: Container, lines: int) -> list[str]:
         """The last lines of both streams."""
@@ -186,3 +185,12 @@ class Inside:
     @cached_property
     def _api(self) -> Any:
         return sdk.low_level(self.host, SDK_TIMEOUT)
+
+
+@lru_cache
+def _reaches(host: str, _socket: tuple[int, int]) -> bool:
+    """As `reachable_directly`, once for a socket: the engine starts three programs to answer that."""
+    with sdk.asking(host):
+        info = sdk.low_level(host, SDK_TIMEOUT).info()
+    rootless = any("rootless" in option for option in info.get("SecurityOptions") or ())
+    return not rootless and "Docker Desktop" not in info.get("OperatingSystem", "")

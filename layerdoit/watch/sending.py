@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.core.errors import ContextDiffers
 from layerdoit.tree.index import Entry
-from layerdoit.tree.staging import content, tree_text
+from layerdoit.tree.staging import content
 
 if TYPE_CHECKING:
     from layerdoit.tree.sources import Sources
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _SOURCES = "ctx"
 _CONTROL = "control"
 _TREE = "tree"
-_CHANGED = "changed"
 
 
 class Frame(NamedTuple):
@@ -43,7 +42,6 @@ class Sent:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self._unverified: dict[str, Entry] = {}
         self._control: dict[str, bytes] = {}
         self._anew = True
 
@@ -55,29 +53,23 @@ class Sent:
         entries = sources.entries
         new = {path: entry for path, entry in entries.items() if self._entries.get(path) != entry}
         gone = [path for path in self._entries if path not in entries]
-        kept = {path: entry for path, entry in self._unverified.items() if entries.get(path) == entry}
-        unverified = {**kept, **new}
-        files = {**control, _TREE: listing, _CHANGED: tree_text(unverified)}
+        files = {**control, _TREE: listing}
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as tar:
             for name, text in files.items():
                 if self._control.get(name) != text:
                     _add(tar, f"{_CONTROL}/{name}", "f", text)
             _add_sources(tar, sources, new)
-        same = all(self._control.get(name) == text for name, text in files.items() if name not in (_TREE, _CHANGED))
+        same = all(self._control.get(name) == text for name, text in files.items() if name != _TREE)
         steady = same and not self._anew and not gone and all(starmap(self._is_edited, new.items()))
         found = Frame(b"".join(os.fsencode(path) + b"\n" for path in gone), packed.getvalue(), self._anew, steady)
-        self._entries, self._unverified, self._control, self._anew = dict(entries), unverified, files, False
+        self._entries, self._control, self._anew = dict(entries), files, False
         return found
 
     def _is_edited(self, path: str, entry: Entry) -> bool:
         """Whether all that is new is the content of a Rust source, which only the compiler reads."""
         before = self._entries.get(path)
         return before is not None and before.kind == entry.kind != "l" and path.endswith(".rs")
-
-    def verified(self) -> None:
-        """The workshop has compared what was sent with its digests."""
-        self._unverified = {}
 
 
 def _add_sources(tar: tarfile.TarFile, sources: Sources, new: Iterable[str]) -> None:

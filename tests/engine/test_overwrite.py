@@ -25,7 +25,7 @@ def overwrite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, Path]
         pytest.skip("there is no C compiler")
     made = tmp_path_factory.mktemp("overwrite") / "overwrite"
     subprocess.run([compiler, "-O2", "-Wall", "-Werror", "-o", made, dockerfile_dir() / "overwrite.c"], check=True)
-    return lambda source, target: subprocess.run([made, source, target], check=False).returncode == 0
+    return lambda source, target: subprocess.run([made, source, target, target], check=False).returncode == 0
 
 
 @given(

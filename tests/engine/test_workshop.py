@@ -211,6 +211,16 @@ def test_what_fails_is_ended_or_moves_is_made_good_by_the_next(checkout: Callabl
         assert made.said() == one.promised()
 
 
+def compiles_over_the_program_before(made: Room) -> bool:
+    """Whether only what differs from the one that served before the last edit is written."""
+
+    def inode(name: str) -> str:
+        return docker("exec", made.container, "stat", "-c", "%i", f"/live/web/{name}")
+
+    spare = inode(".hello.spare")
+    return made.compile().changed == {"web": ("hello",)} and inode(".hello.new") == spare
+
+
 def logged(container: str) -> list[str]:
     """The lines of its programs."""
     return [line for line in docker("logs", container).splitlines() if line != AGAIN]
@@ -247,13 +257,8 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             assert docker("exec", made.container, "cat", "/.layerdoit/ahead/web").strip() == "a" * 64
             assert made.compile().changed == {"web": ()}
 
-            def number(name: str) -> str:
-                return docker("exec", made.container, "stat", "-c", "%i", f"/live/web/{name}")
-
-            spare = number(".hello.spare")
             one.replace("src/main.rs", "// here", "std::process::exit(3);")
-            assert made.compile().changed == {"web": ("hello",)}
-            assert number(".hello.new") == spare, "of the program that served before, only what differs was written"
+            assert compiles_over_the_program_before(made)
             trial = made.shop.start("web", token, 1, ["hello"])
             until(trial.ended)
             assert trial.ended() == "ended with exit code 3"
