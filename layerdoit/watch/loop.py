@@ -141,6 +141,9 @@ class _Watch:
         jobs = []
         for turns in self._turns:
             stop = turns.project.config.watch.stop
+            if not stop and turns.outlasts_its_tree:
+                # The same error would be told once more.
+                continue
             if not stop:
                 self._tell(Event("following", turns.label))
             try:
@@ -172,7 +175,12 @@ class _Watch:
 
     def _tell_what_serves(self, shown: screen.Shown) -> None:
         for turns in self._turns:
-            if turns.is_ahead:
+            if turns in self._removed:
+                continue
+            if turns.outlasts_its_tree:
+                text = "the last change failed, so what serves stays as it is; doit cycle_fast tries it once more"
+                shown.tell(Event("warning", turns.label, text))
+            elif turns.is_ahead:
                 text = "the service is ahead of its image; doit cycle_fast builds and deploys that"
                 shown.tell(Event("warning", turns.label, text))
 

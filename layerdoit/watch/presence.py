@@ -26,7 +26,7 @@ deployment puts a container in the place.
 _BUSY: Final = 0.2
 _RETRY: Final = 2.0
 _TIMEOUT: Final = 60.0
-_NEXT: Final = "next: the next change deploys it again, and so does r"
+_NEXT: Final = "next: the next change deploys it again"
 
 
 class Presence:

@@ -139,6 +139,11 @@ class Turns:
         """Whether what serves is ahead of the image of its container."""
         return self._serving is not None and not self._imaged
 
+    @property
+    def outlasts_its_tree(self) -> bool:
+        """Whether something serves, and what the tree is now has failed."""
+        return self._serving is not None and bool(self._failed or self._misread)
+
     def at_rest(self) -> None:
         """What serves is its image."""
         self._imaged = True
