@@ -94,26 +94,13 @@ def test_only_what_a_workshop_lacks_is_sent(tmp_path: Path) -> None:
     assert (first.gone, first.anew) == (b"", True)
     assert set(members(first)) == {
         *("ctx/a/b.rs", "ctx/c.rs", "ctx/d.rs"),
-        *("control/env", "control/own", "control/tree", "control/changed"),
+        *("control/env", "control/own", "control/tree"),
     }
-    sent.verified()
     second = frame(sent, sources(tmp_path, {"a/b.rs": "2", "c.rs": "1", "a/e.rs": "3"}), env="x", own="z")
     assert (second.gone, second.anew) == (b"d.rs\n", False)
     found = members(second)
     assert found.pop("control/tree").count("\n") == 3
-    assert {line[68:] for line in found.pop("control/changed").splitlines()} == {"a/b.rs", "a/e.rs"}
     assert found == {"ctx/a/b.rs": "2", "ctx/a/e.rs": "3", "control/own": "z"}
-
-
-def test_what_was_not_verified_yet_is_verified_with_the_next(tmp_path: Path) -> None:
-    sent = Sent()
-    frame(sent, sources(tmp_path, {"a.rs": "1", "b.rs": "1", "c.rs": "1"}))
-    found = members(frame(sent, sources(tmp_path, {"a.rs": "1", "b.rs": "2"})))
-    assert {line[68:] for line in found["control/changed"].splitlines()} == {"a.rs", "b.rs"}
-    assert [name for name in found if name.startswith("ctx/")] == ["ctx/b.rs"]
-    sent.verified()
-    found = members(frame(sent, sources(tmp_path, {"a.rs": "1", "b.rs": "2"})))
-    assert found == {"control/changed": ""}
 
 
 def test_a_file_that_is_another_one_now_is_not_sent(tmp_path: Path) -> None:
