@@ -22,6 +22,7 @@ from layerdoit.watch.turns import Turns
 
 if TYPE_CHECKING:
     from layerdoit.project.project import Project
+    from layerdoit.watch.jobs import Job
 
 END: Final = 1.5
 """Seconds in which what goes on ends by itself after Ctrl-C; then it is ended with more force."""
@@ -138,19 +139,7 @@ class _Watch:
 
     def _last(self, shown: screen.Shown) -> None:
         """After `q`: the image of what serves takes the place of the live container, or nothing stays."""
-        jobs = []
-        for turns in self._turns:
-            stop = turns.project.config.watch.stop
-            if not stop and turns.outlasts_its_tree:
-                # The same error would be told once more.
-                continue
-            if not stop:
-                self._tell(Event("following", turns.label))
-            try:
-                jobs.append((turns, turns.last("destroy" if stop else "cycle")))
-            except LayerdoitError as error:
-                self._tell(Event("failed", turns.label, str(error), {"stage": "image"}))
-        for turns, job in jobs:
+        for turns, job in self._last_jobs():
             while not job.has_ended:
                 try:
                     kind, what = self._events.get(timeout=_ALIVE)[:2]
@@ -172,6 +161,21 @@ class _Watch:
             except LayerdoitError as error:
                 self._tell(Event("failed", turns.label, str(error), {"stage": "image"}))
         self._drain(shown)
+
+    def _last_jobs(self) -> list[tuple[Turns, Job]]:
+        jobs = []
+        for turns in self._turns:
+            stop = turns.project.config.watch.stop
+            if not stop and turns.outlasts_its_tree:
+                # The same error would be told once more.
+                continue
+            if not stop:
+                self._tell(Event("following", turns.label))
+            try:
+                jobs.append((turns, turns.last("destroy" if stop else "cycle")))
+            except LayerdoitError as error:
+                self._tell(Event("failed", turns.label, str(error), {"stage": "image"}))
+        return jobs
 
     def _tell_what_serves(self, shown: screen.Shown) -> None:
         for turns in self._turns:
