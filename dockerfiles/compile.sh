@@ -78,7 +78,7 @@ distrust() {
   redo </tmp/stale
   awk -F '\t' '
     NF > 3 && !told[$3 $1]++ && ++count <= 20 { sub("move", "open", $4); print "layerdoit: stale " $3 " " $1 " " $4 " " $5 }
-  ' /tmp/stale >&2
+  ' /tmp/stale >&2 &
 }
 
 # What was read for this image: lines of `<crate> <stat|open|opaque> <path>`, tab-separated, packed for one log.
