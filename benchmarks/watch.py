@@ -71,11 +71,11 @@ def edits(begun: Sequence[Way], runs: int, rows: list[dict[str, Any]]) -> None:
             time.sleep(_CALM)
             found[way.name] = round(way.turn(text), 4)
             if way.name == ways.CARGO:
-                found[ways.STARTS] = round(ways.start_up(way.site, text), 4)
+                found |= {name: round(seconds, 4) for name, seconds in ways.own_times(way.site, text).items()}
         say(f"edit {number}: " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in found.items()))
         # The first one fills what a way keeps for later ones.
         if number:
-            order = [ways.STARTS, *(way.name for way in begun)]
+            order = [ways.STARTS, ways.ENDS, *(way.name for way in begun)]
             rows.append({"seconds": {name: found[name] for name in order if name in found}})
 
 

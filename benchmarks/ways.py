@@ -26,12 +26,15 @@ from layerdoit.engine import buildx
 WATCH: Final = "doit watch"
 CARGO: Final = "cargo build"
 STARTS: Final = "the application starts"
+ENDS: Final = "the application ends, once it is told to"
 WATCHEXEC: Final = "watchexec -r cargo run, on the host"
 MOUNTED: Final = "watchexec -r cargo run, in a container with the sources mounted"
 REBUILD: Final = "docker compose watch, rebuild"
 SYNC: Final = "docker compose watch, sync+restart of cargo run"
 CYCLE: Final = "doit cycle_fast"
 _SOURCES: Final = "/src"
+_PATIENCE: Final = 10.0
+"""Seconds for a program to end."""
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -193,13 +196,21 @@ def cargo(site: Site) -> Iterator[Way]:
     yield Way(CARGO, site, argv, {**dict(site.facts.env), "CARGO_TARGET_DIR": str(target)}, to_its_end=True)
 
 
-def start_up(site: Site, text: str) -> float:
-    """Seconds from the start of the binary that `cargo` has built until it answers."""
+def own_times(site: Site, text: str) -> dict[str, float]:
+    """Of the binary that `cargo` has built: seconds from its start until it answers, and from SIGTERM until it has ended.
+
+    Whatever replaces it in its container has to wait for the latter.
+    """
     program = site.scratch.work / "native-target" / peers.profile_folder(site.facts) / site.facts.entrypoint
     begun = time.perf_counter()
     env = site.variables(site.address.port, str(site.root))
     with running([str(program)], site, env) as one:
-        return site.address.until(lambda body: text in body, one.ended) - begun
+        answers = site.address.until(lambda body: text in body, one.ended) - begun
+        told = time.perf_counter()
+        one.process.terminate()
+        while not one.ended() and time.perf_counter() < told + _PATIENCE:
+            time.sleep(0.002)
+        return {STARTS: answers, ENDS: time.perf_counter() - told}
 
 
 @contextlib.contextmanager

@@ -243,6 +243,7 @@ def test_a_platform_beside_the_machine_s_own_and_beside_qemu() -> None:
 def watch_rows(watch: float, lost: int = 0, cpu: float = 0.001) -> list[dict[str, Any]]:
     seconds = {
         "the application starts": 0.1,
+        "the application ends, once it is told to": 0.05,
         "doit watch": watch,
         "cargo build": 0.7,
         "doit cycle_fast": 2.0,
@@ -264,6 +265,7 @@ def test_a_watch_is_held_to_cargo_and_start_up_to_the_peers_and_to_idleness() ->
     told = watch_told(watch=0.94)
     assert "✗" not in told
     assert "| doit watch − cargo build − start | 0.14 (n=1) |  | ✓ ≤ 0.2 s |" in told
+    assert "| doit watch − cargo build − the application's own end and start | 0.09 (n=1) |  |  |" in told
     assert "| doit cycle_fast | 2.00 (n=1) | 2.1 × | ✓ watch is not slower |" in told
     assert "| doit watch | 0 (0-9, n=3) | 9 of 300 | ✓ ≤ a restart on the host |" in told
     assert "0.10 % of a core over 60 s | 90 MB; of that 60 MB without docker's client |" in told
