@@ -144,7 +144,7 @@ hold() {
   if [ "$locked" -eq 0 ]; then
     begin_cargo 'exec cargo' >/tmp/printed &
     cargo=$!
-    /tmp/relay /tmp/messages </tmp/printed &
+    /tmp/relay /tmp/messages "$cargo" </tmp/printed &
     relay=$!
     read -r holder _ </proc/self/stat
     echo "$holder $keeper $relay $cargo $lock" >/tmp/held

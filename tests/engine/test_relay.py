@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,16 +38,19 @@ def test_it_ends_with_the_build_while_its_writer_lives(
 ) -> None:
     file = tmp_path_factory.mktemp("messages") / "messages"
     printed = "".join(lines) + finished(success)
-    with subprocess.Popen([relay, file], stdin=subprocess.PIPE) as found:
-        assert found.stdin is not None
-        found.stdin.write(printed.encode())
-        found.stdin.flush()
-        assert found.wait(10) == (0 if success else 1)
+    with subprocess.Popen(["sleep", "60"]) as cargo:
+        with subprocess.Popen([relay, file, str(cargo.pid)], stdin=subprocess.PIPE) as found:
+            assert found.stdin is not None
+            found.stdin.write(printed.encode())
+            found.stdin.flush()
+            assert found.wait(10) == (0 if success else 1)
+        assert os.getpriority(os.PRIO_PROCESS, cargo.pid) == 19
+        cargo.kill()
     assert file.read_text() == printed
 
 
 @pytest.mark.parametrize("printed", ["", ARTEFACT, QUOTED, finished(True)[:-1]])
 def test_a_cargo_that_ends_without_a_word_has_not_succeeded(relay: Path, printed: str, tmp_path: Path) -> None:
     file = tmp_path / "messages"
-    assert subprocess.run([relay, file], input=printed.encode(), check=False).returncode == 1
+    assert subprocess.run([relay, file, "0"], input=printed.encode(), check=False).returncode == 1
     assert file.read_text() == printed
