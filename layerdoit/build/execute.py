@@ -13,6 +13,7 @@ from layerdoit.components import component, script_protocol
 from layerdoit.components.recipe import Request
 from layerdoit.core import side_by_side
 from layerdoit.core.background import Background
+from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
 from layerdoit.core.prose import listed
 from layerdoit.core.terminal import plain_lines
@@ -129,6 +130,7 @@ def _build(work: Work, step: Step) -> Outcome:
             hint="push it from another machine (registry.push: [base]), or set base.on_missing: [pull, build]",
         )
     begun = time.monotonic()
+    _fetch_parent(work, step)
     sources = secret_mounts.git_sources(work.inputs.tree, step)
     cargo = project.workspace.config if project.has_rust else {}
     secrets = collect(project=cargo, repositories=sources, root=project.root)
@@ -150,6 +152,24 @@ def _build(work: Work, step: Step) -> Outcome:
         if step.from_scratch and layer == "app" and PREFIX + "mount" in build.labels:
             leftovers.adopt(project.state, build.labels[PREFIX + "mount"])
     return _outcome(work, step, recipe.how, report, begun, cold=from_nothing(step) or uncached)
+
+
+def _fetch_parent(work: Work, step: Step) -> None:
+    """Have the image here that is cooked on. Where the registry does not give it, it is planned again without."""
+    parent, project = step.parent, work.inputs.project
+    if parent is None or not parent.afar:
+        return
+    from layerdoit.build import sharing
+    from layerdoit.engine import registry, registry_relatives
+
+    repository, spec = str(project.config.registry.repository), step.spec.known_as(parent.key)
+    try:
+        registry.pull(spec, repository, work.engine.platform_of("deps"), project.name, project.owner)
+    except EngineError as error:
+        registry_relatives.give_up(repository)
+        warn(f"the dependencies are not cooked on {parent.tag} of the registry: {error.what}")
+        raise Cleared(f"{parent.tag} could not be pulled") from error
+    sharing.got(project, spec, repository)
 
 
 def _uncached(work: Work, step: Step, build: buildx.Build, text: str) -> buildx.Build:

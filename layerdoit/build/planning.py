@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from layerdoit.engine.handle import Engine
+    from layerdoit.engine.images import Image
     from layerdoit.layers.decision import Present, Previous
     from layerdoit.layers.key import Spec
     from layerdoit.layers.reasons import Reason
@@ -133,23 +134,48 @@ def _present(engine: Engine, inputs: Inputs, *, ask_registry: bool, anew: bool) 
     there = listed.result()
     # What another project of this name built tells nothing of changes here; crates that it compiled are the same.
     ours = [image for image in there if project.owner.owns(image.labels)]
+    found = remote.result() if remote is not None else frozenset()
+    lent = lenders.result() if lenders is not None else ()
+    afar = _afar(engine, inputs, there, found) if remote is not None and cooks and not lent else ()
     seen = project.state.remembered(inputs.app_variant)
-    previous = image_labels.previous(ours, inputs.variant, inputs.app_variant, seen)
+    previous = image_labels.previous([*ours, *afar], inputs.variant, inputs.app_variant, seen)
     return Present(
         frozenset(labels),
-        remote.result() if remote is not None else frozenset(),
+        found,
         previous,
         seen,
-        image_labels.cooked(there),
+        (*image_labels.cooked(there), *image_labels.cooked(afar, afar=True)),
         lacking,
         image_labels.beneath(ours, previous.values()),
         same,
         rereads,
         _idle(inputs, missing, previous) if read else frozenset(),
         project.service,
-        lenders.result() if lenders is not None else (),
+        lent,
         inputs.lends,
     )
+
+
+def _afar(engine: Engine, inputs: Inputs, there: Sequence[Image], found: Collection[str]) -> tuple[Image, ...]:
+    """The deps image of the registry that is cooked on where nothing here helps, such as on a machine of a CI.
+
+    `there`: the project's images on this engine; `found`: what the registry has of what is wanted.
+    """
+    from layerdoit.layers.specs import deps as deps_layer
+
+    spec, config = next(spec for spec in inputs.specs if spec.layer == "deps"), inputs.project.config
+    most = config.deps.max_chain if config.deps.delta else 0
+    if spec.tag in found or "deps" not in config.registry.pulled or not most or not engine.is_local:
+        return ()
+    if deps_layer.parent(spec.inputs, image_labels.cooked(there), most):
+        return ()
+    from layerdoit.engine import registry_relatives
+
+    images = registry_relatives.deps_images(
+        str(config.registry.repository), engine.platform_of("deps"), spec.repository
+    )
+    best = deps_layer.parent(spec.inputs, image_labels.cooked(images), most)
+    return tuple(image for image in images if best is not None and image.label("key") == best.key)
 
 
 def _lenders(engine: Engine, inputs: Inputs) -> tuple[Donor, ...]:

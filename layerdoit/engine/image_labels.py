@@ -66,8 +66,8 @@ def lacking(locked: str, labels: Mapping[str, str]) -> tuple[str, ...]:
     return () if had == locked else tuple(sorted(set(filter(None, locked.split(";"))) - set(had.split(";"))))
 
 
-def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
-    """The deps images that others can be cooked from."""
+def cooked(images: Iterable[Image], *, afar: bool = False) -> tuple[Cooked, ...]:
+    """The deps images that others can be cooked from. `afar`: a registry has them."""
     from layerdoit.layers.specs.deps import Cooked, packages
 
     return tuple(
@@ -79,6 +79,7 @@ def cooked(images: Iterable[Image]) -> tuple[Cooked, ...]:
             depth=int(image.label("depth") or 0),
             packages=packages(image.inputs),
             created=image.label("built"),
+            afar=afar,
         )
         for image in images
         if image.label("layer") == "deps" and image.keyed_tag and not image.label("component")

@@ -83,7 +83,10 @@ def chain(step: Step, facts: Facts) -> str:
     wanted = deps_layer.packages(inputs)
     if step.parent is not None:
         common = len(step.parent.packages & wanted)
-        return f"cooked on {step.parent.tag}, which has {common} of the {len(wanted)} packages: only the others compile"
+        whence = " of the registry, which is pulled first and" if step.parent.afar else ", which"
+        return (
+            f"cooked on {step.parent.tag}{whence} has {common} of the {len(wanted)} packages: only the others compile"
+        )
     if not facts.delta:
         return "cooked from scratch: deps.delta is off"
     alike = deps_layer.of_use(inputs, facts.cooked)

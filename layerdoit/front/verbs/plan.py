@@ -111,6 +111,8 @@ def _tell(name: str, step: Step, foreseen: Mapping[str, Foreseen], compiling: Co
     why = [reason for reason in step.reasons if compiling is None or compiling.shown(reason)]
     for sentence in (*reasons.sentences(why), *(compiling.lines() if compiling else ())):
         say(f"      {sentence}")
+    if step.parent is not None and step.parent.afar:
+        say(f"      is cooked on {step.parent.tag} of the registry, which is pulled first")
     if step.donors:
         from layerdoit.core.prose import listed
 

@@ -47,7 +47,10 @@ def compatibility(inputs: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Cooked:
-    """An existing deps image, read from its labels. `cook`: id of its chain; `depth`: how many images it builds on."""
+    """An existing deps image, read from its labels. `cook`: id of its chain; `depth`: how many images it builds on.
+
+    `afar`: it is not here; the project's registry has it.
+    """
 
     key: str
     tag: str
@@ -56,6 +59,7 @@ class Cooked:
     depth: int
     packages: frozenset[str]
     created: str
+    afar: bool = False
 
 
 def packages(inputs: Mapping[str, str]) -> frozenset[str]:
