@@ -197,7 +197,7 @@ def cargo(site: Site) -> Iterator[Way]:
 
 
 def own_times(site: Site, text: str) -> dict[str, float]:
-    """Of the binary that `cargo` has built: seconds from its start until it answers, and from SIGTERM until it has ended.
+    """Of the binary that `cargo` has built: seconds from its start until it answers, and from SIGTERM until its end.
 
     Whatever replaces it in its container has to wait for the latter.
     """
