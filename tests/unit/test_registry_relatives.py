@@ -11,7 +11,7 @@ import pytest
 from layerdoit.engine import registry_relatives
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_answers import Refusal
-from layerdoit.engine.registry_api import DOCKER_IMAGE, INDEX, Manifest
+from layerdoit.engine.registry_api import DOCKER_IMAGE, INDEX, Manifest, RegistryApi
 
 KEY = "0123456789abcdef"
 HERE = "linux/amd64"
@@ -48,7 +48,7 @@ class Api:
 
 
 def found(monkeypatch: pytest.MonkeyPatch, api: Any) -> list[tuple[str | None, str]]:
-    monkeypatch.setattr(registry_relatives.RegistryApi, "of", lambda _repository: api)
+    monkeypatch.setattr(RegistryApi, "of", lambda _repository: api)
     monkeypatch.setattr(registry_relatives, "_given_up", set())
     images = registry_relatives.deps_images("registry.example/shop", HERE, "shop")
     return [(image.keyed_tag, image.label("built")) for image in images]
@@ -91,7 +91,7 @@ def test_a_registry_that_does_not_list_them_has_none_and_is_asked_once(monkeypat
     class Closed:
         def tags(self) -> tuple[str, ...]:
             asked.append(1)
-            raise RegistryError("no", Refusal("denied", "no"), "")
+            raise RegistryError("no", Refusal("rights", "no"), "")
 
     assert found(monkeypatch, Closed()) == []
     assert registry_relatives.deps_images("registry.example/shop", HERE, "shop") == ()
