@@ -45,8 +45,8 @@ def deps_images(repository: str, platform: str, local: str) -> tuple[Image, ...]
 
     try:
         Background(look, until).result()
-    except (Late, EngineError):
-        # Nobody waits for what is worth only some time.
+    except (Late, EngineError, ValueError):
+        # It is worth some time, and no error.
         give_up(repository)
     return tuple(sorted(found, key=lambda image: image.label("built"), reverse=True))
 
@@ -62,12 +62,11 @@ def _listed(api: RegistryApi, platform: str, local: str) -> Iterator[Image]:
         if manifest is None or manifest.config is None:
             continue
         told = json.loads(api.blob(manifest.config.digest))
-        if not isinstance(told, dict) or not alike(described_platform(told), platform):
-            continue
-        labels = (told.get("config") or {}).get("Labels") or {}
-        image = Image(manifest.config.digest, (f"{local}:{tag}",), labels, 0, 0)
-        if image.keyed_tag is not None and image.label("layer") == "deps":
-            yield image
+        match told:
+            case {"config": {"Labels": dict(labels)}} if alike(described_platform(told), platform):
+                image = Image(manifest.config.digest, (f"{local}:{tag}",), labels, 0, 0)
+                if image.keyed_tag is not None and image.label("layer") == "deps":
+                    yield image
 
 
 def _manifest(api: RegistryApi, tag: str, platform: str) -> Manifest | None:

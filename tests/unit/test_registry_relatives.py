@@ -71,6 +71,8 @@ def test_those_for_the_platform_come_under_their_names_here_newest_first(monkeyp
             f"deps_{'d' * 12}": config(key="d" * 16, architecture="arm64"),
             f"deps_{'c' * 12}": config(key="another"),
             f"deps_{'b' * 12}": config(layer="app", key="b" * 16),
+            f"deps_{'9' * 12}": {"config": "broken"},
+            f"deps_{'8' * 12}": "broken",
             "latest": config(layer="app"),
             f"app_{'a' * 12}": config(layer="app", key="a" * 16),
         }
