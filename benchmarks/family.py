@@ -27,6 +27,7 @@ from layerdoit.bench.running import ask, say
 from layerdoit.bench.scratch import Scratch
 from layerdoit.flows.session import Session
 from layerdoit.history.benchmarks import OURS
+from layerdoit.project.inputs import Inputs
 from layerdoit.project.project import Project
 from layerdoit.project.run import Run
 
@@ -68,11 +69,11 @@ def service(scratch: Scratch, number: int, dependencies: Mapping[str, str]) -> P
     return root
 
 
-def configured(root: Path, scratch: Scratch, name: str, more: str = "") -> None:
-    """A project of the session: its images lend to each other only."""
+def configured(root: Path, scratch: Scratch, name: str, more: str = "", family: str = "") -> None:
+    """A project of the session: the images of a family lend to each other only."""
     (root / "dodo.py").write_text("from layerdoit import task_layerdoit\n", encoding="utf-8")
     (root / "layerdoit.yaml").write_text(
-        f"project: {name}\nenv: {{RUST_FAMILY: {scratch.name}}}\n{more}", encoding="utf-8"
+        f"project: {name}\nenv: {{RUST_FAMILY: {family or scratch.name}}}\n{more}", encoding="utf-8"
     )
 
 
@@ -108,25 +109,29 @@ def told(root: Path) -> tuple[int, int]:
 
 
 def public(scratch: Scratch, folder: Path, others: Sequence[Path]) -> dict[str, Any]:
-    """A project after others: of its units that one of them has compiled too, how many were compiled again."""
-    there = set[str]()
-    for number, other in enumerate(others):
-        root = public_copy(scratch, other, f"other-{number}")
-        begun = time.monotonic()
-        harness.doit(root, "deps")
-        there |= compiled(root)
-        say(f"{other.name}: {time.monotonic() - begun:.0f} s, now {len(there)} units")
+    """A project after others: of its units that one of them lends, how many were compiled again.
+
+    On another base or with other flags, nothing is the same, whatever cargo calls it.
+    """
     root = public_copy(scratch, folder, "project")
+    kin, there, lending = inputs(root).kin, set[str](), list[str]()
+    for number, path in enumerate(others):
+        other = public_copy(scratch, path, f"other-{number}")
+        begun = time.monotonic()
+        harness.doit(other, "deps")
+        if inputs(other).kin == kin:
+            lending.append(path.name)
+            there |= compiled(other)
+        say(f"{path.name}: {time.monotonic() - begun:.0f} s, now {len(there)} units")
     harness.doit(root, "base")
     spent = harness.seconds([*peers.command(), "deps"], root)
     units, taken = told(root)
     same = len(compiled(root) & there)
-    names = [other.name for other in others]
     return {
         "way": "public",
         "ours": [spent],
         "project": folder.name,
-        "others": names,
+        "others": lending,
         "units": units,
         "taken": taken,
         "again": same - taken,
@@ -140,13 +145,19 @@ def public_copy(scratch: Scratch, folder: Path, name: str) -> Path:
     ask([*peers.command()[:1], "layers", "init", "--yes"], root, check=False)
     kept = (root / "layerdoit.yaml").read_text(encoding="utf-8") if (root / "layerdoit.yaml").exists() else ""
     lines = [line for line in kept.splitlines() if not re.match(r"project:|env:|registry:", line)]
-    configured(root, scratch, f"{scratch.name}-{name}", "\n".join(lines) + "\n")
+    # The services of the family lend to each other only.
+    configured(root, scratch, f"{scratch.name}-{name}", "\n".join(lines) + "\n", family=f"{scratch.name}-public")
     return root
+
+
+def inputs(root: Path) -> Inputs:
+    """What the layers of a project are made of."""
+    return Session(Run(), Project.open(root, {})).inputs
 
 
 def compiled(root: Path) -> set[str]:
     """The ids of the public units in a project's deps image."""
-    spec = next(one for one in Session(Run(), Project.open(root, {})).inputs.specs if one.layer == "deps")
+    spec = next(one for one in inputs(root).specs if one.layer == "deps")
     command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "cat", spec.tag, "/cooked/units"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rows = (line.split("\t") for line in done.stdout.splitlines())
@@ -182,11 +193,12 @@ def _right(cells: Sequence[Cell]) -> list[float]:
 
 def rows(options: argparse.Namespace, scratch: Scratch) -> Iterator[dict[str, Any]]:
     """All of it, one after the other."""
-    yield family(scratch, options.runs)
+    if options.runs:
+        yield family(scratch, options.runs)
     if options.projects:
         first, *others = (path.resolve() for path in options.projects)
         yield public(scratch, first, others)
-    if options.bump:
+    if options.bump and options.runs:
         yield bumped(scratch, options.bump.resolve(), options.profile, options.runs)
 
 
@@ -196,7 +208,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("projects", nargs="*", type=Path, help="a Rust project, and those that are built before it")
     parser.add_argument("--bump", type=Path, help="the project whose dependency is bumped")
     parser.add_argument("--profile", default="release", help="cargo profile of that one")
-    parser.add_argument("--runs", type=int, default=5, help="cooks, and bumps")
+    parser.add_argument("--runs", type=int, default=9, help="cooks, and bumps; 0: the public project only")
     given = parser.parse_args(argv)
     found: list[dict[str, Any]] = []
     result = Result("family", harness.meta(given, given.runs))
