@@ -108,9 +108,13 @@ def _images(label: str, value: str, *more: str) -> list[str]:
 
 
 def tags_of(scratch: str) -> list[str]:
-    """The tags in a session's repository: of its own images, and of the base images that it borrowed."""
-    answer = connect().get("/images/json", {"filters": {"reference": [f"{scratch}:*"]}})
-    return [tag for item in answer or () for tag in item.get("RepoTags") or () if tag.startswith(f"{scratch}:")]
+    """The tags in a session's repositories: of its own images, and of the base images that it borrowed.
+
+    A session that has several projects names them `<scratch>-<word>`.
+    """
+    own = (f"{scratch}:", f"{scratch}-")
+    answer = connect().get("/images/json", {"filters": {"reference": [f"{start}*" for start in own]}})
+    return [tag for item in answer or () for tag in item.get("RepoTags") or () if tag.startswith(own)]
 
 
 def remove_images(images: Iterable[str]) -> None:

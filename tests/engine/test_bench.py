@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+import tarfile
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -167,3 +170,20 @@ def test_what_a_killed_one_left_is_removed_by_the_next(
     assert run.stderr is not None
     run.stdout.close()
     run.stderr.close()
+
+
+def test_the_images_of_all_projects_of_a_session_go_and_no_others(docker_engine: Any) -> None:
+    name = f"lt-{uuid.uuid4().hex[:8]}-bench-{scratch.identity()}"
+    own, foreign = [f"{name}:latest", f"{name}-first:deps-1", f"{name}-second:latest"], [f"other-{name}:latest"]
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    for tag in (*own, *foreign):
+        repository, _, word = tag.rpartition(":")
+        docker_engine.api.import_image_from_data(empty.getvalue(), repository=repository, tag=word)
+    try:
+        assert sorted(buildkit.tags_of(name)) == sorted(own)
+        buildkit.remove_images(buildkit.tags_of(name))
+        there = {tag for image in docker_engine.images.list() for tag in image.tags}
+        assert there & {*own, *foreign} == {*foreign}
+    finally:
+        buildkit.remove_images([*own, *foreign])
