@@ -1,4 +1,4 @@
-"""A run with nothing to do: `doit` against a fully cached `docker buildx build` of the same tree, in pairs.
+"""A run with nothing to do: `doit`, a fully cached `docker buildx build` of the same tree, and the import of doit.
 
 `python -m benchmarks.noop --files 2000 10000 --pairs 15 --json benchmarks/results/NAME.json`
 """
@@ -20,16 +20,19 @@ _WARM_UP = 2
 
 
 def measure(scratch: Scratch, files: int, pairs: int) -> dict[str, Any]:
-    """Build once each, then nothing changes; the order of each pair alternates."""
+    """Build once each, then nothing changes; the order of each pair alternates, and an import comes before it."""
     folder, token = scratch.work / f"files{files}", f"{scratch.name}-{files}"
     root = generated.workspace(folder / "tree" / "tiny", files)
-    subject.configure(root, effective.effective(root, {}), scratch.name, token, "app")
+    subject.configure(root, effective.effective(root, {}), token, token, "app")
     subject.start_git(root)
     harness.doit(root, "image")
     facts = subject.with_base(root, subject.facts(root))
     now = peers.Round(token, root, root, folder, collect(), "", scratch.name)
-    found: dict[str, list[float]] = {"layerdoit": [], "plain": []}
+    found: dict[str, list[float]] = {"layerdoit": [], "plain": [], "import": []}
     for number in range(_WARM_UP + pairs):
+        imported = harness.seconds([sys.executable, "-c", "import doit"], root)
+        if number >= _WARM_UP:
+            found["import"].append(imported)
         for peer in ("layerdoit", "plain") if number % 2 else ("plain", "layerdoit"):
             built = peers.build(peer, now, facts)
             if built.error:
@@ -40,7 +43,7 @@ def measure(scratch: Scratch, files: int, pairs: int) -> dict[str, Any]:
                 found[peer].append(round(built.seconds, 4))
     sent = sum(path.is_file() for path in root.rglob("*.rs"))
     say(f"{sent} files: doit {min(found['layerdoit']):.3f} s, docker buildx build {min(found['plain']):.3f} s at best")
-    return {"files": files, "doit": found["layerdoit"], "docker": found["plain"]}
+    return {"files": files, "doit": found["layerdoit"], "docker": found["plain"], "import": found["import"]}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -66,6 +66,12 @@ def test_median_minimum_maximum_and_number() -> None:
     assert results.cell_text([]) == "-"
 
 
+@pytest.mark.parametrize(("imported", "held"), [(0.1, "✓"), (0.05, "✗")])
+def test_a_run_with_nothing_to_do_is_held_to_the_import_of_doit(imported: float, held: str) -> None:
+    rows = [{"files": 2000, "doit": [0.1, 0.12], "docker": [0.2, 0.2], "import": [imported]}]
+    assert f"{held} ≤ 1.8 × the import ({0.11 / imported:.2f})" in report.noop_table(Result("noop", {}, rows=rows))
+
+
 def test_noop_budgets() -> None:
     assert [verdict.held for verdict in report.noop_verdicts(2000, 0.19, 0.9)] == [True, True]
     assert [verdict.held for verdict in report.noop_verdicts(2000, 0.21, 1.1)] == [False, False]
@@ -85,7 +91,8 @@ def test_a_result_survives_its_file_and_makes_a_page(tmp_path: Path) -> None:
     page = report.page(found)
     assert "## demo, dev" in page
     assert "| one line | 2.00 (n=1) / 1 | 1.00 (n=1) / 1 | 2.0 × faster (mount) | ✓ ≤ mount + 5 % |" in page
-    assert "| 2,000 | 0.110 (min 0.100, n=2) | 0.200 (min 0.200, n=2) | 0.55 | 0.50 | ✓ ≤ 1.0 ×<br>✓ ≤ 0.2 s |" in page
+    times = "0.110 (min 0.100, n=2) | 0.200 (min 0.200, n=2) | 0.55 | 0.50"
+    assert f"| 2,000 | {times} |  | ✓ ≤ 1.0 ×<br>✓ ≤ 0.2 s |" in page
     assert "| **all** | 0.50 (n=1) ✓" in page
 
 
