@@ -96,8 +96,7 @@ put_beside() {
       put_new "$path" "$beside" &
       if cmp -s "$path" "$served"; then
         ln -f "$served" "$beside.same"
-        wait $! || true
-        mv -f "$beside.new" "$beside.spare" || true
+        if wait $!; then mv -f "$beside.new" "$beside.spare"; else rm -f "$beside.new"; fi
       else
         rm -f "$beside.same"
         wait $! || return
@@ -106,7 +105,7 @@ put_beside() {
   done </tmp/executables
 }
 
-# What served before the last edit is in the way of none, and differs in little.
+# A program of an earlier edit that nobody runs any more is written over: it differs in little.
 put_new() {
   if [ -e "$2.new" ]; then spare=$2.new; else spare=$2.spare; fi
   { [ -e "$spare" ] && /tmp/overwrite "$1" "$spare" "$2.new"; } || cp -f "$1" "$2.new"

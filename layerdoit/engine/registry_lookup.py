@@ -1,6 +1,7 @@
 """What a registry has of the keyed layers, asked through the engine: it has the way there, and pulls them later.
 
     available(specs, repository, platform_of) -> frozenset[str]   # all at once; no answer in time: not there
+    is_given_up(repository) -> bool                               # its registry refused, or did not answer in time
     has(spec, repository) -> bool                                 # RegistryError where it does not answer
 
 The Docker SDK takes 70 ms to import; only a login that a helper program keeps needs it.
@@ -63,6 +64,11 @@ def available(specs: Iterable[Spec], repository: str, platform_of: Callable[[str
         remote, answer = next(iter(refused.items()))
         warn(f"the registry is not used: {answer}\nnext: {answer.advice(remote, 'pull')}")
     return frozenset(found)
+
+
+def is_given_up(repository: str) -> bool:
+    """Whether this process asks the registry of a repository no more."""
+    return host_of(repository) in _given_up
 
 
 def has(spec: Spec, repository: str) -> bool:

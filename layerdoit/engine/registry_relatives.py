@@ -15,14 +15,13 @@ from typing import Final
 from layerdoit.core.background import Background, Late
 from layerdoit.core.errors import EngineError
 from layerdoit.core.platform import alike, described_platform
+from layerdoit.engine import registry_lookup
 from layerdoit.engine.images import Image
 from layerdoit.engine.registry_api import Manifest, RegistryApi
 from layerdoit.layers.key import TAG_DIGITS
 
 MOST: Final = 40
 """Images that are looked at, of each two answers of the registry are read."""
-PATIENCE: Final = 10.0
-"""Seconds in which they are; what was not read then is not there."""
 _KEYED: Final = re.compile(rf"deps-[0-9a-f]{{{TAG_DIGITS}}}")
 _given_up: Final = set[str]()
 
@@ -32,10 +31,10 @@ def deps_images(repository: str, platform: str, local: str) -> tuple[Image, ...]
 
     `local`: the repository of those names.
     """
-    if repository in _given_up:
+    if repository in _given_up or registry_lookup.is_given_up(repository):
         return ()
     found: list[Image] = []
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + registry_lookup.PATIENCE
 
     def look() -> None:
         for image in _listed(RegistryApi.of(repository), platform, local):

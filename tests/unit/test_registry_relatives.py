@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from layerdoit.engine import registry_relatives
+from layerdoit.engine import registry_lookup, registry_relatives
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_answers import Refusal
 from layerdoit.engine.registry_api import DOCKER_IMAGE, INDEX, Manifest, RegistryApi
@@ -98,3 +98,8 @@ def test_a_registry_that_does_not_list_them_has_none_and_is_asked_once(monkeypat
     assert found(monkeypatch, Closed()) == []
     assert registry_relatives.deps_images("registry.example/shop", HERE, "shop") == ()
     assert len(asked) == 1
+
+
+def test_a_registry_that_did_not_answer_before_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_lookup, "_given_up", {"registry.example"})
+    assert found(monkeypatch, None) == []
