@@ -8,6 +8,7 @@ In a `dodo.py`:
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 from layerdoit.core.version import __version__
@@ -21,8 +22,14 @@ __all__ = ["__version__", "task_layerdoit", "tasks"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'layerdoit' has no attribute '{name}'{_meant(name)}")
-    from layerdoit.front import tasks as front_tasks
-
+    collecting = gc.isenabled()
+    gc.disable()  # what is imported stays: to look through it for garbage takes 5 ms
+    try:
+        from layerdoit.front import tasks as front_tasks
+    finally:
+        if collecting:
+            gc.freeze()
+            gc.enable()
     return getattr(front_tasks, name)
 
 

@@ -19,9 +19,9 @@ from layerdoit.core.platform import host_triple
 Run = Callable[[list[str], Path], str]
 
 # The same compiler for everybody, so that nobody needs to be asked: 1.95.0, 1.95, 1.96.0-beta.2, nightly-2026-04-14.
-_EXACT = re.compile(r"\d+\.\d+(?:\.\d+)?(?:-beta(?:\.\d+)?)?$|(?:nightly|beta|stable)-\d{4}-\d{2}-\d{2}$")
-_BARE = re.compile(r"[\w.-]+")
-_HOST = re.compile(r"-((?:x86_64|aarch64|i[3-6]86|arm\w*|riscv64\w*|powerpc\w*|s390x|loongarch64|mips\w*)-[\w-]+)$")
+_EXACT = r"\d+\.\d+(?:\.\d+)?(?:-beta(?:\.\d+)?)?$|(?:nightly|beta|stable)-\d{4}-\d{2}-\d{2}$"
+_BARE = r"[\w.-]+"
+_HOST = r"-((?:x86_64|aarch64|i[3-6]86|arm\w*|riscv64\w*|powerpc\w*|s390x|loongarch64|mips\w*)-[\w-]+)$"
 FILES: Final = ("rust-toolchain", "rust-toolchain.toml")
 """rustup prefers the older name if both exist."""
 _HINT = 'write a rust-toolchain.toml with [toolchain] channel = "<version>", or set `toolchain:` in layerdoit.yaml'
@@ -43,7 +43,7 @@ class Toolchain(NamedTuple):
 
 
 def is_exact(channel: str) -> bool:
-    return _EXACT.match(channel) is not None
+    return re.match(_EXACT, channel) is not None
 
 
 def _default_run(argv: list[str], cwd: Path) -> str:
@@ -103,7 +103,7 @@ def asked_for(root: Path, override: str | None = None) -> Named:
     file = nearest_file(root.resolve())
     in_file = _read_file(file) if file else Named("", "the host's rustc")
     if override:
-        channel = _HOST.sub("", override.strip())
+        channel = re.sub(_HOST, "", override.strip())
         return Named(channel, "the configuration", in_file.targets, components=in_file.components)
     return in_file
 
@@ -124,8 +124,8 @@ def _read_file(file: Path) -> Named:
         raise WorkspaceError(f"the toolchain file cannot be read: {error}", where=str(file)) from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if file.suffix != ".toml" and len(lines) == 1 and not lines[0].startswith("["):
-        return Named(_HOST.sub("", lines[0]), file.name)
-    if len(lines) == 1 and _BARE.fullmatch(lines[0]):
+        return Named(re.sub(_HOST, "", lines[0]), file.name)
+    if len(lines) == 1 and re.fullmatch(_BARE, lines[0]):
         raise WorkspaceError(
             f'this file is TOML, and holds only the word "{lines[0]}"',
             where=f"{file}:1",
@@ -148,7 +148,7 @@ def _read_file(file: Path) -> Named:
             "[toolchain] must hold a channel (text) and may hold targets and components (lists)", where=str(file)
         )
     folder = str(file.parent / path) if path else None
-    channel = _HOST.sub("", channel.strip())
+    channel = re.sub(_HOST, "", channel.strip())
     return Named(channel, file.name, tuple(sorted(set(targets))), folder, tuple(sorted(set(components))))
 
 

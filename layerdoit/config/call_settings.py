@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from layerdoit.config import reading
 from layerdoit.config.kinds import Node
 from layerdoit.config.schema import Config
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.frozen import Frozen
 
 
-@dataclass(frozen=True)
-class CallSettings:
+class CallSettings(Frozen):
     """One call. `where`: its `file:line`; `prefix`: of its tasks; `file` or `values`: what it lays over, if anything.
 
     `others`: the other calls for the same folder. Dependencies are chosen over all of them, so that base and deps are

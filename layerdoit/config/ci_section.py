@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from layerdoit.config.deploy_section import NO_ENV, NO_TEXT
-from layerdoit.config.kinds import Settings, choice, integer, many, setting, settings_class, table, text
+from layerdoit.config.kinds import Settings, choice, integer, many, setting, table, text
 
 WORKFLOWS: Final = ("base", "build", "publish", "registry")
 _CRON: Final = text("five fields as cron has them, such as 17 4 1 * *", r"[\d*/,-]+( [\d*/,A-Za-z-]+){4}")
@@ -14,7 +14,6 @@ _CRON: Final = text("five fields as cron has them, such as 17 4 1 * *", r"[\d*/,
 # It has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Ci(Settings):
     """What `doit layers ci` writes."""
 

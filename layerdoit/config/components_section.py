@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from layerdoit.config.deploy_section import NO_ENV, NO_TEXT
-from layerdoit.config.kinds import Settings, boolean, choice, many, optional, setting, settings_class
+from layerdoit.config.kinds import Settings, boolean, choice, many, optional, setting
 from layerdoit.config.services_section import SERVICE
 from layerdoit.config.values import ABSOLUTE, DEBIAN, ENV, IMAGE, INSIDE, SHELL, TEXT
 
 # It has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Component(Settings):
     """One component: a front end that npm, pnpm or yarn builds."""
 

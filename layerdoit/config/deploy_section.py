@@ -16,7 +16,6 @@ from layerdoit.config.kinds import (
     seconds,
     section,
     setting,
-    settings_class,
     size,
     table,
     text,
@@ -83,7 +82,6 @@ def _secrets() -> Kind:
 # Each class has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Health(Settings):
     """When a new container counts as healthy."""
 
@@ -105,7 +103,6 @@ class Health(Settings):
     timeout: float = setting(seconds(1), 30.0, "Seconds that a new container has to become healthy.")
 
 
-@settings_class
 class Compose(Settings):
     """The service of a compose file that runs the image."""
 
@@ -131,7 +128,6 @@ class Compose(Settings):
     )
 
 
-@settings_class
 class Kubernetes(Settings):
     """Where in a cluster the image runs, and the manifests that say how."""
 
@@ -151,7 +147,6 @@ class Kubernetes(Settings):
     deadline: float = setting(seconds(1), 300.0, "Seconds that a rollout has to become healthy.")
 
 
-@settings_class
 class Azure(Settings):
     """The container app that runs the image."""
 
@@ -164,7 +159,6 @@ class Azure(Settings):
     deadline: float = setting(seconds(1), 300.0, "Seconds that a new revision has to become healthy.")
 
 
-@settings_class
 class Commands(Settings):
     """The user's own commands, run by `sh -c` in the project's folder, with `LAYERDOIT_IMAGE` and the like."""
 
@@ -182,7 +176,6 @@ class Commands(Settings):
     changes: str | None = setting(optional(SHELL), None, "Prints what `deploy` would change, for `--dry-run`.")
 
 
-@settings_class
 class Deploy(Settings):
     """The container that runs."""
 
@@ -255,7 +248,6 @@ class Deploy(Settings):
     command: Commands = section(Commands, "With `provider: command`: your own commands.")
 
 
-@settings_class
 class Hooks(Settings):
     """Commands on this machine, run by `sh -c` in the project's folder, with `LAYERDOIT_IMAGE` and the like."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from layerdoit.config.deploy_section import NO_ENV, NO_TEXT
-from layerdoit.config.kinds import Settings, boolean, many, optional, setting, settings_class, table, text
+from layerdoit.config.kinds import Settings, boolean, many, optional, setting, table, text
 from layerdoit.config.values import (
     ABSOLUTE,
     ARGUMENTS,
@@ -23,7 +23,6 @@ from layerdoit.config.values import (
 # It has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Image(Settings):
     """The finished image."""
 

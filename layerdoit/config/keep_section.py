@@ -10,7 +10,6 @@ from layerdoit.config.kinds import (
     optional,
     section,
     setting,
-    settings_class,
     size,
     span,
     text,
@@ -21,7 +20,6 @@ _COUNT = integer("a number from 0 to 10000", 0, 10_000)
 # Each class has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Keep(Settings):
     """What retention keeps of one kind. Without `keep_last` and `max_bytes`, everything."""
 
@@ -44,7 +42,6 @@ class Keep(Settings):
         return 1 if self.keep_last is None else self.keep_last
 
 
-@settings_class
 class RegistryKeep(Keep):
     """What retention keeps of one kind in a registry. Without `keep_last` and `max_bytes`, everything."""
 
@@ -58,7 +55,6 @@ class RegistryKeep(Keep):
     )
 
 
-@settings_class
 class RegistryRetention(Settings):
     """What `doit registry_gc` keeps: by default everything."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, TypeVar, dataclass_transform
+from typing import Any, NamedTuple, TypeVar
 
 from layerdoit.core import units
+from layerdoit.core.frozen import Frozen
 from layerdoit.core.prose import suggestion
 
 T = TypeVar("T")
@@ -217,48 +218,8 @@ def table(key: Kind, value: Kind, expected: str) -> Kind:
     return Kind(expected, parse, json=mapping)
 
 
-class Settings:
-    """Base of the sections: frozen, compared and shown by field.
-
-    It replaces what `@dataclass(frozen=True)` generates and compiles for each class, which costs a no-op 8 ms.
-    """
-
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
-
-    def __init__(self, **given: Any) -> None:
-        values = vars(self)
-        for field in dataclasses.fields(self):
-            if field.name in given:
-                values[field.name] = given.pop(field.name)
-            elif field.default_factory is not dataclasses.MISSING:
-                values[field.name] = field.default_factory()
-            else:
-                values[field.name] = field.default
-        if given:
-            raise TypeError(f"{type(self).__name__} has no {', '.join(given)}")
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Settings) and type(self) is type(other) and self._compared() == other._compared()
-
-    __hash__ = None  # type: ignore[assignment] # sections hold mappings
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._compared().items())})"
-
-    def _compared(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.compare}
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))
-def settings_class(cls: type[T]) -> type[T]:
-    """A frozen dataclass on `Settings`."""
-    return dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+class Settings(Frozen):
+    """Base of the sections."""
 
 
 def setting(kind: Kind, default: T, doc: str) -> T:

@@ -14,7 +14,6 @@ from layerdoit.config.kinds import (
     many,
     optional,
     setting,
-    settings_class,
     text,
     wrong,
 )
@@ -70,7 +69,6 @@ BASE_TEMPLATE: Final = _template(BASE_NAMES)
 # It has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Publish(Settings):
     """Images for people, by version."""
 

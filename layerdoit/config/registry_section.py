@@ -7,14 +7,13 @@ from typing import Any
 
 from layerdoit.config.deploy_section import NO_TEXT
 from layerdoit.config.keep_section import RegistryRetention
-from layerdoit.config.kinds import Settings, boolean, choice, many, optional, section, setting, settings_class
+from layerdoit.config.kinds import Settings, boolean, choice, many, optional, section, setting
 from layerdoit.config.values import REPOSITORY
 from layerdoit.layers.key import ARTEFACTS, LAYERS
 
 # It has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Registry(Settings):
     """Where layers are shared with other machines."""
 

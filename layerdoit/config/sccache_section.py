@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from layerdoit.config.deploy_checks import Contradiction
-from layerdoit.config.kinds import Invalid, Kind, Node, Settings, optional, section, setting, settings_class, text
+from layerdoit.config.kinds import Invalid, Kind, Node, Settings, optional, section, setting, text
 
 _HOST = r"(?:[\w.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?"
 _KINDS: Final = ("redis", "s3", "webdav")
@@ -33,7 +33,6 @@ def _address(example: str, pattern: str) -> Kind:
 # Each class has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class S3(Settings):
     """A bucket."""
 
@@ -51,7 +50,6 @@ class S3(Settings):
         return self != S3()
 
 
-@settings_class
 class Sccache(Settings):
     """A store that compilers share."""
 

@@ -27,7 +27,6 @@ from layerdoit.config.kinds import (
     section,
     sections,
     setting,
-    settings_class,
     switch_or,
     text,
 )
@@ -58,7 +57,6 @@ from layerdoit.config.watch_section import Watch
 # Each class has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Sources(Settings):
     """The files that builds get."""
 
@@ -73,7 +71,6 @@ class Sources(Settings):
     )
 
 
-@settings_class
 class Base(Settings):
     """The base layer."""
 
@@ -109,7 +106,6 @@ class Base(Settings):
     )
 
 
-@settings_class
 class Build(Settings):
     """What builds are told besides the files."""
 
@@ -127,7 +123,6 @@ class Build(Settings):
     )
 
 
-@settings_class
 class Deps(Settings):
     """The deps layer."""
 
@@ -156,7 +151,6 @@ class Deps(Settings):
     )
 
 
-@settings_class
 class Retention(Settings):
     """What retention keeps: by default everything."""
 
@@ -186,7 +180,6 @@ class Retention(Settings):
         return self.base.idle and self.deps.idle and self.app.idle and self.mounts.idle
 
 
-@settings_class
 class Dockerfiles(Settings):
     """A project's own Dockerfiles."""
 
@@ -195,7 +188,6 @@ class Dockerfiles(Settings):
     app: str | None = setting(optional(INSIDE), None, "Your own Dockerfile.app.")
 
 
-@settings_class
 class Config(Settings):
     """All settings of a project. `source`: the files that they were read from.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from layerdoit.config.deploy_section import NO_TEXT, Deploy
 from layerdoit.config.image_section import Image
-from layerdoit.config.kinds import Settings, boolean, many, optional, section, setting, settings_class, table, text
+from layerdoit.config.kinds import Settings, boolean, many, optional, section, setting, table, text
 from layerdoit.config.values import ABSOLUTE, BINARY, DEBIAN, IMAGE, INSIDE, PORT
 
 SERVICE = text("the name of a service", r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", hint="use lower-case letters, digits and -")
@@ -15,7 +15,6 @@ COMPONENT = text("the name of a component", r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 # Each class has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Packed(Settings):
     """A program that was compiled elsewhere."""
 
@@ -24,7 +23,6 @@ class Packed(Settings):
     )
 
 
-@settings_class
 class ServiceBase(Settings):
     """What a service's runtime image is made of."""
 
@@ -38,7 +36,6 @@ class ServiceBase(Settings):
     )
 
 
-@settings_class
 class Static(Settings):
     """How a page is served."""
 
@@ -59,7 +56,6 @@ class Static(Settings):
     )
 
 
-@settings_class
 class Service(Settings):
     """One service. Settings of `image`, `deploy` and `base` at the top are those of all; a service's own override."""
 

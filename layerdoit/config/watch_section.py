@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from layerdoit.config.kinds import Settings, boolean, choice, seconds, setting, settings_class
+from layerdoit.config.kinds import Settings, boolean, choice, seconds, setting
 
 # It has a docstring also because `dataclass` derives a missing one from the signature, which is slow.
 
 
-@settings_class
 class Watch(Settings):
     """How `doit watch` goes on after an edit."""
 

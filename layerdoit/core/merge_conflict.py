@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-_MARK = re.compile(r"^(?:<{7}(?: .*)?|\|{7}(?: .*)?|={7}|>{7}(?: .*)?)\r?$", re.MULTILINE)
+_MARK = r"^(?:<{7}(?: .*)?|\|{7}(?: .*)?|={7}|>{7}(?: .*)?)\r?$"
 _LOCK = (
     "take one side (`git checkout --ours Cargo.lock`), let cargo add what it lacks (`cargo update --workspace`), "
     "then `git add Cargo.lock`"
@@ -15,7 +15,7 @@ WHAT = "this file has the marks of a merge conflict"
 
 def line_of(text: str) -> int | None:
     """The first line with such a mark. Ask only of a text that does not parse: elsewhere it may be content."""
-    found = _MARK.search(text)
+    found = re.search(_MARK, text, re.MULTILINE)
     return text.count("\n", 0, found.start()) + 1 if found else None
 
 

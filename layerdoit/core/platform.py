@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 _DOCKER: Final = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7": "arm", "riscv64gc": "riscv64"}
-_GLIBC: Final = re.compile(r"(.+-gnu(?:eabi(?:hf)?)?)\.(\d+\.\d+)")
+_GLIBC: Final = r"(.+-gnu(?:eabi(?:hf)?)?)\.(\d+\.\d+)"
 
 
 class Platform(NamedTuple):
@@ -75,7 +75,7 @@ def alike(one: str, other: str) -> bool:
 
 def glibc_of(target: str) -> tuple[str, str]:
     """The triple of a target, and the version of glibc that it names: `aarch64-unknown-linux-gnu.2.36`; '' for none."""
-    found = _GLIBC.fullmatch(target)
+    found = re.fullmatch(_GLIBC, target)
     return (found[1], found[2]) if found else (target, "")
 
 

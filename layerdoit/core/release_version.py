@@ -7,10 +7,9 @@ from typing import Final, NamedTuple
 
 _NUMBER: Final = r"(?:0|[1-9]\d*)"
 _WORD: Final = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"
-_FORM: Final = re.compile(
+_FORM: Final = (
     rf"(?P<major>{_NUMBER})\.(?P<minor>{_NUMBER})\.(?P<patch>{_NUMBER})"
-    rf"(?:-(?P<pre>{_WORD}(?:\.{_WORD})*))?(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?",
-    re.ASCII,
+    rf"(?:-(?P<pre>{_WORD}(?:\.{_WORD})*))?(?:\+(?P<build>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
 )
 FORM: Final = "a version such as 1.4.0 or 2.0.0-rc.1"
 
@@ -27,7 +26,7 @@ class Version(NamedTuple):
     @classmethod
     def of(cls, text: str) -> Version | None:
         """The version that a text is; None where it is none."""
-        found = _FORM.fullmatch(text)
+        found = re.fullmatch(_FORM, text, re.ASCII)
         if found is None:
             return None
         major, minor, patch = (int(found[name]) for name in ("major", "minor", "patch"))

@@ -9,13 +9,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
 from layerdoit.core import files
 from layerdoit.core.console import warn
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.frozen import Frozen
 
 FOLDER: Final = ".layerdoit"
 KEPT_LOGS: Final = 30
@@ -36,8 +36,7 @@ _SHARED: Final = "shared.json"
 _KEPT_SHARED: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Frozen):
     """The state folder of one checkout. `state / name` is a path in it."""
 
     folder: Path

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple, TextIO
 
-_ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_COLOUR: Final = re.compile(r"\x1b\[[\d;:]*m")
+# Compiled when first used: a run with nothing to do has no use for them.
+_ESCAPE: Final = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])"
+_CONTROL: Final = r"[\x00-\x1f\x7f-\x9f]"
+_COLOUR: Final = r"\x1b\[[\d;:]*m"
 # All but the tab, and the escape of a colour.
-_OTHER_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[\d;:]*m)")
+_OTHER_CONTROL: Final = r"[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[\d;:]*m)"
 _UNKNOWN: Final = (80, 24)
 MORE: Final = "…"
 
@@ -83,7 +84,7 @@ def can_show(text: str, stream: TextIO) -> bool:
 
 def plain(text: str) -> str:
     """Without escape sequences and control characters: of what a build prints, nothing may move the cursor."""
-    return _CONTROL.sub(" ", _ESCAPE.sub("", text))
+    return re.sub(_CONTROL, " ", re.sub(_ESCAPE, "", text))
 
 
 def plain_lines(text: str) -> str:
@@ -95,16 +96,16 @@ def tame(text: str) -> str:
     """A line of another program with its colours, but nothing else that a terminal obeys, and no colour left on."""
 
     def kept(found: re.Match[str]) -> str:
-        return found[0] if _COLOUR.fullmatch(found[0]) else ""
+        return found[0] if re.fullmatch(_COLOUR, found[0]) else ""
 
-    text = _OTHER_CONTROL.sub(" ", _ESCAPE.sub(kept, text))
-    colours = _COLOUR.findall(text)
+    text = re.sub(_OTHER_CONTROL, " ", re.sub(_ESCAPE, kept, text))
+    colours = re.findall(_COLOUR, text)
     return f"{text}\x1b[0m" if colours and colours[-1] not in ("\x1b[0m", "\x1b[m") else text
 
 
 def width(text: str) -> int:
     """Columns that a text takes, which has no control characters but escape sequences of colours."""
-    text = _ESCAPE.sub("", text)
+    text = re.sub(_ESCAPE, "", text)
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 

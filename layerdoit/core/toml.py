@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MARK = "\ufeff"
-_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+_PLACE = r"\s*\(at (?:line (\d+), column \d+|end of document)\)$"
 
 
 def loads(text: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
             hint = merge_conflict.next_step(where)
             raise WorkspaceError(merge_conflict.WHAT, where=f"{where}:{conflict}", hint=hint) from None
         message = str(error)
-        found = _PLACE.search(message)
+        found = re.search(_PLACE, message)
         line = (found and found[1]) or str(max(1, len(text.splitlines())))
         what = message[: found.start()] if found else message
         raise WorkspaceError(f"this is not valid TOML: {what}", where=f"{where}:{line}", hint="fix that line") from None

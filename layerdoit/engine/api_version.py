@@ -12,7 +12,7 @@ from typing import Final
 WRITTEN_FOR: Final = "1.41"
 """That of Docker 20.10: https://docs.docker.com/reference/api/engine/"""
 
-_REFUSED: Final = re.compile(rb"client version \S+ is too (?:old|new)\b.*?API version is (\d+\.\d+)", re.DOTALL)
+_REFUSED: Final = rb"client version \S+ is too (?:old|new)\b.*?API version is (\d+\.\d+)"
 _agreed: dict[str, str] = {}
 
 
@@ -28,7 +28,7 @@ def spoken(host: str) -> str:
 
 def agreed(host: str, status: int, body: bytes) -> bool:
     """Note what an engine's answer says of the version that it was asked in; False: ask again, in another one."""
-    refused = _REFUSED.search(body) if status == 400 else None
+    refused = re.search(_REFUSED, body, re.DOTALL) if status == 400 else None
     other = refused[1].decode() if refused else spoken(host)
     again = other != spoken(host)
     _agreed[host] = other

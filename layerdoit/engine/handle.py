@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, cached_property
 from threading import Timer
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from layerdoit.core import process
 from layerdoit.core.background import Background, begun
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import EngineError, ProcessError
+from layerdoit.core.frozen import Frozen
 from layerdoit.core.platform import alike, architecture, described_platform, docker_name
 from layerdoit.engine import api
 from layerdoit.engine.images import Images, labels_of
@@ -53,8 +53,7 @@ def _other_told(tag: str, there: str, needed: str) -> None:
     warn(f"{tag} is an image for {there}, not for {needed}: it is not used")
 
 
-@dataclass(frozen=True, eq=False)
-class Engine:
+class Engine(Frozen, eq=False):
     """A Docker engine and the buildx builder that builds for it. Nothing is asked until it is needed.
 
     `configured`: the builder that the configuration names; None for the one that `docker buildx build` takes. `way`:

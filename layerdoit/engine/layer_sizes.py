@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-_SAYS_ONLY: Final = re.compile(
+_SAYS_ONLY: Final = (
     r"(?:/bin/sh -c #\(nop\)\s+)?"
     r"(?:CMD|ENTRYPOINT|USER|ARG|ENV|LABEL|EXPOSE|VOLUME|STOPSIGNAL|HEALTHCHECK|SHELL|MAINTAINER|ONBUILD)\b"
 )
@@ -24,7 +24,7 @@ def of(history: Sequence[Made], layers: int) -> tuple[int, ...]:
 
     `history`: the last step first.
     """
-    steps = [step for step in reversed(history) if step.size or not _SAYS_ONLY.match(step.by)]
+    steps = [step for step in reversed(history) if step.size or not re.match(_SAYS_ONLY, step.by)]
     if len(steps) != layers:
         steps = [step for step in steps if step.size]
     return tuple(step.size for step in steps) if len(steps) == layers else ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from layerdoit.core.frozen import Frozen
 
 Kind = Literal["native", "cross", "emulated"]
 
@@ -14,8 +15,7 @@ REGISTER: Final = (
 """What makes programs of another platform run."""
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(Frozen):
     """`platform`: what the image is for; `native`: the builder's own platform; `why`: in words.
 
     `builder`: the buildx builder, None for that of the configuration; `linker`: what links, '' where nothing is

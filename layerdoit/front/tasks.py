@@ -219,9 +219,9 @@ def _named(prefix: str, name: str) -> str:
     return f"{prefix}:{name}" if prefix else name
 
 
-_FILE = re.compile(r"(?<![\w/.-])layerdoit\.yaml(?![\w-])")
-_CARGO = re.compile(r"\bcargo (?:update --workspace|generate-lockfile)(?! --manifest-path)")
-_GIT = re.compile(r"\bgit (?:checkout --ours|add) (?=Cargo\.lock|Cargo\.toml)")
+_FILE = r"(?<![\w/.-])layerdoit\.yaml(?![\w-])"
+_CARGO = r"\bcargo (?:update --workspace|generate-lockfile)(?! --manifest-path)"
+_GIT = r"\bgit (?:checkout --ours|add) (?=Cargo\.lock|Cargo\.toml)"
 
 
 def as_typed(text: str, prefix: str, folder: str = "", services: Sequence[str] = (), service: str = "") -> str:
@@ -229,9 +229,9 @@ def as_typed(text: str, prefix: str, folder: str = "", services: Sequence[str] =
     the configuration and cargo's files by the folder of the project, relative to this one; what is about one service,
     by the name that it has for that one. `services`: all of them; `service`: the one that is spoken of."""
     if folder:
-        text = _FILE.sub(f"{folder}/layerdoit.yaml", text)
-        text = _CARGO.sub(lambda found: f"{found[0]} --manifest-path {shlex.quote(f'{folder}/Cargo.toml')}", text)
-        text = _GIT.sub(lambda found: f"{found[0]}{folder}/", text)
+        text = re.sub(_FILE, f"{folder}/layerdoit.yaml", text)
+        text = re.sub(_CARGO, lambda found: f"{found[0]} --manifest-path {shlex.quote(f'{folder}/Cargo.toml')}", text)
+        text = re.sub(_GIT, lambda found: f"{found[0]}{folder}/", text)
     if service:
         of_one = "|".join(task.name for task in TASKS if task.of_one)
         text = re.sub(rf"\bdoit (?:{of_one})(?![\w:-])", rf"\g<0>:{service}", text)

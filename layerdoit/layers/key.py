@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Final, Literal
+
+from layerdoit.core.frozen import Frozen
 
 Layer = Literal["base", "runtime", "deps", "app", "output"]
 """The layers of an image; and what a component writes, which is none."""
@@ -40,8 +42,7 @@ def key(inputs: Mapping[str, str]) -> str:
     return digest(word for name in sorted(inputs) for word in (name, inputs[name]))
 
 
-@dataclass(frozen=True)
-class Spec:
+class Spec(Frozen):
     """A layer to have: its name, its inputs (readable; the key is their digest), and where its image is found.
 
     `listed` makes a shorter form of the inputs for the image's label, used when there are too many inputs.

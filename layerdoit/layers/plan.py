@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from layerdoit.core.frozen import Frozen
 from layerdoit.layers import reasons
 from layerdoit.layers.key import IMAGES, LAYERS
 from layerdoit.layers.reasons import Reason
@@ -60,8 +61,7 @@ class Step(NamedTuple):
         }
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Frozen):
     """Ordered steps: base, runtime, deps, app. A page has no base; a project with services has no app of its own."""
 
     steps: tuple[Step, ...]

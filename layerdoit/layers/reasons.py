@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from layerdoit.core.frozen import Frozen
 from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text
 
@@ -57,8 +58,7 @@ _FIXED: Final[Mapping[Kind, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(Frozen):
     """One reason.
 
     `names`: the inputs that changed (`file src/main.rs`, `package serde`); for `lacking`, the packages of Cargo.lock

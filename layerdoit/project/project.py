@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +11,7 @@ from layerdoit import config as configuration
 from layerdoit.config import service_clashes
 from layerdoit.config.service_settings import kind_of
 from layerdoit.core.errors import ConfigError
+from layerdoit.core.frozen import Frozen
 from layerdoit.core.state import State
 from layerdoit.project import compiled_for
 from layerdoit.project.settings_cache import SettingsCache
@@ -36,8 +37,7 @@ Kind = Literal["build", "check", "measure"]
 """What can be asked of a project."""
 
 
-@dataclass(frozen=True, eq=False)
-class Project:
+class Project(Frozen, eq=False):
     """One Rust project as it is configured. To read it again is to open a new one.
 
     `variables`: those of the command line; `state`: the folder `.layerdoit/`; `home`: the folder whose files of this

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit.core.background import Background, begun
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.frozen import Frozen
 from layerdoit.layers.key import LAYERS
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ Commit = tuple[str | None, bool | None]
 """The commit that is checked out, and whether the tree differs from it; both None outside a repository."""
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
+class Run(Frozen, eq=False):
     """One call. It can be pickled: with `doit -n`, all processes of a call work on the same run.
 
     `begun`: ns since 1970, which names the run; `asked`: the tasks that were asked for; `prefix`: what stands before

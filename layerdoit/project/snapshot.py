@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit import config as configuration
 from layerdoit.cargo.toolchain import Toolchain, detect
+from layerdoit.core.frozen import Frozen
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.project import fast_path, git_sent
 from layerdoit.tree.sources import Sources, scan
@@ -37,8 +37,7 @@ NODE_RECIPES = ("Dockerfile.node-base", "Dockerfile.node", "node-install.sh", "n
 """What components are built by."""
 
 
-@dataclass(frozen=True, eq=False)
-class Tree:
+class Tree(Frozen, eq=False):
     """A project's files as they were when they were read, each fact when it is first asked for.
 
     `lent`: the toolchain, where it is known already; `whole`: the same reading, of the project that a service is of.

@@ -7,12 +7,13 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import NamedTuple
 
 from layerdoit.core import files
 from layerdoit.core.errors import WorkspaceError
+from layerdoit.core.frozen import Frozen
 from layerdoit.tree.packed import Packed
 
 
@@ -21,8 +22,7 @@ class Entry(NamedTuple):
     digest: str  # sha256 of the content, of the target for a link; hexadecimal
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(Frozen):
     """One scan as it is stored. `names`: every path that was looked at, even if it was missing."""
 
     settings: str = ""

@@ -12,12 +12,13 @@ import marshal
 import os
 import stat
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar, overload
 
 from layerdoit.core.background import Background
 from layerdoit.core.errors import WorkspaceError
+from layerdoit.core.frozen import Frozen
 from layerdoit.tree import layout, links, listing
 from layerdoit.tree.entries import DIRECTORY, NOTHING, Found, Signature, only_gone, read_entry, signature
 from layerdoit.tree.index import Entry, Index, digest_of, filesystem_time, join, load, refuse, row, save, split
@@ -29,8 +30,7 @@ _INCLUDE = "\0include"
 Other = TypeVar("Other")
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(Frozen):
     """The result of one scan. Paths are relative to the context root."""
 
     root: Path

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from doit import cmd_run
+from doit import cmd_run, plugin
 from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 
 from layerdoit.core import signals
-from layerdoit.front import loading, option_parsing
+from layerdoit.front import doit_commands, loading, option_parsing
 from layerdoit.front.loading import BROKEN_PIPE, Ended, Loading, Piped, Vouched
 
 Doit = Callable[..., int]
@@ -388,3 +388,21 @@ def test_a_wrong_option_is_told_in_a_few_words(words: list[str], problem: str, u
     with pytest.raises(option_parsing.WrongOption, match=f"^{re.escape(problem)}$") as wrong:
         option_parsing.parse(OPTIONS, words, {})
     assert wrong.value.unknown == unknown
+
+
+def test_what_is_installed_is_read_once_for_all_kinds_of_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib import metadata
+
+    asked: list[dict[str, Any]] = []
+    read = metadata.entry_points
+
+    def reading(**words: Any) -> Any:
+        asked.append(words)
+        return read(**words)
+
+    monkeypatch.setattr(metadata, "entry_points", reading)
+    monkeypatch.setattr(plugin, "entry_points", reading)
+    command = doit_commands.Run(task_loader=ModuleTaskLoader({}))
+    assert asked == [{}]
+    assert plugin.entry_points is reading
+    assert "json" in command._backends
