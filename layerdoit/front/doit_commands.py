@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from typing import Any
 
 from doit import plugin
@@ -46,16 +45,16 @@ class Run(DoitsRun):  # type: ignore[misc]  # doit carries no types
 @contextlib.contextmanager
 def _installed_read_once() -> Iterator[None]:
     """doit reads the metadata of all that is installed for each kind of its plugins: 4 ms each time."""
-    read = getattr(plugin, "entry_points", None)
-    if read is not metadata.entry_points:
+    asks = getattr(plugin, "entry_points_impl", None)
+    if asks is None:
         yield  # another doit than we know
         return
-    every = metadata.entry_points()
-    plugin.entry_points = every.select
+    every = asks()()
+    plugin.entry_points_impl = lambda: every.select
     try:
         yield
     finally:
-        plugin.entry_points = read
+        plugin.entry_points_impl = asks
 
 
 def _tell_unasked() -> None:

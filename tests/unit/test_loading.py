@@ -391,18 +391,17 @@ def test_a_wrong_option_is_told_in_a_few_words(words: list[str], problem: str, u
 
 
 def test_what_is_installed_is_read_once_for_all_kinds_of_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib import metadata
-
-    asked: list[dict[str, Any]] = []
-    read = metadata.entry_points
+    read, asked = plugin.entry_points_impl(), list[dict[str, Any]]()
 
     def reading(**words: Any) -> Any:
         asked.append(words)
         return read(**words)
 
-    monkeypatch.setattr(metadata, "entry_points", reading)
-    monkeypatch.setattr(plugin, "entry_points", reading)
+    def asks() -> Any:
+        return reading
+
+    monkeypatch.setattr(plugin, "entry_points_impl", asks)
     command = doit_commands.Run(task_loader=ModuleTaskLoader({}))
     assert asked == [{}]
-    assert plugin.entry_points is reading
+    assert plugin.entry_points_impl is asks
     assert "json" in command._backends
