@@ -196,7 +196,8 @@ def _deps(request: Request) -> Recipe:
     text = inputs.tree.dockerfile("deps").read_text(encoding="utf-8")
     if step.donors:
         write_if_changed(context / "control" / "wanted", _wanted(inputs).encode())
-        text = dockerfiles.donors(text, [one.tag for one in step.donors], parent.tag if parent else None, inputs.lends)
+        lenders = [(one.tag, one.lends_to(inputs.lends)) for one in step.donors]
+        text = dockerfiles.donors(text, lenders, parent.tag if parent else None)
     return Recipe(build, text, how, None if parent or step.donors else _crates(request))
 
 

@@ -60,11 +60,11 @@ def mounts(text: str, secret: Collection[str], public: Collection[str], *, ssh: 
     return text if ssh else _SSH.sub("", text)
 
 
-def donors(text: str, tags: Sequence[str], parent: str | None, word: str) -> str:
+def donors(text: str, lenders: Sequence[tuple[str, str]], parent: str | None) -> str:
     """Have images lend to the step of Dockerfile.deps that mounts the context. `parent`: the image that it builds on.
 
     Each lends in a stage of its own: BuildKit hashes what is mounted from another image (measured: 1.9 s for 320 MB),
-    so that only what is lent is mounted. `word`: what lend.sh is told.
+    so that only what is lent is mounted. `lenders`: the tag of each, and what lend.sh is told there.
     """
     run = _CONTEXT.search(text)
     at = text.rfind("\nFROM ", 0, run.start()) + 1 if run else 0
@@ -72,7 +72,7 @@ def donors(text: str, tags: Sequence[str], parent: str | None, word: str) -> str
         return text
     stages, mounts = "", ""
     there = [f"--mount=type=bind,from={parent},source=/cooked/units,target=/there/0 "] if parent else []
-    for number, tag in enumerate(tags, 1):
+    for number, (tag, word) in enumerate(lenders, 1):
         stages += f"FROM {tag} AS {DONOR}{number}\nRUN --mount=type=bind,source=control,target=/ctx/control "
         stages += f"{''.join(there)}sh /ctx/control/lend.sh {word}\n"
         there.append(f"--mount=type=bind,from={DONOR}{number},source=/lent/units,target=/there/{number} ")

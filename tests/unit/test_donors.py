@@ -71,6 +71,10 @@ def test_private_packages_count_between_those_who_say_so() -> None:
     }
     assert donors.packages(listed) == frozenset()
     assert len(donors.packages(listed, private=True)) == 2
+    public = donor("shop", "a")
+    private = public._replace(private=True)
+    words: tuple[donors.Word, ...] = ("public", "private")
+    assert [one.lends_to(word) for one in (public, private) for word in words] == [*["public"] * 3, "private"]
 
 
 @pytest.mark.parametrize(
@@ -156,12 +160,13 @@ RUN --mount=type=bind,source=.,target=/ctx \\
 
 
 def test_each_donor_lends_in_a_stage_of_its_own() -> None:
-    text = edit.donors(DOCKERFILE, ["a:deps-1", "b:deps-2"], "p:deps-3", "public")
+    text = edit.donors(DOCKERFILE, [("a:deps-1", "public"), ("b:deps-2", "private")], "p:deps-3")
     first, second = text.index("FROM a:deps-1 AS donor-1"), text.index("FROM b:deps-2 AS donor-2")
     assert text.index("ARG PARENT") < first < second < text.index("FROM ${PARENT}")
-    for stage in (text[first:second], text[second : text.index("FROM ${PARENT}")]):
+    stages = {"public": text[first:second], "private": text[second : text.index("FROM ${PARENT}")]}
+    for word, stage in stages.items():
         assert "--mount=type=bind,from=p:deps-3,source=/cooked/units,target=/there/0 " in stage
-        assert "sh /ctx/control/lend.sh public\n" in stage
+        assert f"sh /ctx/control/lend.sh {word}\n" in stage
     assert "RUN --mount=type=bind,from=donor-1,source=/lent,target=/donors/1 --mount=type=bind,from=donor-2," in text
 
 
@@ -169,4 +174,4 @@ def test_each_donor_lends_in_a_stage_of_its_own() -> None:
     "text", ["FROM x\nRUN cargo build\n", "FROM x\nRUN --mount=type=bind,source=.,target=/ctx/more y\n"]
 )
 def test_a_dockerfile_that_mounts_no_context_takes_nothing(text: str) -> None:
-    assert edit.donors(text, ["a:deps-1"], None, "public") == text
+    assert edit.donors(text, [("a:deps-1", "public")], None) == text

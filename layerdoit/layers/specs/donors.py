@@ -38,6 +38,10 @@ class Donor(NamedTuple):
     private: bool
     created: str
 
+    def lends_to(self, word: Word) -> Word:
+        """What it lends to a project of that word: its private crates only where both say so."""
+        return "private" if self.private and word == "private" else "public"
+
 
 def kin(inputs: Mapping[str, str], dockerfile: str) -> str:
     """A key of all that must be equal, besides what cargo compares, for units to be the same; '' where none ever are.
