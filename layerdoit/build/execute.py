@@ -7,13 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.build import compiler_store, leftovers, secret_mounts, shown
+from layerdoit.build import compiler_store, leftovers, pulled_first, secret_mounts, shown
 from layerdoit.build.host_secrets import collect
 from layerdoit.components import component, script_protocol
 from layerdoit.components.recipe import Request
 from layerdoit.core import side_by_side
 from layerdoit.core.background import Background
-from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
 from layerdoit.core.prose import listed
 from layerdoit.core.terminal import plain_lines
@@ -130,7 +129,7 @@ def _build(work: Work, step: Step) -> Outcome:
             hint="push it from another machine (registry.push: [base]), or set base.on_missing: [pull, build]",
         )
     begun = time.monotonic()
-    _fetch_parent(work, step)
+    pulled_first.have(work, step)
     sources = secret_mounts.git_sources(work.inputs.tree, step)
     cargo = project.workspace.config if project.has_rust else {}
     secrets = collect(project=cargo, repositories=sources, root=project.root)
@@ -152,24 +151,6 @@ def _build(work: Work, step: Step) -> Outcome:
         if step.from_scratch and layer == "app" and PREFIX + "mount" in build.labels:
             leftovers.adopt(project.state, build.labels[PREFIX + "mount"])
     return _outcome(work, step, recipe.how, report, begun, cold=from_nothing(step) or uncached)
-
-
-def _fetch_parent(work: Work, step: Step) -> None:
-    """Have the image here that is cooked on. Where the registry does not give it, it is planned again without."""
-    parent, project = step.parent, work.inputs.project
-    if parent is None or not parent.afar:
-        return
-    from layerdoit.build import sharing
-    from layerdoit.engine import registry, registry_relatives
-
-    repository, spec = str(project.config.registry.repository), step.spec.known_as(parent.key)
-    try:
-        registry.pull(spec, repository, work.engine.platform_of("deps"), project.name, project.owner)
-    except EngineError as error:
-        registry_relatives.give_up(repository)
-        warn(f"the dependencies are not cooked on {parent.tag} of the registry: {error.what}")
-        raise Cleared(f"{parent.tag} could not be pulled") from error
-    sharing.got(project, spec, repository)
 
 
 def _uncached(work: Work, step: Step, build: buildx.Build, text: str) -> buildx.Build:
@@ -263,8 +244,9 @@ def units_taken(taken: script_protocol.Taken, step: Step, project: str) -> str:
     lent: dict[str, int] = {}
     for place, count in taken.donors.items():
         if 0 < place <= len(step.donors):
-            name = step.donors[place - 1].project
-            name = "its own earlier images" if name == project else name
+            name, afar = step.donors[place - 1].project, step.donors[place - 1].afar
+            own = "its own earlier images" if name == project else name
+            name = f"{name} (pulled from {afar})" if afar else own
             lent[name] = lent.get(name, 0) + count
     names = listed(sorted(lent, key=lambda name: -lent[name]))
     return f"{taken.taken} of {count_text(taken.units, 'unit')} taken from {names}"

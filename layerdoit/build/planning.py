@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,20 @@ def make(
 
     deps = inputs.project.config.deps
     present = _present(engine, inputs, ask_registry=ask_registry, anew="app" in from_scratch)
-    made = decision.plan(inputs.specs, present, deps.max_chain if deps.delta else 0)
-    made = made.from_scratch(from_scratch)
-    return made if needs is None else made.only(needs(made))
+
+    def planned(present: Present) -> plan.Plan:
+        made = decision.plan(inputs.specs, present, deps.max_chain if deps.delta else 0)
+        made = made.from_scratch(from_scratch)
+        return made if needs is None else made.only(needs(made))
+
+    made = planned(present)
+    if ask_registry and deps.lenders and made.has("deps"):
+        from layerdoit.build import lenders
+
+        # They are asked for what is really cooked, and what is lacking then.
+        if more := lenders.offered(engine, inputs, made.step("deps"), present.donors):
+            return planned(replace(present, donors=(*present.donors, *more)))
+    return made
 
 
 def remember(engine: Engine, inputs: Inputs, made: plan.Plan) -> None:

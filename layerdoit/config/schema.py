@@ -48,6 +48,7 @@ from layerdoit.config.values import (
     PACKAGE,
     PROFILE,
     PROJECT,
+    REPOSITORY,
     TARGET,
     TEXT,
     VARIABLE,
@@ -140,6 +141,12 @@ class Deps(Settings):
         "Take what deps images of other projects on this engine have compiled already, and let them take what this one "
         "has: crates of crates.io; `private`: between projects that say so, also those of git and other registries; "
         "`false`: nothing.",
+    )
+    lenders: tuple[str, ...] = setting(
+        many(REPOSITORY, "repositories"),
+        NO_TEXT,
+        "Repositories of other projects in registries, such as `registry.example.com/team/shop`: where too little is "
+        "taken on this engine, their nearest deps images are pulled, and lend too.",
     )
     env: tuple[str, ...] = setting(
         many(VARIABLE, "variable names"),

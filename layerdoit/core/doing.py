@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import NamedTuple
 
 
@@ -42,6 +43,28 @@ def tell(doing: Doing) -> None:
     listener: Tell | None = getattr(_here, "listener", None)
     if listener is not None:
         listener(doing)
+
+
+class Together:
+    """Transfers in several threads, told as one to who listens where this was made."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+        self._listener: Tell | None = getattr(_here, "listener", None)
+        self._lock = threading.Lock()
+        self._parts: dict[str, Doing] = {}
+
+    def part(self, name: str) -> contextlib.AbstractContextManager[None]:
+        """One of them, in the thread that does it."""
+        return heard_by(partial(self._told, name))
+
+    def _told(self, name: str, doing: Doing) -> None:
+        if self._listener is None:
+            return
+        with self._lock:
+            self._parts[name] = doing
+            sizes = [(one.done, one.total or 0) for one in self._parts.values() if one.done is not None]
+            self._listener(transferred(self._words, sizes))
 
 
 @contextlib.contextmanager

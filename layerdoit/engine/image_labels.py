@@ -86,8 +86,11 @@ def cooked(images: Iterable[Image], *, afar: bool = False) -> tuple[Cooked, ...]
     )
 
 
-def donors(images: Iterable[Image], *, private: bool) -> tuple[Donor, ...]:
-    """The deps images that lend what they have compiled. `private`: to one that takes private crates too."""
+def donors(images: Iterable[Image], *, private: bool, afar: str = "") -> tuple[Donor, ...]:
+    """The deps images that lend what they have compiled. `private`: to one that takes private crates too.
+
+    `afar`: the repository in a registry that has them.
+    """
     from layerdoit.layers.specs.donors import Donor, packages
 
     return tuple(
@@ -98,6 +101,7 @@ def donors(images: Iterable[Image], *, private: bool) -> tuple[Donor, ...]:
             packages=packages(image.inputs, private=private and image.label("lends") == "private"),
             private=image.label("lends") == "private",
             created=image.label("built"),
+            afar=afar,
         )
         for image in images
         if image.label("layer") == "deps" and image.keyed_tag and image.label("lends") in ("public", "private")

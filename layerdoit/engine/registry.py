@@ -49,6 +49,23 @@ def pull(spec: Spec, repository: str, platform: str, project: str, owner: Owner 
         _untagged(engine, remote, spec.tag)
 
 
+def pull_donor(reference: str, labels: Mapping[str, str], platform: str) -> None:
+    """Pull an image of another project, which keeps its labels and this name: it is that project's here, too.
+
+    `labels`: those that it was chosen by, without our prefix.
+    """
+    with client() as engine:
+        refused = _pulled(engine, reference, platform)
+        if refused is not None:
+            raise EngineError(f"pulling {reference} failed: {refused}", hint=refused.advice(reference, "pull"))
+        found = engine.images.get(reference).labels
+        if any(found.get(PREFIX + name) != text for name, text in labels.items()):
+            _untagged(engine, reference, "")
+            raise EngineError(
+                f"{reference} is not the image that it was a moment ago", hint="find out who pushed another one"
+            )
+
+
 def push(spec: Spec, repository: str) -> Transfer:
     """Push a layer under its key. RegistryError where the registry does not take it."""
     remote = tag(repository, spec.layer, spec.key)

@@ -1,6 +1,7 @@
-"""The deps images that a registry has of a project, besides the one that is wanted: one of them may be cooked on.
+"""The deps images that a registry has of a project: one may be cooked on, and those of another project may lend.
 
 deps_images(repository, platform, local) -> tuple[Image, ...]   # by their labels; () where it does not list them
+asked(repository, platform, local) -> Told                      # the same, and why there may be more
 give_up(repository)                                             # this process asks no more
 """
 
@@ -10,13 +11,15 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from layerdoit.core.background import Background, Late
 from layerdoit.core.errors import EngineError
 from layerdoit.core.platform import alike, described_platform
 from layerdoit.engine import registry_lookup
 from layerdoit.engine.images import Image
+from layerdoit.engine.registry_access import RegistryError
+from layerdoit.engine.registry_answers import Refusal
 from layerdoit.engine.registry_api import Manifest, RegistryApi
 from layerdoit.layers.key import TAG_DIGITS
 
@@ -31,8 +34,22 @@ def deps_images(repository: str, platform: str, local: str) -> tuple[Image, ...]
 
     `local`: the repository of those names.
     """
+    return asked(repository, platform, local).images
+
+
+class Told(NamedTuple):
+    """What a registry said. `refused`: why it did not list all; `given_up`: it did not before, and was not asked."""
+
+    images: tuple[Image, ...] = ()
+    refused: Refusal | None = None
+    given_up: bool = False
+
+
+def asked(repository: str, platform: str, local: str) -> Told:
+    """The same, and what stood against it."""
     if repository in _given_up or registry_lookup.is_given_up(repository):
-        return ()
+        return Told(given_up=True)
+    refused: Refusal | None = None
     found: list[Image] = []
     until = time.monotonic() + registry_lookup.PATIENCE
 
@@ -44,10 +61,16 @@ def deps_images(repository: str, platform: str, local: str) -> tuple[Image, ...]
 
     try:
         Background(look, until).result()
-    except (Late, EngineError, ValueError):
-        # It is worth some time, and no error.
+    # It is worth some time, and no error.
+    except Late:
+        refused = Refusal("silent", f"no answer in {registry_lookup.PATIENCE:.0f} s")
+    except RegistryError as error:
+        refused = error.refusal
+    except (EngineError, ValueError) as error:
+        refused = Refusal("other", str(error).partition("\n")[0])
+    if refused is not None:
         give_up(repository)
-    return tuple(sorted(found, key=lambda image: image.label("built"), reverse=True))
+    return Told(tuple(sorted(found, key=lambda image: image.label("built"), reverse=True)), refused)
 
 
 def give_up(repository: str) -> None:

@@ -10,6 +10,7 @@ from layerdoit.core.units import count_text
 from layerdoit.layers import reasons as why
 from layerdoit.layers.key import TAG_DIGITS
 from layerdoit.layers.specs import deps as deps_layer
+from layerdoit.layers.specs import donors
 
 if TYPE_CHECKING:
     from layerdoit.engine.build_log import Command
@@ -71,7 +72,7 @@ def reasons(step: Step, facts: Facts) -> list[str]:
     if step.action != "build":
         return found
     if layer == "deps":
-        found.append(chain(step, facts))
+        found += [chain(step, facts), *donors.taken_words(step.donors)]
     if layer == "app":
         found += _mount(facts)
     return found

@@ -58,6 +58,7 @@ class Step(NamedTuple):
             "tag": self.spec.tag,
             **reasons.documented(self.reasons),
             **({"donors": [donor.tag for donor in self.donors]} if self.donors else {}),
+            **({"pulled_first": pulled} if (pulled := [one.tag for one in self.donors if one.afar]) else {}),
         }
 
 

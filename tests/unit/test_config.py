@@ -214,7 +214,7 @@ sources: {include: [gen/*.rs], exclude: ["*.md"]}
 base: {builder: image, image: rust:1.80-slim, runtime_image: debian:trixie-slim, suite: bookworm,
        packages: [libssl-dev], runtime_packages: [libssl3, "g++"], targets: [wasm32-unknown-unknown],
        on_missing: fail}
-deps: {delta: false, donors: private, max_chain: 3, env: [APP_WORD],
+deps: {delta: false, donors: private, max_chain: 3, env: [APP_WORD], lenders: [registry.example.com/team/crm],
        sccache: {redis: "rediss://cache.example.com:6380/2", prefix: team/a, program: /opt/sccache,
                  credentials: ~/.sccache.env}}
 image: {repository: "localhost:5000/team/shop", tags: [latest, 1.10], entrypoint: api, cmd: [serve, serve],

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from layerdoit import deploy
-from layerdoit.core.doing import Doing, heard_by, tell, transferred
+from layerdoit.core.doing import Doing, Together, heard_by, tell, transferred
 from layerdoit.engine import registry
 from layerdoit.flows import deploy_row
 
@@ -30,6 +30,25 @@ def test_each_thread_is_heard_by_its_own() -> None:
         tell(Doing("mine"))
     tell(Doing("nobody hears it"))
     assert (mine, theirs) == ([Doing("mine")], [Doing("theirs")])
+
+
+def test_transfers_in_several_threads_are_told_as_one() -> None:
+    heard: list[Doing] = []
+    with heard_by(heard.append):
+        told = Together("pulling")
+
+    def work(name: str, done: int) -> None:
+        with told.part(name):
+            tell(Doing("begins"))
+            tell(Doing("pulling", done, 100, "bytes"))
+
+    for name, done in (("one", 10), ("other", 40)):
+        thread = threading.Thread(target=work, args=(name, done))
+        thread.start()
+        thread.join()
+    assert heard[0] == Doing("pulling")
+    assert heard[1] == heard[2] == Doing("pulling", 10, 100, "bytes", 0.1)
+    assert heard[3] == Doing("pulling", 50, 200, "bytes", 0.25)
 
 
 def test_a_total_is_known_where_each_part_has_one() -> None:

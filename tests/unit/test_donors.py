@@ -149,6 +149,9 @@ def test_the_outcome_says_from_whom() -> None:
     step = Step(Spec("deps", {}, "billing"), "build", (), donors=(donor("shop"), donor("billing"), donor("shop")))
     said = execute.units_taken(Taken(283, 212, {1: 100, 2: 62, 3: 50}), step, "billing")
     assert said == "212 of 283 units taken from shop, its own earlier images"
+    pulled = step._replace(donors=(donor("shop")._replace(afar="registry.example/shop"), donor("billing")))
+    said = execute.units_taken(Taken(283, 212, {1: 150, 2: 62}), pulled, "billing")
+    assert said == "212 of 283 units taken from shop (pulled from registry.example/shop), its own earlier images"
 
 
 DOCKERFILE = """\

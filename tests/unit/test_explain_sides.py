@@ -20,6 +20,7 @@ from layerdoit.explain import naming, outside, sides
 from layerdoit.layers.key import Spec
 from layerdoit.layers.plan import Step
 from layerdoit.layers.specs import app, deps
+from layerdoit.layers.specs.donors import Donor
 from layerdoit.project.commits import Commit
 from tests.support import locked_workspace as tiny
 from tests.support.locked_workspace import lock, told
@@ -270,6 +271,9 @@ def test_how_dependencies_are_cooked() -> None:
     assert reasons(parent=part) == ["cooked on p:deps-k, which has 1 of the 2 packages: only the others compile"]
     afar = "cooked on p:deps-k of the registry, which is pulled first and has 1 of the 2 packages: only the others"
     assert reasons(parent=replace(part, afar=True)) == [f"{afar} compile"]
+    lender = Donor("k", "registry.example/shop:deps-k", "shop", frozenset(), False, "1", "registry.example/shop")
+    (_, lent) = outside.reasons(Step(KEYED, "build", (), donors=(lender,)), outside.Facts())
+    assert lent.startswith("takes what registry.example/shop:deps-k of the registry has compiled, which is pulled")
     none = "cooked from scratch: no earlier deps image here has the same base, profile, target and flags"
     assert reasons() == [none]
     assert reasons(cooked=(replace(COOKED, compat="other"),)) == [none]

@@ -23,7 +23,7 @@ def told(**facts: Any) -> None:
 def test_crates_that_are_counted_are_not_said_to_compile_where_others_lend_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told(donors=[SimpleNamespace(project=name) for name in ("shop", "crm", "shop")])
+    told(donors=[SimpleNamespace(project=name, afar="") for name in ("shop", "crm", "shop")])
     assert capsys.readouterr().out.splitlines()[1:] == [
         "      compiles all about 9 crates",
         "      takes what is the same from the dependencies of shop, crm; only the rest compiles",

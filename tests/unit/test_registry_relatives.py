@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,9 +96,32 @@ def test_a_registry_that_does_not_list_them_has_none_and_is_asked_once(monkeypat
             asked.append(1)
             raise RegistryError("no", Refusal("rights", "no"), "")
 
-    assert found(monkeypatch, Closed()) == []
+    monkeypatch.setattr(RegistryApi, "of", lambda _repository: Closed())
+    monkeypatch.setattr(registry_relatives, "_given_up", set())
+    refused = registry_relatives.asked("registry.example/shop", HERE, "shop")
+    assert refused == registry_relatives.Told(refused=Refusal("rights", "no"))
+    assert registry_relatives.asked("registry.example/shop", HERE, "shop").given_up
     assert registry_relatives.deps_images("registry.example/shop", HERE, "shop") == ()
     assert len(asked) == 1
+
+
+def test_of_a_registry_that_falls_silent_what_it_listed_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+
+    class Slow(Api):
+        def manifest(self, reference: str) -> Manifest | None:
+            if self.asked:
+                ended.wait()
+            return super().manifest(reference)
+
+    monkeypatch.setattr(registry_lookup, "PATIENCE", 0.2)
+    monkeypatch.setattr(registry_relatives, "_given_up", set())
+    slow = Slow(**{f"deps_{KEY[:12]}": config(), f"deps_{'f' * 12}": config(key="f" * 16)})
+    monkeypatch.setattr(RegistryApi, "of", lambda _repository: slow)
+    told = registry_relatives.asked("registry.example/shop", HERE, "shop")
+    ended.set()
+    assert [image.keyed_tag for image in told.images] == [f"shop:deps-{KEY[:12]}"]
+    assert told.refused == Refusal("silent", "no answer in 0 s")
 
 
 def test_a_registry_that_did_not_answer_before_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:

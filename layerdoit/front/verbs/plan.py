@@ -114,10 +114,10 @@ def _tell(name: str, step: Step, foreseen: Mapping[str, Foreseen], compiling: Co
     if step.parent is not None and step.parent.afar:
         say(f"      is cooked on {step.parent.tag} of the registry, which is pulled first")
     if step.donors:
-        from layerdoit.core.prose import listed
+        from layerdoit.layers.specs import donors
 
-        names = dict.fromkeys(donor.project for donor in step.donors)
-        say(f"      takes what is the same from the dependencies of {listed(names)}; only the rest compiles")
+        for words in donors.taken_words(step.donors):
+            say(f"      {words}")
 
 
 def _foreseen(session: Session, plan: Plan) -> dict[str, Foreseen]:

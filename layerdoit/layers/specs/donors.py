@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from layerdoit.core.prose import listed
 from layerdoit.layers.key import digest
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ Word = Literal["none", "public", "private"]
 
 MOST: Final = 4
 """How many images lend: each costs about a third of a second, and the first ones have most of what there is."""
+PULLED: Final = 2
+"""How many of them may be pulled for it."""
+WORTH: Final = 0.3
+"""What part of the wanted packages one of them must have that nothing here has: it is hundreds of megabytes."""
 # What rustc, build scripts and the tools that they call go by, and cargo's fingerprints know nothing of or not all.
 _COUNTS: Final = ("env ", "config ")
 _CARGOS: Final = ("config profile ", "config patch ", "config source.", "config registries.", "config registry.")
@@ -29,7 +34,10 @@ _FLAGS: Final = re.compile(r"flags", re.IGNORECASE)
 
 
 class Donor(NamedTuple):
-    """A deps image that lends. `packages`: see `packages`; `private`: whether it lends private crates too."""
+    """A deps image that lends. `packages`: see `packages`; `private`: whether it lends private crates too.
+
+    `afar`: the repository in a registry that it is pulled from first; '' where it is here.
+    """
 
     key: str
     tag: str
@@ -37,6 +45,7 @@ class Donor(NamedTuple):
     packages: frozenset[str]
     private: bool
     created: str
+    afar: str = ""
 
     def lends_to(self, word: Word) -> Word:
         """What it lends to a project of that word: its private crates only where both say so."""
@@ -85,11 +94,7 @@ def choose(inputs: Mapping[str, str], there: Iterable[Donor], parent: Cooked | N
     wanted = packages(inputs, private=word == "private")
     if word == "none" or not wanted:
         return ()
-    had = frozenset[str]()
-    if parent is not None:
-        raw = dict(one.removeprefix("package ").split(" ", 1) for one in parent.packages if " " in one)
-        had = packages({f"package {name}": text for name, text in raw.items()}, private=True)
-    lacking = wanted - had or wanted
+    lacking = wanted - _had(parent) or wanted
     left = [one for one in there if parent is None or one.key != parent.key]
     chosen: list[Donor] = []
     while left and len(chosen) < MOST:
@@ -105,3 +110,57 @@ def choose(inputs: Mapping[str, str], there: Iterable[Donor], parent: Cooked | N
         chosen.append(best)
         left.remove(best)
     return tuple(chosen)
+
+
+def worth_pulling(
+    inputs: Mapping[str, str], afar: Iterable[Donor], here: Iterable[Donor], parent: Cooked | None, word: Word
+) -> tuple[Donor, ...]:
+    """Those that are pulled so that they lend, too. `here`: what lends without them; `afar`: of the same kin.
+
+    Of images that have as much of what is lacking, the one with fewer packages is the smaller one.
+    """
+    wanted, lacking = packages(inputs, private=word == "private"), _lacking(inputs, here, parent, word)
+    left, chosen = list(afar), list[Donor]()
+    while left and len(chosen) < PULLED:
+        best = max(left, key=lambda one: (len(one.packages & lacking), -len(one.packages), one.created))
+        if not _is_much(best.packages & lacking, wanted):
+            break
+        chosen.append(best)
+        left.remove(best)
+        lacking -= best.packages
+    return tuple(chosen)
+
+
+def lacks_much(inputs: Mapping[str, str], here: Iterable[Donor], parent: Cooked | None, word: Word) -> bool:
+    """Whether so little is had here that there can be an image that is worth pulling."""
+    return word != "none" and _is_much(
+        _lacking(inputs, here, parent, word), packages(inputs, private=word == "private")
+    )
+
+
+def taken_words(lent: Iterable[Donor]) -> list[str]:
+    """From whom a cook takes units, in sentences without a beginning."""
+    found = tuple(lent)
+    names = dict.fromkeys(one.project for one in found if not one.afar)
+    said = [f"takes what is the same from the dependencies of {listed(names)}"] if names else []
+    if pulled := [one.tag for one in found if one.afar]:
+        which = "which is" if len(pulled) == 1 else "which are"
+        said.append(f"takes what {listed(pulled)} of the registry has compiled, {which} pulled first")
+    return [*said[:-1], f"{said[-1]}; only the rest compiles"] if said else []
+
+
+def _had(parent: Cooked | None) -> frozenset[str]:
+    """What is in the image that is cooked from: nobody has to lend it."""
+    if parent is None:
+        return frozenset()
+    raw = dict(one.removeprefix("package ").split(" ", 1) for one in parent.packages if " " in one)
+    return packages({f"package {name}": text for name, text in raw.items()}, private=True)
+
+
+def _lacking(inputs: Mapping[str, str], here: Iterable[Donor], parent: Cooked | None, word: Word) -> frozenset[str]:
+    """What would be compiled, by its packages."""
+    return packages(inputs, private=word == "private").difference(_had(parent), *(one.packages for one in here))
+
+
+def _is_much(some: frozenset[str], wanted: frozenset[str]) -> bool:
+    return bool(some) and len(some) >= WORTH * len(wanted)
