@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -78,3 +79,26 @@ def test_a_first_build_takes_what_another_project_pushed(
     assert capsys.readouterr().err.count(f"{lender} is not the image that it was a moment ago") == 1
     assert last.image(lender) is None
     assert last.said(f"{last.name}:latest") == "200\n3\n1.2.3\n"
+
+
+def test_two_are_pulled_side_by_side(checkout: Callable[..., Checkout], registry: Registry) -> None:
+    some, other, last = (checkout(project(*names)) for names in (("ryu",), ("semver",), ("ryu", "semver")))
+    alone = f"env: {{RUST_ALONE: {some.name}}}\n"
+    places = {one.name: f"{registry.address}/team/{one.name}" for one in (some, other, last)}
+    for one in (some, other):
+        one.configure(f"{alone}registry: {{repository: '{places[one.name]}', push: [deps]}}\n")
+        one.build()
+        forgotten(one)
+    listed = ", ".join(f"'{place}'" for place in places.values())
+    last.configure(f"{alone}registry: {{repository: '{places[last.name]}'}}\ndeps: {{lenders: [{listed}]}}\n")
+    told = json.loads(last.doit("layers", "plan", "--json").stdout)
+    (planned,) = [one for one in told["layers"] if one["layer"] == "deps"]
+    assert planned["donors"] == planned["pulled_first"]
+    assert {one.rpartition(":")[0] for one in planned["donors"]} == {places[some.name], places[other.name]}
+    built = last.build()
+    how, _ = deps(built)
+    taken, _, whence = how.partition(" taken from ")
+    parts = {f"{one.name} (pulled from {places[one.name]})" for one in (some, other)}
+    assert (taken.count("units"), set(whence.split(", "))) == (1, parts)
+    assert not built["deps"].counts["external"]
+    assert last.said(f"{last.name}:latest") == "3\n1.2.3\n"
