@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs in a deps image that lends: copies what another project may take of it to /lent. Whatever goes wrong, less is lent.
-#   /ctx/control/wanted: lines of `SOURCE NAME@VERSION`, tab-separated, of the packages that are locked there.
+#   /ctx/control/locked: see units.sh; of the packages that are locked there.
 #   /ctx/control/own: see variables.sh. /there/*: units that the other one has already, or gets from others, in the
 #   form of units.sh.
-# /lent/units: this image's units, `lent` behind those that are copied to /lent/target; /lent/sources: paths below
-# /lent/registry.
+# /lent/units: this image's units that the other one has too, `lent` behind those that are copied to /lent/target;
+# /lent/sources: paths below /lent/registry.
 export LC_ALL=C
 . /ctx/control/variables.sh
 . /ctx/control/units.sh
@@ -20,7 +20,7 @@ cat /there/* 2>/dev/null | awk -F '\t' '$7 != "" || NF < 7' >/tmp/there
 differing /cooked/own /ctx/control/own | while read -r name; do readers "$name"; done | sort -u >/tmp/unlike
 
 awk -F '\t' -v OFS='\t' -v mode="$1" '
-  FILENAME == ARGV[1] { wanted[$1, $2]; next }
+  FILENAME == ARGV[1] { locked[$1, $2]; next }
   FILENAME == ARGV[2] { unlike[$1]; next }
   FILENAME == ARGV[3] { there[$1]; next }
   {
@@ -28,7 +28,7 @@ awk -F '\t' -v OFS='\t' -v mode="$1" '
     sub(/@.*/, "", name)
     line[$1] = $0
     below[$1] = $6
-    may[$1] = ($2, $3) in wanted && !(name in unlike) && ($4 == "public" || mode == "private")
+    may[$1] = ($2, $3) in locked && !(name in unlike) && ($4 == "public" || mode == "private")
   }
   # What was compiled with something that is not lent is of no use.
   function lends(id,  i, count, part) {
@@ -40,14 +40,15 @@ awk -F '\t' -v OFS='\t' -v mode="$1" '
     for (i = 1; i <= count; i++) if (!lends(part[i])) return 0
     return known[id] = 1
   }
-  END { for (id in line) print line[id], lends(id) && !(id in there) ? "lent" : "" }
-' /ctx/control/wanted /tmp/unlike /tmp/there /cooked/units >/tmp/units
+  END { for (id in line) if (lends(id)) print line[id], id in there ? "" : "lent" }
+' /ctx/control/locked /tmp/unlike /tmp/there /cooked/units >/tmp/units
 awk -F '\t' '$7 == "lent"' /tmp/units >/tmp/lent
 paths_of /tmp/lent /cooked/target >/tmp/paths
 (cd /cooked/target && xargs -r -d '\n' cp -a --parents -t /lent/target -- </tmp/paths) || exit 0
 
-# Sources of crates.io: those of a mirror too, if no other registry can be meant.
-others=$(awk -F '\t' -v public="$units_public" '$2 != public && $2 ~ /^(registry|sparse)/' /cooked/units | head -n 1)
+# Sources of crates.io, if that of the same checksum was compiled here: those of a mirror too, if no other registry can be
+# meant.
+others=$(awk -F '\t' -v public="$units_public#" 'index($2, public) != 1 && $2 ~ /^(registry|sparse)/' /cooked/units | head -n 1)
 cd /cargo/registry
 for index in src/*; do
   index=${index##*/}
@@ -57,11 +58,13 @@ for index in src/*; do
   esac
   find "src/$index" "cache/$index" -mindepth 1 -maxdepth 1
   [ -e "index/$index/.git" ] || find "index/$index/.cache" -type f
-done 2>/dev/null | awk -F / -v public="$units_public" '
-  FILENAME == ARGV[1] { split($0, part, "\t"); if (part[1] == public) { name = part[2]; sub(/@.*/, "", name); names[tolower(name)]; sub(/@/, "-", part[2]); crates[part[2]] }; next }
+done 2>/dev/null | awk -F / -v public="$units_public#" '
+  { split($0, part, "\t") }
+  FILENAME == ARGV[1] { if (index(part[1], public) == 1) { locked[part[1], part[2]]; sub(/@.*/, "", part[2]); names[tolower(part[2])] }; next }
+  FILENAME == ARGV[2] { if ((part[2], part[3]) in locked) { sub(/@/, "-", part[3]); crates[part[3]] }; next }
   $1 == "index" { if ($NF in names) print; next }
   { crate = $NF; sub(/\.crate$/, "", crate); if (crate in crates) print }
-' /ctx/control/wanted - >/tmp/sources
+' /ctx/control/locked /cooked/units - >/tmp/sources
 xargs -r -d '\n' cp -a --parents -t /lent/registry -- </tmp/sources || exit 0
 mv /tmp/sources /lent/sources
 mv /tmp/units /lent/units

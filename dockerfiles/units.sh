@@ -1,9 +1,12 @@
 # Sourced by cook.sh and lend.sh: the units of a target folder, and those that other deps images lend.
 # A unit is what cargo compiles or runs at once: a library, a build script, a run of one. Its id is the hash that cargo
 # names its files by.
+# /ctx/control/locked: lines of `SOURCE NAME@VERSION`, tab-separated, of the packages that are locked. SOURCE: with the
+# commit or the checksum behind a `#`.
 # /cooked/units: lines of `ID SOURCE NAME@VERSION WORD DIGEST IDS`, tab-separated, of all that was compiled for this image
-# and for those below it. WORD: `public` if it and all that it was compiled with is of crates.io, else `private`; DIGEST:
-# of what others are compiled against; IDS: the units that it was compiled with, `?` for one that nobody knows.
+# and for those below it. SOURCE: as it was locked; WORD: `public` if it and all that it was compiled with is of crates.io,
+# else `private`; DIGEST: of what others are compiled against; IDS: the units that it was compiled with, `?` for one that
+# nobody knows.
 
 # The id in a path of a target folder, in both layouts: deps/libserde-ID.rlib; build/serde/ID/out/libserde.rlib (cargo 1.100).
 units_awk='
@@ -94,6 +97,7 @@ note_units() {
     FILENAME == ARGV[1] { id_of[$2] = $1; below[$1] = $3; next }
     FILENAME == ARGV[2] { digest[$1] = $2; next }
     FILENAME == ARGV[3] { source[$1] = $2; name[$1] = $3; next }
+    FILENAME == ARGV[4] { plain = $1; sub(/#[^#]*$/, "", plain); locked[plain, $2] = $1; next }
     { before[$1] = $0; digest_before[$1] = $5 }
     function word(id,  i, count, part) {
       if (id in words) return words[id]
@@ -112,10 +116,11 @@ note_units() {
         ids = ""
         count = split(below[id], part, " ")
         for (i = 1; i <= count; i++) ids = ids " " (part[i] in id_of ? id_of[part[i]] : "?")
+        if ((source[id], name[id]) in locked) source[id] = locked[source[id], name[id]]
         print id, source[id], name[id], word(id), digest[id], substr(ids, 2)
       }
     }
-  ' /tmp/units-graph /tmp/units-digests /tmp/units-used /cooked/units | sort >/tmp/units-now
+  ' /tmp/units-graph /tmp/units-digests /tmp/units-used /ctx/control/locked /cooked/units | sort >/tmp/units-now
   mv /tmp/units-now /cooked/units
 }
 

@@ -43,6 +43,12 @@ class LockPackage:
     def ident(self) -> tuple[str, str, str | None]:
         return self.name, self.version, self.source
 
+    @property
+    def exact_source(self) -> str | None:
+        """The source with the commit or the checksum behind a `#`; None where neither is known."""
+        exact = f"{self.source}#{self.checksum}" if self.source and self.checksum else self.source
+        return exact if exact and "#" in exact else None
+
 
 @dataclass(frozen=True)
 class Lock:

@@ -194,8 +194,8 @@ def _deps(request: Request) -> Recipe:
     )
     how = f"cooked from {parent.tag}" if parent else "cooked"
     text = inputs.tree.dockerfile("deps").read_text(encoding="utf-8")
+    write_if_changed(context / "control" / "locked", _locked(inputs).encode())
     if step.donors:
-        write_if_changed(context / "control" / "wanted", _wanted(inputs).encode())
         lenders = [(one.tag, one.lends_to(inputs.lends)) for one in step.donors]
         text = dockerfiles.donors(text, lenders, parent.tag if parent else None)
     return Recipe(build, text, how, None if parent or step.donors else _crates(request))
@@ -211,11 +211,10 @@ def _stub_wrapper(inputs: Inputs) -> str | None:
     return "CARGO_BUILD_RUSTC_WRAPPER"
 
 
-def _wanted(inputs: Inputs) -> str:
-    """The locked packages that donors may lend, as lend.sh reads them."""
+def _locked(inputs: Inputs) -> str:
+    """The locked packages, as units.sh and lend.sh read them."""
     locked = inputs.tree.lock.external if inputs.question.kind == "check" else inputs.closure.external
-    plain = ((package, (package.source or "").partition("#")[0]) for package in locked)
-    return "".join(f"{source}\t{one.name}@{one.version}\n" for one, source in plain if source)
+    return "".join(f"{one.exact_source}\t{one.name}@{one.version}\n" for one in locked if one.exact_source)
 
 
 def cargo_args(inputs: Inputs, *, stubs: bool) -> str:

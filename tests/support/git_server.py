@@ -1,4 +1,4 @@
-"""A git server over http that asks for a login: git's own CGI program behind a small server.
+"""A git server over http that may ask for a login: git's own CGI program behind a small server.
 
 What lies in its folder `files` is given to everybody.
 """
@@ -41,8 +41,8 @@ class GitServer:
 
 
 @contextmanager
-def serving(address: str, login: str) -> Iterator[GitServer]:
-    """A server on an address of this machine; raises OSError where that is none."""
+def serving(address: str, login: str = "") -> Iterator[GitServer]:
+    """A server on an address of this machine; raises OSError where that is none. Without a login, all may read."""
     programs = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True).stdout.strip()
     wanted = "Basic " + base64.b64encode(login.encode()).decode()
 
@@ -54,7 +54,7 @@ def serving(address: str, login: str) -> Iterator[GitServer]:
             logged_in = self.headers.get("Authorization") == wanted
             served.asked.append(logged_in)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if not logged_in:
+            if login and not logged_in:
                 self.answer(401, headers={"WWW-Authenticate": 'Basic realm="git"'})
                 return
             path, _, query = self.path.partition("?")

@@ -134,6 +134,13 @@ def test_only_a_deps_image_that_says_so_lends() -> None:
     assert (found.tag, found.project, found.packages) == ("shop:deps-k", "shop", frozenset({f"a 1.0.0 {SUM}"}))
 
 
+@pytest.mark.parametrize("taker", ["public", "private"])
+@pytest.mark.parametrize("lender", ["public", "private"])
+def test_an_image_lends_private_crates_where_both_say_so(taker: donors.Word, lender: str) -> None:
+    (found,) = image_labels.donors([image(lender)], private=taker == "private")
+    assert found.lends_to(taker) == ("private" if taker == lender == "private" else "public")
+
+
 def test_a_plan_names_who_lends_and_a_build_from_scratch_takes_nothing() -> None:
     spec = Spec("deps", inputs("a"), "billing")
     made = decision.plan((spec,), Present(frozenset(), donors=(donor("shop", "a"),), lends="public"), 8)

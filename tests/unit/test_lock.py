@@ -90,6 +90,21 @@ def test_unknown_references(reference: str) -> None:
     assert lockfile.parse(TEXT).find(reference) is None
 
 
+@pytest.mark.parametrize(
+    ("source", "checksum", "expected"),
+    [
+        (INDEX, "aa", f"{INDEX}#aa"),
+        (INDEX, None, None),
+        (f"{GIT}?branch=x#0123", None, f"{GIT}?branch=x#0123"),
+        (None, None, None),
+    ],
+)
+def test_a_source_is_exact_with_a_checksum_or_a_commit(
+    source: str | None, checksum: str | None, expected: str | None
+) -> None:
+    assert LockPackage("a", "1.0.0", source, checksum).exact_source == expected
+
+
 def test_rendering_masks_local_versions_and_shortens_references() -> None:
     text = lockfile.render(lockfile.parse(TEXT), {("app", "0.3.0"), ("same", "1.0.0")})
     lock = lockfile.parse(text)

@@ -21,12 +21,20 @@ _PLACE = re.compile(r'(?<![\w.$}|*"])/(cooked|lent|ctx|there|tmp|cargo|donors|bu
 
 
 class Unit(NamedTuple):
-    """A library. `content`: what others are compiled against; `source`: '' for one whose sources are vendored."""
+    """A library. `content`: what others are compiled against; `source`: '' for one whose sources are vendored.
+
+    `known`: its commit, or checksum.
+    """
 
     name: str
     needs: tuple[str, ...] = ()
     content: str = ""
     source: str = CRATES_IO
+    known: str = "5e"
+
+    @property
+    def locked(self) -> str:
+        return f"{self.source or CRATES_IO}#{self.known}\t{self.name}@1.0.0\n"
 
     @property
     def id(self) -> str:
@@ -96,6 +104,7 @@ class Image:
 
     def cooked(self, *units: Unit) -> None:
         self.has(*units)
+        self.locks(*units)
         self.told(units)
         self.sh("note_units $R/tmp/messages")
 
@@ -104,8 +113,12 @@ class Image:
         lines = [unit.message(fresh=unit.name not in stale) for unit in units]
         (self.root / "tmp/messages").write_text("".join(f"{line}\n" for line in lines))
 
-    def lends(self, *names: str, word: str = "public", source: str = CRATES_IO) -> Path:
-        self.control("wanted", "".join(f"{source}\t{name}@1.0.0\n" for name in names))
+    def locks(self, *units: Unit) -> None:
+        """The packages of Cargo.lock: of its own, or of the other one."""
+        self.control("locked", "".join(unit.locked for unit in units))
+
+    def lends(self, *units: Unit, word: str = "public") -> Path:
+        self.locks(*units)
         self.sh(f"sh $R/ctx/control/lend.sh {word}")
         return self.root / "lent"
 
@@ -138,12 +151,12 @@ def taker(tmp_path: Path) -> Image:
     return Image(tmp_path / "taker")
 
 
-A, B, C = Unit("a"), Unit("b", ("a",)), Unit("c", ("b",))
+A, B, C, D = Unit("a"), Unit("b", ("a",)), Unit("c", ("b",)), Unit("d")
 
 
 def test_what_is_locked_is_taken_with_its_sources_and_the_rest_goes(donor: Image, taker: Image) -> None:
-    donor.cooked(A, B, Unit("d"))
-    assert taker.takes(donor.lends("a", "b", "d")) == {"a", "b", "d"}
+    donor.cooked(A, B, D)
+    assert taker.takes(donor.lends(A, B, D)) == {"a", "b", "d"}
     times = {path.stat().st_mtime_ns for path in (taker.root / "cooked/target/debug/deps").iterdir()}
     assert len(times) == 1, "what is made of another is not older than that"
     # cargo uses `a`, compiles `b` again, and does not name `d`.
@@ -157,8 +170,31 @@ def test_what_is_locked_is_taken_with_its_sources_and_the_rest_goes(donor: Image
 
 
 def test_what_is_not_locked_stays_and_what_was_compiled_with_it(donor: Image, taker: Image) -> None:
-    donor.cooked(A, B, C, Unit("d"))
-    assert taker.takes(donor.lends("a", "c", "d")) == {"a", "d"}
+    donor.cooked(A, B, C, D)
+    assert taker.takes(donor.lends(A, C, D)) == {"a", "d"}
+
+
+@pytest.mark.parametrize("source", [CRATES_IO, GIT])
+@pytest.mark.parametrize(("known", "expected"), [("1a", {"a", "v", "w"}), ("2b", {"a"})])
+def test_another_checksum_or_commit_is_another_crate(
+    donor: Image, taker: Image, source: str, known: str, expected: set[str]
+) -> None:
+    ours, above = Unit("v", ("a",), source=source, known="1a"), Unit("w", ("v",))
+    donor.cooked(A, ours, above)
+    lent = donor.lends(A, ours._replace(known=known), above, word="private")
+    assert taker.takes(lent) == expected
+    named = {line.split("\t")[2].removesuffix("@1.0.0") for line in (lent / "units").read_text().splitlines()}
+    assert named == expected, "what is not lent is not told either"
+    sources = {path.name for path in (taker.root / "cargo/registry/src/index.crates.io-1").iterdir()}
+    assert ("v-1.0.0" in sources) == (known == "1a" and source == CRATES_IO)
+
+
+def test_what_has_no_checksum_can_be_anything(donor: Image, taker: Image) -> None:
+    donor.has(A)
+    donor.told([A])
+    donor.control("locked", "")
+    donor.sh("note_units $R/tmp/messages")
+    assert taker.takes(donor.lends(A)) == set()
 
 
 def test_private_crates_and_what_they_are_in_are_lent_between_those_who_say_so(donor: Image, other: Image) -> None:
@@ -166,25 +202,25 @@ def test_private_crates_and_what_they_are_in_are_lent_between_those_who_say_so(d
     donor.cooked(*units)
     words = dict(line.split("\t")[2:4] for line in (donor.root / "cooked/units").read_text().splitlines())
     assert words == {"a@1.0.0": "public", "g@1.0.0": "private", "h@1.0.0": "private"}
-    donor.control("wanted", f"{CRATES_IO}\ta@1.0.0\n{GIT}\tg@1.0.0\n{CRATES_IO}\th@1.0.0\n")
     for word, expected in (("public", {"a"}), ("private", {"a", "g", "h"})):
         shutil.rmtree(donor.root / "lent", ignore_errors=True)
         shutil.rmtree(other.root / "donors", ignore_errors=True)
         shutil.rmtree(other.root / "cooked/target/debug/.fingerprint", ignore_errors=True)
-        donor.sh(f"sh $R/ctx/control/lend.sh {word}")
-        assert other.takes(donor.root / "lent") == expected
+        assert other.takes(donor.lends(*units, word=word)) == expected
 
 
 def test_vendored_sources_can_be_anything(donor: Image, taker: Image) -> None:
-    donor.cooked(A, Unit("v", ("a",), source=""), Unit("w", ("v",)))
-    assert taker.takes(donor.lends("a", "v", "w", word="private")) == {"a"}
+    units = (A, Unit("v", ("a",), source=""), Unit("w", ("v",)))
+    donor.cooked(*units)
+    assert taker.takes(donor.lends(*units, word="private")) == {"a"}
 
 
 def test_a_crate_that_read_another_value_compiles_and_what_needs_it(donor: Image, taker: Image) -> None:
-    donor.cooked(A, Unit("r", content="reads"), Unit("s", ("r",)))
+    units = (A, Unit("r", content="reads"), Unit("s", ("r",)))
+    donor.cooked(*units)
     (donor.root / "cooked/own").write_text("APP_WORD 1\n")
     donor.control("own", "APP_WORD 2\n")
-    assert taker.takes(donor.lends("a", "r", "s")) == {"a"}
+    assert taker.takes(donor.lends(*units)) == {"a"}
 
 
 @pytest.mark.parametrize(("content", "expected"), [("same", {"b"}), ("another", set())])
@@ -193,16 +229,16 @@ def test_what_is_there_already_must_be_what_was_compiled_with(
 ) -> None:
     donor.cooked(Unit("a", content="same"), B)
     taker.cooked(Unit("a", content=content))
-    assert taker.takes(donor.lends("a", "b")) == expected
+    assert taker.takes(donor.lends(A, B)) == expected
 
 
 def test_two_lend_what_fits_together(donor: Image, other: Image, taker: Image) -> None:
     donor.cooked(A, B)
     other.cooked(A, B, C)
-    first = donor.lends("a", "b", "c")
+    first = donor.lends(A, B, C)
     (other.root / "there").mkdir()
     shutil.copy(first / "units", other.root / "there/1")
-    second = other.lends("a", "b", "c")
+    second = other.lends(A, B, C)
     assert not (second / "target/debug/.fingerprint" / f"a-{A.id}").exists(), "nothing is copied twice"
     assert taker.takes(first, second) == {"a", "b", "c"}
     taker.told([A, B, C])
@@ -214,14 +250,14 @@ def test_two_lend_what_fits_together(donor: Image, other: Image, taker: Image) -
 def test_all_that_was_lent_can_be_given_back(donor: Image, taker: Image) -> None:
     taker.cooked(Unit("own"))
     donor.cooked(A)
-    assert taker.takes(donor.lends("a")) == {"a"}
+    assert taker.takes(donor.lends(A)) == {"a"}
     taker.sh("return_units")
     assert taker.there == {"own"}
 
 
 def test_an_image_without_a_list_lends_nothing(donor: Image, taker: Image) -> None:
     donor.has(A)
-    assert taker.takes(donor.lends("a")) == set()
+    assert taker.takes(donor.lends(A)) == set()
 
 
 MESSAGES: Mapping[str, tuple[str, str]] = {
