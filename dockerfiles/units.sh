@@ -2,7 +2,7 @@
 # A unit is what cargo compiles or runs at once: a library, a build script, a run of one. Its id is the hash that cargo
 # names its files by.
 # /ctx/control/locked: lines of `SOURCE NAME@VERSION`, tab-separated, of the packages that are locked. SOURCE: with the
-# commit or the checksum behind a `#`.
+# commit or the checksum behind a `#`, and without a login.
 # /cooked/units: lines of `ID SOURCE NAME@VERSION WORD DIGEST IDS`, tab-separated, of all that was compiled for this image
 # and for those below it. SOURCE: as it was locked; WORD: `public` if it and all that it was compiled with is of crates.io,
 # else `private`; DIGEST: of what others are compiled against; IDS: the units that it was compiled with, `?` for one that
@@ -39,6 +39,8 @@ units_of() {
           name = last "@" name
         }
       }
+      # Nobody else learns a login in an address.
+      gsub(/\/\/[^\/@]*@/, "//***@", source)
       # Vendored sources, and those that another place is set for, can be anything.
       if (match($0, /"manifest_path":"[^"]*/) && substr($0, RSTART + 17, 7) != "/cargo/") source = "path"
       print unit(path), source, name, (/"fresh":false/ ? "stale" : "")

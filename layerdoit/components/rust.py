@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import follow
+from layerdoit.cargo.cargo_config import redact
 from layerdoit.cargo.selection import bin_arguments, package_ids
 from layerdoit.components import image_control, layer_labels, script_protocol, tried_on
 from layerdoit.components.recipe import Recipe, Request
@@ -214,7 +215,8 @@ def _stub_wrapper(inputs: Inputs) -> str | None:
 def _locked(inputs: Inputs) -> str:
     """The locked packages, as units.sh and lend.sh read them."""
     locked = inputs.tree.lock.external if inputs.question.kind == "check" else inputs.closure.external
-    return "".join(f"{one.exact_source}\t{one.name}@{one.version}\n" for one in locked if one.exact_source)
+    exact = ((one, redact(one.exact_source or "")) for one in locked)
+    return "".join(f"{source}\t{one.name}@{one.version}\n" for one, source in exact if source)
 
 
 def cargo_args(inputs: Inputs, *, stubs: bool) -> str:

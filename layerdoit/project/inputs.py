@@ -365,7 +365,7 @@ class Inputs:
         # What dev-dependencies add: their tables, and every locked package.
         stubs = digest(word for path, content in self.stub.files.items() for word in (path, content.decode()))
         locked = {
-            f"package {item.name} {item.version}": item.checksum or item.source or ""
+            f"package {item.name} {item.version}": item.checksum or cargo_config.redact(item.source or "")
             for item in self.tree.lock.external
         }
         more = {**locked, **self._checked, "dev-dependency stubs": stubs}

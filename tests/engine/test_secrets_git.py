@@ -151,6 +151,23 @@ def test_a_private_repository_is_read_and_its_token_found_nowhere(
     assert leaks == []
 
 
+def test_a_login_in_an_address_stays_in_no_image(
+    checkout: Callable[..., Checkout], server: GitServer, tmp_path: Path
+) -> None:
+    files, plain = workspace(server), f"http://{server.address}"
+    login = plain.replace("//", f"//ci:{quote(TOKEN, safe='')}@")
+    tree = checkout({name: text.replace(plain, login) for name, text in files.items()})
+    for words in ((), ("check",)):
+        code, said = planting.doit(tree, host(tmp_path), *words)
+        assert code == 0, said
+        assert "planted-git" not in said
+    tags = [tag for tag in tree.tags() if ":deps-" in tag]
+    assert len(tags) == 2
+    for tag in tags:
+        assert tree.run(tag, "sh", "-c", "grep -rlF planted-git /cooked /cargo || true") == ""
+        assert "planted-git" not in str(tree.image(tag))
+
+
 def test_git_s_rule_leads_a_build_to_the_mirror_and_its_token_is_found_nowhere(
     checkout: Callable[..., Checkout], server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

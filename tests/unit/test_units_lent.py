@@ -262,6 +262,7 @@ def test_an_image_without_a_list_lends_nothing(donor: Image, taker: Image) -> No
 
 MESSAGES: Mapping[str, tuple[str, str]] = {
     '"package_id":"git+https://git.example/foo?rev=a#1.2.0"': ("git+https://git.example/foo?rev=a", "foo@1.2.0"),
+    '"package_id":"git+ssh://me:word@git.example/foo#1.2.0"': ("git+ssh://***@git.example/foo", "foo@1.2.0"),
     '"package_id":"foo 1.2.0 (registry+https://r.example/index)"': ("registry+https://r.example/index", "foo@1.2.0"),
     '"package_id":"path+file:///build/src/foo#1.2.0"': ("path+file:///build/src/foo", "foo@1.2.0"),
 }
