@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import compiler_store, leftovers, pulled_first, secret_mounts, shown
 from layerdoit.build.host_secrets import collect
-from layerdoit.components import component, script_protocol
+from layerdoit.components import compiler_words, component, script_protocol
 from layerdoit.components.recipe import Request
 from layerdoit.core import side_by_side
 from layerdoit.core.background import Background
 from layerdoit.core.errors import BuildError, Cleared, ContextDiffers, EngineError, LayerdoitError
 from layerdoit.core.prose import listed
-from layerdoit.core.terminal import plain_lines
 from layerdoit.core.units import count_text
 from layerdoit.dockerfile import binaries, edit
 from layerdoit.engine import buildx, mounts, ownership
@@ -200,8 +199,7 @@ def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recip
 
 def _log_diagnostics(log: TextIO, notes: Sequence[str]) -> None:
     """What the compiler said, as text: the scripts pass it on packed."""
-    for said in script_protocol.diagnostics(notes):
-        print(f"{plain_lines(said.text)}\n", file=log)
+    log.write(compiler_words.as_text(script_protocol.diagnostics(notes)))
     log.flush()
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.cargo import causes, failures, lock_drift, output
 from layerdoit.components import missing_libraries, script_protocol
-from layerdoit.components.script_protocol import Exit, NoBinary, every
+from layerdoit.components.script_protocol import Exit, NoBinary, Section, every
 from layerdoit.core.errors import BuildError, ContextDiffers, LayerdoitError
 from layerdoit.core.terminal import plain_lines
 from layerdoit.core.units import count_text
 from layerdoit.engine.buildx import StepFailed, whole_log
 
 if TYPE_CHECKING:
+    from layerdoit.cargo.diagnostics import Diagnostic
     from layerdoit.cargo.failures import Advice
     from layerdoit.config import Config
     from layerdoit.project.inputs import Inputs
@@ -36,6 +37,14 @@ class NotBuilt(BuildError):
         self.cause = cause
         self.placed: Callable[[str], str] = str
         """Makes paths of the compiler's words such as can be opened from here."""
+
+    @property
+    def said(self) -> tuple[Diagnostic, ...]:
+        """All that the compiler said; () where the message has its warnings, or a check has shown them as they came."""
+        if self.failed.code == Exit.WARNINGS or every(Section, self.failed.notes):
+            return ()
+        said = script_protocol.diagnostics(self.failed.notes)
+        return tuple(one._replace(text=self.placed(one.text)) for one in said)
 
     def shown(self, *, coloured: bool) -> str:
         """The compiler's own words in its own colours."""

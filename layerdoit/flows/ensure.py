@@ -39,6 +39,9 @@ def ensure_each(session: Session, layer: str, *, hooked: bool = True) -> list[Ma
     try:
         made = _ensured(session, layer)
     except LayerdoitError as error:
+        from layerdoit.flows import reporting
+
+        reporting.before_error(session, error)
         preparing.failed(session, error)
         raise
     if not session.run.settles:

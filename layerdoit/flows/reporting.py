@@ -14,7 +14,11 @@ from layerdoit.core.units import count_text, duration_text
 from layerdoit.tree import reads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from layerdoit.components.compiler_words import Told
     from layerdoit.config import Config
+    from layerdoit.core.errors import LayerdoitError
     from layerdoit.flows.session import Session
     from layerdoit.layers.outcome import Outcome
     from layerdoit.project.inputs import Inputs
@@ -61,15 +65,31 @@ def _compiler(session: Session, outcome: Outcome) -> None:
     said = script_protocol.diagnostics(outcome.notes)
     if not said:
         return
-    from layerdoit.components import compiler_paths
-    from layerdoit.core import terminal
-    from layerdoit.flows import compiler_words
+    from layerdoit.components import compiler_paths, compiler_words
 
     found = compiler_words.told(said, session.project.config.warnings, verbose=session.run.verbose)
+    _show(found, lambda text: compiler_paths.opened_from_here(text, session.inputs))
+
+
+def before_error(session: Session, error: LayerdoitError) -> None:
+    """What the compiler warned of in a build that failed. The error comes after it."""
+    from layerdoit.components.rust_failures import NotBuilt
+
+    if not isinstance(error, NotBuilt):
+        return
+    from layerdoit.components import compiler_words
+
+    how, verbose = session.project.config.warnings, session.run.verbose
+    _show(compiler_words.beside_errors(error.said, how, verbose=verbose))
+
+
+def _show(found: Told, placed: Callable[[str], str] = str) -> None:
+    from layerdoit.core import terminal
+
     coloured = terminal.colour(sys.stderr)
-    for text in found.texts:
-        placed = compiler_paths.opened_from_here(text, session.inputs)
-        show(placed if coloured else terminal.plain_lines(placed))
+    for one in found.shown:
+        text = placed(one.text)
+        show(text if coloured else terminal.plain_lines(text))
     if found.line:
         warn(found.line)
 

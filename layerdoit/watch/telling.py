@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from layerdoit.components import compiler_paths
-from layerdoit.flows import compiler_words
+from layerdoit.components import compiler_paths, compiler_words
+from layerdoit.components.rust_failures import NotBuilt
 from layerdoit.watch.cycle import DeployFailed
 from layerdoit.watch.events import Event, Kind
 
 if TYPE_CHECKING:
+    from layerdoit.cargo.diagnostics import Diagnostic
     from layerdoit.core.errors import LayerdoitError
     from layerdoit.flows.session import Session
     from layerdoit.tree.index import Entry
@@ -63,11 +64,22 @@ class Telling:
 
     def compiler(self, made: Compiled, session: Session) -> None:
         """What the compiler said of the crates that were compiled for an edit."""
-        found = compiler_words.told(made.diagnostics, session.project.config.warnings)
-        for text in found.texts:
-            self.tell("warning", compiler_paths.opened_from_here(text, session.inputs), by="rustc")
-        if found.line and not found.texts:
+        found = compiler_words.told(made.diagnostics, session.project.config.warnings, log=str(made.log))
+        self._warn(found.shown, lambda text: compiler_paths.opened_from_here(text, session.inputs))
+        if found.line and not found.shown:
             self.tell("warning", found.line)
+
+    def before_error(self, error: LayerdoitError, session: Session) -> None:
+        """What the compiler warned of in an edit that does not compile. The error comes after it."""
+        if isinstance(error, NotBuilt):
+            found = compiler_words.beside_errors(error.said, session.project.config.warnings)
+            self._warn(found.shown)
+            if found.line:
+                self.tell("warning", found.line)
+
+    def _warn(self, said: Iterable[Diagnostic], placed: Callable[[str], str] = str) -> None:
+        for one in said:
+            self.tell("warning", placed(one.text), by="rustc", crate=one.crate)
 
     def changes(self, session: Session) -> None:
         """Which files differ from those of the reading before."""

@@ -245,6 +245,7 @@ class Turns:
             return True
         except (LayerdoitError, OSError) as error:
             self._failed = facts.name()
+            self._telling.before_error(as_error(error), self._session)
             self._fail(edit_turn.stage_of(error) or ("compile" if what == "edit" else "build"), as_error(error), since)
         finally:
             self._quiet = time.monotonic()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from layerdoit.build.host_secrets import collect
-from layerdoit.components import image_control, rust, script_protocol
+from layerdoit.components import compiler_words, image_control, rust, script_protocol
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.deploy.live import CONTROL, LABEL, Live
@@ -58,12 +58,14 @@ class Cancelled(LayerdoitError):
 class Compiled(NamedTuple):
     """What came of a compilation. `crates`: how many; `seconds`: in all; `diagnostics`: what it said of them.
 
-    `changed`: deployment -> those of its binaries that are not, byte for byte, what serves.
+    `log`: the file that has all of it; `changed`: deployment -> those of its binaries that are not, byte for byte, what
+    serves.
     """
 
     crates: int
     seconds: float
     changed: Mapping[str, tuple[str, ...]]
+    log: Path
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -127,12 +129,13 @@ class Workshop:
                 # What it has of the frame, and what of its output was read, may be anything.
                 self._sent = Sent()
                 raise
-            if ended != "0":
-                raise self._failure(ended, reader, Path(log.name), inputs)
-        notes = reader.report.notes
+            notes = reader.report.notes
+            said = script_protocol.diagnostics(notes)
+            log.write(compiler_words.as_text(said))
+        if ended != "0":
+            raise self._failure(ended, reader, Path(log.name), inputs)
         counts = script_protocol.counts(notes)
-        said = tuple(script_protocol.diagnostics(notes))
-        return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, said)
+        return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, Path(log.name), said)
 
     def start(self, deployment: str, token: str, grace: float, binaries: Sequence[str]) -> Trial:
         """Put what was compiled in the place of what serves, and have the program started again, in trial.

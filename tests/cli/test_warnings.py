@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.support.scratch import Crate, message
 
 UNUSED = "\nfn unused() {}\n"
@@ -43,6 +45,25 @@ def test_colours_where_they_are_asked_for(crate: Crate) -> None:
     plain = crate.doit(env={"CLICOLOR_FORCE": "1", "NO_COLOR": "1"})
     assert "\x1b" not in plain.err
     assert "error[E0308]: mismatched types" in plain.err
+
+
+def test_warnings_stand_before_the_errors(crate: Crate) -> None:
+    good = (crate.folder / "src/main.rs").read_text()
+    crate.write("src/main.rs", f"use std::fmt;\n{good}\nfn wrong() -> u32 {{ 'a' }}\n")
+    failed = crate.doit()
+    assert failed.code == 1
+    assert "\x1b" not in failed.err
+    warning, _, error = failed.err.partition("layerdoit: error: app did not build\n")
+    assert warning.count("warning: unused import: `std::fmt`") == 1
+    assert error.startswith("error[E0308]: mismatched types")
+    assert "unused import" not in error
+
+    counted = crate.doit("WARNINGS=count")
+    assert counted.code == 1
+    assert "unused import" not in counted.err
+    log = counted.err.rpartition("the whole log: ")[2].strip()
+    assert "in the whole log" in counted.err
+    assert "unused import: `std::fmt`" in Path(log).read_text()
 
 
 def test_warnings_are_counted_where_that_is_wanted(crate: Crate) -> None:

@@ -38,7 +38,15 @@ def test_an_edit_serves_in_the_container_that_runs(
     assert "`main` function not found" in failed["text"]
     assert serves(one) == "second text"
 
-    one.replace("src/main.rs", "fn mian", "fn main")
+    warned = len(watch.seen)
+    one.replace("src/main.rs", "fn mian", "use std::fmt;\nfn mian")
+    failed = watch.until("failed", stage="compile")
+    (warning,) = (event for event in watch.seen[warned:] if event["event"] == "warning")
+    assert warning["text"].startswith("warning: unused import: `std::fmt`")
+    assert (warning["by"], warning["crate"]) == ("rustc", "hello")
+    assert "unused import" not in failed["text"]
+
+    one.replace("src/main.rs", "use std::fmt;\nfn mian", "fn main")
     watch.until("serving", how="unchanged")
 
     one.replace("src/main.rs", "fn main() {", 'fn main() { panic!("it cannot");')

@@ -11,12 +11,11 @@ import pytest
 
 from layerdoit.cargo import diagnostics
 from layerdoit.cargo.diagnostics import Diagnostic
-from layerdoit.components import compiler_paths, script_protocol
+from layerdoit.components import compiler_paths, compiler_words, script_protocol
 from layerdoit.components.rust_failures import NotBuilt, explain
 from layerdoit.components.script_protocol import Exit
 from layerdoit.config import Config
 from layerdoit.core.terminal import plain_lines
-from layerdoit.flows import compiler_words
 from tests.unit.test_rust_failures import step
 
 RED = "\x1b[1m\x1b[91m"
@@ -79,6 +78,10 @@ NEW = Diagnostic("warning", "new", "api", True)
 OLD = Diagnostic("warning", "old", "core", False)
 
 
+def shown(found: compiler_words.Told) -> tuple[str, ...]:
+    return tuple(one.text for one in found.shown)
+
+
 @pytest.mark.parametrize(
     ("given", "how", "texts", "line"),
     [
@@ -97,11 +100,16 @@ OLD = Diagnostic("warning", "old", "core", False)
     ],
 )
 def test_what_is_told(given: list[Diagnostic], how: str, texts: tuple[str, ...], line: str) -> None:
-    assert compiler_words.told(given, how) == (texts, line)
+    found = compiler_words.told(given, how)
+    assert (shown(found), found.line) == (texts, line)
 
 
 def test_all_is_shown_where_all_is_asked_for() -> None:
-    assert compiler_words.told([NEW, OLD], "count", verbose=True).texts == ("new", "old")
+    assert shown(compiler_words.told([NEW, OLD], "count", verbose=True)) == ("new", "old")
+
+
+def test_where_nothing_shows_more_the_log_is_named() -> None:
+    assert compiler_words.told([OLD], "show", log="the.log").line == "1 warning (core) (the.log has it)"
 
 
 # --- a failed build --------------------------------------------------------------------------------------------------
@@ -125,6 +133,59 @@ def test_errors_stand_before_what_cargo_says_of_them() -> None:
     assert error.what.splitlines()[1:] == ["error: wrong type", "", *GAVE_UP.splitlines()[1:]]
     assert str(error) == error.shown(coloured=False)
     assert f"{RED}error{OFF}: wrong type" in error.shown(coloured=True)
+
+
+WRONG = Diagnostic("error", "wrong", "api", True)
+LOG_HAS = ", in the whole log, which the error names"
+
+
+@pytest.mark.parametrize(
+    ("given", "how", "verbose", "texts", "line"),
+    [
+        ([WRONG, NEW], "show", False, ("new",), ""),
+        ([WRONG, NEW], "deny", False, ("new",), ""),
+        ([WRONG, NEW, OLD], "show", False, ("new",), f"1 warning (core) more{LOG_HAS}"),
+        ([WRONG, NEW, OLD], "count", False, (), f"2 warnings (api, core){LOG_HAS}"),
+        ([WRONG, NEW, OLD], "count", True, ("new", "old"), ""),
+        ([WRONG], "show", False, (), ""),
+    ],
+)
+def test_what_is_told_beside_errors(
+    given: list[Diagnostic], how: str, verbose: bool, texts: tuple[str, ...], line: str
+) -> None:
+    found = compiler_words.beside_errors(given, how, verbose=verbose)
+    assert (shown(found), found.line) == (texts, line)
+
+
+def test_many_warnings_bury_no_error() -> None:
+    others = [Diagnostic("warning", f"other {number}", "core", True) for number in range(500)]
+    given = [WRONG, *others, NEW]
+    found = compiler_words.beside_errors(given, "show")
+    assert shown(found) == (*(one.text for one in others[: compiler_words.MOST - 1]), "new"), "in their order"
+    assert found.line == f"481 warnings (core 481) more{LOG_HAS}"
+    assert len(compiler_words.beside_errors(given, "show", verbose=True).shown) == 501
+
+
+def test_a_failed_build_has_its_warnings_as_data() -> None:
+    error = failed(said("unused"), said("wrong type", level="error"))
+    assert [(one.level, one.crate, plain_lines(one.text)) for one in error.said] == [
+        ("warning", "api", "warning: unused"),
+        ("error", "api", "error: wrong type"),
+    ]
+    assert "unused" not in error.what
+    error.placed = lambda text: text.replace("unused", "elsewhere")
+    assert "elsewhere" in error.said[0].text
+
+
+def test_what_was_shown_already_is_not_told_again() -> None:
+    assert failed(said("unused"), code=Exit.WARNINGS).said == ()
+    checked = explain(step(101, "tests", note(said("unused")), tail=GAVE_UP), Config(), lambda: None)
+    assert isinstance(checked, NotBuilt)
+    assert checked.said == ()
+
+
+def test_a_log_has_all_of_it() -> None:
+    assert compiler_words.as_text([NEW._replace(text=f"{RED}new{OFF}"), WRONG]) == "new\n\nwrong\n\n"
 
 
 def test_denied_warnings_name_the_line_that_denies_them() -> None:

@@ -32,7 +32,7 @@ OLD = Facts(
     kinds={"api": "compiled", "web": "compiled"},
 )
 NEW = replace(OLD, keys={"api": "new", "web": "new"})
-CHANGED = Compiled(1, 0.1, {"api": ("server",), "web": ("server",)}, ())
+CHANGED = Compiled(1, 0.1, {"api": ("server",), "web": ("server",)}, Path("the.log"))
 
 
 @dataclass

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from layerdoit.config import Config
 from layerdoit.core.ending import Ending
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.watch import cycle
 from layerdoit.watch.cycle import DeployFailed, Failed
 from layerdoit.watch.events import Event
 from layerdoit.watch.telling import Telling
+from tests.unit import test_diagnostics as compiler
 
 
 def failed(stage: str, error: LayerdoitError) -> Event:
@@ -38,6 +42,31 @@ def test_what_is_built_and_not_deployed_is_not_said_to_be_not_built() -> None:
     assert failed("build", DeployFailed("the port is taken")).facts["stage"] == "deploy"
     assert failed("build", Failed("app did not build")).facts["stage"] == "build"
     assert failed("image", DeployFailed("the port is taken")).facts["stage"] == "image"
+
+
+def test_warnings_come_before_the_error_as_data() -> None:
+    told: list[Event] = []
+    telling = Telling("shop", told.append, coloured=True)
+    session: Any = SimpleNamespace(project=SimpleNamespace(config=Config()))
+    old = compiler.said("old", "core"), compiler.artifact("core", fresh=True)
+    error = compiler.failed(compiler.said("unused"), compiler.said("wrong", level="error"), *old)
+    telling.before_error(error, session)
+    telling.fail("compile", error, serves=True)
+    assert [(event.kind, event.facts.get("by"), event.facts.get("crate")) for event in told] == [
+        ("warning", "rustc", "api"),
+        ("warning", None, None),
+        ("failed", None, None),
+    ]
+    assert told[0].text == f"{compiler.RED}warning{compiler.OFF}: unused"
+    assert told[1].text.startswith("1 warning (core) more")
+    assert "unused" not in told[2].text
+
+
+def test_another_error_has_no_warnings() -> None:
+    told: list[Event] = []
+    session: Any = None
+    Telling("", told.append, coloured=True).before_error(LayerdoitError("no"), session)
+    assert told == []
 
 
 @pytest.mark.parametrize(("said", "kind"), [("", Failed), ("layerdoit-watch: built", DeployFailed)])
