@@ -97,7 +97,8 @@ _FEATURE: Final = re.compile(
 )
 
 
-def _build_with(rust: str) -> str:
+def build_with(rust: str) -> str:
+    """The next step where a newer Rust is needed."""
     return (
         f'build with it: TOOLCHAIN={rust} for once, toolchain: "{rust}" in layerdoit.yaml, '
         "or the channel of rust-toolchain.toml"
@@ -112,18 +113,18 @@ def _too_old(words: str, layer: str) -> Advice | None:
         older = f"; or take an older version: cargo update {most['crate']} --precise …" if layer == "deps" else ""
         return Advice(
             f"{names} {'requires' if len(required) == 1 else 'require'} Rust {most['rust']}, and the builder has {has}",
-            _build_with(most["rust"]) + older,
+            build_with(most["rust"]) + older,
         )
     if edition := _EDITION.search(words):
         year = edition["a"] or edition["b"] or edition["c"]
         first = _FIRST_WITH.get(year)
         return Advice(
             f"the builder's Rust is older than the edition {year}",
-            _build_with(first) if first else _NEWER,
+            build_with(first) if first else _NEWER,
         )
     if "does not understand this lock file" in words and (lock := _LOCKFILE.search(words)):
         what = f"the builder's Rust is too old for a Cargo.lock of version {lock['version']}"
-        return Advice(what, _build_with("1.78") if lock["version"] == "4" else _NEWER)
+        return Advice(what, build_with("1.78") if lock["version"] == "4" else _NEWER)
     return None
 
 

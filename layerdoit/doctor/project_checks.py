@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from layerdoit.cargo import rust_version
 from layerdoit.cargo.entrypoint import Choice, private
-from layerdoit.cargo.toml_lines import where
 from layerdoit.core.platform import docker_name, glibc_of
 from layerdoit.core.prose import listed
 from layerdoit.doctor import libc
@@ -15,7 +15,7 @@ from layerdoit.doctor.finding import Finding, Item, Rule, Unchecked, rules
 
 if TYPE_CHECKING:
     from layerdoit.cargo.lock import Lock
-    from layerdoit.cargo.manifest import Package, Workspace
+    from layerdoit.cargo.manifest import Workspace
     from layerdoit.cargo.selection import Selection
     from layerdoit.cargo.toolchain import Toolchain
     from layerdoit.config import Config
@@ -121,44 +121,21 @@ def members(ws: Workspace, config: Config, selection: Selection, runs: Choice) -
         yield GUESSED.found(what, fix=f"image: {{entrypoint: {runs.name}}} in layerdoit.yaml")
 
 
-def number(text: str) -> tuple[int, int, int] | None:
-    """`1.78`, `1.78.0`, `1.97.0-nightly 2026-04-14` as numbers."""
-    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
-    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
-
-
-def msrv(ws: Workspace, keys: Iterable[str], toolchain: Toolchain) -> Iterator[Item]:
+def msrv(ws: Workspace, keys: Collection[str], toolchain: Toolchain) -> Iterator[Item]:
     """`rust-version` of what is built against the compiler."""
-    have = number(toolchain.release or toolchain.channel)
-    asked = {key: version for key in keys if (version := _rust_version(ws, ws.packages[key]))}
-    if have is None:
-        if asked:
+    named = toolchain.release or toolchain.channel
+    if rust_version.number(named) is None:
+        if rust_version.asked(ws, keys):
             yield Unchecked("rust-version", f"{toolchain.channel} does not say which release it is")
         return
-    # `1.80` in a toolchain file is the newest patch of it.
-    patchless = len((toolchain.release or toolchain.channel).split(".")) < 3
-    for key, version in sorted(asked.items()):
-        wanted = number(version)
-        if wanted and (wanted[:2] > have[:2] if patchless else wanted > have):
-            package = ws.packages[key]
-            name = f"{package.dir}/Cargo.toml".removeprefix("./")
-            text = (ws.root / name).read_text(encoding="utf-8")
-            named = toolchain.release or toolchain.channel
-            what = f"`{package.name}` requires Rust {version}, but {toolchain.source} says {named}"
-            yield MSRV.found(what, where(name, text, ("package", "rust-version")))
-
-
-def _rust_version(ws: Workspace, package: Package) -> str | None:
-    value = package.manifest.get("package", {}).get("rust-version")
-    if isinstance(value, dict):
-        value = ws.manifest.get("workspace", {}).get("package", {}).get("rust-version")
-    return value if isinstance(value, str) else None
+    for one in rust_version.refused(ws, keys, toolchain):
+        what = f"`{one.package}` requires Rust {one.version}, but {toolchain.source} says {named}"
+        yield MSRV.found(what, one.where(ws))
 
 
 def highest_msrv(ws: Workspace) -> tuple[str, str] | None:
     """The member that asks for the newest Rust, and which it asks for."""
-    asked = [(package.name, version) for package in ws.packages.values() if (version := _rust_version(ws, package))]
-    return max(asked, key=lambda item: number(item[1]) or (0, 0, 0), default=None)
+    return next(((one.package, one.version) for one in rust_version.asked(ws, ws.packages)), None)
 
 
 def override(configured: str | None, named: Toolchain | None) -> Iterator[Finding]:

@@ -91,7 +91,7 @@ def done(session: Session, layer: str, display: Display | None = None) -> list[O
     """Make what lacks of a layer and those below, as planned. The lock is held. `display`: that of several at once."""
     names = _wanted(session.plan, layer)
     session.settle(names)
-    _locked(session)
+    _refuse_early(session)
     work = session.work
     execute.check_tags(work)
     outcomes = execute.carry_out(work, names, display)
@@ -127,13 +127,20 @@ def tidy(session: Session) -> None:
         warn(text)
 
 
-def _locked(session: Session) -> None:
-    """Before anything is built that cargo would refuse in the end: Cargo.lock has to be what the manifests ask for."""
+def _refuse_early(session: Session) -> None:
+    """Before anything is built that cargo would refuse in the end: Cargo.lock has to be what the manifests ask for, and
+    the compiler as new as they ask for."""
     plan = session.plan
-    if any(plan.step(name).action == "build" for name in ("deps", "app") if plan.has("deps") and plan.has(name)):
-        from layerdoit.cargo import lock_drift
+    if not any(plan.step(name).action == "build" for name in ("deps", "app") if plan.has("deps") and plan.has(name)):
+        return
+    from layerdoit.cargo import lock_drift, rust_version
 
-        lock_drift.check(session.project.workspace, session.tree.lock)
+    project = session.project
+    lock_drift.check(project.workspace, session.tree.lock)
+    # What a base image of the project's own compiles with is its affair.
+    if project.config.dockerfiles.base is None:
+        packages = session.inputs.selection.packages
+        rust_version.check(project.workspace, packages, project.options, session.tree.toolchain)
 
 
 def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:

@@ -135,6 +135,17 @@ def test_of_the_project(crate: Crate, case: str) -> None:
         message(planned)
 
 
+def test_a_package_that_asks_for_a_newer_rust(crate: Crate) -> None:
+    crate.edit("Cargo.toml", 'edition = "2021"\n', 'edition = "2021"\nrust-version = "1.999"\n')
+    before = crate.images(), crate.containers()
+    failed = crate.doit("image")
+    assert failed.code == 2
+    what, step = message(failed)
+    assert re.fullmatch(rf"{crate.folder}/Cargo.toml:5: `hello` requires Rust 1\.999, and the builder has 1\..*", what)
+    assert step.startswith("build with it: TOOLCHAIN=1.999 for once")
+    assert (crate.images(), crate.containers()) == before, "nothing was built"
+
+
 def test_other_tasks_of_a_dodo_run_in_a_tree_that_is_broken(plain: Crate) -> None:
     _append("dodo.py", "def task_fix():\n    return {'actions': ['echo fixed'], 'verbosity': 2}\n")(plain)
     _append("Cargo.toml", "x = [\n")(plain)

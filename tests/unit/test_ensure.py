@@ -9,6 +9,10 @@ from typing import Any, cast
 import pytest
 
 from layerdoit.cargo import lock, manifest
+from layerdoit.cargo.options import Options
+from layerdoit.cargo.selection import Selection
+from layerdoit.cargo.toolchain import Toolchain
+from layerdoit.config.schema import Config, Dockerfiles
 from layerdoit.core.errors import WorkspaceError
 from layerdoit.flows import ensure
 from layerdoit.layers.plan import Action
@@ -17,23 +21,26 @@ from tests.support.lockfile import entry, external, lockfile
 from tests.support.manifest import package
 
 
-def session(root: Path, asked: str, actions: dict[str, Action]) -> Any:
+def session(root: Path, asked: str, actions: dict[str, Action], head: str = "", base: str | None = None) -> Any:
     files = {
-        "Cargo.toml": package("p", f'[dependencies]\nitoa = "{asked}"\n'),
+        "Cargo.toml": package("p", f'[dependencies]\nitoa = "{asked}"\n', head),
         "Cargo.lock": lockfile(entry("p", needs=["itoa"]), external("itoa", "1.0.11", "aa")),
         "src/main.rs": "",
     }
     write(root, files)
-    project = SimpleNamespace(workspace=manifest.load(root))
+    config = Config(dockerfiles=Dockerfiles(base=base))
+    project = SimpleNamespace(workspace=manifest.load(root), config=config, options=Options())
     plan = SimpleNamespace(step=lambda name: SimpleNamespace(action=actions[name]), has=lambda name: name in actions)
-    return cast("Any", SimpleNamespace(plan=plan, project=project, tree=SimpleNamespace(lock=lock.load(root))))
+    tree = SimpleNamespace(lock=lock.load(root), toolchain=Toolchain("1.95.0", "1.95.0", None, "x", "a file", ()))
+    inputs = SimpleNamespace(selection=Selection(("p",), (("p", "p"),)))
+    return cast("Any", SimpleNamespace(plan=plan, project=project, tree=tree, inputs=inputs))
 
 
 @pytest.mark.parametrize("layer", ["deps", "app"])
 def test_a_stale_lock_is_told_before_the_build(layer: str, tmp_path: Path) -> None:
     actions: dict[str, Action] = {"deps": "reuse", "app": "reuse", layer: "build"}
     with pytest.raises(WorkspaceError) as caught:
-        ensure._locked(session(tmp_path, "=1.0.14", actions))
+        ensure._refuse_early(session(tmp_path, "=1.0.14", actions))
     error = caught.value
     assert error.what == "`p` requires itoa =1.0.14, but Cargo.lock has 1.0.11"
     assert error.where == f"{tmp_path}/Cargo.toml:7"
@@ -41,5 +48,14 @@ def test_a_stale_lock_is_told_before_the_build(layer: str, tmp_path: Path) -> No
 
 
 def test_it_is_not_looked_at_where_nothing_is_built(tmp_path: Path) -> None:
-    ensure._locked(session(tmp_path, "=1.0.14", {"deps": "reuse", "app": "pull"}))
-    ensure._locked(session(tmp_path, "1", {"deps": "build", "app": "build"}))
+    ensure._refuse_early(session(tmp_path, "=1.0.14", {"deps": "reuse", "app": "pull"}))
+    ensure._refuse_early(session(tmp_path, "1", {"deps": "build", "app": "build"}))
+
+
+def test_a_compiler_that_is_too_old_is_told_before_the_build(tmp_path: Path) -> None:
+    newer = 'rust-version = "1.99"'
+    with pytest.raises(WorkspaceError, match=r": `p` requires Rust 1\.99"):
+        ensure._refuse_early(session(tmp_path, "1", {"deps": "build", "app": "build"}, newer))
+    ensure._refuse_early(session(tmp_path, "1", {"deps": "reuse", "app": "pull"}, newer))
+    # Its own Dockerfile brings a Rust of its own.
+    ensure._refuse_early(session(tmp_path, "1", {"deps": "build", "app": "build"}, newer, "Dockerfile.base"))
