@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.build import compiler_store, leftovers, pulled_first, secret_mounts, shown
 from layerdoit.build.host_secrets import collect
-from layerdoit.components import compiler_words, component, script_protocol
+from layerdoit.components import compiler_paths, compiler_words, component, script_protocol
 from layerdoit.components.recipe import Request
 from layerdoit.core import side_by_side
 from layerdoit.core.background import Background
@@ -183,9 +183,10 @@ def _with_artefacts(work: Work, step: Step, build: buildx.Build, run: Callable[[
 def _run(work: Work, step: Step, build: buildx.Build, log: TextIO, recipe: Recipe) -> Report:
     """Build, and tell what the build said; the component words a failure for the user."""
     made_of = component(work.inputs.component)
+    listener = made_of.LISTENER._replace(placed=lambda line: compiler_paths.opened_from_here(line, work.inputs))
     shared = buildx.Shared(work.inputs.project.config.registry.repository, work.inputs.question.shared)
     try:
-        report = work.engine.build(build, log, recipe.crates, made_of.LISTENER, shared).report
+        report = work.engine.build(build, log, recipe.crates, listener, shared).report
         _log_diagnostics(log, report.notes)
         return report
     except BuildError as error:

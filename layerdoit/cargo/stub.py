@@ -62,6 +62,13 @@ def copies(ws: Workspace, reached: Closure) -> tuple[str, ...]:
     return tuple(sorted(sources))
 
 
+def stands_for(path: str, packages: Mapping[str, str]) -> str:
+    """The path of what a file or folder of the stub workspace stands for. `packages`: key -> folder."""
+    top, _, below = path.partition("/")
+    key, _, rest = below.partition("/")
+    return posixpath.normpath(f"{packages[key]}/{rest}") if top == FOLDER and key in packages else path
+
+
 def local_profile_spec(ws: Workspace, lock: Lock, spec: str) -> bool:
     """Whether `[profile.x.package.<spec>]` applies to local packages only."""
     name = spec.rpartition("#")[2].partition("@")[0].partition(":")[0]

@@ -1,42 +1,74 @@
-"""Paths in the compiler's words, as one can open them from where the command was typed.
+"""Paths in the words of cargo and rustc, as one can open them from where the command was typed.
 
-In a build, cargo runs in the folder of the workspace: paths are relative to it, or lie below the build context.
+In a build, cargo runs in the folder of the workspace: rustc's paths are relative to it, cargo's lie below the build
+context. Where dependencies are cooked, a package is a stub in a folder of its own.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from layerdoit.cargo import stub
+from layerdoit.tree import layout
 
 if TYPE_CHECKING:
     from layerdoit.project.inputs import Inputs
 
-CONTEXT: Final = "/build/src/"
-"""Where the build context lies in a build of the app."""
 _ARROW: Final = re.compile(
     r"^(?P<before> *(?:\x1b\[[0-9;]*m)*(?:-->|:::) (?:\x1b\[0m)?)(?P<path>[^\n]+?)(?P<line>:\d+:\d+)$", re.MULTILINE
 )
+_INSIDE: Final = re.compile(
+    rf"(?P<before>`){layout.IN_BUILD}(?:/(?P<quoted>[^`\n]*))?(?=`)"
+    rf"|(?P<open>\(){layout.IN_BUILD}(?:/(?P<enclosed>[^()\n]*))?(?=\))"
+    # Not in an address.
+    rf"|(?<![\w./:-]){layout.IN_BUILD}(?![\w-])(?:/(?P<plain>[^\s:`'\"(),;]*))?"
+)
 
 Place = Callable[[str], str]
-"""A path in the build context -> the same relative to the workspace, as `Sources.own_path`."""
+"""A path in the build context -> the same relative to the workspace."""
 
 
-def opened_from_here(text: str, inputs: Inputs) -> str:
+class Stubs(NamedTuple):
+    """`folders`: of each package, by its key; `files`: those of the stub workspace, where it is what was compiled."""
+
+    folders: Mapping[str, str]
+    files: Collection[str] = ()
+
+
+_NONE: Final = Stubs({})
+
+
+def opened_from_here(text: str, inputs: Inputs, layer: str = "app") -> str:
     """The text with such paths; those of other places (the standard library, third-party crates) stay."""
-    return relocated(text, os.path.relpath(inputs.project.root), inputs.tree.all_sources.own_path)
+    project = inputs.project
+    stubs = _NONE
+    if layer == "deps":
+        folders = {key: package.dir for key, package in project.workspace.packages.items()}
+        stubs = Stubs(folders, inputs.stub.files)
+    return relocated(text, os.path.relpath(project.root), inputs.tree.all_sources.own_path, stubs)
 
 
-def relocated(text: str, root: str, own: Place) -> str:
+def relocated(text: str, root: str, own: Place, stubs: Stubs = _NONE) -> str:
     """`root`: the folder of the workspace, relative to where the command was typed."""
 
-    def there(found: re.Match[str]) -> str:
+    def there(path: str) -> str:
+        return os.path.normpath(os.path.join(root, stub.stands_for(path, stubs.folders)))
+
+    def arrow(found: re.Match[str]) -> str:
         path = found["path"]
-        if path.startswith(CONTEXT):
-            path = own(path.removeprefix(CONTEXT))
+        if path.startswith(f"{layout.IN_BUILD}/"):
+            path = own(path.removeprefix(f"{layout.IN_BUILD}/"))
         elif os.path.isabs(path):
             return found[0]
-        return f"{found['before']}{os.path.normpath(os.path.join(root, path))}{found['line']}"
+        # What stands in a line of a stub stands elsewhere in the file that it is for.
+        line = "" if path in stubs.files else found["line"]
+        return f"{found['before']}{there(path)}{line}"
 
-    return _ARROW.sub(there, text)
+    def inside(found: re.Match[str]) -> str:
+        path = found["quoted"] or found["enclosed"] or found["plain"] or os.curdir
+        return f"{found['before'] or found['open'] or ''}{there(own(path))}"
+
+    return _INSIDE.sub(inside, _ARROW.sub(arrow, text))

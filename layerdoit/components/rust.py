@@ -61,7 +61,7 @@ def explain(failed: buildx.StepFailed, inputs: Inputs) -> BuildError:
         rust_failures.asks_git(inputs),
     )
     if isinstance(error, rust_failures.NotBuilt):
-        error.placed = lambda text: compiler_paths.opened_from_here(text, inputs)
+        error.place(lambda text: compiler_paths.opened_from_here(text, inputs, failed.layer))
     return error
 
 

@@ -38,6 +38,11 @@ class NotBuilt(BuildError):
         self.placed: Callable[[str], str] = str
         """Makes paths of the compiler's words such as can be opened from here."""
 
+    def place(self, placed: Callable[[str], str]) -> None:
+        """Have such paths in all that is said of it."""
+        self.placed = placed
+        self.what, self.cause = placed(self.what), placed(self.cause)
+
     @property
     def said(self) -> tuple[Diagnostic, ...]:
         """All that the compiler said; () where the message has its warnings, or a check has shown them as they came."""
@@ -50,8 +55,8 @@ class NotBuilt(BuildError):
         """The compiler's own words in its own colours."""
         text = super().shown(coloured=coloured)
         for said in script_protocol.diagnostics(self.failed.notes) if coloured else ():
-            text = text.replace(plain_lines(said.text), said.text)
-        return self.placed(text)
+            text = text.replace(self.placed(plain_lines(said.text)), self.placed(said.text))
+        return text
 
 
 def explain(

@@ -56,11 +56,12 @@ class Listener(NamedTuple):
     """How to read the output of a build.
 
     `follow`: a reader of its progress, by how many things will be worked on; `aloud`: whether the lines after a note,
-    up to the next note, are shown to the user as they come.
+    up to the next note, are shown to the user as they come; `placed`: makes paths of such a line the user's.
     """
 
     follow: Callable[[int | None], Follower] = _follow_nothing
     aloud: Callable[[str], bool] = _never
+    placed: Callable[[str], str] = str
 
 
 @dataclass
@@ -228,7 +229,7 @@ class Reader:
             self._tell(now)
         elif self._aloud:
             self.report.notes.append(line)
-            console.aside(line)
+            console.aside(self._listener.placed(line))
 
 
 def _seconds(begun: str, ended: str) -> float:

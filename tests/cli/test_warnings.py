@@ -66,6 +66,14 @@ def test_warnings_stand_before_the_errors(crate: Crate) -> None:
     assert "unused import: `std::fmt`" in Path(log).read_text()
 
 
+def test_cargo_s_own_messages_name_files_of_here(crate: Crate) -> None:
+    crate.write("Cargo.toml", (crate.folder / "Cargo.toml").read_text() + 2 * '[[bin]]\nname = "x"\npath = "x.rs"\n')
+    what, _ = message(crate.doit())
+    assert "failed to parse manifest at `Cargo.toml`" in what
+    assert "found duplicate binary name x" in what
+    assert "/build/" not in what
+
+
 def test_warnings_are_counted_where_that_is_wanted(crate: Crate) -> None:
     good = (crate.folder / "src/main.rs").read_text()
     crate.write("src/main.rs", good + UNUSED.replace("unused", "never_used"))

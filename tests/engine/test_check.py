@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,14 @@ def test_check(checkout: Callable[..., Any], capsys: pytest.CaptureFixture[str])
     assert said is not None
     assert check.summary(said) == "2 tests passed; clippy: 1 warning"
     assert any("needless_return" in line for line in said.clippy)
+
+    # cargo's own words name a manifest as it can be opened from here.
+    manifest = (tree.root / "lib/Cargo.toml").read_text()
+    tree.write({"lib/Cargo.toml": manifest.replace("[package]\n", "[package]\nwrong = 1\n")})
+    capsys.readouterr()
+    run(tree)
+    here = os.path.relpath(tree.root)
+    assert f"warning: {here}/lib/Cargo.toml: unused manifest key: package.wrong\n" in capsys.readouterr().err
 
 
 def test_it_goes_on_from_what_the_build_compiled(checkout: Callable[..., Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import posixpath
 from typing import Any
 
 import pytest
@@ -210,6 +211,55 @@ def test_a_path_can_be_opened_from_where_the_command_was_typed(path: str, root: 
     text = f"error: x\n  --> {path}:3:29\n   |\n3 | a --> b:1:2 |\n   {RED}::: {OFF}{path}:4:1"
     found = compiler_paths.relocated(text, root, lambda given: f"../../{given}")
     assert found == f"error: x\n  --> {shown}:3:29\n   |\n3 | a --> b:1:2 |\n   {RED}::: {OFF}{shown}:4:1"
+
+
+IN_BUILD = {
+    "error: failed to parse manifest at `/build/src/ws/a b/Cargo.toml`": "… at `../ws/a b/Cargo.toml`",
+    "warning: /build/src/ws/api/Cargo.toml: unused manifest key: x": "warning: ../ws/api/Cargo.toml: unused …",
+    "   Compiling api v0.1.0 (/build/src/ws/a b)": "… api v0.1.0 (../ws/a b)",
+    "required by package `api v0.1.0 (/build/src/libs/x)`": "… `api v0.1.0 (../libs/x)`",
+    "in the workspace `/build/src/ws`, or (/build/src)": "… `../ws`, or (..)",
+    "`cc -I/usr/x --at=/build/src/ws/api/c.h /build/src/ws/d.c, y`": "`cc … --at=../ws/api/c.h ../ws/d.c, y`",
+    "what is in path+file:///build/src/ws#x or /a/build/src/x or /build/srcs stays": None,
+    "Running `/build/target/debug/build/api/build-script-build`": None,
+    "error: a\n  --> /build/src/ws/x.rs:1:2\nerror: b at /build/src/ws/y.rs:3:4": "…> ../ws/x.rs:1:2 … ../ws/y.rs:3:4",
+}
+
+
+@pytest.mark.parametrize("text", IN_BUILD)
+def test_a_path_in_the_build_is_one_of_here(text: str) -> None:
+    shown = compiler_paths.relocated(text, "../ws", lambda path: posixpath.relpath(path, "ws"))
+    told = IN_BUILD[text]
+    if told is None:
+        assert shown == text
+        return
+    assert "/build/src" not in shown
+    assert all(part.strip() in shown for part in told.split("…"))
+
+
+def test_a_stub_stands_for_a_package() -> None:
+    stubs = compiler_paths.Stubs({"the-api": "crates/api"}, {"Cargo.toml", ".stub/the-api/Cargo.toml"})
+    text = (
+        "error: x\n --> .stub/the-api/Cargo.toml:3:1\n --> Cargo.toml:9:1\n --> libs/real/Cargo.toml:4:1\n"
+        "by `the-api v0.0.0 (/build/src/ws/.stub/the-api)`, by (/build/src/ws/.stub/other)"
+    )
+    assert compiler_paths.relocated(text, ".", lambda path: posixpath.relpath(path, "ws"), stubs) == (
+        "error: x\n --> crates/api/Cargo.toml\n --> Cargo.toml\n --> libs/real/Cargo.toml:4:1\n"
+        "by `the-api v0.0.0 (crates/api)`, by (.stub/other)"
+    )
+
+
+def test_colours_and_places_go_together() -> None:
+    arrow = "error: x\n --> {}src/lib.rs:1:4"
+    line = json.loads(said("x", level="error"))
+    line["message"]["rendered"] = f"{RED}error{OFF}: x\n {RED}--> {OFF}src/lib.rs:1:4\n"
+    error = failed(json.dumps(line))
+    error.place(lambda text: compiler_paths.relocated(text, "ws", str))
+    assert arrow.format("ws/") in error.what
+    assert arrow.format("ws/") in str(error)
+    coloured = error.shown(coloured=True)
+    assert f"{RED}error{OFF}: x\n {RED}--> {OFF}ws/src/lib.rs:1:4" in coloured
+    assert "ws/ws" not in coloured
 
 
 def test_notes_that_are_cut_say_nothing() -> None:

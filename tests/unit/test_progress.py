@@ -50,6 +50,18 @@ def test_notes_of_the_scripts_are_kept_as_they_are() -> None:
     assert read.report.notes == notes
 
 
+def test_paths_are_the_user_s_where_lines_are_shown_and_the_build_s_elsewhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log: list[str] = []
+    read = Reader(
+        log.append, Listener(aloud=script_protocol.aloud, placed=lambda line: line.replace("/build/src/", ""))
+    )
+    read.feed(json.dumps(output("layerdoit: clippy\nwarning: /build/src/Cargo.toml: unused\n")))
+    assert capsys.readouterr().err == "warning: Cargo.toml: unused\n"
+    assert read.report.notes[1] == log[1] == "warning: /build/src/Cargo.toml: unused"
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_what_a_step_said_counts_though_it_comes_with_its_failure_or_after_it(together: bool) -> None:
     read, _ = reader()
