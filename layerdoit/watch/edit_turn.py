@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit import deploy
+from layerdoit.config import service_checks
 from layerdoit.core.errors import ContextDiffers, LayerdoitError
 from layerdoit.flows.deploying import Place
 from layerdoit.watch import assets
@@ -21,6 +22,7 @@ from layerdoit.watch.workshop import Cancelled
 
 if TYPE_CHECKING:
     from layerdoit.core.doing import Doing
+    from layerdoit.deploy.provider import KeepsLive, LiveService
     from layerdoit.flows.session import Session
     from layerdoit.project.inputs import Inputs
     from layerdoit.tree.index import Entry
@@ -123,47 +125,86 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
     `Astray` where that cannot be done, or where a container is not the one that the watch knows. `there`: where the
     containers were looked for already.
     """
-    trials: list[tuple[Trial, Callable[[], None]]] = []
-    files, restarted, stage, touched = 0, False, "", list[str]()
+    tried: list[_Tried] = []
+    files, stage, parts = 0, "", _parts(wish, made)
     try:
-        for one in wish.session.built:
-            settings = deploy.settings_of(one.project)
-            name, change = settings.name, wish.placed.get(settings.name, assets.Change())
-            binaries = made.changed.get(name, ()) if made else ()
-            if not binaries and not change:
-                continue
-            touched.append(name)
-            place = Place.of(one)
-            provider, service = there.of(place) if there is not None else kept(place)
-            if change:
-                stage = "assets"
-                packed = change.archive()
-                wish.placing(name)
-                files += len(change.placed) + len(change.gone)
-                provider.place(service, packed)
-                provider.gone(service, change.gone)
-            if binaries or one.project.config.watch.reload == "restart":
-                restarted, stage = True, "start"
-                trial = wish.workshop.start(name, service.token, service.grace, binaries)
-                trials.append((trial, functools.partial(provider.judge, service, _goes_on)))
-                if trial.killed and service.grace:
-                    wish.remark(_KILLED.format(name, service.grace))
-                stage = "health"
-                provider.judge(service, _until(trial, cancel))
+        for wave in _waves(parts, service_checks.needs(wish.session.project.config)):
+            begun = len(tried)
+            for part in wave:
+                place = Place.of(part.session)
+                provider, service = there.of(place) if there is not None else kept(place)
+                if part.change:
+                    stage = "assets"
+                    packed = part.change.archive()
+                    wish.placing(part.name)
+                    files += len(part.change.placed) + len(part.change.gone)
+                    provider.place(service, packed)
+                    provider.gone(service, part.change.gone)
+                if part.binaries or part.session.project.config.watch.reload == "restart":
+                    stage = "start"
+                    trial = wish.workshop.start(part.name, service.token, service.grace, part.binaries)
+                    tried.append(_Tried(part.name, trial, provider, service))
+            stage = "start"
+            for one in tried[begun:]:
+                one.trial.started()
+                if one.trial.killed and one.service.grace:
+                    wish.remark(_KILLED.format(one.name, one.service.grace))
+            stage = "health"
+            for one in tried[begun:]:
+                one.provider.judge(one.service, _until(one.trial, cancel))
         # It may have ended since.
-        for trial, _ in trials:
-            trial.check()
-        for trial, _ in trials:
-            trial.keep()
+        for one in tried:
+            one.trial.check()
+        for one in tried:
+            one.trial.keep()
     except BaseException as error:
-        died = any(trial.ended() is not None for trial, _ in trials)
-        _put_back(trials, error, "start" if died else stage, files)
+        died = any(one.trial.ended() is not None for one in tried)
+        _put_back(tried, error, "start" if died else stage, files)
         raise
     for name in differing(wish.old, wish.new):
         wish.workshop.ahead(name, wish.new.keys[name])
     crates = made.crates if made else 0
-    how = "compiled" if made and any(made.changed.values()) else "restarted" if restarted else "assets"
-    return Done(how if trials or files else "unchanged", crates, files, tuple(touched))
+    how = "compiled" if made and any(made.changed.values()) else "restarted" if tried else "assets"
+    return Done(how if tried or files else "unchanged", crates, files, tuple(part.name for part in parts))
+
+
+class _Part(NamedTuple):
+    """A deployment of which something is another one: its session, its assets that are, and its binaries."""
+
+    name: str
+    session: Session
+    change: assets.Change
+    binaries: Sequence[str]
+
+
+class _Tried(NamedTuple):
+    """A program in trial, and where."""
+
+    name: str
+    trial: Trial
+    provider: KeepsLive
+    service: LiveService
+
+
+def _parts(wish: Wish, made: Compiled | None) -> list[_Part]:
+    found = list[_Part]()
+    for one in wish.session.built:
+        name = deploy.settings_of(one.project).name
+        part = _Part(name, one, wish.placed.get(name, assets.Change()), made.changed.get(name, ()) if made else ())
+        if part.binaries or part.change:
+            found.append(part)
+    return found
+
+
+def _waves(parts: Sequence[_Part], needs: Mapping[str, Collection[str]]) -> Iterator[list[_Part]]:
+    """Those that are started at once, each wave after what it needs. `needs`: of each service."""
+    sorter = TopologicalSorter({part.session.project.service: () for part in parts} | dict(needs))
+    sorter.prepare()
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        if wave := [part for part in parts if part.session.project.service in ready]:
+            yield wave
+        sorter.done(*ready)
 
 
 def _until(trial: Trial, cancel: threading.Event) -> Callable[[], str | None]:
@@ -179,14 +220,14 @@ def _goes_on() -> None:
     """How a program has ended that is not in trial: with its container."""
 
 
-def _put_back(trials: Sequence[tuple[Trial, Callable[[], None]]], error: BaseException, stage: str, files: int) -> None:
+def _put_back(tried: Sequence[_Tried], error: BaseException, stage: str, files: int) -> None:
     """Have what served before serve again; the error says whether it does."""
     wrong = list[str]()
-    for trial, judge in reversed(trials):
+    for one in reversed(tried):
         try:
-            trial.put_back()
+            one.trial.put_back()
             if not isinstance(error, Cancelled):
-                judge()
+                one.provider.judge(one.service, _goes_on)
         except LayerdoitError as another:
             wrong.append(another.what)
     if isinstance(error, Astray) or not isinstance(error, LayerdoitError):

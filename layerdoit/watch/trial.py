@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,21 +32,26 @@ class Trial:
         self._grace = grace
         self._binaries = binaries
         self.killed = False
+        self._starting: Request | None = None
         self._waiting: Request | None = None
         self._ended = ""
 
     @property
     def over(self) -> bool:
         """Whether there is nothing to wait for."""
-        return self._waiting is None
+        return self._starting is None and self._waiting is None
 
     def begin(self) -> None:
-        """Put the new programs in place, and start. DeployError where it does not; then the old ones are back."""
-        told = self._asked("start", f"{self._grace:g}", *self._binaries)
+        """Have the new programs put in place, and started: `started` waits for that."""
+        self._starting = self._ask("start", f"{self._grace:g}", *self._binaries)
+
+    def started(self) -> None:
+        """DeployError where it does not start. What serves then is unknown until it is put back."""
+        assert self._starting is not None  # noqa: S101 - it was begun
+        told = self._told(self._starting)
+        self._starting = None
         if not told.startswith("started"):
-            self.put_back()
-            why = told.removeprefix("failed ")
-            raise DeployError(f"{self._deployment}: the new program does not start: {why}")
+            raise DeployError(f"{self._deployment}: the new program does not start: {told.removeprefix('failed ')}")
         self.killed = told.endswith("killed")
         self.listen()
 
@@ -71,7 +77,7 @@ class Trial:
 
     def keep(self) -> None:
         """The program is good: its end is that of the container again. DeployError where it has ended meanwhile."""
-        told = self._asked("keep")
+        told = self._told(self._ask("keep"))
         self._waiting = None
         if told != "kept":
             self._ended = words_of(tuple(told.split()))
@@ -79,14 +85,21 @@ class Trial:
 
     def put_back(self) -> None:
         """Put the old programs back, start them, and keep them. DeployError where that cannot be done."""
-        self._waiting = None
-        told = self._asked("put_back", f"{self._grace:g}")
+        if self._starting is not None:
+            # The two would move the same files.
+            with contextlib.suppress(DeployError):
+                self._told(self._starting)
+        self._starting = self._waiting = None
+        told = self._told(self._ask("put_back", f"{self._grace:g}"))
         if told != "kept":
             raise DeployError(f"{self._deployment}: the old program was put back, and {words_of(tuple(told.split()))}")
 
-    def _asked(self, verb: str, *words: str) -> str:
+    def _ask(self, verb: str, *words: str) -> Request:
+        return self._agent.ask(verb, self._deployment, self._token, *words)
+
+    def _told(self, request: Request) -> str:
         """What the supervisor told last."""
-        request, told = self._agent.ask(verb, self._deployment, self._token, *words), ""
+        told = ""
         while True:
             answer = self._agent.answer(request, self._grace * 2 + _ANSWERS)
             if answer is None:

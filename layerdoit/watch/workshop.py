@@ -138,7 +138,7 @@ class Workshop:
         return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, Path(log.name), said)
 
     def start(self, deployment: str, token: str, grace: float, binaries: Sequence[str]) -> Trial:
-        """Put what was compiled in the place of what serves, and have the program started again, in trial.
+        """Have what was compiled put in the place of what serves, and the program started again, in trial.
 
         `token`: of the container that serves; `grace`: seconds that the old program has to end; `binaries`: those that
         the last compilation has told of as changed, and no others: what an earlier one left is of another tree.

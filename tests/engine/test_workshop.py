@@ -250,6 +250,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             edited(one, "second text")
             assert made.compile().changed == {"web": ("hello",)}
             trial = made.shop.start("web", token, 1, ["hello"])
+            trial.started()
             served.append("hello starts with second text")
             assert (prints(2), trial.ended()) == (served, None)
             trial.keep()
@@ -260,6 +261,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             one.replace("src/main.rs", "// here", "std::process::exit(3);")
             assert compiles_over_the_program_before(made)
             trial = made.shop.start("web", token, 1, ["hello"])
+            trial.started()
             until(trial.ended)
             assert trial.ended() == "ended with exit code 3"
             with pytest.raises(DeployError, match="ended with exit code 3"):
@@ -270,7 +272,9 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
 
             edited(one, "third text")
             assert made.compile().changed == {"web": ("hello",)}
-            made.shop.start("web", token, 1, []).keep()
+            trial = made.shop.start("web", token, 1, [])
+            trial.started()
+            trial.keep()
             served.append("hello starts with second text")
             assert prints(4) == served, "a program that is not to serve"
             edited(one, "second text")
@@ -284,7 +288,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
         finally:
             docker("rm", "--force", serving)
         with pytest.raises(DeployError, match="stopped or removed"):
-            made.shop.start("web", token, 1, [])
+            made.shop.start("web", token, 1, []).started()
 
 
 def test_a_workshop_that_was_stopped_is_opened_again_and_one_whose_process_was_killed_is_gone(

@@ -44,6 +44,7 @@ class Case:
     remarks: list[str] = field(default_factory=list)
     placing: list[str] = field(default_factory=list)
     watch: str = "w"
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"api": (), "web": ()})
     killed: bool = False
     ended: str | None = None
     cancel: threading.Event = field(default_factory=threading.Event)
@@ -54,16 +55,18 @@ class Case:
             raise error
 
     def serve(self, made: Compiled | None = CHANGED, placed: Mapping[str, assets.Change] = {}) -> edit_turn.Done:
-        session = SimpleNamespace(built=[self.session(name) for name in ("api", "web")])
+        services = {name: SimpleNamespace(needs=needs) for name, needs in self.needs.items()}
+        session = SimpleNamespace(
+            built=[self.session(name) for name in ("api", "web")],
+            project=SimpleNamespace(config=SimpleNamespace(services=services)),
+        )
         workshop: Any = SimpleNamespace(start=self.start, ahead=lambda name, key: self.do(name, f"ahead {key}"))
         wish = Wish(session, OLD, NEW, workshop, placed, self.placing.append, self.remarks.append)  # type: ignore[arg-type]
         return edit_turn.served(wish, made, self.cancel)
 
     def session(self, name: str) -> Any:
         config = SimpleNamespace(watch=SimpleNamespace(reload="restart"))
-        return SimpleNamespace(
-            project=SimpleNamespace(name=name, config=config),
-        )
+        return SimpleNamespace(project=SimpleNamespace(name=name, service=name, config=config))
 
     def start(self, name: str, _token: str, _grace: float, binaries: Sequence[str]) -> Trial:
         self.do(name, " ".join(("start", *binaries)))
@@ -78,6 +81,9 @@ class Trial:
     @property
     def killed(self) -> bool:
         return self.case.killed
+
+    def started(self) -> None:
+        self.case.do(self.name, "started")
 
     def ended(self) -> str | None:
         return self.case.ended
@@ -129,10 +135,30 @@ def case(monkeypatch: pytest.MonkeyPatch) -> Case:
 
 def test_each_deployment_serves_and_is_kept_when_all_are_good(case: Case) -> None:
     assert case.serve() == edit_turn.Done("compiled", 1, 0, ("api", "web"))
-    started = [f"{name} {verb}" for name in ("api", "web") for verb in ("start server", "judge")]
-    kept = [f"{name} {verb}" for verb in ("check", "keep", "ahead new") for name in ("api", "web")]
-    assert case.did == started + kept
+    verbs = ("start server", "started", "judge", "check", "keep", "ahead new")
+    assert case.did == [f"{name} {verb}" for verb in verbs for name in ("api", "web")], "side by side"
     assert case.remarks == []
+
+
+def test_what_another_one_needs_serves_before_that_is_started(case: Case) -> None:
+    case.needs = {"api": ("web", "database"), "web": ()}
+    case.serve()
+    begun = [f"{name} {verb}" for name in ("web", "api") for verb in ("start server", "started", "judge")]
+    assert case.did[:6] == begun
+    # By way of one that stays as it is.
+    case.did.clear()
+    case.needs = {"api": ("between",), "between": ("web",), "web": ()}
+    case.serve()
+    assert case.did[:6] == begun
+
+
+def test_where_one_does_not_start_all_are_put_back_and_none_is_judged_before(case: Case) -> None:
+    case.fails["api started"] = DeployError("api: the new program does not start")
+    with pytest.raises(NotServed) as told:
+        case.serve()
+    assert edit_turn.stage_of(told.value) == "start"
+    put_back = [f"{name} {verb}" for name in ("web", "api") for verb in ("put back", "judge")]
+    assert case.did == ["api start server", "web start server", "api started", *put_back]
 
 
 @pytest.mark.parametrize("when", ["judge", "check", "keep"])
@@ -191,7 +217,8 @@ def test_a_newer_change_puts_back_what_is_judged_and_waits_for_nothing(case: Cas
     case.cancel.set()
     with pytest.raises(Cancelled):
         case.serve()
-    assert case.did == ["api start server", "api judge", "api put back"]
+    begun = [f"{name} {verb}" for verb in ("start server", "started") for name in ("api", "web")]
+    assert case.did == [*begun, "api judge", "web put back", "api put back"]
 
 
 def test_assets_that_were_placed_are_remembered_and_told(case: Case, tmp_path: Path) -> None:
@@ -201,7 +228,8 @@ def test_assets_that_were_placed_are_remembered_and_told(case: Case, tmp_path: P
     with pytest.raises(NotServed, match="serves again, with the new assets"):
         case.serve(None, {"api": change})
     assert case.placing == ["api"]
-    assert case.did[:3] == ["api place", "api start", "api judge"], "no program is put in the place of another"
+    begun = ["api place", "api start", "api started", "api judge"]
+    assert case.did[:4] == begun, "no program is put in the place of another"
 
 
 def test_a_program_that_had_to_be_killed_is_told_once(case: Case) -> None:

@@ -165,6 +165,7 @@ def test_a_trial_is_begun_watched_and_kept() -> None:
     supervisor = Supervisor(start=("started 7",), keep=("kept",))
     one = trial(supervisor)
     one.begin()
+    one.started()
     assert one.ended() is None
     one.keep()
     assert (one.ended(), one.over) == (None, True)
@@ -175,6 +176,7 @@ def test_the_end_of_a_program_in_trial_is_known_and_the_old_one_put_back() -> No
     supervisor = Supervisor(start=("started 7",), keep=("ended signal 6",), put_back=("started 8", "kept"))
     one = trial(supervisor)
     one.begin()
+    one.started()
     supervisor.last.answers.put(Answer("told", ("ended", "signal", "6")))
     supervisor.last.answers.put(Answer("done", ("0",)))
     assert one.ended() == "was ended by signal 6"
@@ -184,19 +186,38 @@ def test_the_end_of_a_program_in_trial_is_known_and_the_old_one_put_back() -> No
     assert supervisor.asked[-1] == "put_back web t0 1.5"
 
 
-def test_what_does_not_start_is_put_back_at_once() -> None:
+def test_what_does_not_start_is_put_back() -> None:
     supervisor = Supervisor(start=("failed No such file or directory",), put_back=("started 8", "kept"))
+    one = trial(supervisor)
+    one.begin()
     with pytest.raises(DeployError, match="does not start: No such file or directory"):
-        trial(supervisor).begin()
+        one.started()
+    assert one.over
+    one.put_back()
     assert supervisor.asked == ["start web t0 1.5 server", "put_back web t0 1.5"]
 
 
+@pytest.mark.parametrize("start", ["started 7", "failed No such file or directory"])
+def test_what_is_on_its_way_is_waited_for_and_then_put_back(start: str) -> None:
+    supervisor = Supervisor(start=(start,), put_back=("started 8", "kept"))
+    one = trial(supervisor)
+    one.begin()
+    begun = supervisor.last
+    assert not one.over
+    one.put_back()
+    assert begun.next(0) is None, "the two would move the same files"
+    assert (one.over, supervisor.asked[-1]) == (True, "put_back web t0 1.5")
+
+
 def test_a_container_that_is_not_there_any_more_is_said_to_be() -> None:
+    one = trial(Supervisor())
+    one.begin()
     with pytest.raises(DeployError, match="stopped or removed"):
-        trial(Supervisor()).begin()
+        one.started()
     supervisor = Supervisor(start=("started 7",))
     one = trial(supervisor)
     one.begin()
+    one.started()
     supervisor.last.answers.put(Answer("done", ("1",)))
     assert one.ended() == "ended together with its container"
 
