@@ -76,7 +76,9 @@ def _done(facts: Mapping[str, Any]) -> str:
 
 
 def _at(facts: Mapping[str, Any], part: Part | None) -> str:
-    return str(facts.get("url") or (part.url if part is not None else ""))
+    """The address; of one of several services that has none, its name."""
+    found = facts.get("url") or (facts.get("deployment") if facts.get("of") else None)
+    return str(found or (part.url if part is not None else ""))
 
 
 def _preparing(_facts: Mapping[str, Any], _part: Part | None) -> str:

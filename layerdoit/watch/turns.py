@@ -300,6 +300,8 @@ class Turns:
             told = {"deployment": one.name, "key": facts.keys.get(one.name, ""), "how": how, **more}
             if one.url:
                 told["url"] = one.url
+            if len(self._addresses) > 1:
+                told["of"] = len(self._addresses)
             if not began:
                 told["seconds"] = round(time.monotonic() - since, 3)
             if self._imaged:

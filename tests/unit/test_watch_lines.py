@@ -58,6 +58,8 @@ WORDS: dict[str, Event] = {
     "serving, 0.3 s after the change (assets copied in)": event("serving", how="assets", seconds=0.31, url=None),
     "serving, 2 min 05 s after the change (started again)": event("serving", how="restarted", seconds=125.0),
     f"serving {URL} as before": event("serving", how="unchanged", url=URL),
+    "serving shop-worker (deployed)": event("serving", how="built", deployment="shop-worker", of=2),
+    f"serving {URL} (deployed)": event("serving", how="built", deployment="shop-api", of=2, url=URL),
     "serving as before: the change makes no difference": event("serving", how="unchanged", seconds=0.1),
     "does not compile; the old one serves on": event("failed", stage="compile", serves=True),
     "is not healthy; the old one serves on": event("failed", stage="health", serves=True),
