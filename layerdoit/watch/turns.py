@@ -65,8 +65,9 @@ class Turns:
         self._without = ""
         self._addresses: tuple[edit_turn.Address, ...] = ()
         self._deployed: tuple[DeploySettings, ...] = ()
-        # Names of trees that did not serve, and of which no image could be made.
-        self._failed = self._unfollowed = self._misread = ""
+        # What the tree is now that does not serve: its name, or what is wrong where it cannot be read; and the name of
+        # one of which no image could be made.
+        self._wrong = self._unfollowed = ""
         self._woken, self._over, self._cancel = threading.Event(), threading.Event(), threading.Event()
         self._since: float | None = None
         self._quiet = 0.0
@@ -142,7 +143,7 @@ class Turns:
     @property
     def outlasts_its_tree(self) -> bool:
         """Whether something serves, and what the tree is now has failed."""
-        return self._serving is not None and bool(self._failed or self._misread)
+        return self._serving is not None and bool(self._wrong)
 
     def at_rest(self) -> None:
         """What serves is its image."""
@@ -195,7 +196,7 @@ class Turns:
         serving = self._serving
         if serving is None or self._imaged or self._beside.follows or self._unfollowed == serving.name():
             return LOOKED
-        if self._failed or self._misread or self._astray:
+        if self._wrong or self._astray:
             return LOOKED
         due = self._quiet + self._session.project.config.watch.settle
         return min(LOOKED, max(0.0, due - time.monotonic()))
@@ -227,10 +228,10 @@ class Turns:
         self._telling.changes(self._session)
         what = self._kind(facts, anew=anew)
         if what == "nothing":
-            if self._failed or self._misread:
+            if self._wrong:
                 self._served(facts, since, "unchanged")
             return False
-        if facts.name() == self._failed and not anew:
+        if facts.name() == self._wrong and not anew:
             return False
         try:
             self._do(what, facts, since)
@@ -244,7 +245,7 @@ class Turns:
             self._astray = error.what
             return True
         except (LayerdoitError, OSError) as error:
-            self._failed = facts.name()
+            self._wrong = facts.name()
             self._telling.before_error(as_error(error), self._session)
             self._fail(edit_turn.stage_of(error) or ("compile" if what == "edit" else "build"), as_error(error), since)
         finally:
@@ -278,10 +279,8 @@ class Turns:
     def _refused(self, error: LayerdoitError, since: float) -> None:
         """What is configured, or the tree, is wrong: what serves goes on."""
         text = error.shown(coloured=self._coloured)
-        # What failed may have failed by that.
-        self._failed = ""
-        if text != self._misread:
-            self._misread = text
+        if text != self._wrong:
+            self._wrong = text
             self._fail("configuration" if isinstance(error, ConfigError | WorkspaceError) else "build", error, since)
 
     def _served(
@@ -290,7 +289,7 @@ class Turns:
         """It serves. `deployments`: those of which something is another one; None: nothing else is known of any."""
         began, self._serving = self._serving is None, facts
         self._deployed = tuple(deploy.settings_of(one.project) for one in self._session.built)
-        self._failed = self._misread = ""
+        self._wrong = ""
         if how == "built":
             # An edit changes nothing of it.
             self._addresses = tuple(edit_turn.addresses(self._session))
@@ -337,7 +336,7 @@ class Turns:
     def _more(self, facts: Facts, since: float) -> None:
         """Build the layers and deploy, as ever; on other layers, there is another workshop."""
         self._beside.end_follower()
-        again = _AGAIN if self._serving is None and self._failed else ""
+        again = _AGAIN if self._serving is None and self._wrong else ""
         why = self._astray or again or why_more(self._serving, facts)
         self._telling.tell("building", why, why=why)
         self._job = Job(Wish("cycle", self._opened()), self._telling.line, coloured=self._coloured).start()

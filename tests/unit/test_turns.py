@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from layerdoit.core.errors import LayerdoitError
 from layerdoit.project.project import Project
 from layerdoit.watch import changes, sessions
 from layerdoit.watch.events import Event
@@ -50,6 +51,8 @@ class Short(Turns):
         self.done.put(found)
         if found == digest("goes on") and self._cancel.wait(PATIENCE):
             raise Cancelled("a newer change came")
+        if found == digest("fails"):
+            raise LayerdoitError("it does not compile")
         self._serving = facts
 
     def next(self) -> str:
@@ -117,3 +120,18 @@ def test_half_a_manifest_fails_only_where_it_stays(watch: Short) -> None:
     assert watch.told.get(timeout=PATIENCE) == "failed"
     manifest.write_text(FILES["Cargo.toml"].replace("0.1.0", "0.1.1"))
     assert watch.next() == digest(FILES["src/main.rs"])
+
+
+def test_what_was_wrong_before_something_else_was_is_told_again(watch: Short) -> None:
+    manifest = watch.file.parents[1] / "Cargo.toml"
+    manifest.write_text("[package")
+    assert watch.told.get(timeout=PATIENCE) == "failed"
+    watch.file.write_text("fails")
+    manifest.write_text(FILES["Cargo.toml"])
+    assert watch.next() == digest("fails")
+    assert watch.told.get(timeout=PATIENCE) == "failed"
+    manifest.write_text("[package")
+    assert watch.told.get(timeout=PATIENCE) == "failed"
+    watch.file.write_text(FILES["src/main.rs"])
+    manifest.write_text(FILES["Cargo.toml"])
+    assert watch.told.empty()
