@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from layerdoit.core.background import Background
+from layerdoit.core.background import Background, begun
 from layerdoit.core.console import Speaker, speak_as, speaker
 from layerdoit.engine import image_labels
 from layerdoit.layers import plan
@@ -183,9 +183,9 @@ def _afar(engine: Engine, inputs: Inputs, there: Sequence[Image], found: Collect
         return ()
     from layerdoit.engine import registry_relatives
 
-    images = registry_relatives.deps_images(
-        str(config.registry.repository), engine.platform_of("deps"), spec.repository
-    )
+    where = str(config.registry.repository), engine.platform_of("deps"), spec.repository
+    # Services are planned one by one, on one engine.
+    images = begun(engine, f"_afar {where}", partial(registry_relatives.deps_images, *where)).result()
     best = deps_layer.parent(spec.inputs, image_labels.cooked(images), most)
     return tuple(image for image in images if best is not None and image.label("key") == best.key)
 

@@ -21,6 +21,7 @@ from layerdoit.engine import live_volumes
 from layerdoit.flows.ensure import ensure
 from layerdoit.flows.session import Session
 from layerdoit.watch.agent import Gone
+from layerdoit.watch.trial import Trial
 from layerdoit.watch.workshop import Cancelled, Compiled, Workshop
 from tests.engine.cycle_fixture import FILES, edited
 from tests.support.checkout import Checkout
@@ -226,6 +227,12 @@ def logged(container: str) -> list[str]:
     return [line for line in docker("logs", container).splitlines() if line != AGAIN]
 
 
+def started(made: Room, token: str, *binaries: str) -> Trial:
+    trial = made.shop.start("web", token, 1, binaries)
+    trial.started()
+    return trial
+
+
 def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callable[..., Checkout]) -> None:
     one = checkout({**FILES, "src/main.rs": FILES["src/main.rs"].replace("fn main() {", "fn main() { // here\n")})
     with room(one) as made:
@@ -249,8 +256,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
             made.compile()
             edited(one, "second text")
             assert made.compile().changed == {"web": ("hello",)}
-            trial = made.shop.start("web", token, 1, ["hello"])
-            trial.started()
+            trial = started(made, token, "hello")
             served.append("hello starts with second text")
             assert (prints(2), trial.ended()) == (served, None)
             trial.keep()
@@ -260,8 +266,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
 
             one.replace("src/main.rs", "// here", "std::process::exit(3);")
             assert compiles_over_the_program_before(made)
-            trial = made.shop.start("web", token, 1, ["hello"])
-            trial.started()
+            trial = started(made, token, "hello")
             until(trial.ended)
             assert trial.ended() == "ended with exit code 3"
             with pytest.raises(DeployError, match="ended with exit code 3"):
@@ -272,9 +277,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
 
             edited(one, "third text")
             assert made.compile().changed == {"web": ("hello",)}
-            trial = made.shop.start("web", token, 1, [])
-            trial.started()
-            trial.keep()
+            started(made, token).keep()
             served.append("hello starts with second text")
             assert prints(4) == served, "a program that is not to serve"
             edited(one, "second text")
@@ -288,7 +291,7 @@ def test_a_program_serves_in_trial_and_the_old_one_is_put_back(checkout: Callabl
         finally:
             docker("rm", "--force", serving)
         with pytest.raises(DeployError, match="stopped or removed"):
-            made.shop.start("web", token, 1, []).started()
+            started(made, token)
 
 
 def test_a_workshop_that_was_stopped_is_opened_again_and_one_whose_process_was_killed_is_gone(

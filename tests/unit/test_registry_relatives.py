@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from layerdoit.build import planning
 from layerdoit.engine import registry_lookup, registry_relatives
+from layerdoit.engine.images import Image
 from layerdoit.engine.registry_access import RegistryError
 from layerdoit.engine.registry_answers import Refusal
 from layerdoit.engine.registry_api import DOCKER_IMAGE, INDEX, Manifest, RegistryApi
+from layerdoit.layers.key import Spec
 
 KEY = "0123456789abcdef"
 HERE = "linux/amd64"
@@ -127,3 +131,29 @@ def test_of_a_registry_that_falls_silent_what_it_listed_counts(monkeypatch: pyte
 def test_a_registry_that_did_not_answer_before_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_lookup, "_given_up", {"registry.example"})
     assert found(monkeypatch, None) == []
+
+
+def test_services_of_one_engine_ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def ask(repository: str, *_: str) -> tuple[Image, ...]:
+        asked.append(repository)
+        return ()
+
+    monkeypatch.setattr(registry_relatives, "deps_images", ask)
+    config = SimpleNamespace(
+        deps=SimpleNamespace(max_chain=8, delta=True),
+        registry=SimpleNamespace(pulled=frozenset({"deps"}), repository="registry.example/shop"),
+    )
+    inputs: Any = SimpleNamespace(specs=[Spec("deps", {}, "shop")], project=SimpleNamespace(config=config))
+
+    class Where:
+        is_local = True
+
+        def platform_of(self, _layer: str) -> str:
+            return HERE
+
+    first, second = Where(), Where()
+    for engine in (first, first, second):
+        assert planning._afar(engine, inputs, (), ()) == ()  # type: ignore[arg-type]
+    assert len(asked) == 2, "a new reading asks again"
