@@ -161,8 +161,9 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
         died = any(one.trial.ended() is not None for one in tried)
         _put_back(tried, error, "start" if died else stage, files)
         raise
-    for name in differing(wish.old, wish.new):
-        wish.workshop.ahead(name, wish.new.keys[name])
+    # What is the same is still that of its image, though its key is another one: nobody has to replace it.
+    for part in parts:
+        wish.workshop.ahead(part.name, wish.new.keys[part.name])
     crates = made.crates if made else 0
     how = "compiled" if made and any(made.changed.values()) else "restarted" if tried else "assets"
     return Done(how if tried or files else "unchanged", crates, files, tuple(part.name for part in parts))

@@ -172,6 +172,8 @@ def test_what_fails_is_put_back_everywhere_and_judged_again(case: Case, when: st
 
 def test_only_what_is_another_one_is_named(case: Case) -> None:
     assert case.serve(CHANGED._replace(changed={"web": ("server",)})).deployments == ("web",)
+    noted = [did for did in case.did if "ahead" in did]
+    assert noted == ["web ahead new"], "the other one has the program of its image"
     assert case.serve(None) == edit_turn.Done("unchanged")
 
 
