@@ -68,6 +68,8 @@ class Turns:
         # What the tree is now that does not serve: its name, or what is wrong where it cannot be read; and the name of
         # one of which no image could be made.
         self._wrong = self._unfollowed = ""
+        # Whether a turn was given up, and no other one has come to its end since.
+        self._given_up = False
         self._woken, self._over, self._cancel = threading.Event(), threading.Event(), threading.Event()
         self._since: float | None = None
         self._quiet = 0.0
@@ -228,7 +230,7 @@ class Turns:
         self._telling.changes(self._session)
         what = self._kind(facts, anew=anew)
         if what == "nothing":
-            if self._wrong:
+            if self._wrong or (self._given_up and self._serving is not None):
                 self._served(facts, since, "unchanged")
             return False
         if facts.name() == self._wrong and not anew:
@@ -236,6 +238,7 @@ class Turns:
         try:
             self._do(what, facts, since)
         except (Cancelled, Stopped):
+            self._given_up = True
             if not self._over.is_set():
                 self._telling.tell("cancelled")
             return True
@@ -289,7 +292,7 @@ class Turns:
         """It serves. `deployments`: those of which something is another one; None: nothing else is known of any."""
         began, self._serving = self._serving is None, facts
         self._deployed = tuple(deploy.settings_of(one.project) for one in self._session.built)
-        self._wrong = ""
+        self._wrong, self._given_up = "", False
         if how == "built":
             # An edit changes nothing of it.
             self._addresses = tuple(edit_turn.addresses(self._session))

@@ -12,6 +12,7 @@ import pytest
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.project.project import Project
 from layerdoit.watch import changes, sessions
+from layerdoit.watch.edit_turn import Address
 from layerdoit.watch.events import Event
 from layerdoit.watch.facts import Facts
 from layerdoit.watch.turns import Turns
@@ -42,7 +43,7 @@ class Short(Turns):
         super().__init__(Project.open(root, {}), "", "app", self._hear, coloured=False)
 
     def _hear(self, event: Event) -> None:
-        if event.kind in ("cancelled", "failed"):
+        if event.kind in ("cancelled", "failed", "serving"):
             self.told.put(event.kind)
 
     def _do(self, what: str, facts: Facts, since: float) -> None:
@@ -134,4 +135,18 @@ def test_what_was_wrong_before_something_else_was_is_told_again(watch: Short) ->
     assert watch.told.get(timeout=PATIENCE) == "failed"
     watch.file.write_text(FILES["src/main.rs"])
     manifest.write_text(FILES["Cargo.toml"])
+    assert watch.told.empty()
+
+
+def test_an_edit_that_is_taken_back_while_it_compiles_has_an_end(watch: Short) -> None:
+    watch._addresses = (Address("app", "", "app:latest"),)
+    watch.file.write_text("goes on")
+    assert watch.next() == digest("goes on")
+    watch.file.write_text(FILES["src/main.rs"])
+    assert watch.told.get(timeout=PATIENCE) == "cancelled"
+    assert watch.told.get(timeout=PATIENCE) == "serving"
+    assert watch.done.empty()
+    # Only once.
+    watch.file.write_text("one")
+    assert watch.next() == digest("one")
     assert watch.told.empty()
