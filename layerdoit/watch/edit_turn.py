@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit import deploy
 from layerdoit.config import service_checks
-from layerdoit.core.errors import ContextDiffers, LayerdoitError
+from layerdoit.core.errors import ContextDiffers, DeployError, LayerdoitError
 from layerdoit.flows.deploying import Place
 from layerdoit.watch import assets
 from layerdoit.watch.agent import Gone
@@ -126,7 +126,7 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
     containers were looked for already.
     """
     tried: list[_Tried] = []
-    files, stage, parts = 0, "", _parts(wish, made)
+    files, stage, judged, parts = 0, "", "", _parts(wish, made)
     try:
         for wave in _waves(parts, service_checks.needs(wish.session.project.config)):
             begun = len(tried)
@@ -151,14 +151,16 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
                     wish.remark(_KILLED.format(one.name, one.service.grace))
             stage = "health"
             for one in tried[begun:]:
+                judged = one.name
                 one.provider.judge(one.service, _until(one.trial, cancel))
         # It may have ended since.
         for one in tried:
+            judged = one.name
             one.trial.check()
         for one in tried:
             one.trial.keep()
     except BaseException as error:
-        died = any(one.trial.ended() is not None for one in tried)
+        died = _have_ended(tried, error, judged)
         _put_back(tried, error, "start" if died else stage, files)
         raise
     # What is the same is still that of its image, though its key is another one: nobody has to replace it.
@@ -219,6 +221,15 @@ def _until(trial: Trial, cancel: threading.Event) -> Callable[[], str | None]:
 
 def _goes_on() -> None:
     """How a program has ended that is not in trial: with its container."""
+
+
+def _have_ended(tried: Sequence[_Tried], error: BaseException, judged: str) -> bool:
+    """Whether any new program has ended. The error, which is about the one that was judged, names the others too."""
+    ended = {one.name: how for one in tried if (how := one.trial.ended()) is not None}
+    others = [f"the new program of {name} {how}, too" for name, how in ended.items() if name != judged]
+    if isinstance(error, DeployError) and judged in ended and others:
+        error.reworded(what="\n".join([error.what, *others]))
+    return bool(ended)
 
 
 def _put_back(tried: Sequence[_Tried], error: BaseException, stage: str, files: int) -> None:

@@ -89,6 +89,8 @@ def why_more(old: Facts | None, new: Facts) -> str:
     """Why the ordinary layers are built, in words."""
     if old is None:
         return "the watch begins"
+    if old.deployed.keys() != new.deployed.keys():
+        return "other services"
     layers = {name.rpartition(" ")[2] for name in new.lower if old.lower.get(name) != new.lower[name]}
     if layers:
         return "another base" if layers & {"base", "runtime"} else "other dependencies or features"

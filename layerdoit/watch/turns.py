@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LOOKED: Final = 60.0
 """Seconds without a word of a change, after which the tree is looked at all the same."""
-_AGAIN: Final = "nothing serves yet"
+_AGAIN: Final = "the last try failed"
 _TRIES: Final = 5
 """A tree that changes while it is sent is read again; after so many times its next change is waited for."""
 

@@ -193,6 +193,19 @@ def test_a_program_that_ends_has_not_started(case: Case) -> None:
     assert edit_turn.stage_of(told.value) == "start"
 
 
+def test_all_that_have_ended_are_named(case: Case) -> None:
+    case.fails["api judge"] = DeployError("the new program of api ended with exit code 101\nits last words")
+    case.ended = "ended with exit code 101"
+    with pytest.raises(NotServed) as told:
+        case.serve()
+    assert str(told.value).splitlines() == [
+        "the new program of api ended with exit code 101",
+        "its last words",
+        "the new program of web ended with exit code 101, too",
+        "what served before serves again",
+    ]
+
+
 def test_what_cannot_be_put_back_is_deployed_again(case: Case) -> None:
     case.fails = {"web judge": DeployError("web: it ended"), "web put back": DeployError("web: nor does the old one")}
     with pytest.raises(Astray, match="web: it ended\nweb: nor does the old one"):

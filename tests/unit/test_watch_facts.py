@@ -50,6 +50,10 @@ def test_sources_and_assets_are_an_edit(inputs: dict[str, str]) -> None:
         (replace(OLD, deployed={**OLD.deployed, "api": "d"}), "other settings of the deployment"),
         (replace(OLD, deployed={**OLD.deployed, "db": "d"}), "other settings of the deployment"),
         (replace(edited(sources="t"), kinds={"api": "packed"}), "not compiled here"),
+        (
+            replace(OLD, lower={**OLD.lower, "web base": "b"}, deployed={**OLD.deployed, "web": "c"}),
+            "other services",
+        ),
     ],
 )
 def test_anything_else_is_more_than_an_edit(new: Facts, why: str) -> None:
