@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit import deploy
@@ -24,7 +23,8 @@ from layerdoit.watch.jobs import Job
 from layerdoit.watch.readings import Readings
 from layerdoit.watch.telling import Telling
 from layerdoit.watch.there import Astray
-from layerdoit.watch.workshop import Cancelled, Workshop
+from layerdoit.watch.workbench import Workbench
+from layerdoit.watch.workshop import Cancelled
 
 if TYPE_CHECKING:
     from layerdoit.deploy.live import Live
@@ -53,16 +53,13 @@ class Turns:
         self._session, self._peek = self._opened(), self._opened()
         self._changes = Changes(self.changed, lambda text: self._telling.tell("warning", text), self.began)
         self._readings = Readings(self._changes, self._read)
-        self._workshop: Workshop | None = None
+        self._workbench = Workbench(self._telling)
         # What serves; whether the container's image is the one of it.
         self._serving: Facts | None = None
         self._imaged = True
-        # The layers on which the workshop stands.
-        self._lower: Mapping[str, str] = {}
         self._files: edit_turn.Files = {}
         # Why what serves is to be deployed again, ''; whether assets are there of a tree that does not serve.
         self._astray, self._mixed = "", False
-        self._without = ""
         self._addresses: tuple[edit_turn.Address, ...] = ()
         self._deployed: tuple[DeploySettings, ...] = ()
         # What the tree is now that does not serve: its name, or what is wrong where it cannot be read; and the name of
@@ -97,7 +94,7 @@ class Turns:
         if not self._readings.is_behind():
             return
         at = self._readings.at
-        if at is None or sessions.finds_other(self._peek, at, self._standing):
+        if at is None or sessions.finds_other(self._peek, at, self._workbench.workshop):
             self._since = self._since or time.monotonic()
             # Else another turn has begun meanwhile, and has read it.
             if at is not None and self._readings.at is at:
@@ -175,8 +172,7 @@ class Turns:
         finally:
             self._changes.close()
             self._beside.join()
-            if self._workshop is not None:
-                self._workshop.close()
+            self._workbench.close()
             sessions.sweep(self.project, self._live, over=self._over.is_set())
 
     def _go_on(self) -> None:
@@ -253,8 +249,7 @@ class Turns:
             self._fail(edit_turn.stage_of(error) or ("compile" if what == "edit" else "build"), as_error(error), since)
         finally:
             self._quiet = time.monotonic()
-        if self._workshop is not None:
-            self._workshop.expect()
+        self._workbench.expect()
         return False
 
     def _kind(self, facts: Facts, *, anew: bool) -> Turn:
@@ -262,8 +257,8 @@ class Turns:
         found = turn(self._serving, facts)
         if found == "nothing" and self._mixed:
             found = "edit"
-        if found == "edit" and not (self._workshop and self._workshop.alive):
-            self._astray = self._astray or ("the workshop was stopped or removed" if self._workshop else "")
+        if found == "edit" and self._workbench.workshop is None:
+            self._astray = self._astray or self._workbench.lost
             return "more"
         return "more" if anew or self._astray else found
 
@@ -274,7 +269,7 @@ class Turns:
             self._more(facts, since)
 
     def _read(self) -> Facts:
-        self._session.read_again(asking=True, connection=self._standing)
+        self._session.read_again(asking=True, connection=self._workbench.workshop)
         facts = Facts.of(self._session)
         self._changes.watch(watched.folders(self._session))
         return facts
@@ -314,7 +309,9 @@ class Turns:
 
     def _edit(self, facts: Facts, since: float) -> None:
         """Compile in the workshop, and let it serve in the container that is there."""
-        assert self._workshop is not None  # noqa: S101 - asked for before
+        workshop = self._workbench.workshop
+        if workshop is None:
+            raise Gone(self._workbench.lost)
         assert self._serving is not None  # noqa: S101 - else there is more to do
         self._beside.overtake()
         files = edit_turn.placed(self._session)
@@ -324,7 +321,7 @@ class Turns:
             self._files, self._mixed = {**self._files, name: files[name]}, True
 
         remark = functools.partial(self._telling.tell, "warning")
-        wish = edit_turn.Wish(self._session, self._serving, facts, self._workshop, changes, placing, remark)
+        wish = edit_turn.Wish(self._session, self._serving, facts, workshop, changes, placing, remark)
         # Where the image of another tree is on its way, the container may be another one soon.
         there = None if self._beside.follows else edit_turn.looked_for(wish)
         made = edit_turn.compiled(wish, self._telling.tell, self._cancel)
@@ -356,37 +353,12 @@ class Turns:
             self._serving = None
             self._woken.set()
             return
-        self._stands_on(facts.lower)
+        self._workbench.stands_on(facts.lower)
         self._files, self._mixed = edit_turn.placed(self._session), False
         self._served(facts, since, "built")
-        self._open()
+        self._workbench.open(self._session, self._live, self._cancel)
         files = len(self._session.tree.all_sources.entries)
         self._telling.tell("watching", files=files, folders=len(watched.folders(self._session)))
-
-    def _stands_on(self, lower: Mapping[str, str]) -> None:
-        """What is compiled next stands on these layers: in another workshop, where they are others."""
-        if lower != self._lower and self._workshop is not None:
-            self._workshop.close()
-            self._workshop = None
-        self._lower = lower
-
-    def _open(self) -> None:
-        """Have a workshop, with all compiled in it that an edit leaves as it is."""
-        if (self._workshop is not None and self._workshop.alive) or self._live is None:
-            return
-        inputs = edit_turn.compiled_inputs(self._session)
-        if inputs is None:
-            return
-        self._telling.tell("preparing")
-        try:
-            self._workshop = Workshop.open(self._session, self._live, edit_turn.programs(self._session))
-            self._workshop.compile(inputs, lambda _: None, self._cancel)
-        except (Cancelled, ContextDiffers):
-            raise
-        except LayerdoitError as error:
-            if (text := f"{error.what}; each edit is built as an image") != self._without:
-                self._without = text
-                self._telling.tell("warning", text)
 
     # --- beside the turns --------------------------------------------------------------------------------------------
 
@@ -414,11 +386,7 @@ class Turns:
         if self._serving is None or name != self._serving.name():
             return
         self._imaged = True
-        for deployment in self._serving.keys if self._workshop is not None else ():
-            assert self._workshop is not None  # noqa: S101 - just asked
-            # The deployment has noted it, too.
-            with contextlib.suppress(LayerdoitError):
-                self._workshop.ahead(deployment, None)
+        self._workbench.at_images(self._serving.keys)
         self._addresses = tuple(edit_turn.addresses(self._session))
         for one in self._addresses:
             key = self._serving.keys.get(one.name, "")
@@ -430,12 +398,6 @@ class Turns:
             self._beside.test(Wish("check", self._opened()))
 
     # --- small things ------------------------------------------------------------------------------------------------
-
-    @property
-    def _standing(self) -> Workshop | None:
-        """The workshop, while the connection to its engine stands."""
-        workshop = self._workshop
-        return workshop if workshop is not None and workshop.alive else None
 
     def _overtake(self) -> None:
         self._cancel.set()
