@@ -67,13 +67,19 @@ def wrong(node: Node, expected: str, *, hint: str | None = None) -> Invalid:
 
 
 def text(
-    expected: str = "text", pattern: str | None = None, *, switches: bool = False, hint: str | None = None
+    expected: str = "text",
+    pattern: str | None = None,
+    *,
+    switches: bool = False,
+    numbers: bool = True,
+    hint: str | None = None,
 ) -> Kind:
-    """Text that matches all of `pattern`. Numbers are accepted as written; with `switches`, so are `true` and `no`."""
+    """Text that matches all of `pattern`; with `numbers` and `switches` also 1.10, `true` and `no`, as written."""
 
     def parse(node: Node) -> str:
         value = node.value
-        if value is None or isinstance(value, tuple | Mapping) or (isinstance(value, bool) and not switches):
+        unwritten = value is None or isinstance(value, tuple | Mapping)
+        if unwritten or (isinstance(value, bool) and not switches) or (type(value) in (int, float) and not numbers):
             raise wrong(node, expected, hint=hint)
         written = value if isinstance(value, str) else node.text
         if _UNSPEAKABLE.search(written):
@@ -82,7 +88,7 @@ def text(
             raise wrong(node, expected, hint=hint)
         return written
 
-    types = ["string", "number", "boolean"] if switches else ["string", "number"]
+    types = ["string", *["number"] * numbers, *["boolean"] * switches]
     return Kind(expected, parse, json={"type": types, **({"pattern": rf"^(?:{pattern})$"} if pattern else {})})
 
 

@@ -22,6 +22,8 @@ from layerdoit.config.kinds import (
 from layerdoit.core.prose import suggestion
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+# The first part of a name is a registry only where it cannot be a plain name (`engine/registry_answers.py`).
+_REGISTRY = r"(?:(?=[^/]*[.:]|localhost/)[A-Za-z0-9.-]+(?::\d+)?/)?"
 
 
 def _on_missing() -> Kind:
@@ -169,7 +171,8 @@ DEBIAN = text("a Debian package name", r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=\S+)
 IMAGE = text("an image reference", r"[\w.:/@-]+")
 REPOSITORY = text(
     "an image repository without a tag",
-    rf"(?:[A-Za-z0-9.-]+(?::\d+)?/)?{_COMPONENT}(?:/{_COMPONENT})*",
+    rf"{_REGISTRY}{_COMPONENT}(?:/{_COMPONENT})*",
+    numbers=False,
     hint="name it like registry.example.com/team/shop: lower-case letters and digits, with single . _ - between them",
 )
 TAG = text("an image tag", r"\w[\w.-]{0,127}")
