@@ -15,7 +15,7 @@ from layerdoit.engine import image_labels
 from layerdoit.engine.images import PREFIX, Image
 from layerdoit.layers import decision
 from layerdoit.layers.decision import Present
-from layerdoit.layers.key import Spec
+from layerdoit.layers.key import Spec, digest
 from layerdoit.layers.plan import Step
 from layerdoit.layers.specs import donors
 from layerdoit.layers.specs.deps import Cooked
@@ -108,6 +108,15 @@ def test_what_cargo_compares_may_differ(more: Mapping[str, str]) -> None:
 def test_what_cargo_does_not_see_must_be_equal(more: Mapping[str, str]) -> None:
     assert donors.kin({**HOW, **more}, "d") != donors.kin(HOW, "d")
     assert donors.kin(HOW, "e") != donors.kin(HOW, "d")
+
+
+def test_images_whose_units_are_listed_in_an_older_form_are_not_of_the_same_kin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = donors.kin(HOW, "d")
+    assert now != digest(("d", *(word for name in sorted(HOW) for word in (name, HOW[name])))), "of before it counted"
+    monkeypatch.setattr(donors, "UNITS_FORM", donors.UNITS_FORM - 1)
+    assert now != donors.kin(HOW, "d")
 
 
 def test_tables_of_a_target_that_is_compiled_for_must_be_equal() -> None:

@@ -20,6 +20,12 @@ MOST: Final = 4
 """How many images lend: each costs about a third of a second, and the first ones have most of what there is."""
 PULLED: Final = 2
 """How many of them may be pulled for it."""
+UNITS_FORM: Final = 2
+"""Counts the forms of /cooked/units (`dockerfiles/units.sh`), by which a unit is told from another one.
+
+Raise it when lines get another meaning: what images have in an older form is never the same as what a cook wants, so
+they lend nothing, and the plan must not promise that. 2: a source has the commit or the checksum behind a `#`.
+"""
 WORTH: Final = 0.3
 """What part of the wanted packages one of them must have that nothing here has: it is hundreds of megabytes."""
 # What rustc, build scripts and the tools that they call go by, and cargo's fingerprints know nothing of or not all.
@@ -62,7 +68,7 @@ def kin(inputs: Mapping[str, str], dockerfile: str) -> str:
     counted = {name: text for name, text in counted.items() if not _is_of_another_system(name, inputs)}
     if any(_FLAGS.search(name) and _NATIVE.search(text) for name, text in counted.items()):
         return ""
-    return digest((dockerfile, *(word for name in sorted(counted) for word in (name, counted[name]))))
+    return digest((str(UNITS_FORM), dockerfile, *(word for name in sorted(counted) for word in (name, counted[name]))))
 
 
 def _is_of_another_system(name: str, inputs: Mapping[str, str]) -> bool:
