@@ -128,19 +128,12 @@ def tidy(session: Session) -> None:
 
 
 def _refuse_early(session: Session) -> None:
-    """Before anything is built that cargo would refuse in the end: Cargo.lock has to be what the manifests ask for, and
-    the compiler as new as they ask for."""
+    """Before anything is built that cargo would refuse in the end."""
     plan = session.plan
-    if not any(plan.step(name).action == "build" for name in ("deps", "app") if plan.has("deps") and plan.has(name)):
-        return
-    from layerdoit.cargo import lock_drift, rust_version
+    if any(plan.step(name).action == "build" for name in ("deps", "app") if plan.has("deps") and plan.has(name)):
+        from layerdoit.flows import early_refusals
 
-    project = session.project
-    lock_drift.check(project.workspace, session.tree.lock)
-    # What a base image of the project's own compiles with is its affair.
-    if project.config.dockerfiles.base is None:
-        packages = session.inputs.selection.packages
-        rust_version.check(project.workspace, packages, project.options, session.tree.toolchain)
+        early_refusals.check(session.inputs)
 
 
 def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:

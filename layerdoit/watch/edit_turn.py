@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from layerdoit import deploy
 from layerdoit.config import service_checks
 from layerdoit.core.errors import ContextDiffers, DeployError, LayerdoitError
+from layerdoit.flows import early_refusals
 from layerdoit.flows.deploying import Place
 from layerdoit.watch import assets
 from layerdoit.watch.agent import Gone
@@ -99,12 +100,13 @@ def between(old: Files, new: Files) -> Mapping[str, assets.Change]:
 
 
 def compiled(wish: Wish, tell: Told, cancel: threading.Event) -> Compiled | None:
-    """Compile what differs; None where only assets do. BuildError, Cancelled, ContextDiffers."""
+    """Compile what differs; None where only assets do. BuildError, WorkspaceError, Cancelled, ContextDiffers."""
     if not sources_differ(wish.old, wish.new):
         return None
     inputs = compiled_inputs(wish.session)
     if inputs is None:
         return None
+    early_refusals.check(inputs)
 
     def told(doing: Doing) -> None:
         tell("compiling", doing.words, done=doing.done, total=doing.total)

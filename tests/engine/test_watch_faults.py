@@ -142,6 +142,8 @@ def _trees(faulty: Faulty) -> None:
     one.write({"other/Cargo.toml": FILES["lib/Cargo.toml"].replace("lib", "other"), "other/src/lib.rs": ""})
     one.write({"Cargo.toml": FILES["Cargo.toml"].replace("lib = ", 'other = { path = "other" }\nlib = ')})
     assert "Cargo.lock" in watch.until("failed")["text"]
+    one.write({"Cargo.toml": FILES["Cargo.toml"].replace("\n\n", '\nrust-version = "1.999"\n\n', 1)})
+    assert "Cargo.toml:5: `hello` requires Rust 1.999" in watch.until("failed", stage="compile")["text"]
     one.write({"Cargo.toml": FILES["Cargo.toml"]})
     watch.until("serving")
     assert serves(one) == "in a turn"

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from layerdoit import deploy
-from layerdoit.core.errors import DeployError, LayerdoitError
+from layerdoit.core.errors import DeployError, LayerdoitError, WorkspaceError
 from layerdoit.deploy.live import Live
 from layerdoit.deploy.provider import LiveService, Service, Status
+from layerdoit.flows import early_refusals
 from layerdoit.tree.index import Entry
 from layerdoit.watch import assets, edit_turn
 from layerdoit.watch.agent import Gone
@@ -300,3 +301,19 @@ def test_what_was_astray_a_moment_ago_may_be_there_now() -> None:
     with pytest.raises(Astray):
         there.of(place)
     assert place.provider.times == 2
+
+
+def test_what_cargo_would_refuse_is_told_before_it_is_compiled(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_inputs: object) -> None:
+        raise WorkspaceError("`api` requires Rust 1.99", where="api/Cargo.toml:5")
+
+    monkeypatch.setattr(early_refusals, "check", refuse)
+    part = SimpleNamespace(project=SimpleNamespace(kind="compiled"), inputs=object())
+    workshop: Any = SimpleNamespace(compile=lambda *_: case.do("workshop", "compile"))
+    wish = Wish(SimpleNamespace(built=[part]), OLD, NEW, workshop, {}, print, print)  # type: ignore[arg-type]
+    told: list[str] = []
+    edited = wish._replace(new=replace(NEW, apps={**NEW.apps, "api": {"sources": "other", "assets": "a"}}))
+    with pytest.raises(WorkspaceError, match=r"^api/Cargo\.toml:5: "):
+        edit_turn.compiled(edited, lambda kind, *_: told.append(kind), case.cancel)
+    assert (case.did, told) == ([], [])
+    assert edit_turn.compiled(wish, lambda kind, *_: told.append(kind), case.cancel) is None, "assets alone"
