@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote_plus, urlsplit
 
-from layerdoit.cargo.inheritance import KINDS
 from layerdoit.cargo.semver import satisfies
 from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
@@ -86,7 +85,7 @@ def _dependencies(ws: Workspace, lock: Lock, package: Package, entry: LockPackag
         elif problem := _unfit(ws, dependency, locked[dependency.package]):
             what = f"`{package.name}` requires {problem}"
         if what:
-            yield Drift(what, _manifest(package), _place_of(dependency))
+            yield Drift(what, _manifest(package), dependency.place)
     extra = sorted(name for name in locked if name not in wanted)
     if extra:
         what = f"Cargo.lock says that `{package.name}` depends on {listed(extra)}, its manifest does not"
@@ -114,9 +113,3 @@ def _unfit(ws: Workspace, dependency: Dependency, locked: list[LockPackage]) -> 
             if isinstance(point, str) and not {f"{kind}={point}", f"{kind}={quote_plus(point)}"}.intersection(asked):
                 return f"{dependency.package} at {kind} {point}, which Cargo.lock does not have"
     return None
-
-
-def _place_of(dependency: Dependency) -> tuple[str, ...]:
-    """The TOML path of a dependency in its manifest, for `toml_lines`."""
-    table = (KINDS[dependency.kind], dependency.name)
-    return table if dependency.target is None else ("target", dependency.target, *table)

@@ -16,12 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from layerdoit.cargo import cargo_config, needed
+from layerdoit.cargo import absent, cargo_config, needed
+from layerdoit.cargo.absent import Naming
 from layerdoit.cargo.discovery import beyond, binaries, expand, find_root, is_excluded, package_table, relative
-from layerdoit.cargo.inheritance import dependency_tables, inherited, inherits, merged
+from layerdoit.cargo.inheritance import KINDS, dependency_tables, inherited, inherits, merged
 from layerdoit.core import toml
 from layerdoit.core.errors import WorkspaceError
-from layerdoit.tree import git, hidden
+from layerdoit.tree import hidden
 from layerdoit.tree.kept import Kept
 from layerdoit.tree.lister import Lister
 
@@ -48,6 +49,14 @@ class Dependency(NamedTuple):
     """The literal specification without `path`."""
     path: str | None
     """The folder of a path dependency, relative to the workspace root."""
+    shared: bool
+    """Whether its workspace says what it is."""
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The TOML path of its entry in the manifest of its package, for `toml_lines`."""
+        table = (KINDS[self.kind], self.name)
+        return table if self.target is None else ("target", self.target, *table)
 
 
 @dataclass(frozen=True)
@@ -173,12 +182,13 @@ class _Loader:
     def workspace(self) -> Workspace:
         self._check_lists()
         if package_table(self.manifest):
-            self._visit(".", member=True, origin=".")
+            self._visit(".", Naming("the workspace", "Cargo.toml", ()), member=True)
         for pattern in self.table.get("members", []):
+            by = Naming("workspace.members", "Cargo.toml", ("workspace", "members"))
             for folder in expand(self.lister, pattern):
                 if not is_excluded(self.table, folder):
-                    self._visit(folder, member=True, origin=".")
-        patched = {self._visit(folder, member=False, origin=".") for folder in self._patch_paths()}
+                    self._visit(folder, by, member=True)
+        patched = {self._visit(folder, by, member=False) for folder, by in self._patch_paths()}
         packages, keys = self._named()
         members = [package.dir for package in packages.values() if package.member]
         if not members:
@@ -213,15 +223,17 @@ class _Loader:
             if not _strings(value):
                 raise WorkspaceError(f"workspace.{name} is not a list of strings", where=self._file("."))
 
-    def _patch_paths(self) -> Iterator[str]:
-        own = (*self.manifest.get("patch", {}).values(), self.manifest.get("replace", {}))
-        tables = [(".", table) for table in own]
-        for file in self.configuration.files:
-            tables += [(file.base, table) for table in file.table.get("patch", {}).values()]
-        for base, table in tables:
-            for spec in table.values():
+    def _patch_paths(self) -> Iterator[tuple[str, Naming]]:
+        tables: list[tuple[str, str, tuple[str, ...], Table]] = []
+        tables.append((".", "Cargo.toml", ("replace",), self.manifest.get("replace", {})))
+        files = [(one.base, one.path, one.table) for one in self.configuration.files]
+        for base, file, whole in ((".", "Cargo.toml", self.manifest), *files):
+            tables += [(base, file, ("patch", source), table) for source, table in whole.get("patch", {}).items()]
+        for base, file, place, table in tables:
+            for name, spec in table.items():
                 if isinstance(spec, dict) and "path" in spec:
-                    yield relative(self.root / base / spec["path"], self.root)
+                    by = Naming(f"{place[0]} of `{name}`", file, (*place, name, "path"))
+                    yield relative(self.root / base / spec["path"], self.root), by
 
     def _resolver(self) -> str:
         package = package_table(self.manifest)
@@ -253,37 +265,30 @@ class _Loader:
             packages[key] = package
         return packages, {package.dir: key for key, package in packages.items()}
 
-    def _read(self, folder: str, origin: str) -> Table:
+    def _read(self, folder: str, by: Naming) -> Table:
         manifest = self.manifests.get(folder)
         if manifest is None:
             path = self.root / folder / "Cargo.toml"
             if not path.is_file():
-                raise self._missing(folder, origin)
+                raise absent.error(self.root, folder, by)
             manifest = self.manifests[folder] = read(path, self.lister.kept)
         return manifest
 
-    def _missing(self, folder: str, origin: str) -> WorkspaceError:
-        for module in git.empty_submodules(self.root):
-            if f"{folder}/".startswith(f"{module}/"):
-                what = f"it refers to a package in {folder}, a submodule that is not checked out"
-                return WorkspaceError(what, where=self._file(origin), hint=f"git submodule update --init {module}")
-        what = f"it refers to a package in {folder}, but there is no Cargo.toml"
-        return WorkspaceError(what, where=self._file(origin), hint="add the package or remove the entry")
-
-    def _visit(self, folder: str, *, member: bool, origin: str) -> str:
+    def _visit(self, folder: str, by: Naming, *, member: bool) -> str:
         """Load the package in `folder` and its path dependencies; visited again if it turns out to be a member."""
         member = member or folder in self.members
         if folder in self.found and self.found[folder].member >= member:
             return folder
         if member:
             self.members.add(folder)
-        manifest = self._read(folder, origin)
+        manifest = self._read(folder, by)
         self._send(folder)
         package = self._checked(folder, manifest, member)
         self.found[folder] = package
         for dependency in package.dependencies:
             if dependency.path is not None and (member or dependency.kind != "dev"):
-                self._visit(dependency.path, member=member and self._joins(dependency.path, folder), origin=folder)
+                named = _naming(package, dependency)
+                self._visit(dependency.path, named, member=member and self._joins(dependency.path, named))
         return folder
 
     def _send(self, folder: str) -> None:
@@ -295,13 +300,13 @@ class _Loader:
             if not self.lister.has(path):
                 raise hidden.left_out(self.lister, path)
 
-    def _joins(self, folder: str, origin: str) -> bool:
+    def _joins(self, folder: str, by: Naming) -> bool:
         """Whether a member's path dependency in `folder` becomes a member, too."""
         if "workspace" not in self.manifest or is_excluded(self.table, folder):
             return False
         if not folder.startswith(".."):
             return True
-        pointer = package_table(self._read(folder, origin)).get("workspace")
+        pointer = package_table(self._read(folder, by)).get("workspace")
         return isinstance(pointer, str) and relative(f"{folder}/{pointer}", self.root) == "."
 
     def _home(self, folder: str, manifest: Table) -> tuple[str | None, Table]:
@@ -309,14 +314,15 @@ class _Loader:
         if "workspace" in manifest:
             return folder, manifest["workspace"]
         pointer = package_table(manifest).get("workspace")
+        by = Naming("package.workspace", _manifest_in(folder), ("package", "workspace"))
         if isinstance(pointer, str):
             place = relative(f"{folder}/{pointer}", self.root)
-            return place, self._read(place, folder).get("workspace", {})
+            return place, self._read(place, by).get("workspace", {})
         absolute = Path(os.path.normpath(self.root.absolute() / folder))
         for parent in absolute.parents:
             place = relative(parent, self.root)
             if place in self.manifests or (parent / "Cargo.toml").is_file():
-                table = self._read(place, folder).get("workspace")
+                table = self._read(place, by).get("workspace")
                 if table is not None and not is_excluded(table, absolute.relative_to(parent).as_posix()):
                     return place, table
         return None, {}
@@ -372,8 +378,8 @@ class _Loader:
         for kind, target, entries in dependency_tables(manifest):
             for name, raw in entries.items():
                 spec = {"version": raw} if isinstance(raw, str) else dict(raw)
-                base = folder
-                if spec.get("workspace") is True:
+                base, shares = folder, spec.get("workspace") is True
+                if shares:
                     shared = table.get("dependencies", {}).get(name)
                     if shared is None:
                         lacks = (
@@ -390,7 +396,20 @@ class _Loader:
                     raise TypeError(name)
                 path = spec.pop("path", None)
                 where = relative(f"{base}/{path}", self.root) if isinstance(path, str) else None
-                yield Dependency(name, str(spec.get("package", name)), kind, target, spec, where)
+                yield Dependency(name, str(spec.get("package", name)), kind, target, spec, where, shares)
+
+
+def _manifest_in(folder: str) -> str:
+    return f"{folder}/Cargo.toml".removeprefix("./")
+
+
+def _naming(package: Package, dependency: Dependency) -> Naming:
+    """Where a path dependency is named, with its path."""
+    words = f"dependency `{dependency.name}`"
+    if dependency.shared:
+        place = ("workspace", "dependencies", dependency.name, "path")
+        return Naming(words, _manifest_in(package.workspace_dir or "."), place)
+    return Naming(words, _manifest_in(package.dir), (*dependency.place, "path"))
 
 
 def _strings(value: Any) -> bool:

@@ -195,6 +195,59 @@ def test_a_dependency_inherits_from_its_own_workspace(tmp_path: Path) -> None:
     assert found.dependencies[0].spec == {"version": "1.0.7"}
 
 
+TABLE = '[workspace]\nmembers = ["a"]\n'
+CONFIG = ".cargo/config.toml"
+
+
+@pytest.mark.parametrize(
+    ("files", "where", "what"),
+    [
+        ({"Cargo.toml": '[workspace]\nmembers = ["gone"]\n'}, "Cargo.toml:2", "workspace.members .* in gone,"),
+        (
+            {"Cargo.toml": TABLE, "a/Cargo.toml": package("a", '[dependencies]\nc = "1"\nb = { path = "../../b" }')},
+            "a/Cargo.toml:8",
+            "dependency `b` .* in ../b,",
+        ),
+        (
+            {"Cargo.toml": package("a", '[target."cfg(unix)".dev-dependencies.b]\npackage = "c"\npath = "b"')},
+            "Cargo.toml:8",
+            "dependency `b` .* in b,",
+        ),
+        (
+            {
+                "Cargo.toml": TABLE + '[workspace.dependencies]\nb = { path = "b" }',
+                "a/Cargo.toml": package("a", "[dependencies]\nb.workspace = true"),
+            },
+            "Cargo.toml:4",
+            "dependency `b` .* in b,",
+        ),
+        ({"Cargo.toml": package("a", '[patch.crates-io]\nb = { path = "b" }')}, "Cargo.toml:7", "patch of `b` .* in b"),
+        ({"Cargo.toml": package("a", '[replace]\n"b:1.0.0" = { path = "b" }')}, "Cargo.toml:7", "replace of `b:1.0.0`"),
+        (
+            {"Cargo.toml": package("a"), CONFIG: '[patch.crates-io]\nb.path = "b"'},
+            f"{CONFIG}:2",
+            "patch of `b` .* in b,",
+        ),
+        (
+            {
+                "Cargo.toml": package("b", '[dependencies]\na = { path = "../a" }'),
+                "../a/Cargo.toml": package("a", head='workspace = "../c"\nlicense.workspace = true'),
+            },
+            "../a/Cargo.toml:5",
+            "package.workspace .* in ../c,",
+        ),
+    ],
+)
+def test_a_package_that_is_not_there_is_told_where_it_is_named(
+    files: dict[str, str], where: str, what: str, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "root", files)
+    with pytest.raises(WorkspaceError, match=f"{what}.* but there is no Cargo.toml") as caught:
+        manifest.load(root)
+    assert caught.value.where == str(root / where)
+    assert caught.value.hint == "correct the path, add the package, or remove the entry"
+
+
 @pytest.mark.parametrize(
     ("files", "where", "what"),
     [
@@ -203,8 +256,6 @@ def test_a_dependency_inherits_from_its_own_workspace(tmp_path: Path) -> None:
         ({"Cargo.toml": '[package]\nname = "a"\n[dependencies]\nx = {'}, "Cargo.toml:4", "not valid TOML"),
         ({"Cargo.toml": package("a"), ".cargo/config.toml": "\n[build\n"}, ".cargo/config.toml:2", "not valid TOML"),
         ({"Cargo.toml": package("a"), "Cargo.lock": "version = 4\n<<<<<<< HEAD\n"}, "Cargo.lock:2", "merge conflict"),
-        ({"Cargo.toml": '[workspace]\nmembers = ["gone"]\n'}, "Cargo.toml", "there is no Cargo.toml"),
-        ({"Cargo.toml": package("a", '[dependencies]\nb = { path = "b" }')}, "Cargo.toml", "in b"),
         ({"Cargo.toml": package("a", "[dependencies]\nb.workspace = true")}, "Cargo.toml", "says `workspace = true`"),
         ({"Cargo.toml": "[workspace]\n"}, "Cargo.toml", "neither"),
         ({"Cargo.toml": package("../../a")}, "Cargo.toml", "package.name"),
