@@ -78,9 +78,13 @@ class Done(NamedTuple):
 
 
 class Address(NamedTuple):
-    """Where a deployment serves (`url`: '' for nowhere), and what the image of its tree is called."""
+    """Where a deployment serves (`url`: '' for nowhere), and what the image of its tree is called.
+
+    `service`: its name in the table of services, if it is of that.
+    """
 
     name: str
+    service: str
     url: str
     image: str
 
@@ -269,7 +273,7 @@ def addresses(session: Session) -> Iterator[Address]:
             service = place.provider.status().service
             url = (service.url if service else None) or ""
         app = next(spec for spec in one.inputs.specs if spec.layer == "app")
-        yield Address(place.settings.name, url, next(iter(one.project.references), app.tag))
+        yield Address(place.settings.name, place.settings.service, url, next(iter(one.project.references), app.tag))
 
 
 def compiled_inputs(session: Session) -> Inputs | None:

@@ -13,14 +13,15 @@ Words for them are made in `event_words.py` from `facts`, by the kind. What is n
     serving    how: `compiled`, `restarted`, `assets` (copied in), `built` (the layers) or `unchanged`; key; url, of one
                that has a port; seconds: not at the start of the watch; crates: how many were compiled; layers: names
                of those that were built; image: its tag, where an image's programs serve; without one, what serves is
-               ahead of its image (with `unchanged`: if it was)
+               ahead of its image (with `unchanged`: if it was). Of several services: service, its name;
+               of: how many there are
     failed     stage: `configuration`, `compile`, `start`, `health`, `assets`, `build` or `deploy` (a turn for more),
                `image` (that which follows) or `ended` (what served, while nothing was done with it; code: its exit
                code); serves: whether what was there before serves on, if that changed; seconds.
                text: the error in full, with the last lines of its log where it is the program's
     following  the image of what serves is built. key
     followed   it has taken the container's place. key; image: its tag; url, if it changed; seconds: what that took
-    log        text: a line of the service
+    log        text: a line of the service; service: as of `serving`
     tests      state: `began`, `passed` or `failed`; seconds; passed, failed: how many tests.
                text: what the tests said, if one failed
     warning    text: ours, or the compiler's; by: `rustc` where it is the compiler's; crate: that it is of.

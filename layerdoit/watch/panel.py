@@ -31,7 +31,7 @@ class Part(NamedTuple):
     `facts`: of the event that brought the state; `why`: of a turn for more. `url`: where it serves, the
     addresses of all services (`urls`: by deployment) with a space between; `ahead`: what serves is ahead of its image;
     `follows`: its image is being built; `prepares`: an edit waits for the workshop.
-    `turns`: the last ones, the newest first.
+    `turns`: the last ones, the newest first; `services`: names of all that served, where it has several.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Part(NamedTuple):
     follows: bool = False
     prepares: bool = False
     turns: tuple[Turn, ...] = ()
+    services: tuple[str, ...] = ()
     tests: Tests = ""
     tests_since: float = 0.0
 
@@ -137,6 +138,8 @@ def _serving(part: Part, event: Event) -> Part:
     since = part.since if unchanged and part.state == "serving" else event.at
     ahead = (part.ahead if unchanged else True) and not image
     part = _with_turn(part, event)._replace(state="serving", since=since, facts=facts, serves=True)
+    if facts.get("service"):
+        part = part._replace(services=tuple(dict.fromkeys((*part.services, str(facts["service"])))))
     return _at(part, facts)._replace(ahead=ahead, image="" if ahead else image or part.image)
 
 

@@ -84,11 +84,18 @@ def _coloured(text: str, words: str, code: str, look: Look) -> str:
 def _of_service(event: Event, panel: Panel, look: Look) -> str:
     """As `doit logs` has it: of several, each line with its name."""
     text = _theirs(event.text, look)
-    if len(panel.parts) < 2:
+    several = len(panel.parts) > 1
+    name = _writer(event.project, str(event.facts.get("service", "")), several=several)
+    if not name:
         return text
-    names = max(width(part.name) for part in panel.parts)
-    name = event.project + " " * (names - width(event.project))
+    every = (_writer(part.name, one, several=several) for part in panel.parts for one in part.services or ("",))
+    name += " " * (max(map(width, every)) - width(name))
     return "\n".join(f"{name} | {line}" for line in text.split("\n"))
+
+
+def _writer(project: str, service: str, *, several: bool) -> str:
+    """Whose a line is, as it is typed: `api`, `shop:api` where there are several projects. '' of the only one."""
+    return ":".join(filter(None, (project if several else "", service)))
 
 
 def _theirs(text: str, look: Look) -> str:

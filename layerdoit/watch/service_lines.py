@@ -29,25 +29,28 @@ class ServiceLines:
         """A turn ended well: whoever is not followed yet is from now on."""
         if event.project != self._turns.label or not self._turns.project.config.watch.logs:
             return
-        for place in self._turns.places():
+        places = self._turns.places()
+        for place in places:
             name = place.settings.name
+            service = place.settings.service if len(places) > 1 else ""
             thread = self._threads.get(name)
             if thread is None or not thread.is_alive():
-                self._threads[name] = threading.Thread(target=self._follow, args=(place,), daemon=True)
+                self._threads[name] = threading.Thread(target=self._follow, args=(place, service), daemon=True)
                 self._threads[name].start()
 
     def close(self) -> None:
         """Say nothing more."""
         self._over.set()
 
-    def _follow(self, place: Place) -> None:
+    def _follow(self, place: Place, service: str) -> None:
+        facts = {"deployment": place.settings.name, **({"service": service} if service else {})}
         try:
             for line in place.provider.logs(follow=True, tail=0):
                 if self._over.is_set():
                     return
                 if line == AGAIN:
                     continue
-                self._tell(Event("log", self._turns.label, line, {"deployment": place.settings.name}))
+                self._tell(Event("log", self._turns.label, line, facts))
         except LayerdoitError:
             # It was removed; whoever did that says so.
             return

@@ -298,7 +298,7 @@ class Turns:
             if one.url:
                 told["url"] = one.url
             if len(self._addresses) > 1:
-                told["of"] = len(self._addresses)
+                told |= {"of": len(self._addresses), "service": one.service}
             if not began:
                 told["seconds"] = round(time.monotonic() - since, 3)
             if self._imaged:

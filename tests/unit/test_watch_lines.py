@@ -105,6 +105,22 @@ def test_whose_a_line_is() -> None:
     assert lines(event("log", "", "GET /"), projects=("",)) == ["GET /"]
 
 
+def test_whose_a_line_is_of_several_services() -> None:
+    def served(project: str, *services: str) -> list[Event]:
+        return [event("serving", project, how="built", service=one, of=2) for one in services]
+
+    log = event("log", "", "one\ntwo", deployment="shop-api", service="api")
+    assert lines(*served("", "api", "worker"), log, projects=("",))[2:] == ["api    | one\napi    | two"]
+    # A dodo.py may call its only project something.
+    called = event("log", "shop", "one", service="worker")
+    assert lines(*served("shop", "api", "worker"), called, projects=("shop",))[2:] == ["worker | one"]
+    both = [event("log", "shop", "GET /", service="api"), event("log", "docs", "GET /")]
+    assert lines(*served("shop", "api", "worker"), *both, projects=("shop", "docs"))[2:] == [
+        "shop:api    | GET /",
+        "docs        | GET /",
+    ]
+
+
 def test_progress_within_a_step_is_no_new_line() -> None:
     steps = [event("building", why="w", layer="deps"), event("building", layer="deps", done=1, total=2)]
     steps += [event("building", layer="app"), event("compiling"), event("compiling", done=1), event("cancelled")]
