@@ -21,15 +21,18 @@ _NO_FINDING: Final = ("failure-note", "note", "help")
 
 
 class Diagnostic(NamedTuple):
-    """One finding of the compiler. `level`: `warning` or `error`; `text`: as rustc words it, over lines, with colours.
+    """One finding of the compiler, or of cargo itself (`by`).
 
-    `crate`: the package; `compiled`: the build compiled it. Otherwise cargo repeats what it said when it was compiled.
+    `level`: `warning` or `error`; `text`: as rustc words it, over lines, with colours.
+    `crate`: the package, '' where cargo speaks of the workspace; `compiled`: the build compiled it. Otherwise cargo
+    repeats what it said when it was compiled.
     """
 
     level: str
     text: str
     crate: str
     compiled: bool
+    by: str = "rustc"
 
 
 def read(lines: Iterable[str]) -> tuple[Diagnostic, ...]:

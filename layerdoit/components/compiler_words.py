@@ -1,4 +1,4 @@
-"""What the compiler said of the workspace's own crates, by the setting `warnings`. Pure.
+"""What the compiler and cargo said of the workspace's own crates, by the setting `warnings`. Pure.
 
 told(diagnostics, how) -> Told               # after a build
 beside_errors(diagnostics, how) -> Told      # before the errors of one that failed
@@ -79,6 +79,6 @@ def _warnings(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
 
 def _counted(warnings: Sequence[Diagnostic]) -> str:
     """`3 warnings (api 2, core)`."""
-    by_crate = Counter(one.crate for one in warnings)
+    by_crate = Counter(one.crate or one.by for one in warnings)
     names = [f"{name} {count}" if count > 1 else name for name, count in by_crate.most_common()]
     return f"{count_text(len(warnings), 'warning')} ({listed(names, _NAMED)})"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from layerdoit.cargo import follow
 from layerdoit.cargo.cargo_config import redact
 from layerdoit.cargo.selection import bin_arguments, package_ids
-from layerdoit.components import image_control, layer_labels, script_protocol, tried_on
+from layerdoit.components import cargo_words, image_control, layer_labels, script_protocol, tried_on
 from layerdoit.components.recipe import Recipe, Request
 from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, ContextDiffers
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 # File names in a line.
 _SHOWN: Final = 5
 
-LISTENER: Final = Listener(follow.Follower, script_protocol.aloud)
+LISTENER: Final = Listener(follow.Follower, script_protocol.aloud, keeper=cargo_words.Keeper)
 """See `Component.LISTENER`."""
 
 

@@ -221,8 +221,9 @@ class Config(Settings):
     warnings: str = setting(
         choice("show", "count", "deny"),
         "show",
-        "Warnings of the compiler in the workspace's own crates: `show` prints those of the crates that were compiled "
-        "and counts the others, `count` counts all, `deny` fails the build. Beside errors, 20 at most are shown.",
+        "Warnings of cargo, and of the compiler in the workspace's own crates: `show` prints those of the crates that "
+        "were compiled and counts the others, `count` counts all, `deny` fails the build for one of the compiler. "
+        "Beside errors, 20 at most are shown.",
     )
     features: tuple[str, ...] = setting(many(FEATURE, "features"), NO_TEXT, "Features to enable.")
     all_features: bool = setting(boolean(), False, "Enable all features.")

@@ -6,7 +6,7 @@ import base64
 import codecs
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
@@ -52,25 +52,45 @@ def _never(_line: str) -> bool:
     return False
 
 
+class Keeper(Protocol):
+    """Keeps lines of a step that are told at its end."""
+
+    def read(self, line: str) -> None:
+        """A line that the step prints, and that is not shown as it comes."""
+
+    def before(self, note: str) -> Iterable[str]:
+        """What it has of a step that now prints a note: it comes to the notes of the report, before that one."""
+
+
+class _KeepsNothing:
+    def read(self, _line: str) -> None:
+        return
+
+    def before(self, _note: str) -> Iterable[str]:
+        return ()
+
+
 class Listener(NamedTuple):
     """How to read the output of a build.
 
     `follow`: a reader of its progress, by how many things will be worked on; `aloud`: whether the lines after a note,
-    up to the next note, are shown to the user as they come; `placed`: makes paths of such a line the user's.
+    up to the next note, are shown to the user as they come; `placed`: makes paths of such a line the user's; `keeper`:
+    makes one for each step.
     """
 
     follow: Callable[[int | None], Follower] = _follow_nothing
     aloud: Callable[[str], bool] = _never
     placed: Callable[[str], str] = str
+    keeper: Callable[[], Keeper] = _KeepsNothing
 
 
 @dataclass
 class Report:
     """What a build reported. `errors`: buildx's own lines; `tail`: the last lines of the failing step.
 
-    `notes`: the lines that scripts print for layerdoit, whole, each with the lines that were shown after it; `ran`:
-    steps that were not in BuildKit's cache; `sent`: bytes that went to the builder; `export`: seconds in which the
-    image was written, and loaded.
+    `notes`: the lines that scripts print for layerdoit, whole, each with the lines that were shown after it, and before
+    it those that were kept for it; `ran`: steps that were not in BuildKit's cache; `sent`: bytes that went to the
+    builder; `export`: seconds in which the image was written, and loaded.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -103,6 +123,7 @@ class Reader:
         self._log = log
         self._names: dict[str, str] = {}
         self._tails: dict[str, list[str]] = {}
+        self._keepers: dict[str, Keeper] = {}
         self._decoders: dict[Source, codecs.IncrementalDecoder] = {}
         self._partial: dict[Source, str] = {}
         self._object: list[str] = []
@@ -209,22 +230,25 @@ class Reader:
         if rest:
             self._partial[source] = rest
         tail = self.tail(source[0])
+        keeper = self._keepers.setdefault(source[0], self._listener.keeper())
         for raw, end in zip(pieces[::2], pieces[1::2], strict=True):
             line = redact(raw).rstrip()
             if end == "\r" and (now := self._follower.bar(plain(line))):
                 self._tell(now)
             elif line or end == "\n":
-                self._line(line, tail)
+                self._line(line, tail, keeper)
         del tail[:-400]
 
-    def _line(self, line: str, tail: list[str]) -> None:
+    def _line(self, line: str, tail: list[str], keeper: Keeper) -> None:
         self._log(line)
         if line.startswith(NOTE):
-            self.report.notes.append(line)
+            self.report.notes += [*keeper.before(line), line]
             self._aloud = self._listener.aloud(line)
             return
         tail.append(line)
         text = plain(line)
+        if not self._aloud:
+            keeper.read(text)
         if now := self._follower.read(text) or self._packages.read(text):
             self._tell(now)
         elif self._aloud:

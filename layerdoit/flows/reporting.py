@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.components import script_protocol
+from layerdoit.components import cargo_words, script_protocol
 from layerdoit.core.console import say, show, warn
 from layerdoit.core.prose import listed
 from layerdoit.core.units import count_text, duration_text
@@ -61,8 +61,8 @@ def outcomes(session: Session, done: Iterable[Outcome]) -> None:
 
 
 def _compiler(session: Session, outcome: Outcome) -> None:
-    """What the compiler said of the own crates."""
-    said = script_protocol.diagnostics(outcome.notes)
+    """What the compiler and cargo said of the own crates."""
+    said = cargo_words.said(outcome.notes)
     if not said:
         return
     from layerdoit.components import compiler_paths, compiler_words

@@ -24,7 +24,8 @@ Words for them are made in `event_words.py` from `facts`, by the kind. What is n
     log        text: a line of the service; service: as of `serving`
     tests      state: `began`, `passed` or `failed`; seconds; passed, failed: how many tests.
                text: what the tests said, if one failed
-    warning    text: ours, or the compiler's; by: `rustc` where it is the compiler's; crate: that it is of.
+    warning    text: ours, or the compiler's; by: `rustc` where it is the compiler's, `cargo` where cargo's
+               own; crate: that it is of.
                Those of an edit that does not compile come before `failed`
     cancelled  a newer change ended a turn, or the image that followed
     stopped    the watch ends. serves: whether the service stays; url. Without a project: of all

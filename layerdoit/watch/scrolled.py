@@ -31,7 +31,7 @@ def printed(event: Event, before: Panel, after: Panel, look: Look, *, brief: boo
         return Printed(_of_service(event, after, look), ours=False) if after.logs else None
     part = after.part(event.project)
     if event.kind == "warning":
-        if event.facts.get("by") == "rustc":
+        if event.facts.get("by"):
             return Printed(f"{_theirs(event.text, look)}\n", ours=False)
         return Printed(_headed(event, part, _coloured(f"warning: {event.text}", "warning", "33", look)))
     if brief and (event.kind not in _OUTCOMES or event.facts.get("state") == "began"):

@@ -63,7 +63,7 @@ class Telling:
             self.tell("warning", text, by="rustc")
 
     def compiler(self, made: Compiled, session: Session) -> None:
-        """What the compiler said of the crates that were compiled for an edit."""
+        """What the compiler and cargo said of the crates that were compiled for an edit."""
         found = compiler_words.told(made.diagnostics, session.project.config.warnings, log=str(made.log))
         self._warn(found.shown, lambda text: compiler_paths.opened_from_here(text, session.inputs))
         if found.line and not found.shown:
@@ -79,7 +79,7 @@ class Telling:
 
     def _warn(self, said: Iterable[Diagnostic], placed: Callable[[str], str] = str) -> None:
         for one in said:
-            self.tell("warning", placed(one.text), by="rustc", crate=one.crate)
+            self.tell("warning", placed(one.text), by=one.by, **({"crate": one.crate} if one.crate else {}))
 
     def changes(self, session: Session) -> None:
         """Which files differ from those of the reading before."""

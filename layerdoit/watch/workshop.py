@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from layerdoit.build.host_secrets import collect
-from layerdoit.components import compiler_words, image_control, rust, script_protocol
+from layerdoit.components import cargo_words, compiler_words, image_control, rust, script_protocol
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.deploy.live import CONTROL, LABEL, Live
@@ -130,10 +130,10 @@ class Workshop:
                 self._sent = Sent()
                 raise
             notes = reader.report.notes
-            said = script_protocol.diagnostics(notes)
-            log.write(compiler_words.as_text(said))
+            log.write(compiler_words.as_text(script_protocol.diagnostics(notes)))
         if ended != "0":
             raise self._failure(ended, reader, Path(log.name), inputs)
+        said = cargo_words.said(notes, steady=frame.steady)
         counts = script_protocol.counts(notes)
         return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, Path(log.name), said)
 

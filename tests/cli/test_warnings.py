@@ -36,6 +36,23 @@ def test_warnings_of_the_compiler(crate: Crate) -> None:
     assert "warning" not in crate.doit("WARNINGS=deny").ok().err
 
 
+def test_warnings_of_cargo_itself(crate: Crate) -> None:
+    manifest = (crate.folder / "Cargo.toml").read_text()
+    crate.write("Cargo.toml", manifest.replace("[package]", "[package]\nforgotten = 1", 1))
+    crate.write("build.rs", 'fn main() { println!("cargo:warning=look out"); }')
+    first = crate.doit("WARNINGS=deny").ok()
+    assert "warning: unused manifest key: package.forgotten\n" in first.err
+    assert "@0.1.0: look out\n" in first.err
+    assert first.err.count("warning: ") == 2, "each once, and they deny nothing"
+    assert first.err.endswith("layerdoit: 2 warnings (cargo, hello)\n")
+
+    # Another image of what is compiled already: the build script does not run again.
+    crate.edit("layerdoit.yaml", "deploy:", "image:\n  env: {EXTRA: '1'}\ndeploy:")
+    again = crate.doit("WARNINGS=count").ok()
+    assert again.err.endswith("layerdoit: 2 warnings (cargo, hello) (-v shows them)\n")
+    assert "warning: " not in again.err
+
+
 def test_colours_where_they_are_asked_for(crate: Crate) -> None:
     good = (crate.folder / "src/main.rs").read_text()
     crate.write("src/main.rs", good + UNUSED.replace("{}", "{ let number: u32 = 'a'; }"))

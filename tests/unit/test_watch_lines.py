@@ -150,7 +150,8 @@ def test_an_error_stands_in_full_below_its_line_in_the_compiler_s_colours() -> N
     shown = lines(serving, failed, colour=True)[1]
     assert RUSTC in shown
     assert "\x1b[31mdoes not compile\x1b[0m; the old" in shown
-    assert lines(event("warning", "api", RUSTC, by="rustc"), colour=True) == [f"{RUSTC}\n"]
+    for by in ("rustc", "cargo"):
+        assert lines(event("warning", "api", RUSTC, by=by), colour=True) == [f"{RUSTC}\n"]
 
 
 def test_nothing_that_a_service_writes_moves_the_terminal() -> None:

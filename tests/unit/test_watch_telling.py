@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from layerdoit.cargo import own_warnings
 from layerdoit.config import Config
 from layerdoit.core.ending import Ending
 from layerdoit.core.errors import ConfigError, LayerdoitError
@@ -42,6 +43,15 @@ def test_what_is_built_and_not_deployed_is_not_said_to_be_not_built() -> None:
     assert failed("build", DeployFailed("the port is taken")).facts["stage"] == "deploy"
     assert failed("build", Failed("app did not build")).facts["stage"] == "build"
     assert failed("image", DeployFailed("the port is taken")).facts["stage"] == "image"
+
+
+def test_warnings_of_cargo_itself_have_its_name() -> None:
+    told: list[Event] = []
+    found = own_warnings.diagnostics(["warning: unused manifest key: foo", "warning: api@1.0.0: look out"])
+    shown = tuple(one._replace(compiled=True) for one in found)
+    telling = Telling("shop", told.append, coloured=True)
+    telling._warn(shown)
+    assert [event.facts for event in told] == [{"by": "cargo"}, {"by": "cargo", "crate": "api"}]
 
 
 def test_warnings_come_before_the_error_as_data() -> None:
