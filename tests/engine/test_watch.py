@@ -49,6 +49,12 @@ def test_an_edit_serves_in_the_container_that_runs(
     one.replace("src/main.rs", "use std::fmt;\nfn mian", "fn main")
     watch.until("serving", how="unchanged")
 
+    one.replace("Cargo.toml", "[package]", "[package]\nforgotten = 1")
+    warning = watch.until("warning", by="cargo")
+    assert warning["text"] == "warning: unused manifest key: package.forgotten"
+    watch.until("serving")
+    warned = len(watch.seen)
+
     one.replace("src/main.rs", "fn main() {", 'fn main() { panic!("it cannot");')
     failed = watch.until("failed", stage="start")
     assert "it cannot" in failed["text"]
@@ -56,6 +62,7 @@ def test_an_edit_serves_in_the_container_that_runs(
 
     one.replace("src/main.rs", 'panic!("it cannot");', "")
     watch.until("serving")
+    assert not [event for event in watch.seen[warned:] if event.get("by") == "cargo"], "it is no news"
     one.write({"layerdoit.yaml": "deploy: [\n"})
     failed = watch.until("failed", stage="configuration")
     assert "layerdoit.yaml:" in failed["text"]
