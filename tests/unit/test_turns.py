@@ -139,7 +139,7 @@ def test_what_was_wrong_before_something_else_was_is_told_again(watch: Short) ->
 
 
 def test_an_edit_that_is_taken_back_while_it_compiles_has_an_end(watch: Short) -> None:
-    watch._addresses = (Address("app", "", "app:latest"),)
+    watch._addresses = (Address("app", "", "", "app:latest"),)
     watch.file.write_text("goes on")
     assert watch.next() == digest("goes on")
     watch.file.write_text(FILES["src/main.rs"])
