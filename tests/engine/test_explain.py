@@ -73,13 +73,13 @@ def test_how_dependencies_come_about_and_what_compiled_again(checkout: Callable[
         moved,
         f"also: cooked on {tag}, which has 1 of the 2 packages: only the others compile",
     ]
-    configure(one, more="deps: {delta: false}\n")
+    configure(one, more="deps: {delta: false, donors: false}\n")
     assert said(one, "deps") == [moved, "also: cooked from scratch: deps.delta is off"]
     configure(one)
     alone = "also: cooked from scratch: no earlier deps image here has the same base, profile, target and flags"
     assert said(one, "deps", PROFILE="release")[-1] == alone
 
-    configure(one, more="deps: {max_chain: 1}\n")
+    configure(one, more="deps: {max_chain: 1, donors: false}\n")
     second = one.build()["deps"].step.spec.tag
     one.write({"Cargo.lock": lock(NEWEST)})
     assert said(one, "deps")[-1].startswith(f"also: cooked on {tag}, which has ")
