@@ -8,8 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar, dataclass_transform
 
-MISSING = dataclasses.MISSING
-
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 class Frozen:
@@ -36,9 +34,9 @@ class Frozen:
         for field in fields[len(args) :]:
             if field.name in given:
                 values[field.name] = given.pop(field.name)
-            elif field.default is not MISSING:
+            elif field.default is not dataclasses.MISSING:
                 values[field.name] = field.default
-            elif field.default_factory is not MISSING:
+            elif field.default_factory is not dataclasses.MISSING:
                 values[field.name] = field.default_factory()
             else:
                 raise TypeError(f"{type(self).__name__} needs {field.name}")

@@ -230,7 +230,9 @@ class Reader:
         if rest:
             self._partial[source] = rest
         tail = self.tail(source[0])
-        keeper = self._keepers.setdefault(source[0], self._listener.keeper())
+        keeper = self._keepers.get(source[0])
+        if keeper is None:
+            keeper = self._keepers[source[0]] = self._listener.keeper()
         for raw, end in zip(pieces[::2], pieces[1::2], strict=True):
             line = redact(raw).rstrip()
             if end == "\r" and (now := self._follower.bar(plain(line))):

@@ -164,6 +164,7 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
             judged = one.name
             one.trial.check()
         for one in tried:
+            judged = one.name
             one.trial.keep()
     except BaseException as error:
         died = _have_ended(tried, error, judged)

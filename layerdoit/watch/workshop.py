@@ -130,10 +130,11 @@ class Workshop:
                 self._sent = Sent()
                 raise
             notes = reader.report.notes
-            log.write(compiler_words.as_text(script_protocol.diagnostics(notes)))
+            said = cargo_words.said(notes, steady=frame.steady)
+            # What cargo itself said stands in it as it came.
+            log.write(compiler_words.as_text([one for one in said if one.by == "rustc"]))
         if ended != "0":
             raise self._failure(ended, reader, Path(log.name), inputs)
-        said = cargo_words.said(notes, steady=frame.steady)
         counts = script_protocol.counts(notes)
         return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, Path(log.name), said)
 
