@@ -67,14 +67,15 @@ def make_ignored(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold an exclusive lock on a file. The kernel releases it when the process ends, even when killed.
+def locked(path: Path, on_wait: Callable[[], None] | None = None, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock on a file. The kernel releases it when the process ends, even when killed.
 
-    `on_wait`: called once where another process holds it.
+    `on_wait`: called once where another process holds it; `shared`: with others that do not want it for themselves.
     """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with path.open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             from layerdoit.core.side_by_side import others_run
 
@@ -82,7 +83,7 @@ def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[No
                 on_wait()
             # Who holds it may be another job of this process, which needs its turn to let it go.
             with others_run():
-                fcntl.flock(file, fcntl.LOCK_EX)
+                fcntl.flock(file, kind)
         yield
 
 

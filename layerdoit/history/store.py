@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE: Final = "history.db"
 BROKEN: Final = "history.broken.db"
+LOCK: Final = "history.lock"
 KEPT: Final = 2_000
 """Runs; older ones are dropped. One takes about 1 kB."""
 PATIENCE: Final = 5.0
@@ -124,7 +125,8 @@ def write(folder: Path, change: Callable[[sqlite3.Connection], None]) -> None:
 
     try:
         try:
-            _changed(folder, change)
+            with _stays(folder):
+                _changed(folder, change)
         except sqlite3.Error as error:
             if not _broken(error):
                 raise
@@ -142,11 +144,19 @@ def read(folder: Path, query: str, values: Sequence[Any] = ()) -> list[sqlite3.R
     import sqlite3
 
     try:
-        with _opened(folder) as connection:
+        with _stays(folder), _opened(folder) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(query, values).fetchall()
-    except (sqlite3.Error, _Newer):
+    except (sqlite3.Error, OSError, _Newer):
         return []
+
+
+def _stays(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Nobody sets the file aside meanwhile.
+
+    Who has the old file open and finds the log of the new one takes it for its own, and both lose what they write.
+    """
+    return files.locked(folder / LOCK, shared=True)
 
 
 def _changed(folder: Path, change: Callable[[sqlite3.Connection], None]) -> None:
@@ -229,7 +239,7 @@ def _broken(error: sqlite3.Error) -> bool:
 def _start_over(folder: Path, change: Callable[[sqlite3.Connection], None]) -> None:
     import sqlite3
 
-    with files.locked(folder / "history.lock"):
+    with files.locked(folder / LOCK):
         try:
             # Another run may have begun a new one meanwhile.
             _changed(folder, change)

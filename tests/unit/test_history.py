@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -112,10 +113,11 @@ for number in range(int(sys.argv[2])):
 """
 
 
-def writer(folder: Path, number: int, name: str) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-c", WRITER, str(folder), str(number), name]
+def writer(folder: Path, number: int, name: str, before: str = "") -> subprocess.Popen[str]:
+    argv = [sys.executable, "-c", before + WRITER, str(folder), str(number), name]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(argv, env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def test_many_write_at_once(tmp_path: Path) -> None:
@@ -286,6 +288,55 @@ def test_a_broken_file_is_set_aside_once(tmp_path: Path) -> None:
     said = [child.communicate(timeout=60)[1] for child in children]
     assert "".join(said).count("\n") == 1, said
     assert rows(tmp_path, "SELECT COUNT(*) FROM runs") == [(20,)]
+
+
+# Stops when it has opened the file, and once more before it commits.
+PAUSED = """
+import sqlite3, sys
+from layerdoit.history import store
+def paused(function, word):
+    stops = [word]
+    def wrapped(*arguments, **named):
+        found = function(*arguments, **named)
+        if stops:
+            print(stops.pop(), flush=True)
+            sys.stdin.readline()
+        return found
+    return wrapped
+sqlite3.connect = paused(sqlite3.connect, "opened")
+write = store.write
+store.write = lambda folder, change: write(folder, paused(change, "written"))
+"""
+
+
+def test_who_has_a_broken_file_open_does_not_write_into_the_new_one(tmp_path: Path) -> None:
+    garbage(tmp_path / store.FILE)
+    new: list[sqlite3.Connection] = []
+
+    def start_over(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO phases (run, phase, seconds) VALUES (0, 'plan', 1.0)")
+        # What is written stays in the log as long as somebody reads it.
+        new.append(sqlite3.connect(tmp_path / store.FILE, check_same_thread=False))
+        new[0].execute("SELECT COUNT(*) FROM runs").fetchall()
+
+    with writer(tmp_path, 1, "child", PAUSED) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout.readline() == "opened\n"
+        other = threading.Thread(target=store.write, args=(tmp_path, start_over))
+        other.start()
+        # It is done, or waits for the child.
+        other.join(timeout=0.5)
+        child.stdin.write("go on\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "written\n"
+        if new:
+            new[0].close()
+        child.communicate("go on\n", timeout=60)
+    other.join(timeout=60)
+    for reader in new:
+        reader.close()
+    assert rows(tmp_path, "SELECT COUNT(*) FROM phases") == [(2,)]
 
 
 def test_a_file_that_cannot_be_written_costs_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
