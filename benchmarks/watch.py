@@ -30,7 +30,7 @@ _CALM: Final = 0.5
 """Seconds between two turns."""
 _SEED: Final = 1
 _RATE: Final = 50
-_COUNTED: Final = ("watch", "watchexec")
+_COUNTED: Final = ("watch", "overlap", "watchexec")
 _PORT: Final = 8080
 # What the example's answer of /health is.
 _FILE: Final = "crates/server/src/routes.rs"

@@ -15,6 +15,7 @@ from typing import Any, Final
 from benchmarks import harness
 from benchmarks.answers import Address
 from benchmarks.programs import Running
+from layerdoit import config
 from layerdoit.bench import buildkit, peers, subject
 from layerdoit.bench.running import ask
 from layerdoit.bench.scratch import Scratch
@@ -24,6 +25,7 @@ from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine import buildx
 
 WATCH: Final = "doit watch"
+OVERLAP: Final = "doit watch, with watch.overlap"
 CARGO: Final = "cargo build"
 STARTS: Final = "the application starts"
 ENDS: Final = "the application ends, once it is told to"
@@ -163,11 +165,29 @@ def as_shipped(root: Path, token: str) -> None:
 @contextlib.contextmanager
 def watch(site: Site) -> Iterator[Way]:
     """`doit watch`, started once."""
+    with _watching(WATCH, site) as way:
+        yield way
+
+
+@contextlib.contextmanager
+def overlap(site: Site) -> Iterator[Way]:
+    """The same, where the new program does not wait for the end of the old one."""
+    import yaml
+
+    path = site.root / config.FILE
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump({**values, "watch": {"overlap": True}}), encoding="utf-8")
+    with _watching(OVERLAP, site) as way:
+        yield way
+
+
+@contextlib.contextmanager
+def _watching(name: str, site: Site) -> Iterator[Way]:
     with running([*peers.command(), "watch", "--json"], site, {}) as one:
         try:
             _begin(site, one.ended)
             one.until('"event": "watching"', '"event": "failed"')
-            yield Way(WATCH, site, alive=one.ended)
+            yield Way(name, site, alive=one.ended)
         finally:
             one.end()
             destroyed_in(site.root)
@@ -354,6 +374,7 @@ def _program(name: str) -> str:
 
 WAYS: Final[Mapping[str, Callable[[Site], contextlib.AbstractContextManager[Way]]]] = {
     "watch": watch,
+    "overlap": overlap,
     "cargo": cargo,
     "watchexec": watchexec,
     "mounted": mounted,

@@ -7,8 +7,11 @@
  * is that of the supervisor, with the same status (128 + n for a signal n). Whatever loses its parent is reaped here.
  * Commands are lines, any number on a connection; each is answered by a line:
  *   restart SECONDS   STOP to the program's group, SIGTERM to what it leaves behind; after SECONDS, all that is still
- *                     there is killed. Then PROGRAM starts again, in trial: `started PID`, `started PID killed` where
- *                     something had to be killed, or `failed WHY`
+ *                     there is killed. Then PROGRAM starts again, in trial: `started PID LINGERED`, and `killed` where
+ *                     something had to be, or `failed WHY`. LINGERED: the milliseconds that it took from when nothing
+ *                     listened on a port any more until all had ended; 0 where it listened on none
+ *   overlap SECONDS   the same, but PROGRAM starts again as soon as the old one listens no longer, if it did on a port and
+ *                     on no socket in the file system. What ends in trial meanwhile, starts again when the old one has
  *   keep              ends the trial: `kept`, or how the program has ended meanwhile; then the trial goes on
  *   wait              when the program in trial ends: `ended CODE` or `ended signal N`; when the trial ends: `kept`
  *   state             `running PID`, `trial PID`, `stopping PID`, `ended CODE`, `ended signal N`
@@ -46,6 +49,8 @@ enum {
   CANNOT_SUPERVISE = 125
 };
 
+#include "listeners.h"
+
 static const char MARK[] = "layerdoit: started again\n"; /* in the log: what follows is of the new program */
 
 struct asker { int fd; size_t length; char line[LONGEST_LINE]; int waits; };
@@ -56,11 +61,17 @@ static int stop_signal = SIGTERM;
 static pid_t running;      /* 0 for none */
 static int last_status;    /* of the program that ended last, as waitpid has it */
 static int in_trial;
+static int overlaps;       /* the restart does not wait for the end of what listens no longer */
+static long long deaf_at;  /* ms; when nothing listened any more; 0 for not yet */
 static int leaves;         /* somebody wants the container to end */
 static int stopping;       /* for a restart */
 static int told_rest, killing;
 static long long deadline; /* ms; of the grace, then of the kernel's */
 static struct asker *restarts;
+static pid_t fading[MOST_PROCESSES]; /* of the program before, which still ends beside the new one */
+static int fading_count, once_more;
+static pid_t faded;        /* the program before itself */
+static long long fading_until;
 
 static long long now(void) {
   struct timespec at;
@@ -116,16 +127,13 @@ static int parent_of(int pid, int *parent) {
   return end && sscanf(end + 1, " %c %d", &state, parent) == 2 && state != 'Z';
 }
 
-/* Signals all that descends from this process: what `docker exec` started does not. */
-static void signal_descendants(int number) {
+/* All that descends from this process, into `found`: what `docker exec` started does not. -1 where nobody can tell. */
+static int descendants(pid_t *found) {
   static int pids[MOST_PROCESSES], parents[MOST_PROCESSES];
   static char ours[MOST_PROCESSES];
-  int count = 0, self = getpid();
+  int count = 0, self = getpid(), length = 0;
   DIR *all = opendir("/proc");
-  if (!all) {
-    if (self == 1) kill(-1, number);
-    return;
-  }
+  if (!all) return -1;
   for (struct dirent *entry; count < MOST_PROCESSES && (entry = readdir(all));) {
     int pid = atoi(entry->d_name);
     if (pid > 0 && pid != self && parent_of(pid, &parents[count])) {
@@ -141,7 +149,15 @@ static void signal_descendants(int number) {
         if (ours[j] && pids[j] == parents[i]) more = ours[i] = 1;
   }
   for (int i = 0; i < count; i++)
-    if (ours[i]) kill(pids[i], number);
+    if (ours[i]) found[length++] = pids[i];
+  return length;
+}
+
+static void signal_descendants(int number) {
+  static pid_t found[MOST_PROCESSES];
+  int count = descendants(found);
+  if (count < 0 && getpid() == 1) kill(-1, number);
+  for (int i = 0; i < count; i++) kill(found[i], number);
 }
 
 /* Whether anything is left that descends from this process. */
@@ -151,6 +167,7 @@ static int reap(void) {
     pid_t pid = waitpid(-1, &status, WNOHANG);
     if (pid == 0) return 1;
     if (pid < 0) return errno == EINTR ? 1 : 0;
+    if (pid == faded) faded = 0;
     if (pid == running) {
       running = 0;
       last_status = status;
@@ -237,44 +254,80 @@ static void tell_waiting(int kept) {
 
 /* --- a restart ----------------------------------------------------------------------------------------------------- */
 
-static void begin_restart(struct asker *asker, double grace) {
+static void begin_restart(struct asker *asker, double grace, int overlapping) {
+  static pid_t found[MOST_PROCESSES];
   if (restarts) answer(restarts, "failed another restart came");
   restarts = asker;
   in_trial = 1;
+  overlaps = overlapping;
   long long until = now() + (long long)(grace * 1000);
   if (stopping) {
     if (!killing && until < deadline) deadline = until;
     return;
   }
   stopping = 1;
-  told_rest = killing = 0;
+  told_rest = killing = once_more = 0;
   deadline = until;
+  deaf_at = 0;
+  note_listeners(found, descendants(found));
   if (running) {
     kill(-running, stop_signal);
     kill(-running, SIGCONT);
   }
 }
 
+static int start_again(void) {
+  /* On both: in a log, what one says may come before what the other one said earlier. */
+  if (write(STDOUT_FILENO, MARK, sizeof MARK - 1) < 0 || write(STDERR_FILENO, MARK, sizeof MARK - 1) < 0) errno = 0;
+  return start();
+}
+
 static void end_restart(const char *why) {
   stopping = 0;
   if (!why) {
-    /* On both: in a log, what one says may come before what the other one said earlier. */
-    if (write(STDOUT_FILENO, MARK, sizeof MARK - 1) < 0 || write(STDERR_FILENO, MARK, sizeof MARK - 1) < 0) errno = 0;
-    int error = start();
+    int error = start_again();
     if (error) why = strerror(error);
   }
   struct asker *asker = restarts;
   restarts = NULL;
+  int lingered = deaf_at && !fading_count ? (int)(now() - deaf_at) : 0;
   if (asker && why) answer(asker, "failed %s", why);
-  else if (asker) answer(asker, "started %d%s", (int)running, killing ? " killed" : "");
+  else if (asker) answer(asker, "started %d %d%s", (int)running, lingered, killing ? " killed" : "");
+}
+
+/* What is left of the program before ends beside the new one, in what remains of its grace. */
+static void fade(void) {
+  int count = 0, nobody;
+  for (int i = 0; i < fading_count; i++)
+    if (parent_of(fading[i], &nobody)) fading[count++] = fading[i];
+  fading_count = count;
+  if (now() < fading_until && (faded || told_rest)) return;
+  told_rest = 1;
+  for (int i = 0; i < count; i++) kill(fading[i], now() < fading_until ? SIGTERM : SIGKILL);
+}
+
+/* The new program starts, whatever has not ended yet. */
+static void overlap(void) {
+  fading_count = descendants(fading);
+  if (fading_count < 0) return;
+  faded = running;
+  running = 0;
+  fading_until = deadline;
+  told_rest = 0;
+  once_more = fading_count > 0;
+  end_restart(NULL);
 }
 
 /* What is to be done once something has ended, or time has passed. */
 static void go_on(void) {
   int left = reap();
+  if (stopping && !deaf_at && is_deaf()) deaf_at = now();
   if (stopping && !leaves) {
     if (!left) {
+      fading_count = 0;
       end_restart(NULL);
+    } else if (overlaps && deaf_at && !killing) {
+      overlap();
     } else if (now() >= deadline) {
       if (killing) {
         end_restart("what is to end does not, although it was killed");
@@ -290,8 +343,15 @@ static void go_on(void) {
     if (killing && stopping) signal_descendants(SIGKILL);
     return;
   }
+  if (fading_count) fade();
   if (running) return;
   if (!in_trial || leaves) leave();
+  if (once_more) {
+    /* What the old one still has may be what it lacked. */
+    if (fading_count) return;
+    once_more = 0;
+    if (!start_again()) return;
+  }
   tell_waiting(0);
 }
 
@@ -301,7 +361,7 @@ static void obey(struct asker *asker, char *line) {
   double grace;
   if (!strcmp(line, "wait")) {
     if (!in_trial) answer(asker, "kept");
-    else if (running || stopping) asker->waits = 1;
+    else if (running || stopping || once_more) asker->waits = 1;
     else answer_ended(asker);
   } else if (!strcmp(line, "keep")) {
     if (stopping) {
@@ -309,7 +369,7 @@ static void obey(struct asker *asker, char *line) {
     } else if (!running) {
       answer_ended(asker);
     } else {
-      in_trial = 0;
+      in_trial = once_more = 0;
       answer(asker, "kept");
       tell_waiting(1);
     }
@@ -317,8 +377,9 @@ static void obey(struct asker *asker, char *line) {
     if (stopping) answer(asker, "stopping %d", (int)running);
     else if (!running) answer_ended(asker);
     else answer(asker, "%s %d", in_trial ? "trial" : "running", (int)running);
-  } else if (sscanf(line, "restart %lf", &grace) == 1 && grace >= 0 && grace <= 1e6) {
-    begin_restart(asker, grace);
+  } else if ((sscanf(line, "restart %lf", &grace) == 1 || sscanf(line, "overlap %lf", &grace) == 1) && grace >= 0
+             && grace <= 1e6) {
+    begin_restart(asker, grace, *line == 'o');
     go_on();
   } else {
     answer(asker, "failed no such command");
@@ -409,7 +470,8 @@ static _Noreturn void supervise(const char *path) {
         polled[count++] = (struct pollfd){each->fd, POLLIN, 0};
       }
     long long left = stopping ? deadline - now() : -1;
-    if (stopping && (killing || !running) && left > BETWEEN_LOOKS) left = BETWEEN_LOOKS;
+    int looks = stopping ? killing || !running || (listening_count && !deaf_at) : fading_count;
+    if (looks && (left < 0 || left > BETWEEN_LOOKS)) left = BETWEEN_LOOKS;
     if (stopping && left < 0) left = 0;
     if (poll(polled, count, (int)left) < 0 && errno != EINTR) fail(CANNOT_SUPERVISE, "poll");
     pass_on(signals);

@@ -190,10 +190,10 @@ run_cargo() {
 # --- what serves -----------------------------------------------------------------------------------------------------
 
 # The compiled programs that are named take the place of those that serve, which stay beside them; then it is started.
-#   start DEPLOYMENT TOKEN GRACE [PROGRAM…]
+#   start DEPLOYMENT TOKEN HOW GRACE [PROGRAM…]    HOW: `restart` or `overlap`, as the supervisor knows them
 start() {
-  deployment=$1 token=$2 grace=$3
-  shift 3
+  deployment=$1 token=$2 how=$3 grace=$4
+  shift 4
   # What an earlier start has left, no container can go back to.
   for old in "/live/$deployment"/.*.old; do [ ! -e "$old" ] || rm -f "$old"; done
   for bin; do
@@ -201,7 +201,7 @@ start() {
     [ ! -e "$served" ] || ln -f "$served" "$beside.old" || return 2
     mv -f "$beside.new" "$served" || return 2
   done
-  ask "$token" restart "$grace"
+  ask "$token" "$how" "$grace"
 }
 
 # Those that were replaced are there again; then they are started.

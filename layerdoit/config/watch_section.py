@@ -21,5 +21,11 @@ class Watch(Settings):
         "After a change of assets alone: `restart` starts the program again, `assets` only copies them in, for "
         "programs that read them at each request.",
     )
+    overlap: bool = setting(
+        boolean(),
+        False,
+        "After an edit, start the new program as soon as the old one listens no longer, and not only when that has "
+        "ended: for programs that may run twice for a moment.",
+    )
     logs: bool = setting(boolean(), True, "Show what the service writes between the lines of the watch.")
     stop: bool = setting(boolean(), False, "Remove the container too when the watch ends.")

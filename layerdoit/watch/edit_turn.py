@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
@@ -36,6 +37,12 @@ _WITH_ASSETS: Final = ", with the new assets"
 _KILLED: Final = (
     "{}: the old program did not end within {:g} s and was killed; have it end on SIGTERM, or set deploy.stop_grace"
 )
+_LINGERED: Final = (
+    "{}: the old program took {:.2g} s to end when it had stopped listening, at which each edit waits; "
+    "with watch.overlap: true, the new one starts meanwhile"
+)
+_LONG: Final = 0.2
+"""Seconds that are worth a remark."""
 Files = Mapping[str, Mapping[str, "tuple[Path, Entry]"]]
 """The assets of each deployment, by their places in its container."""
 
@@ -53,7 +60,7 @@ class Wish(NamedTuple):
     """An edit: the reading of the new tree, what serves now, what is to serve, and where that is compiled.
 
     `placed`: which assets differ from those that are there, by deployment; `placing`: hears before whose are changed,
-    which no failure undoes; `remark`: hears what a user may want to know.
+    which no failure undoes; `remark`: hears what a user may want to know, of what, and that.
     """
 
     session: Session
@@ -62,7 +69,7 @@ class Wish(NamedTuple):
     workshop: Workshop
     placed: Mapping[str, assets.Change]
     placing: Callable[[str], None]
-    remark: Callable[[str], None]
+    remark: Callable[[str, str], None]
 
 
 class Done(NamedTuple):
@@ -146,15 +153,16 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
                     files += len(part.change.placed) + len(part.change.gone)
                     provider.place(service, packed)
                     provider.gone(service, part.change.gone)
-                if part.binaries or part.session.project.config.watch.reload == "restart":
+                settings = part.session.project.config.watch
+                if part.binaries or settings.reload == "restart":
                     stage = "start"
-                    trial = wish.workshop.start(part.name, service.token, service.grace, part.binaries)
+                    start = functools.partial(wish.workshop.start, overlap=settings.overlap)
+                    trial = start(part.name, service.token, service.grace, part.binaries)
                     tried.append(_Tried(part.name, trial, provider, service))
             stage = "start"
             for one in tried[begun:]:
                 one.trial.started()
-                if one.trial.killed and one.service.grace:
-                    wish.remark(_KILLED.format(one.name, one.service.grace))
+                _remark(one, wish.remark)
             stage = "health"
             for one in tried[begun:]:
                 judged = one.name
@@ -215,6 +223,14 @@ def _waves(parts: Sequence[_Part], needs: Mapping[str, Collection[str]]) -> Iter
         if wave := [part for part in parts if part.session.project.service in ready]:
             yield wave
         sorter.done(*ready)
+
+
+def _remark(one: _Tried, remark: Callable[[str, str], None]) -> None:
+    """What the end of the old program has cost, where that is worth a word."""
+    if one.trial.killed and one.service.grace:
+        remark(f"{one.name} was killed", _KILLED.format(one.name, one.service.grace))
+    if one.trial.lingered >= _LONG:
+        remark(f"{one.name} lingered", _LINGERED.format(one.name, one.trial.lingered))
 
 
 def _until(trial: Trial, cancel: threading.Event) -> Callable[[], str | None]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from layerdoit.core import process
 from layerdoit.core.errors import DeployError
 from layerdoit.core.resources import dockerfile_dir
 from layerdoit.deploy.live import CONTROL
 from layerdoit.engine import live_volumes
+from layerdoit.engine.live_volumes import File
 
 if TYPE_CHECKING:
     from layerdoit.deploy.live import Live
     from layerdoit.flows.session import Session
 
+SOURCES: Final = ("live.c", "listeners.h")
 _COMPILE = (
-    "cat >/tmp/live.c && chmod 1777 . && mkdir -p -m 1777 ahead "
+    "tar -x -C / && chmod 1777 . && mkdir -p -m 1777 ahead "
     "&& { cc -O2 -w -static -o live.part /tmp/live.c || cc -O2 -w -o live.part /tmp/live.c; } "
     "&& chmod 755 live.part && mv live.part live"
 )
@@ -34,7 +36,7 @@ def have(session: Session, live: Live) -> None:
     command = f'cd {CONTROL} && {{ [ "$1" = "$(cat {_OF} 2>/dev/null)" ] || {{ {compiles}; }}; }}'
     done = process.capture(
         ["docker", "run", "--rm", "--interactive", *mounted, image, "-c", command, "sh", image],
-        input=(dockerfile_dir() / "live.c").read_bytes(),
+        input=live_volumes.packed("tmp", [File(name, (dockerfile_dir() / name).read_bytes()) for name in SOURCES]),
         check=False,
     )
     if done.code != 0:

@@ -35,10 +35,17 @@ class Telling:
         self._label, self._say = label, say
         self.coloured = coloured
         self._entries: Mapping[str, Entry] | None = None
+        self._remarked: set[str] = set()
 
     def tell(self, kind: Kind, text: str = "", **facts: Any) -> None:
         """One thing that happened."""
         self._say(Event(kind, self._label, text, facts))
+
+    def remark(self, about: str, text: str) -> None:
+        """What a user may want to know, and does not have to be told at each edit."""
+        if about not in self._remarked:
+            self._remarked.add(about)
+            self.tell("warning", text)
 
     def fail(self, stage: str, error: LayerdoitError, *, serves: bool, seconds: float | None = None) -> None:
         """Something failed. `serves`: whether what was there before serves on; `seconds`: since the change was seen."""

@@ -22,16 +22,21 @@ class Deserted(DeployError):
 class Trial:
     """One program in trial, in one deployment. Its old one lies beside it until `keep` or `put_back`.
 
-    `killed`: whether the one before did not end by itself in the seconds that it had.
+    `overlap`: it starts as soon as the one before listens no longer. `killed`: whether that did not end by itself in
+    the seconds that it had; `lingered`: the seconds for which it listened no longer, and this one waited for its end.
     """
 
-    def __init__(self, agent: Agent, deployment: str, token: str, grace: float, binaries: Sequence[str]) -> None:
+    def __init__(
+        self, agent: Agent, deployment: str, token: str, grace: float, binaries: Sequence[str], *, overlap: bool = False
+    ) -> None:
         self._agent = agent
         self._deployment = deployment
         self._token = token
         self._grace = grace
         self._binaries = binaries
+        self._how = "overlap" if overlap else "restart"
         self.killed = False
+        self.lingered = 0.0
         self._starting: Request | None = None
         self._waiting: Request | None = None
         self._ended = ""
@@ -43,16 +48,18 @@ class Trial:
 
     def begin(self) -> None:
         """Have the new programs put in place, and started: `started` waits for that."""
-        self._starting = self._ask("start", f"{self._grace:g}", *self._binaries)
+        self._starting = self._ask("start", self._how, f"{self._grace:g}", *self._binaries)
 
     def started(self) -> None:
         """DeployError where it does not start. What serves then is unknown until it is put back."""
         assert self._starting is not None  # noqa: S101 - it was begun
         told = self._told(self._starting)
         self._starting = None
-        if not told.startswith("started"):
-            raise DeployError(f"{self._deployment}: the new program does not start: {told.removeprefix('failed ')}")
-        self.killed = told.endswith("killed")
+        match told.split():
+            case ["started", _, lingered, *killed]:
+                self.lingered, self.killed = int(lingered) / 1000, bool(killed)
+            case _:
+                raise DeployError(f"{self._deployment}: the new program does not start: {told.removeprefix('failed ')}")
         self.listen()
 
     def listen(self) -> None:

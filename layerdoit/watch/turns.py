@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -320,8 +319,7 @@ class Turns:
         def placing(name: str) -> None:
             self._files, self._mixed = {**self._files, name: files[name]}, True
 
-        remark = functools.partial(self._telling.tell, "warning")
-        wish = edit_turn.Wish(self._session, self._serving, facts, workshop, changes, placing, remark)
+        wish = edit_turn.Wish(self._session, self._serving, facts, workshop, changes, placing, self._telling.remark)
         # Where the image of another tree is on its way, the container may be another one soon.
         there = None if self._beside.follows else edit_turn.looked_for(wish)
         made = edit_turn.compiled(wish, self._telling.tell, self._cancel)

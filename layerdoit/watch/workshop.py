@@ -24,6 +24,7 @@ from layerdoit.engine.buildx import StepFailed, disk_full, whole_log
 from layerdoit.engine.progress import Reader
 from layerdoit.project.snapshot import APP_SCRIPTS
 from layerdoit.tree.staging import tree_text
+from layerdoit.watch import supervisor
 from layerdoit.watch.agent import SECRETS, Agent, Gone, Request, options
 from layerdoit.watch.sending import Frame, Sent
 from layerdoit.watch.trial import Trial
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from layerdoit.project.inputs import Inputs
 
 SCRIPTS: Final = (*(name for name in APP_SCRIPTS if name != "build.sh"), "workshop.sh")
-_PROGRAMS: Final = ("live.c", "overwrite.c", "relay.c")
+_PROGRAMS: Final = (*supervisor.SOURCES, "overwrite.c", "relay.c")
 """What the workshop compiles for itself, and for the containers that it serves."""
 _PLACE: Final = "/live"
 """Where the workshop has the programs of each deployment, in a folder of its name."""
@@ -138,14 +139,16 @@ class Workshop:
         counts = script_protocol.counts(notes)
         return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, Path(log.name), said)
 
-    def start(self, deployment: str, token: str, grace: float, binaries: Sequence[str]) -> Trial:
+    def start(
+        self, deployment: str, token: str, grace: float, binaries: Sequence[str], *, overlap: bool = False
+    ) -> Trial:
         """Have what was compiled put in the place of what serves, and the program started again, in trial.
 
         `token`: of the container that serves; `grace`: seconds that the old program has to end; `binaries`: those that
-        the last compilation has told of as changed, and no others: what an earlier one left is of another tree.
-        DeployError.
+        the last compilation has told of as changed, and no others: what an earlier one left is of another tree;
+        `overlap`: whether it starts as soon as that listens no longer. DeployError.
         """
-        trial = Trial(self._agent, deployment, token, grace, binaries)
+        trial = Trial(self._agent, deployment, token, grace, binaries, overlap=overlap)
         trial.begin()
         self._trials = [*(one for one in self._trials if not one.over), trial]
         return trial

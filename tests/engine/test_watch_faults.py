@@ -30,6 +30,13 @@ LIBC = 'extern "C" {{ fn {}; }}\n    '
 DEAF = LIBC.format("signal(number: i32, what: usize) -> usize") + "unsafe { signal(15, 1); }\n"
 DAEMON = LIBC.format("fork() -> i32") + "if unsafe { fork() } != 0 { std::process::exit(0); }\n"
 OWN = '    std::fs::write("/usr/local/bin/state", TEXT).unwrap();\n'
+# Told to end, it listens no longer at once, and ends later.
+LINGERS = (
+    LIBC.format("signal(number: i32, what: usize) -> usize; fn close(fd: i32) -> i32; fn usleep(us: u32) -> i32")
+    + 'extern "C" fn end(_: i32) { unsafe { for fd in 3..20 { close(fd); } usleep(400_000); }'
+    + ' println!("it has ended"); std::process::exit(0); }\n'
+    + '    println!("it begins");\n    unsafe { signal(15, end as *const () as usize); }\n'
+)
 SILENT = "    std::thread::sleep(std::time::Duration::from_secs(600));\n"
 CONFIG = """\
 image:
@@ -118,6 +125,23 @@ def _programs(faulty: Faulty) -> None:
     watch.until("serving", how="compiled")
     assert serves(one) == "set back, a bit!"
 
+    one.replace(MAIN_RS, OWN, LINGERS)
+    watch.until("serving", how="compiled")
+    edited(one, "set back, later on")
+    told = watch.until("warning")
+    assert "s to end when it had stopped listening" in told["text"]
+    watch.until("serving", how="compiled")
+    assert _of_lingering(service) == ["it begins", "it has ended", "it begins"]
+    good = one.read("layerdoit.yaml")
+    one.write({"layerdoit.yaml": f"{good}  overlap: true\n"})
+    edited(one, "set back, a bit!")
+    watch.until("serving", how="compiled")
+    assert serves(one) == "set back, a bit!"
+    until(lambda: _of_lingering(service)[3:] == ["it begins", "it has ended"])
+    one.write({"layerdoit.yaml": good})
+    one.replace(MAIN_RS, LINGERS, OWN)
+    watch.until("serving", how="compiled")
+
     one.replace(MAIN_RS, OWN, DAEMON)
     failed = watch.until("failed", stage="start")
     assert "ended with exit code 0" in failed["text"]
@@ -126,6 +150,11 @@ def _programs(faulty: Faulty) -> None:
     assert faulty.service == service
     one.replace(MAIN_RS, DAEMON, OWN)
     watch.until("serving", how="unchanged")
+
+
+def _of_lingering(container: str) -> list[str]:
+    """What programs wrote when they began and ended, in that order."""
+    return [line for line in docker("logs", container).splitlines() if line.startswith("it ")]
 
 
 def _trees(faulty: Faulty) -> None:

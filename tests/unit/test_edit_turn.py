@@ -47,6 +47,8 @@ class Case:
     watch: str = "w"
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"api": (), "web": ()})
     killed: bool = False
+    lingered: float = 0.0
+    overlap: bool = False
     ended: str | None = None
     cancel: threading.Event = field(default_factory=threading.Event)
 
@@ -62,15 +64,19 @@ class Case:
             project=SimpleNamespace(config=SimpleNamespace(services=services)),
         )
         workshop: Any = SimpleNamespace(start=self.start, ahead=lambda name, key: self.do(name, f"ahead {key}"))
-        wish = Wish(session, OLD, NEW, workshop, placed, self.placing.append, self.remarks.append)  # type: ignore[arg-type]
+        wish = Wish(session, OLD, NEW, workshop, placed, self.placing.append, self.remark)  # type: ignore[arg-type]
         return edit_turn.served(wish, made, self.cancel)
 
+    def remark(self, about: str, text: str) -> None:
+        assert about.startswith(text.partition(":")[0])
+        self.remarks.append(text)
+
     def session(self, name: str) -> Any:
-        config = SimpleNamespace(watch=SimpleNamespace(reload="restart"))
+        config = SimpleNamespace(watch=SimpleNamespace(reload="restart", overlap=self.overlap))
         return SimpleNamespace(project=SimpleNamespace(name=name, service=name, config=config))
 
-    def start(self, name: str, _token: str, _grace: float, binaries: Sequence[str]) -> Trial:
-        self.do(name, " ".join(("start", *binaries)))
+    def start(self, name: str, _token: str, _grace: float, binaries: Sequence[str], *, overlap: bool) -> Trial:
+        self.do(name, " ".join(("overlap" if overlap else "start", *binaries)))
         return Trial(self, name)
 
 
@@ -82,6 +88,10 @@ class Trial:
     @property
     def killed(self) -> bool:
         return self.case.killed
+
+    @property
+    def lingered(self) -> float:
+        return self.case.lingered
 
     def started(self) -> None:
         self.case.do(self.name, "started")
@@ -246,6 +256,24 @@ def test_assets_that_were_placed_are_remembered_and_told(case: Case, tmp_path: P
     assert case.placing == ["api"]
     begun = ["api place", "api start", "api started", "api judge"]
     assert case.did[:4] == begun, "no program is put in the place of another"
+
+
+def test_a_program_that_listens_no_longer_and_takes_its_time_is_told_of_a_setting(case: Case) -> None:
+    case.lingered = 0.199
+    case.serve()
+    assert case.remarks == []
+    case.lingered = 0.306
+    case.serve()
+    assert case.remarks[0] == (
+        "api: the old program took 0.31 s to end when it had stopped listening, at which each edit waits; "
+        "with watch.overlap: true, the new one starts meanwhile"
+    )
+
+
+def test_with_that_setting_the_end_of_the_old_program_is_not_waited_for(case: Case) -> None:
+    case.overlap = True
+    case.serve()
+    assert "api overlap server" in case.did
 
 
 def test_a_program_that_had_to_be_killed_is_told_once(case: Case) -> None:

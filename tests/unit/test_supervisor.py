@@ -155,7 +155,7 @@ def test_a_restart_swaps_the_program_and_keep_makes_its_end_that_of_the_containe
     one.put("echo second $$; exec sleep 60")
     answer = one.tell("restart 10")
     second = int(one.said().split()[1])
-    assert answer == f"started {second}"
+    assert answer == f"started {second} 0"
     assert is_gone(first)
     assert one.tell("state") == f"trial {second}"
     with one.connect() as waiting:
@@ -220,7 +220,7 @@ def test_a_program_that_ignores_the_signal_is_killed_with_all_that_it_started(st
     assert one.said().startswith("ready")
     assert all(is_gone(pid) for pid in pids)
     one.tell("keep")
-    assert one.tell("restart 10").split()[2:] == [], "this one ends by itself"
+    assert one.tell("restart 10").split()[2:] == ["0"], "this one ends by itself"
 
 
 def test_what_a_program_left_behind_is_asked_to_end_too(start: Start) -> None:

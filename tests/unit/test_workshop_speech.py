@@ -162,18 +162,18 @@ def trial(supervisor: Supervisor) -> Trial:
 
 
 def test_a_trial_is_begun_watched_and_kept() -> None:
-    supervisor = Supervisor(start=("started 7",), keep=("kept",))
+    supervisor = Supervisor(start=("started 7 0",), keep=("kept",))
     one = trial(supervisor)
     one.begin()
     one.started()
     assert one.ended() is None
     one.keep()
     assert (one.ended(), one.over) == (None, True)
-    assert supervisor.asked == ["start web t0 1.5 server", "ask t0 wait", "keep web t0"]
+    assert supervisor.asked == ["start web t0 restart 1.5 server", "ask t0 wait", "keep web t0"]
 
 
 def test_the_end_of_a_program_in_trial_is_known_and_the_old_one_put_back() -> None:
-    supervisor = Supervisor(start=("started 7",), keep=("ended signal 6",), put_back=("started 8", "kept"))
+    supervisor = Supervisor(start=("started 7 0",), keep=("ended signal 6",), put_back=("started 8 0", "kept"))
     one = trial(supervisor)
     one.begin()
     one.started()
@@ -187,19 +187,19 @@ def test_the_end_of_a_program_in_trial_is_known_and_the_old_one_put_back() -> No
 
 
 def test_what_does_not_start_is_put_back() -> None:
-    supervisor = Supervisor(start=("failed No such file or directory",), put_back=("started 8", "kept"))
+    supervisor = Supervisor(start=("failed No such file or directory",), put_back=("started 8 0", "kept"))
     one = trial(supervisor)
     one.begin()
     with pytest.raises(DeployError, match="does not start: No such file or directory"):
         one.started()
     assert one.over
     one.put_back()
-    assert supervisor.asked == ["start web t0 1.5 server", "put_back web t0 1.5"]
+    assert supervisor.asked == ["start web t0 restart 1.5 server", "put_back web t0 1.5"]
 
 
-@pytest.mark.parametrize("start", ["started 7", "failed No such file or directory"])
+@pytest.mark.parametrize("start", ["started 7 0", "failed No such file or directory"])
 def test_what_is_on_its_way_is_waited_for_and_then_put_back(start: str) -> None:
-    supervisor = Supervisor(start=(start,), put_back=("started 8", "kept"))
+    supervisor = Supervisor(start=(start,), put_back=("started 8 0", "kept"))
     one = trial(supervisor)
     one.begin()
     begun = supervisor.last
@@ -214,7 +214,7 @@ def test_a_container_that_is_not_there_any_more_is_said_to_be() -> None:
     one.begin()
     with pytest.raises(DeployError, match="stopped or removed"):
         one.started()
-    supervisor = Supervisor(start=("started 7",))
+    supervisor = Supervisor(start=("started 7 0",))
     one = trial(supervisor)
     one.begin()
     one.started()
