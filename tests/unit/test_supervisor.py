@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -95,7 +96,9 @@ def start(live: Path, tmp_path: Path) -> Iterator[Start]:
         if one.process.poll() is None:
             with_children = Path(f"/proc/{one.process.pid}/task/{one.process.pid}/children").read_text().split()
             for pid in (*map(int, with_children), one.process.pid):
-                os.kill(pid, signal.SIGKILL)
+                # What still ends may have ended.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             one.process.wait()
         assert one.process.stdout
         one.process.stdout.close()

@@ -16,7 +16,7 @@ from tests.unit.test_supervisor import GENTLE, SOON, Start, Supervised, heard, i
 __all__ = ["live", "start"]
 
 # Told to end, it closes its socket, and ends once there is a file.
-SERVER = """
+SERVER = r"""
 import os, signal, socket, sys, time
 kind, address, ends = sys.argv[1:]
 if kind == "unix":
@@ -32,7 +32,7 @@ else:
     listener = socket.create_server(("127.0.0.1", int(address)))
 def end(*_):
     listener.close()
-    print("deaf", flush=True)
+    os.write(1, b"deaf\n")
     while not os.path.exists(ends):
         time.sleep(0.005)
     sys.exit()
@@ -40,7 +40,7 @@ signal.signal(signal.SIGTERM, end)
 if kind == "forked" and os.fork():
     listener.close()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-print("ready", os.getpid(), flush=True)
+os.write(1, f"ready {os.getpid()}\n".encode())
 while True:
     signal.pause()
 """
