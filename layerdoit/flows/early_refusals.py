@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from layerdoit.core.errors import WorkspaceError
+
 if TYPE_CHECKING:
+    from layerdoit.flows.session import Session
     from layerdoit.project.inputs import Inputs
+
+
+def of_session(session: Session) -> WorkspaceError | None:
+    """What is refused where the plan compiles something; None where nothing is."""
+    plan = session.plan
+    if not any(plan.step(name).action == "build" for name in ("deps", "app") if plan.has("deps") and plan.has(name)):
+        return None
+    try:
+        check(session.inputs)
+    except WorkspaceError as error:
+        return error
+    return None
 
 
 def check(inputs: Inputs) -> None:

@@ -129,11 +129,10 @@ def tidy(session: Session) -> None:
 
 def _refuse_early(session: Session) -> None:
     """Before anything is built that cargo would refuse in the end."""
-    plan = session.plan
-    if any(plan.step(name).action == "build" for name in ("deps", "app") if plan.has("deps") and plan.has(name)):
-        from layerdoit.flows import early_refusals
+    from layerdoit.flows import early_refusals
 
-        early_refusals.check(session.inputs)
+    if (refused := early_refusals.of_session(session)) is not None:
+        raise refused
 
 
 def _wanted(plan: Plan, layer: str) -> tuple[str, ...]:

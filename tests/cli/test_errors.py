@@ -143,6 +143,8 @@ def test_a_package_that_asks_for_a_newer_rust(crate: Crate) -> None:
     what, step = message(failed)
     assert re.fullmatch(rf"{crate.folder}/Cargo.toml:5: `hello` requires Rust 1\.999, and the builder has 1\..*", what)
     assert step.startswith("build with it: TOOLCHAIN=1.999 for once")
+    planned = crate.doit("layers", "plan").ok().out
+    assert f"this cannot be built yet: {what}\nnext: {step}" in planned
     assert (crate.images(), crate.containers()) == before, "nothing was built"
 
 

@@ -139,7 +139,7 @@ class Neighbours:
                 return DeployError(
                     f"{name} {how}\n{container_log.quoted(lines)}",
                     where=self._ours.line_of(name),
-                    hint="fix the problem that its log shows, then deploy again",
+                    hint=f"{container_log.remedy(lines)}, then deploy again",
                 )
         return None
 

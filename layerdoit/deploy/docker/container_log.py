@@ -54,6 +54,11 @@ def quoted(lines: Sequence[str]) -> str:
     return "\n".join([f"the last {count} of its log:", *(f"  {line}" for line in found)])
 
 
+def remedy(lines: Sequence[str]) -> str:
+    """What is to be done about a program that has ended, after its log was shown."""
+    return "fix the problem that its log shows" if folded(lines) else "have it log why it ends, or start it by hand"
+
+
 def _alike(text: str) -> str:
     """The same for lines that differ in numbers only; a status is what a line of a request says."""
     return " ".join([_VARYING.sub("#", text), *_STATUS.findall(text)])

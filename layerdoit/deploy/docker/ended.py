@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.components.missing_libraries import ONE_SUITE
+from layerdoit.deploy.docker import container_log
 from layerdoit.deploy.docker.case import Case, Cause
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def usage(case: Case) -> Cause | None:
         )
         return Cause("it has done its work and ended", hint, "deploy.args", certain=False)
     if case.ended and case.exit_code == WRONG_USAGE:
-        fixed = "fix the problem that its log shows, then run doit cycle_fast"
+        fixed = f"{container_log.remedy(case.lines)}, then run doit cycle_fast"
         hint = f"{fixed}; its arguments are deploy.args, or else image.cmd"
         return Cause("", hint, "deploy.args", certain=False)
     return None

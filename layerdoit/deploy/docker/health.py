@@ -102,14 +102,12 @@ class Health:
         return sockets.why_unreachable(self._containers.sockets(container), port) if port else None
 
     def _unhealthy(self, container: Container, what: str, *, ended: bool, reason: str = "") -> Unhealthy:
-        hint = "fix the problem that its log shows, then run doit cycle_fast"
+        lines = container_log.plain(self._containers.log_tail(container, LOG_LINES))
+        hint = f"{container_log.remedy(lines)}, then run doit cycle_fast"
         if not ended:
             hint = "make the service answer, or set deploy.health (path, command, timeout)"
-        what, lines = f"the new container of {self._name} {what}", self._containers.log_tail(container, LOG_LINES)
-        code = container.exit_code
-        return self.unhealthy(
-            container, what, container_log.plain(lines), hint, ended=ended, exit_code=code, reason=reason
-        )
+        what, code = f"the new container of {self._name} {what}", container.exit_code
+        return self.unhealthy(container, what, lines, hint, ended=ended, exit_code=code, reason=reason)
 
     def unhealthy(
         self,

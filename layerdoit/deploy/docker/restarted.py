@@ -25,7 +25,6 @@ _LOOK: Final = 0.5
 _ENDED: Final = re.compile(r"ended (?:(?P<code>\d+)|signal (?P<signal>\d+))")
 _QUIET: Final = 0.03
 _READS: Final = 10
-NEXT: Final = "fix the problem that its log shows, and save"
 _ANSWER: Final = "make the service answer, or set deploy.health (path, command, timeout)"
 
 
@@ -81,13 +80,14 @@ def _there(containers: Containers, identity: str) -> Container:
 def _unhealthy(
     health: Health, containers: Containers, now: Container, what: str, *, ended: bool, reason: str = ""
 ) -> DeployError:
-    hint = NEXT if ended else _ANSWER
+    lines = _lines(containers, now)
+    hint = f"{container_log.remedy(lines)}, and save" if ended else _ANSWER
     # Of what is not known, no cause is found.
     code = _code(containers, now) if ended else None
     return health.unhealthy(
         now,
         f"the new program of {now.label('deployment')} {what}",
-        _lines(containers, now),
+        lines,
         hint,
         ended=ended,
         exit_code=-1 if code is None else code,

@@ -52,7 +52,7 @@ class Foreseen:
 
 def run(params: Any, _words: Sequence[str]) -> int:
     """Print the plan; with `--exit-code`, 2 when something would be done."""
-    from layerdoit.flows import component_builds, obstacles, pushes, watched_services
+    from layerdoit.flows import component_builds, early_refusals, obstacles, pushes, watched_services
     from layerdoit.flows.session import Session
     from layerdoit.front import projects
     from layerdoit.project.run import Run
@@ -62,7 +62,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
     foreseen = _foreseen(session, plan)
     removal = _removal(session)
     compiling = _compiling(session, plan)
-    stops = obstacles.of_session(session)
+    stops = obstacles.of_session(session) or early_refusals.of_session(session)
     waiting, live = pushes.waiting(session), watched_services.found(session)
     parts = session.built if session.project.services else []
     components = component_builds.plans(session)
@@ -100,7 +100,8 @@ def run(params: Any, _words: Sequence[str]) -> int:
         if removal:
             say(removal.line())
         if stops:
-            say(f"this cannot be built yet: {stops.what}" + (f"\nnext: {stops.hint}" if stops.hint else ""))
+            place = f"{stops.where}: " if stops.where else ""
+            say(f"this cannot be built yet: {place}{stops.what}" + (f"\nnext: {stops.hint}" if stops.hint else ""))
     return CHANGES if params["exit_code"] and any(one.changes for one in (plan, *(each.plan for each in parts))) else 0
 
 
