@@ -29,7 +29,8 @@ class Part(NamedTuple):
     """One project. `since`: when its state began.
 
     `facts`: of the event that brought the state; `why`: of a turn for more. `url`: where it serves, the
-    addresses of all services (`urls`: by deployment) with a space between; `ahead`: what serves is ahead of its image;
+    addresses of all services (`urls`: by deployment) with a space between; `images`: by deployment, too; `ahead`: what
+    serves is ahead of its image;
     `follows`: its image is being built; `prepares`: an edit waits for the workshop.
     `turns`: the last ones, the newest first; `services`: names of all that served, where it has several.
     """
@@ -43,7 +44,7 @@ class Part(NamedTuple):
     doing: Doing = Doing("")
     serves: bool = False
     url: str = ""
-    image: str = ""
+    images: Mapping[str, str] = {}
     ahead: bool = False
     follows: bool = False
     prepares: bool = False
@@ -126,28 +127,30 @@ def _building(part: Part, event: Event) -> Part:
     before = part.why if part.state == "building" else ""
     doing = Doing(str(facts.get("words", "")), done, total, unit, share)
     # When such a turn has ended, all that is deployed tells where it serves.
-    urls = {} if "why" in facts else part.urls
-    return _begun(part, "building", event)._replace(why=str(facts.get("why", before)), doing=doing, urls=urls)
+    found = part._replace(urls={}, images={}) if "why" in facts else part
+    return _begun(found, "building", event)._replace(why=str(facts.get("why", before)), doing=doing)
 
 
 def _serving(part: Part, event: Event) -> Part:
     facts = event.facts
-    image = str(facts.get("image", ""))
     unchanged = facts.get("how") == "unchanged"
     # Nothing was started: it serves since it did, and what it is stays what it was.
     since = part.since if unchanged and part.state == "serving" else event.at
-    ahead = (part.ahead if unchanged else True) and not image
+    ahead = (part.ahead if unchanged else True) and not facts.get("image")
     part = _with_turn(part, event)._replace(state="serving", since=since, facts=facts, serves=True)
     if facts.get("service"):
         part = part._replace(services=tuple(dict.fromkeys((*part.services, str(facts["service"])))))
-    return _at(part, facts)._replace(ahead=ahead, image="" if ahead else image or part.image)
+    return _at(part, facts)._replace(ahead=ahead)
 
 
 def _at(part: Part, facts: Mapping[str, Any]) -> Part:
-    """With the address that an event tells of."""
+    """With the address and the image that an event tells of."""
+    deployment = str(facts.get("deployment", ""))
+    if facts.get("image"):
+        part = part._replace(images={**part.images, deployment: str(facts["image"])})
     if not facts.get("url"):
         return part
-    urls = {**part.urls, str(facts.get("deployment", "")): str(facts["url"])}
+    urls = {**part.urls, deployment: str(facts["url"])}
     return part._replace(urls=urls, url=" ".join(dict.fromkeys(urls.values())))
 
 
@@ -168,8 +171,7 @@ def _following(part: Part, _event: Event) -> Part:
 
 
 def _followed(part: Part, event: Event) -> Part:
-    image = str(event.facts.get("image", ""))
-    return _at(part, event.facts)._replace(follows=False, ahead=False, image=image, serves=True)
+    return _at(part, event.facts)._replace(follows=False, ahead=False, serves=True)
 
 
 def _tests(part: Part, event: Event) -> Part:

@@ -136,7 +136,10 @@ def _image(part: Part) -> str:
         return "its image is being built"
     if part.prepares:
         return "getting ready for edits"
-    return "ahead of its image" if part.ahead else part.image
+    if part.ahead:
+        return "ahead of its image"
+    images = list(dict.fromkeys(part.images.values()))
+    return count_text(len(images), "image") if len(images) > 1 else "".join(images)
 
 
 def _past(part: Part, columns: int, look: Look) -> str:

@@ -54,6 +54,15 @@ def test_all_services_of_a_project_tell_where_they_serve() -> None:
     assert "http://h:1 ·" in first(api, web, event("building", why="another base"), api)
 
 
+def test_several_images_are_counted() -> None:
+    api = event("serving", deployment="api", url="http://h:1", image="shop.api:app-1", how="built")
+    web = event("serving", deployment="web", url="http://h:2", image="shop.web:app-1", how="built")
+    assert "· 2 images ·" in first(api, web)
+    # Of the other one, it is that of before.
+    assert "· 2 images ·" in first(api, web, EDITED, event("followed", deployment="web", image="shop.web:app-2"))
+    assert "· shop.api:app-1 ·" in first(api, web, event("building", why="another base"), api)
+
+
 # --- the model and its words -----------------------------------------------------------------------------------------
 
 
