@@ -59,7 +59,8 @@ def test_several_images_are_counted() -> None:
     web = event("serving", deployment="web", url="http://h:2", image="shop.web:app-1", how="built")
     assert "· 2 images ·" in first(api, web)
     # Of the other one, it is that of before.
-    assert "· 2 images ·" in first(api, web, EDITED, event("followed", deployment="web", image="shop.web:app-2"))
+    edited = event("serving", deployment="web", url="http://h:2", how="compiled")
+    assert "· 2 images ·" in first(api, web, edited, event("followed", deployment="web", image="shop.web:app-2"))
     assert "· shop.api:app-1 ·" in first(api, web, event("building", why="another base"), api)
 
 
