@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from layerdoit.core.errors import ConfigError
-from layerdoit.core.process import register_secret
+from layerdoit.core.masking import register_secret
 from layerdoit.deploy import env_file
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.core.errors import ProcessError
 
 PATIENCE: Final = 10.0
@@ -192,7 +192,7 @@ def _rewritten(address: str) -> str:
     asked = said.removesuffix("\n")
     if (parts := _http(asked)) and parts.username and asked != address:
         # A name alone may be a token.
-        process.register_secret(f"{parts.username}@")
+        masking.register_secret(f"{parts.username}@")
     return asked if _usable(asked) else address
 
 
@@ -246,10 +246,10 @@ def _open(address: str, bundle: Path | None) -> bool:
 
 
 def _register(login: Login) -> None:
-    process.register_secret(login.password)
+    masking.register_secret(login.password)
     if login.password in ("", "x-oauth-basic"):
         # Customs: the user's name is the token.
-        process.register_secret(login.user)
+        masking.register_secret(login.user)
 
 
 def _instead(plain: str, real: str, login: Login | None) -> str:

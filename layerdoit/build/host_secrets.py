@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from layerdoit.core import proxies, toml
 from layerdoit.core.errors import ConfigError, WorkspaceError
-from layerdoit.core.process import register_secret
+from layerdoit.core.masking import register_secret
 
 # Tables of $CARGO_HOME/config.toml that say where crates come from. Flags and profiles of one person's machine stay.
 _SOURCES = ("source", "registries", "registry", "net", "http")

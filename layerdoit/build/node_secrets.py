@@ -12,7 +12,7 @@ from layerdoit.build import host_secrets
 from layerdoit.build.host_secrets import Secrets
 from layerdoit.core.errors import ConfigError
 from layerdoit.core.files import write_if_changed
-from layerdoit.core.process import register_secret
+from layerdoit.core.masking import register_secret
 from layerdoit.dockerfile import edit
 from layerdoit.node import npmrc
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import IO, Final
 
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.core.errors import ProcessError
 
 _PIECE: Final = 1 << 16
@@ -55,7 +55,7 @@ class Conversation:
     @property
     def said(self) -> str:
         """The end of what it printed on its standard error, without secrets."""
-        return process.redact(process.as_text(self._said)).strip()
+        return masking.redact(process.as_text(self._said)).strip()
 
     def send(self, *parts: bytes) -> None:
         """Write to its input. Raises `Ended` where it does not read any more."""
@@ -65,7 +65,7 @@ class Conversation:
                     self._input.write(part)
                 self._input.flush()
         except (OSError, ValueError) as error:
-            raise Ended(f"`{process.shown(self._argv)}` ended: {self.said or 'it said nothing'}") from error
+            raise Ended(f"`{masking.shown(self._argv)}` ended: {self.said or 'it said nothing'}") from error
 
     def close(self, seconds: float) -> None:
         """End its input; after most of those seconds, terminate it, after all, kill it. No error where it has ended."""

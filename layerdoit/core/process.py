@@ -1,4 +1,4 @@
-"""The one gate for processes: run them, read their output, end them on an interrupt, mask secrets.
+"""The one gate for processes: run them, read their output, end them on an interrupt.
 
 A child runs in a session of its own, so that Ctrl-C reaches only this process, which then ends the child's whole
 process group: interrupt, terminate, kill. The signal handlers only post to a queue that the waiting loop reads: no
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from layerdoit.core.errors import Interrupted, ProcessError
+from layerdoit.core.masking import redact, shown
 from layerdoit.core.signals import Events, ended_at_exit, next_event, posted_to
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ TAIL_LINES: Final = 20
 
 _PIPE: Final = 1 << 20
 """Bytes that a command may write before anybody reads them; the most that a user may have."""
-_MIN_SECRET: Final = 4
-_MASK: Final = "***"
 
 _PACKAGES: Final[Mapping[str, str]] = {
     "docker": "docker.io (Debian, Ubuntu) or docker-ce-cli (download.docker.com)",
@@ -88,39 +87,6 @@ class Completed(NamedTuple):
     code: int
     stdout: str
     stderr: str
-
-
-# --- secrets ---------------------------------------------------------------------------------------------------------
-
-# Longest first: a secret may contain another one.
-_secrets: list[str] = []
-
-
-def register_secret(value: str) -> None:
-    """Make `redact` mask `value` from now on: as written, percent-encoded, and line by line.
-
-    Values shorter than four characters are not registered: masking them would shred every log.
-    """
-    from urllib.parse import quote
-
-    for line in value.splitlines():
-        text = line.strip()
-        if len(text) >= _MIN_SECRET and not text.startswith("-----"):
-            _secrets[:] = sorted({*_secrets, text, quote(text, safe=""), quote(text)}, key=len, reverse=True)
-
-
-def redact(text: str) -> str:
-    for secret in _secrets:
-        if secret in text:
-            text = text.replace(secret, _MASK)
-    return text
-
-
-def shown(argv: Sequence[str]) -> str:
-    """The command as a user could type it, without secrets."""
-    import shlex  # here: a run with nothing to do shows no command
-
-    return redact(shlex.join(str(arg) for arg in argv))
 
 
 # --- the four ways to run --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from layerdoit.core import files, process, user_folder
+from layerdoit.core import files, masking, process, user_folder
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.deploy import env_file
 from layerdoit.tree import git
@@ -35,7 +35,7 @@ def read(root: Path, environment: str, wanted: Mapping[str, str | None], where: 
             hint = f"export {name}, or write {name}=… into .env.{environment}, which git must ignore"
             what = f"deploy.secrets: {name} has no value for the environment {environment}"
             raise ConfigError(what, where=where or None, hint=hint)
-        process.register_secret(value)
+        masking.register_secret(value)
         found[name] = value
     return found
 
@@ -56,7 +56,7 @@ def _noted(root: Path, environment: str) -> Mapping[str, str]:
         raise ConfigError(f"{name} holds secrets, but git does not ignore it", where=name, hint=hint)
     values = env_file.read(root, name, None)
     for value in values.values():
-        process.register_secret(value)
+        masking.register_secret(value)
     return values
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from layerdoit.build import compiler_store
-from layerdoit.core import process
+from layerdoit.core import masking, process
 
 if TYPE_CHECKING:
     from layerdoit.config import Config
@@ -72,7 +72,7 @@ def redis(address: str, given: Mapping[str, str], bundle: str | None) -> tuple[A
                 asked.sendall(f"*{len(words)}\r\n{sent}".encode())
                 said = asked.recv(1024).decode(errors="replace").strip()
                 if said.startswith("-"):
-                    return "refused", process.redact(said[1:])
+                    return "refused", masking.redact(said[1:])
                 if not said.startswith("+"):
                     return "away", "what answers is no Redis server"
     except OSError as error:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from layerdoit.core.process import redact
+from layerdoit.core.masking import redact
 from layerdoit.dockerfile.edit import ANEW
 
 _BUILD = re.compile(r"\$ (docker |\S*docker-)buildx build ")

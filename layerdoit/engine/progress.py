@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from layerdoit.core import console, doing
 from layerdoit.core.doing import Doing, transferred
-from layerdoit.core.process import redact
+from layerdoit.core.masking import redact
 from layerdoit.core.terminal import plain
 from layerdoit.engine import step_words
 

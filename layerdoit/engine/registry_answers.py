@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
+from layerdoit.core.masking import redact
 from layerdoit.core.platform import alike
-from layerdoit.core.process import redact
 
 Kind = Literal[
     "refused",

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.core.console import pass_on, say, warn
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.deploy import release_words
@@ -40,7 +40,7 @@ def run(project: Project, moment: Moment, variables: Mapping[str, str]) -> None:
     }[moment]
     where = project.config.where.get(f"hooks.{moment}")
     for command in commands:
-        say(f"hook    {moment}: {process.redact(command)}")
+        say(f"hook    {moment}: {masking.redact(command)}")
         _run(project, command, {**variables, "LAYERDOIT_HOOK": moment}, f"the hook {moment}", where)
 
 
@@ -51,7 +51,7 @@ def failed(project: Project, error: BaseException, variables: Mapping[str, str])
     with contextlib.suppress(HookFailed):
         try:
             what = error.what if isinstance(error, LayerdoitError) else str(error)
-            run(project, "on_failure", {**variables, "LAYERDOIT_ERROR": process.redact(what)})
+            run(project, "on_failure", {**variables, "LAYERDOIT_ERROR": masking.redact(what)})
         except HookFailed as second:
             warn(str(second))
             raise
@@ -61,7 +61,7 @@ def verify(project: Project, commands: Sequence[str], variables: Mapping[str, st
     """Run the checks of a release that serves; HookFailed for the first that fails."""
     where = project.config.where.get("deploy.verify")
     for command in commands:
-        say(f"verify  {process.redact(command)}")
+        say(f"verify  {masking.redact(command)}")
         _run(project, command, variables, "the check of deploy.verify", where)
 
 
@@ -76,5 +76,5 @@ def _run(project: Project, command: str, variables: Mapping[str, str], what: str
     with _one_at_a_time:
         code = process.stream(argv, cwd=project.root, env=variables, on_line=lambda _, line: pass_on(line))
     if code:
-        said = f"{what} ended with exit code {code}: {process.redact(command)}"
+        said = f"{what} ended with exit code {code}: {masking.redact(command)}"
         raise HookFailed(said, where=where, hint="its own words are above")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Final, NamedTuple
 
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.core.conversation import Conversation, Ended
 from layerdoit.core.errors import Cleared, LayerdoitError
 from layerdoit.engine.api import endpoint
@@ -186,7 +186,7 @@ class Agent:
 
     def words(self) -> str:
         """What it said last, beside answers."""
-        lines = process.redact(process.as_text(self._said)).splitlines()
+        lines = masking.redact(process.as_text(self._said)).splitlines()
         return "\n".join(line for line in lines if _HELD not in line).strip()
 
     def _heard(self, piece: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from layerdoit.core import process
+from layerdoit.core import masking
 from layerdoit.core.errors import ConfigError, LayerdoitError
 from layerdoit.deploy import process_mark
 from layerdoit.deploy.azure import app_lock, app_logs, az_errors, fitting, judging, revising, traffic
@@ -499,6 +499,6 @@ def test_lines_of_a_log_come_without_what_the_runtime_puts_before_them() -> None
 
 
 def test_a_secret_that_az_prints_is_masked() -> None:
-    process.register_secret("correct-horse-battery")
-    error = az_errors.explained(process.redact("ERROR: correct-horse-battery is refused"), PLACE)
+    masking.register_secret("correct-horse-battery")
+    error = az_errors.explained(masking.redact("ERROR: correct-horse-battery is refused"), PLACE)
     assert "correct-horse-battery" not in str(error)

@@ -11,7 +11,7 @@ from layerdoit import config
 from layerdoit.build import compiler_store
 from layerdoit.build.host_secrets import Secrets
 from layerdoit.core.errors import ConfigError
-from layerdoit.core.process import redact
+from layerdoit.core.masking import redact
 from layerdoit.doctor import store_checks
 from layerdoit.doctor.finding import Finding
 from layerdoit.doctor.store_facts import Store

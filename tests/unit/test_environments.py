@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.config import environments
-from layerdoit.core import process
+from layerdoit.core import masking
 from layerdoit.core.errors import ConfigError
 from layerdoit.deploy import secret_values
 from layerdoit.deploy.settings import settings_of
@@ -231,7 +231,7 @@ def test_secrets_come_from_the_environment_a_file_or_a_command(tmp_path: Path, m
         "B_WORD": "from the file",
         "C_WORD": "from a command",
     }
-    assert process.redact("it is from a command") == process.redact("it is from the file") == "it is ***"
+    assert masking.redact("it is from a command") == masking.redact("it is from the file") == "it is ***"
 
 
 def test_a_secret_that_lacks_is_named(tmp_path: Path) -> None:

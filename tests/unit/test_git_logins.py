@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerdoit.build import git_logins, host_secrets, secret_mounts
-from layerdoit.core import process
+from layerdoit.core import masking
 from layerdoit.core.resources import dockerfile_dir
 from tests.support.git import commit_all
 
@@ -84,7 +84,7 @@ class Git:
 
 @pytest.fixture
 def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
-    monkeypatch.setattr(process, "_secrets", [])
+    monkeypatch.setattr(masking, "_secrets", [])
     monkeypatch.setattr(host_secrets, "_SYSTEM_BUNDLES", ())
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -108,7 +108,7 @@ def test_git_is_not_asked_without_a_repository_over_http(tmp_path: Path, git: Gi
     assert git.looked == []
     assert handed(tmp_path, "git+ssh://git@git.example.com/a.git#1") == ""
     assert git.asked == []
-    assert process.redact("git@git.example.com") == "git@git.example.com"
+    assert masking.redact("git@git.example.com") == "git@git.example.com"
 
 
 def test_what_git_knows_is_the_host_s_login(tmp_path: Path, git: Git) -> None:
@@ -142,7 +142,7 @@ def test_a_login_in_the_address_is_cargo_s_own(tmp_path: Path, git: Git) -> None
     git.knows("https:// me other-token")
     assert handed(tmp_path, "git+https://u:own%2Ftoken@git.example.com/a.git#1") == ""
     assert git.asked == []
-    assert process.redact("own/token own%2Ftoken") == "*** ***"
+    assert masking.redact("own/token own%2Ftoken") == "*** ***"
 
 
 def test_a_user_in_the_address_stays(tmp_path: Path, git: Git) -> None:
@@ -186,11 +186,11 @@ def test_repositories_of_one_host_may_have_logins_of_their_own(tmp_path: Path, g
 def test_logins_are_masked(tmp_path: Path, git: Git) -> None:
     git.knows("https://git.example.com/ me s3cr:t/@%")
     handed(tmp_path, PRIVATE)
-    text = process.redact("https://me:s3cr%3At%2F%40%25@git.example.com/team/private.git s3cr:t/@%")
+    text = masking.redact("https://me:s3cr%3At%2F%40%25@git.example.com/team/private.git s3cr:t/@%")
     assert "s3cr" not in text
     git.knows("https://git.example.com/ ghp-the-token x-oauth-basic")
     handed(tmp_path, PRIVATE)
-    assert process.redact("ghp-the-token") == "***"
+    assert masking.redact("ghp-the-token") == "***"
 
 
 def test_a_helper_that_hangs_is_ended(tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ def test_a_login_in_a_rule_is_a_secret(tmp_path: Path, git: Git, login: str) -> 
     git.rewrites(("https://hub.example.com/", f"https://{login}@hub.example.com/"))
     assert handed(tmp_path, HUB).startswith('[url "https://')
     assert "t0ken" in handed(tmp_path, HUB)
-    assert "t0ken" not in process.redact(f"https://{login}@hub.example.com/team/a.git rule-t0ken")
+    assert "t0ken" not in masking.redact(f"https://{login}@hub.example.com/team/a.git rule-t0ken")
     # Nor is it handed over where nobody needs one.
     git.knows(anyone="https://hub.example.com/team/a.git")
     assert handed(tmp_path, HUB) == ""
@@ -263,7 +263,7 @@ def test_a_login_in_a_rule_is_a_secret(tmp_path: Path, git: Git, login: str) -> 
 def test_a_token_in_place_of_a_user_is_a_secret(tmp_path: Path, git: Git) -> None:
     git.rewrites(("https://hub.example.com/", "https://rule-t0ken@hub.example.com/"))
     assert "rule-t0ken@" in handed(tmp_path, HUB)
-    assert process.redact("https://rule-t0ken@hub.example.com/") == "https://***hub.example.com/"
+    assert masking.redact("https://rule-t0ken@hub.example.com/") == "https://***hub.example.com/"
 
 
 @pytest.mark.parametrize(

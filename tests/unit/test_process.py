@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.core.ending import Ending
 from layerdoit.core.errors import Interrupted, ProcessError
 
@@ -32,7 +32,7 @@ STUBBORN = (
 
 @pytest.fixture(autouse=True)
 def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_secrets", [])
+    monkeypatch.setattr(masking, "_secrets", [])
 
 
 def python(code: str, *args: str) -> list[str]:
@@ -201,7 +201,7 @@ def test_a_file_that_is_no_program(tmp_path: Path) -> None:
 
 
 def test_secrets_are_masked_in_lines_errors_and_commands() -> None:
-    process.register_secret("pass/word+1")
+    masking.register_secret("pass/word+1")
     lines: list[str] = []
     code = "print('token=pass/word+1 url=https://u:pass%2Fword%2B1@h')"
     process.stream(python(code), on_line=lambda _, line: lines.append(line))
@@ -215,11 +215,11 @@ def test_secrets_are_masked_in_lines_errors_and_commands() -> None:
 
 
 def test_secret_of_many_lines_and_secret_within_a_secret() -> None:
-    process.register_secret("-----BEGIN KEY-----\nAAAABBBB\nCCCCDDDD\n-----END KEY-----\n")
-    process.register_secret("abcd")
-    process.register_secret("abcdefgh")
-    process.register_secret("x")
-    assert process.redact("-----BEGIN KEY----- AAAABBBB abcdefgh x") == "-----BEGIN KEY----- *** *** x"
+    masking.register_secret("-----BEGIN KEY-----\nAAAABBBB\nCCCCDDDD\n-----END KEY-----\n")
+    masking.register_secret("abcd")
+    masking.register_secret("abcdefgh")
+    masking.register_secret("x")
+    assert masking.redact("-----BEGIN KEY----- AAAABBBB abcdefgh x") == "-----BEGIN KEY----- *** *** x"
 
 
 # --- the ladder ------------------------------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ def test_grandchildren_end_too(leaf: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 OUTER = """
 import sys
-from layerdoit.core import process, signals
+from layerdoit.core import masking, process, signals
 from layerdoit.core.errors import LayerdoitError
 def on_line(name, line):
     print(line, flush=True)
@@ -380,7 +380,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 IN_THREAD = """
 import signal, sys, threading
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.core.errors import Interrupted
 from layerdoit.front.loading import exit_when_signalled
 started = threading.Event()

@@ -11,7 +11,7 @@ import pytest
 
 from layerdoit.cargo import follow
 from layerdoit.components import script_protocol
-from layerdoit.core import process
+from layerdoit.core import masking
 from layerdoit.core.doing import Doing, heard_by
 from layerdoit.engine.progress import Listener, Reader
 
@@ -98,8 +98,8 @@ def test_what_tests_and_clippy_say_is_shown_as_it_comes(capsys: pytest.CaptureFi
 def test_a_secret_is_masked_in_everything_that_is_kept_or_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], told: list[Doing]
 ) -> None:
-    monkeypatch.setattr(process, "_secrets", [])
-    process.register_secret('s3"cret')
+    monkeypatch.setattr(masking, "_secrets", [])
+    masking.register_secret('s3"cret')
     read, log = reader()
     read.feed(json.dumps({"vertexes": [{"digest": "v", "name": 'RUN s3"cret', "started": "t"}]}))
     read.feed(json.dumps({"vertexes": [{"digest": "w", "name": '[a 1/1] RUN echo s3"cret', "started": "t"}]}))
@@ -119,9 +119,9 @@ def test_a_secret_is_masked_in_everything_that_is_kept_or_shown(
 
 
 def test_a_secret_that_looks_like_a_part_of_an_event_breaks_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_secrets", [])
+    monkeypatch.setattr(masking, "_secrets", [])
     event = json.dumps(output("   Compiling serde v1.0\n"))
-    process.register_secret(base64.b64encode(b"   Compiling").decode()[:8])
+    masking.register_secret(base64.b64encode(b"   Compiling").decode()[:8])
     read, log = reader()
     read.feed(event)
     assert log == ["   Compiling serde v1.0"]

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from layerdoit.build import host_secrets
-from layerdoit.core import process
+from layerdoit.core import masking
 from layerdoit.core.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
 def no_secrets_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is masked for what another test registered, and this machine's own certificates do not count."""
-    monkeypatch.setattr(process, "_secrets", [])
+    monkeypatch.setattr(masking, "_secrets", [])
     monkeypatch.setattr(host_secrets, "_SYSTEM_BUNDLES", ())
 
 
@@ -189,9 +189,9 @@ def test_everything_secret_is_masked(tmp_path: Path) -> None:
     )
     login = ("pass%2Fword", "pass/word", "onlytoken", "proxypass", "envproxypass")
     for planted in (*login, "abc.def", "env-token"):
-        assert planted not in process.redact(f"before {planted} after"), planted
+        assert planted not in masking.redact(f"before {planted} after"), planted
     plain = "gituser at corp.example, mirror.example and proxy.example"
-    assert process.redact(plain) == plain
+    assert masking.redact(plain) == plain
 
 
 def test_a_proxy_with_a_login_is_a_secret_and_another_one_an_argument(tmp_path: Path) -> None:

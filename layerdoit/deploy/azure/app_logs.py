@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import Final
 
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.deploy.azure import az_errors
 from layerdoit.deploy.azure.app_state import App
@@ -59,7 +59,7 @@ def _said(az: Az, argv: list[str]) -> list[str]:
     except process.ProgramMissing as missing:
         raise missing_az() from missing
     if done.code != 0:
-        raise az_errors.explained(process.redact(done.stderr), az.place)
+        raise az_errors.explained(masking.redact(done.stderr), az.place)
     return done.stdout.splitlines()
 
 

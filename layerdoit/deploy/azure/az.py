@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.azure import az_errors
 from layerdoit.deploy.azure.app_state import App, Json, Revision, app_of, revision_of
@@ -70,7 +70,7 @@ class Az:
         """The secrets of the app, with their values, which are redacted from here on, or where a vault has them."""
         found: Sequence[Json] = self._ask("post", "/listSecrets")[0]["value"]
         for one in found:
-            process.register_secret(str(one.get("value") or ""))
+            masking.register_secret(str(one.get("value") or ""))
         return found
 
     # --- changing ----------------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ class Az:
             if done.code == 0:
                 found = _OPERATION.search(done.stderr)
                 return (json.loads(done.stdout) if done.stdout.strip() else {}), found["url"] if found else None
-            error = az_errors.explained(process.redact(done.stderr), self.place)
+            error = az_errors.explained(masking.redact(done.stderr), self.place)
             # A change may have been made although no answer came.
             again = error.passing if method == "get" else error.busy
             if not again or time.monotonic() > ends:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.core.background import Background
 from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import DeployError, EngineError, ProcessError
@@ -102,7 +102,7 @@ class ComposeProgram:
             raise ProcessError(what, hint=_INSTALL)
 
     def _error(self, lines: Sequence[str], what: str) -> DeployError | EngineError:
-        said = [process.redact(line).removeprefix("Error response from daemon: ") for line in lines]
+        said = [masking.redact(line).removeprefix("Error response from daemon: ") for line in lines]
         whole = "\n".join(said)
         if "Cannot connect to the Docker daemon" in whole:
             return EngineError("no Docker engine answers", hint="start it (systemctl start docker)")

@@ -109,10 +109,10 @@ def _bundle() -> dict[str, Path]:
 
 
 def _proxies() -> dict[str, str]:
-    from layerdoit.core import process, proxies
+    from layerdoit.core import masking, proxies
 
     found = proxies.found(os.environ)
     for value in found.values():
         if "@" in value:
-            process.register_secret(value)
+            masking.register_secret(value)
     return {"proxy": proxies.script(found)} if found else {}

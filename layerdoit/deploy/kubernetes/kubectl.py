@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from layerdoit.core import process
+from layerdoit.core import masking, process
 from layerdoit.deploy.kubernetes import kubectl_errors
 from layerdoit.deploy.kubernetes.manifests import Rendered
 
@@ -33,7 +33,7 @@ class Kubectl:
 
     def hint(self, *words: str) -> str:
         """The same, for a message."""
-        return process.shown(self.words(*words))
+        return masking.shown(self.words(*words))
 
     def run(
         self, *words: str, fed: str | None = None, fine: Sequence[int] = (0,), env: Mapping[str, str] | None = None
