@@ -14,8 +14,8 @@ from layerdoit.bench import subject
 from layerdoit.bench.edits import Places
 from layerdoit.bench.running import ask
 from layerdoit.core import toml
+from layerdoit.core.command_errors import ProgramMissing
 from layerdoit.core.errors import WorkspaceError
-from layerdoit.core.process import ProgramMissing
 
 SCENARIOS: Mapping[str, str] = {
     "cold": "cold: base images there, nothing else",

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
-from layerdoit.core.errors import Interrupted, ProcessError
+from layerdoit.core.command_errors import CommandFailed, Stopped, missing, not_started, took_too_long
+from layerdoit.core.errors import Interrupted
 from layerdoit.core.masking import redact, shown
 from layerdoit.core.signals import Events, ended_at_exit, next_event, posted_to
 
@@ -35,52 +36,12 @@ GROUP_GRACE: Final = 1.0
 """Seconds that grandchildren have to exit after their parent."""
 DRAIN_GRACE: Final = 2.0
 """Seconds of silence after a child's exit, until we stop reading output that a leftover process holds open."""
-TAIL_LINES: Final = 20
 
 _PIPE: Final = 1 << 20
 """Bytes that a command may write before anybody reads them; the most that a user may have."""
 
-_PACKAGES: Final[Mapping[str, str]] = {
-    "docker": "docker.io (Debian, Ubuntu) or docker-ce-cli (download.docker.com)",
-    "git": "git",
-    "cargo": "rustup or cargo",
-    "cosign": "cosign",
-    "rustc": "rustup or rustc",
-    "rustup": "rustup",
-    "kubectl": "kubernetes-client or kubectl",
-    "az": "azure-cli",
-    "rsync": "rsync",
-    "mmdebstrap": "mmdebstrap",
-    "tar": "tar",
-    "ssh": "openssh-client",
-}
-
 OnLine = Callable[[str, str], None]
 """Called with the stream's name ("stdout" or "stderr") and one line without its end."""
-
-
-class ProgramMissing(ProcessError):
-    """The program is not installed, or not on PATH."""
-
-
-class TookTooLong(ProcessError):
-    """The command did not end within its time limit."""
-
-
-class Stopped(ProcessError):
-    """Another thread had the command ended (`Ending`)."""
-
-
-class CommandFailed(ProcessError):
-    """The command ended with an unexpected exit code."""
-
-    def __init__(self, argv: Sequence[str], code: int, stdout: str, stderr: str) -> None:
-        self.code = code
-        self.stdout = redact(stdout)
-        self.stderr = redact(stderr)
-        said = (self.stderr.strip() or self.stdout.strip()).splitlines()[-TAIL_LINES:]
-        how = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
-        super().__init__("\n".join([f"`{shown(argv)}` {how}" + (":" if said else ""), *said]))
 
 
 class Completed(NamedTuple):
@@ -106,9 +67,9 @@ def capture_quick(
     except KeyboardInterrupt:
         raise Interrupted(signal.SIGINT) from None
     except subprocess.TimeoutExpired as error:
-        raise _took_too_long(argv, error.timeout) from error
+        raise took_too_long(argv, error.timeout) from error
     except OSError as error:
-        raise _not_started(argv, cwd, error) from error
+        raise not_started(argv, cwd, error) from error
     if done.returncode != 0:
         raise CommandFailed(argv, done.returncode, as_text(done.stdout), as_text(done.stderr))
     return done.stdout
@@ -241,29 +202,6 @@ def as_text(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
 
 
-def _took_too_long(argv: Sequence[str], seconds: float | None) -> TookTooLong:
-    return TookTooLong(f"`{shown(argv)}` did not end within {seconds:g} s")
-
-
-def _not_started(argv: Sequence[str], cwd: str | Path | None, error: OSError) -> ProcessError:
-    program = str(argv[0])
-    if cwd is not None and not os.path.isdir(cwd):
-        return ProcessError(f"`{shown(argv)}` cannot run in {cwd}: no such folder")
-    if isinstance(error, FileNotFoundError):
-        return _missing(program)
-    return ProcessError(f"`{shown(argv)}` could not be started: {error.strerror or error}")
-
-
-def _missing(program: str) -> ProgramMissing:
-    package = _PACKAGES.get(os.path.basename(program))
-    hint = (
-        f"install the package {package}, or add its folder to PATH"
-        if package
-        else "install it, or add its folder to PATH"
-    )
-    return ProgramMissing(f"the program `{program}` was not found", hint=hint)
-
-
 def spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] | None, **how: Any) -> Any:
     """Start a child through plumbum, which returns a proxy of `subprocess.Popen`."""
     import shutil
@@ -273,7 +211,7 @@ def spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] | 
     words = [str(word) for word in argv]
     program = shutil.which(words[0], path={**os.environ, **(env or {})}.get("PATH"))
     if program is None:
-        raise _missing(words[0])
+        raise missing(words[0])
     try:
         # plumbum copied the environment when it was imported, and adds that copy to every child's.
         with _environment_lock:
@@ -282,7 +220,7 @@ def spawn(argv: Sequence[str], cwd: str | Path | None, env: Mapping[str, str] | 
             command = local[os.path.abspath(program)]
             return command.popen(words[1:], cwd=None if cwd is None else str(cwd), env=dict(env or {}), **how)
     except OSError as error:
-        raise _not_started(argv, cwd, error) from error
+        raise not_started(argv, cwd, error) from error
 
 
 def _run(
@@ -311,7 +249,7 @@ def _run(
         if interrupted:
             _end(child, events, graces)
     if late.is_set() and interrupted and not caught:
-        raise _took_too_long(argv, seconds)
+        raise took_too_long(argv, seconds)
     if ending is not None and ending.asked and interrupted and not caught:
         raise Stopped(f"`{shown(argv)}` was ended")
     if caught or interrupted:

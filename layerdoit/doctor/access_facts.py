@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from layerdoit.core import process, toml
+from layerdoit.core import command_errors, process, toml
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.doctor.access import Probe
 from layerdoit.engine.registry_answers import host_of
@@ -82,7 +82,7 @@ def agent_keys() -> int | None:
     """How many keys the ssh agent holds; None where it cannot be asked."""
     try:
         return len(process.capture_quick(["ssh-add", "-l"]).splitlines())
-    except process.CommandFailed as error:
+    except command_errors.CommandFailed as error:
         return 0 if error.code == 1 else None
     except LayerdoitError:
         return None

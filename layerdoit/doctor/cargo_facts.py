@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from layerdoit.core import process
+from layerdoit.core import command_errors, process
 from layerdoit.core.errors import LayerdoitError
 
 
@@ -21,7 +21,7 @@ def refusal(root: Path) -> str | None:
     command = ["env", "RUSTUP_AUTO_INSTALL=0", "cargo", "metadata", "--locked", "--offline", "--format-version", "1"]
     try:
         process.capture_quick(command, root)
-    except process.CommandFailed as error:
+    except command_errors.CommandFailed as error:
         said = [line.strip() for line in error.stderr.splitlines() if line.strip()]
         if re.search(r"--locked was passed|lock file .* needs to be updated", error.stderr):
             return next((line.removeprefix("error: ") for line in said if "lock file" in line), said[0])

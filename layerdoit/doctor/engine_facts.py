@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from layerdoit.core import process
+from layerdoit.core import command_errors, process
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.engine import api, builder_platform, builders
 from layerdoit.engine.buildx_fields import field
@@ -93,7 +93,7 @@ def buildx() -> tuple[int, ...] | Failed:
     """The plugin's version as numbers."""
     try:
         said = process.capture_quick(["docker", "buildx", "version"]).decode("utf-8", "replace")
-    except process.ProgramMissing as error:
+    except command_errors.ProgramMissing as error:
         return Failed(error.what, error.hint or "install docker")
     except LayerdoitError:
         return Failed(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.cargo.suite import UBUNTU
 from layerdoit.cargo.toolchain import Toolchain, installed
-from layerdoit.core import process
+from layerdoit.core import command_errors, process
 from layerdoit.core.background import Background, Late
 from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import ConfigError, EngineError, LayerdoitError
@@ -311,7 +311,7 @@ def bootstrap_os(suite: str, platform: str | None = None) -> str:
                 on = ["--platform", foreign.name] if foreign else []
                 try:
                     process.capture(["docker", "import", *on, "--change", labels, str(archive), name])
-                except process.CommandFailed as error:
+                except command_errors.CommandFailed as error:
                     said = error.stderr.strip() or error.what
                     raise EngineError(f"the engine refused to import the {suite} system: {said}") from error
     return name
@@ -326,12 +326,12 @@ def _mmdebstrap(suite: str, archive: Path, foreign: Platform | None) -> None:
     tell(Doing(f"making a minimal {suite} system{words} with mmdebstrap"))
     try:
         process.capture(argv)
-    except process.ProgramMissing as error:
+    except command_errors.ProgramMissing as error:
         raise EngineError(
             "no image registry is available, and mmdebstrap, which makes an OS image without one, is not installed",
             hint="run apt-get install mmdebstrap (Debian or Ubuntu), or docker login to a registry",
         ) from error
-    except process.CommandFailed as error:
+    except command_errors.CommandFailed as error:
         said = [line for line in error.stderr.splitlines() if line.startswith(("E:", "Err:"))]
         why = said[0] if said else (error.stderr.strip().splitlines() or [error.what])[-1]
         raise EngineError(

@@ -6,7 +6,7 @@ from functools import cache, cached_property
 from threading import Timer
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.core import process
+from layerdoit.core import command_errors
 from layerdoit.core.background import Background, begun
 from layerdoit.core.console import say, warn
 from layerdoit.core.errors import EngineError, ProcessError
@@ -212,7 +212,7 @@ class Engine(Frozen, eq=False):
         waiting.start()
         try:
             text = builders.inspect_output(self.builder, start=True)
-        except process.TookTooLong as error:
+        except command_errors.TookTooLong as error:
             raise self._unusable(f"it did not start within {builders.STARTS:.0f} s") from error
         except ProcessError as error:
             said = str(error).strip().splitlines()[-1].removeprefix("ERROR: ")

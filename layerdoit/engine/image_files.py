@@ -8,7 +8,8 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from layerdoit.core.process import CommandFailed, capture_quick
+from layerdoit.core.command_errors import CommandFailed
+from layerdoit.core.process import capture_quick
 
 
 class Inside(NamedTuple):

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from layerdoit.core import process
+from layerdoit.core.command_errors import TookTooLong
 from layerdoit.core.errors import EngineError, ProcessError
-from layerdoit.core.process import TookTooLong
 from layerdoit.engine.registry_answers import refusal
 
 _FOREIGN: Final = re.compile(r"exec format error", re.IGNORECASE)

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from layerdoit.cargo.projects_below import find_projects
+from layerdoit.core.command_errors import CommandFailed
 from layerdoit.core.console import say
 from layerdoit.core.errors import ConfigError, ProcessError, WorkspaceError
-from layerdoit.core.process import CommandFailed, capture_quick
+from layerdoit.core.process import capture_quick
 from layerdoit.flows import preparing, reporting
 from layerdoit.flows.ensure import ensure_each, sweep
 from layerdoit.flows.session import Session

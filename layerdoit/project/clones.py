@@ -18,10 +18,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from layerdoit.core import files, user_folder
+from layerdoit.core.command_errors import CommandFailed
 from layerdoit.core.console import say
 from layerdoit.core.errors import LayerdoitError, ProcessError
 from layerdoit.core.masking import redact, register_secret
-from layerdoit.core.process import CommandFailed, capture
+from layerdoit.core.process import capture
 from layerdoit.core.state import FOLDER
 from layerdoit.project.identity import address
 from layerdoit.tree import git, lfs

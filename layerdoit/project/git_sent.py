@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from layerdoit.core import files
+from layerdoit.core.command_errors import CommandFailed
 from layerdoit.core.errors import ConfigError, LayerdoitError
-from layerdoit.core.process import CommandFailed
 from layerdoit.tree import git
 from layerdoit.tree.git_stamp import stamp
 from layerdoit.tree.index import Entry

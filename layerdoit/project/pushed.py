@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from layerdoit.core.command_errors import CommandFailed
 from layerdoit.core.console import warn
 from layerdoit.core.errors import ConfigError, ProcessError
-from layerdoit.core.process import CommandFailed, capture_quick
+from layerdoit.core.process import capture_quick
 from layerdoit.core.prose import listed, nearest
 from layerdoit.core.units import count_text
 from layerdoit.project.clones import Clone, unreachable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from layerdoit.core.command_errors import Stopped
 from layerdoit.core.errors import LayerdoitError
-from layerdoit.core.process import Stopped
 from layerdoit.watch import of_tests
 from layerdoit.watch.jobs import Job
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.core import terminal
+from layerdoit.core.command_errors import Stopped
 from layerdoit.core.errors import Interrupted, LayerdoitError
-from layerdoit.core.process import Stopped
 from layerdoit.core.signals import posted_to
 from layerdoit.engine.handle import Engine
 from layerdoit.watch import providers, screen, sole

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from layerdoit import deploy
+from layerdoit.core.command_errors import Stopped
 from layerdoit.core.errors import ConfigError, ContextDiffers, LayerdoitError, WorkspaceError, as_error
-from layerdoit.core.process import Stopped
 from layerdoit.flows.deploying import Place
 from layerdoit.watch import edit_turn, sessions, watched
 from layerdoit.watch.agent import Gone

@@ -13,7 +13,7 @@ import pytest
 from layerdoit.cargo.manifest import load
 from layerdoit.cargo.toolchain import Toolchain
 from layerdoit.config import Base
-from layerdoit.core import process
+from layerdoit.core import command_errors, process
 from layerdoit.core.errors import ConfigError, EngineError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import broker, registry, registry_answers
@@ -188,7 +188,7 @@ def failing(error: Exception) -> Callable[[list[str]], None]:
 
 
 def test_mmdebstrap_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(process, "capture", failing(process.ProgramMissing("no mmdebstrap")))
+    monkeypatch.setattr(process, "capture", failing(command_errors.ProgramMissing("no mmdebstrap")))
     with pytest.raises(
         EngineError, match="mmdebstrap, which makes an OS image without one, is not installed"
     ) as caught:
@@ -198,7 +198,7 @@ def test_mmdebstrap_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_mmdebstrap_failing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     said = "I: automatically chosen mode: root\nE: apt-get update failed\nW: listening on child socket failed: \n"
-    monkeypatch.setattr(process, "capture", failing(process.CommandFailed(["mmdebstrap"], 25, "", said)))
+    monkeypatch.setattr(process, "capture", failing(command_errors.CommandFailed(["mmdebstrap"], 25, "", said)))
     with pytest.raises(EngineError, match="could not make a trixie system: E: apt-get update failed"):
         broker._mmdebstrap("trixie", tmp_path / "os.tar", None)
 

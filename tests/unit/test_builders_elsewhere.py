@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from layerdoit.config.builders_section import native
-from layerdoit.core import process
+from layerdoit.core import command_errors, process
 from layerdoit.core.errors import EngineError
 from layerdoit.dockerfile.named_images import named
 from layerdoit.engine.builder_platform import pods, silent
@@ -64,7 +64,7 @@ def test_a_builder_that_does_not_start_is_asked_once(monkeypatch: pytest.MonkeyP
 
     def late(argv: list[str], *, seconds: float | None = None) -> bytes:
         asked.append(seconds)
-        raise process.TookTooLong("late")
+        raise command_errors.TookTooLong("late")
 
     monkeypatch.setattr(process, "capture_quick", late)
     engine = Engine("slow")

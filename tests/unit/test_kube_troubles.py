@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from layerdoit.core.command_errors import CommandFailed
 from layerdoit.core.errors import LayerdoitError
-from layerdoit.core.process import CommandFailed
 from layerdoit.deploy.kubernetes import kube_diff, kubectl_errors, pod_troubles
 from layerdoit.deploy.kubernetes.workloads import Workload, gathered
 

@@ -21,7 +21,7 @@ from layerdoit.cargo.toolchain import detect
 from layerdoit.components.rust_failures import explain
 from layerdoit.components.script_protocol import Exit
 from layerdoit.config import Base, Config, Dockerfiles
-from layerdoit.core import process
+from layerdoit.core import command_errors, process
 from layerdoit.core.errors import Interrupted, LayerdoitError, as_error
 from layerdoit.core.state import State
 from layerdoit.engine import broker, builder_platform, container, sdk
@@ -344,7 +344,7 @@ def of_init(folder: Path) -> Iterator[Case]:
 
 def of_the_machine(folder: Path) -> Iterator[Case]:
     yield "a program that is not installed", lambda: process.capture_quick(["no-such-program"])
-    yield "docker is not installed", lambda: process._missing("docker")
+    yield "docker is not installed", lambda: command_errors.missing("docker")
     yield "a command that fails", lambda: process.capture(["sh", "-c", "echo one; echo two >&2; exit 3"])
     yield "a command in no folder", lambda: process.capture(["true"], cwd=folder / "gone")
     yield "a full disk", lambda: as_error(OSError(28, "No space left on device", "/x"))

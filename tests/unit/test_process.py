@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.core import masking, process
+from layerdoit.core import command_errors, masking, process
 from layerdoit.core.ending import Ending
 from layerdoit.core.errors import Interrupted, ProcessError
 
@@ -60,7 +60,7 @@ def test_capture_ends_what_takes_too_long_with_its_children(tmp_path: Path) -> N
     code = f"import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', {child!r}]);"
     code += "open(sys.argv[1], 'w').write(str(c.pid)); c.wait()"
     begun = time.monotonic()
-    with pytest.raises(process.TookTooLong, match=r"did not end within 0\.5 s"):
+    with pytest.raises(command_errors.TookTooLong, match=r"did not end within 0\.5 s"):
         process.capture(python(code, str(tmp_path / "pid")), seconds=0.5)
     assert time.monotonic() - begun < LONG / 2
     written = (tmp_path / "pid").read_text() if (tmp_path / "pid").exists() else ""
@@ -74,7 +74,7 @@ def test_capture_in_time_is_as_without_a_limit() -> None:
 
 def test_a_short_command_that_takes_too_long_is_ended() -> None:
     begun = time.monotonic()
-    with pytest.raises(process.TookTooLong, match=r"did not end within 0\.1 s"):
+    with pytest.raises(command_errors.TookTooLong, match=r"did not end within 0\.1 s"):
         process.capture_quick(["sleep", str(LONG)], seconds=0.1)
     assert time.monotonic() - begun < LONG / 2
 
@@ -93,7 +93,7 @@ def test_capture_quick_imports_no_plumbum() -> None:
 
 @pytest.mark.parametrize("run", [process.capture_quick, process.capture])
 def test_failure_names_command_code_and_last_words(run: Callable[[list[str]], object]) -> None:
-    with pytest.raises(process.CommandFailed) as caught:
+    with pytest.raises(command_errors.CommandFailed) as caught:
         run(python("import sys; print('so it goes', file=sys.stderr); sys.exit(7)"))
     assert caught.value.code == 7
     assert "exited with 7" in str(caught.value)
@@ -309,7 +309,7 @@ def test_grandchildren_end_too(leaf: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 OUTER = """
 import sys
-from layerdoit.core import masking, process, signals
+from layerdoit.core import command_errors, masking, process, signals
 from layerdoit.core.errors import LayerdoitError
 def on_line(name, line):
     print(line, flush=True)
@@ -380,7 +380,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 IN_THREAD = """
 import signal, sys, threading
-from layerdoit.core import masking, process
+from layerdoit.core import command_errors, masking, process
 from layerdoit.core.errors import Interrupted
 from layerdoit.front.loading import exit_when_signalled
 started = threading.Event()
@@ -432,7 +432,7 @@ def test_another_thread_ends_a_command_and_with_more_force_when_it_asks_again() 
         ending.ask()
 
     begun = time.monotonic()
-    with pytest.raises(process.Stopped):
+    with pytest.raises(command_errors.Stopped):
         process.stream([sys.executable, "-c", stubborn], on_line=on_line, graces=(60, 60), ending=ending)
     assert lines == ["here"]
     assert time.monotonic() - begun < 30
@@ -441,7 +441,7 @@ def test_another_thread_ends_a_command_and_with_more_force_when_it_asks_again() 
 def test_what_was_to_end_before_it_began_ends_at_once() -> None:
     ending = Ending()
     ending.ask()
-    with pytest.raises(process.Stopped):
+    with pytest.raises(command_errors.Stopped):
         process.stream(["sleep", "60"], on_line=lambda *_: None, ending=ending)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from layerdoit.core import process
+from layerdoit.core import command_errors, process
 from layerdoit.core.errors import EngineError
 from layerdoit.core.platform import architecture, docker_name
 from layerdoit.engine import handle, mounts
@@ -302,7 +302,7 @@ def test_mounts_are_listed_and_cleared_on_the_same_builder(monkeypatch: pytest.M
 
 def test_a_builder_that_is_not_there_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(argv: list[str], **_: object) -> bytes:
-        raise process.CommandFailed(argv, 1, "", 'ERROR: no builder "nonsense" found\n')
+        raise command_errors.CommandFailed(argv, 1, "", 'ERROR: no builder "nonsense" found\n')
 
     monkeypatch.setattr(process, "capture_quick", refused)
     with pytest.raises(EngineError, match='builder nonsense cannot be used: no builder "nonsense" found') as told:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import Final
 
-from layerdoit.core import masking, process
+from layerdoit.core import command_errors, masking, process
 from layerdoit.core.errors import LayerdoitError
 from layerdoit.deploy.azure import az_errors
 from layerdoit.deploy.azure.app_state import App
@@ -56,7 +56,7 @@ def events(az: Az, revision: str, count: int) -> list[str]:
 def _said(az: Az, argv: list[str]) -> list[str]:
     try:
         done = process.capture(argv, check=False, seconds=60)
-    except process.ProgramMissing as missing:
+    except command_errors.ProgramMissing as missing:
         raise missing_az() from missing
     if done.code != 0:
         raise az_errors.explained(masking.redact(done.stderr), az.place)

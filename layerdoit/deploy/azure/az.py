@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from layerdoit.core import masking, process
+from layerdoit.core import command_errors, masking, process
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.azure import az_errors
 from layerdoit.deploy.azure.app_state import App, Json, Revision, app_of, revision_of
@@ -155,7 +155,7 @@ class Az:
     def _run(self, argv: Sequence[str], fed: str | None) -> process.Completed:
         try:
             return process.capture(argv, env={**_QUIET, **_UNLOGGED}, check=False, input=fed, seconds=_LONGEST)
-        except process.ProgramMissing as missing:
+        except command_errors.ProgramMissing as missing:
             raise missing_az() from missing
 
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
-from layerdoit.core import process, terminal
+from layerdoit.core import command_errors, process, terminal
 from layerdoit.core.errors import ConfigError, DeployError
 from layerdoit.core.signals import as_errors
 from layerdoit.deploy.azure import app_lock, app_logs, differences, fitting, judging, traffic
@@ -153,7 +153,7 @@ class AzureProvider:
             words += ["--container", str(app.container["name"])]
         try:
             return process.interactive([*self.az.command("exec"), *words])
-        except process.ProgramMissing as missing:
+        except command_errors.ProgramMissing as missing:
             raise missing_az() from missing
 
     def shell(self) -> int:

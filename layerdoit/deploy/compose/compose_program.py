@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from layerdoit.core import masking, process
+from layerdoit.core import command_errors, masking, process
 from layerdoit.core.background import Background
 from layerdoit.core.doing import Doing, tell
 from layerdoit.core.errors import DeployError, EngineError, ProcessError
@@ -83,7 +83,7 @@ class ComposeProgram:
     def _captured(self, overrides: Sequence[Path], *words: str) -> process.Completed:
         try:
             return process.capture([*self._argv(overrides), *words], cwd=self.root, env=self._secrets)
-        except process.CommandFailed as error:
+        except command_errors.CommandFailed as error:
             if _MISSING.search(error.stderr):
                 raise missing() from error
             # What it printed may hold secrets; what it complains of does not.
@@ -93,7 +93,7 @@ class ComposeProgram:
         """Raise where it is too old, or not there."""
         try:
             said = process.capture(["docker", "compose", "version", "--short"]).stdout
-        except process.CommandFailed as error:
+        except command_errors.CommandFailed as error:
             raise missing() from error
         found = re.match(r"v?(\d+)\.(\d+)", said.strip())
         if found and (int(found[1]), int(found[2])) < OLDEST:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from layerdoit.core import masking, process
+from layerdoit.core import command_errors, masking, process
 from layerdoit.deploy.kubernetes import kubectl_errors
 from layerdoit.deploy.kubernetes.manifests import Rendered
 
@@ -42,7 +42,7 @@ class Kubectl:
         argv = self.words(f"--request-timeout={_PATIENCE}", *words)
         done = process.capture(argv, input=fed, check=False, env=env)
         if done.code not in fine:
-            failed = process.CommandFailed(argv, done.code, done.stdout, done.stderr)
+            failed = command_errors.CommandFailed(argv, done.code, done.stdout, done.stderr)
             raise kubectl_errors.explained(failed, self.context, self.namespace, self.where, self.contexts)
         return done
 

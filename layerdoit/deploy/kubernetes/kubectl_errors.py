@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from layerdoit.core.command_errors import CommandFailed
 from layerdoit.core.errors import ConfigError, DeployError, LayerdoitError
-from layerdoit.core.process import CommandFailed
 from layerdoit.core.prose import listed, suggestion
 
 _BY_HAND: Final = re.compile(r"kubectl(-.*)?|layerdoit")
