@@ -1,4 +1,4 @@
-"""Paths in the words of cargo and rustc, as one can open them from where the command was typed.
+"""Paths in the words of cargo and rustc, as one can open them from where the command was typed; versions of stubs.
 
 In a build, cargo runs in the folder of the workspace: rustc's paths are relative to it, cargo's lie below the build
 context. Where dependencies are cooked, a package is a stub in a folder of its own.
@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.cargo import stub
+from layerdoit.cargo.lock import MASKED
 from layerdoit.tree import layout
 
 if TYPE_CHECKING:
@@ -27,15 +28,21 @@ _INSIDE: Final = re.compile(
     rf"|(?<![\w./:-]){layout.IN_BUILD}(?![\w-])(?:/(?P<plain>[^\s:`'\"(),;]*))?"
 )
 
+_MASKED: Final = re.compile(rf"(?<![\w-])(?P<name>[\w-]+) v{re.escape(MASKED)}(?![\w.+-])")
+
 Place = Callable[[str], str]
 """A path in the build context -> the same relative to the workspace."""
 
 
 class Stubs(NamedTuple):
-    """`folders`: of each package, by its key; `files`: those of the stub workspace, where it is what was compiled."""
+    """`folders`: of each package, by its key; `files`: those of the stub workspace, where it is what was compiled.
+
+    `versions`: of each package, by its name: those of stubs are no package's.
+    """
 
     folders: Mapping[str, str]
     files: Collection[str] = ()
+    versions: Mapping[str, str] = {}
 
 
 _NONE: Final = Stubs({})
@@ -46,8 +53,9 @@ def opened_from_here(text: str, inputs: Inputs, layer: str = "app") -> str:
     project = inputs.project
     stubs = _NONE
     if layer == "deps":
-        folders = {key: package.dir for key, package in project.workspace.packages.items()}
-        stubs = Stubs(folders, inputs.stub.files)
+        packages = project.workspace.packages
+        folders = {key: package.dir for key, package in packages.items()}
+        stubs = Stubs(folders, inputs.stub.files, {one.name: one.version for one in packages.values()})
     return relocated(text, os.path.relpath(project.root), inputs.tree.all_sources.own_path, stubs)
 
 
@@ -71,4 +79,8 @@ def relocated(text: str, root: str, own: Place, stubs: Stubs = _NONE) -> str:
         path = found["quoted"] or found["enclosed"] or found["plain"] or os.curdir
         return f"{found['before'] or found['open'] or ''}{there(own(path))}"
 
-    return _INSIDE.sub(inside, _ARROW.sub(arrow, text))
+    def version(found: re.Match[str]) -> str:
+        name = found["name"]
+        return f"{name} v{stubs.versions[name]}" if name in stubs.versions else found[0]
+
+    return _MASKED.sub(version, _INSIDE.sub(inside, _ARROW.sub(arrow, text)))

@@ -237,6 +237,12 @@ def test_a_path_in_the_build_is_one_of_here(text: str) -> None:
     assert all(part.strip() in shown for part in told.split("…"))
 
 
+def test_versions_of_stubs_are_those_of_their_packages() -> None:
+    text = "package `the-api v0.0.0` depends on `core v0.0.0-rc.1`, `other v0.0.0` and `own-the-api v0.0.0`"
+    stubs = compiler_paths.Stubs({}, versions={"the-api": "1.4.0", "core": "2.0.0"})
+    assert compiler_paths.relocated(text, ".", str, stubs) == text.replace("`the-api v0.0.0`", "`the-api v1.4.0`")
+
+
 def test_a_stub_stands_for_a_package() -> None:
     stubs = compiler_paths.Stubs({"the-api": "crates/api"}, {"Cargo.toml", ".stub/the-api/Cargo.toml"})
     text = (
