@@ -1,5 +1,5 @@
 /* Where the program that is to end listens: sockets of the processes that are named, in this network namespace. */
-enum { MOST_SOCKETS = 256 };
+enum { MOST_SOCKETS = 8192 };
 
 static unsigned long open_sockets[MOST_SOCKETS]; /* inodes */
 static int open_count;
@@ -21,18 +21,24 @@ static void for_listeners(void (*each)(unsigned long)) {
   }
 }
 
-/* Whether a socket with a name in the file system listens: what removes that name when it ends would remove the new one. */
-static int is_named(unsigned long wanted) {
+static int is_open(unsigned long inode) {
+  for (int i = 0; i < open_count; i++)
+    if (open_sockets[i] == inode) return 1;
+  return 0;
+}
+
+/* Whether one of the open sockets listens at a place in the file system: who removes that in the end would remove it from
+ * the new program. */
+static int one_is_named(void) {
   FILE *table = fopen("/proc/self/net/unix", "re");
-  char line[512];
+  char line[512], start;
   int found = 0;
   while (table && !found && fgets(line, sizeof line, table)) {
     unsigned flags;
     unsigned long inode;
-    char name;
     /* Num RefCount Protocol Flags Type St Inode Path; the flag is that of a socket that accepts */
-    found = sscanf(line, "%*s %*s %*s %x %*s %*s %lu %c", &flags, &inode, &name) == 3 && inode == wanted && flags & 0x10000
-            && name != '@';
+    found = sscanf(line, "%*s %*s %*s %x %*s %*s %lu %c", &flags, &inode, &start) == 3 && flags & 0x10000 && start != '@'
+            && is_open(inode);
   }
   if (table) fclose(table);
   return found;
@@ -42,8 +48,7 @@ static unsigned long listening[MOST_SOCKETS];
 static int listening_count;
 
 static void note_listener(unsigned long inode) {
-  for (int i = 0; i < open_count; i++)
-    if (open_sockets[i] == inode && listening_count < MOST_SOCKETS) listening[listening_count++] = inode;
+  if (is_open(inode) && listening_count < MOST_SOCKETS) listening[listening_count++] = inode;
 }
 
 static int still_listening;
@@ -54,7 +59,6 @@ static void look_for_listener(unsigned long inode) {
 
 /* Notes where these processes listen. */
 static void note_listeners(const pid_t *pids, int count) {
-  int named = 0;
   open_count = listening_count = 0;
   for (int i = 0; i < count; i++) {
     char path[32];
@@ -69,10 +73,9 @@ static void note_listeners(const pid_t *pids, int count) {
     }
     if (opened) closedir(opened);
   }
-  /* More than can be told apart. */
+  /* There may be more. */
   if (open_count == MOST_SOCKETS) return;
-  for (int i = 0; i < open_count && !named; i++) named = is_named(open_sockets[i]);
-  if (!named) for_listeners(note_listener);
+  if (!one_is_named()) for_listeners(note_listener);
 }
 
 /* Whether none of what was noted listens any more; never where nothing was. */
