@@ -176,7 +176,7 @@ def overlap(site: Site) -> Iterator[Way]:
 
     path = site.root / config.FILE
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump({**values, "watch": {"overlap": True}}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({**values, "watch": {**values["watch"], "overlap": True}}), encoding="utf-8")
     with _watching(OVERLAP, site) as way:
         yield way
 
