@@ -38,7 +38,7 @@ _KILLED: Final = (
     "{}: the old program did not end within {:g} s and was killed; have it end on SIGTERM, or set deploy.stop_grace"
 )
 _LINGERED: Final = (
-    "{}: the old program took {:.2g} s to end when it had stopped listening, at which each edit waits; "
+    "{}: the old program took {:.2g} s to end after it had stopped listening, and each edit waits for that; "
     "with watch.overlap: true, the new one starts meanwhile"
 )
 _LONG: Final = 0.2

@@ -129,7 +129,7 @@ def _programs(faulty: Faulty) -> None:
     watch.until("serving", how="compiled")
     edited(one, "set back, later on")
     told = watch.until("warning")
-    assert "s to end when it had stopped listening" in told["text"]
+    assert "s to end after it had stopped listening" in told["text"]
     watch.until("serving", how="compiled")
     assert _of_lingering(service) == ["it begins", "it has ended", "it begins"]
     good = one.read("layerdoit.yaml")

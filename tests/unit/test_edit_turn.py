@@ -265,7 +265,7 @@ def test_a_program_that_listens_no_longer_and_takes_its_time_is_told_of_a_settin
     case.lingered = 0.306
     case.serve()
     assert case.remarks[0] == (
-        "api: the old program took 0.31 s to end when it had stopped listening, at which each edit waits; "
+        "api: the old program took 0.31 s to end after it had stopped listening, and each edit waits for that; "
         "with watch.overlap: true, the new one starts meanwhile"
     )
 
