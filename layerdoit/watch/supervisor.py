@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from layerdoit.core import process
@@ -22,7 +23,7 @@ _COMPILE = (
     "&& chmod 755 live.part && mv live.part live"
 )
 _OF = "live.of"
-"""The file that names the image in which it was compiled: another one may have other libraries."""
+"""The file that says of what it was compiled, and in which image: another one may have other libraries."""
 
 
 def have(session: Session, live: Live) -> None:
@@ -34,9 +35,11 @@ def have(session: Session, live: Live) -> None:
     mounted = ["--volume", f"{live.control}:{CONTROL}", "--network", "none", "--entrypoint", "sh"]
     compiles = f'{_COMPILE} && echo "$1" >{_OF}'
     command = f'cd {CONTROL} && {{ [ "$1" = "$(cat {_OF} 2>/dev/null)" ] || {{ {compiles}; }}; }}'
+    sources = [File(name, (dockerfile_dir() / name).read_bytes()) for name in SOURCES]
+    made_of = f"{hashlib.sha256(b''.join(one.content or b'' for one in sources)).hexdigest()} {image}"
     done = process.capture(
-        ["docker", "run", "--rm", "--interactive", *mounted, image, "-c", command, "sh", image],
-        input=live_volumes.packed("tmp", [File(name, (dockerfile_dir() / name).read_bytes()) for name in SOURCES]),
+        ["docker", "run", "--rm", "--interactive", *mounted, image, "-c", command, "sh", made_of],
+        input=live_volumes.packed("tmp", sources),
         check=False,
     )
     if done.code != 0:
