@@ -255,7 +255,7 @@ retention: {after_build: true, keep_tags: ["v*"], protect: [current],
             base: {keep_last: 2, max_bytes: 5GB, min_age: 4w}, deps: {keep_last: 3, max_bytes: 20GB, min_age: 7d},
             app: {keep_last: 0, max_bytes: 1.5GiB, min_age: 90m}, mounts: {keep_last: 1, max_bytes: 30GB, min_age: 2d}}
 targets: {deps_hit_rate: ">80%", leaf_edit: "<5s"}
-watch: {settle: 5, reload: assets, logs: false, stop: true}
+watch: {settle: 5, reload: assets, overlap: true, logs: false, stop: true}
 ci:
   workflows: [build]
   branches: [trunk]
