@@ -33,7 +33,7 @@ OWN = '    std::fs::write("/usr/local/bin/state", TEXT).unwrap();\n'
 # Told to end, it listens no longer at once, and ends later.
 LINGERS = (
     LIBC.format("signal(number: i32, what: usize) -> usize; fn close(fd: i32) -> i32; fn usleep(us: u32) -> i32")
-    + 'extern "C" fn end(_: i32) { unsafe { for fd in 3..20 { close(fd); } usleep(400_000); }'
+    + 'extern "C" fn end(_: i32) { unsafe { for fd in 3..20 { close(fd); } usleep(300_000); }'
     + ' println!("it has ended"); std::process::exit(0); }\n'
     + '    println!("it begins");\n    unsafe { signal(15, end as *const () as usize); }\n'
 )
@@ -47,7 +47,7 @@ deploy:
   health:
     path: /
     timeout: 20
-  stop_grace: 0.5
+  stop_grace: 1
 watch:
   settle: 600
 """
@@ -116,7 +116,7 @@ def _programs(faulty: Faulty) -> None:
     watch.until("serving", how="compiled")
     one.replace(MAIN_RS, DEAF, OWN)
     told = watch.until("warning")
-    assert "did not end within 0.5 s and was killed" in told["text"]
+    assert "did not end within 1 s and was killed" in told["text"]
     watch.until("serving", how="compiled")
     assert docker("exec", service, "cat", "/usr/local/bin/state") == "the port is free"
     before = os.stat(one.root / MAIN_RS)
