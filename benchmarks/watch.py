@@ -45,7 +45,7 @@ def site(about: Subject, scratch: Scratch, key: str, options: argparse.Namespace
     port, deploy = free_port(), dict(about.given.get("deploy") or {})
     own = {**deploy, "name": f"{scratch.name}-{key}", "publish": port}
     # The image follows when all has been measured, that is: never.
-    given = {**about.given, "deploy": own, "watch": {"settle": 86400}}
+    given = {**about.given, "deploy": own, "watch": {"settle": 86400, "overlap": key == "overlap"}}
     subject.configure(root, given, scratch.name, scratch.name, about.entrypoint)
     ways.as_shipped(root, scratch.name)
     if ways.start_git(scratch, tree):

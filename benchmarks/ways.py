@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -15,7 +16,6 @@ from typing import Any, Final
 from benchmarks import harness
 from benchmarks.answers import Address
 from benchmarks.programs import Running
-from layerdoit import config
 from layerdoit.bench import buildkit, peers, subject
 from layerdoit.bench.running import ask
 from layerdoit.bench.scratch import Scratch
@@ -163,26 +163,8 @@ def as_shipped(root: Path, token: str) -> None:
 
 
 @contextlib.contextmanager
-def watch(site: Site) -> Iterator[Way]:
+def watching(name: str, site: Site) -> Iterator[Way]:
     """`doit watch`, started once."""
-    with _watching(WATCH, site) as way:
-        yield way
-
-
-@contextlib.contextmanager
-def overlap(site: Site) -> Iterator[Way]:
-    """The same, where the new program does not wait for the end of the old one."""
-    import yaml
-
-    path = site.root / config.FILE
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump({**values, "watch": {**values["watch"], "overlap": True}}), encoding="utf-8")
-    with _watching(OVERLAP, site) as way:
-        yield way
-
-
-@contextlib.contextmanager
-def _watching(name: str, site: Site) -> Iterator[Way]:
     with running([*peers.command(), "watch", "--json"], site, {}) as one:
         try:
             _begin(site, one.ended)
@@ -373,8 +355,8 @@ def _program(name: str) -> str:
 
 
 WAYS: Final[Mapping[str, Callable[[Site], contextlib.AbstractContextManager[Way]]]] = {
-    "watch": watch,
-    "overlap": overlap,
+    "watch": functools.partial(watching, WATCH),
+    "overlap": functools.partial(watching, OVERLAP),
     "cargo": cargo,
     "watchexec": watchexec,
     "mounted": mounted,

@@ -274,7 +274,7 @@ static void overlap(void) {
 /* What is to be done once something has ended, or time has passed. */
 static void go_on(void) {
   int left = reap();
-  if (stopping && !deaf_at && is_deaf()) deaf_at = now();
+  if (stopping && left && !deaf_at && is_deaf()) deaf_at = now();
   if (stopping && !leaves) {
     if (!left) {
       fading_count = 0;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
@@ -156,8 +155,9 @@ def served(wish: Wish, made: Compiled | None, cancel: threading.Event, there: Th
                 settings = part.session.project.config.watch
                 if part.binaries or settings.reload == "restart":
                     stage = "start"
-                    start = functools.partial(wish.workshop.start, overlap=settings.overlap)
-                    trial = start(part.name, service.token, service.grace, part.binaries)
+                    trial = wish.workshop.start(
+                        part.name, service.token, service.grace, part.binaries, overlap=settings.overlap
+                    )
                     tried.append(_Tried(part.name, trial, provider, service))
             stage = "start"
             for one in tried[begun:]:

@@ -29,9 +29,9 @@ class Part(NamedTuple):
     """One project. `since`: when its state began.
 
     `facts`: of the event that brought the state; `why`: of a turn for more. `url`: where it serves, the
-    addresses of all services (`urls`: by deployment) with a space between; `images`: by deployment, too; `ahead`: what
-    serves is ahead of its image;
-    `follows`: its image is being built; `prepares`: an edit waits for the workshop.
+    addresses of all services (`urls`: by deployment) with a space between; `images`: by deployment, too;
+    `ahead`: what serves is ahead of its image; `follows`: that is being built; `prepares`: an edit waits for the
+    workshop.
     `turns`: the last ones, the newest first; `services`: names of all that served, where it has several.
     """
 

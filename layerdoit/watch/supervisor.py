@@ -35,11 +35,11 @@ def have(session: Session, live: Live) -> None:
     mounted = ["--volume", f"{live.control}:{CONTROL}", "--network", "none", "--entrypoint", "sh"]
     compiles = f'{_COMPILE} && echo "$1" >{_OF}'
     command = f'cd {CONTROL} && {{ [ "$1" = "$(cat {_OF} 2>/dev/null)" ] || {{ {compiles}; }}; }}'
-    sources = [File(name, (dockerfile_dir() / name).read_bytes()) for name in SOURCES]
-    made_of = f"{hashlib.sha256(b''.join(one.content or b'' for one in sources)).hexdigest()} {image}"
+    sources = {name: (dockerfile_dir() / name).read_bytes() for name in SOURCES}
+    made_of = f"{hashlib.sha256(b''.join(sources.values())).hexdigest()} {image}"
     done = process.capture(
         ["docker", "run", "--rm", "--interactive", *mounted, image, "-c", command, "sh", made_of],
-        input=live_volumes.packed("tmp", sources),
+        input=live_volumes.packed("tmp", [File(*one) for one in sources.items()]),
         check=False,
     )
     if done.code != 0:

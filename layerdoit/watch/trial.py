@@ -27,7 +27,7 @@ class Trial:
     """
 
     def __init__(
-        self, agent: Agent, deployment: str, token: str, grace: float, binaries: Sequence[str], *, overlap: bool = False
+        self, agent: Agent, deployment: str, token: str, grace: float, binaries: Sequence[str], *, overlap: bool
     ) -> None:
         self._agent = agent
         self._deployment = deployment

@@ -139,9 +139,7 @@ class Workshop:
         counts = script_protocol.counts(notes)
         return Compiled(counts.compiled if counts else 0, time.monotonic() - begun, changed, Path(log.name), said)
 
-    def start(
-        self, deployment: str, token: str, grace: float, binaries: Sequence[str], *, overlap: bool = False
-    ) -> Trial:
+    def start(self, deployment: str, token: str, grace: float, binaries: Sequence[str], *, overlap: bool) -> Trial:
         """Have what was compiled put in the place of what serves, and the program started again, in trial.
 
         `token`: of the container that serves; `grace`: seconds that the old program has to end; `binaries`: those that

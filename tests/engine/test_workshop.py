@@ -228,7 +228,7 @@ def logged(container: str) -> list[str]:
 
 
 def started(made: Room, token: str, *binaries: str) -> Trial:
-    trial = made.shop.start("web", token, 1, binaries)
+    trial = made.shop.start("web", token, 1, binaries, overlap=False)
     trial.started()
     return trial
 

@@ -158,7 +158,7 @@ class Supervisor:
 
 
 def trial(supervisor: Supervisor) -> Trial:
-    return Trial(supervisor, "web", "t0", 1.5, ["server"])  # type: ignore[arg-type]
+    return Trial(supervisor, "web", "t0", 1.5, ["server"], overlap=False)  # type: ignore[arg-type]
 
 
 def test_a_trial_is_begun_watched_and_kept() -> None:

@@ -100,8 +100,7 @@ def run(params: Any, _words: Sequence[str]) -> int:
         if removal:
             say(removal.line())
         if stops:
-            place = f"{stops.where}: " if stops.where else ""
-            say(f"this cannot be built yet: {place}{stops.what}" + (f"\nnext: {stops.hint}" if stops.hint else ""))
+            say(f"this cannot be built yet: {stops}")
     return CHANGES if params["exit_code"] and any(one.changes for one in (plan, *(each.plan for each in parts))) else 0
 
 
