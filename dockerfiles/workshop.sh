@@ -41,7 +41,7 @@ begin() {
   : >/tmp/held
   : >/tmp/executables
   : >/tmp/lock
-  mkfifo /tmp/locked /tmp/kept /tmp/printed /tmp/ended
+  mkfifo /tmp/locked /tmp/kept /tmp/printed /tmp/words /tmp/ended
   observe /control
   (set -e; merge_deps) || exit
   wait
@@ -141,9 +141,9 @@ hold() {
   keeper=$!
   read -r locked </tmp/locked
   if [ "$locked" -eq 0 ]; then
-    begin_cargo 'exec cargo' >/tmp/printed &
+    begin_cargo 'exec cargo' >/tmp/printed 2>/tmp/words &
     cargo=$!
-    /tmp/relay /tmp/messages "$cargo" </tmp/printed &
+    /tmp/relay /tmp/messages "$cargo" </tmp/printed 3</tmp/words &
     relay=$!
     read -r holder _ </proc/self/stat
     echo "$holder $keeper $relay $cargo $lock" >/tmp/held

@@ -29,6 +29,16 @@ from tests.support.scratch import docker
 from tests.support.waiting import until
 
 NEVER = threading.Event()
+SPEAKS = """\
+#!/bin/sh
+rm -f /tmp/spoken
+mkfifo /tmp/spoken
+while read -r line; do
+  case $line in *'"build-finished"'*) printf '\\033[K    Fini' >&2 ;; esac
+  printf '%s\\n' "$line"
+done </tmp/spoken &
+exec cargo-itself "$@" >/tmp/spoken
+"""
 WAITS = (
     'fn main() { println!("cargo:rustc-env=SCRIPT=1111"); std::thread::sleep(std::time::Duration::from_secs(60)); }\n'
 )
@@ -155,6 +165,19 @@ def test_cargo_waits_for_an_edit_and_only_for_one_that_changes_nothing_it_has_re
         one.replace("app/src/main.rs", "fn main(", "fn main()")
         made.compile()
         assert made.said() == one.promised(), "also after an error"
+
+
+def test_what_cargo_still_says_when_it_has_finished_hides_nothing(checkout: Callable[..., Checkout]) -> None:
+    one = checkout()
+    with room(one) as made:
+        made.compile()
+        folder = docker("exec", made.container, "sh", "-c", "dirname $(command -v cargo)").strip()
+        docker("exec", made.container, "mv", f"{folder}/cargo", f"{folder}/cargo-itself")
+        script = 'printf %s "$1" >"$2" && chmod +x "$2"'
+        docker("exec", made.container, "sh", "-c", script, "sh", SPEAKS, f"{folder}/cargo")
+        made.shop.expect()
+        one.replace("app/src/main.rs", '"0000"', '"1111"')
+        assert (made.compile().crates, made.said()) == (1, one.promised())
 
 
 def test_what_fails_is_ended_or_moves_is_made_good_by_the_next(checkout: Callable[..., Checkout]) -> None:
