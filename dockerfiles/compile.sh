@@ -241,6 +241,7 @@ bring_in() {
   settle
   sync "$@"
   ready_git
+  observed
   look_for_stale &
   looking=$!
   distrust_variables

@@ -58,12 +58,13 @@ cd "/build/src/$WORKDIR"
 begin_sharing
 [ ! -e /ctx/control/stubs ] || begin_stubs
 (take_units) || return_units
+[ -z "$watched" ] || observed
 status=0
 # cargo before 1.60 makes no such report.
 timings=$(cargo build -h 2>/dev/null | grep -o -m 1 -e '--timings' || true)
 cook() {
   (
-    [ -z "$watched" ] || begin_tracing
+    [ -z "$watched" ] || begin_tracing :own
     eval "cargo build --locked $timings --target-dir /build/target --message-format=json-render-diagnostics $CARGO_ARGS"
   ) >"$1"
 }

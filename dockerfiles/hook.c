@@ -1,7 +1,7 @@
 /* Loaded into cargo (LD_PRELOAD): what it starts is started by `trace`, and cargo itself costs nothing.
  * Loaded into rustc: what it asks for, links or removes in the sources, it does in a way that trace sees; and for compiled
  * crates in one that does not wait for trace.
- * LAYERDOIT_TRACE: `<trace>:<SOURCES>:<NOTES>`. No program that cargo starts finds a trace of this in its environment.
+ * LAYERDOIT_TRACE: `<trace>:<SOURCES>:<NOTES>`, and `:own` for trace. No program that cargo starts finds a trace of this in its environment.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -44,7 +44,7 @@ __attribute__((constructor)) static void begin(void) {
   strcpy(program, said);
   sources = strchr(program, ':');
   if (sources) *sources++ = 0, notes = strchr(sources, ':');
-  if (notes) *notes++ = 0, no_links = has_no_links();
+  if (notes) *notes++ = 0, notes[strcspn(notes, ":")] = 0, no_links = has_no_links();
   if (!in_cargo && strcmp(self, program)) unsetenv("LAYERDOIT_TRACE"), unsetenv("LD_PRELOAD");
 }
 

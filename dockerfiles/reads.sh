@@ -4,25 +4,45 @@
 # NOTES/known holds what is known. What is known to another version of these programs does not count.
 
 # Makes the programs, once for a mount; CONTROL is where their sources are. Without a compiler that can do it, nothing is
-# recorded, and everything compiles again whenever anything changed.
+# recorded, and everything compiles again whenever anything changed. They are there after `observed`.
 observe() {
+  observing=
   NOTES=$(cat "$1"/*.c "$1"/*.h | cksum)
   NOTES=/build/reads-${NOTES%% *}
   [ ! -x "$NOTES/reads" ] || return 0
   rm -rf /build/reads-*
   mkdir -p "$NOTES"
-  {
-    cc -O1 -w -shared -fPIC -o "$NOTES/hook.so" "$1/hook.c" -ldl \
-      && { cc -O1 -w -static -o "$NOTES/trace" "$1/trace.c" || cc -O1 -w -o "$NOTES/trace" "$1/trace.c"; } \
-      && cc -O1 -w -o "$NOTES/reads.part" "$1/reads.c" \
-      && mv "$NOTES/reads.part" "$NOTES/reads"
-  } >"$NOTES/made" 2>&1 || true
+  cooked=/cooked/${NOTES##*/}
+  if [ -x "$cooked/reads" ]; then
+    cp -a "$cooked/hook.so" "$cooked/trace" "$cooked/made" "$NOTES/"
+    cp -a "$cooked/reads" "$NOTES/reads.part"
+    mv "$NOTES/reads.part" "$NOTES/reads"
+  else
+    make_observers "$1" >"$NOTES/made" 2>&1 &
+    observing=$!
+  fi
+}
+
+make_observers() {
+  cc -O1 -w -shared -fPIC -o "$NOTES/hook.so" "$1/hook.c" -ldl &
+  hook=$!
+  { cc -O1 -w -static -o "$NOTES/trace" "$1/trace.c" || cc -O1 -w -o "$NOTES/trace" "$1/trace.c"; } &
+  trace=$!
+  reads=0
+  cc -O1 -w -o "$NOTES/reads.part" "$1/reads.c" || reads=$?
+  wait "$hook" && wait "$trace" && [ "$reads" -eq 0 ] && mv "$NOTES/reads.part" "$NOTES/reads"
+}
+
+observed() {
+  [ -z "$observing" ] || wait "$observing" || true
+  observing=
 }
 
 # From here on, cargo's units are traced.
+#   begin_tracing [OWN]: `:own` for build scripts and those crates alone whose sources are sent
 begin_tracing() {
   if [ -x "$NOTES/reads" ]; then
-    export LD_PRELOAD="$NOTES/hook.so" LAYERDOIT_TRACE="$NOTES/trace:/build/src:$NOTES"
+    export LD_PRELOAD="$NOTES/hook.so" LAYERDOIT_TRACE="$NOTES/trace:/build/src:$NOTES${1-}"
   fi
 }
 

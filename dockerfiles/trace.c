@@ -3,6 +3,7 @@
  *
  *   trace SOURCES NOTES PROGRAM ARGV0 ARGUMENTS...    ends as the program ends; what is no unit just runs
  *
+ * Where LAYERDOIT_TRACE ends with `:own`, a crate whose root is elsewhere is no unit.
  * Each system call that takes a path stops until it is written down (seccomp user notification, Linux 5.5): static
  * programs, raw system calls, and names that were looked for in vain are seen too, and nothing that was read is lost
  * when the build is killed. Lines of NOTES/log, tab-separated:
@@ -39,6 +40,8 @@
 #define SET_FLAGS SECCOMP_IOW(4, uint64_t)
 #define SYNC_WAKE_UP 1ul
 
+static const char ONLY_OWN[] = ":own"; /* the end of LAYERDOIT_TRACE */
+
 /* --- the unit ------------------------------------------------------------------------------------------------------ */
 
 static const char *sources;
@@ -73,8 +76,12 @@ static int ends_with(const char *word, const char *end) {
   return length >= tail && !strcmp(word + length - tail, end);
 }
 
-/* Whether the arguments are those of rustc that compiles a crate. */
-static int is_compiler(char **words) {
+static int is_below(const char *path, const char *top, size_t length) {
+  return !strncmp(path, top, length) && (!path[length] || path[length] == '/');
+}
+
+/* Whether the arguments are those of rustc that compiles a crate, where ONLY_OWN one whose root is in the sources. */
+static int is_compiler(char **words, int only_own) {
   const char *crate = NULL, *hash = "", *root = NULL;
   int compiles = 0;
   for (char **word = words; *word; word++) {
@@ -90,6 +97,7 @@ static int is_compiler(char **words) {
   char folder[PATH_MAX] = "";
   if (*root != '/' && !getcwd(folder, sizeof folder)) return 0;
   root_of_crate = text("%s%s%s", folder, *root == '/' ? "" : "/", root);
+  if (only_own && *root != '?' && !is_below(root_of_crate, sources, sources_length)) return 0;
   name_unit("rustc", crate, hash, root_of_crate);
   return 1;
 }
@@ -144,10 +152,6 @@ static void tidy(char *path, int parents) {
     part += length;
   }
   *end = 0;
-}
-
-static int is_below(const char *path, const char *top, size_t length) {
-  return !strncmp(path, top, length) && (!path[length] || path[length] == '/');
 }
 
 static struct link { struct link *next; char *from, *to; } *links;
@@ -346,7 +350,8 @@ int main(int argc, char **argv) {
   log_file = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   links_file = open(links_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log_file < 0 || links_file < 0) return perror(argv[2]), 125;
-  int compiler = is_compiler(argv + 4);
+  const char *said = getenv("LAYERDOIT_TRACE");
+  int compiler = is_compiler(argv + 4, said && ends_with(said, ONLY_OWN));
   /* Only rustc needs hook.c. */
   if (!compiler) unsetenv("LD_PRELOAD"), unsetenv("LAYERDOIT_TRACE");
   if (!compiler && !is_script()) run(argv + 3);

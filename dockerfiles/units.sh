@@ -92,8 +92,9 @@ digests_of() {
 # After a cook: what is in the image now, for those that come after it.
 note_units() {
   units_of "$1" >/tmp/units-used
-  numbers_of /tmp/units-used /cooked/target >/tmp/units-graph
+  numbers_of /tmp/units-used /cooked/target >/tmp/units-graph &
   digests_of /tmp/units-used /cooked/target >/tmp/units-digests
+  wait "$!"
   touch /cooked/units
   awk -F '\t' -v OFS='\t' -v public="$units_public" '
     FILENAME == ARGV[1] { id_of[$2] = $1; below[$1] = $3; next }

@@ -45,6 +45,8 @@ begin() {
   observe /control
   (set -e; merge_deps) || exit
   wait
+  # Who takes in a turn is another process, for which there is nothing to wait for.
+  observing=
 }
 
 make_supervisor() {
