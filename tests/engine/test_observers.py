@@ -28,7 +28,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = dockerfile_dir()
     subprocess.run([compiler, "-w", "-o", made / "cargo", made / "cargo.c"], check=True)
     subprocess.run([compiler, "-w", "-o", made / "trace", sources / "trace.c"], check=True)
-    shared = ["-shared", "-fPIC", sources / "hook.c", "-ldl"]
+    shared: list[str | Path] = ["-shared", "-fPIC", sources / "hook.c", "-ldl"]
     subprocess.run([compiler, "-w", "-o", made / "hook.so", *shared], check=True)
     return made
 
