@@ -23,6 +23,25 @@ tell_timings() {
   ' "$1" >&2
 }
 
+# What cargo has downloaded on the host (/ctx/crates, of which only cargo knows the use) comes to where it looks.
+take_crates() {
+  [ -d /ctx/crates ] || return 0
+  mkdir -p /cargo/registry
+  cp -r /ctx/crates/. /cargo/registry/
+}
+
+# After cargo: crates that it did not unpack go, and the index of a registry that it calls otherwise.
+drop_crates() {
+  [ -d /ctx/crates ] || return 0
+  find /ctx/crates -name '*.crate' -printf '%P\n' | while IFS=/ read -r _ registry crate; do
+    [ -d "/cargo/registry/src/$registry/${crate%.crate}" ] || rm -f "/cargo/registry/cache/$registry/$crate"
+  done
+  for registry in /ctx/crates/index/*; do
+    registry=${registry##*/}
+    [ -d "/cargo/registry/src/$registry" ] || rm -rf "/cargo/registry/index/$registry" "/cargo/registry/cache/$registry"
+  done
+}
+
 sync /ctx/src /ctx/control/tree
 # Of packages that stay, the app build must know what they read.
 watched=
@@ -55,6 +74,7 @@ export CARGO_NET_OFFLINE=false
 # A project that has git fetch for cargo means its own machines; the builder may have none.
 command -v git >/dev/null || export CARGO_NET_GIT_FETCH_WITH_CLI=false
 cd "/build/src/$WORKDIR"
+take_crates
 begin_sharing
 [ ! -e /ctx/control/stubs ] || begin_stubs
 (take_units) || return_units
@@ -85,6 +105,7 @@ echo "layerdoit: compiled=$external units=$total external=$external" >&2
 # What came from the store took another time than compiling it.
 [ "$hits" -gt 0 ] || tell_timings /build/target/cargo-timings/cargo-timing.html
 rm -rf /build/target/cargo-timings
+drop_crates
 settle_units /tmp/messages
 if [ -s /tmp/units-idle ]; then
   # A crate that is not compiled may still have to be there for cargo: it downloads what it lacks.

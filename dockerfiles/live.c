@@ -48,8 +48,15 @@ enum {
   CANNOT_SUPERVISE = 125
 };
 
-#include "processes.h"
+static _Noreturn void fail(int status, const char *what) {
+  fprintf(stderr, "layerdoit: %s: %s\n", what, strerror(errno));
+  exit(status);
+}
+
 #include "listeners.h"
+#include "processes.h"
+#include "signals.h"
+#include "sockets.h"
 
 static const char MARK[] = "layerdoit: started again\n"; /* in the log: what follows is of the new program */
 
@@ -77,38 +84,6 @@ static long long now(void) {
   struct timespec at;
   clock_gettime(CLOCK_MONOTONIC, &at);
   return at.tv_sec * 1000LL + at.tv_nsec / 1000000;
-}
-
-static _Noreturn void fail(int status, const char *what) {
-  fprintf(stderr, "layerdoit: %s: %s\n", what, strerror(errno));
-  exit(status);
-}
-
-/* --- signals ------------------------------------------------------------------------------------------------------- */
-
-static const struct { const char *name; int number; } NAMED[] = {
-  {"HUP", SIGHUP}, {"INT", SIGINT}, {"QUIT", SIGQUIT}, {"KILL", SIGKILL}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
-  {"ALRM", SIGALRM}, {"TERM", SIGTERM}, {"WINCH", SIGWINCH}, {"CONT", SIGCONT}, {"PWR", SIGPWR}, {"IO", SIGIO},
-};
-
-/* As an image writes it: a number, SIGINT, INT, SIGRTMIN+3. */
-static int signal_of(const char *text) {
-  if (isdigit((unsigned char)*text)) return atoi(text);
-  if (!strncasecmp(text, "SIG", 3)) text += 3;
-  if (!strncasecmp(text, "RTMIN+", 6)) return SIGRTMIN + atoi(text + 6);
-  if (!strncasecmp(text, "RTMAX-", 6)) return SIGRTMAX - atoi(text + 6);
-  for (size_t i = 0; i < sizeof NAMED / sizeof *NAMED; i++)
-    if (!strcasecmp(text, NAMED[i].name)) return NAMED[i].number;
-  return SIGTERM;
-}
-
-/* All but those by which the kernel tells that this program itself is wrong. */
-static sigset_t taken(void) {
-  static const int OWN[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
-  sigset_t set;
-  sigfillset(&set);
-  for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++) sigdelset(&set, OWN[i]);
-  return set;
 }
 
 /* --- processes ----------------------------------------------------------------------------------------------------- */
@@ -371,27 +346,6 @@ static void admit(int listening) {
   close(fd);
 }
 
-static struct sockaddr_un address_of(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    fail(CANNOT_SUPERVISE, path);
-  }
-  strcpy(address.sun_path, path);
-  return address;
-}
-
-static int listening_at(const char *path) {
-  struct sockaddr_un address = address_of(path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  /* The container was started before. */
-  unlink(path);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address)) fail(CANNOT_SUPERVISE, path);
-  /* The workshop is another user. */
-  if (chmod(path, 0666) || listen(fd, MOST_ASKERS)) fail(CANNOT_SUPERVISE, path);
-  return fd;
-}
-
 static void pass_on(int signals) {
   struct signalfd_siginfo told;
   while (read(signals, &told, sizeof told) == sizeof told) {
@@ -433,28 +387,6 @@ static _Noreturn void supervise(const char *path) {
       if (polled[i].revents && whose[i - 2]->fd == polled[i].fd) hear(whose[i - 2]);
     if (polled[1].revents) admit(listening);
   }
-}
-
-static int ask(const char *path, char **words) {
-  struct sockaddr_un address = address_of(path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address)) return 1;
-  char line[LONGEST_LINE] = "";
-  for (; *words; words++) {
-    if (strlen(line) + strlen(*words) + 2 >= sizeof line) return 1;
-    if (*line) strcat(line, " ");
-    strcat(line, *words);
-  }
-  strcat(line, "\n");
-  if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0) return 1;
-  size_t length = 0;
-  while (length < sizeof line - 1 && !memchr(line, '\n', length)) {
-    ssize_t more = recv(fd, line + length, sizeof line - 1 - length, 0);
-    if (more < 0 && errno == EINTR) continue;
-    if (more <= 0) return 1;
-    length += (size_t)more;
-  }
-  return fwrite(line, 1, length, stdout) == length && !fflush(stdout) ? 0 : 1;
 }
 
 int main(int count, char **words) {

@@ -8,12 +8,12 @@ Asking downloads nothing: of a crate that is not here nothing is known, and so i
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from layerdoit.cargo.downloaded import home
 from layerdoit.core import toml
 
 Version = tuple[str, str]
@@ -67,8 +67,7 @@ def _links_here(code: str) -> bool:
 
 
 def _folder(name: str, version: str) -> Path | None:
-    home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
-    return next(iter(sorted((home / "registry/src").glob(f"*/{name}-{version}"))), None)
+    return next(iter(sorted((home() / "registry/src").glob(f"*/{name}-{version}"))), None)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

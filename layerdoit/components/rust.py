@@ -7,7 +7,7 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.cargo import follow
+from layerdoit.cargo import downloaded, follow
 from layerdoit.cargo.cargo_config import redact
 from layerdoit.cargo.selection import bin_arguments, package_ids
 from layerdoit.components import cargo_words, image_control, layer_labels, script_protocol, tried_on
@@ -19,7 +19,8 @@ from layerdoit.core.platform import platform_of
 from layerdoit.core.prose import listed
 from layerdoit.dockerfile import binaries, folders
 from layerdoit.dockerfile import edit as dockerfiles
-from layerdoit.engine import buildx, mounts
+from layerdoit.engine import buildx, image_labels, mounts
+from layerdoit.engine.api import endpoint
 from layerdoit.engine.images import PREFIX, UNPACKED
 from layerdoit.engine.progress import Listener
 from layerdoit.layers.specs import deps as deps_layer
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from layerdoit.cargo.lock import LockPackage
     from layerdoit.engine.handle import Engine
     from layerdoit.layers.key import Spec
     from layerdoit.project.inputs import Inputs
@@ -196,10 +198,22 @@ def _deps(request: Request) -> Recipe:
     how = f"cooked from {parent.tag}" if parent else "cooked"
     text = inputs.tree.dockerfile("deps").read_text(encoding="utf-8")
     write_if_changed(context / "control" / "locked", _locked(inputs).encode())
+    _stage_crates(request, context / "crates")
     if step.donors:
         lenders = [(one.tag, one.lends_to(inputs.lends)) for one in step.donors]
         text = dockerfiles.donors(text, lenders, parent.tag if parent else None)
-    return Recipe(build, text, how, None if parent or step.donors else _crates(request))
+    return Recipe(build, text, how, None if parent or step.donors else len(_built(request)))
+
+
+def _stage_crates(request: Request, folder: Path) -> None:
+    """What cargo has downloaded on this machine and the cook lacks. An engine elsewhere may have the better line."""
+    engine, parent, tree = request.engine, request.step.parent, request.inputs.tree
+    if not engine.is_local or not endpoint().startswith("unix://"):
+        return
+    had = engine.images.labels([parent.tag]).get(parent.tag, {}) if parent else {}
+    new = set(image_labels.lacking(tree.locked, had))
+    packages = [one for one in tree.lock.external if f"{one.name} {one.version}" in new]
+    downloaded.give(packages, {(one.name, one.version) for one in _built(request)}, folder)
 
 
 def _stub_wrapper(inputs: Inputs) -> str | None:
@@ -227,14 +241,15 @@ def cargo_args(inputs: Inputs, *, stubs: bool) -> str:
     return project.options.arguments(packages, () if stubs else bin_arguments(project.workspace, selection))
 
 
-def _crates(request: Request) -> int:
-    """How many external crates a full cook compiles, as far as Cargo.lock tells."""
+def _built(request: Request) -> list[LockPackage]:
+    """The external crates that a full cook compiles, as far as Cargo.lock tells."""
     from layerdoit.cargo import compiled_crates, native
 
     project = request.inputs.project
     selection, lock = request.inputs.selection, request.inputs.tree.lock
     elsewhere = native.table().elsewhere
-    return len(compiled_crates.built(project.workspace, lock, selection, project.options, elsewhere))
+    crates = compiled_crates.built(project.workspace, lock, selection, project.options, elsewhere)
+    return [crate.package for crate in crates.values()]
 
 
 # --- app -------------------------------------------------------------------------------------------------------------

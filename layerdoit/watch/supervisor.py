@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from layerdoit.deploy.live import Live
     from layerdoit.flows.session import Session
 
-SOURCES: Final = ("live.c", "listeners.h", "processes.h")
+SOURCES: Final = ("live.c", "listeners.h", "processes.h", "signals.h", "sockets.h")
 _COMPILE = (
     "tar -x -C / && chmod 1777 . && mkdir -p -m 1777 ahead "
     "&& { cc -O2 -w -static -o live.part /tmp/live.c || cc -O2 -w -o live.part /tmp/live.c; } "

@@ -1,0 +1,69 @@
+"""What cargo has downloaded on this machine, of crates.io: archives of crates, and what the index says of them.
+
+    give(packages, compiled, folder)    # into `folder`, as it is below $CARGO_HOME/registry
+
+An archive counts where its digest is the one that Cargo.lock has: cargo itself looks at that only when it downloads.
+The entries of the index are believed, as cargo here believes them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from layerdoit.cargo.lock import LockPackage
+
+_CRATES_IO: Final = "registry+https://github.com/rust-lang/crates.io-index"
+_FOLDERS: Final = "index.crates.io-*"
+"""What cargo calls the folders of crates.io (sparse, since 1.68); the end depends on its version."""
+
+
+def home() -> Path:
+    """Where cargo of this machine keeps what is its own."""
+    return Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
+
+
+def give(packages: Iterable[LockPackage], compiled: Collection[tuple[str, str]], folder: Path) -> None:
+    """Put into a new folder the entries of packages, and the archives of those that are compiled.
+
+    `compiled`: names and versions. They are given for each folder that cargo may use: what it calls that, only it
+    knows. What cannot be read is left out.
+    """
+    registry = home() / "registry"
+    wanted = [package for package in packages if package.source == _CRATES_IO and package.checksum]
+    for index in sorted(registry.glob(f"index/{_FOLDERS}")) if wanted else ():
+        # Without it, cargo asks for the address of all else.
+        _give(registry, f"index/{index.name}/config.json", folder)
+        for package in wanted:
+            _give(registry, f"index/{index.name}/.cache/{entry_of(package.name)}", folder)
+            if (package.name, package.version) in compiled:
+                archive = f"cache/{index.name}/{package.name}-{package.version}.crate"
+                _give(registry, archive, folder, package.checksum)
+
+
+def _give(registry: Path, path: str, folder: Path, checksum: str | None = None) -> None:
+    there = folder / path
+    there.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        try:
+            # A second name takes no room, as long as the build context stays.
+            there.hardlink_to(registry / path)
+        except OSError:
+            shutil.copyfile(registry / path, there)
+        if checksum is not None and hashlib.sha256(there.read_bytes()).hexdigest() != checksum:
+            there.unlink()
+
+
+def entry_of(name: str) -> str:
+    """Where an index keeps a crate (The Cargo Book, Registry Index): `se/rd/serde`, `3/s/syn`."""
+    name = name.lower()
+    if len(name) < 3:
+        return f"{len(name)}/{name}"
+    return f"3/{name[0]}/{name}" if len(name) == 3 else f"{name[:2]}/{name[2:4]}/{name}"

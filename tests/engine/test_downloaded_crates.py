@@ -1,0 +1,84 @@
+"""What cargo has downloaded on this machine, a cook does not download again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.checkout import Checkout
+from tests.support.lockfile import entry, external, lockfile
+from tests.support.scratch import docker
+
+ITOA: Final = ("1.0.11", "49f1f14873335454500d59611f1cf4a4b0f786f9ac11f4312a78e4cf2566695b")
+RYU: Final = ("1.0.18", "f3cb5ba0dc43242ce17de99c180e96db90b235b8a9fdc9543c96d2209116bd9f")
+NOBODY: Final = "http://127.0.0.1:9"
+CALLED_OTHERWISE: Final = "index.crates.io-0123456789abcdef"
+
+
+def files(crates: Mapping[str, tuple[str, str]], says: str) -> dict[str, str]:
+    """A program that needs crates."""
+    needs = "".join(f'{name} = "1"\n' for name in crates)
+    locked = [external(name, version, checksum) for name, (version, checksum) in crates.items()]
+    return {
+        "Cargo.toml": f'[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n\n[dependencies]\n{needs}',
+        "Cargo.lock": lockfile(entry("app", needs=list(crates)), *locked),
+        "src/main.rs": f'fn main() {{ println!("{{}}", {says}); }}\n',
+    }
+
+
+@pytest.fixture
+def one(checkout: Callable[..., Checkout], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A checkout whose crates cargo has downloaded into a home of its own, and nobody has compiled."""
+    made = checkout(files({"itoa": ITOA}, "itoa::Buffer::new().format(12)"))
+    made.configure(f"deps: {{donors: false}}\nenv: {{RUST_ALONE: {made.name}}}\n")
+    home = tmp_path / "cargo-home"
+    home.mkdir()
+    monkeypatch.setenv("CARGO_HOME", str(home))
+    fetch(made)
+    return made
+
+
+def fetch(one: Checkout) -> Path:
+    """The registry below cargo's home, when it has all that is locked."""
+    subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=one.root, check=True)
+    return Path(os.environ["CARGO_HOME"]) / "registry"
+
+
+def test_it_needs_no_network_for_what_is_here(one: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as cut:
+        cut.setenv("HTTPS_PROXY", NOBODY)
+        first = one.build()
+    assert one.said(first["app"].step.spec.tag) == "12\n"
+
+    one.write(files({"itoa": ITOA, "ryu": RYU}, "ryu::Buffer::new().format(1.5)"))
+    fetch(one)
+    monkeypatch.setenv("HTTPS_PROXY", NOBODY)
+    second = one.build()
+    assert second["deps"].how == f"cooked from {first['deps'].step.spec.tag}"
+    assert one.said(second["app"].step.spec.tag) == "1.5\n"
+    sent = [path.name for path in (one.root / ".layerdoit/context/deps/crates").rglob("*.crate")]
+    assert sent == [f"ryu-{RYU[0]}.crate"], "the image that it is cooked from has the other one"
+
+
+def test_an_archive_that_is_not_the_locked_one_is_downloaded_and_what_cargo_does_not_use_stays_nowhere(
+    one: Checkout,
+) -> None:
+    registry = Path(os.environ["CARGO_HOME"]) / "registry"
+    (folder,) = (registry / "cache").iterdir()
+    for part in ("cache", "index"):
+        shutil.copytree(registry / part / folder.name, registry / part / CALLED_OTHERWISE)
+    (archive,) = folder.iterdir()
+    archive.write_bytes(archive.read_bytes()[:-1])
+    made = one.build()
+    assert one.said(made["app"].step.spec.tag) == "12\n"
+
+    look = "cd /cargo/registry; ls cache index; sha256sum cache/*/*"
+    said = docker("run", "--rm", "--entrypoint", "sh", made["deps"].step.spec.tag, "-c", look).split()
+    assert CALLED_OTHERWISE not in said
+    assert ITOA[1] in said
