@@ -14,6 +14,8 @@ _END: Final = re.compile(r"\s+Finished\b.* in ")
 _BAR: Final = re.compile(r"\s*(Building|Downloading|Updating|Fetch) \[[=> -]*\]\s*(.*)")
 _FETCHED: Final = re.compile(r"\s+Downloading \d+ crates?\b")
 _UNITS: Final = re.compile(r"(\d+)/(\d+)(?:: (.*))?")
+# Entries of an index that is asked over HTTP, which cargo paints in the words of git.
+_ENTRIES: Final = re.compile(r"\d+ complete; \d+ pending")
 _WORDS: Final = {
     "Downloaded": "downloading crates",
     "Downloading": "downloading crates",
@@ -59,7 +61,7 @@ class Follower:
             return Doing(_WORDS["Downloading"]) if _FETCHED.match(text) else None
         units = _UNITS.match(found[2])
         if found[1] != "Building":
-            return self._downloading(found[1], units)
+            return self._downloading("Updating" if _ENTRIES.match(found[2]) else found[1], units)
         if units is None:
             return self._compiling()
         self._units = int(units[1]), int(units[2])

@@ -355,12 +355,13 @@ def with_itoa(checkout: Callable[..., Checkout]) -> Checkout:
     )
 
 
-def test_the_host_s_certificates_are_enough(with_itoa: Checkout) -> None:
+def test_the_host_s_certificates_are_enough(with_itoa: Checkout, tmp_path: Path) -> None:
     """Where TLS is intercepted, crates.io can be reached with the company's CA only: SSL_CERT_FILE is all there is."""
     bundle = os.environ.get("SSL_CERT_FILE") or next((path for path in _SYSTEM_BUNDLES if Path(path).is_file()), None)
     if bundle is None:
         pytest.skip("this machine names no certificates")
-    code, said = doit(with_itoa, {"SSL_CERT_FILE": bundle})
+    # A cargo that has downloaded nothing.
+    code, said = doit(with_itoa, {"SSL_CERT_FILE": bundle, "CARGO_HOME": str(tmp_path)})
     assert code == 0, said
     assert with_itoa.said(f"{with_itoa.name}:latest") == "42\n"
 
@@ -376,7 +377,7 @@ def test_other_certificates_are_not_enough(with_itoa: Checkout) -> None:
         )  # fmt: skip
         if made.returncode != 0:
             pytest.skip("openssl makes no certificate here")
-        code, said = doit(with_itoa, {"SSL_CERT_FILE": str(wrong), "CARGO_NET_RETRY": "0"})
+        code, said = doit(with_itoa, {"SSL_CERT_FILE": str(wrong), "CARGO_NET_RETRY": "0", "CARGO_HOME": folder})
     assert code == 1
     assert "SSL" in said
     assert "certificate" in said
