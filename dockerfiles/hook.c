@@ -1,7 +1,8 @@
 /* Loaded into cargo (LD_PRELOAD): what it starts is started by `trace`, and cargo itself costs nothing.
  * Loaded into rustc: what it asks for, links or removes in the sources, it does in a way that trace sees; and for compiled
  * crates in one that does not wait for trace.
- * LAYERDOIT_TRACE: `<trace>:<SOURCES>:<NOTES>`, and `:own` for trace. No program that cargo starts finds a trace of this in its environment.
+ * LAYERDOIT_TRACE: `<trace>:<SOURCES>:<NOTES>`, and `:own` for trace. No program that cargo starts finds a trace of this in
+ * its environment.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

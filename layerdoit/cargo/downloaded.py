@@ -27,7 +27,7 @@ _FOLDERS: Final = "index.crates.io-*"
 
 def home() -> Path:
     """Where cargo of this machine keeps what is its own."""
-    return Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
+    return Path(os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo"))
 
 
 def give(packages: Iterable[LockPackage], compiled: Collection[tuple[str, str]], folder: Path) -> None:

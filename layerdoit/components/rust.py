@@ -31,7 +31,7 @@ from layerdoit.tree.index import Entry
 from layerdoit.tree.staging import stage, tree_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from layerdoit.cargo.lock import LockPackage
@@ -198,14 +198,15 @@ def _deps(request: Request) -> Recipe:
     how = f"cooked from {parent.tag}" if parent else "cooked"
     text = inputs.tree.dockerfile("deps").read_text(encoding="utf-8")
     write_if_changed(context / "control" / "locked", _locked(inputs).encode())
-    _stage_crates(request, context / "crates")
+    built = _built(request)
+    _stage_crates(request, built, context / "crates")
     if step.donors:
         lenders = [(one.tag, one.lends_to(inputs.lends)) for one in step.donors]
         text = dockerfiles.donors(text, lenders, parent.tag if parent else None)
-    return Recipe(build, text, how, None if parent or step.donors else len(_built(request)))
+    return Recipe(build, text, how, None if parent or step.donors else len(built))
 
 
-def _stage_crates(request: Request, folder: Path) -> None:
+def _stage_crates(request: Request, built: Collection[LockPackage], folder: Path) -> None:
     """What cargo has downloaded on this machine and the cook lacks. An engine elsewhere may have the better line."""
     engine, parent, tree = request.engine, request.step.parent, request.inputs.tree
     if not engine.is_local or not endpoint().startswith("unix://"):
@@ -213,7 +214,7 @@ def _stage_crates(request: Request, folder: Path) -> None:
     had = engine.images.labels([parent.tag]).get(parent.tag, {}) if parent else {}
     new = set(image_labels.lacking(tree.locked, had))
     packages = [one for one in tree.lock.external if f"{one.name} {one.version}" in new]
-    downloaded.give(packages, {(one.name, one.version) for one in _built(request)}, folder)
+    downloaded.give(packages, {(one.name, one.version) for one in built}, folder)
 
 
 def _stub_wrapper(inputs: Inputs) -> str | None:

@@ -21,12 +21,12 @@ NOBODY: Final = "http://127.0.0.1:9"
 CALLED_OTHERWISE: Final = "index.crates.io-0123456789abcdef"
 
 
-def files(crates: Mapping[str, tuple[str, str]], says: str) -> dict[str, str]:
-    """A program that needs crates."""
+def files(crates: Mapping[str, tuple[str, str]], says: str, table: str = "dependencies") -> dict[str, str]:
+    """A program that needs crates, as a table of its manifest says."""
     needs = "".join(f'{name} = "1"\n' for name in crates)
     locked = [external(name, version, checksum) for name, (version, checksum) in crates.items()]
     return {
-        "Cargo.toml": f'[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n\n[dependencies]\n{needs}',
+        "Cargo.toml": f'[package]\nname = "app"\nversion = "0.1.0"\nedition = "2021"\n\n[{table}]\n{needs}',
         "Cargo.lock": lockfile(entry("app", needs=list(crates)), *locked),
         "src/main.rs": f'fn main() {{ println!("{{}}", {says}); }}\n',
     }
@@ -82,3 +82,11 @@ def test_an_archive_that_is_not_the_locked_one_is_downloaded_and_what_cargo_does
     said = docker("run", "--rm", "--entrypoint", "sh", made["deps"].step.spec.tag, "-c", look).split()
     assert CALLED_OTHERWISE not in said
     assert ITOA[1] in said
+
+
+def test_where_no_crate_is_needed_the_index_stays(one: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    one.write(files({"itoa": ITOA}, '"none"', "target.'cfg(windows)'.dependencies"))
+    monkeypatch.setenv("HTTPS_PROXY", NOBODY)
+    made = one.build()
+    assert one.said(made["app"].step.spec.tag) == "none\n"
+    assert not list((one.root / ".layerdoit/context/deps/crates").rglob("*.crate"))
