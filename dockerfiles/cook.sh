@@ -30,14 +30,14 @@ take_crates() {
   cp -r /ctx/crates/. /cargo/registry/
 }
 
-# After cargo: crates that it did not unpack go, and what is in folders that it calls otherwise. Where it unpacked none, it
-# may use any of them: without the index, it resolves nothing.
+# After cargo: crates that it did not unpack go, and what is in folders that it calls otherwise. Where it needed none, it may
+# use any of these: without the index, it resolves nothing.
 drop_crates() {
   [ -d /ctx/crates ] || return 0
   find /ctx/crates -name '*.crate' -printf '%P\n' | while IFS=/ read -r _ registry crate; do
     [ -d "/cargo/registry/src/$registry/${crate%.crate}" ] || rm -f "/cargo/registry/cache/$registry/$crate"
   done
-  ls -d /cargo/registry/src/index.crates.io-* >/dev/null 2>&1 || return 0
+  grep -qF "$units_public" /tmp/messages || return 0
   for registry in /ctx/crates/index/*; do
     registry=${registry##*/}
     [ -d "/cargo/registry/src/$registry" ] || rm -rf "/cargo/registry/index/$registry" "/cargo/registry/cache/$registry"
