@@ -85,7 +85,7 @@ def test_downloads_are_counted_by_their_bar() -> None:
     assert now == Doing("downloading crates", 12, 40, "", 0.3)
     assert follower.bar(" Downloading 13 crates") == Doing("downloading crates")
     assert follower.bar("       Fetch [====>    ] 34.50%, 1.2MiB/s") == Doing("fetching with git")
-    assert follower.bar("       Fetch [ <=>     ] 12 complete; 3 pending") == Doing("updating the index of crates")
+    assert follower.bar("       Fetch [=====>   ] 12 complete; 3 pending") == Doing("updating the index of crates")
 
 
 def test_a_second_cargo_begins_anew() -> None:
