@@ -1,6 +1,6 @@
 """What cargo has downloaded on this machine, of crates.io: archives of crates, and what the index says of them.
 
-    give(packages, compiled, folder)    # into `folder`, as it is below $CARGO_HOME/registry
+    give(packages, folder)    # into `folder`, as it is below $CARGO_HOME/registry
 
 An archive counts where its digest is the one that Cargo.lock has: cargo itself looks at that only when it downloads.
 The entries of the index are believed, as cargo here believes them.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from layerdoit.cargo.lock import LockPackage
 
@@ -30,11 +30,10 @@ def home() -> Path:
     return Path(os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo"))
 
 
-def give(packages: Iterable[LockPackage], compiled: Collection[tuple[str, str]], folder: Path) -> None:
-    """Put into a new folder the entries of packages, and the archives of those that are compiled.
+def give(packages: Iterable[LockPackage], folder: Path) -> None:
+    """Put the archives and entries of packages into a new folder, for each folder that cargo may use.
 
-    `compiled`: names and versions. They are given for each folder that cargo may use: what it calls that, only it
-    knows. What cannot be read is left out.
+    What it calls that, only it knows; and it asks for more than it compiles. What cannot be read is left out.
     """
     registry = home() / "registry"
     wanted = [package for package in packages if package.source == _CRATES_IO and package.checksum]
@@ -43,9 +42,8 @@ def give(packages: Iterable[LockPackage], compiled: Collection[tuple[str, str]],
         _give(registry, f"index/{index.name}/config.json", folder)
         for package in wanted:
             _give(registry, f"index/{index.name}/.cache/{entry_of(package.name)}", folder)
-            if (package.name, package.version) in compiled:
-                archive = f"cache/{index.name}/{package.name}-{package.version}.crate"
-                _give(registry, archive, folder, package.checksum)
+            archive = f"cache/{index.name}/{package.name}-{package.version}.crate"
+            _give(registry, archive, folder, package.checksum)
 
 
 def _give(registry: Path, path: str, folder: Path, checksum: str | None = None) -> None:

@@ -31,10 +31,9 @@ from layerdoit.tree.index import Entry
 from layerdoit.tree.staging import stage, tree_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from layerdoit.cargo.lock import LockPackage
     from layerdoit.engine.handle import Engine
     from layerdoit.layers.key import Spec
     from layerdoit.project.inputs import Inputs
@@ -198,23 +197,21 @@ def _deps(request: Request) -> Recipe:
     how = f"cooked from {parent.tag}" if parent else "cooked"
     text = inputs.tree.dockerfile("deps").read_text(encoding="utf-8")
     write_if_changed(context / "control" / "locked", _locked(inputs).encode())
-    built = _built(request)
-    _stage_crates(request, built, context / "crates")
+    _stage_crates(request, context / "crates")
     if step.donors:
         lenders = [(one.tag, one.lends_to(inputs.lends)) for one in step.donors]
         text = dockerfiles.donors(text, lenders, parent.tag if parent else None)
-    return Recipe(build, text, how, None if parent or step.donors else len(built))
+    return Recipe(build, text, how, None if parent or step.donors else _crates(request))
 
 
-def _stage_crates(request: Request, built: Collection[LockPackage], folder: Path) -> None:
+def _stage_crates(request: Request, folder: Path) -> None:
     """What cargo has downloaded on this machine and the cook lacks. An engine elsewhere may have the better line."""
     engine, parent, tree = request.engine, request.step.parent, request.inputs.tree
     if not engine.is_local or not endpoint().startswith("unix://"):
         return
     had = engine.images.labels([parent.tag]).get(parent.tag, {}) if parent else {}
     new = set(image_labels.lacking(tree.locked, had))
-    packages = [one for one in tree.lock.external if f"{one.name} {one.version}" in new]
-    downloaded.give(packages, {(one.name, one.version) for one in built}, folder)
+    downloaded.give((one for one in tree.lock.external if f"{one.name} {one.version}" in new), folder)
 
 
 def _stub_wrapper(inputs: Inputs) -> str | None:
@@ -242,15 +239,14 @@ def cargo_args(inputs: Inputs, *, stubs: bool) -> str:
     return project.options.arguments(packages, () if stubs else bin_arguments(project.workspace, selection))
 
 
-def _built(request: Request) -> list[LockPackage]:
-    """The external crates that a full cook compiles, as far as Cargo.lock tells."""
+def _crates(request: Request) -> int:
+    """How many external crates a full cook compiles, as far as Cargo.lock tells."""
     from layerdoit.cargo import compiled_crates, native
 
     project = request.inputs.project
     selection, lock = request.inputs.selection, request.inputs.tree.lock
     elsewhere = native.table().elsewhere
-    crates = compiled_crates.built(project.workspace, lock, selection, project.options, elsewhere)
-    return [crate.package for crate in crates.values()]
+    return len(compiled_crates.built(project.workspace, lock, selection, project.options, elsewhere))
 
 
 # --- app -------------------------------------------------------------------------------------------------------------

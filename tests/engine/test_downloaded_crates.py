@@ -89,4 +89,5 @@ def test_where_no_crate_is_needed_the_index_stays(one: Checkout, monkeypatch: py
     monkeypatch.setenv("HTTPS_PROXY", NOBODY)
     made = one.build()
     assert one.said(made["app"].step.spec.tag) == "none\n"
-    assert not list((one.root / ".layerdoit/context/deps/crates").rglob("*.crate"))
+    look = "find /cargo/registry -name '*.crate'"
+    assert docker("run", "--rm", "--entrypoint", "sh", made["deps"].step.spec.tag, "-c", look) == ""

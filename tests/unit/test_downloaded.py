@@ -62,10 +62,10 @@ def test_what_is_locked_is_given_and_nothing_else(registry: Path, tmp_path: Path
         locked("mine", "mine", "registry+https://registry.example/index"),
         LockPackage("git", "1.0.0", "git+https://git.example/git#0123"),
     ]
-    compiled = {(package.name, package.version) for package in packages if package.name != "windows"}
-    downloaded.give(packages, compiled, tmp_path / "to")
+    downloaded.give(packages, tmp_path / "to")
     assert given(tmp_path / "to") == [
         f"cache/{HERE}/serde-1.0.0.crate",
+        f"cache/{HERE}/windows-1.0.0.crate",
         f"cache/{OLD}/serde-1.0.0.crate",
         f"index/{HERE}/.cache/se/rd/serde",
         f"index/{HERE}/.cache/wi/nd/windows",
@@ -76,6 +76,6 @@ def test_what_is_locked_is_given_and_nothing_else(registry: Path, tmp_path: Path
 
 @pytest.mark.parametrize("packages", [[], [locked("serde", "serde")]])
 def test_a_machine_without_cargo_gives_nothing(registry: Path, tmp_path: Path, packages: list[LockPackage]) -> None:
-    downloaded.give(packages, {("serde", "1.0.0")}, tmp_path / "to")
+    downloaded.give(packages, tmp_path / "to")
     assert not registry.exists()
     assert not (tmp_path / "to").exists()
