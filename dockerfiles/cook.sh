@@ -23,15 +23,15 @@ tell_timings() {
   ' "$1" >&2
 }
 
-# What cargo has downloaded on the host (/ctx/crates, of which only cargo knows the use) comes to where it looks.
+# What cargo has downloaded on the host (/ctx/crates) comes to where the cargo of this build looks.
 take_crates() {
   [ -d /ctx/crates ] || return 0
   mkdir -p /cargo/registry
   cp -r /ctx/crates/. /cargo/registry/
 }
 
-# After cargo: crates that it did not unpack go, and what is in folders that it calls otherwise. Where it needed none, it may
-# use any of these: without the index, it resolves nothing.
+# After cargo: the archives that it did not unpack go, and the folders that it does not use. Where it needed no crate, nobody
+# knows which folder it uses; all stay, for without the index cargo resolves nothing.
 drop_crates() {
   [ -d /ctx/crates ] || return 0
   find /ctx/crates -name '*.crate' -printf '%P\n' | while IFS=/ read -r _ registry crate; do

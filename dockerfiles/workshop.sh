@@ -44,9 +44,9 @@ begin() {
   mkfifo /tmp/locked /tmp/kept /tmp/printed /tmp/words /tmp/ended
   observe /control
   (set -e; merge_deps) || exit
+  # Here, for a turn is another process, which cannot wait for it.
+  observed
   wait
-  # Who takes in a turn is another process, for which there is nothing to wait for.
-  observing=
 }
 
 make_supervisor() {

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from layerdoit.cargo.lock import CRATES_IO
 from layerdoit.core import proxies, toml
 from layerdoit.core.errors import ConfigError, WorkspaceError
 from layerdoit.core.masking import register_secret
@@ -35,7 +36,6 @@ _SYSTEM_BUNDLES = (
 )
 # What git fetches, as a lock file names it. crates.io has been asked without git since cargo 1.70.
 _GIT = tuple(f"{kind}+{scheme}://" for kind in ("git", "registry") for scheme in ("https", "http", "ssh", "git"))
-_CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 # BuildKit's limit for one secret.
 MAX_SECRET = 500 * 1024
 
@@ -187,7 +187,7 @@ def _fetched(sources: Iterable[str], configs: Iterable[Mapping[str, Any]]) -> li
         tables = (table for config in configs for table in config.get("source", {}).values())
         # Instead of crates.io, or of one another.
         found |= {f"registry+{table['registry']}" for table in tables if "registry" in table}
-    return sorted(source for source in found - {_CRATES_IO} if source.startswith(_GIT))
+    return sorted(source for source in found - {CRATES_IO} if source.startswith(_GIT))
 
 
 def _of_git(sources: Sequence[str], environment: Mapping[str, str], bundle: Path | None) -> tuple[str, list[str]]:

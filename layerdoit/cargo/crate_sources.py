@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from layerdoit.cargo.downloaded import home
-from layerdoit.core import toml
+from layerdoit.core import toml, user_folder
 
 Version = tuple[str, str]
 """Name and version of a crate."""
@@ -67,7 +66,7 @@ def _links_here(code: str) -> bool:
 
 
 def _folder(name: str, version: str) -> Path | None:
-    return next(iter(sorted((home() / "registry/src").glob(f"*/{name}-{version}"))), None)
+    return next(iter(sorted((user_folder.cargo() / "registry/src").glob(f"*/{name}-{version}"))), None)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

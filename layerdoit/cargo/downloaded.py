@@ -10,33 +10,30 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from layerdoit.cargo.lock import CRATES_IO
+from layerdoit.core import user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from layerdoit.cargo.lock import LockPackage
 
-_CRATES_IO: Final = "registry+https://github.com/rust-lang/crates.io-index"
 _FOLDERS: Final = "index.crates.io-*"
 """What cargo calls the folders of crates.io (sparse, since 1.68); the end depends on its version."""
 
 
-def home() -> Path:
-    """Where cargo of this machine keeps what is its own."""
-    return Path(os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo"))
-
-
 def give(packages: Iterable[LockPackage], folder: Path) -> None:
-    """Put the archives and entries of packages into a new folder, for each folder that cargo may use.
+    """Put the archives and index entries of packages into a new folder.
 
-    What it calls that, only it knows; and it asks for more than it compiles. What cannot be read is left out.
+    Only the cargo of the build knows how it calls crates.io's folder, so those of all cargos here are given. What
+    cannot be read is left out.
     """
-    registry = home() / "registry"
-    wanted = [package for package in packages if package.source == _CRATES_IO and package.checksum]
+    registry = user_folder.cargo() / "registry"
+    wanted = [package for package in packages if package.source == CRATES_IO and package.checksum]
     for index in sorted(registry.glob(f"index/{_FOLDERS}")) if wanted else ():
         # Without it, cargo asks for the address of all else.
         _give(registry, f"index/{index.name}/config.json", folder)
@@ -47,14 +44,15 @@ def give(packages: Iterable[LockPackage], folder: Path) -> None:
 
 
 def _give(registry: Path, path: str, folder: Path, checksum: str | None = None) -> None:
-    there = folder / path
+    # A second name of a link would be a link, which leads nowhere in the build.
+    here, there = (registry / path).resolve(), folder / path
     there.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):
         try:
             # A second name takes no room, as long as the build context stays.
-            there.hardlink_to(registry / path)
+            there.hardlink_to(here)
         except OSError:
-            shutil.copyfile(registry / path, there)
+            shutil.copyfile(here, there)
         if checksum is not None and hashlib.sha256(there.read_bytes()).hexdigest() != checksum:
             there.unlink()
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 MASKED = "0.0.0"
+CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
+"""The source of a package of crates.io, whichever way cargo reads the index."""
 # Formats 1 and 2 have no version line; the first keeps checksums in `[metadata]` and writes references in full.
 _WITH_METADATA, _UNNUMBERED = 1, 2
 

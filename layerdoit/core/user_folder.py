@@ -1,4 +1,4 @@
-"""Folders of the user on this machine, for what all checkouts of a project share; see the XDG base directories."""
+"""Folders of the user on this machine: ours, for what checkouts of a project share (XDG base directories); cargo's."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def state() -> Path:
 def cache() -> Path:
     """What may be deleted at any time, and costs time."""
     return _made("XDG_CACHE_HOME", ".cache")
+
+
+def cargo() -> Path:
+    """Where cargo has its configuration, its logins and what it has downloaded."""
+    return Path(os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo"))
 
 
 def _made(variable: str, default: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from layerdoit.cargo import embedded
+from layerdoit.core import user_folder
 from layerdoit.doctor.source_checks import SourceFacts, once
 from layerdoit.tree import hidden, lfs, links, listing
 
@@ -70,7 +71,7 @@ def _leading_out(lister: Lister, names: Iterator[str]) -> Iterator[tuple[str, st
 
 
 def _configs(lister: Lister) -> Iterator[Path]:
-    home = Path(os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo"))
+    home = user_folder.cargo()
     for folder in Path(lister.top or lister.root).parents:
         for name in ("config", "config.toml"):
             path = folder / ".cargo" / name

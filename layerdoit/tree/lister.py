@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from layerdoit.core import user_folder
 from layerdoit.core.background import Background
 from layerdoit.tree import git, links, listing
 from layerdoit.tree.kept import Kept
@@ -90,7 +91,7 @@ class Lister:
     @cached_property
     def config_folders(self) -> tuple[str, ...]:
         """The folders whose `.cargo/` configures a build, nearest first. What is this machine's own is none."""
-        home = os.path.normpath(os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo"))
+        home = os.path.normpath(user_folder.cargo())
         shared = (name for name in self.above if os.path.normpath(os.path.join(self.root, name, ".cargo")) != home)
         return (".", *shared)
 

@@ -44,10 +44,9 @@ def one(checkout: Callable[..., Checkout], tmp_path: Path, monkeypatch: pytest.M
     return made
 
 
-def fetch(one: Checkout) -> Path:
-    """The registry below cargo's home, when it has all that is locked."""
+def fetch(one: Checkout) -> None:
+    """Have cargo download all that is locked."""
     subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=one.root, check=True)
-    return Path(os.environ["CARGO_HOME"]) / "registry"
 
 
 def test_it_needs_no_network_for_what_is_here(one: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:

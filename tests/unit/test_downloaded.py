@@ -10,8 +10,8 @@ import pytest
 from layerdoit.cargo import downloaded
 from layerdoit.cargo.lock import LockPackage
 from tests.support.files import write
+from tests.support.lockfile import CRATES_IO
 
-CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 HERE, OLD = "index.crates.io-1949cf8c6b5b557f", "index.crates.io-6f17d22bba15001f"
 
 
@@ -79,3 +79,13 @@ def test_a_machine_without_cargo_gives_nothing(registry: Path, tmp_path: Path, p
     downloaded.give(packages, tmp_path / "to")
     assert not registry.exists()
     assert not (tmp_path / "to").exists()
+
+
+def test_a_link_is_given_as_the_file_that_it_leads_to(registry: Path, tmp_path: Path) -> None:
+    write(registry, {f"index/{HERE}/config.json": "{}", "elsewhere/serde": "serde"})
+    archive = f"cache/{HERE}/serde-1.0.0.crate"
+    (registry / archive).parent.mkdir(parents=True)
+    (registry / archive).symlink_to(registry / "elsewhere/serde")
+    downloaded.give([locked("serde", "serde")], tmp_path / "to")
+    assert (tmp_path / "to" / archive).read_text() == "serde"
+    assert not (tmp_path / "to" / archive).is_symlink()
