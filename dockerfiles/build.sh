@@ -2,6 +2,8 @@
 # Runs inside the app build: /ctx holds the sources as sent, /build the private mount (target, src, tree).
 set -eu
 export LC_ALL=C
+# Who waits hears that it has begun, and whoever interrupts it now ends it.
+echo "layerdoit: begun" >&2
 . /control/compile.sh
 
 # The listing is the one that this image is keyed by, not that of another run in the same folder.

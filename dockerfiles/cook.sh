@@ -2,6 +2,8 @@
 # Runs inside the deps build: compiles the external crates of the stub workspace /ctx/src into /build/target.
 set -eu
 export LC_ALL=C
+# Who waits hears that it has begun, and whoever interrupts it now ends it.
+echo "layerdoit: begun" >&2
 . /ctx/control/sync.sh
 . /ctx/control/variables.sh
 . /ctx/control/shared.sh

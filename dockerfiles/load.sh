@@ -3,6 +3,7 @@
 #   load.sh DONE; DIGEST is that of the packed files, PACKED the program that packed them. DONE is a folder of the image.
 set -eu
 export LC_ALL=C
+echo "layerdoit: begun" >&2
 mkdir -p "$1"
 
 empty() { find /build -mindepth 1 -maxdepth 1 ! -name loading -exec rm -rf '{}' +; }

@@ -5,6 +5,7 @@
 # compile.sh), so it is left out, and so are the marks that say it was brought in.
 set -eu
 export LC_ALL=C
+echo "layerdoit: begun" >&2
 saved=$1
 mkdir -p "$saved"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from layerdoit.core import process
+from layerdoit.core.ladder import Graces
 
 SESSION: Final = "LAYERDOIT_BENCH_SESSION"
 """The variable that names the session to which a process belongs."""
@@ -51,7 +52,7 @@ def timed(argv: Sequence[str], cwd: Path, more: Mapping[str, str] | None = None)
     """Run a process to its end."""
     lines: list[str] = []
     begun = time.perf_counter()
-    graces = (_PATIENCE, process.TERMINATE_GRACE)
+    graces = Graces(interrupt=_PATIENCE)
     code = process.stream(argv, cwd=cwd, env=more, on_line=lambda _stream, line: lines.append(line), graces=graces)
     return Ran(code, time.perf_counter() - begun, "\n".join(lines))
 

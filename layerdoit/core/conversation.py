@@ -13,6 +13,7 @@ from typing import IO, Final
 
 from layerdoit.core import masking, process
 from layerdoit.core.errors import ProcessError
+from layerdoit.core.ladder import GROUP_GRACE
 
 _PIECE: Final = 1 << 16
 _POLITE: Final = 0.8
@@ -84,7 +85,7 @@ class Conversation:
             while piece := os.read(pipe.fileno(), _PIECE):
                 heard(piece)
         # What it says last on the other one explains the end.
-        self._threads[1].join(process.GROUP_GRACE)
+        self._threads[1].join(GROUP_GRACE)
         self._child.wait()
         self._over.set()
         heard(b"")

@@ -14,26 +14,21 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
+from layerdoit.core import ladder
 from layerdoit.core.command_errors import CommandFailed, Stopped, missing, not_started, took_too_long
 from layerdoit.core.errors import Interrupted
+from layerdoit.core.ladder import GRACES, GROUP_GRACE, Graces
 from layerdoit.core.masking import redact, shown
 from layerdoit.core.signals import Events, ended_at_exit, next_event, posted_to
 
 if TYPE_CHECKING:
     from layerdoit.core.ending import Ending
 
-INTERRUPT_GRACE: Final = 8.0
-"""Seconds a child has to exit after SIGINT; BuildKit needs a moment to cancel a running step."""
-TERMINATE_GRACE: Final = 3.0
-"""Seconds after SIGTERM, before SIGKILL."""
-GROUP_GRACE: Final = 1.0
-"""Seconds that grandchildren have to exit after their parent."""
 DRAIN_GRACE: Final = 2.0
 """Seconds of silence after a child's exit, until we stop reading output that a leftover process holds open."""
 
@@ -131,7 +126,7 @@ def capture(
     """
     fed = input.encode() if isinstance(input, str) else input
     parts: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
-    graces = (INTERRUPT_GRACE, TERMINATE_GRACE) if seconds is None else (GROUP_GRACE, GROUP_GRACE)
+    graces = GRACES if seconds is None else Graces(GROUP_GRACE, GROUP_GRACE)
     code = _run(argv, cwd, env, lambda name, data: parts[name].append(data), fed=fed, graces=graces, seconds=seconds)
     result = Completed(code, as_text(b"".join(parts["stdout"])), as_text(b"".join(parts["stderr"])))
     if check and code != 0:
@@ -145,15 +140,15 @@ def stream(
     cwd: str | Path | None = None,
     env: Mapping[str, str] | None = None,
     on_line: OnLine,
-    graces: tuple[float, float] = (INTERRUPT_GRACE, TERMINATE_GRACE),
+    graces: Graces = GRACES,
     masked: bool = True,
     fed: bytes | None = None,
     ending: Ending | None = None,
 ) -> int:
     """Run, calling `on_line` in this thread for each line; return the exit code.
 
-    `graces`: seconds after an interrupt, and after SIGTERM. With `masked=False` the caller masks secrets, because it
-    has to decode the lines first. `fed`: what it reads; `ending`: lets another thread end it, which raises `Stopped`.
+    With `masked=False` the caller masks secrets, because it has to decode the lines first. `fed`: what it reads;
+    `ending`: lets another thread end it, which raises `Stopped`.
     """
 
     def deliver(name: str, data: bytes) -> None:
@@ -174,7 +169,7 @@ def interactive(argv: Sequence[str]) -> int:
             if event[0] == "exit":
                 break
             if event[1] != signal.SIGINT:
-                _end(child, events, (0.0, TERMINATE_GRACE), send=child.send_signal)
+                ladder.end(child, events, Graces(interrupt=0.0), send=child.send_signal)
                 break
     ended_by = [signum for signum in caught if signum != signal.SIGINT]
     if ended_by:
@@ -230,7 +225,7 @@ def _run(
     deliver: Callable[[str, bytes], None],
     *,
     fed: bytes | None = None,
-    graces: tuple[float, float] = (INTERRUPT_GRACE, TERMINATE_GRACE),
+    graces: Graces = GRACES,
     seconds: float | None = None,
     ending: Ending | None = None,
 ) -> int:
@@ -243,11 +238,13 @@ def _run(
             heard = ending.of(events) if ending is not None else contextlib.nullcontext()
             with _late(events, seconds) as late, heard, _others_run():
                 interrupted = _pump(events, deliver)
+            if interrupted:
+                ladder.wait(graces, events, deliver)
         except BaseException:
-            _end(child, events, graces)
+            ladder.end(child, events, graces)
             raise
         if interrupted:
-            _end(child, events, graces)
+            ladder.end(child, events, graces)
     if late.is_set() and interrupted and not caught:
         raise took_too_long(argv, seconds)
     if ending is not None and ending.asked and interrupted and not caught:
@@ -336,51 +333,3 @@ def _pump(events: Events, deliver: Callable[[str, bytes], None]) -> bool:
         else:
             return True
     return False
-
-
-def _end(child: Any, events: Events, graces: tuple[float, float], *, send: Callable[[int], None] | None = None) -> None:
-    """The ladder: interrupt, terminate, kill. Another signal from the user skips to the next rung."""
-
-    def to_group(signum: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signum)
-
-    signal_child = send or to_group
-    for signum, grace in zip((signal.SIGINT, signal.SIGTERM), graces, strict=True):
-        if child.returncode is not None or grace <= 0:
-            continue
-        signal_child(signum)
-        if _ended_within(child, events, grace):
-            break
-    if child.returncode is None:
-        signal_child(signal.SIGKILL)
-    child.wait()
-    if send is None:
-        _end_group(child.pid)
-
-
-def _ended_within(child: Any, events: Events, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while child.returncode is None:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return False
-        with contextlib.suppress(queue.Empty):
-            if events.get(timeout=left)[0] == "signal":
-                return False
-    return True
-
-
-def _end_group(group: int) -> None:
-    """End the processes that an exited child left behind in its group."""
-    deadline = time.monotonic() + GROUP_GRACE
-    signum: int = signal.SIGTERM
-    while True:
-        try:
-            os.killpg(group, signum)
-        except (ProcessLookupError, PermissionError):
-            return
-        if signum == signal.SIGKILL:
-            return
-        signum = 0 if time.monotonic() < deadline else signal.SIGKILL
-        time.sleep(0.01)

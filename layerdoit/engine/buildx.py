@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TextIO
 
 from layerdoit.core import process
 from layerdoit.core.errors import BuildError, EngineError, LayerdoitError
+from layerdoit.core.ladder import Graces
 from layerdoit.engine import build_log
 from layerdoit.engine.api import builder_name, endpoint
 from layerdoit.engine.buildx_program import buildx
@@ -169,8 +170,14 @@ def run(build: Build, log: TextIO, expected: int | None = None, listener: Listen
     print(build_log.header(argv), file=log)
     begun = time.monotonic()
     try:
-        # The reader masks secrets, in text; in an event, they may be encoded.
-        code = process.stream(argv, env=build.environment(), on_line=lambda _, line: reader.feed(line), masked=False)
+        code = process.stream(
+            argv,
+            env=build.environment(),
+            on_line=lambda _, line: reader.feed(line),
+            # The reader masks secrets, in text; in an event, they may be encoded.
+            masked=False,
+            graces=Graces(busy=reader.is_starting),
+        )
     finally:
         log.flush()
     seconds = time.monotonic() - begun

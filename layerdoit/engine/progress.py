@@ -6,6 +6,7 @@ import base64
 import codecs
 import json
 import re
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,10 @@ NOTE: Final = "layerdoit: "
 """The start of a line that a script inside a build prints for layerdoit, not for the user."""
 _STEP = re.compile(r"\[[^\]]+\] RUN ")
 _DECODER: Final = codecs.getincrementaldecoder("utf-8")
+_STARTS: Final = 1.0
+"""Seconds in which the engine has started the command of a step, unless the step waits for a mount."""
+_UNHEARD: Final = 0.2
+"""Seconds until an event of BuildKit has come here."""
 
 Source = tuple[str, int]
 """A step, and which of its two outputs."""
@@ -130,6 +135,8 @@ class Reader:
         self._sent: dict[tuple[str, str], int] = {}
         self._exporting: tuple[str, str] | None = None
         self._running: dict[str, str] = {}
+        self._silent: dict[str, float] = {}
+        self._heard: set[str] = set()
         self._transfers: dict[str, dict[str, tuple[int, int]]] = {}
         self._told: Doing | None = None
         self._told_to = told
@@ -170,7 +177,10 @@ class Reader:
         if digest not in self._names:
             self._names[digest] = name
             self._log(f"# {name}")
-        self._follow_step(digest, name, is_running=bool(vertex.get("started") and not vertex.get("completed")))
+        is_running = bool(vertex.get("started") and not vertex.get("completed"))
+        if _STEP.match(name):
+            self._follow_command(digest, is_running=is_running)
+        self._follow_step(digest, name, is_running=is_running)
         if vertex.get("cached"):
             self._log(f"# cached: {name}")
         elif vertex.get("completed") and vertex.get("started"):
@@ -186,12 +196,30 @@ class Reader:
             self.report.tail = self.tail(digest)
             self._log(f"# failed: {name}: {redact(vertex['error'])}")
 
+    def _follow_command(self, digest: str, *, is_running: bool) -> None:
+        if not is_running:
+            self._silent.pop(digest, None)
+            self._heard.discard(digest)
+        elif digest not in self._heard:
+            self._silent.setdefault(digest, time.monotonic())
+
+    def is_starting(self, waited: float) -> bool:
+        """Whether the engine may be starting the command of a step, `waited` seconds after somebody asked first.
+
+        BuildKit before May 2026 does not end a command whose build is cancelled at that moment (moby/buildkit,
+        87627f011): it runs on to its end, and whoever needs the same mount waits. One that has printed is ended.
+        """
+        now = time.monotonic()
+        return any(now - began < _STARTS for began in self._silent.values()) or (
+            not self._heard and not self._silent and waited < _UNHEARD
+        )
+
     def _follow_step(self, digest: str, name: str, *, is_running: bool) -> None:
         """Steps run side by side: the one that began last is told, and when it ends the one before."""
         words = step_words.words(plain(name))
         if is_running and words and digest not in self._running:
             self._running[digest] = words
-            self._tell(Doing(words))
+            self._tell(Doing(step_words.waiting(name) if digest in self._silent else words))
         elif not is_running and self._running.pop(digest, None) is not None and self._running:
             self._tell(Doing(list(self._running.values())[-1]))
 
@@ -222,6 +250,10 @@ class Reader:
 
     def hear(self, source: Source, data: bytes) -> None:
         """Read what a step prints."""
+        if self._silent.pop(source[0], None) is not None:
+            self._heard.add(source[0])
+            if words := self._running.get(source[0]):
+                self._tell(Doing(words))
         # It comes in pieces: neither a line nor a letter need end where one of them does.
         decoder = self._decoders.setdefault(source, _DECODER("replace"))
         text = (self._partial.pop(source, "") + decoder.decode(data)).replace("\r\n", "\n")

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from layerdoit.core.doing import Doing
+from layerdoit.core.terminal import plain
 
 _STEP: Final = re.compile(r"\[(?P<stage>[^\]]+)\] (?P<instruction>[A-Z]+) ?(?P<rest>.*)", re.DOTALL)
 _FLAGS: Final = re.compile(r"^\s*(--[\w-]+(=\S+)?\s+)+")
@@ -56,6 +57,13 @@ def words(name: str) -> str:
             return found.expand(said)
     step = _STEP.match(name)
     return _of_instruction(step["instruction"], step["rest"]) if step else ""
+
+
+def waiting(name: str) -> str:
+    """What a step does until its command has printed something. Of a mount that a build has for itself, others wait."""
+    if "sharing=locked" in name:
+        return "waiting for the target mount"
+    return words(plain(name))
 
 
 def _of_instruction(instruction: str, rest: str) -> str:

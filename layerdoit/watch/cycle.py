@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from layerdoit.core import process, terminal
 from layerdoit.core.errors import Interrupted, LayerdoitError, as_error
+from layerdoit.core.ladder import Graces
 
 if TYPE_CHECKING:
     from layerdoit.core.ending import Ending
     from layerdoit.flows.session import Session
 
-GRACE: Final = 12.0
+GRACE: Final = 13.0
 """Seconds for the process to end after an interrupt: it ends buildx, and puts back what served."""
 TERMINATE_GRACE: Final = 1.0
 _SUCCESS: Final = 0
@@ -76,7 +77,7 @@ def run(wish: Wish, told: Callable[[str, str], None], ending: Ending, *, coloure
         [sys.executable, "-m", "layerdoit.watch.cycle"],
         env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         on_line=hear,
-        graces=(GRACE, TERMINATE_GRACE),
+        graces=Graces(GRACE, TERMINATE_GRACE),
         fed=pickle.dumps(wish),
         ending=ending,
     )

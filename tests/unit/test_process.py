@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from layerdoit.core import command_errors, masking, process
+from layerdoit.core import command_errors, ladder, masking, process
 from layerdoit.core.ending import Ending
 from layerdoit.core.errors import Interrupted, ProcessError
+from layerdoit.core.ladder import Graces
 
 PY = sys.executable
 LONG = 60
@@ -226,7 +227,7 @@ def test_secret_of_many_lines_and_secret_within_a_secret() -> None:
 
 
 def run_until_signal(
-    code: str, signum: int, graces: tuple[float, float], times: int = 1
+    code: str, signum: int, graces: tuple[float, float], times: int = 1, busy: Callable[[float], bool] | None = None
 ) -> tuple[Interrupted, float, list[int]]:
     """Stream a child that says its pids and "ready", send this process `signum` then, and see how it ends."""
     pids: list[int] = []
@@ -243,7 +244,7 @@ def run_until_signal(
         process.stream(
             python("import os; print(os.getpid(), flush=True);" + code),
             on_line=on_line,
-            graces=graces,
+            graces=Graces(*graces, busy),
         )
     return caught.value, time.monotonic() - started, pids
 
@@ -293,9 +294,56 @@ def test_a_second_ctrl_c_skips_the_wait() -> None:
     assert gone(pids[0])
 
 
+WORKS = """
+import signal, sys
+def end(*_):
+    print("interrupted", flush=True)
+    sys.exit(3)
+signal.signal(signal.SIGINT, end)
+print("begins", flush=True)
+sys.stdin.readline()
+print("works", flush=True)
+signal.pause()
+"""
+
+
+def test_an_interrupt_waits_until_the_child_is_no_longer_busy() -> None:
+    lines: list[str] = []
+    asked: list[float] = []
+
+    def busy(waited: float) -> bool:
+        asked.append(waited)
+        return "works" not in lines
+
+    def on_line(_name: str, line: str) -> None:
+        lines.append(line)
+        if line == "begins":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        process.stream(python(WORKS), on_line=on_line, graces=Graces(20, 20, busy), fed=b"\n")
+    assert lines == ["begins", "works"]
+    assert asked == sorted(asked)
+    assert asked[0] < 1
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_does_not_wait_for_ever_nor_after_another_one(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "BUSY_GRACE", 0.2 if times == 1 else LONG)
+    _, seconds, pids = run_until_signal(GENTLE, signal.SIGINT, (20, 20), times, busy=lambda _: True)
+    assert seconds < 15
+    assert gone(pids[0])
+
+
+def test_a_busy_child_that_ends_by_itself_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "BUSY_GRACE", LONG)
+    _, seconds, _ = run_until_signal("print('ready', flush=True)", signal.SIGINT, (20, 20), busy=lambda _: True)
+    assert seconds < 15
+
+
 @pytest.mark.parametrize("leaf", [GENTLE, STUBBORN], ids=["gentle", "stubborn"])
 def test_grandchildren_end_too(leaf: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "GROUP_GRACE", 0.3)
+    monkeypatch.setattr(ladder, "GROUP_GRACE", 0.3)
     # It says that it is ready only after its number was said: nothing is read after the signal.
     leaf = f"import sys; sys.stdin.read(); {leaf}"
     code = (
@@ -382,6 +430,7 @@ IN_THREAD = """
 import signal, sys, threading
 from layerdoit.core import command_errors, masking, process
 from layerdoit.core.errors import Interrupted
+from layerdoit.core.ladder import Graces
 from layerdoit.front.loading import exit_when_signalled
 started = threading.Event()
 def on_line(name, line):
@@ -390,7 +439,7 @@ def on_line(name, line):
         started.set()
 def work():
     try:
-        process.stream([sys.executable, "-c", sys.argv[1]], on_line=on_line, graces=(0.3, 0.3))
+        process.stream([sys.executable, "-c", sys.argv[1]], on_line=on_line, graces=Graces(0.3, 0.3))
     except Interrupted as error:
         print(error, file=sys.stderr, flush=True)
 exit_when_signalled()
@@ -433,7 +482,7 @@ def test_another_thread_ends_a_command_and_with_more_force_when_it_asks_again() 
 
     begun = time.monotonic()
     with pytest.raises(command_errors.Stopped):
-        process.stream([sys.executable, "-c", stubborn], on_line=on_line, graces=(60, 60), ending=ending)
+        process.stream([sys.executable, "-c", stubborn], on_line=on_line, graces=Graces(60, 60), ending=ending)
     assert lines == ["here"]
     assert time.monotonic() - begun < 30
 

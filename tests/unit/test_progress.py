@@ -168,6 +168,39 @@ def test_the_step_that_began_last_is_told_in_our_words(told: list[Doing]) -> Non
     assert [now.words for now in told] == ["sending the sources", "bringing in the sources", "sending the sources"]
 
 
+BUILD = "[build 2/2] RUN --mount=type=cache,id=m,target=/build,sharing=locked sh /control/build.sh"
+
+
+def test_a_step_that_has_printed_nothing_waits_for_its_mount(told: list[Doing]) -> None:
+    read, _ = reader()
+    started = {"digest": "v", "name": BUILD, "started": "2026-01-01T00:00:00Z"}
+    for event in ({"vertexes": [started]}, output("layerdoit: begun\n"), {"vertexes": [started]}):
+        read.feed(json.dumps(event))
+    assert [now.words for now in told] == ["waiting for the target mount", "bringing in the sources"]
+
+
+def test_a_command_is_being_started_until_it_has_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, _ = reader()
+    clock = [100.0]
+    monkeypatch.setattr("layerdoit.engine.progress.time.monotonic", lambda: clock[0])
+    started = {"digest": "v", "name": BUILD, "started": "2026-01-01T00:00:00Z"}
+    # Nothing runs: an event that says so may be on its way.
+    assert (read.is_starting(0.0), read.is_starting(0.3)) == (True, False)
+    read.feed(json.dumps({"vertexes": [started]}))
+    assert read.is_starting(0.3)
+    clock[0] += 2
+    # It waits for a mount.
+    assert not read.is_starting(0.0)
+    read.feed(json.dumps({"vertexes": [{**started, "digest": "w"}]}))
+    assert read.is_starting(0.3)
+    read.feed(json.dumps(output("layerdoit: begun\n", "w")))
+    assert not read.is_starting(0.0)
+    read.feed(json.dumps({"vertexes": [{**started, "digest": "w", "completed": "2026-01-01T00:00:02Z"}]}))
+    assert (read.is_starting(0.0), read.is_starting(0.3)) == (False, False)
+    read.feed(json.dumps({"vertexes": [{**started, "completed": "2026-01-01T00:00:02Z"}]}))
+    assert read.is_starting(0.0)
+
+
 def test_bytes_of_all_parts_are_added_up(told: list[Doing]) -> None:
     read, _ = reader()
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from layerdoit.core import command_errors, masking, process
 from layerdoit.core.errors import LayerdoitError
+from layerdoit.core.ladder import Graces
 from layerdoit.deploy.azure import az_errors
 from layerdoit.deploy.azure.app_state import App
 from layerdoit.deploy.azure.az import Az, missing_az
@@ -73,7 +74,7 @@ def _followed(az: Az, argv: list[str]) -> Iterator[str]:
             code = process.stream(
                 argv,
                 on_line=lambda name, line: passed.put(line) if name == "stdout" else errors.append(line),
-                graces=(1.0, process.TERMINATE_GRACE),
+                graces=Graces(interrupt=1.0),
             )
             passed.put(az_errors.explained("\n".join(errors), az.place) if code else None)
         except BaseException as error:  # noqa: BLE001 - it is raised in the thread that reads
