@@ -55,8 +55,8 @@ NO_DOWNLOADS = """\
 There is no separate download cache: crates are downloaded once, into the deps image that needs them, and are part of
 it. What cargo on this machine has downloaded from crates.io (`$CARGO_HOME/registry`) comes from there: each archive
 whose digest is the one in `Cargo.lock`, and the index's entries for what is locked. So where cargo has fetched the
-dependencies, an image is built without a network. What only tests need is downloaded, and so is everything where the
-engine is reached by more than a socket on this machine, or the builder is outside the engine.
+dependencies, an image is built, and `doit check` runs, without a network. All is downloaded where the engine is reached
+by more than a socket on this machine, or the builder is outside the engine.
 """
 
 STATUS = """\

@@ -7,10 +7,10 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from layerdoit.cargo import downloaded, follow
+from layerdoit.cargo import follow
 from layerdoit.cargo.cargo_config import redact
 from layerdoit.cargo.selection import bin_arguments, package_ids
-from layerdoit.components import cargo_words, image_control, layer_labels, script_protocol, tried_on
+from layerdoit.components import cargo_words, crates_given, image_control, layer_labels, script_protocol, tried_on
 from layerdoit.components.recipe import Recipe, Request
 from layerdoit.core.console import warn
 from layerdoit.core.errors import BuildError, ContextDiffers
@@ -19,8 +19,7 @@ from layerdoit.core.platform import platform_of
 from layerdoit.core.prose import listed
 from layerdoit.dockerfile import binaries, folders
 from layerdoit.dockerfile import edit as dockerfiles
-from layerdoit.engine import buildx, image_labels, mounts
-from layerdoit.engine.api import endpoint
+from layerdoit.engine import buildx, mounts
 from layerdoit.engine.images import PREFIX, UNPACKED
 from layerdoit.engine.progress import Listener
 from layerdoit.layers.specs import deps as deps_layer
@@ -178,6 +177,7 @@ def _deps(request: Request) -> Recipe:
         "locked": inputs.tree.locked,
         "kin": inputs.kin,
         "lends": inputs.lends,
+        "crates": crates_given.label(request),
     }
     build = buildx.Build(
         "deps",
@@ -197,21 +197,11 @@ def _deps(request: Request) -> Recipe:
     how = f"cooked from {parent.tag}" if parent else "cooked"
     text = inputs.tree.dockerfile("deps").read_text(encoding="utf-8")
     write_if_changed(context / "control" / "locked", _locked(inputs).encode())
-    _stage_crates(request, context / "crates")
+    crates_given.stage(request, context / "crates")
     if step.donors:
         lenders = [(one.tag, one.lends_to(inputs.lends)) for one in step.donors]
         text = dockerfiles.donors(text, lenders, parent.tag if parent else None)
-    return Recipe(build, text, how, None if parent or step.donors else _crates(request))
-
-
-def _stage_crates(request: Request, folder: Path) -> None:
-    """What cargo has downloaded on this machine and the cook lacks. An engine elsewhere may have the better line."""
-    engine, parent, tree = request.engine, request.step.parent, request.inputs.tree
-    if not engine.is_local or not endpoint().startswith("unix://"):
-        return
-    had = engine.images.labels([parent.tag]).get(parent.tag, {}) if parent else {}
-    new = set(image_labels.lacking(tree.locked, had))
-    downloaded.give((one for one in tree.lock.external if f"{one.name} {one.version}" in new), folder)
+    return Recipe(build, text, how, None if parent or step.donors else len(crates_given.compiled(inputs)))
 
 
 def _stub_wrapper(inputs: Inputs) -> str | None:
@@ -237,16 +227,6 @@ def cargo_args(inputs: Inputs, *, stubs: bool) -> str:
     real = set(inputs.stub.copies) if stubs else None
     packages = package_ids(project.workspace, inputs.tree.lock, selection, stubbed=real)
     return project.options.arguments(packages, () if stubs else bin_arguments(project.workspace, selection))
-
-
-def _crates(request: Request) -> int:
-    """How many external crates a full cook compiles, as far as Cargo.lock tells."""
-    from layerdoit.cargo import compiled_crates, native
-
-    project = request.inputs.project
-    selection, lock = request.inputs.selection, request.inputs.tree.lock
-    elsewhere = native.table().elsewhere
-    return len(compiled_crates.built(project.workspace, lock, selection, project.options, elsewhere))
 
 
 # --- app -------------------------------------------------------------------------------------------------------------

@@ -41,6 +41,11 @@ class Section(Enum):
 
 
 @dataclass(frozen=True)
+class Begun:
+    """`begun`: the script runs, so it has its mounts."""
+
+
+@dataclass(frozen=True)
 class NoClippy:
     """`no-clippy`: the toolchain in the base image has no clippy."""
 
@@ -231,6 +236,7 @@ class OfMount(NamedTuple):
 
 Message: TypeAlias = (
     Section
+    | Begun
     | NoClippy
     | Counts
     | Crate
@@ -260,6 +266,7 @@ AMessage = TypeVar("AMessage", bound=Message)
 _FORMS: Final[Mapping[str, tuple[str, Callable[..., Message]]]] = {
     "tests": ("tests", lambda: Section.TESTS),
     "clippy": ("clippy", lambda: Section.CLIPPY),
+    "begun": ("begun", Begun),
     "no-clippy": ("no-clippy", NoClippy),
     "compiled": (
         r"compiled=(\d+) units=(\d+) external=(\d+)(?: cold=([01]))?",

@@ -60,10 +60,15 @@ def locked_text(packages: Iterable[str]) -> str:
     return ";".join(sorted(set(packages)))
 
 
+def listed_text(text: str) -> set[str]:
+    """The packages that `locked_text` has made a text of."""
+    return set(filter(None, text.split(";")))
+
+
 def lacking(locked: str, labels: Mapping[str, str]) -> tuple[str, ...]:
     """Packages of a lockfile that a deps image's registry index does not know, because they were added later."""
     had = labels.get(PREFIX + "locked", "")
-    return () if had == locked else tuple(sorted(set(filter(None, locked.split(";"))) - set(had.split(";"))))
+    return () if had == locked else tuple(sorted(listed_text(locked) - listed_text(had)))
 
 
 def cooked(images: Iterable[Image], *, afar: bool = False) -> tuple[Cooked, ...]:

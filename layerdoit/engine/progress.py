@@ -24,8 +24,8 @@ _STEP = re.compile(r"\[[^\]]+\] RUN ")
 _DECODER: Final = codecs.getincrementaldecoder("utf-8")
 _STARTS: Final = 1.0
 """Seconds in which the engine has started the command of a step, unless the step waits for a mount."""
-_UNHEARD: Final = 0.2
-"""Seconds until an event of BuildKit has come here."""
+_UNHEARD: Final = 0.5
+"""Seconds in which BuildKit has said what the steps are."""
 
 Source = tuple[str, int]
 """A step, and which of its two outputs."""
@@ -135,6 +135,7 @@ class Reader:
         self._sent: dict[tuple[str, str], int] = {}
         self._exporting: tuple[str, str] | None = None
         self._running: dict[str, str] = {}
+        self._commands: dict[str, bool] = {}
         self._silent: dict[str, float] = {}
         self._heard: set[str] = set()
         self._transfers: dict[str, dict[str, tuple[int, int]]] = {}
@@ -179,7 +180,7 @@ class Reader:
             self._log(f"# {name}")
         is_running = bool(vertex.get("started") and not vertex.get("completed"))
         if _STEP.match(name):
-            self._follow_command(digest, is_running=is_running)
+            self._follow_command(digest, is_running=is_running, has_ended=bool(vertex.get("completed")))
         self._follow_step(digest, name, is_running=is_running)
         if vertex.get("cached"):
             self._log(f"# cached: {name}")
@@ -196,7 +197,8 @@ class Reader:
             self.report.tail = self.tail(digest)
             self._log(f"# failed: {name}: {redact(vertex['error'])}")
 
-    def _follow_command(self, digest: str, *, is_running: bool) -> None:
+    def _follow_command(self, digest: str, *, is_running: bool, has_ended: bool) -> None:
+        self._commands[digest] = has_ended
         if not is_running:
             self._silent.pop(digest, None)
             self._heard.discard(digest)
@@ -210,9 +212,12 @@ class Reader:
         87627f011): it runs on to its end, and whoever needs the same mount waits. One that has printed is ended.
         """
         now = time.monotonic()
-        return any(now - began < _STARTS for began in self._silent.values()) or (
-            not self._heard and not self._silent and waited < _UNHEARD
-        )
+        if any(now - began < _STARTS for began in self._silent.values()):
+            return True
+        if self._silent or self._heard:
+            return False
+        # Nothing runs, as far as is known here; a build beside this one may have begun a step that is also ours.
+        return not all(self._commands.values()) if self._commands else waited < _UNHEARD
 
     def _follow_step(self, digest: str, name: str, *, is_running: bool) -> None:
         """Steps run side by side: the one that began last is told, and when it ends the one before."""

@@ -11,12 +11,20 @@ from typing import Final
 
 import pytest
 
+from layerdoit.flows import check
+from layerdoit.project import question
 from tests.support.checkout import Checkout
 from tests.support.lockfile import entry, external, lockfile
 from tests.support.scratch import docker
 
 ITOA: Final = ("1.0.11", "49f1f14873335454500d59611f1cf4a4b0f786f9ac11f4312a78e4cf2566695b")
 RYU: Final = ("1.0.18", "f3cb5ba0dc43242ce17de99c180e96db90b235b8a9fdc9543c96d2209116bd9f")
+OPTIONAL: Final = """\
+fn main() {
+    #[cfg(feature = "itoa")]
+    print!("{}", itoa::Buffer::new().format(12));
+}
+"""
 NOBODY: Final = "http://127.0.0.1:9"
 CALLED_OTHERWISE: Final = "index.crates.io-0123456789abcdef"
 
@@ -63,6 +71,26 @@ def test_it_needs_no_network_for_what_is_here(one: Checkout, monkeypatch: pytest
     assert one.said(second["app"].step.spec.tag) == "1.5\n"
     sent = [path.name for path in (one.root / ".layerdoit/context/deps/crates").rglob("*.crate")]
     assert sent == [f"ryu-{RYU[0]}.crate"], "the image that it is cooked from has the other one"
+
+
+def test_what_tests_need_and_what_a_feature_adds_is_given_too(one: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = one.read("Cargo.toml").replace('itoa = "1"', 'itoa = { version = "1", optional = true }')
+    one.write(
+        {
+            "Cargo.toml": f'{manifest}\n[dev-dependencies]\nryu = "1"\n',
+            "Cargo.lock": files({"itoa": ITOA, "ryu": RYU}, "")["Cargo.lock"],
+            "src/main.rs": OPTIONAL,
+            "tests/it.rs": '#[test]\nfn it() { assert_eq!(ryu::Buffer::new().format(1.5), "1.5"); }\n',
+        }
+    )
+    fetch(one)
+    monkeypatch.setenv("HTTPS_PROXY", NOBODY)
+    assert one.said(one.build()["app"].step.spec.tag) == ""
+    _, said = check.run(one.session(question.check))
+    assert said is not None
+    assert check.summary(said).startswith("1 test passed")
+    one.configure(f"features: [itoa]\ndeps: {{donors: false}}\nenv: {{RUST_ALONE: {one.name}}}\n")
+    assert one.said(one.build()["app"].step.spec.tag) == "12"
 
 
 def test_an_archive_that_is_not_the_locked_one_is_downloaded_and_what_cargo_does_not_use_stays_nowhere(

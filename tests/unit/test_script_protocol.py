@@ -9,6 +9,7 @@ import pytest
 from layerdoit.components import script_protocol as protocol
 from layerdoit.components.script_protocol import (
     Asks,
+    Begun,
     Counts,
     Crate,
     Diagnostics,
@@ -40,6 +41,7 @@ from layerdoit.core.resources import dockerfile_dir
 LINES: dict[str, Message] = {
     "tests": Section.TESTS,
     "clippy": Section.CLIPPY,
+    "begun": Begun(),
     "no-clippy": NoClippy(),
     "compiled=1 units=12 external=0 cold=1": Counts(1, 12, 0, True),
     "compiled=1 units=12 external=0 cold=0": Counts(1, 12, 0),
