@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from layerdoit.cargo import downloaded
 from layerdoit.engine import image_labels
-from layerdoit.engine.api import endpoint
+from layerdoit.engine.api import endpoint, is_socket
 from layerdoit.engine.images import PREFIX
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def stage(request: Request, folder: Path) -> None:
     """Put them into a new folder. An engine elsewhere may have the better line."""
     tree, parent = request.inputs.tree, _parent(request)
-    if not request.engine.is_local or not endpoint().startswith("unix://"):
+    if not request.engine.is_local or not is_socket(endpoint()):
         return
     if parent is None:
         # cargo asks for more than it compiles.

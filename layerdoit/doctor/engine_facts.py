@@ -80,7 +80,7 @@ def _skew(told: str, now: float) -> float | None:
 
 def _disk(endpoint: str, name: str, root: str) -> tuple[int, int] | str:
     """Room where the engine keeps images, if that is on this machine."""
-    if not endpoint.startswith("unix://") or name != socket.gethostname():
+    if not api.is_socket(endpoint) or name != socket.gethostname():
         return "the engine keeps its images on another machine"
     try:
         usage = shutil.disk_usage(Path(root))

@@ -110,6 +110,11 @@ def chosen_builder() -> tuple[str, str] | None:
     return (name, chosen_by) if name not in ("", builder_name()) else None
 
 
+def is_socket(host: str) -> bool:
+    """Whether an engine's address is a socket, so that the engine is taken to be on this machine."""
+    return host.startswith("unix://")
+
+
 class SocketApi(threading.local):
     """The engine behind a local socket. Each thread and process keeps its own connection (`doit -n`)."""
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from layerdoit.config.environments import DEFAULT
 from layerdoit.core.errors import DeployError
 from layerdoit.engine import sdk
-from layerdoit.engine.api import endpoint
+from layerdoit.engine.api import endpoint, is_socket
 from layerdoit.engine.container import Container, NoNetwork, PortTaken, Refused, Spec, described, name_taken, strays
 from layerdoit.engine.images import PREFIX, label
 from layerdoit.engine.inside import SDK_TIMEOUT, Inside
@@ -127,7 +127,7 @@ class Containers(Inside):
 
     def published_host(self, bind: str) -> str:
         """The address at which this machine reaches a port that is published on `bind`."""
-        if not self.host.startswith("unix://"):
+        if not is_socket(self.host):
             return urlsplit(self.host).hostname or bind
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - compared, not bound
 

@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 from layerdoit.core import terminal
 from layerdoit.core.errors import DeployError, EngineError
 from layerdoit.engine import api_version, sdk
+from layerdoit.engine.api import is_socket
 from layerdoit.engine.container import Container
 
 SDK_TIMEOUT: Final = 60
@@ -28,7 +29,7 @@ class Inside:
 
     def reachable_directly(self) -> bool:
         """Whether this process can reach container addresses: an engine on this Linux machine, not rootless."""
-        if os.uname().sysname != "Linux" or not self.host.startswith("unix://"):
+        if os.uname().sysname != "Linux" or not is_socket(self.host):
             return False
         with sdk.asking(self.host):
             found = os.stat(self.host.removeprefix("unix://"))

@@ -81,6 +81,22 @@ def test_a_machine_without_cargo_gives_nothing(registry: Path, tmp_path: Path, p
     assert not (tmp_path / "to").exists()
 
 
+def test_what_cannot_be_read_is_left_out(registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = f"index/{HERE}/.cache/se/rd/serde"
+    write(registry, {f"index/{HERE}/config.json": "{}", entry: "entry"})
+    read = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.name == "serde":
+            raise PermissionError
+        return read(path)
+
+    # The tests may run as root, who may read all.
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    downloaded.give([locked("serde", "serde")], tmp_path / "to")
+    assert given(tmp_path / "to") == [f"index/{HERE}/config.json"]
+
+
 def test_a_link_is_given_as_the_file_that_it_leads_to(registry: Path, tmp_path: Path) -> None:
     write(registry, {f"index/{HERE}/config.json": "{}", "elsewhere/serde": "serde"})
     archive = f"cache/{HERE}/serde-1.0.0.crate"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from layerdoit.core.errors import DeployError
 from layerdoit.deploy.docker import port_holders
+from layerdoit.engine.api import is_socket
 from layerdoit.engine.ownership import FOLDER
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Ports:
         return int(old.label("publish") or 0)
 
     def _is_free(self, port: int, taken: Mapping[int, str]) -> bool:
-        local = self._containers.host.startswith("unix://")
+        local = is_socket(self._containers.host)
         return port not in taken and (not local or can_bind(self._config.bind, port))
 
 
