@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 import tarfile
@@ -14,6 +15,8 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from layerdoit.core import process
 from layerdoit.engine import api, images, mounts
@@ -130,9 +133,14 @@ class Checkout:
         )
 
     def doit(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """`doit …`, to its end."""
+        """`doit …`, to its end. What goes on for five minutes is ended, as it would hold mounts, and fails the test."""
         child = self.start(*words)
-        out, err = child.communicate(timeout=300)
+        try:
+            out, err = child.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=60)
+            pytest.fail(f"`doit {' '.join(words)}` did not end:\n{out}{err}")
         return subprocess.CompletedProcess(words, child.returncode, out, err)
 
     # --- images ------------------------------------------------------------------------------------------------------
