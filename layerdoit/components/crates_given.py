@@ -33,9 +33,10 @@ def stage(request: Request, folder: Path) -> None:
 
 
 def label(request: Request) -> str:
-    """The label of a deps image that lists the crates that it has, as `name version`."""
-    had = (_parent(request) or {}).get(PREFIX + "crates", "")
-    return image_labels.locked_text(_needed(request.inputs) | image_labels.listed_text(had))
+    """The label of a deps image that lists those crates of Cargo.lock that it has, as `name version`."""
+    had = image_labels.listed_text((_parent(request) or {}).get(PREFIX + "crates", ""))
+    locked = image_labels.listed_text(request.inputs.tree.locked)
+    return image_labels.locked_text(_needed(request.inputs) | (had & locked))
 
 
 def compiled(inputs: Inputs) -> Collection[Ident]:
