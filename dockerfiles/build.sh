@@ -2,7 +2,7 @@
 # Runs inside the app build: /ctx holds the sources as sent, /build the private mount (target, src, tree).
 set -eu
 export LC_ALL=C
-# Who waits hears that it has begun, and whoever interrupts it now ends it.
+# With this, whoever waits for the mount is told that it is there, and an interrupt ends this script.
 echo "layerdoit: begun" >&2
 . /control/compile.sh
 

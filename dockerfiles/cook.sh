@@ -2,7 +2,7 @@
 # Runs inside the deps build: compiles the external crates of the stub workspace /ctx/src into /build/target.
 set -eu
 export LC_ALL=C
-# Who waits hears that it has begun, and whoever interrupts it now ends it.
+# With this, an interrupt ends this script: see engine/commands_begun.py.
 echo "layerdoit: begun" >&2
 . /ctx/control/sync.sh
 . /ctx/control/variables.sh

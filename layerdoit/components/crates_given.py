@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from layerdoit.cargo import downloaded
 from layerdoit.engine import image_labels
@@ -10,51 +10,52 @@ from layerdoit.engine.api import endpoint, is_socket
 from layerdoit.engine.images import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
 
-    from layerdoit.cargo.compiled_crates import Ident
     from layerdoit.components.recipe import Request
-    from layerdoit.project.inputs import Inputs
+
+_LABEL = "crates"
 
 
-def stage(request: Request, folder: Path) -> None:
-    """Put them into a new folder. An engine elsewhere may have the better line."""
-    tree, parent = request.inputs.tree, _parent(request)
-    if not request.engine.is_local or not is_socket(endpoint()):
-        return
-    if parent is None:
-        # cargo asks for more than it compiles.
-        new = image_labels.listed_text(tree.locked)
-    else:
-        new = _needed(request.inputs) - image_labels.listed_text(parent.get(PREFIX + "crates", ""))
-        new |= set(image_labels.lacking(tree.locked, parent))
-    downloaded.give((one for one in tree.lock.external if f"{one.name} {one.version}" in new), folder)
+class Crates(NamedTuple):
+    """External crates of Cargo.lock, as `name version`.
+
+    `compiled`: how many a full cook compiles, as far as Cargo.lock tells; `had`: what the deps image will have; `new`:
+    what it needs and its parent lacks.
+    """
+
+    compiled: int
+    had: set[str]
+    new: set[str]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label that says what the image has."""
+        return {_LABEL: image_labels.locked_text(self.had)}
 
 
-def label(request: Request) -> str:
-    """The label of a deps image that lists those crates of Cargo.lock that it has, as `name version`."""
-    had = image_labels.listed_text((_parent(request) or {}).get(PREFIX + "crates", ""))
-    locked = image_labels.listed_text(request.inputs.tree.locked)
-    return image_labels.locked_text(_needed(request.inputs) | (had & locked))
-
-
-def compiled(inputs: Inputs) -> Collection[Ident]:
-    """The external crates that a full cook compiles, as far as Cargo.lock tells."""
+def of(request: Request) -> Crates:
+    """Those of a cook."""
     from layerdoit.cargo import compiled_crates, native
 
-    asked = (inputs.project.workspace, inputs.tree.lock, inputs.selection, inputs.project.options)
-    return compiled_crates.built(*asked, native.table().elsewhere)
+    inputs, parent = request.inputs, request.step.parent
+    tree, project = inputs.tree, inputs.project
+    asked = (project.workspace, tree.lock, inputs.selection, project.options)
+    compiled = compiled_crates.built(*asked, native.table().elsewhere)
+    locked = image_labels.listed_text(tree.locked)
+    # What tests need besides what is compiled is not known.
+    needed = locked if inputs.question.kind == "check" else {f"{name} {version}" for name, version, _ in compiled}
+    if parent is None:
+        # cargo asks for more than it compiles.
+        return Crates(len(compiled), needed, locked)
+    labels = request.engine.images.labels([parent.tag]).get(parent.tag, {})
+    had = image_labels.listed_text(labels.get(PREFIX + _LABEL, ""))
+    unknown = set(image_labels.lacking(tree.locked, labels))
+    return Crates(len(compiled), needed | (had & locked), (needed - had) | unknown)
 
 
-def _needed(inputs: Inputs) -> set[str]:
-    """What is compiled. Of what tests need besides, that is not known: all that is locked."""
-    if inputs.question.kind == "check":
-        return image_labels.listed_text(inputs.tree.locked)
-    return {f"{name} {version}" for name, version, _ in compiled(inputs)}
-
-
-def _parent(request: Request) -> dict[str, str] | None:
-    """The labels of the image that it is cooked from."""
-    parent = request.step.parent
-    return None if parent is None else dict(request.engine.images.labels([parent.tag]).get(parent.tag, {}))
+def stage(request: Request, new: set[str], folder: Path) -> None:
+    """Put what cargo has downloaded of new crates into a new folder. An engine elsewhere may have the better line."""
+    if request.engine.is_local and is_socket(endpoint()):
+        locked = request.inputs.tree.lock.external
+        downloaded.give((one for one in locked if f"{one.name} {one.version}" in new), folder)

@@ -170,6 +170,7 @@ def _deps(request: Request) -> Recipe:
         write_if_changed(context / "control" / "stubs", wrapper.encode())
     base = request.plan.step("base").spec
     parent = step.parent
+    crates = crates_given.of(request)
     chain = {
         "compat": deps_layer.compatibility(step.spec.inputs),
         "cook": parent.cook if parent else uuid.uuid4().hex[:12],
@@ -177,7 +178,7 @@ def _deps(request: Request) -> Recipe:
         "locked": inputs.tree.locked,
         "kin": inputs.kin,
         "lends": inputs.lends,
-        "crates": crates_given.label(request),
+        **crates.labels,
     }
     build = buildx.Build(
         "deps",
@@ -197,11 +198,11 @@ def _deps(request: Request) -> Recipe:
     how = f"cooked from {parent.tag}" if parent else "cooked"
     text = inputs.tree.dockerfile("deps").read_text(encoding="utf-8")
     write_if_changed(context / "control" / "locked", _locked(inputs).encode())
-    crates_given.stage(request, context / "crates")
+    crates_given.stage(request, crates.new, context / "crates")
     if step.donors:
         lenders = [(one.tag, one.lends_to(inputs.lends)) for one in step.donors]
         text = dockerfiles.donors(text, lenders, parent.tag if parent else None)
-    return Recipe(build, text, how, None if parent or step.donors else len(crates_given.compiled(inputs)))
+    return Recipe(build, text, how, None if parent or step.donors else crates.compiled)
 
 
 def _stub_wrapper(inputs: Inputs) -> str | None:

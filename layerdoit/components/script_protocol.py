@@ -42,7 +42,7 @@ class Section(Enum):
 
 @dataclass(frozen=True)
 class Begun:
-    """`begun`: the script runs, so it has its mounts."""
+    """`begun`: the script runs, so its mounts are there."""
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def run(build: Build, log: TextIO, expected: int | None = None, listener: Listen
             on_line=lambda _, line: reader.feed(line),
             # The reader masks secrets, in text; in an event, they may be encoded.
             masked=False,
-            graces=Graces(busy=reader.is_starting),
+            graces=Graces(busy=reader.commands.is_starting),
         )
     finally:
         log.flush()

@@ -6,7 +6,6 @@ import base64
 import codecs
 import json
 import re
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,15 +16,12 @@ from layerdoit.core.doing import Doing, transferred
 from layerdoit.core.masking import redact
 from layerdoit.core.terminal import plain
 from layerdoit.engine import step_words
+from layerdoit.engine.commands_begun import Commands
 
 NOTE: Final = "layerdoit: "
 """The start of a line that a script inside a build prints for layerdoit, not for the user."""
 _STEP = re.compile(r"\[[^\]]+\] RUN ")
 _DECODER: Final = codecs.getincrementaldecoder("utf-8")
-_STARTS: Final = 1.0
-"""Seconds in which the engine has started the command of a step, unless the step waits for a mount."""
-_UNHEARD: Final = 0.5
-"""Seconds in which BuildKit has said what the steps are."""
 
 Source = tuple[str, int]
 """A step, and which of its two outputs."""
@@ -122,6 +118,7 @@ class Reader:
         told: Callable[[Doing], None] = doing.tell,
     ) -> None:
         self.report = Report()
+        self.commands = Commands()
         self._listener = listener or Listener()
         self._follower = self._listener.follow(expected)
         self._packages = step_words.Packages()
@@ -135,9 +132,6 @@ class Reader:
         self._sent: dict[tuple[str, str], int] = {}
         self._exporting: tuple[str, str] | None = None
         self._running: dict[str, str] = {}
-        self._commands: dict[str, bool] = {}
-        self._silent: dict[str, float] = {}
-        self._heard: set[str] = set()
         self._transfers: dict[str, dict[str, tuple[int, int]]] = {}
         self._told: Doing | None = None
         self._told_to = told
@@ -180,7 +174,7 @@ class Reader:
             self._log(f"# {name}")
         is_running = bool(vertex.get("started") and not vertex.get("completed"))
         if _STEP.match(name):
-            self._follow_command(digest, is_running=is_running, has_ended=bool(vertex.get("completed")))
+            self.commands.follow(digest, is_running=is_running, has_ended=bool(vertex.get("completed")))
         self._follow_step(digest, name, is_running=is_running)
         if vertex.get("cached"):
             self._log(f"# cached: {name}")
@@ -197,34 +191,12 @@ class Reader:
             self.report.tail = self.tail(digest)
             self._log(f"# failed: {name}: {redact(vertex['error'])}")
 
-    def _follow_command(self, digest: str, *, is_running: bool, has_ended: bool) -> None:
-        self._commands[digest] = has_ended
-        if not is_running:
-            self._silent.pop(digest, None)
-            self._heard.discard(digest)
-        elif digest not in self._heard:
-            self._silent.setdefault(digest, time.monotonic())
-
-    def is_starting(self, waited: float) -> bool:
-        """Whether the engine may be starting the command of a step, `waited` seconds after somebody asked first.
-
-        BuildKit before May 2026 does not end a command whose build is cancelled at that moment (moby/buildkit,
-        87627f011): it runs on to its end, and whoever needs the same mount waits. One that has printed is ended.
-        """
-        now = time.monotonic()
-        if any(now - began < _STARTS for began in self._silent.values()):
-            return True
-        if self._silent or self._heard:
-            return False
-        # Nothing runs, as far as is known here; a build beside this one may have begun a step that is also ours.
-        return not all(self._commands.values()) if self._commands else waited < _UNHEARD
-
     def _follow_step(self, digest: str, name: str, *, is_running: bool) -> None:
         """Steps run side by side: the one that began last is told, and when it ends the one before."""
         words = step_words.words(plain(name))
         if is_running and words and digest not in self._running:
             self._running[digest] = words
-            self._tell(Doing(step_words.waiting(name) if digest in self._silent else words))
+            self._tell(Doing((self.commands.is_silent(digest) and step_words.waits(name)) or words))
         elif not is_running and self._running.pop(digest, None) is not None and self._running:
             self._tell(Doing(list(self._running.values())[-1]))
 
@@ -255,10 +227,10 @@ class Reader:
 
     def hear(self, source: Source, data: bytes) -> None:
         """Read what a step prints."""
-        if self._silent.pop(source[0], None) is not None:
-            self._heard.add(source[0])
-            if words := self._running.get(source[0]):
-                self._tell(Doing(words))
+        step = source[0]
+        if self.commands.is_silent(step) and step in self._running:
+            self._tell(Doing(self._running[step]))
+        self.commands.printed(step)
         # It comes in pieces: neither a line nor a letter need end where one of them does.
         decoder = self._decoders.setdefault(source, _DECODER("replace"))
         text = (self._partial.pop(source, "") + decoder.decode(data)).replace("\r\n", "\n")
@@ -266,10 +238,10 @@ class Reader:
         *pieces, rest = re.split(r"([\r\n])", text)
         if rest:
             self._partial[source] = rest
-        tail = self.tail(source[0])
-        keeper = self._keepers.get(source[0])
+        tail = self.tail(step)
+        keeper = self._keepers.get(step)
         if keeper is None:
-            keeper = self._keepers[source[0]] = self._listener.keeper()
+            keeper = self._keepers[step] = self._listener.keeper()
         for raw, end in zip(pieces[::2], pieces[1::2], strict=True):
             line = redact(raw).rstrip()
             if end == "\r" and (now := self._follower.bar(plain(line))):

@@ -6,7 +6,6 @@ import re
 from typing import Final
 
 from layerdoit.core.doing import Doing
-from layerdoit.core.terminal import plain
 
 _STEP: Final = re.compile(r"\[(?P<stage>[^\]]+)\] (?P<instruction>[A-Z]+) ?(?P<rest>.*)", re.DOTALL)
 _FLAGS: Final = re.compile(r"^\s*(--[\w-]+(=\S+)?\s+)+")
@@ -59,11 +58,10 @@ def words(name: str) -> str:
     return _of_instruction(step["instruction"], step["rest"]) if step else ""
 
 
-def waiting(name: str) -> str:
-    """What a step does until its command has printed something. Of a mount that a build has for itself, others wait."""
-    if "sharing=locked" in name:
-        return "waiting for the target mount"
-    return words(plain(name))
+def waits(name: str) -> str:
+    """What a step waits for until its command begins; '' for one that waits for nothing."""
+    # Other mounts that a build has for itself are a user's own.
+    return "waiting for the target mount" if "target=/build,sharing=locked" in name else ""
 
 
 def _of_instruction(instruction: str, rest: str) -> str:

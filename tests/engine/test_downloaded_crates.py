@@ -25,6 +25,7 @@ fn main() {
     print!("{}", itoa::Buffer::new().format(12));
 }
 """
+ALONE: Final = "deps: {{donors: false}}\nenv: {{RUST_ALONE: {}}}\n"
 NOBODY: Final = "http://127.0.0.1:9"
 CALLED_OTHERWISE: Final = "index.crates.io-0123456789abcdef"
 
@@ -44,7 +45,7 @@ def files(crates: Mapping[str, tuple[str, str]], says: str, table: str = "depend
 def one(checkout: Callable[..., Checkout], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     """A checkout whose crates cargo has downloaded into a home of its own, and nobody has compiled."""
     made = checkout(files({"itoa": ITOA}, "itoa::Buffer::new().format(12)"))
-    made.configure(f"deps: {{donors: false}}\nenv: {{RUST_ALONE: {made.name}}}\n")
+    made.configure(ALONE.format(made.name))
     home = tmp_path / "cargo-home"
     home.mkdir()
     monkeypatch.setenv("CARGO_HOME", str(home))
@@ -89,7 +90,7 @@ def test_what_tests_need_and_what_a_feature_adds_is_given_too(one: Checkout, mon
     _, said = check.run(one.session(question.check))
     assert said is not None
     assert check.summary(said).startswith("1 test passed")
-    one.configure(f"features: [itoa]\ndeps: {{donors: false}}\nenv: {{RUST_ALONE: {one.name}}}\n")
+    one.configure("features: [itoa]\n" + ALONE.format(one.name))
     assert one.said(one.build()["app"].step.spec.tag) == "12"
 
 

@@ -179,27 +179,34 @@ def test_a_step_that_has_printed_nothing_waits_for_its_mount(told: list[Doing]) 
     assert [now.words for now in told] == ["waiting for the target mount", "bringing in the sources"]
 
 
+def test_a_mount_of_the_user_s_own_is_not_taken_for_the_target_mount(told: list[Doing]) -> None:
+    read, _ = reader()
+    name = "[builder 2/5] RUN --mount=type=cache,target=/var/cache/apt,sharing=locked apt-get install --yes git"
+    read.feed(json.dumps({"vertexes": [{"digest": "v", "name": name, "started": "2026-01-01T00:00:00Z"}]}))
+    assert [now.words for now in told] == ["installing Debian packages"]
+
+
 def test_a_command_is_being_started_until_it_has_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     read, _ = reader()
     clock = [100.0]
-    monkeypatch.setattr("layerdoit.engine.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("layerdoit.engine.commands_begun.time.monotonic", lambda: clock[0])
     started = {"digest": "v", "name": BUILD, "started": "2026-01-01T00:00:00Z"}
     # Which steps there are is not known yet.
-    assert (read.is_starting(0.1), read.is_starting(0.6)) == (True, False)
+    assert (read.commands.is_starting(0.1), read.commands.is_starting(0.6)) == (True, False)
     read.feed(json.dumps({"vertexes": [{**started, "started": None}]}))
-    assert read.is_starting(0.6)
+    assert read.commands.is_starting(0.6)
     read.feed(json.dumps({"vertexes": [started]}))
-    assert read.is_starting(0.6)
+    assert read.commands.is_starting(0.6)
     clock[0] += 2
     # It waits for a mount.
-    assert not read.is_starting(0.0)
+    assert not read.commands.is_starting(0.0)
     read.feed(json.dumps({"vertexes": [{**started, "digest": "w"}]}))
-    assert read.is_starting(0.6)
+    assert read.commands.is_starting(0.6)
     read.feed(json.dumps(output("layerdoit: begun\n", "w")))
-    assert not read.is_starting(0.0)
+    assert not read.commands.is_starting(0.0)
     for digest in "wv":
         read.feed(json.dumps({"vertexes": [{**started, "digest": digest, "completed": "2026-01-01T00:00:02Z"}]}))
-        assert not read.is_starting(0.0)
+        assert not read.commands.is_starting(0.0)
 
 
 def test_bytes_of_all_parts_are_added_up(told: list[Doing]) -> None:
