@@ -18,14 +18,17 @@ from tests.support.kube_node import Api
 from tests.support.kube_project import Place
 from tests.support.waiting import until
 
-# Waits before the first command that has the words; then it does what it was asked for, and notes its end.
+# Waits before the first command that has the words; then it does what it was asked for, and notes its end. It has read
+# what it is fed before it says that it waits: whoever feeds it is killed then, and kubectl would have nothing to apply.
 _KUBECTL: Final = """\
 #!/bin/sh
 case "$*" in
   *"$STOP_AT"*)
-    if mkdir "$STOP_IN/reached" 2>/dev/null; then
+    if mkdir "$STOP_IN/taken" 2>/dev/null; then
+      cat >"$STOP_IN/fed"
+      : >"$STOP_IN/reached"
       while [ ! -e "$STOP_IN/go" ]; do sleep 0.02; done
-      {kubectl} "$@"
+      {kubectl} "$@" <"$STOP_IN/fed"
       code=$?
       : >"$STOP_IN/done"
       exit $code
