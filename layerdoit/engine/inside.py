@@ -60,12 +60,15 @@ class Inside:
         follow: bool = False,
         tail: int | None = None,
         since: float | None = None,
+        last: float | None = None,
         stamped: bool = False,
     ) -> Iterator[str]:
-        """Both streams, line by line; with `follow` until the container ends, `since` a time in seconds since 1970.
+        """Both streams, line by line; with `follow` until the container ends.
 
+        `since`: a time in seconds since 1970; `last`: instead, only the lines of the last so many seconds.
         `stamped`: each line after the engine's time and a blank.
         """
+        since = since if last is None else time.time() - last
         asked = {"follow": follow, "tail": "all" if tail is None else tail, "timestamps": stamped, "since": since}
         with sdk.asking(self.host):
             rest = b""

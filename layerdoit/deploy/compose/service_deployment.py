@@ -209,7 +209,7 @@ class ComposeProvider:
 
     def logs(self, *, follow: bool = False, tail: int | None = None, since: float | None = None) -> Iterator[str]:
         """See `Provider`."""
-        return self._containers.log_lines(self._deployed(), follow=follow, tail=tail, since=since)
+        return self._containers.log_lines(self._deployed(), follow=follow, tail=tail, last=since)
 
     def execute(self, command: Sequence[str]) -> int:
         """See `Provider`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -176,8 +175,7 @@ class DockerProvider:
 
     def logs(self, *, follow: bool = False, tail: int | None = None, since: float | None = None) -> Iterator[str]:
         """See `Provider`."""
-        begun = None if since is None else time.time() - since
-        return self._containers.log_lines(self._deployed(), follow=follow, tail=tail, since=begun)
+        return self._containers.log_lines(self._deployed(), follow=follow, tail=tail, last=since)
 
     def execute(self, command: Sequence[str]) -> int:
         """See `Provider`."""

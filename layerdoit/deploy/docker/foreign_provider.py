@@ -101,8 +101,7 @@ class ForeignProvider:
 
     def logs(self, *, follow: bool = False, tail: int | None = None, since: float | None = None) -> Iterator[str]:
         """See `Provider`."""
-        begun = None if since is None else time.time() - since
-        return self._foreign.containers.log_lines(self._there(), follow=follow, tail=tail, since=begun)
+        return self._foreign.containers.log_lines(self._there(), follow=follow, tail=tail, last=since)
 
     def execute(self, command: Sequence[str]) -> int:
         """See `Provider`."""

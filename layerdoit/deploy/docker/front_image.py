@@ -63,17 +63,18 @@ def _system(engine: Any, settings: DeploySettings) -> str:
     from layerdoit.engine import broker
 
     official = f"debian:{SUITE}-slim"
-    for own in engine.images.list(name=broker.OS_REPOSITORY):
-        if found := [tag for tag in own.tags if tag.startswith(f"{broker.OS_REPOSITORY}:{SUITE}-")]:
+    # The bare listing: docker's `images.list` asks for each image by itself, and one that is gone by then is an error.
+    for own in engine.api.images(name=broker.OS_REPOSITORY):
+        if found := [tag for tag in own["RepoTags"] or () if tag.startswith(f"{broker.OS_REPOSITORY}:{SUITE}-")]:
             return str(found[0])
     if _has(engine, official):
         return official
     base = settings.whole.base
     if base.suite == SUITE and base.runtime_image is None:
         labels = [f"{PREFIX}layer=runtime", f"{PREFIX}project={settings.project}"]
-        for runtime in engine.images.list(filters={"label": labels}):
-            if runtime.tags:
-                return str(runtime.tags[0])
+        for runtime in engine.api.images(filters={"label": labels}):
+            if named := [tag for tag in runtime["RepoTags"] or () if tag != "<none>:<none>"]:
+                return str(named[0])
     return broker.bootstrap_os(SUITE)
 
 

@@ -29,7 +29,7 @@ _SERVER: Final = re.compile(r"^\d+ service \d+ (?P<name>\S+) (?P<address>\S+) (?
 """A line of `show servers state`: management guide of haproxy 3.0, 9.3."""
 _RUNNING: Final = "2"
 """The srv_op_state of a server that can get requests."""
-_PATIENCE: Final = 5.0
+_PATIENCE: Final = 20.0
 """Seconds that haproxy has to answer on its socket after a start."""
 
 

@@ -220,7 +220,10 @@ def test_status_logs_exec_holds_and_the_end(composed: Project, capfd: pytest.Cap
     assert composed.make("1").destroy() is False
     composed.go("1")
     provider = composed.make("1")
-    assert (provider.status().health, list(provider.logs())) == ("healthy", ["starting 1", "listening"])
+    assert provider.status().health == "healthy"
+    until(lambda: list(provider.logs()) == ["starting 1", "listening"])
+    until(lambda: list(provider.logs(since=0.01)) == [], 60, "that what was said is older")
+    assert list(provider.logs(since=3600)) == ["starting 1", "listening"]
     assert provider.execute(["/server", "check"]) == 0
     assert [one.by for one in provider.holds()] == [f"{composed.name}-web-1"]
     lines = "\n".join(composed.make("2").changes(Release("new:1", "k2")))
