@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.ports import PORT
 from tests.support.scratch import Crate, docker, message
+from tests.support.waiting import until
 
 ENVIRONMENTS = """
 environments:
@@ -136,7 +137,7 @@ def test_hooks(staged: Crate) -> None:
     staged.write(".gitignore", ".env.*\n.layerdoit\nsaid\n")
     staged.edit("src/main.rs", '"first text"', '"the first text"')
     staged.doit("cycle_fast", "ENV=hooked").ok()
-    assert "the hooked text" in docker("logs", f"{staged.name}-hooked")
+    until(lambda: "the hooked text" in docker("logs", f"{staged.name}-hooked"))
     staged.doit("cycle_fast", "ENV=hooked").ok()
     before, key = (staged.folder / "said").read_text().split()
     assert before == "before"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from layerdoit.engine import registry_lookup, registry_relatives
 from layerdoit.flows.ensure import ensure
 from tests.engine.cache_fixture import tool
 from tests.engine.cycle_fixture import parents
@@ -43,6 +44,13 @@ def one_base_for_all(docker_engine: Any, tmp_path_factory: pytest.TempPathFactor
             finally:
                 one.remove()
             (run / "base.there").touch()
+
+
+@pytest.fixture(autouse=True)
+def registries_asked() -> None:
+    """A registry that was too slow for one test is asked by the next one: a process remembers which it has given up."""
+    registry_lookup._given_up.clear()
+    registry_relatives._given_up.clear()
 
 
 @pytest.fixture

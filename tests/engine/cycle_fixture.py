@@ -42,6 +42,7 @@ def served(checkout: Callable[..., Checkout]) -> Iterator[Callable[..., Checkout
 
     yield new
     for one in made:
+        one.end()
         remove_containers(crate(one))
 
 

@@ -39,7 +39,7 @@ class Served(NamedTuple):
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
         """One request; of a header's name, `_` is `-`."""
-        connection = http.client.HTTPConnection(self.address, timeout=10)
+        connection = http.client.HTTPConnection(self.address, timeout=30)
         try:
             connection.request(method, path, headers={name.replace("_", "-"): one for name, one in headers.items()})
             found = connection.getresponse()

@@ -71,4 +71,5 @@ def shop(checkout: Callable[..., Checkout], parents: str) -> Iterator[Callable[.
 
     yield new
     for one in made:
+        one.end()
         remove_containers(Crate(one.root, one.name))

@@ -49,6 +49,7 @@ def shared(docker_engine: Any, parents: str, tmp_path_factory: pytest.TempPathFa
     """One project for the tests that lose nothing: each finds it built."""
     one = Checkout(tmp_path_factory.mktemp("shared"), f"lt-shared-{uuid.uuid4().hex[:8]}", docker_engine)
     yield one
+    one.end()
     remove_containers(crate(one))
     one.remove()
 

@@ -127,7 +127,7 @@ def test_killed_at_any_moment(new: New) -> None:
         finish(run)
         if chance.random() < 0.5:
             edit(one, str(5000 + number))
-        assert "waiting for" not in good(start(one))
+        assert "waiting for another run" not in good(start(one))
         right(one)
 
 
@@ -175,13 +175,19 @@ def test_an_interrupted_deployment_leaves_the_old_one_serving(checkout: New) -> 
         for signum, group in ((signal.SIGINT, True), (signal.SIGTERM, False)):
             one.write({"src/main.rs": SERVER.replace("200 OK", f"500 {signum}").replace("nold", "nnew")})
             run = start(one, "cycle_fast")
-            one.until(lambda: f"{one.name}-next" in containers(one), 60, "the new container")
+            deploying(one, run)
             assert f"{one.name} still serves at http://{address}" in end(one, run, signum, group=group)
             assert containers(one) == old
             assert answer(address) == "old"
     finally:
         assert one.doit("destroy").returncode == 0
     assert containers(one) == {}
+
+
+def deploying(one: Checkout, run: Run) -> None:
+    """Wait until the new container is there."""
+    there = f"{one.name}-next"
+    one.until(lambda: run.poll() is not None or there in containers(one), 300, "the new container")
 
 
 def containers(one: Checkout) -> dict[str, str]:

@@ -96,8 +96,6 @@ def there(
     monkeypatch.setenv("DOCKER_HOST", second_engine.host)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "logins"))
     monkeypatch.setattr(registry_lookup, "_given_up", set())
-    monkeypatch.setattr(registry_lookup, "PATIENCE", 2.0)
-    monkeypatch.setattr(sharing, "STALL", 2.0)
     name = f"lt-fault-{uuid.uuid4().hex[:8]}"
     with before(registry.address) as faulty:
         second_engine.reach(faulty.address)
@@ -122,6 +120,12 @@ def push(there: There, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
     return capsys.readouterr()
 
 
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who says nothing at all is waited for in vain; others may take their time."""
+    monkeypatch.setattr(registry_lookup, "PATIENCE", 5.0)
+    monkeypatch.setattr(sharing, "STALL", 5.0)
+
+
 def settle(run: Run, there: There) -> None:
     engine = Engine()
     sharing.settle(run, there.project, engine, [])
@@ -129,7 +133,7 @@ def settle(run: Run, there: There) -> None:
 
 
 PUSHES: list[tuple[Fault, str, str]] = [
-    (silent, "the registry cannot be reached (no news for 2 s)", "look at the network between the Docker engine and"),
+    (silent, "the registry cannot be reached (no news for 5 s)", "look at the network between the Docker engine and"),
     (read_only, "denied: this registry takes no pushes", "as a user who may push"),
     (full, "over its quota of 10 GiB", "the registry's limit is reached"),
     (login, "no basic auth credentials", "docker login 127.0.0.1:"),
@@ -139,9 +143,16 @@ PUSHES: list[tuple[Fault, str, str]] = [
 
 @pytest.mark.parametrize(("fault", "what", "then"), PUSHES, ids=[row[0].__name__ for row in PUSHES])
 def test_a_push_that_fails_is_one_message_and_stays_pending(
-    there: There, capsys: pytest.CaptureFixture[str], fault: Fault, what: str, then: str
+    there: There,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
+    what: str,
+    then: str,
 ) -> None:
     there.faulty.fault = fault
+    if fault is silent:
+        impatient(monkeypatch)
     said, warned = push(there, capsys)
     assert said == ""
     assert warned.count("layerdoit: ") == 1, warned
@@ -163,16 +174,18 @@ def test_a_push_that_fails_is_one_message_and_stays_pending(
 
 
 LOOKUPS: list[tuple[Fault, str]] = [
-    (silent, "the registry cannot be reached (no answer in 2 s)"),
+    (silent, "the registry cannot be reached (no answer in 5 s)"),
     (login, "no basic auth credentials"),
 ]
 
 
 @pytest.mark.parametrize(("fault", "what"), LOOKUPS, ids=[row[0].__name__ for row in LOOKUPS])
 def test_a_registry_that_does_not_tell_is_done_without(
-    there: There, capsys: pytest.CaptureFixture[str], fault: Fault, what: str
+    there: There, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fault: Fault, what: str
 ) -> None:
     there.faulty.fault = fault
+    if fault is silent:
+        impatient(monkeypatch)
     wanted = [Spec.of_key("base", "1" * 64, there.spec.repository), there.spec]
     assert registry_lookup.available(wanted, there.repository, on(AMD)) == frozenset()
     warned = capsys.readouterr().err

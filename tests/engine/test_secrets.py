@@ -351,7 +351,8 @@ def with_itoa(checkout: Callable[..., Checkout]) -> Checkout:
             "Cargo.lock": ITOA.replace('"app"', f'"{name}"'),
             "src/main.rs": 'fn main() { println!("{}", itoa::Buffer::new().format(42)); }\n',
             "dodo.py": "from layerdoit import task_layerdoit\n",
-        }
+        },
+        "deps: {donors: false}\n",
     )
 
 

@@ -16,6 +16,7 @@ from docker.errors import NotFound
 
 from layerdoit.config.services_section import Static
 from tests.engine.served_page_fixture import Serve, Served, page_image
+from tests.support.waiting import until
 
 SCRIPT = b"export const words = [" + b'"the same word again", ' * 200 + b"];\n"
 FILES = {
@@ -236,7 +237,8 @@ def _upstream(engine: Any, image: str) -> Any:
 
 
 def _asked_through(page: Served) -> None:
-    _until_there(page)
+    # A name that was not there is asked for again.
+    until(lambda: page.get("/api/items").status == 200, 60, "an answer of the other service")
     asked = page.get("/api/items%2Fone?x=%20y", Host="shop.example", X_Forwarded_Proto="https").body.decode()
     assert asked.startswith("GET /api/items%2Fone?x=%20y HTTP/1.1\r\n"), "as the browser said it"
     for line in ("Host: shop.example", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.example"):
@@ -254,14 +256,6 @@ def _asked_through(page: Served) -> None:
     )
     assert sent.stdout.endswith(b"3000000 bytes")
     assert _spoken(page.address) == b"heard hello\n"
-
-
-def _until_there(page: Served) -> None:
-    """Names that were not there are asked for again."""
-    for _ in range(500):
-        if page.get("/api/items").status == 200:
-            return
-    raise AssertionError(page.container.logs().decode())
 
 
 def _spoken(address: str) -> bytes:

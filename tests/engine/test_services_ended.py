@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from tests.support.waiting import until
 __all__ = ["parents", "shop"]
 
 Shop = Callable[..., Checkout]
+WHOLE = 300.0
+"""Seconds that a cycle may need on a machine that is busy with other tests."""
 WAITS = "health: {text: never, timeout: 300}"
 STUCK = SERVICES.replace(
     "    health: /\n    deploy: {stop_grace: 0}", f"    health: /\n    deploy: {{stop_grace: 0, {WAITS}}}"
@@ -23,8 +26,11 @@ STUCK = STUCK.replace("health: {log: work}", "health: {log: never, timeout: 300}
 
 SLOW = """\
 fn main() {
-    while std::path::Path::new("slow").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(100));
+    // A build that goes on although it was interrupted ends some time.
+    for _ in 0..600 {
+        if std::path::Path::new("slow").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
     }
 }
 """
@@ -44,7 +50,11 @@ def both_wait(one: Checkout) -> subprocess.Popen[str]:
     one.replace("common/src/lib.rs", "first name", "second name")
     before = containers(one)
     running = one.start("cycle_fast")
-    until(lambda: len(containers(one, "--filter", "status=running") - before) == 2 or running.poll() is not None)
+    until(
+        lambda: len(containers(one, "--filter", "status=running") - before) == 2 or running.poll() is not None,
+        WHOLE,
+        "both containers",
+    )
     assert running.poll() is None
     return running
 
@@ -79,8 +89,12 @@ def test_an_interrupted_build_of_both_leaves_nothing_half_done(shop: Shop) -> No
     one.write({"common/slow": ""})
     one.replace("common/src/lib.rs", "first name", "second name")
     running = one.start("cycle_fast")
-    until(lambda: all(one.logs(f"{name}-app")[1:] for name in ("api", "worker")) or running.poll() is not None)
-    until(lambda: any("build.sh" in path.read_text() for path in one.logs("api-app")[1:]) or running.poll() is not None)
+
+    def compiles() -> bool:
+        logs = [one.logs(f"{name}-app")[1:] for name in ("api", "worker")]
+        return all(logs) and any("Compiling common" in path.read_text() for path in itertools.chain(*logs))
+
+    until(lambda: compiles() or running.poll() is not None, WHOLE, "the compilation")
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=120)
     assert running.returncode == 128 + signal.SIGINT, out + err

@@ -30,15 +30,17 @@ SLEEP = "    std::thread::sleep(std::time::Duration::from_secs({}));\n}}\n"
 
 def start(one: Checkout, *words: str, root: Path | None = None) -> Run:
     """`doit …` as the leader of a process group, as a shell starts it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "doit", *words],
-        cwd=root or one.root,
-        env=one.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        process_group=0,
+    return one.owned(
+        subprocess.Popen(
+            [sys.executable, "-m", "doit", *words],
+            cwd=root or one.root,
+            env=one.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
     )
 
 

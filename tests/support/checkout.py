@@ -46,6 +46,7 @@ class Checkout:
         self.name = name
         self._engine = engine
         self._sessions: list[Session] = []
+        self._children: list[subprocess.Popen[str]] = []
 
     # --- the tree ----------------------------------------------------------------------------------------------------
 
@@ -122,15 +123,35 @@ class Checkout:
         return {name: value for name, value in os.environ.items() if not name.startswith(("DOIT_", "PYTEST_"))}
 
     def start(self, *words: str, root: Path | None = None) -> subprocess.Popen[str]:
-        """`doit …`, as a user types it, in the background."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "doit", *words],
-            cwd=root or self.root,
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        """`doit …`, as a user types it, in the background. One that a test leaves behind is ended with the checkout."""
+        return self.owned(
+            subprocess.Popen(
+                [sys.executable, "-m", "doit", *words],
+                cwd=root or self.root,
+                env=self.environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
+
+    def owned(self, child: subprocess.Popen[str]) -> subprocess.Popen[str]:
+        """A child that is ended with the checkout."""
+        self._children.append(child)
+        return child
+
+    def end(self) -> None:
+        """End what a test that failed has left running: it would hold containers, ports and mounts of others."""
+        while self._children:
+            child = self._children.pop()
+            if child.poll() is None:
+                child.send_signal(signal.SIGINT)
+                child.send_signal(signal.SIGCONT)
+                try:
+                    child.wait(30)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
 
     def doit(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`doit …`, to its end. What goes on for five minutes is ended, as it would hold mounts, and fails the test."""
@@ -205,6 +226,7 @@ class Checkout:
 
     def remove_images(self) -> None:
         """Take away every image of this project; `remove_mounts` does the rest, for many projects at once."""
+        self.end()
         self.forget_sessions()
         with engine_images() as found:
             references = [name for image in found.of_project(self.name) for name in image.tags or (image.id,)]

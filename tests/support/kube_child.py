@@ -86,7 +86,12 @@ def stopped(place: Place, release: Release, before: str, folder: Path) -> Child:
         assert process.poll() is None, f"it ended before `{before}`"
         return (folder / "reached").exists()
 
-    until(reached, 60, f"`kubectl {before}`")
+    try:
+        until(reached, 60, f"`kubectl {before}`")
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     return Child(process, folder)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import http
 import json
 import os
 import signal
@@ -208,7 +209,7 @@ def keep(folder: Path, programs: Path) -> None:
             part = folder / "ready.part"
             part.write_text(server)
             part.rename(folder / "ready")
-            _until_unused(folder)
+            _until_unused(folder, children)
         finally:
             (folder / "ready").unlink(missing_ok=True)
             for child in reversed(children):
@@ -218,14 +219,16 @@ def keep(folder: Path, programs: Path) -> None:
 
 def _answers(api: Api, children: list[subprocess.Popen[bytes]]) -> bool:
     assert all(child.poll() is None for child in children), "a server has ended"
-    with contextlib.suppress(OSError, urllib.error.URLError):
-        return bool(api.send("GET", "/api/v1/namespaces/default"))
+    # kube-controller-manager gives up where the server is not healthy soon after its own start.
+    with contextlib.suppress(OSError, urllib.error.URLError), api.open("GET", "/healthz") as answer:
+        return bool(answer.status == http.HTTPStatus.OK and api.send("GET", "/api/v1/namespaces/default"))
     return False
 
 
-def _until_unused(folder: Path) -> None:
+def _until_unused(folder: Path, children: list[subprocess.Popen[bytes]]) -> None:
     with open(folder / "users", "a", encoding="utf-8") as users, open(folder / "start", "a", encoding="utf-8") as start:
         while True:
+            assert all(child.poll() is None for child in children), "a server has ended"
             # Who is about to use it has the second lock, or waits for it.
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -55,7 +55,7 @@ class Place:
         folder.mkdir(exist_ok=True)
         (folder / "web.yaml").write_text("---\n".join(documents))
 
-    def settings(self, deadline: float = 30.0, context: str = "lab", **more: Any) -> DeploySettings:
+    def settings(self, deadline: float = 120.0, context: str = "lab", **more: Any) -> DeploySettings:
         """The settings of a deployment. `more`: of the section deploy."""
         kubernetes = Kubernetes(context=context, namespace=self.namespace, manifests=("k8s",), deadline=deadline)
         deploy = Deploy(provider="kubernetes", kubernetes=kubernetes, **more)
@@ -64,7 +64,7 @@ class Place:
             deploy, "shop-prod", "shop", self.root, where=where, environment="prod", whole=Config(deploy=deploy)
         )
 
-    def provider(self, deadline: float = 30.0, context: str = "lab", **more: Any) -> KubernetesProvider:
+    def provider(self, deadline: float = 120.0, context: str = "lab", **more: Any) -> KubernetesProvider:
         """A deployment."""
         return KubernetesProvider(self.settings(deadline, context, **more))
 

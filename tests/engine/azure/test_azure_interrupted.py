@@ -47,7 +47,7 @@ class Held:
             seen.append(path)
             if len(seen) == number:
                 self.reached.set()
-                assert self.go.wait(60)
+                assert self.go.wait(400)
                 if lost:
                     raise Refused(500, "InternalServerError", "lost")
 
@@ -61,7 +61,7 @@ def interrupted(cloud: Cloud, name: str, step: str, signum: int, *, lost: bool, 
     argv = ["env", "--default-signal=INT", sys.executable, "-m", "tests.support.azure_deploying", json.dumps(asked)]
     child = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     with child:
-        assert held.reached.wait(60)
+        assert held.reached.wait(300)
         os.kill(child.pid, signum)
         child.communicate(timeout=60)
         # What az had asked for may be done all the same, and after all that the interrupted deployment did.

@@ -20,6 +20,7 @@ from tests.engine.deploy.cycling import Make, go, names, way
 from tests.engine.served_page_fixture import page_image
 from tests.support.load import Load
 from tests.support.ports import PORT
+from tests.support.waiting import until
 
 PAGES = (Page(nginx_conf.ROOT, hashed_names.expression(Static().immutable)),)
 GAPS: dict[str, dict[str, Any]] = {"moved": {}, "again": {"isolated_start": False}, "none": {"gap": "none"}}
@@ -137,12 +138,13 @@ def test_what_the_container_wrote_itself_is_no_part_of_the_page(
 
 
 def _once_up(done: Deployed, path: str) -> int:
-    for _ in range(500):
+    def answered() -> int | None:
         try:
             return status(done, path)
         except (OSError, http.client.HTTPException):
-            continue
-    raise AssertionError("it does not come back")
+            return None
+
+    return int(until(answered, 60, "the page after its restart"))
 
 
 def test_the_way_back_has_them_too(make: Make, releases: list[str]) -> None:

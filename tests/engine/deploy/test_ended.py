@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.engine.deploy.cycling import Make, ask, finished, go, names
 from tests.support.ports import PORT
 
 DRIVER = """
@@ -53,7 +53,7 @@ def test_kill_9_after_each_single_change_is_recovered(
         deployment = make("1")
         assert go(deployment, image, "first").error is None
         child = drive(project, image, way, point, "VERSION=2")
-        child.communicate(timeout=60)
+        finished(child)
         assert child.returncode == (0 if point > points else -signal.SIGKILL), "the number of changes is known"
         next_run = make("1").replacement()
         with next_run.lock():
@@ -78,7 +78,7 @@ def test_a_signal_while_waiting_for_health(
     assert child.stdout is not None
     assert [child.stdout.readline().strip() for _ in range(2)] == ["start", "healthy"]
     child.send_signal(signum)
-    _, said = child.communicate(timeout=30)
+    _, said = finished(child)
     assert child.returncode == 128 + signum
     assert "Traceback" not in said
     assert names(docker_engine, project) == [project]
@@ -88,6 +88,6 @@ def test_a_signal_while_waiting_for_health(
 def test_two_cycles_at_once_take_turns(docker_engine: Any, image: str, project: str) -> None:
     children = [drive(project, image, "", 0, f"VERSION={number}") for number in range(3)]
     for child in children:
-        _, said = child.communicate(timeout=60)
+        _, said = finished(child)
         assert child.returncode == 0, said
     assert names(docker_engine, project) == [project]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from layerdoit.deploy.provider import Deployed
-from tests.engine.deploy.cycling import Make, ask, go, names, owner
+from tests.engine.deploy.cycling import Make, ask, finished, go, names, owner
 from tests.engine.deploy.test_ended import drive
 from tests.support.load import Load
 from tests.support.ports import free_port
@@ -168,7 +168,7 @@ def test_kill_9_after_each_single_change(
         first = go(make("1", gap=before), image, "first")
         assert first.error is None
         child = drive(project, image, "front" if after == "none" else "moved", point, "VERSION=2")
-        child.communicate(timeout=60)
+        finished(child)
         code = child.returncode
         if before == after:
             assert ask(first.service.address if first.service else None) in ("1", "2")

@@ -10,6 +10,7 @@ import pytest
 from layerdoit.deploy.provider import Release
 from layerdoit.engine.ownership import Owner
 from tests.engine.deploy.cycling import Make, ask, go, names, owner
+from tests.support.waiting import until
 
 HERE = owner("/here", "root:1", "folder:1", "path:1")
 
@@ -25,7 +26,7 @@ def test_another_name_replaces_what_served_under_the_former_one(
     assert status.service is not None
     assert (status.service.name, status.health) == (former, "healthy")
     assert f"{former} is of an earlier deploy.name: doit cycle_fast replaces it by {project}" in status.remark
-    assert list(renamed.logs()) == ["starting 1", "listening"]
+    until(lambda: list(renamed.logs()) == ["starting 1", "listening"])
     # What fails leaves it serving.
     failed = go(make("2", owner=HERE, env={"EXIT": "3"}), image, "k2")
     assert failed.error is not None

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from layerdoit.deploy.docker import health
 from layerdoit.deploy.docker.checks import SETTLE
 from layerdoit.engine.container import Container, NoNetwork, Spec
 from layerdoit.engine.containers import Containers
@@ -136,7 +137,8 @@ def test_an_image_without_a_port_is_replaced_too(docker_engine: Any, make: Make,
     assert sum(spent for name, spent in result.phases if name == "healthy") >= SETTLE
 
 
-def test_health_by_command(make: Make, image: str) -> None:
+def test_health_by_command(make: Make, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PROBE_TIMEOUT", 30.0)  # the last look has to end, on a busy machine too
     assert go(make("1", health={"path": None, "command": ("/server", "check")}), image).error is None
     failed = go(
         make("2", health={"path": None, "command": ("/server", "check"), "timeout": 0.5}, env={"SICK": "1"}),

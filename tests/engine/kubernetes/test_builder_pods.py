@@ -18,6 +18,7 @@ from tests.support import buildkitd
 from tests.support.buildkitd import buildx
 from tests.support.kube_node import digest
 from tests.support.kube_project import Place
+from tests.support.waiting import until
 
 __all__ = ["small"]
 
@@ -57,15 +58,15 @@ def test_a_pod_that_does_not_come_up(
     make: Make, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(handle, "QUIET", 1.0)
-    monkeypatch.setattr(builders, "STARTS", 4.0)
+    monkeypatch.setattr(builders, "STARTS", 10.0)
     engine = make("pull", ROOTLESS)
     error = failed(lambda: engine.platform)
     assert isinstance(error, EngineError)
-    assert error.what == f"builder {NAME} cannot be used: it did not start within 4 s"
+    assert error.what == f"builder {NAME} cannot be used: it did not start within 10 s"
     look = f"kubectl describe pods --namespace {place.namespace} --selector app={NAME}0; "
     assert (error.hint or "").startswith(look)
     assert capsys.readouterr().out.count(f"builder {NAME} is being started") == 1
-    (pod,) = place.objects("pods")
+    (pod,) = until(lambda: place.objects("pods"), 30, "its pod")
     assert pod["metadata"]["labels"]["app"] == f"{NAME}0", "what the hint selects"
     begun = time.monotonic()
     assert failed(lambda: engine.is_local) is error, "it is asked once"

@@ -117,7 +117,7 @@ def test_a_quota(place: Place, release: Releases) -> None:
     place.kubectl("create", "quota", "small", "--hard=pods=2")
     # Before the cluster has counted, it refuses nothing.
     until(lambda: place.objects("resourcequotas")[0].get("status", {}).get("used"), 60, "a quota that holds")
-    failed = place.provider(deadline=4).deploy(release(number=1))
+    failed = place.provider(deadline=10).deploy(release(number=1))
     assert "exceeded quota: small" in str(failed.error)
     assert place.image() == release().reference
 

@@ -102,8 +102,8 @@ def test_what_may_get_well_has_until_the_deadline(place: Place, release: Release
     place.write(workload())
     place.provider().deploy(release())
     # Long enough for the cluster to make the pods.
-    failed = place.provider(deadline=5).deploy(release(fate, 1))
-    assert "within 5 s" in text(failed.error)
+    failed = place.provider(deadline=10).deploy(release(fate, 1))
+    assert "within 10 s" in text(failed.error)
     assert words in text(failed.error)
     assert place.image() == release().reference
 
