@@ -16,6 +16,7 @@ import pytest
 
 from layerdoit.components.rust_failures import NotBuilt
 from layerdoit.core.platform import architecture
+from layerdoit.engine.handle import Engine
 from layerdoit.flows.ensure import ensure
 from tests.support import qemu
 from tests.support.checkout import Checkout
@@ -79,6 +80,9 @@ image: {{smoke: [--version]}}
 def alone() -> Iterator[None]:
     """Nothing on this machine runs programs of arm64."""
     with qemu.settled(registered=False):
+        if "linux/arm64" in Engine().platforms:
+            # BuildKit never forgets what it has once run: other tests of this file register QEMU for a while.
+            pytest.skip("this engine has run programs of arm64: it takes them for granted until it is started again")
         yield
 
 
