@@ -122,8 +122,8 @@ def test_the_base_is_built_by_one_machine(team: Team) -> None:
 def test_another_machine_takes_it_tests_and_builds(team: Team) -> None:
     team.other.github("layers-build", "build")
     said = team.other.said
-    assert "base: pulling" in said["Test"]
-    assert "base    built" not in said["Test"] + said["Build"]
+    assert "\nbase    pull  " in said["Test"]
+    assert "base    build " not in said["Test"] + said["Build"]
     assert "app" in team.tags()
     assert "Image layers" in team.other.summary
 
