@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.support.ports import PORT
+from tests.support.waiting import until
 
 MAIN = """\
 use std::{io::{Read, Write}, net::TcpListener};
@@ -170,8 +171,13 @@ def same_project(copy: Path, original: Path) -> None:
 
 
 def remove_containers(crate: Crate) -> None:
-    for name in crate.containers():
-        docker("rm", "--force", "--volumes", name)
+    def removed() -> bool:
+        # One may be on its way out by itself: then the engine refuses to remove it, too.
+        for name in crate.containers():
+            subprocess.run(["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)
+        return not crate.containers()
+
+    until(removed, 60, "the removal of the containers")
     for network in docker("network", "ls", "--quiet", *crate.mine()).split():
         docker("network", "rm", network)
 
