@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,18 +29,7 @@ SLEEP = "    std::thread::sleep(std::time::Duration::from_secs({}));\n}}\n"
 
 def start(one: Checkout, *words: str, root: Path | None = None) -> Run:
     """`doit …` as the leader of a process group, as a shell starts it."""
-    return one.owned(
-        subprocess.Popen(
-            [sys.executable, "-m", "doit", *words],
-            cwd=root or one.root,
-            env=one.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            process_group=0,
-        )
-    )
+    return one.start(*words, root=root, stdin=subprocess.DEVNULL, process_group=0)
 
 
 def finish(run: Run, timeout: float = PATIENCE) -> tuple[int, str, str]:

@@ -122,21 +122,17 @@ class Checkout:
         """For children: nothing of the test run's own doit or pytest."""
         return {name: value for name, value in os.environ.items() if not name.startswith(("DOIT_", "PYTEST_"))}
 
-    def start(self, *words: str, root: Path | None = None) -> subprocess.Popen[str]:
+    def start(self, *words: str, root: Path | None = None, **how: Any) -> subprocess.Popen[str]:
         """`doit …`, as a user types it, in the background. One that a test leaves behind is ended with the checkout."""
-        return self.owned(
-            subprocess.Popen(
-                [sys.executable, "-m", "doit", *words],
-                cwd=root or self.root,
-                env=self.environment(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+        child = subprocess.Popen(
+            [sys.executable, "-m", "doit", *words],
+            cwd=root or self.root,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **how,
         )
-
-    def owned(self, child: subprocess.Popen[str]) -> subprocess.Popen[str]:
-        """A child that is ended with the checkout."""
         self._children.append(child)
         return child
 
