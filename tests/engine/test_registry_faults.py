@@ -95,7 +95,6 @@ def there(
 ) -> Iterator[There]:
     monkeypatch.setenv("DOCKER_HOST", second_engine.host)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "logins"))
-    monkeypatch.setattr(registry_lookup, "_given_up", set())
     name = f"lt-fault-{uuid.uuid4().hex[:8]}"
     with before(registry.address) as faulty:
         second_engine.reach(faulty.address)

@@ -217,8 +217,12 @@ def keep(folder: Path, programs: Path) -> None:
                 child.wait()
 
 
-def _answers(api: Api, children: list[subprocess.Popen[bytes]]) -> bool:
+def _all_run(children: list[subprocess.Popen[bytes]]) -> None:
     assert all(child.poll() is None for child in children), "a server has ended"
+
+
+def _answers(api: Api, children: list[subprocess.Popen[bytes]]) -> bool:
+    _all_run(children)
     # kube-controller-manager gives up where the server is not healthy soon after its own start.
     with contextlib.suppress(OSError, urllib.error.URLError), api.open("GET", "/healthz") as answer:
         return bool(answer.status == http.HTTPStatus.OK and api.send("GET", "/api/v1/namespaces/default"))
@@ -228,7 +232,7 @@ def _answers(api: Api, children: list[subprocess.Popen[bytes]]) -> bool:
 def _until_unused(folder: Path, children: list[subprocess.Popen[bytes]]) -> None:
     with open(folder / "users", "a", encoding="utf-8") as users, open(folder / "start", "a", encoding="utf-8") as start:
         while True:
-            assert all(child.poll() is None for child in children), "a server has ended"
+            _all_run(children)
             # Who is about to use it has the second lock, or waits for it.
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -63,19 +63,25 @@ def _system(engine: Any, settings: DeploySettings) -> str:
     from layerdoit.engine import broker
 
     official = f"debian:{SUITE}-slim"
-    # The bare listing: docker's `images.list` asks for each image by itself, and one that is gone by then is an error.
-    for own in engine.api.images(name=broker.OS_REPOSITORY):
-        if found := [tag for tag in own["RepoTags"] or () if tag.startswith(f"{broker.OS_REPOSITORY}:{SUITE}-")]:
-            return str(found[0])
+    for own in _tags(engine, name=broker.OS_REPOSITORY):
+        if own.startswith(f"{broker.OS_REPOSITORY}:{SUITE}-"):
+            return own
     if _has(engine, official):
         return official
     base = settings.whole.base
     if base.suite == SUITE and base.runtime_image is None:
         labels = [f"{PREFIX}layer=runtime", f"{PREFIX}project={settings.project}"]
-        for runtime in engine.api.images(filters={"label": labels}):
-            if named := [tag for tag in runtime["RepoTags"] or () if tag != "<none>:<none>"]:
-                return str(named[0])
+        for runtime in _tags(engine, filters={"label": labels}):
+            return runtime
     return broker.bootstrap_os(SUITE)
+
+
+def _tags(engine: Any, **asked: Any) -> list[str]:
+    """The tags of the images that a listing finds.
+
+    docker's `images.list` asks for each image by itself besides, and fails where one is gone by then.
+    """
+    return [tag for image in engine.api.images(**asked) for tag in image["RepoTags"] or () if tag != "<none>:<none>"]
 
 
 def _build(settings: DeploySettings, tag: str, system: str) -> None:

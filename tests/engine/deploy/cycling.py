@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,16 +38,6 @@ def ask(address: str | None, timeout: float = 10.0) -> str | None:
         return None
     finally:
         connection.close()
-
-
-def finished(child: subprocess.Popen[str], seconds: float = 120.0) -> tuple[str, str]:
-    """What it said, at its end. One that hangs is killed: it would deploy beside other tests."""
-    try:
-        return child.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.communicate()
-        raise
 
 
 def way(docker_engine: Any, name: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.deploy.cycling import Make, ask, finished, go, names
+from tests.engine.deploy.cycling import Make, ask, go, names
+from tests.engine.together_fixture import finish
 from tests.support.ports import PORT
 
 DRIVER = """
@@ -41,7 +42,7 @@ def drive(project: str, image: str, way: str, limit: int, *env: str) -> subproce
     # What is started in the background ignores Ctrl-C, and so would all that it starts.
     argv = ["env", "--default-signal=INT", sys.executable, "-c", DRIVER, project, image, way, str(limit), *env]
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen(argv, env=path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(argv, env=path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0)
 
 
 @pytest.mark.parametrize(("way", "points"), [("moved", 11), ("again", 12)])
@@ -53,7 +54,7 @@ def test_kill_9_after_each_single_change_is_recovered(
         deployment = make("1")
         assert go(deployment, image, "first").error is None
         child = drive(project, image, way, point, "VERSION=2")
-        finished(child)
+        finish(child)
         assert child.returncode == (0 if point > points else -signal.SIGKILL), "the number of changes is known"
         next_run = make("1").replacement()
         with next_run.lock():
@@ -78,7 +79,7 @@ def test_a_signal_while_waiting_for_health(
     assert child.stdout is not None
     assert [child.stdout.readline().strip() for _ in range(2)] == ["start", "healthy"]
     child.send_signal(signum)
-    _, said = finished(child)
+    _, _, said = finish(child)
     assert child.returncode == 128 + signum
     assert "Traceback" not in said
     assert names(docker_engine, project) == [project]
@@ -88,6 +89,6 @@ def test_a_signal_while_waiting_for_health(
 def test_two_cycles_at_once_take_turns(docker_engine: Any, image: str, project: str) -> None:
     children = [drive(project, image, "", 0, f"VERSION={number}") for number in range(3)]
     for child in children:
-        _, said = finished(child)
+        _, _, said = finish(child)
         assert child.returncode == 0, said
     assert names(docker_engine, project) == [project]

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from layerdoit.deploy.provider import Deployed
-from tests.engine.deploy.cycling import Make, ask, finished, go, names, owner
+from tests.engine.deploy.cycling import Make, ask, go, names, owner
 from tests.engine.deploy.test_ended import drive
+from tests.engine.together_fixture import finish
 from tests.support.load import Load
 from tests.support.ports import free_port
 from tests.support.waiting import until
@@ -168,7 +169,7 @@ def test_kill_9_after_each_single_change(
         first = go(make("1", gap=before), image, "first")
         assert first.error is None
         child = drive(project, image, "front" if after == "none" else "moved", point, "VERSION=2")
-        finished(child)
+        finish(child)
         code = child.returncode
         if before == after:
             assert ask(first.service.address if first.service else None) in ("1", "2")
